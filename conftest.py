@@ -1,0 +1,45 @@
+"""Run every Python block of README and docs as a test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
+
+from sybil import Document, Region, Sybil
+from sybil.evaluators.doctest import DocTestEvaluator
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.abstract.doctest import DocTestStringParser
+from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
+
+
+class FencedPython:
+    """Reads fences that start with ```python or ```pycon, whatever options follow.
+
+    Blocks without `>>>` share one namespace, so a page reads from top to bottom.
+    """
+
+    lexer = RawFencedCodeBlockLexer(
+        re.compile(r"(?P<language>python|pycon)(?P<options>[ \t{][^\n]*)?\n")
+    )
+
+    def __init__(self) -> None:
+        self.doctest = DocTestStringParser(DocTestEvaluator(ELLIPSIS | NORMALIZE_WHITESPACE))
+        self.python = PythonEvaluator()
+
+    def __call__(self, document: Document) -> Iterable[Region]:
+        """Find the blocks of a document."""
+        for region in self.lexer(document):
+            source = region.lexemes["source"]
+            if source.startswith(">>>"):
+                for example in self.doctest(source, document.path):
+                    example.adjust(region, source)
+                    yield example
+            elif not source.startswith("--8<--"):  # an example file, which has its own test
+                region.parsed, region.evaluator = source, self.python
+                yield region
+
+
+pytest_collect_file = Sybil(
+    parsers=[FencedPython()], patterns=["README.md", "docs/*.md", "docs/*/*.md"]
+).pytest()

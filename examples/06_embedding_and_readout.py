@@ -1,0 +1,24 @@
+"""Learned input vectors and a linear readout: the floor is gone."""
+
+from functools import partial
+
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from seqtoys import ElmanCharModel, Vocab, fit
+
+
+def main() -> None:
+    """Train the larger network, then once more with a learning rate that falls on a plateau."""
+    vocab = Vocab("hielo")
+    model = ElmanCharModel(vocab, hidden_size=5, embedding_size=10, seed=777)
+    print(fit(model, ("hihell", "ihello"), epochs=100, lr=0.1))
+
+    print("\nwith the learning rate halved after 5 epochs without improvement:")
+    model = ElmanCharModel(vocab, hidden_size=5, embedding_size=10, seed=777)
+    plateau = partial(ReduceLROnPlateau, factor=0.5, patience=5)
+    history = fit(model, ("hihell", "ihello"), epochs=100, lr=0.5, scheduler=plateau)
+    print(f"learning rate {history.lr[0]} -> {history.lr[-1]}, loss {history.loss[-1]:.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What counting alone can predict: exact losses that a trained model is measured against."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seqtoys.batch import Batch
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The best mean losses on some sequences, by how much of the past a model sees.
+
+    In nats per scored symbol. A lower loss than `memoryless` needs memory; a loss below
+    `full_past` is impossible.
+
+    Attributes:
+        uniform: Knowing nothing: the logarithm of the number of symbols.
+        memoryless: Knowing only the current symbol.
+        full_past: Knowing every symbol so far.
+
+    Examples:
+        >>> from seqtoys import Vocab
+        >>> vocab = Vocab("hielo")
+        >>> count_baselines(Batch.from_texts(["hihello"], vocab), len(vocab))
+        Baselines(uniform=1.6094..., memoryless=0.4620..., full_past=0.0)
+    """
+
+    uniform: float
+    memoryless: float
+    full_past: float
+
+
+def count_baselines(batch: Batch, vocab_size: int) -> Baselines:
+    """Compute the baselines of sequences from the counts of what follows what in them.
+
+    Args:
+        batch: The sequences.
+        vocab_size: The number of symbols.
+
+    Examples:
+        Half of the times, an `a` is followed by another `a`; the past tells which:
+
+        >>> from seqtoys import Vocab
+        >>> batch = Batch.from_texts(["aab", "aab"], Vocab("ab"))
+        >>> count_baselines(batch, 2)
+        Baselines(uniform=0.6931..., memoryless=0.6931..., full_past=0.0)
+    """
+    inputs, targets = batch.inputs.cpu().numpy(), batch.targets.cpu().numpy()
+    scored = batch.scored.cpu().numpy()
+    return Baselines(
+        uniform=math.log(vocab_size),
+        memoryless=_conditional_entropy(inputs[scored], targets[scored]),
+        full_past=_conditional_entropy(_prefixes(inputs)[scored], targets[scored]),
+    )
+
+
+def _prefixes(inputs: IntArray) -> IntArray:
+    """Number the prefixes: two positions get one number where all inputs up to them agree."""
+    batch, time = inputs.shape
+    node, distinct = np.zeros(batch, np.int64), 1
+    nodes = np.zeros((batch, time), np.int64)
+    for t in range(time):
+        if distinct == batch:  # once all sequences differ, they do so for good
+            nodes[:, t:] = node[:, np.newaxis]
+            break
+        edges = np.stack([node, inputs[:, t]])  # (2, batch)
+        unique, node = np.unique(edges, axis=1, return_inverse=True)
+        distinct = unique.shape[1]
+        nodes[:, t] = node
+    nodes += batch * np.arange(time)
+    return nodes
+
+
+def _conditional_entropy(contexts: IntArray, targets: IntArray) -> float:
+    """The mean of log(count of the context / count of the context with its target), in nats."""
+    _, context, counts = np.unique(contexts, return_inverse=True, return_counts=True)
+    pairs, together = np.unique(np.stack([context, targets]), axis=1, return_counts=True)
+    surprise = np.log(counts[pairs[0]] / together)
+    return float(together @ surprise / len(targets))

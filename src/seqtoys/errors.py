@@ -1,0 +1,76 @@
+"""The errors this library raises: each says what was expected, what came, where, and what to do.
+
+```text
+SeqtoysError
+├── VocabError           (ValueError)       a vocabulary that is empty or names a symbol twice
+├── UnknownSymbolError   (ValueError)       a symbol that is not in the vocabulary
+├── IndexRangeError      (IndexError)       an index that names no symbol
+├── InputTypeError       (TypeError)        floats for indices, a string for a list of words, ...
+├── ShapeError           (ValueError)       a tensor of the wrong shape
+├── DeviceError          (ValueError)       a tensor on another device than the model
+├── DataError            (ValueError)       sequences that can't be trained on
+├── OptionError          (ValueError)       an option out of range, or two that exclude each other
+└── NonFiniteLossError   (ArithmeticError)  a loss that became inf or nan
+```
+
+Each is also the built-in error named beside it, so `except ValueError` works as one would expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SeqtoysError(Exception):
+    """The base of every error this library raises on purpose."""
+
+
+class VocabError(SeqtoysError, ValueError):
+    """A vocabulary is empty, or names a symbol twice."""
+
+
+class UnknownSymbolError(SeqtoysError, ValueError):
+    """A symbol is not in the vocabulary."""
+
+
+class IndexRangeError(SeqtoysError, IndexError):
+    """An index names no symbol of the vocabulary."""
+
+
+class InputTypeError(SeqtoysError, TypeError):
+    """A value is of the wrong type: floats where indices belong, a string where words do."""
+
+
+class ShapeError(SeqtoysError, ValueError):
+    """A tensor has the wrong shape."""
+
+
+class DeviceError(SeqtoysError, ValueError):
+    """A tensor lies on another device than the model."""
+
+
+class DataError(SeqtoysError, ValueError):
+    """Sequences can't be trained on: too short, too few, or of unequal lengths."""
+
+
+class OptionError(SeqtoysError, ValueError):
+    """An option is out of its range, or two options exclude each other."""
+
+
+class NonFiniteLossError(SeqtoysError, ArithmeticError):
+    """The loss became inf or nan during training."""
+
+
+def excerpt(sequence: Sequence[str], position: int = 0, width: int = 20) -> str:
+    """Quote a sequence for a message: whole if short, else the part around a position.
+
+    Examples:
+        >>> excerpt("hihell")
+        "'hihell'"
+        >>> excerpt("a long, long, long text", position=20, width=4)
+        "…'ng text'"
+    """
+    start, end = max(0, position - width), position + width
+    part = sequence[start:end]
+    shown = repr(part) if isinstance(part, str) else repr(list(part))
+    return f"{'…' * (start > 0)}{shown}{'…' * (end < len(sequence))}"

@@ -1,0 +1,201 @@
+"""What happened in a training: one row per epoch, and where the loss ended up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
+
+from seqtoys.baselines import Baselines
+from seqtoys.errors import DataError
+from seqtoys.tables import html_table, text_table
+
+Prediction: TypeAlias = str | list[str] | list[list[str]]
+"""What a model predicts: one sequence, or one for each of several."""
+
+SHOWN_ROWS = 6
+SHOWN_WIDTH = 50
+
+
+@dataclass(frozen=True)
+class Row:
+    """One epoch: its values are those before its update.
+
+    Attributes:
+        epoch: The number of the epoch, from 1.
+        loss: The mean loss, in nats per scored symbol.
+        accuracy: The share of the scored symbols that are predicted.
+        lr: The learning rate.
+        prediction: The likeliest symbols: of one sequence, or a list for several; None if the
+            data are too large to keep them.
+        validation_loss: The loss on the held-out part, None without one.
+        validation_accuracy: The accuracy on the held-out part, None without one.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    lr: float
+    prediction: Prediction | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+
+@dataclass
+class History:
+    """The course of a training, as columns with one value per epoch.
+
+    The loss and the prediction of an epoch are those before its update. Losses are in nats per
+    scored symbol. Print it for a table and for where the loss stands among its baselines.
+
+    Attributes:
+        loss: The mean loss of each epoch.
+        accuracy: The share of the scored symbols that are predicted.
+        lr: The learning rate of each epoch.
+        predictions: The likeliest symbols: for one text or pair a sequence, for several a list of
+            them. Empty if there are more than 10,000 scored symbols or no vocabulary.
+        validation_loss: The loss on the held-out part; empty without one.
+        validation_accuracy: The accuracy on the held-out part; empty without one.
+        held_out: Which of the given sequences were held out, by position.
+        baselines: What counting alone can predict of the training data.
+        loss_floor: The lowest loss that the model's readout allows.
+        settings: The options `fit` was called with.
+        stopped: Why training ended: `"epochs"`, `"solved"`, `"excess"`, `"patience"`
+            or `"interrupted"`.
+        seconds: How long it took.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, Vocab, fit
+        >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
+        >>> history = fit(model, "hihello", epochs=100, lr=0.05)
+        >>> history.predictions[-1]
+        'ihello'
+        >>> History.from_json(history.to_json()) == history
+        True
+    """
+
+    baselines: Baselines
+    loss_floor: float = 0.0
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    held_out: list[int] = field(default_factory=list[int])
+    loss: list[float] = field(default_factory=list[float])
+    accuracy: list[float] = field(default_factory=list[float])
+    lr: list[float] = field(default_factory=list[float])
+    predictions: list[Prediction] = field(default_factory=list[Prediction])
+    validation_loss: list[float] = field(default_factory=list[float])
+    validation_accuracy: list[float] = field(default_factory=list[float])
+    stopped: str = "epochs"
+    seconds: float = 0.0
+
+    @property
+    def optimum(self) -> list[float]:
+        """The lowest loss that any model could reach on the training data, at each epoch."""
+        return [self.baselines.full_past] * len(self)
+
+    @property
+    def solved(self) -> bool:
+        """Whether every scored symbol was predicted at the last epoch."""
+        return bool(self.accuracy) and self.accuracy[-1] == 1.0
+
+    @property
+    def rows(self) -> list[Row]:
+        """The epochs as rows."""
+        return [self.row(index) for index in range(len(self))]
+
+    def row(self, index: int) -> Row:
+        """The epoch at an index, counted from 0, or from the end if negative."""
+        return Row(
+            epoch=range(len(self))[index] + 1,
+            loss=self.loss[index],
+            accuracy=self.accuracy[index],
+            lr=self.lr[index],
+            prediction=self.predictions[index] if self.predictions else None,
+            validation_loss=self.validation_loss[index] if self.validation_loss else None,
+            validation_accuracy=(
+                self.validation_accuracy[index] if self.validation_accuracy else None
+            ),
+        )
+
+    def append(self, row: Row) -> None:
+        """Add an epoch."""
+        self.loss.append(row.loss)
+        self.accuracy.append(row.accuracy)
+        self.lr.append(row.lr)
+        if row.prediction is not None:
+            self.predictions.append(row.prediction)
+        if row.validation_loss is not None and row.validation_accuracy is not None:
+            self.validation_loss.append(row.validation_loss)
+            self.validation_accuracy.append(row.validation_accuracy)
+
+    def standing(self) -> str:
+        """Say where the last loss stands among its baselines and the model's floor."""
+        marks = [
+            (self.baselines.uniform, "knowing nothing (uniform)"),
+            (self.baselines.memoryless, "knowing only the current symbol"),
+            (self.baselines.full_past, "knowing the full past (optimum)"),
+        ]
+        if self.loss_floor > 0:
+            marks.append((self.loss_floor, "the floor of this model's readout"))
+        if self.loss:
+            marks.append((self.loss[-1], f"<- the model at epoch {len(self)}"))
+        ordered = sorted(marks, key=lambda mark: mark[0], reverse=True)
+        lines = [f"{max(loss, 0):.4f}  {meaning}" for loss, meaning in ordered]
+        return "\n".join(["nats per scored symbol", *lines])
+
+    def to_json(self) -> str:
+        """Write the history as JSON; `from_json` reads it back equal."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> History:
+        """Read what `to_json` wrote.
+
+        Raises:
+            DataError: If the text is not a history.
+        """
+        try:
+            columns = json.loads(text)
+            return cls(**{**columns, "baselines": Baselines(**columns["baselines"])})
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"expected a history as to_json writes it, got: {error}") from None
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def __str__(self) -> str:
+        return f"{text_table(*self._cells())}\n\n{self.standing()}"
+
+    def _repr_html_(self) -> str:
+        return f"{html_table(*self._cells())}<pre>{self.standing()}</pre>"
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        header = ["epoch", "loss", "accuracy"]
+        header += ["held-out loss", "held-out accuracy"] if self.validation_loss else []
+        header += ["predicted"] if self.predictions else []
+        stride = -(-len(self) // (SHOWN_ROWS - 1)) or 1
+        shown = sorted({*range(0, len(self), stride), *range(len(self))[-1:]})
+        return header, [_row_cells(self.row(index)) for index in shown]
+
+
+def describe(prediction: Prediction) -> str:
+    """Write a prediction on one line: the sequence itself, or several with commas between.
+
+    Examples:
+        >>> describe("ihello")
+        'ihello'
+        >>> describe(["ello", "ill"])
+        'ello, ill'
+    """
+    parts = [prediction] if isinstance(prediction, str) else prediction
+    words = [part if isinstance(part, str) else " ".join(part) for part in parts]
+    line = repr(", ".join(words))[1:-1]  # with line breaks and the like escaped
+    return line if len(line) <= SHOWN_WIDTH else f"{line[: SHOWN_WIDTH - 1]}…"
+
+
+def _row_cells(row: Row) -> list[str]:
+    cells = [str(row.epoch), f"{row.loss:.4f}", f"{row.accuracy:.1%}"]
+    if row.validation_loss is not None and row.validation_accuracy is not None:
+        cells += [f"{row.validation_loss:.4f}", f"{row.validation_accuracy:.1%}"]
+    if row.prediction is not None:
+        cells.append(describe(row.prediction))
+    return cells

@@ -1,0 +1,45 @@
+"""Ctrl-C during training: wait for a moment at which model and history agree."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def postponed_interrupt() -> Iterator[Callable[[], None]]:
+    """Hold back the first Ctrl-C until the yielded function is called; it then raises.
+
+    A second Ctrl-C raises at once. Outside the main thread, or where someone else handles the
+    signal, nothing is held back.
+
+    Examples:
+        >>> with postponed_interrupt() as raise_if_interrupted:
+        ...     raise_if_interrupted()
+    """
+    pressed = False
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    def raise_if_interrupted() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    in_charge = threading.current_thread() is threading.main_thread() and (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if not in_charge:
+        yield raise_if_interrupted
+        return
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield raise_if_interrupted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,250 @@
+"""The character-level Elman network: step, forward, predict."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqtoys.checks import check_hidden, check_inputs
+from seqtoys.initial import build_parts
+from seqtoys.settings import ElmanSettings, Nonlinearity
+from seqtoys.symbols import Symbols
+from seqtoys.trace import Trace
+from seqtoys.vocab import Vocab
+
+
+class ElmanCharModel(nn.Module):
+    """An Elman network that reads symbols one by one and says what follows each (Elman, 1990).
+
+    Its hidden state is `h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`, for the one-hot or
+    learned vector `x_t` of the symbol at step `t`. Its logits are the hidden state itself, or a
+    linear readout of it. The weights live in `rnn`, a `torch.nn.RNN`, in `embedding` and in
+    `readout`; the last two are None where they are not used.
+
+    Args:
+        vocab: The symbols it reads and predicts.
+        hidden_size: Number of hidden units, read out by a linear layer; None: one unit for each
+            symbol, and the hidden state itself is the logits.
+        embedding_size: Size of the learned input vectors; None: inputs are one-hot vectors.
+        num_layers: Number of stacked recurrent layers.
+        nonlinearity: `"tanh"` or `"relu"`.
+        batch_first: Whether tensors are `(batch, time, …)`, else `(time, batch, …)`. The hidden
+            state is `(layers, batch, hidden)` either way, as in PyTorch.
+        seed: Decides the initial weights: those PyTorch itself draws after
+            `torch.manual_seed(seed)`, with the global random state left alone.
+
+    Raises:
+        OptionError: If a size is not a positive integer, the nonlinearity unknown, or the seed no
+            integer.
+
+    Examples:
+        >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
+        >>> logits, hidden = model(model.vocab.encode_batch(["hihell"]))
+        >>> logits.shape, hidden.shape
+        (torch.Size([1, 6, 5]), torch.Size([1, 1, 5]))
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        *,
+        hidden_size: int | None = None,
+        embedding_size: int | None = None,
+        num_layers: int = 1,
+        nonlinearity: Nonlinearity = "tanh",
+        batch_first: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.vocab: Vocab = vocab
+        self.settings: ElmanSettings = ElmanSettings(
+            hidden_size, embedding_size, num_layers, nonlinearity, batch_first
+        )
+        self.seed: int = seed
+        self.embedding: nn.Embedding | None
+        self.rnn: nn.RNN
+        self.readout: nn.Linear | None
+        self.embedding, self.rnn, self.readout = build_parts(len(vocab), self.settings, seed)
+
+    def forward(
+        self,
+        inputs: Int[Tensor, "batch time"] | Float[Tensor, "batch time vocab"],
+        hidden: Float[Tensor, "layers batch hidden"] | None = None,
+    ) -> tuple[Float[Tensor, "batch time vocab"], Float[Tensor, "layers batch hidden"]]:
+        """Read whole sequences.
+
+        Args:
+            inputs: Symbol indices, or their one-hot vectors (any vectors of that length).
+            hidden: The state to resume from; None: zeros.
+
+        Returns:
+            The logits after each symbol, and the final hidden state.
+
+        Raises:
+            ShapeError: If a tensor has the wrong shape.
+            InputTypeError: If a tensor has the wrong dtype.
+            IndexRangeError: If an index names no symbol.
+            DeviceError: If a tensor lies on another device than the weights.
+
+        Examples:
+            >>> model = ElmanCharModel(Vocab("hielo"), hidden_size=8)
+            >>> first, hidden = model(model.vocab.encode_batch(["hih"]))
+            >>> second, hidden = model(model.vocab.encode_batch(["ell"]), hidden)
+            >>> whole, _ = model(model.vocab.encode_batch(["hihell"]))
+            >>> torch.allclose(torch.cat([first, second], dim=1), whole)
+            True
+        """
+        axes = ("batch", "time") if self.settings.batch_first else ("time", "batch")
+        vectors = self._vectors(inputs, axes)  # (batch, time) -> (batch, time, features)
+        states, hidden = self._recur(vectors, self._start(hidden, vectors.shape[self._batch_axis]))
+        return self._read_out(states), hidden
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+    def step(
+        self,
+        inputs: Int[Tensor, " batch"] | Float[Tensor, "batch vocab"],
+        hidden: Float[Tensor, "layers batch hidden"] | None = None,
+    ) -> tuple[Float[Tensor, "batch vocab"], Float[Tensor, "layers batch hidden"]]:
+        """Read one symbol of each sequence.
+
+        Args:
+            inputs: Symbol indices, or their one-hot vectors (any vectors of that length).
+            hidden: The state to resume from; None: zeros.
+
+        Returns:
+            The logits, and the next hidden state.
+
+        Raises:
+            SeqtoysError: As `forward` does.
+
+        Examples:
+            >>> model = ElmanCharModel(Vocab("hielo"))
+            >>> hidden = model.initial_hidden(1)
+            >>> for index in model.vocab.encode("hihell"):
+            ...     logits, hidden = model.step(index.reshape(1), hidden)
+            >>> logits.shape
+            torch.Size([1, 5])
+        """
+        vectors = self._vectors(inputs, ("batch",))  # (batch,) -> (batch, features)
+        hidden = self._start(hidden, len(vectors))
+        time_axis = 1 - self._batch_axis
+        states, hidden = self._recur(vectors.unsqueeze(time_axis), hidden)
+        return self._read_out(states.squeeze(time_axis)), hidden
+
+    def initial_hidden(self, batch_size: int) -> Float[Tensor, "layers batch hidden"]:
+        """Make the state before the first symbol: zeros.
+
+        Examples:
+            >>> ElmanCharModel(Vocab("hielo")).initial_hidden(3).shape
+            torch.Size([1, 3, 5])
+        """
+        return self._weight.new_zeros(self.rnn.num_layers, batch_size, self.rnn.hidden_size)
+
+    @torch.no_grad()
+    def predict(self, sequence: Symbols) -> str | list[str]:
+        """Tell the likeliest next symbol at each position.
+
+        Args:
+            sequence: A string, or a list of symbols.
+
+        Raises:
+            UnknownSymbolError: If a symbol is not in the vocabulary.
+
+        Examples:
+            >>> len(ElmanCharModel(Vocab("hielo")).predict("hihell"))
+            6
+        """
+        logits, _ = self._read(sequence)
+        return self.vocab.decode(logits.argmax(-1))  # type: ignore[return-value]
+
+    @torch.no_grad()
+    def trace(self, sequence: Symbols) -> Trace:
+        """Follow the network through a text: its state, probabilities and prediction at each step.
+
+        Args:
+            sequence: A string, or a list of symbols.
+
+        Raises:
+            UnknownSymbolError: If a symbol is not in the vocabulary.
+
+        Examples:
+            >>> ElmanCharModel(Vocab("hielo")).trace("hihell").probabilities.shape
+            (6, 5)
+        """
+        logits, states = self._read(sequence)  # (time, vocab), (time, hidden)
+        return Trace(
+            vocab=self.vocab,
+            symbols=list(sequence),
+            hidden=states.cpu().numpy(),
+            probabilities=logits.softmax(-1).cpu().numpy(),
+            predictions=list(self.vocab.decode(logits.argmax(-1))),  # type: ignore[arg-type]
+        )
+
+    @property
+    def loss_floor(self) -> float:
+        """The lowest loss the readout allows, in nats per scored symbol.
+
+        With tanh states as logits each logit stays inside (-1, 1), so the loss of a symbol stays
+        above `ln(1 + (V - 1) e⁻²)` for V symbols; else there is no such floor, and this is 0.
+
+        Examples:
+            >>> ElmanCharModel(Vocab("hielo")).loss_floor
+            0.4326...
+            >>> ElmanCharModel(Vocab("hielo"), hidden_size=5).loss_floor
+            0.0
+        """
+        if self.readout is not None or self.settings.nonlinearity != "tanh":
+            return 0.0
+        return math.log1p((len(self.vocab) - 1) * math.exp(-2))
+
+    def extra_repr(self) -> str:
+        """Name the vocabulary and the seed in the model's `repr`."""
+        return f"{self.vocab!r}, seed={self.seed}"
+
+    def _vectors(self, inputs: Tensor, axes: tuple[str, ...]) -> Tensor:
+        check_inputs(inputs, axes, len(self.vocab), self._weight)
+        if inputs.is_floating_point():
+            return inputs if self.embedding is None else inputs @ self.embedding.weight
+        if self.embedding is not None:
+            return self.embedding(inputs.long())  # type: ignore[no-any-return]
+        one_hot = F.one_hot(inputs.long(), len(self.vocab))  # (batch, time, vocab)
+        return one_hot.to(self._weight.dtype)
+
+    def _start(self, hidden: Tensor | None, batch: int) -> Tensor:
+        if hidden is None:
+            return self.initial_hidden(batch)
+        expected = (self.rnn.num_layers, batch, self.rnn.hidden_size)
+        check_hidden(hidden, expected, self._weight)
+        return hidden
+
+    def _recur(self, vectors: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        if 0 in vectors.shape:  # torch.nn.RNN refuses to read nothing
+            return vectors.new_empty(*vectors.shape[:2], self.rnn.hidden_size), hidden
+        states, hidden = self.rnn(vectors, hidden)
+        return states, hidden
+
+    def _read_out(self, states: Tensor) -> Tensor:
+        return states if self.readout is None else self.readout(states)
+
+    def _read(self, sequence: Symbols) -> tuple[Tensor, Tensor]:
+        """The logits `(time, vocab)` and the states `(time, hidden)` along one sequence."""
+        indices = self.vocab.encode(sequence).to(self._weight.device)
+        vectors = self._vectors(indices, ("time",)).unsqueeze(self._batch_axis)
+        states, _ = self._recur(vectors, self.initial_hidden(1))
+        states = states.squeeze(self._batch_axis)  # (batch, time, hidden) -> (time, hidden)
+        return self._read_out(states), states
+
+    @property
+    def _batch_axis(self) -> int:
+        return 0 if self.settings.batch_first else 1
+
+    @property
+    def _weight(self) -> Tensor:
+        return cast(Tensor, self.rnn.weight_hh_l0)

@@ -1,0 +1,64 @@
+"""What counts as a symbol, and the tables a vocabulary looks symbols up in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from seqtoys.errors import InputTypeError, VocabError
+
+Symbols: TypeAlias = str | Sequence[str]
+"""A sequence of symbols: a string of characters, or a list of words."""
+
+
+def check_symbols(symbols: tuple[str, ...]) -> None:
+    """Make sure that symbols can make up a vocabulary.
+
+    Raises:
+        VocabError: If there is no symbol, or a symbol is empty or comes twice.
+        InputTypeError: If a symbol is not a string.
+
+    Examples:
+        >>> check_symbols(("h", "i"))
+    """
+    if not symbols:
+        raise VocabError("expected at least one symbol, got none")
+    first: dict[str, int] = {}
+    for position, symbol in enumerate(symbols):
+        if not isinstance(symbol, str):
+            raise InputTypeError(f"expected strings, got {symbol!r} at position {position}")
+        if not symbol:
+            raise VocabError(f"expected no empty symbol, got '' at position {position}")
+        if first.setdefault(symbol, position) != position:
+            raise VocabError(
+                f"expected each symbol once, got {symbol!r} at positions {first[symbol]} and "
+                f"{position}; Vocab.from_text keeps the first of each"
+            )
+
+
+def legible(symbol: str) -> str:
+    """Write a symbol so that a reader can see it: a blank as `␣`, a line break as its escape.
+
+    Examples:
+        >>> [legible(symbol) for symbol in "a b"]
+        ['a', '␣', 'b']
+    """
+    if symbol == " ":
+        return "␣"
+    return symbol if symbol.isprintable() else repr(symbol)[1:-1]
+
+
+def code_point_table(symbols: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Map each code point to its index, and every other, like the last entry, to -1.
+
+    Examples:
+        >>> code_point_table(("b", "a"))[[ord("a"), ord("b"), -1]]
+        array([ 1,  0, -1])
+    """
+    codes = [ord(symbol) for symbol in symbols]
+    table = np.full(max(codes) + 2, -1, np.int64)
+    table[codes] = np.arange(len(symbols))
+    return table

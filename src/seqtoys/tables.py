@@ -1,0 +1,45 @@
+"""Small tables as text for terminals and as HTML for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out cells in columns: text on the left, numbers on the right.
+
+    Examples:
+        >>> print(text_table(["symbol", "loss"], [["h", "1.25"], ["i", "-0.5"]]))
+        symbol  loss
+        h       1.25
+        i       -0.5
+    """
+    columns = [_align(column) for column in zip(header, *rows, strict=True)]
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+
+
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write the same table as HTML.
+
+    Examples:
+        >>> html_table(["symbol"], [["<"]])
+        '<table><tr><th>symbol</th></tr><tr><td>&lt;</td></tr></table>'
+    """
+    lines = [("th", header), *(("td", row) for row in rows)]
+    body = "".join(
+        f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+        for tag, cells in lines
+    )
+    return f"<table>{body}</table>"
+
+
+def _align(column: Sequence[str]) -> list[str]:
+    width = max(map(len, column))
+    filled = [cell for cell in column[1:] if cell not in ("", "…")]
+    numeric = bool(filled) and all(map(_is_number, filled))
+    return [cell.rjust(width) if numeric else cell.ljust(width) for cell in column]
+
+
+def _is_number(cell: str) -> bool:
+    return cell.rstrip("%").lstrip("+-").replace(".", "", 1).isdecimal()

@@ -1,0 +1,70 @@
+"""What a network does at each step of a text: its state, its probabilities, its prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float
+
+from seqtoys.symbols import legible
+from seqtoys.tables import html_table, text_table
+from seqtoys.vocab import Vocab
+
+SHOWN_UNITS = 6
+SHOWN_STEPS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A network's way through one text, step by step.
+
+    Attributes:
+        vocab: The vocabulary.
+        symbols: The symbol read at each step.
+        hidden: The hidden state after each step, the last layer's for stacked ones.
+        probabilities: The probability given to each next symbol.
+        predictions: The likeliest next symbol.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel
+        >>> trace = ElmanCharModel(Vocab("hielo"), seed=777).trace("hi")
+        >>> trace.symbols, trace.hidden.shape, trace.probabilities.shape
+        (['h', 'i'], (2, 5), (2, 5))
+    """
+
+    vocab: Vocab
+    symbols: list[str]
+    hidden: Float[npt.NDArray[np.floating], "time hidden"]
+    probabilities: Float[npt.NDArray[np.floating], "time vocab"]
+    predictions: list[str]
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def __str__(self) -> str:
+        return text_table(*self._cells())
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._cells())
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        rows = [self._row(step) for step in range(min(len(self), SHOWN_STEPS))]
+        if len(self) > SHOWN_STEPS:
+            rows.append(["…", *[""] * 3, f"and {len(self) - SHOWN_STEPS} more steps"])
+        return ["step", "symbol", "predicted", "probability", "hidden state"], rows
+
+    def _row(self, step: int) -> list[str]:
+        return [
+            str(step + 1),
+            legible(self.symbols[step]),
+            legible(self.predictions[step]),
+            f"{self.probabilities[step].max():.1%}",
+            _vector(self.hidden[step]),
+        ]
+
+
+def _vector(values: npt.NDArray[np.floating]) -> str:
+    shown = " ".join(f"{value:+.2f}" for value in values[:SHOWN_UNITS])
+    return shown + (" …" if len(values) > SHOWN_UNITS else "")

@@ -1,0 +1,257 @@
+"""Vocabularies: symbols <-> indices <-> one-hot vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from seqtoys.errors import (
+    DataError,
+    IndexRangeError,
+    InputTypeError,
+    ShapeError,
+    UnknownSymbolError,
+    excerpt,
+)
+from seqtoys.indices import Indices, to_index_array
+from seqtoys.symbols import Symbols, check_symbols, code_point_table
+
+
+class Vocab:
+    """An ordered set of symbols: the `i`-th symbol has index `i`.
+
+    A symbol is a character (one Unicode code point) or a whole word. If every symbol is a
+    character, sequences are strings; else they are lists of words. A vocabulary never changes.
+
+    Args:
+        symbols: The symbols in index order: a string of characters, or words.
+
+    Raises:
+        VocabError: If there is no symbol, or a symbol is empty or comes twice.
+        InputTypeError: If a symbol is not a string.
+
+    Examples:
+        >>> vocab = Vocab("hielo")
+        >>> vocab.encode("hihell")
+        tensor([0, 1, 0, 2, 3, 3])
+        >>> vocab.decode([1, 0, 2, 3, 3, 4])
+        'ihello'
+        >>> words = Vocab(["boy", "sees", "dog"])
+        >>> words.decode(words.encode(["dog", "sees", "boy"]))
+        ['dog', 'sees', 'boy']
+    """
+
+    __slots__ = ("_code_points", "_index", "_symbols")
+
+    def __init__(self, symbols: Iterable[str]) -> None:
+        self._symbols = tuple(symbols)
+        check_symbols(self._symbols)
+        self._index = {symbol: index for index, symbol in enumerate(self._symbols)}
+        has_words = any(len(symbol) > 1 for symbol in self._symbols)
+        self._code_points = None if has_words else code_point_table(self._symbols)
+
+    @classmethod
+    def from_text(cls, *texts: Symbols) -> Vocab:
+        """Collect the distinct symbols of some texts, in order of first appearance.
+
+        Args:
+            *texts: Strings (each character is a symbol) or lists of words.
+
+        Examples:
+            >>> Vocab.from_text("hihello")
+            Vocab('hielo')
+            >>> Vocab.from_text("hello", "hill")
+            Vocab('heloi')
+            >>> Vocab.from_text("boy sees dog".split(), "dog sees boy".split())
+            Vocab(['boy', 'sees', 'dog'])
+        """
+        return cls(dict.fromkeys(chain.from_iterable(texts)))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols in index order."""
+        return self._symbols
+
+    @property
+    def has_words(self) -> bool:
+        """Whether some symbol is longer than a character, so that sequences are lists."""
+        return self._code_points is None
+
+    def encode(self, sequence: Symbols) -> Int[Tensor, " time"]:
+        """Look up the index of each symbol.
+
+        Args:
+            sequence: A string, or a list of symbols (always a list where symbols are words).
+
+        Raises:
+            UnknownSymbolError: If a symbol is not in the vocabulary; it tells which and where.
+            InputTypeError: If a string comes where symbols are words, or no sequence at all.
+
+        Examples:
+            >>> Vocab("hielo").encode("hello")
+            tensor([0, 2, 3, 3, 4])
+        """
+        self._check_sequence(sequence)
+        if isinstance(sequence, str) and self._code_points is not None:
+            codes = np.frombuffer(sequence.encode("utf-32-le", "surrogatepass"), np.uint32)
+            indices = self._code_points[np.minimum(codes, len(self._code_points) - 1)]
+        else:
+            found = [self._index.get(s, -1) if isinstance(s, str) else -1 for s in sequence]
+            indices = np.array(found, np.int64)
+        if (indices < 0).any():
+            position = int((indices < 0).argmax())
+            raise UnknownSymbolError(
+                f"{sequence[position]!r} at position {position} of {excerpt(sequence, position)} "
+                f"is not among the {self._summary()}"
+            )
+        return torch.from_numpy(indices)
+
+    @overload
+    def encode_batch(
+        self, sequences: Sequence[Symbols], *, return_lengths: Literal[False] = False
+    ) -> Int[Tensor, "batch time"]: ...
+
+    @overload
+    def encode_batch(
+        self, sequences: Sequence[Symbols], *, return_lengths: Literal[True]
+    ) -> tuple[Int[Tensor, "batch time"], Int[Tensor, " batch"]]: ...
+
+    def encode_batch(
+        self, sequences: Sequence[Symbols], *, return_lengths: bool = False
+    ) -> Int[Tensor, "batch time"] | tuple[Int[Tensor, "batch time"], Int[Tensor, " batch"]]:
+        """Encode several sequences as the rows of one tensor, shorter ones padded on the right.
+
+        Args:
+            sequences: Strings, or lists of symbols.
+            return_lengths: Also return the length of each sequence: the padding is index 0,
+                so the lengths alone tell where a sequence ends.
+
+        Raises:
+            UnknownSymbolError: If a symbol is not in the vocabulary.
+            InputTypeError: If one string comes instead of several sequences.
+            DataError: If there is no sequence.
+
+        Examples:
+            >>> Vocab("hielo").encode_batch(["hello", "hi"], return_lengths=True)
+            (tensor([[0, 2, 3, 3, 4],
+                    [0, 1, 0, 0, 0]]), tensor([5, 2]))
+        """
+        if isinstance(sequences, str):
+            raise InputTypeError(
+                f"expected several sequences, got the one string {excerpt(sequences)}; "
+                "write [text] for a batch of one"
+            )
+        if not sequences:
+            raise DataError("expected at least one sequence, got none")
+        rows = [self.encode(sequence) for sequence in sequences]
+        batch = pad_sequence(rows, batch_first=True)  # (batch, time)
+        return (batch, torch.tensor([len(row) for row in rows])) if return_lengths else batch
+
+    def decode(self, indices: Indices) -> str | list[str] | list[list[str]]:
+        """Turn indices back into symbols: one sequence, or for a batch a list of sequences.
+
+        Args:
+            indices: One sequence `(time,)` or a batch `(batch, time)`: an integer tensor on any
+                device, a NumPy integer array, or lists.
+
+        Raises:
+            IndexRangeError: If an index names no symbol; it tells which and where.
+            InputTypeError: If the values are not integers.
+            ShapeError: If there are neither one nor two axes.
+
+        Examples:
+            >>> Vocab("hielo").decode([[0, 1], [3, 4]])
+            ['hi', 'lo']
+        """
+        array = self._check_range(to_index_array(indices))
+        if array.ndim == 1:
+            return self._join(array)
+        if array.ndim == 2:
+            return [self._join(row) for row in array]  # type: ignore[return-value]
+        raise ShapeError(f"expected indices (time,) or (batch, time), got shape {array.shape}")
+
+    def one_hot(self, sequence: Symbols | Indices) -> Float[Tensor, "*batch vocab"]:
+        """Turn symbols or indices into vectors with a single 1, at the symbol's index.
+
+        Args:
+            sequence: A string, a list of symbols, or indices of any shape.
+
+        Returns:
+            The shape of the indices with a last axis of `len(vocab)`, in the default float type.
+
+        Raises:
+            UnknownSymbolError: If a symbol is not in the vocabulary.
+            IndexRangeError: If an index names no symbol.
+            InputTypeError: If the values are neither symbols nor integers.
+
+        Examples:
+            >>> Vocab("hielo").one_hot("hi")
+            tensor([[1., 0., 0., 0., 0.],
+                    [0., 1., 0., 0., 0.]])
+        """
+        if isinstance(sequence, str) or (
+            isinstance(sequence, Sequence) and any(isinstance(s, str) for s in sequence)
+        ):
+            indices = self.encode(sequence)
+        else:
+            indices = torch.from_numpy(self._check_range(to_index_array(sequence)))
+        zeros = torch.zeros(*indices.shape, len(self))  # (*batch, vocab)
+        return zeros.scatter_(-1, indices.unsqueeze(-1), 1.0)
+
+    def __len__(self) -> int:
+        return len(self._symbols)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._symbols)
+
+    def __contains__(self, symbol: object) -> bool:
+        return isinstance(symbol, str) and symbol in self._index
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocab) and self._symbols == other._symbols
+
+    def __hash__(self) -> int:
+        return hash(self._symbols)
+
+    def __reduce__(self) -> tuple[type[Vocab], tuple[tuple[str, ...]]]:
+        return Vocab, (self._symbols,)
+
+    def __repr__(self) -> str:
+        return f"Vocab({list(self) if self.has_words else ''.join(self)!r})"
+
+    def _check_sequence(self, sequence: Symbols) -> None:
+        if isinstance(sequence, str) and self.has_words:
+            raise InputTypeError(
+                "expected a list of symbols, as the symbols are words, got the string "
+                f"{excerpt(sequence)}; split it, as in text.split()"
+            )
+        if not isinstance(sequence, Sequence):
+            raise InputTypeError(
+                f"expected a string or a list of symbols, got a {type(sequence).__name__}"
+            )
+
+    def _check_range(self, array: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        outside = (array < 0) | (array >= len(self))
+        if outside.any():
+            where = tuple(int(axis) for axis in np.argwhere(outside)[0])
+            raise IndexRangeError(
+                f"index {array[where]} at position {where[0] if len(where) == 1 else where} "
+                f"is not in 0 … {len(self) - 1}, the indices of the {self._summary()}"
+            )
+        return array
+
+    def _join(self, row: npt.NDArray[np.int64]) -> str | list[str]:
+        symbols = [self._symbols[index] for index in row.tolist()]
+        return symbols if self.has_words else "".join(symbols)
+
+    def _summary(self) -> str:
+        shown = self._symbols if self.has_words else "".join(self._symbols)
+        return f"{len(self)} symbol{'s' * (len(self) > 1)} {excerpt(shown)}"
