@@ -74,8 +74,8 @@ class ElmanCharModel(nn.Module):
     def forward(
         self,
         inputs: Int[Tensor, "batch time"] | Float[Tensor, "batch time vocab"],
-        hidden: Float[Tensor, "layers batch hidden"] | None = None,
-    ) -> tuple[Float[Tensor, "batch time vocab"], Float[Tensor, "layers batch hidden"]]:
+        hidden: Float[Tensor, "layers _batch hidden"] | None = None,
+    ) -> tuple[Float[Tensor, "batch time vocab"], Float[Tensor, "layers _batch hidden"]]:
         """Read whole sequences.
 
         Args:

@@ -196,7 +196,7 @@ def _record_options(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: _plain(value) for name, value in arguments.items() if name not in left_out}
 
 
-def _plain(value: object) -> str | float | None:
+def _plain(value: object) -> str | int | float | None:
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, functools.partial):

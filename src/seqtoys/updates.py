@@ -56,9 +56,9 @@ def logits_of(
         logits = output[0] if isinstance(output, tuple) else output
         logits = logits.transpose(0, 1) if time_first else logits  # (batch, time, vocab)
     if logits.ndim != 3 or logits.shape[:2] != inputs.shape:
+        shape = f"({', '.join(map(str, inputs.shape))}, vocab)"
         raise ShapeError(
-            f"expected the model to give logits (batch, time, vocab) = {(*inputs.shape, '…')}, "
-            f"got {tuple(logits.shape)}"
+            f"expected the model to give logits of shape {shape}, got {tuple(logits.shape)}"
         )
     return logits
 
@@ -98,7 +98,7 @@ class Updates:
         self.stepwise = stepwise
         self.generator = generator
         self.epoch = 0
-        self._pending: Tensor | None = None
+        self._waiting: list[Tensor] = []
 
     @property
     def lr(self) -> float:
@@ -120,31 +120,30 @@ class Updates:
         total, scored = 0.0, 0
         predicted = torch.empty_like(self.batch.targets)
         for rows, part in self._parts():
-            if self._pending is not None:
+            if self._waiting:
                 self.apply()
                 after_update()
             logits = logits_of(self.model, part.inputs, stepwise=self.stepwise)
-            self._pending = cross_entropy(logits, part.targets)
-            loss, count = self._pending.item(), int(part.scored.sum())
+            mean = cross_entropy(logits, part.targets)
+            loss, count = mean.item(), int(part.scored.sum())
             if not math.isfinite(loss):
                 raise NonFiniteLossError(
                     f"the loss became {loss} at epoch {self.epoch} with lr={self.lr:g}; "
                     "try a smaller lr, or clip_norm=1.0"
                 )
+            self._waiting = [mean]
             total, scored = total + loss * count, scored + count
             predicted[rows] = logits.detach().argmax(-1)  # (rows, time, vocab) -> (rows, time)
         return total / scored, accuracy(predicted, self.batch.targets), predicted
 
     def apply(self) -> None:
-        """Carry out the update that waits."""
-        if self._pending is None:
-            return
-        self.optimizer.zero_grad()
-        self._pending.backward()
-        if self.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-        self.optimizer.step()
-        self._pending = None
+        """Carry out the update that waits, if one does."""
+        while self._waiting:
+            self.optimizer.zero_grad()
+            self._waiting.pop().backward()
+            if self.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+            self.optimizer.step()
 
     def step_scheduler(self, loss: float) -> None:
         """Tell the scheduler that an epoch is over."""

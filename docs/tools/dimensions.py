@@ -1,0 +1,43 @@
+"""Show `Int[Tensor, " time"]` as `Int[Tensor, "time"]` in the API pages.
+
+The leading space tells linters that a lone dimension is no forward reference; a reader of the
+pages needs no such hint.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import Any
+
+import griffe
+
+
+class Dimensions(griffe.Extension):
+    """Strips the leading space of one-word dimensions."""
+
+    def on_function(self, *, func: griffe.Function, **kwargs: Any) -> None:
+        """Clean the annotations of parameters and of the result."""
+        _strip(func.returns)
+        for parameter in func.parameters:
+            _strip(parameter.annotation)
+
+    def on_attribute(self, *, attr: griffe.Attribute, **kwargs: Any) -> None:
+        """Clean the annotation of an attribute."""
+        _strip(attr.annotation)
+
+
+def _strip(expression: Any) -> None:
+    if not isinstance(expression, griffe.Expr):
+        return
+    for field in fields(expression):
+        value = getattr(expression, field.name)
+        if isinstance(value, list):
+            value[:] = [_strip_quoted(item) for item in value]
+        if field.name != "parent":
+            for item in value if isinstance(value, list) else [value]:
+                _strip(item)
+
+
+def _strip_quoted(item: Any) -> Any:
+    return re.sub(r"^(['\"])\s+", r"\1", item) if isinstance(item, str) else item

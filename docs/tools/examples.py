@@ -1,0 +1,19 @@
+"""Run an example file and give back what it prints."""
+
+from __future__ import annotations
+
+from contextlib import redirect_stdout
+from io import StringIO
+from runpy import run_path
+
+
+def output_of(path: str) -> str:
+    """Run a file as a program.
+
+    Examples:
+        >>> output_of("examples/02_forward_one_symbol_at_a_time.py").splitlines()[-1]
+        'output = hidden state: True'
+    """
+    with redirect_stdout(StringIO()) as printed:
+        run_path(path, run_name="__main__")
+    return printed.getvalue()

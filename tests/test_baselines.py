@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqtoys import Batch, Vocab
+from seqtoys.baselines import count_baselines
+from seqtoys.metrics import accuracy, cross_entropy
+
+
+def entropy_of_targets(seen: list[tuple[str, str]]) -> float:
+    """The mean surprise of targets given what was seen, counted the slow way."""
+    contexts, pairs = Counter(context for context, _ in seen), Counter(seen)
+    return sum(math.log(contexts[context] / pairs[context, y]) for context, y in seen) / len(seen)
+
+
+@given(st.lists(st.text("abc", min_size=2, max_size=6), min_size=1, max_size=8))
+def test_baselines_equal_a_slow_count(texts: list[str]) -> None:
+    baselines = count_baselines(Batch.from_texts(texts, Vocab("abc")), 3)
+    steps = [(text[:end], text[end]) for text in texts for end in range(1, len(text))]
+    assert baselines.uniform == math.log(3)
+    assert baselines.full_past == pytest.approx(entropy_of_targets(steps))
+    assert baselines.memoryless == pytest.approx(
+        entropy_of_targets([(past[-1], y) for past, y in steps])
+    )
+
+
+def test_the_wall_of_hihell_is_two_thirds_of_a_bit() -> None:
+    baselines = count_baselines(Batch.from_texts(["hihello"], Vocab("hielo")), 5)
+    assert baselines.memoryless == pytest.approx(2 / 3 * math.log(2))
+    assert baselines.full_past == 0
+
+
+def test_metrics_leave_unscored_positions_out() -> None:
+    logits = torch.tensor([[[2.0, 0.0], [0.0, 3.0], [9.0, 9.0]]])
+    targets = torch.tensor([[0, 0, -100]])
+    by_hand = (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(3))) / 2
+    assert cross_entropy(logits, targets).item() == pytest.approx(by_hand, rel=1e-6)
+    assert accuracy(logits.argmax(-1), targets) == 0.5

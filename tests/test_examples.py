@@ -1,0 +1,43 @@
+"""Every example runs, and says what its file promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tools.examples import output_of
+
+EXAMPLES = sorted(Path("examples").glob("*.py"))
+PROMISES = {
+    "01_one_hot": ["[0, 1, 0, 2, 3, 3]", "and back: hihell"],
+    "02_forward_one_symbol_at_a_time": ["output = hidden state: True"],
+    "03_forward_whole_and_batched": [
+        "logits (3, 5, 4)  hidden (1, 3, 4)",
+        "last output = final hidden: True",
+        "logits (5, 3, 4)",
+        "the same numbers: True",
+    ],
+    "04_memorise_stepwise": ["10.155 -> 5.140", "predicted: ihello"],
+    "05_memorise_whole_sequence": ["1.6925", "0.4686", "0.4621", "0.4327"],
+    "06_embedding_and_readout": ["1.7675", "0.0070", "on plateau"],
+    "07_your_own_text": ["It memorised: 100% of the symbols it was trained on"],
+}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_says_what_it_promises(path: Path) -> None:
+    printed = output_of(str(path))
+    for promise in PROMISES[path.stem]:
+        assert promise in printed
+
+
+def test_every_example_is_on_the_examples_page() -> None:
+    page = Path("docs/examples.md").read_text()
+    for path in EXAMPLES:
+        assert page.count(f'"{path}"') == 2  # its source, and its output
+
+
+def test_the_held_out_proverbs_are_not_learnt() -> None:
+    line = output_of("examples/07_your_own_text.py").splitlines()[-1]
+    share = int(line.split("symbols it was trained on, ")[1].split("%")[0])
+    assert share < 20

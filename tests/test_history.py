@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from seqtoys import Baselines, History, Row
+from seqtoys.errors import DataError
+from seqtoys.history import describe
+from seqtoys.progress import Progress
+from seqtoys.tables import text_table
+
+BASELINES = Baselines(uniform=1.6, memoryless=0.5, full_past=0.0)
+
+
+def history(epochs: int, *, held_out: bool = False, predictions: bool = True) -> History:
+    made = History(BASELINES, loss_floor=0.4, settings={"lr": 0.1}, seconds=0.5)
+    for epoch in range(1, epochs + 1):
+        extra = (2.0, 0.25) if held_out else (None, None)
+        text = "ih" if predictions else None
+        made.append(Row(epoch, 1 / epoch, (epoch - 1) / epochs, 0.1, text, *extra))
+    return made
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+@pytest.mark.parametrize("predictions", [False, True])
+def test_rows_and_json_say_the_same_as_the_columns(held_out: bool, predictions: bool) -> None:
+    made = history(3, held_out=held_out, predictions=predictions)
+    again = History.from_json(made.to_json())
+    assert again == made
+    assert [row.loss for row in again.rows] == made.loss == [1, 1 / 2, 1 / 3]
+    assert made.row(-1) == made.rows[2]
+    assert made.row(-1).epoch == 3
+    assert made.row(0).prediction == ("ih" if predictions else None)
+    assert made.row(0).validation_loss == (2.0 if held_out else None)
+    assert made.optimum == [0.0] * 3
+    assert json.loads(made.to_json())["settings"] == {"lr": 0.1}
+
+
+def test_rows_out_of_range_are_no_rows() -> None:
+    with pytest.raises(IndexError):
+        history(2).row(2)
+
+
+def test_solved_means_every_symbol_of_the_last_epoch() -> None:
+    made = history(2)
+    assert not made.solved
+    assert not History(BASELINES).solved
+    made.append(Row(3, 0.1, 1.0, 0.1, "hi"))
+    assert made.solved
+
+
+def test_it_prints_a_table_and_where_the_loss_stands() -> None:
+    assert str(history(2, held_out=True)) == (
+        "epoch    loss  accuracy  held-out loss  held-out accuracy  predicted\n"
+        "    1  1.0000      0.0%         2.0000              25.0%  ih\n"
+        "    2  0.5000     50.0%         2.0000              25.0%  ih\n"
+        "\n"
+        "nats per scored symbol\n"
+        "1.6000  knowing nothing (uniform)\n"
+        "0.5000  knowing only the current symbol\n"
+        "0.5000  <- the model at epoch 2\n"
+        "0.4000  the floor of this model's readout\n"
+        "0.0000  knowing the full past (optimum)"
+    )
+    assert "<td>ih</td>" in history(2)._repr_html_()
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 5, 6, 7, 100, 1001])
+def test_a_long_table_shows_few_rows_and_always_first_and_last(epochs: int) -> None:
+    lines = str(history(epochs)).split("\n\n")[0].splitlines()[1:]
+    shown = [int(line.split()[0]) for line in lines]
+    assert len(shown) <= 6
+    assert shown[:1] + shown[-1:] == ([1, epochs] if epochs else [])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"baselines": {}}', "null"])
+def test_foreign_json_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="expected a history as to_json writes it, got: "):
+        History.from_json(text)
+
+
+def test_predictions_are_described_on_one_short_line() -> None:
+    assert describe(["a", "b"]) == "a, b"
+    assert describe([["boy", "sees"], ["dog"]]) == "boy sees, dog"
+    assert describe("a\nb") == "a\\nb"
+    assert describe("x" * 51) == "x" * 49 + "…"
+
+
+def test_text_columns_stand_left_and_numbers_right() -> None:
+    table = text_table(["a", "long"], [["x", "1"], ["", "…"], ["yy", "-20.5%"]])
+    assert table == "a     long\nx        1\n         …\nyy  -20.5%"
+
+
+def test_no_report_without_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(3, show=False, report_every=1):
+        pass
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,80 @@
+"""The house: its layers, its public names, and the commands its README promises."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seqtoys
+from seqtoys import errors
+
+SOURCE = Path("src/seqtoys")
+LAYERS = re.findall(r"^(\w+\.py) ", Path("docs/design.md").read_text(), flags=re.MULTILINE)
+
+
+def imported_files(path: Path) -> set[str]:
+    """The files of the package that a file imports when it is loaded."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("seqtoys"):
+            found.add((node.module or "").removeprefix("seqtoys").lstrip(".") or "__init__")
+    return {f"{name}.py" for name in found}
+
+
+def test_the_design_page_lists_every_file() -> None:
+    assert sorted(LAYERS) == sorted(path.name for path in SOURCE.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_file_imports_only_from_files_above_it(name: str) -> None:
+    above = LAYERS[: LAYERS.index(name)]
+    assert imported_files(SOURCE / name) <= set(above)
+
+
+def test_all_holds_the_public_names() -> None:
+    public = {
+        name
+        for name, value in vars(seqtoys).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert seqtoys.__all__ == sorted(seqtoys.__all__)
+    assert set(seqtoys.__all__) == public | {"__version__"}
+
+
+def test_the_error_tree_is_drawn_as_it_is() -> None:
+    drawn = dict(re.findall(r"[├└]── (\w+) +\((\w+)\)", errors.__doc__ or ""))
+    real = {
+        name: kind.__mro__[2].__name__
+        for name, kind in vars(errors).items()
+        if inspect.isclass(kind) and kind.__base__ is errors.SeqtoysError
+    }
+    assert drawn == real
+    assert len(real) == 9
+
+
+def test_the_library_speaks_of_itself_alone() -> None:
+    """Nothing that users install names a machine, and nothing reaches for the network."""
+    for path in SOURCE.glob("*.py"):
+        assert not re.search(
+            r"https?://|/home/|/tmp/|import (socket|urllib|requests)", path.read_text()
+        )
+
+
+def test_the_version_is_told_once() -> None:
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from importlib.metadata import version; print(version('seqtoys'))",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == seqtoys.__version__

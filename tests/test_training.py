@@ -1,0 +1,382 @@
+from __future__ import annotations
+
+import signal
+import threading
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD
+from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
+
+from seqtoys import Batch, ElmanCharModel, History, Row, Vocab, fit
+from seqtoys.errors import DataError, NonFiniteLossError, OptionError, ShapeError
+
+VOCAB = Vocab("hielo")
+TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
+
+
+def weights(model: nn.Module) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def by_hand(
+    model: ElmanCharModel,
+    batches: list[list[str]],
+    optimizer: torch.optim.Optimizer,
+    **clip: float,
+) -> list[float]:
+    """Plain training on unpadded texts, one update per batch; the losses before each update."""
+    losses = []
+    for texts in batches:
+        optimizer.zero_grad()
+        indices = [VOCAB.encode(text) for text in texts]
+        each = [
+            nn.functional.cross_entropy(model(i[None, :-1])[0][0], i[1:], reduction="sum")
+            for i in indices
+        ]
+        loss = torch.stack(each).sum() / sum(len(i) - 1 for i in indices)
+        loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(model.parameters(), **clip)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("stepwise", [False, True])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_padding_changes_nothing(stepwise: bool, batch_first: bool) -> None:
+    model = ElmanCharModel(VOCAB, hidden_size=6, batch_first=batch_first)
+    oracle = ElmanCharModel(VOCAB, hidden_size=6)
+    history = fit(model, TEXTS, epochs=5, lr=0.1, stepwise=stepwise)
+    losses = by_hand(oracle, [TEXTS] * 5, torch.optim.Adam(oracle.parameters(), lr=0.1))
+    assert history.loss == pytest.approx(losses, rel=1e-5)
+    for ours, theirs in zip(weights(model), weights(oracle), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_optimizer_scheduler_and_clipping_are_pytorchs() -> None:
+    model, oracle = (ElmanCharModel(VOCAB, hidden_size=6) for _ in range(2))
+    history = fit(
+        model,
+        "hihello",
+        epochs=6,
+        lr=0.5,
+        optimizer=partial(SGD, momentum=0.5),
+        scheduler=partial(StepLR, step_size=1, gamma=0.5),
+        clip_norm=0.1,
+    )
+    optimizer = SGD(oracle.parameters(), lr=0.5, momentum=0.5)
+    scheduler, losses = StepLR(optimizer, 1, 0.5), []
+    for _ in range(6):
+        losses += by_hand(oracle, [["hihello"]], optimizer, max_norm=0.1)
+        scheduler.step()
+    assert history.loss == pytest.approx(losses, rel=1e-5)
+    assert history.lr == [0.5 * 0.5**epoch for epoch in range(6)]
+    assert history.settings["optimizer"] == "SGD(momentum=0.5)"
+    assert history.settings["scheduler"] == "StepLR(step_size=1, gamma=0.5)"
+
+
+@pytest.mark.parametrize("validation", [None, 0.5])
+def test_reduce_on_plateau_watches_the_held_out_loss(validation: float | None) -> None:
+    model = ElmanCharModel(VOCAB, hidden_size=16)
+    plateau = partial(ReduceLROnPlateau, patience=0, factor=0.5, threshold=0.0, eps=0)
+    history = fit(model, TEXTS, epochs=40, lr=0.1, validation=validation, scheduler=plateau)
+    best, lr, expected = float("inf"), 0.1, []
+    for loss in history.validation_loss or history.loss:
+        expected.append(lr)
+        lr, best = (lr, loss) if loss < best else (lr / 2, best)
+    assert history.lr == pytest.approx(expected)
+
+
+def test_minibatches_go_through_every_sequence_once_an_epoch() -> None:
+    seen: list[list[int]] = []
+
+    class Watching(ElmanCharModel):
+        def forward(self, inputs: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+            seen.extend(inputs.tolist())
+            return super().forward(inputs, hidden)
+
+    model = Watching(VOCAB, hidden_size=4)
+    history = fit(model, ["hello", "hillo", "holle", "lolol", "eeell"], epochs=2, batch_size=2)
+    first, second = seen[:5], seen[5:]
+    assert sorted(first) == sorted(second)
+    assert len({tuple(row) for row in first}) == 5
+    assert first != second
+    assert all(len(predictions) == 5 for predictions in history.predictions)
+
+
+def test_a_minibatch_loss_is_weighted_by_its_scored_symbols() -> None:
+    model = ElmanCharModel(VOCAB, hidden_size=6)
+    whole = fit(model, TEXTS, epochs=1, lr=1e-12)
+    parts = fit(model, TEXTS, epochs=1, lr=1e-12, batch_size=4)
+    assert parts.loss == pytest.approx(whole.loss)
+    assert parts.accuracy == pytest.approx(whole.accuracy)
+    assert parts.predictions == whole.predictions
+
+
+def test_a_minibatch_without_a_scored_symbol_is_left_out() -> None:
+    targets = torch.tensor([[1, 2], [-100, -100], [-100, -100]])
+    batch = Batch(torch.zeros(3, 2, dtype=torch.int64), targets)
+    history = fit(ElmanCharModel(VOCAB), batch, epochs=3, batch_size=1)
+    assert len(history) == 3
+    assert history.predictions[0][1:] == ["", ""]
+
+
+def test_held_out_texts_are_measured_and_never_trained_on() -> None:
+    model = ElmanCharModel(VOCAB, hidden_size=8)
+    history = fit(model, TEXTS * 2, epochs=3, validation=0.3, seed=5)
+    held = [(TEXTS * 2)[row] for row in history.held_out]
+    kept = [text for text in TEXTS * 2 if text not in held]
+    assert sorted(held) == sorted(2 * list(set(held)))
+    assert len(set(held)) == 2
+    oracle = ElmanCharModel(VOCAB, hidden_size=8)
+    optimizer = torch.optim.Adam(oracle.parameters(), lr=0.01)
+    for loss, accuracy in zip(history.validation_loss, history.validation_accuracy, strict=True):
+        with torch.no_grad():
+            logits = [
+                (oracle(VOCAB.encode(t)[None, :-1])[0][0], VOCAB.encode(t)[1:]) for t in held
+            ]
+            outputs, labels = (torch.cat(part) for part in zip(*logits, strict=True))
+        assert loss == pytest.approx(nn.functional.cross_entropy(outputs, labels).item(), rel=1e-5)
+        assert accuracy == pytest.approx((outputs.argmax(-1) == labels).float().mean().item())
+        by_hand(oracle, [kept], optimizer)
+
+
+def test_solved_keeps_the_weights_that_solved_it() -> None:
+    model = ElmanCharModel(VOCAB, seed=777)
+    history = fit(model, "hihello", epochs=100, lr=0.05, until="solved")
+    assert history.stopped == "solved"
+    assert history.solved
+    assert "ihello" not in history.predictions[:-1]
+    assert model.predict("hihell") == "ihello"
+
+
+def test_excess_stops_near_the_optimum() -> None:
+    history = fit(ElmanCharModel(VOCAB, hidden_size=8), "hihello", epochs=999, lr=0.05, until=0.1)
+    assert history.stopped == "excess"
+    assert history.loss[-1] <= 0.1 < history.loss[-2]
+
+
+@pytest.mark.parametrize("validation", [None, 0.5])
+def test_patience_waits_for_an_improvement(validation: float | None) -> None:
+    model = ElmanCharModel(VOCAB, hidden_size=32)
+    history = fit(model, TEXTS, epochs=2000, lr=0.3, patience=4, validation=validation)
+    watched = history.validation_loss or history.loss
+    assert history.stopped == "patience"
+    assert min(watched[:-4]) <= min(watched[-4:])
+    assert watched.index(min(watched)) == len(watched) - 5
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_ctrl_c_keeps_model_and_history(batch_size: int | None) -> None:
+    def press(row: Row) -> None:
+        if row.epoch == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    model, oracle = (ElmanCharModel(VOCAB, hidden_size=4) for _ in range(2))
+    history = fit(model, TEXTS, epochs=50, batch_size=batch_size, on_epoch=press)
+    assert history.stopped == "interrupted"
+    assert len(history) == 3
+    assert fit(oracle, TEXTS, epochs=3, batch_size=batch_size).loss == history.loss
+    assert all(map(torch.equal, weights(model), weights(oracle)))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_twice_does_not_wait() -> None:
+    class Stuck(ElmanCharModel):
+        def forward(self, inputs: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError
+
+    history = fit(Stuck(VOCAB), "hihello")
+    assert history.stopped == "interrupted"
+    assert len(history) == 0
+
+
+def test_ctrl_c_between_minibatches_is_heard() -> None:
+    class Pressed(ElmanCharModel):
+        calls = 0
+
+        def forward(self, inputs: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+            self.calls += 1
+            signal.raise_signal(signal.SIGINT)
+            return super().forward(inputs, hidden)
+
+    model = Pressed(VOCAB)
+    history = fit(model, TEXTS, batch_size=1)
+    assert (len(history), history.stopped) == (0, "interrupted")
+    assert model.calls == 1  # heard after the first update
+
+
+def test_training_in_a_thread_leaves_signals_alone() -> None:
+    histories: list[History] = []
+    thread = threading.Thread(
+        target=lambda: histories.append(fit(ElmanCharModel(VOCAB), "hihello", epochs=2))
+    )
+    thread.start()
+    thread.join()
+    assert len(histories[0]) == 2
+
+
+class Gru(nn.Module):
+    def __init__(self, *, tuple_output: bool = False, axes: int = 3) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.embedding = nn.Embedding(5, 8)
+            self.gru = nn.GRU(8, 5, batch_first=True)
+            self.dropout = nn.Dropout(0.0)
+        self.tuple_output, self.axes = tuple_output, axes
+        self.modes: list[bool] = []
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.modes.append(self.training)
+        logits, hidden = self.gru(self.embedding(inputs))
+        logits = logits if self.axes == 3 else logits[0]
+        return (logits, hidden) if self.tuple_output else logits
+
+
+@pytest.mark.parametrize("tuple_output", [False, True])
+def test_any_module_trains_in_its_modes(tuple_output: bool) -> None:
+    model = Gru(tuple_output=tuple_output).eval()
+    history = fit(model, TEXTS, vocab=VOCAB, epochs=2, validation=0.3)
+    assert model.modes == [True, False] * 2
+    assert not model.training
+    assert history.loss[1] < history.loss[0]
+    assert history.loss_floor == 0
+
+
+def test_a_batch_needs_no_vocabulary() -> None:
+    batch = Batch.from_texts(TEXTS, VOCAB)
+    history = fit(Gru(), batch, epochs=1)
+    assert history.predictions == []
+    assert history.baselines.uniform == pytest.approx(torch.tensor(5.0).log().item())
+
+
+def test_predictions_of_large_data_are_not_kept() -> None:
+    history = fit(ElmanCharModel(VOCAB), "hiello" * 2000, epochs=1)
+    assert history.predictions == []
+    assert history.row(0).prediction is None
+
+
+def test_a_pair_may_have_unscored_targets_in_a_batch() -> None:
+    targets = torch.tensor([[-100, -100, 3]])
+    history = fit(ElmanCharModel(VOCAB), Batch(VOCAB.encode_batch(["hel"]), targets), epochs=1)
+    assert len(history.predictions[0][0]) == 1
+
+
+def test_report_lines_come_every_so_many_epochs_and_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    history = fit(ElmanCharModel(VOCAB, seed=777), "hihello", epochs=6, report_every=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split()[1]) for line in lines] == [1, 3, 5, 6]
+    assert lines[0] == "epoch    1  loss 1.6925  accuracy  33.3%  llllll"
+    fit(ElmanCharModel(VOCAB), TEXTS, epochs=1, validation=0.3, report_every=1)
+    assert "held-out loss" in capsys.readouterr().out
+    assert len(history) == 6
+
+
+def test_the_progress_bar_is_quiet_unless_someone_looks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(ElmanCharModel(VOCAB), "hihello", epochs=3)
+    assert capsys.readouterr() == ("", "")
+    fit(ElmanCharModel(VOCAB), "hihello", epochs=3, progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "3/3" in shown.err
+    assert "loss" in shown.err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    fit(ElmanCharModel(VOCAB), "hihello", epochs=3, progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    runs = [
+        fit(ElmanCharModel(VOCAB, hidden_size=4), TEXTS, validation=0.3, batch_size=2, seed=seed)
+        for seed in (1, 1, 2)
+    ]
+    assert runs[0].loss == runs[1].loss != runs[2].loss
+
+
+def test_one_symbol_is_no_news() -> None:
+    history = fit(ElmanCharModel(Vocab("a")), "aaaa", epochs=2)
+    assert history.loss == [0.0, 0.0]
+    assert history.baselines.uniform == 0
+
+
+def diverge() -> None:
+    model = ElmanCharModel(VOCAB, nonlinearity="relu", hidden_size=8)
+    fit(model, "hihello", lr=1e30, optimizer=SGD)
+
+
+def unfit(**options: Any) -> Any:
+    return lambda: fit(ElmanCharModel(VOCAB), "hihello", **options)
+
+
+ERRORS: dict[str, Any] = {
+    "diverged": (
+        diverge,
+        NonFiniteLossError,
+        "the loss became nan at epoch 2 with lr=1e+30; try a smaller lr, or clip_norm=1.0",
+    ),
+    "epochs": (unfit(epochs=0), OptionError, "expected epochs to be a positive integer, got 0"),
+    "a share of an epoch": (
+        unfit(epochs=2.5),
+        OptionError,
+        "expected epochs to be a positive integer, got 2.5",
+    ),
+    "lr": (unfit(lr=-1), OptionError, "expected lr to be a positive finite number, got -1"),
+    "nan": (
+        unfit(clip_norm=float("nan")),
+        OptionError,
+        "expected clip_norm to be a positive finite number, got nan",
+    ),
+    "patience": (
+        unfit(patience=True),
+        OptionError,
+        "expected patience to be a positive integer, got True",
+    ),
+    "until": (
+        unfit(until="learnt"),
+        OptionError,
+        "expected until to be 'solved', a positive number of nats or None, got 'learnt'",
+    ),
+    "no vocabulary": (
+        lambda: fit(Gru(), "hihello"),
+        OptionError,
+        "expected a vocabulary, as the model has none: give fit a vocab=…",
+    ),
+    "no steps": (
+        lambda: fit(Gru(), "hihello", vocab=VOCAB, stepwise=True),
+        OptionError,
+        "expected a model with step and initial_hidden for stepwise=True, got Gru; "
+        "leave stepwise out",
+    ),
+    "logits": (
+        lambda: fit(Gru(axes=2), "hihello", vocab=VOCAB),
+        ShapeError,
+        "expected the model to give logits of shape (1, 6, vocab), got (6, 5)",
+    ),
+    "too short": (
+        lambda: fit(ElmanCharModel(VOCAB), "h"),
+        DataError,
+        "expected texts of at least two symbols (one to read, one to predict), "
+        "got 'h' at position 0",
+    ),
+}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors_say_what_was_expected_and_what_came(case: str) -> None:
+    call, kind, message = ERRORS[case]
+    with pytest.raises(kind) as caught:
+        call()
+    assert str(caught.value) == message

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqtoys import SeqtoysError, Vocab
+from seqtoys.errors import (
+    DataError,
+    IndexRangeError,
+    InputTypeError,
+    ShapeError,
+    UnknownSymbolError,
+    VocabError,
+)
+
+HIELO = Vocab("hielo")
+WORDS = Vocab(["boy", "sees", "dog"])
+
+
+def test_the_founding_notebooks_order() -> None:
+    assert Vocab.from_text("hihello") == HIELO
+    assert HIELO.encode("hihell").tolist() == [0, 1, 0, 2, 3, 3]
+    assert HIELO.encode("hihell").dtype == torch.int64
+    assert HIELO.one_hot("hi").tolist() == [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0]]
+
+
+def test_a_vocabulary_is_a_collection_and_a_value() -> None:
+    assert len(HIELO) == 5
+    assert list(HIELO) == ["h", "i", "e", "l", "o"] == list(HIELO.symbols)
+    assert "h" in HIELO
+    assert "x" not in HIELO
+    assert 3 not in HIELO
+    assert Vocab(["h", "i"]) == Vocab("hi") != Vocab("ih")
+    assert Vocab("hi") != "hi"
+    assert len({Vocab("hi"), Vocab(["h", "i"]), Vocab("ih")}) == 2
+    assert pickle.loads(pickle.dumps(WORDS)) == WORDS
+    assert repr(HIELO) == "Vocab('hielo')"
+    assert repr(WORDS) == "Vocab(['boy', 'sees', 'dog'])"
+
+
+def test_words() -> None:
+    assert WORDS.has_words
+    assert WORDS.encode(("dog", "sees")).tolist() == [2, 1]
+    assert WORDS.decode(torch.tensor([[0, 1], [2, 1]])) == [["boy", "sees"], ["dog", "sees"]]
+    assert WORDS.encode([]).tolist() == []
+    assert WORDS.decode([]) == []
+    assert Vocab.from_text(["boy", "sees", "boy"], ["dog"]) == WORDS
+
+
+def test_a_list_of_characters_is_as_good_as_a_string() -> None:
+    assert HIELO.encode(["h", "o"]).tolist() == HIELO.encode("ho").tolist() == [0, 4]
+    assert torch.equal(HIELO.one_hot(["h", "o"]), HIELO.one_hot([0, 4]))
+
+
+def test_encode_batch_pads_on_the_right_and_tells_lengths() -> None:
+    assert HIELO.encode_batch(["hello", "eolll"]).tolist() == [[0, 2, 3, 3, 4], [2, 4, 3, 3, 3]]
+    batch, lengths = HIELO.encode_batch(["io", "", "o"], return_lengths=True)
+    assert batch.tolist() == [[1, 4], [0, 0], [4, 0]]
+    assert lengths.tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64"])
+def test_decode_reads_any_integers(dtype: str) -> None:
+    array = np.array([0, 1], dtype)
+    assert HIELO.decode(array) == "hi"
+    assert HIELO.decode(torch.from_numpy(array)) == "hi"
+    assert HIELO.decode([0, 1]) == "hi"
+    assert HIELO.decode(array[np.newaxis]) == ["hi"]
+
+
+@given(st.text(min_size=1))
+def test_decode_undoes_encode_for_any_text(text: str) -> None:
+    vocab = Vocab.from_text(text)
+    indices = vocab.encode(text)
+    assert vocab.decode(indices) == text
+    assert [vocab.symbols.index(symbol) for symbol in text] == indices.tolist()
+    assert torch.equal(vocab.one_hot(text).argmax(-1), indices)
+    assert torch.equal(vocab.one_hot(text).sum(-1), torch.ones(len(text)))
+
+
+def test_lone_surrogates_are_symbols_too() -> None:
+    assert Vocab("a\ud800").encode("\ud800a").tolist() == [1, 0]
+
+
+def test_one_hot_of_indices_of_any_shape() -> None:
+    assert HIELO.one_hot(torch.zeros(2, 0, 3, dtype=torch.int32)).shape == (2, 0, 3, 5)
+    assert HIELO.one_hot(torch.tensor(4)).tolist() == [0, 0, 0, 0, 1]
+
+
+def test_a_large_vocabulary() -> None:
+    vocab = Vocab(chr(0x4E00 + i) for i in range(20_000))
+    assert vocab.one_hot(vocab.symbols[-1]).argmax().item() == 19_999
+
+
+ERRORS = {
+    "unknown": (
+        lambda: HIELO.encode("helz"),
+        UnknownSymbolError,
+        "'z' at position 3 of 'helz' is not among the 5 symbols 'hielo'",
+    ),
+    "unknown, beyond the largest code point": (
+        lambda: HIELO.encode("h😀"),
+        UnknownSymbolError,
+        "'😀' at position 1 of 'h😀' is not among the 5 symbols 'hielo'",
+    ),
+    "unknown in a long text": (
+        lambda: HIELO.encode("h" * 100 + "z" + "i" * 100),
+        UnknownSymbolError,
+        f"'z' at position 100 of …'{'h' * 20}z{'i' * 19}'… is not among the 5 symbols 'hielo'",
+    ),
+    "unknown word": (
+        lambda: WORDS.encode(["boy", "eats"]),
+        UnknownSymbolError,
+        "'eats' at position 1 of ['boy', 'eats'] is not among the 3 symbols "
+        "['boy', 'sees', 'dog']",
+    ),
+    "no symbol at all": (
+        lambda: WORDS.encode(["boy", 3]),  # type: ignore[list-item]
+        UnknownSymbolError,
+        "3 at position 1 of ['boy', 3] is not among the 3 symbols ['boy', 'sees', 'dog']",
+    ),
+    "one symbol": (
+        lambda: Vocab("a").encode("b"),
+        UnknownSymbolError,
+        "'b' at position 0 of 'b' is not among the 1 symbol 'a'",
+    ),
+    "string for words": (
+        lambda: WORDS.encode("boy sees"),
+        InputTypeError,
+        "expected a list of symbols, as the symbols are words, got the string 'boy sees'; "
+        "split it, as in text.split()",
+    ),
+    "no sequence": (
+        lambda: HIELO.encode(3),  # type: ignore[arg-type]
+        InputTypeError,
+        "expected a string or a list of symbols, got a int",
+    ),
+    "one string for several": (
+        lambda: HIELO.encode_batch("hello"),
+        InputTypeError,
+        "expected several sequences, got the one string 'hello'; write [text] for a batch of one",
+    ),
+    "no sequences": (
+        lambda: HIELO.encode_batch([]),
+        DataError,
+        "expected at least one sequence, got none",
+    ),
+    "duplicate": (
+        lambda: Vocab("hello"),
+        VocabError,
+        "expected each symbol once, got 'l' at positions 2 and 3; "
+        "Vocab.from_text keeps the first of each",
+    ),
+    "empty vocabulary": (
+        lambda: Vocab(""),
+        VocabError,
+        "expected at least one symbol, got none",
+    ),
+    "empty symbol": (
+        lambda: Vocab(["a", ""]),
+        VocabError,
+        "expected no empty symbol, got '' at position 1",
+    ),
+    "a number as a symbol": (
+        lambda: Vocab(["a", 1]),  # type: ignore[list-item]
+        InputTypeError,
+        "expected strings, got 1 at position 1",
+    ),
+    "index out of range": (
+        lambda: HIELO.decode([0, 5]),
+        IndexRangeError,
+        "index 5 at position 1 is not in 0 … 4, the indices of the 5 symbols 'hielo'",
+    ),
+    "padding": (
+        lambda: HIELO.decode(torch.tensor([[0, 1], [2, -100]])),
+        IndexRangeError,
+        "index -100 at position (1, 1) is not in 0 … 4, the indices of the 5 symbols 'hielo'",
+    ),
+    "floats": (
+        lambda: HIELO.decode([0.5]),
+        InputTypeError,
+        "expected integer indices, got float64 values",
+    ),
+    "floats as torch has them": (
+        lambda: HIELO.one_hot(torch.zeros(2, dtype=torch.bfloat16)),
+        InputTypeError,
+        "expected integer indices, got float64 values",
+    ),
+    "booleans": (
+        lambda: HIELO.decode(torch.tensor([True])),
+        InputTypeError,
+        "expected integer indices, got bool values",
+    ),
+    "three axes": (
+        lambda: HIELO.decode(torch.zeros(1, 2, 3, dtype=torch.int64)),
+        ShapeError,
+        "expected indices (time,) or (batch, time), got shape (1, 2, 3)",
+    ),
+    "ragged": (
+        lambda: HIELO.decode([[0, 1], [2]]),
+        ShapeError,
+        "expected rows of one length, got rows of several lengths",
+    ),
+}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors_say_what_was_expected_and_what_came(case: str) -> None:
+    call, kind, message = ERRORS[case]
+    with pytest.raises(kind) as caught:
+        call()
+    assert str(caught.value) == message
+    assert isinstance(caught.value, SeqtoysError)
+
+
+def test_importing_draws_no_random_numbers_and_no_heavy_libraries() -> None:
+    code = (
+        "import sys, torch; state = torch.get_rng_state(); import seqtoys;"
+        "assert torch.equal(state, torch.get_rng_state());"
+        "assert not {'matplotlib', 'beartype'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
