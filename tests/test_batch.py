@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -90,7 +92,7 @@ def test_both_sides_of_a_split_get_a_sequence(fraction: float) -> None:
 
 
 ONE = torch.zeros(1, 2, dtype=torch.int64)
-ERRORS = {
+ERRORS: dict[str, Any] = {
     "short text": (
         lambda: Batch.from_texts(["hello", "h"], VOCAB),
         DataError,

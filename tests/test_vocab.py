@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_a_large_vocabulary() -> None:
     assert vocab.one_hot(vocab.symbols[-1]).argmax().item() == 19_999
 
 
-ERRORS = {
+ERRORS: dict[str, Any] = {
     "unknown": (
         lambda: HIELO.encode("helz"),
         UnknownSymbolError,

@@ -28,8 +28,8 @@ from seqtoys.symbols import Symbols, check_symbols, code_point_table
 class Vocab:
     """An ordered set of symbols: the `i`-th symbol has index `i`.
 
-    A symbol is a character (one Unicode code point) or a whole word. If every symbol is a
-    character, sequences are strings; else they are lists of words. A vocabulary never changes.
+    A symbol is a character (one Unicode code point) or a word. If every symbol is a character,
+    sequences are strings; else they are lists of words. A vocabulary never changes.
 
     Args:
         symbols: The symbols in index order: a string of characters, or words.
@@ -44,9 +44,8 @@ class Vocab:
         tensor([0, 1, 0, 2, 3, 3])
         >>> vocab.decode([1, 0, 2, 3, 3, 4])
         'ihello'
-        >>> words = Vocab(["boy", "sees", "dog"])
-        >>> words.decode(words.encode(["dog", "sees", "boy"]))
-        ['dog', 'sees', 'boy']
+        >>> Vocab(["boy", "sees", "dog"]).encode(["dog", "sees"])
+        tensor([2, 1])
     """
 
     __slots__ = ("_code_points", "_index", "_symbols")
@@ -70,7 +69,7 @@ class Vocab:
             Vocab('hielo')
             >>> Vocab.from_text("hello", "hill")
             Vocab('heloi')
-            >>> Vocab.from_text("boy sees dog".split(), "dog sees boy".split())
+            >>> Vocab.from_text("boy sees dog".split())
             Vocab(['boy', 'sees', 'dog'])
         """
         return cls(dict.fromkeys(chain.from_iterable(texts)))
@@ -93,7 +92,7 @@ class Vocab:
 
         Raises:
             UnknownSymbolError: If a symbol is not in the vocabulary; it tells which and where.
-            InputTypeError: If a string comes where symbols are words, or no sequence at all.
+            InputTypeError: If a string comes where symbols are words, or no sequence.
 
         Examples:
             >>> Vocab("hielo").encode("hello")
@@ -135,9 +134,7 @@ class Vocab:
                 so the lengths alone tell where a sequence ends.
 
         Raises:
-            UnknownSymbolError: If a symbol is not in the vocabulary.
-            InputTypeError: If one string comes instead of several sequences.
-            DataError: If there is no sequence.
+            SeqtoysError: As `encode` does; for one string instead of several; for none.
 
         Examples:
             >>> Vocab("hielo").encode_batch(["hello", "hi"], return_lengths=True)
@@ -159,13 +156,11 @@ class Vocab:
         """Turn indices back into symbols: one sequence, or for a batch a list of sequences.
 
         Args:
-            indices: One sequence `(time,)` or a batch `(batch, time)`: an integer tensor on any
-                device, a NumPy integer array, or lists.
+            indices: One sequence `(time,)` or a batch `(batch, time)`: a tensor, array or list.
 
         Raises:
             IndexRangeError: If an index names no symbol; it tells which and where.
-            InputTypeError: If the values are not integers.
-            ShapeError: If there are neither one nor two axes.
+            SeqtoysError: If the values are no integers, or have neither one nor two axes.
 
         Examples:
             >>> Vocab("hielo").decode([[0, 1], [3, 4]])
@@ -188,9 +183,7 @@ class Vocab:
             The shape of the indices with a last axis of `len(vocab)`, in the default float type.
 
         Raises:
-            UnknownSymbolError: If a symbol is not in the vocabulary.
-            IndexRangeError: If an index names no symbol.
-            InputTypeError: If the values are neither symbols nor integers.
+            SeqtoysError: As `encode` does for symbols, and `decode` for indices.
 
         Examples:
             >>> Vocab("hielo").one_hot("hi")
