@@ -99,6 +99,11 @@ ERRORS: dict[str, Any] = {
         "expected texts of at least two symbols (one to read, one to predict), "
         "got 'h' at position 1",
     ),
+    "no text": (
+        lambda: to_batch(["hello", 3], VOCAB),  # type: ignore[arg-type]
+        InputTypeError,
+        "expected a string or a list of symbols, got a int",
+    ),
     "uneven pair": (
         lambda: Batch.from_pairs([("hi", "h")], VOCAB),
         DataError,
@@ -154,6 +159,11 @@ ERRORS: dict[str, Any] = {
         lambda: split_rows(Batch(ONE, ONE), 1.0, torch.Generator()),
         OptionError,
         "expected validation to be a share between 0 and 1, got 1.0",
+    ),
+    "no share": (
+        lambda: split_rows(Batch(ONE, ONE), "half", torch.Generator()),  # type: ignore[arg-type]
+        OptionError,
+        "expected validation to be a share between 0 and 1, got 'half'",
     ),
     "one sequence": (
         lambda: split_rows(Batch(ONE, ONE), 0.5, torch.Generator()),

@@ -174,6 +174,11 @@ ERRORS: dict[str, Any] = {
         InputTypeError,
         "expected strings, got 1 at position 1",
     ),
+    "no symbols": (
+        lambda: Vocab(5),  # type: ignore[arg-type]
+        InputTypeError,
+        "expected symbols, got a int",
+    ),
     "index out of range": (
         lambda: HIELO.decode([0, 5]),
         IndexRangeError,

@@ -85,7 +85,7 @@ class Batch:
             tensor([[2, 3, 3, 4]])
         """
         for position, text in enumerate(texts):
-            if len(text) < 2:
+            if isinstance(text, Sequence) and len(text) < 2:
                 raise DataError(
                     "expected texts of at least two symbols (one to read, one to predict), "
                     f"got {excerpt(text)} at position {position}"

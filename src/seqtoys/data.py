@@ -96,7 +96,7 @@ def split_rows(
     """
     if fraction is None:
         return torch.arange(len(batch)), torch.arange(0)
-    if not 0 < fraction < 1:
+    if not isinstance(fraction, int | float) or not 0 < fraction < 1:
         raise OptionError(f"expected validation to be a share between 0 and 1, got {fraction!r}")
     rows = torch.cat([batch.inputs, batch.targets], dim=1)  # (batch, 2 time)
     distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -14,16 +14,20 @@ Symbols: TypeAlias = str | Sequence[str]
 """A sequence of symbols: a string of characters, or a list of words."""
 
 
-def check_symbols(symbols: tuple[str, ...]) -> None:
-    """Make sure that symbols can make up a vocabulary.
+def to_symbols(symbols: Iterable[str]) -> tuple[str, ...]:
+    """Read what makes up a vocabulary.
 
     Raises:
         VocabError: If there is no symbol, or a symbol is empty or comes twice.
         InputTypeError: If a symbol is not a string.
 
     Examples:
-        >>> check_symbols(("h", "i"))
+        >>> to_symbols("hi")
+        ('h', 'i')
     """
+    if not isinstance(symbols, Iterable):
+        raise InputTypeError(f"expected symbols, got a {type(symbols).__name__}")
+    symbols = tuple(symbols)
     if not symbols:
         raise VocabError("expected at least one symbol, got none")
     first: dict[str, int] = {}
@@ -37,6 +41,7 @@ def check_symbols(symbols: tuple[str, ...]) -> None:
                 f"expected each symbol once, got {symbol!r} at positions {first[symbol]} and "
                 f"{position}; Vocab.from_text keeps the first of each"
             )
+    return symbols
 
 
 def legible(symbol: str) -> str:

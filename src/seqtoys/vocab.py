@@ -22,7 +22,7 @@ from seqtoys.errors import (
     excerpt,
 )
 from seqtoys.indices import Indices, to_index_array
-from seqtoys.symbols import Symbols, check_symbols, code_point_table
+from seqtoys.symbols import Symbols, code_point_table, to_symbols
 
 
 class Vocab:
@@ -51,8 +51,7 @@ class Vocab:
     __slots__ = ("_code_points", "_index", "_symbols")
 
     def __init__(self, symbols: Iterable[str]) -> None:
-        self._symbols = tuple(symbols)
-        check_symbols(self._symbols)
+        self._symbols = to_symbols(symbols)
         self._index = {symbol: index for index, symbol in enumerate(self._symbols)}
         has_words = any(len(symbol) > 1 for symbol in self._symbols)
         self._code_points = None if has_words else code_point_table(self._symbols)
