@@ -2,15 +2,15 @@
 
 ```text
 SeqtoysError
-├── VocabError           (ValueError)       a vocabulary that is empty or names a symbol twice
-├── UnknownSymbolError   (ValueError)       a symbol that is not in the vocabulary
-├── IndexRangeError      (IndexError)       an index that names no symbol
-├── InputTypeError       (TypeError)        floats for indices, a string for a list of words, ...
-├── ShapeError           (ValueError)       a tensor of the wrong shape
-├── DeviceError          (ValueError)       a tensor on another device than the model
-├── DataError            (ValueError)       sequences that can't be trained on
-├── OptionError          (ValueError)       an option out of range, or two that exclude each other
-└── NonFiniteLossError   (ArithmeticError)  a loss that became inf or nan
+├── VocabError          (ValueError)       a vocabulary without symbols, or with one twice
+├── UnknownSymbolError  (ValueError)       a symbol the vocabulary lacks
+├── IndexRangeError     (IndexError)       an index that names no symbol
+├── InputTypeError      (TypeError)        floats for indices, a string for words
+├── ShapeError          (ValueError)       a tensor of the wrong shape
+├── DeviceError         (ValueError)       a tensor on another device
+├── DataError           (ValueError)       sequences that can't be trained on
+├── OptionError         (ValueError)       an option out of its range
+└── NonFiniteLossError  (ArithmeticError)  a loss that became inf or nan
 ```
 
 Each is also the built-in error named beside it, so `except ValueError` works as one would expect.
@@ -54,7 +54,7 @@ class DataError(SeqtoysError, ValueError):
 
 
 class OptionError(SeqtoysError, ValueError):
-    """An option is out of its range, or two options exclude each other."""
+    """An option is out of its range, or missing where it is needed."""
 
 
 class NonFiniteLossError(SeqtoysError, ArithmeticError):
