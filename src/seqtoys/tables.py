@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -26,6 +25,8 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         >>> html_table(["symbol"], [["<"]])
         '<table><tr><th>symbol</th></tr><tr><td>&lt;</td></tr></table>'
     """
+    from html import escape  # here, as it is slow to import and few need it
+
     lines = [("th", header), *(("td", row) for row in rows)]
     body = "".join(
         f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
