@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jaxtyping
 import pytest
@@ -15,6 +15,21 @@ def unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def assert_told(unchecked: None) -> Callable[[Callable[[], object], type[Exception], str], None]:
+    """Assert that a call raises one of the library's errors, with this whole message."""
+
+    from seqtoys import SeqtoysError  # after the run-time type checks are installed
+
+    def told(call: Callable[[], object], kind: type[Exception], message: str) -> None:
+        with pytest.raises(kind) as caught:
+            call()
+        assert str(caught.value) == message
+        assert isinstance(caught.value, SeqtoysError)
+
+    return told
 
 
 @pytest.fixture(autouse=True)
