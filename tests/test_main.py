@@ -16,7 +16,7 @@ def test_the_demonstration_shows_ihello_being_learnt(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr()
     lines = [line.split() for line in shown.out.splitlines() if line.startswith("epoch")]
     assert lines[0] == ["epoch", "1", "loss", "1.6925", "llllll"]
-    assert lines[-1][-1] == "ihello"
+    assert lines[-1] == ["epoch", "35", "loss", "0.5926", "ihello"]
     assert "Memorised 'hihello': all 6 next symbols (100 epochs)." in shown.out
     assert shown.err == ""
 

@@ -120,8 +120,7 @@ def test_steps_and_whole_sequences_equal_torch_nn_rnn(
         for name, parameter in oracle.named_parameters():
             got = run.get_parameter(name).grad
             assert got is not None
-            scale = 10 * tolerance
-            torch.testing.assert_close(got, parameter.grad, rtol=scale, atol=scale)
+            torch.testing.assert_close(got, parameter.grad, rtol=tolerance, atol=tolerance)
 
 
 def test_a_notebooks_state_dict_loads() -> None:

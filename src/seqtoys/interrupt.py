@@ -1,4 +1,4 @@
-"""Ctrl-C during training: wait for a moment at which model and history agree."""
+"""Ctrl-C during training: wait until no update is half done."""
 
 from __future__ import annotations
 

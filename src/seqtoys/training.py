@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -22,7 +21,14 @@ from seqtoys.interrupt import postponed_interrupt
 from seqtoys.predictions import PredictionWriter
 from seqtoys.progress import Progress
 from seqtoys.stopping import StoppingRule, Until
-from seqtoys.updates import OptimizerFactory, SchedulerFactory, Updates, logits_of, measure
+from seqtoys.updates import (
+    OptimizerFactory,
+    SchedulerFactory,
+    Updates,
+    in_mode,
+    logits_of,
+    measure,
+)
 from seqtoys.vocab import Vocab
 
 
@@ -68,7 +74,8 @@ def fit(
             training loss where nothing is held out.
         clip_norm: Scale gradients down to this norm at most.
         until: Stop before this: `"solved"`, as soon as every scored symbol is predicted; a number,
-            as soon as the loss is this near the optimum. The weights stay those that reached it.
+            as soon as the loss is this near the optimum. The weights stay those that reached it;
+            with minibatches, an epoch's values were measured while the weights moved.
         patience: Stop when the held-out loss (else the training loss) has not improved for so
             many epochs.
         seed: Decides what is held out and the order of minibatches.
@@ -116,7 +123,7 @@ def fit(
         generator=generator,
     )
     write = PredictionWriter(training, vocab, single=is_single(data, vocab))
-    with _training_mode(model), Progress(epochs, show=progress, report_every=report_every) as bar:
+    with Progress(epochs, show=progress, report_every=report_every) as bar:
         watchers = [bar.update] if on_epoch is None else [bar.update, on_epoch]
         _run(epochs, updates, held_out, write, history, rule, watchers)
     return history
@@ -133,7 +140,7 @@ def _run(
 ) -> None:
     """Fill the history epoch by epoch; Ctrl-C is heard between two updates."""
     started = time.perf_counter()
-    with postponed_interrupt() as raise_if_interrupted:
+    with in_mode(updates.model, training=True), postponed_interrupt() as raise_if_interrupted:
         try:
             for _ in range(epochs):
                 row = _run_epoch(updates, held_out, write, raise_if_interrupted)
@@ -163,16 +170,6 @@ def _run_epoch(
     loss, share, predicted = updates.run_epoch(after_update)
     held = (None, None) if held_out is None else measure(updates.model, held_out)
     return Row(updates.epoch, loss, share, updates.lr, write(predicted), *held)
-
-
-@contextmanager
-def _training_mode(model: nn.Module) -> Iterator[None]:
-    was_training = model.training
-    model.train()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 def _vocab_size(model: nn.Module, batch: Batch, vocab: Vocab | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
@@ -162,6 +163,17 @@ class Updates:
                 yield rows, self.batch.take(rows)
 
 
+@contextmanager
+def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
+    """Put a model in training or evaluation mode for a while."""
+    before = model.training
+    model.train(training)
+    try:
+        yield
+    finally:
+        model.train(before)
+
+
 @torch.no_grad()
 def measure(model: nn.Module, batch: Batch) -> tuple[float, float]:
     """Compute the loss and the accuracy of a model on sequences, without training.
@@ -171,10 +183,8 @@ def measure(model: nn.Module, batch: Batch) -> tuple[float, float]:
         >>> vocab = Vocab("hielo")
         >>> loss, share = measure(ElmanCharModel(vocab), Batch.from_texts(["hihello"], vocab))
     """
-    was_training = model.training
-    model.eval()
-    logits = logits_of(model, batch.inputs)
-    model.train(was_training)
+    with in_mode(model, training=False):
+        logits = logits_of(model, batch.inputs)
     loss = cross_entropy(logits, batch.targets)
     return loss.item(), accuracy(logits.argmax(-1), batch.targets)
 
