@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from seqtoys import ElmanCharModel, History, Row, SeqtoysError, Vocab, fit
 from seqtoys.history import describe
@@ -64,8 +64,8 @@ def _learn(options: argparse.Namespace) -> int:
     return _teach(model, options.text, epochs=options.epochs, lr=options.lr, until="solved")
 
 
-def _teach(model: ElmanCharModel, text: str, **options: object) -> int:
-    history = fit(model, text, on_epoch=_Changes(), **options)  # type: ignore[arg-type]
+def _teach(model: ElmanCharModel, text: str, **options: Any) -> int:
+    history = fit(model, text, on_epoch=_Changes(), **options)
     print(f"\n{model.trace(text[:-1])}\n\n{history.standing()}\n")
     print(_verdict(model, text, history))
     if history.stopped == "interrupted":

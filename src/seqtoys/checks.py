@@ -39,12 +39,12 @@ def check_inputs(inputs: Tensor, axes: tuple[str, ...], vocab_size: int, weight:
     _check_device(inputs, "inputs", weight)
 
 
-def check_hidden(hidden: Tensor, expected: tuple[int, int, int], weight: Tensor) -> None:
+def check_hidden(hidden: Tensor, expected: tuple[int, ...], weight: Tensor) -> None:
     """Make sure that a hidden state fits the model and the batch.
 
     Args:
         hidden: What the model was called with.
-        expected: The number of layers, of sequences and of units.
+        expected: The number of layers, of sequences and of units; of replicas first, if any.
         weight: A weight of the model: it tells the device and the float type.
 
     Raises:
@@ -56,9 +56,9 @@ def check_hidden(hidden: Tensor, expected: tuple[int, int, int], weight: Tensor)
         raise InputTypeError(f"expected hidden to be a tensor, got a {type(hidden).__name__}")
     _check_dtype(hidden, "hidden", weight)
     if tuple(hidden.shape) != expected:
+        axes = ("replicas", "layers", "batch", "hidden")[-len(expected) :]
         raise ShapeError(
-            f"expected hidden of shape (layers, batch, hidden) = {expected}, "
-            f"got {tuple(hidden.shape)}"
+            f"expected hidden of shape ({', '.join(axes)}) = {expected}, got {tuple(hidden.shape)}"
         )
     _check_device(hidden, "hidden", weight)
 

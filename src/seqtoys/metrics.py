@@ -10,12 +10,12 @@ from seqtoys.batch import UNSCORED
 
 
 def cross_entropy(
-    logits: Float[Tensor, "batch time vocab"], targets: Int[Tensor, "batch time"]
-) -> Float[Tensor, ""]:
+    logits: Float[Tensor, "*replicas batch time vocab"], targets: Int[Tensor, "batch time"]
+) -> Float[Tensor, "*replicas"]:
     """Average the cross-entropy over the scored positions, in nats per scored symbol.
 
     Args:
-        logits: What the model says of each next symbol.
+        logits: What the model, or each replica, says of each next symbol.
         targets: The next symbols, -100 where nothing is scored.
 
     Examples:
@@ -25,10 +25,18 @@ def cross_entropy(
         >>> cross_entropy(torch.zeros(1, 2, 5), torch.tensor([[3, -100]]))
         tensor(1.6094)
     """
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=UNSCORED)
+    if logits.ndim == 3:
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=UNSCORED)
+    expanded = targets.expand(logits.shape[:-1])  # (replicas, batch, time)
+    losses = F.cross_entropy(
+        logits.movedim(-1, 1), expanded, ignore_index=UNSCORED, reduction="none"
+    )
+    return losses.sum((-2, -1)) / (targets != UNSCORED).sum()
 
 
-def accuracy(predicted: Int[Tensor, "batch time"], targets: Int[Tensor, "batch time"]) -> float:
+def accuracy(
+    predicted: Int[Tensor, "*replicas batch time"], targets: Int[Tensor, "batch time"]
+) -> Float[Tensor, "*replicas"]:
     """Compute the share of the scored symbols that are predicted.
 
     Args:
@@ -38,7 +46,7 @@ def accuracy(predicted: Int[Tensor, "batch time"], targets: Int[Tensor, "batch t
     Examples:
         >>> import torch
         >>> accuracy(torch.tensor([[1, 1, 1]]), torch.tensor([[1, 2, -100]]))
-        0.5
+        tensor(0.5000, dtype=torch.float64)
     """
-    hits = (predicted == targets).sum()  # no prediction is -100
-    return float(hits / (targets != UNSCORED).sum())
+    hits = (predicted == targets).sum((-2, -1))  # no prediction is -100
+    return hits.double() / (targets != UNSCORED).sum()

@@ -10,8 +10,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqtoys.backprop import Backprop, written_out_parameters
+from seqtoys.batch import Batch
 from seqtoys.checks import check_hidden, check_inputs
 from seqtoys.initial import build_parts
+from seqtoys.layouts import UNITS_LAST
+from seqtoys.recurrence import LayerWeights, run_layers, step_layers, written_out_is_fine
 from seqtoys.settings import ElmanSettings, Nonlinearity
 from seqtoys.symbols import Symbols
 from seqtoys.trace import Trace
@@ -100,8 +104,8 @@ class ElmanCharModel(nn.Module):
             True
         """
         axes = ("batch", "time") if self.settings.batch_first else ("time", "batch")
-        vectors = self._vectors(inputs, axes)  # (batch, time) -> (batch, time, features)
-        states, hidden = self._recur(vectors, self._start(hidden, vectors.shape[self._batch_axis]))
+        check_inputs(inputs, axes, len(self.vocab), self._weight)
+        states, hidden = self._run(inputs, hidden)
         return self._read_out(states), hidden
 
     if TYPE_CHECKING:
@@ -132,10 +136,13 @@ class ElmanCharModel(nn.Module):
             >>> logits.shape
             torch.Size([1, 5])
         """
-        vectors = self._vectors(inputs, ("batch",))  # (batch,) -> (batch, features)
-        hidden = self._start(hidden, len(vectors))
+        check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
+        if self.embedding is None and not inputs.is_floating_point():
+            hidden = self._start(hidden, len(inputs))
+            hidden = step_layers(inputs, self._layers(), hidden, self.settings.nonlinearity)
+            return self._read_out(hidden[-1]), hidden
         time_axis = 1 - self._batch_axis
-        states, hidden = self._recur(vectors.unsqueeze(time_axis), hidden)
+        states, hidden = self._run(inputs.unsqueeze(time_axis), hidden)
         return self._read_out(states.squeeze(time_axis)), hidden
 
     def initial_hidden(self, batch_size: int) -> Float[Tensor, "layers batch hidden"]:
@@ -204,12 +211,43 @@ class ElmanCharModel(nn.Module):
             return 0.0
         return math.log1p((len(self.vocab) - 1) * math.exp(-2))
 
+    def backprop(self, batch: Batch) -> Backprop | None:
+        """Prepare to compute the loss of sequences and its gradients without autograd.
+
+        None where autograd is needed: for an embedding, several layers, a GPU, a subclass, or
+        where hooks or frozen weights ask for it.
+        """
+        parameters = written_out_parameters(self)
+        if type(self) is not ElmanCharModel or parameters is None:
+            return None
+        return Backprop(parameters, UNITS_LAST, self.settings.nonlinearity, batch)
+
     def extra_repr(self) -> str:
         """Name the vocabulary and the seed in the model's `repr`."""
         return f"{self.vocab!r}, seed={self.seed}"
 
-    def _vectors(self, inputs: Tensor, axes: tuple[str, ...]) -> Tensor:
-        check_inputs(inputs, axes, len(self.vocab), self._weight)
+    def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The states of the last layer, along with those of all layers after the last step."""
+        hidden = self._start(hidden, inputs.shape[self._batch_axis])
+        if (
+            self.embedding is None
+            and not inputs.is_floating_point()
+            and written_out_is_fine(hidden)
+        ):
+            symbols = inputs.T if self.settings.batch_first else inputs  # (time, batch)
+            squash = self.settings.nonlinearity
+            states, hidden = run_layers(symbols, self._layers(), hidden, UNITS_LAST, squash)
+            return (states.transpose(0, 1) if self.settings.batch_first else states), hidden
+        vectors = self._vectors(inputs)  # (batch, time) -> (batch, time, features)
+        if 0 in vectors.shape:  # torch.nn.RNN refuses to read nothing
+            return vectors.new_empty(*vectors.shape[:2], self.rnn.hidden_size), hidden
+        states, hidden = self.rnn(vectors, hidden)
+        return states, hidden
+
+    def _layers(self) -> list[LayerWeights]:
+        return [LayerWeights.of(self.rnn, i, UNITS_LAST) for i in range(self.rnn.num_layers)]
+
+    def _vectors(self, inputs: Tensor) -> Tensor:
         if inputs.is_floating_point():
             return inputs if self.embedding is None else inputs @ self.embedding.weight
         if self.embedding is not None:
@@ -224,20 +262,13 @@ class ElmanCharModel(nn.Module):
         check_hidden(hidden, expected, self._weight)
         return hidden
 
-    def _recur(self, vectors: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        if 0 in vectors.shape:  # torch.nn.RNN refuses to read nothing
-            return vectors.new_empty(*vectors.shape[:2], self.rnn.hidden_size), hidden
-        states, hidden = self.rnn(vectors, hidden)
-        return states, hidden
-
     def _read_out(self, states: Tensor) -> Tensor:
         return states if self.readout is None else self.readout(states)
 
     def _read(self, sequence: Symbols) -> tuple[Tensor, Tensor]:
         """The logits `(time, vocab)` and the states `(time, hidden)` along one sequence."""
         indices = self.vocab.encode(sequence).to(self._weight.device)
-        vectors = self._vectors(indices, ("time",)).unsqueeze(self._batch_axis)
-        states, _ = self._recur(vectors, self.initial_hidden(1))
+        states, _ = self._run(indices.unsqueeze(self._batch_axis), None)
         states = states.squeeze(self._batch_axis)  # (batch, time, hidden) -> (time, hidden)
         return self._read_out(states), states
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Never
 
 from seqtoys.history import Row, describe
@@ -37,6 +38,11 @@ class Progress:
             from tqdm import tqdm
 
             self._bar = tqdm(total=epochs, unit="epoch", delay=0 if show else BAR_DELAY)
+
+    @property
+    def watcher(self) -> Callable[[Row], None] | None:
+        """What wants to hear of each epoch; None if nothing is shown."""
+        return None if self._bar is None and self.report_every is None else self.update
 
     def update(self, row: Row) -> None:
         """Take note of an epoch."""

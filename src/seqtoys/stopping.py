@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import OptionError
 from seqtoys.history import History
 
@@ -31,14 +37,11 @@ class StoppingRule:
     """
 
     def __init__(self, until: Until, patience: int | None) -> None:
-        is_number = isinstance(until, int | float) and not isinstance(until, bool)
-        if until not in (None, "solved") and not (is_number and 0 < float(until) < math.inf):
-            raise OptionError(
-                f"expected until to be 'solved', a positive number of nats or None, got {until!r}"
-            )
+        check_goal(until)
         self.until = until
         self.patience = patience
         self._best, self._best_epoch = math.inf, 0
+        self.ended = torch.zeros(0, dtype=torch.bool)  # of no replicas
 
     def reason(self, history: History) -> str | None:
         """Tell why to stop after the last epoch of a history, or None to go on."""
@@ -53,3 +56,71 @@ class StoppingRule:
             self._best, self._best_epoch = watched, len(history)
         waited = len(history) - self._best_epoch
         return "patience" if self.patience is not None and waited >= self.patience else None
+
+    def close(self, history: History, reason: str) -> None:
+        """Note why training ended."""
+        history.stopped = reason
+
+
+class StoppingRules:
+    """The stopping rule of each replica of an ensemble.
+
+    A replica whose loss is no longer finite has diverged and ends, too, without disturbing the
+    others.
+
+    Args:
+        until: As for `StoppingRule`.
+        patience: As for `StoppingRule`.
+        replicas: The number of replicas.
+
+    Raises:
+        OptionError: As `StoppingRule` does.
+
+    Examples:
+        >>> StoppingRules("solved", None, 3).ended
+        tensor([False, False, False])
+    """
+
+    def __init__(self, until: Until, patience: int | None, replicas: int) -> None:
+        check_goal(until)
+        self.until = until
+        self.patience = patience
+        self.ended: Bool[Tensor, " replicas"] = torch.zeros(replicas, dtype=torch.bool)
+        self._best = torch.full((replicas,), math.inf, dtype=torch.float64)
+        self._best_epoch = torch.zeros(replicas, dtype=torch.int64)
+
+    def reason(self, history: EnsembleHistory) -> str | None:
+        """End replicas after the last epoch of a history; tell if none goes on."""
+        for reason, replicas in self._verdicts(history):
+            if replicas.any():
+                history.end(replicas, reason)
+                self.ended = self.ended | replicas
+        return "ended" if self.ended.all() else None
+
+    def close(self, history: EnsembleHistory, reason: str) -> None:
+        """Note why the training of the replicas that still ran ended."""
+        history.end(~self.ended, reason)
+
+    def _verdicts(self, history: EnsembleHistory) -> Iterator[tuple[str, Tensor]]:
+        row = history.rows[-1]
+        loss = row.loss.double()
+        yield "diverged", ~loss.isfinite()
+        if self.until == "solved":
+            yield "solved", row.accuracy == 1
+        elif self.until is not None:
+            yield "excess", loss - history.optimum[-1] <= self.until
+        if self.patience is not None:
+            watched = loss if row.validation_loss is None else row.validation_loss.double()
+            better = watched < self._best
+            self._best = torch.where(better, watched, self._best)
+            self._best_epoch = torch.where(better, len(history.rows), self._best_epoch)
+            yield "patience", len(history.rows) - self._best_epoch >= self.patience
+
+
+def check_goal(until: Until) -> None:
+    """Make sure that a goal is one."""
+    is_number = isinstance(until, int | float) and not isinstance(until, bool)
+    if until not in (None, "solved") and not (is_number and 0 < float(until) < math.inf):
+        raise OptionError(
+            f"expected until to be 'solved', a positive number of nats or None, got {until!r}"
+        )

@@ -6,40 +6,88 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from seqtoys.baselines import count_baselines
-from seqtoys.batch import Batch
-from seqtoys.data import TrainingData, is_single, split_rows, to_batch
+from seqtoys.data import TrainingData, is_single
+from seqtoys.ensemble_history import EnsembleHistory, EnsembleRow
 from seqtoys.errors import OptionError
 from seqtoys.history import History, Row
 from seqtoys.initial import seeded_generator
 from seqtoys.interrupt import postponed_interrupt
+from seqtoys.learner import writes_gradients
+from seqtoys.outputs import Ensemble, count_replicas, in_mode, logits_of
 from seqtoys.predictions import PredictionWriter
 from seqtoys.progress import Progress
-from seqtoys.stopping import StoppingRule, Until
+from seqtoys.sources import Source, to_sources
+from seqtoys.stopping import StoppingRule, StoppingRules, Until
 from seqtoys.updates import (
     OptimizerFactory,
     SchedulerFactory,
     Updates,
-    in_mode,
-    logits_of,
-    measure,
 )
 from seqtoys.vocab import Vocab
 
 
+@overload
+def fit(
+    model: Ensemble,
+    data: TrainingData,
+    *,
+    epochs: int = ...,
+    lr: float = ...,
+    stepwise: bool = ...,
+    batch_size: int | None = ...,
+    chunk: int | None = ...,
+    validation: float | None = ...,
+    optimizer: OptimizerFactory = ...,
+    scheduler: SchedulerFactory | None = ...,
+    clip_norm: float | None = ...,
+    until: Until = ...,
+    patience: int | None = ...,
+    seed: int = ...,
+    vocab: Vocab | None = ...,
+    progress: bool | None = ...,
+    report_every: int | None = ...,
+    on_epoch: Callable[[Row], object] | None = ...,
+) -> EnsembleHistory: ...
+
+
+@overload
 def fit(
     model: nn.Module,
+    data: TrainingData,
+    *,
+    epochs: int = ...,
+    lr: float = ...,
+    stepwise: bool = ...,
+    batch_size: int | None = ...,
+    chunk: int | None = ...,
+    validation: float | None = ...,
+    optimizer: OptimizerFactory = ...,
+    scheduler: SchedulerFactory | None = ...,
+    clip_norm: float | None = ...,
+    until: Until = ...,
+    patience: int | None = ...,
+    seed: int = ...,
+    vocab: Vocab | None = ...,
+    progress: bool | None = ...,
+    report_every: int | None = ...,
+    on_epoch: Callable[[Row], object] | None = ...,
+) -> History: ...
+
+
+def fit(
+    model: Any,
     data: TrainingData,
     *,
     epochs: int = 100,
     lr: float = 0.01,
     stepwise: bool = False,
     batch_size: int | None = None,
+    chunk: int | None = None,
     validation: float | None = None,
     optimizer: OptimizerFactory = torch.optim.Adam,
     scheduler: SchedulerFactory | None = None,
@@ -51,22 +99,27 @@ def fit(
     progress: bool | None = None,
     report_every: int | None = None,
     on_epoch: Callable[[Row], object] | None = None,
-) -> History:
-    """Teach a model sequences by gradient descent, in place.
+) -> Any:
+    """Teach a model sequences by gradient descent, in place; or many seeds of it at once.
 
     Ctrl-C ends the training cleanly: the model keeps its weights, the history so far comes back.
 
     Args:
-        model: An `ElmanCharModel`, or any module that maps indices `(batch, time)` to logits
-            `(batch, time, vocab)`, alone or as the first of a tuple.
+        model: An `ElmanCharModel`; an `ElmanEnsemble`, whose replicas are trained side by side,
+            each as it would be alone, also where it stops; or any module that maps indices
+            `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first of a tuple.
         data: A text (learn each next symbol), an `(input, target)` tuple, a list of texts or of
             such tuples, of any lengths, or a `Batch`.
         epochs: How many times to go through the data at most.
         lr: The learning rate.
         stepwise: Whether to feed one symbol at a time, with `step`; the numbers are the same.
-        batch_size: How many sequences share an update; None: all.
-        validation: The share of the distinct sequences to hold out. They are not trained on;
-            their loss is measured each epoch.
+        batch_size: How many sequences share an update; None: all. With `chunk`: how many pieces
+            of the text are read side by side; None: one.
+        chunk: Read one long text in chunks of so many symbols, an update each: the state goes on
+            from chunk to chunk, gradients do not (truncated backpropagation through time).
+            The text is kept in a byte a symbol, and no predictions are kept.
+        validation: The share of the distinct sequences to hold out; with `chunk`, of the end of
+            the text. They are not trained on; their loss is measured each epoch.
         optimizer: Called with the parameters and `lr=`: a class of `torch.optim`, or
             `functools.partial` of one.
         scheduler: Called with the optimizer: a class of `torch.optim.lr_scheduler`, or a partial
@@ -82,7 +135,11 @@ def fit(
         vocab: The vocabulary, where the model has none of its own.
         progress: Whether to show a bar; None: in a terminal or notebook.
         report_every: Print a line at every so many epochs.
-        on_epoch: Called with each epoch's row.
+        on_epoch: Called with each epoch's row; an ensemble's holds the median loss and the mean
+            accuracy over the seeds.
+
+    Returns:
+        A `History`; for an ensemble, an `EnsembleHistory`.
 
     Raises:
         OptionError: If an option is out of its range.
@@ -98,90 +155,111 @@ def fit(
         'ihello'
     """
     options = _record_options(locals())
-    rule = StoppingRule(until, patience)
+    replicas = count_replicas(model)
+    rule = StoppingRules(until, patience, replicas) if replicas else StoppingRule(until, patience)
     vocab = vocab or getattr(model, "vocab", None)
     generator = seeded_generator(seed)
-    batch = to_batch(data, vocab)
-    rows, held_rows = split_rows(batch, validation, generator)
-    device = next(model.parameters()).device
-    training = batch.take(rows).to(device)
-    held_out = batch.take(held_rows).to(device) if len(held_rows) else None
-    history = History(
-        count_baselines(training, _vocab_size(model, training, vocab)),
-        loss_floor=getattr(model, "loss_floor", 0.0),
-        settings=options,
-        held_out=held_rows.tolist(),
+    training, held_out, held_rows = to_sources(
+        data,
+        vocab,
+        batch_size=batch_size,
+        chunk=chunk,
+        validation=validation,
+        generator=generator,
+        device=next(model.parameters()).device,
     )
     updates = Updates(
         model,
         training,
-        optimizer(model.parameters(), lr=lr),
+        _make_optimizer(optimizer, model, training, lr=lr),
         scheduler=scheduler,
-        batch_size=batch_size,
         clip_norm=clip_norm,
         stepwise=stepwise,
-        generator=generator,
     )
-    write = PredictionWriter(training, vocab, single=is_single(data, vocab))
+    single = is_single(data, vocab)
+    writer = PredictionWriter(training.sequences, vocab, single=single, replicas=replicas)
+    facts: dict[str, Any] = {
+        "baselines": training.baselines(_vocab_size(model, training, vocab)),
+        "loss_floor": getattr(model, "loss_floor", 0.0),
+        "settings": options,
+        "held_out": held_rows,
+    }
+    history: Any = (
+        EnsembleHistory(model.seeds, write=writer.write, **facts) if replicas else History(**facts)
+    )
     with Progress(epochs, show=progress, report_every=report_every) as bar:
-        watchers = [bar.update] if on_epoch is None else [bar.update, on_epoch]
-        _run(epochs, updates, held_out, write, history, rule, watchers)
+        watchers = [watch for watch in (bar.watcher, on_epoch) if watch is not None]
+        _run(epochs, updates, held_out, writer, history, rule, watchers)
     return history
+
+
+def _make_optimizer(
+    optimizer: OptimizerFactory, model: nn.Module, source: Source, *, lr: float
+) -> torch.optim.Optimizer:
+    """Make the optimizer, in one fused operation for networks whose gradients are written out."""
+    if optimizer is torch.optim.Adam and writes_gradients(model, source.first()):
+        return torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+    return optimizer(model.parameters(), lr=lr)
 
 
 def _run(
     epochs: int,
     updates: Updates,
-    held_out: Batch | None,
-    write: PredictionWriter,
-    history: History,
-    rule: StoppingRule,
+    held_out: Source | None,
+    writer: PredictionWriter,
+    history: Any,
+    rule: Any,
     watchers: Sequence[Callable[[Row], object]],
 ) -> None:
     """Fill the history epoch by epoch; Ctrl-C is heard between two updates."""
     started = time.perf_counter()
+    stopped = "epochs"
     with in_mode(updates.model, training=True), postponed_interrupt() as raise_if_interrupted:
         try:
             for _ in range(epochs):
-                row = _run_epoch(updates, held_out, write, raise_if_interrupted)
-                history.append(row)
+                history.append(_run_epoch(updates, held_out, writer, raise_if_interrupted))
                 for watch in watchers:
-                    watch(row)
+                    watch(history.row(-1))
                 reason = rule.reason(history)
                 if reason is not None:
-                    history.stopped = reason
+                    stopped = reason
                     break
+                updates.freeze(rule.ended)
                 updates.apply()
-                updates.step_scheduler(
-                    row.loss if row.validation_loss is None else row.validation_loss
-                )
+                updates.step_scheduler(history.row)
                 raise_if_interrupted()
         except KeyboardInterrupt:
-            history.stopped = "interrupted"
+            stopped = "interrupted"
+    rule.close(history, stopped)
     history.seconds = time.perf_counter() - started
 
 
 def _run_epoch(
     updates: Updates,
-    held_out: Batch | None,
-    write: PredictionWriter,
+    held_out: Source | None,
+    writer: PredictionWriter,
     after_update: Callable[[], None],
-) -> Row:
+) -> Row | EnsembleRow:
     loss, share, predicted = updates.run_epoch(after_update)
-    held = (None, None) if held_out is None else measure(updates.model, held_out)
-    return Row(updates.epoch, loss, share, updates.lr, write(predicted), *held)
+    held = (None, None) if held_out is None else held_out.measure(updates.model)
+    kept = None if predicted is None else writer.keep(predicted)
+    if isinstance(loss, Tensor) and isinstance(share, Tensor):
+        return EnsembleRow(loss, share, updates.lr, kept, *held)
+    prediction = None if kept is None else writer.write(kept)
+    values = (None if value is None else value.item() for value in held)
+    return Row(updates.epoch, float(loss), float(share), updates.lr, prediction, *values)
 
 
-def _vocab_size(model: nn.Module, batch: Batch, vocab: Vocab | None) -> int:
+def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
     if vocab is not None:
         return len(vocab)
     with torch.no_grad():
-        return logits_of(model, batch.inputs[:1]).shape[-1]
+        return logits_of(model, source.first().inputs).shape[-1]
 
 
 def _record_options(arguments: dict[str, Any]) -> dict[str, Any]:
     """Check the numbers among fit's arguments, and write all but the data as plain values."""
-    for name in ("epochs", "batch_size", "patience", "report_every", "lr", "clip_norm"):
+    for name in ("epochs", "batch_size", "chunk", "patience", "report_every", "lr", "clip_norm"):
         value, wanted = arguments[name], "integer"
         fits = isinstance(value, int) and not isinstance(value, bool) and value > 0
         if name in ("lr", "clip_norm"):

@@ -1,0 +1,131 @@
+"""The peers in JAX: all compiled, no one-hot vectors, the state of Adam from optax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import jax  # type: ignore[import-not-found, unused-ignore]
+import jax.numpy as jnp  # type: ignore[import-not-found, unused-ignore]
+import numpy as np
+import numpy.typing as npt
+import optax  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from torch import nn
+
+from benchmarks.peers import INPUTS, LABELS, Network, Part
+
+Weights: TypeAlias = dict[str, Any]
+"""The weights of a network by PyTorch's names, as arrays."""
+
+Start: TypeAlias = tuple[Weights, Any, Any]
+"""The weights, the state of Adam, and the hidden state."""
+
+
+def weights_of(module: nn.Module) -> Weights:
+    """Copy the weights of a PyTorch module."""
+    return {
+        name.rpartition(".")[2] if "_l0" in name else name: jnp.array(weight.detach().numpy())
+        for name, weight in module.named_parameters()
+    }
+
+
+def stacked(modules: Iterable[nn.Module]) -> Weights:
+    """Copy the weights of many modules, with a leading axis of modules."""
+    each = [dict(module.named_parameters()) for module in modules]
+    return {
+        name: jnp.array(np.stack([weights[name].detach().numpy() for weights in each]))
+        for name in each[0]
+    }
+
+
+def run_rnn(weights: Weights, inputs: Any, hidden: Any, unroll: int) -> tuple[Any, Any]:
+    """Compute the final and all states for indices whose first axis is time."""
+    bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
+    projected = weights["weight_ih_l0"].T[inputs] + bias
+
+    def step(hidden: Any, vector: Any) -> tuple[Any, Any]:
+        hidden = jnp.tanh(vector + hidden @ weights["weight_hh_l0"].T)
+        return hidden, hidden
+
+    final, states = jax.lax.scan(step, hidden, projected, unroll=unroll)
+    return final, states
+
+
+def seeds_trainer(unroll: int, epochs: int = 100) -> Callable[[Weights], Any]:
+    """Make the training of many networks on "hihell" → "ihello", compiled at its first call.
+
+    Args:
+        unroll: How many steps of the recurrence to write out: more run faster, compile slower.
+        epochs: How many updates.
+
+    Returns:
+        Takes the weights of all; gives the weights, the losses and the predicted indices.
+    """
+    inputs, labels = INPUTS.numpy(), LABELS.numpy()
+    adam = optax.adam(0.05)
+
+    def measure(weights: Weights) -> tuple[Any, Any]:
+        _, states = run_rnn(weights, inputs, jnp.zeros(5), unroll)
+        losses = optax.softmax_cross_entropy_with_integer_labels(states, labels)
+        return losses.mean(), states.argmax(-1)
+
+    def update(carried: Any, _: None) -> tuple[Any, Any]:
+        weights, moments = carried
+        measured, gradients = jax.value_and_grad(measure, has_aux=True)(weights)
+        changes, moments = adam.update(gradients, moments)
+        return (optax.apply_updates(weights, changes), moments), measured
+
+    def train(weights: Weights) -> Any:
+        carried = (weights, adam.init(weights))
+        (weights, _), measured = jax.lax.scan(update, carried, length=epochs)
+        return weights, measured
+
+    trained = jax.jit(jax.vmap(train))
+    return lambda weights: jax.device_get(trained(weights))
+
+
+class TextTrainer:
+    """One compiled update on a chunk of a text, with the state carried and buffers given away.
+
+    Args:
+        lr: The learning rate.
+        unroll: How many steps of the recurrence to write out.
+    """
+
+    def __init__(self, lr: float = 0.01, unroll: int = 4) -> None:
+        self.adam = optax.adam(lr)
+        self.unroll = unroll
+        self.update = jax.jit(self._update, donate_argnums=(0, 1, 2))
+
+    def start(self, network: Network, streams: int) -> Start:
+        """Copy the weights of a network; make its first state and that of Adam."""
+        weights = weights_of(network)
+        hidden = jnp.zeros((streams, network.rnn.hidden_size))
+        return weights, self.adam.init(weights), hidden
+
+    def learn(self, start: Start, parts: Sequence[Part]) -> list[float]:
+        """Do what `peers.learn_text` does; the arrays it starts from are used up."""
+        (weights, moments, hidden), losses = start, []
+        for inputs, targets in parts:
+            chunk = inputs.numpy(), targets.numpy()
+            weights, moments, hidden, loss = self.update(weights, moments, hidden, *chunk)
+            losses.append(float(loss))
+        return losses
+
+    def _update(
+        self,
+        weights: Weights,
+        moments: Any,
+        hidden: Any,
+        inputs: npt.NDArray[np.int64],
+        targets: npt.NDArray[np.int64],
+    ) -> tuple[Weights, Any, Any, Any]:
+        def measure(weights: Weights) -> tuple[Any, Any]:
+            final, states = run_rnn(weights, inputs, hidden, self.unroll)
+            logits = states @ weights["readout.weight"].T + weights["readout.bias"]
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+            return losses.mean(), final
+
+        (loss, final), gradients = jax.value_and_grad(measure, has_aux=True)(weights)
+        changes, moments = self.adam.update(gradients, moments)
+        return optax.apply_updates(weights, changes), moments, final, loss

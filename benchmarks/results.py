@@ -1,0 +1,59 @@
+"""The results: one line for each row in a terminal, one file for the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import describe
+from benchmarks.timing import Row
+
+STORED = Path(__file__).with_name("results.json")
+
+
+def show(row: Row) -> str:
+    """Write a row as a line.
+
+    Examples:
+        >>> from benchmarks.timing import share_of_time
+        >>> row = share_of_time("fit", 0.4).judge([0.3, 0.1, 0.2], 0.02, 0.1, "s")
+        >>> show({**row, "threads": 1})
+        '1 thread   fit: 0.2 of its time (0.1 to 0.3), 0.02 s and 0.1 s; at most 0.4: met'
+    """
+    threads = "1 thread " if row["threads"] == 1 else f"{row['threads']} threads"
+    spread = f"({row['low']:.3g} to {row['high']:.3g})"
+    both = " and ".join(f"{row[side]:.3g} {row['scale']}" for side in ("ours", "peer"))
+    line = f"{threads}  {row['name']}: {row['ratio']:.3g} {row['unit']} {spread}, {both}"
+    if row["target"] is None:
+        return line
+    return f"{line}; {row['bound']} {row['target']:g}: {'met' if row['met'] else 'MISSED'}"
+
+
+def store(
+    benchmark: str, rows: Sequence[Row], path: Path = STORED, order: Sequence[str] = ()
+) -> None:
+    """Put the rows of one benchmark in place of its former ones.
+
+    Rows of another machine, or of other versions, are left out: no table mixes them.
+
+    Args:
+        benchmark: Its name.
+        rows: Its rows.
+        path: The file.
+        order: The names of all benchmarks, as the file lists them.
+    """
+    machine = describe()
+    kept = _rows_of(path, machine)
+    kept[benchmark] = list(rows)
+    ranked = sorted(kept, key=lambda name: order.index(name) if name in order else len(order))
+    results = {"machine": machine, "rows": {name: kept[name] for name in ranked}}
+    path.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _rows_of(path: Path, machine: Mapping[str, Any]) -> dict[str, list[Row]]:
+    if not path.exists():
+        return {}
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return dict(stored["rows"]) if stored["machine"] == machine else {}

@@ -1,0 +1,205 @@
+"""The loss of an Elman network and its gradients, written out from the first symbol to the last.
+
+`fit` runs this for networks of one layer on one-hot symbols. It computes what autograd would, with
+three savings that matter here: no graph is built, every large buffer is made once, and the logits
+of a large vocabulary are never all held at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqtoys.batch import Batch
+from seqtoys.layouts import Layout
+from seqtoys.recurrence import (
+    flattened,
+    project,
+    run_backward,
+    run_forward,
+    slopes_at,
+    swapped,
+    unflattened,
+)
+from seqtoys.settings import Nonlinearity
+
+NAMES = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "readout_weight", "readout_bias"}
+HELD_LOGITS = 2**20  # numbers: the most logits of a replica that are held at a time
+
+
+def written_out_parameters(model: nn.Module) -> dict[str, nn.Parameter] | None:
+    """Find the parameters of a network that `Backprop` covers, else None.
+
+    An embedding is left to PyTorch: its training is so sensitive to the order of sums that only
+    PyTorch's own order gives PyTorch's own losses, epoch by epoch.
+    """
+    parameters = {
+        name.removeprefix("rnn.").removesuffix("_l0").replace(".", "_"): value
+        for name, value in model.named_parameters()
+    }
+    plain = all(
+        not (part._forward_hooks or part._forward_pre_hooks or part._backward_hooks)
+        for part in model.modules()
+    )
+    free = all(
+        p.requires_grad and p.device.type == "cpu" and not p._backward_hooks
+        for p in parameters.values()
+    )
+    covered = plain and free and parameters.keys() <= NAMES
+    return parameters if covered else None
+
+
+class Backprop:
+    """Computes the loss, the predictions and the gradients of a network on sequences.
+
+    Args:
+        parameters: `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`, each `([replicas,] …)`; with a
+            linear readout also `readout_weight` and `readout_bias`.
+        layout: How states and replicas lie in memory.
+        nonlinearity: `"tanh"` or `"relu"`.
+        batch: The sequences, the same for every replica.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, Vocab
+        >>> vocab = Vocab("hielo")
+        >>> model = ElmanCharModel(vocab, seed=777)
+        >>> backprop = model.backprop(Batch.from_texts(["hihello"], vocab))
+        >>> loss, predicted = backprop.measure()
+        >>> backprop.backward()
+        >>> loss, model.rnn.weight_hh_l0.grad.shape
+        (tensor(1.6925), torch.Size([5, 5]))
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        layout: Layout,
+        nonlinearity: Nonlinearity,
+        batch: Batch,
+    ) -> None:
+        self._layout, self._nonlinearity = layout, nonlinearity
+        grads = {name: torch.empty_like(value) for name, value in parameters.items()}
+        self._owned = [(parameters[name], grad) for name, grad in grads.items()]
+        self._weights = {name: layout.arrange(p.detach()) for name, p in parameters.items()}
+        self._grads = {name: layout.arrange(grad) for name, grad in grads.items()}
+        self._has_readout = "readout_weight" in parameters
+        self._classes = parameters["readout_weight" if self._has_readout else "weight_hh"].shape[
+            -2
+        ]
+        self._replicas = parameters["weight_hh"].shape[:-2]
+        self._allocate(*batch.inputs.T.shape)
+        self.load(batch)
+
+    def _allocate(self, time: int, batch: int) -> None:
+        """Make the buffers, and cut them into steps."""
+        layout, at = self._layout, self._layout.positions
+        self._shape = (time, batch)
+        rows = swapped(self._weights["weight_ih"], layout)
+        self._rows, self._grad_rows = torch.empty_like(rows), torch.empty_like(rows)
+        positions = torch.zeros((time + 1) * batch, dtype=torch.int64)
+        states = self._rows.zero_().index_select(at, positions)  # the first step is h_0: zeros
+        states = unflattened(states, (time + 1, batch), layout)
+        self._states = states.unbind(layout.time)
+        self._before = flattened(states.narrow(layout.time, 0, time), layout)
+        self._after = flattened(states.narrow(layout.time, 1, time), layout)
+        # Forward, the drive of each position; backward, the gradient of that.
+        self._drive = torch.empty_like(self._after, memory_format=torch.contiguous_format)
+        self._steps = unflattened(self._drive, self._shape, layout).unbind(layout.time)
+        self._slopes = torch.empty_like(self._drive)
+        self._slope_steps = unflattened(self._slopes, self._shape, layout).unbind(layout.time)
+
+    def load(self, batch: Batch) -> None:
+        """Take other sequences, of the same number and length."""
+        arrange = self._layout.arrange
+        self._symbols = batch.inputs.T.flatten().long()  # (time * batch,)
+        targets = batch.targets.T.reshape(-1, 1).long()
+        scored = batch.scored.T.reshape(-1, 1).to(self._rows.dtype)
+        shape = (*self._replicas, *targets.shape)
+        targets = arrange(targets.clamp(min=0).expand(shape))
+        share = arrange((scored / scored.sum()).expand(shape))  # of the mean
+        size = max(1, HELD_LOGITS // self._classes)
+        at = self._layout.positions
+        columns = (self._after, self._drive, targets, share, -share)
+        self._parts = list(zip(*(column.split(size, at) for column in columns), strict=True))
+
+    def start(self, state: Tensor | None) -> None:
+        """Begin the next sequences from a state, as `final_state` gives it; None: from zeros."""
+        if state is None:
+            self._states[0].zero_()
+        else:
+            self._states[0].copy_(state)
+
+    @property
+    def final_state(self) -> Tensor:
+        """The state after the last step, in the layout; the next `measure` overwrites it."""
+        return self._states[-1]
+
+    def measure(self) -> tuple[Float[Tensor, "*replicas"], Int[Tensor, "*replicas batch time"]]:
+        """Run forward: the mean loss and the predicted symbols."""
+        layout, weights, at = self._layout, self._weights, self._layout.positions
+        bias = weights["bias_ih"] + weights["bias_hh"]
+        torch.add(swapped(weights["weight_ih"], layout), bias.unsqueeze(at), out=self._rows)
+        torch.index_select(self._rows, at, self._symbols, out=self._drive)
+        run_forward(self._steps, self._states, weights["weight_hh"], layout, self._nonlinearity)
+        losses, predicted = zip(*(self._score(*part) for part in self._parts), strict=True)
+        return sum(losses[1:], losses[0]), self._by_sequence(predicted)
+
+    def backward(self) -> None:
+        """Run back through time, and set the gradients."""
+        layout, grads, at = self._layout, self._grads, self._layout.positions
+        slopes_at(self._after, self._nonlinearity, out=self._slopes)
+        weight_hh = self._weights["weight_hh"]
+        run_backward(self._steps, self._slope_steps, weight_hh, layout, in_place=True)
+        layout.sum_of_outer(self._drive, self._before, out=grads["weight_hh"])
+        self._grad_rows.zero_().index_add_(at, self._symbols, self._drive)
+        grads["weight_ih"].copy_(swapped(self._grad_rows, layout))
+        torch.sum(self._grad_rows, at, out=grads["bias_ih"])
+        grads["bias_hh"].copy_(grads["bias_ih"])
+        for parameter, grad in self._owned:
+            parameter.grad = grad
+
+    def _score(
+        self, states: Tensor, grads: Tensor, targets: Tensor, share: Tensor, minus_share: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Compute the loss and the predictions at some positions, and the states' gradients."""
+        at, units = self._layout.positions, self._layout.units
+        logits = self._logits(states)
+        picked = logits.log_softmax(units).gather(units, targets)  # (positions, 1)
+        loss = picked.mul_(minus_share).sum((at, units))
+        grad = logits.softmax(units).mul_(share)  # (positions, classes)
+        grad.scatter_add_(units, targets, minus_share)
+        if self._has_readout:
+            self._back_through_readout(grad, states, out=grads, first=grads is self._parts[0][1])
+        else:
+            grads.copy_(grad)
+        return loss, logits.max(units).indices
+
+    def _logits(self, states: Tensor) -> Tensor:
+        if not self._has_readout:
+            return states
+        weights = self._weights
+        return project(states, weights["readout_weight"], weights["readout_bias"], self._layout)
+
+    def _back_through_readout(
+        self, grad: Tensor, states: Tensor, *, out: Tensor, first: bool
+    ) -> None:
+        weight, bias = self._grads["readout_weight"], self._grads["readout_bias"]
+        if first:
+            weight.zero_()
+            bias.zero_()
+        weight.add_(self._layout.sum_of_outer(grad, states))
+        bias.add_(grad.sum(self._layout.positions))
+        self._layout.multiply_add(out.zero_(), grad, self._weights["readout_weight"], out=out)
+
+    def _by_sequence(self, predicted: Sequence[Tensor]) -> Tensor:
+        """Turn predicted symbols, by positions, into `([replicas,] batch, time)`."""
+        positions = predicted[0]
+        if self._layout.units == -1:
+            positions = torch.cat(list(predicted), -1) if len(predicted) > 1 else positions
+        else:
+            positions = torch.cat(list(predicted), 0).movedim(-1, 0)
+        by_step: Tensor = positions.unflatten(-1, self._shape)  # ([replicas,] time, batch)
+        return by_step.transpose(-1, -2)

@@ -1,0 +1,256 @@
+"""Many seeds of one Elman network, side by side in one module."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqtoys.backprop import Backprop, written_out_parameters
+from seqtoys.batch import Batch
+from seqtoys.checks import check_hidden, check_inputs
+from seqtoys.errors import OptionError
+from seqtoys.initial import draw_weights
+from seqtoys.layouts import Layout, choose_layout
+from seqtoys.model import ElmanCharModel
+from seqtoys.recurrence import LayerWeights, flattened, project, run_layers, unflattened
+from seqtoys.settings import ElmanSettings, Nonlinearity
+from seqtoys.symbols import Symbols
+from seqtoys.vocab import Vocab
+
+
+class ElmanEnsemble(nn.Module):
+    """The Elman networks of many seeds, trained together in about the time of one.
+
+    Replica `i` is `ElmanCharModel(vocab, seed=seeds[i], …)`: it starts from the same weights, sees
+    the same sequences and gets the same updates, up to rounding. Its parameters have the names of
+    that model's, with a leading axis of replicas.
+
+    Args:
+        vocab: The symbols they read and predict.
+        seeds: A seed for each replica.
+        hidden_size: As for `ElmanCharModel`, like all below.
+        embedding_size: Size of the learned input vectors; None: inputs are one-hot vectors.
+        num_layers: Number of stacked recurrent layers.
+        nonlinearity: `"tanh"` or `"relu"`.
+        batch_first: Whether tensors are `(replicas, batch, time, …)`, else
+            `(replicas, time, batch, …)`.
+
+    Raises:
+        OptionError: If there is no seed, a seed is no integer, or an option out of its range.
+
+    Examples:
+        >>> from seqtoys import fit
+        >>> ensemble = ElmanEnsemble(Vocab("hielo"), seeds=range(100))
+        >>> history = fit(ensemble, ("hihell", "ihello"), epochs=100, lr=0.05)
+        >>> print(history.solve_rate)
+        80.0 % of 100 (95 % interval 71.1 to 86.7 %)
+        >>> history[17].predictions[-1], ensemble.seeds[17]
+        ('ihello', 17)
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        seeds: Iterable[int],
+        *,
+        hidden_size: int | None = None,
+        embedding_size: int | None = None,
+        num_layers: int = 1,
+        nonlinearity: Nonlinearity = "tanh",
+        batch_first: bool = True,
+    ) -> None:
+        super().__init__()
+        self.vocab: Vocab = vocab
+        self.settings: ElmanSettings = ElmanSettings(
+            hidden_size, embedding_size, num_layers, nonlinearity, batch_first
+        )
+        self.seeds: tuple[int, ...] = tuple(seeds)
+        if not self.seeds:
+            raise OptionError("expected at least one seed, got none")
+        units = self.settings.units(len(vocab))
+        self._layout: Layout = choose_layout(len(self.seeds), units)
+        for name, tensor in draw_weights(len(vocab), self.settings, self.seeds).items():
+            part, _, parameter = name.partition(".")
+            if part not in self._modules:
+                self.add_module(part, nn.Module())
+            stored = nn.Parameter(self._layout.store(tensor))
+            self.get_submodule(part).register_parameter(parameter, stored)
+
+    def forward(
+        self,
+        inputs: Int[Tensor, "batch time"] | Float[Tensor, "batch time vocab"],
+        hidden: Float[Tensor, "replicas layers _batch hidden"] | None = None,
+    ) -> tuple[
+        Float[Tensor, "replicas batch time vocab"], Float[Tensor, "replicas layers _batch hidden"]
+    ]:
+        """Read whole sequences, the same for every replica.
+
+        Args:
+            inputs: Symbol indices, or their one-hot vectors (any vectors of that length).
+            hidden: The states to resume from; None: zeros.
+
+        Returns:
+            The logits after each symbol, and the final hidden states.
+
+        Raises:
+            SeqtoysError: As `ElmanCharModel.forward` does.
+
+        Examples:
+            >>> ensemble = ElmanEnsemble(Vocab("hielo"), seeds=[1, 2, 3])
+            >>> logits, hidden = ensemble(ensemble.vocab.encode_batch(["hihell"]))
+            >>> logits.shape, hidden.shape
+            (torch.Size([3, 1, 6, 5]), torch.Size([3, 1, 1, 5]))
+        """
+        axes = ("batch", "time") if self.settings.batch_first else ("time", "batch")
+        check_inputs(inputs, axes, len(self.vocab), self._weight)
+        by_step = inputs.transpose(0, 1) if self.settings.batch_first else inputs
+        logits, hidden = self._run(by_step, hidden)
+        return logits.transpose(1, 2) if self.settings.batch_first else logits, hidden
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+    def step(
+        self,
+        inputs: Int[Tensor, " batch"] | Float[Tensor, "batch vocab"],
+        hidden: Float[Tensor, "replicas layers batch hidden"] | None = None,
+    ) -> tuple[
+        Float[Tensor, "replicas batch vocab"], Float[Tensor, "replicas layers batch hidden"]
+    ]:
+        """Read one symbol of each sequence, the same for every replica.
+
+        Args:
+            inputs: Symbol indices, or their one-hot vectors (any vectors of that length).
+            hidden: The states to resume from; None: zeros.
+
+        Returns:
+            The logits, and the next hidden states.
+
+        Raises:
+            SeqtoysError: As `ElmanCharModel.forward` does.
+
+        Examples:
+            >>> ensemble = ElmanEnsemble(Vocab("hielo"), seeds=[1, 2, 3])
+            >>> logits, hidden = ensemble.step(ensemble.vocab.encode("h"))
+            >>> logits.shape
+            torch.Size([3, 1, 5])
+        """
+        check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
+        logits, hidden = self._run(inputs.unsqueeze(0), hidden)
+        return logits.squeeze(1), hidden  # (replicas, 1, batch, vocab) -> (replicas, batch, vocab)
+
+    def initial_hidden(self, batch_size: int) -> Float[Tensor, "replicas layers batch hidden"]:
+        """Make the states before the first symbol: zeros.
+
+        Examples:
+            >>> ElmanEnsemble(Vocab("hielo"), seeds=range(9)).initial_hidden(3).shape
+            torch.Size([9, 1, 3, 5])
+        """
+        sizes = (len(self), self.settings.num_layers, batch_size, self._weight.shape[-1])
+        return self._weight.new_zeros(sizes)
+
+    @torch.no_grad()
+    def predict(self, sequence: Symbols) -> list[str] | list[list[str]]:
+        """Tell the likeliest next symbol at each position, for each replica.
+
+        Args:
+            sequence: A string, or a list of symbols.
+
+        Raises:
+            UnknownSymbolError: If a symbol is not in the vocabulary.
+
+        Examples:
+            >>> [len(text) for text in ElmanEnsemble(Vocab("hielo"), [1, 2]).predict("hihell")]
+            [6, 6]
+        """
+        indices = self.vocab.encode(sequence).to(self._weight.device)
+        logits, _ = self._run(indices.unsqueeze(1), None)  # (time, 1)
+        predicted = logits.argmax(-1).squeeze(2)  # (replicas, time, 1) -> (replicas, time)
+        return [self.vocab.decode(row) for row in predicted]  # type: ignore[return-value]
+
+    @property
+    def loss_floor(self) -> float:
+        """The lowest loss the readout allows, in nats per scored symbol, as one model's."""
+        return self[0].loss_floor
+
+    def backprop(self, batch: Batch) -> Backprop | None:
+        """Prepare to compute the losses of sequences and their gradients without autograd.
+
+        None where autograd is needed, as in `ElmanCharModel.backprop`.
+        """
+        parameters = written_out_parameters(self)
+        if type(self) is not ElmanEnsemble or parameters is None:
+            return None
+        return Backprop(parameters, self._layout, self.settings.nonlinearity, batch)
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def __getitem__(self, replica: int) -> ElmanCharModel:
+        """Copy a replica into a model of its own."""
+        at = range(len(self))[operator.index(replica)]
+        model = ElmanCharModel(self.vocab, seed=self.seeds[at], **asdict(self.settings))
+        model.to(self._weight.device, self._weight.dtype)
+        weights = {name: tensor[at] for name, tensor in self.state_dict().items()}
+        model.load_state_dict(weights)
+        return model
+
+    def __iter__(self) -> Iterator[ElmanCharModel]:
+        return (self[replica] for replica in range(len(self)))
+
+    def extra_repr(self) -> str:
+        """Name the vocabulary and the number of seeds in the ensemble's `repr`."""
+        return f"{self.vocab!r}, {len(self)} seeds"
+
+    def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The logits `(replicas, time, batch, vocab)` and the final states."""
+        layout, rnn = self._layout, self.get_submodule("rnn")
+        if hidden is None:
+            hidden = self.initial_hidden(inputs.shape[1])
+        expected = (len(self), self.settings.num_layers, inputs.shape[1], self._weight.shape[-1])
+        check_hidden(hidden, expected, self._weight)
+        layers = [LayerWeights.of(rnn, i, layout) for i in range(self.settings.num_layers)]
+        states, last = run_layers(
+            self._inputs(inputs),
+            layers,
+            layout.arrange(hidden),
+            layout,
+            self.settings.nonlinearity,
+        )
+        return layout.restore(self._read_out(states)), layout.restore(last)
+
+    def _inputs(self, inputs: Tensor) -> Tensor:
+        """Symbols as they are, or vectors of each replica in the layout."""
+        layout = self._layout
+        if inputs.is_floating_point():
+            inputs = layout.arrange(inputs.expand(len(self), *inputs.shape))
+        if self.settings.embedding_size is None:
+            return inputs
+        table = layout.arrange(self.get_parameter("embedding.weight"))  # (symbols, features)
+        if not inputs.is_floating_point():
+            vectors = table.index_select(layout.positions, inputs.flatten())
+            return unflattened(vectors, inputs.shape, layout)
+        flat = flattened(inputs, layout)
+        vectors = layout.multiply_add(table.new_zeros(()), flat, table)
+        return unflattened(vectors, self._positions(inputs), layout)
+
+    def _read_out(self, states: Tensor) -> Tensor:
+        if self.settings.hidden_size is None:
+            return states
+        layout, readout = self._layout, self.get_submodule("readout")
+        weight, bias = (layout.arrange(readout.get_parameter(n)) for n in ("weight", "bias"))
+        logits = project(flattened(states, layout), weight, bias, layout)
+        return unflattened(logits, self._positions(states), layout)
+
+    def _positions(self, states: Tensor) -> tuple[int, int]:
+        return states.shape[self._layout.time], states.shape[self._layout.positions]
+
+    @property
+    def _weight(self) -> Tensor:
+        return cast(Tensor, self.get_parameter("rnn.weight_hh_l0"))

@@ -1,0 +1,125 @@
+"""The loss of a model on sequences, and its gradients: by autograd, or written out."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqtoys.batch import Batch
+from seqtoys.metrics import cross_entropy
+from seqtoys.outputs import logits_and_state, logits_of
+
+
+@runtime_checkable
+class Gradients(Protocol):
+    """The loss of a model on sequences of one shape, with gradients computed without autograd."""
+
+    def load(self, batch: Batch) -> None:
+        """Take other sequences, of the same number and length."""
+
+    def start(self, state: Tensor | None) -> None:
+        """Begin the next sequences from a state; None: from zeros."""
+
+    @property
+    def final_state(self) -> Tensor:
+        """The state after the last step."""
+
+    def measure(self) -> tuple[Tensor, Tensor]:
+        """Compute the loss and the predicted symbols."""
+
+    def backward(self) -> None:
+        """Set the gradients of what `measure` computed."""
+
+
+@runtime_checkable
+class WritesGradients(Protocol):
+    """A model that knows its gradients."""
+
+    def backprop(self, batch: Batch) -> Gradients | None:
+        """Prepare to compute them; None where autograd is needed."""
+
+
+def writes_gradients(model: nn.Module, batch: Batch) -> bool:
+    """Whether a model can compute its gradients without autograd."""
+    return isinstance(model, WritesGradients) and model.backprop(batch) is not None
+
+
+class Learner:
+    """Computes losses and predictions of a model, then the gradients.
+
+    Args:
+        model: The model, or an ensemble.
+        stepwise: Whether to feed it one symbol at a time.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, Vocab
+        >>> vocab = Vocab("hielo")
+        >>> learner = Learner(ElmanCharModel(vocab, seed=777), stepwise=False)
+        >>> loss, predicted = learner.measure(Batch.from_texts(["hihello"], vocab))
+        >>> loss
+        tensor(1.6925)
+    """
+
+    def __init__(self, model: nn.Module, *, stepwise: bool) -> None:
+        self.model = model
+        self.stepwise = stepwise
+        self._can_write = not stepwise and isinstance(model, WritesGradients)
+        self._written: dict[tuple[int, ...], Gradients] = {}
+        self._batch: Batch | None = None
+        self._gradients: Gradients | None = None
+        self._loss: Tensor | None = None
+        self._state: Any = None
+
+    def start(self) -> None:
+        """Forget the state: the next sequences begin."""
+        self._state = None
+
+    def measure(
+        self, batch: Batch, *, resume: bool = False
+    ) -> tuple[Float[Tensor, "*replicas"], Int[Tensor, "*replicas batch time"]]:
+        """Compute the mean loss and the predicted symbols, of each replica in an ensemble.
+
+        Args:
+            batch: The sequences.
+            resume: Whether they go on where the last ones ended; gradients do not go back there.
+        """
+        self._gradients = self._prepare(batch)
+        if self._gradients is not None:
+            if not resume:
+                return self._gradients.measure()
+            self._gradients.start(self._state)
+            measured = self._gradients.measure()
+            self._state = self._gradients.final_state
+            return measured
+        if resume:
+            logits, self._state = logits_and_state(self.model, batch.inputs, self._state)
+        else:
+            logits = logits_of(self.model, batch.inputs, stepwise=self.stepwise)
+        self._loss = cross_entropy(logits, batch.targets)
+        return self._loss.detach(), logits.detach().argmax(-1)
+
+    def backward(self) -> None:
+        """Set the gradients of the loss that was measured last."""
+        if self._gradients is not None:
+            self._gradients.backward()
+        elif self._loss is not None:
+            self.model.zero_grad()
+            self._loss.sum().backward()  # replicas share no weight: each gets its own gradient
+            self._loss = None
+
+    def _prepare(self, batch: Batch) -> Gradients | None:
+        if not self._can_write:
+            return None
+        known = self._written.get(batch.inputs.shape)
+        if known is None:
+            known = self.model.backprop(batch)  # type: ignore[operator]
+            if known is None:
+                self._can_write = False
+                return None
+            self._written[batch.inputs.shape] = known
+        elif batch is not self._batch:
+            known.load(batch)
+        self._batch = batch
+        return known

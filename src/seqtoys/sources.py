@@ -1,0 +1,211 @@
+"""Where the updates of an epoch come from: minibatches of sequences, or chunks of a long text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, cast, runtime_checkable
+
+import torch
+from jaxtyping import Int, Integer
+from torch import Tensor, nn
+
+from seqtoys.baselines import Baselines, count_baselines
+from seqtoys.batch import Batch
+from seqtoys.data import TrainingData, check_share, is_single, split_rows, to_batch
+from seqtoys.errors import InputTypeError, OptionError
+from seqtoys.long_text import LongText, encode_compact
+from seqtoys.outputs import in_mode, measure, measure_next
+from seqtoys.symbols import Symbols
+from seqtoys.vocab import Vocab
+
+Part = tuple[Tensor | None, Batch, int]
+"""Rows among all sequences (None: all of them), the sequences there, and their scored symbols."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What a model is trained or measured on."""
+
+    @property
+    def scored(self) -> int:
+        """The number of scored symbols."""
+
+    @property
+    def resumes(self) -> bool:
+        """Whether each part goes on where the one before it ended."""
+
+    @property
+    def sequences(self) -> Batch | None:
+        """All of it as one batch; None where it is too long for that."""
+
+    def first(self) -> Batch:
+        """A little of it, to see what a model makes of it."""
+
+    def parts(self) -> Iterator[Part]:
+        """Go through it once."""
+
+    def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> Tensor | None:
+        """Put the predictions of the parts in order; None where they are too many to keep."""
+
+    def baselines(self, vocab_size: int) -> Baselines:
+        """What counting alone can predict."""
+
+    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+        """Compute the loss and the accuracy of a model, without training."""
+
+
+class SequencesSource:
+    """Sequences, all at once or in shuffled minibatches.
+
+    Args:
+        batch: The sequences.
+        batch_size: How many share an update; None: all.
+        generator: Decides their order.
+    """
+
+    resumes = False
+
+    def __init__(
+        self, batch: Batch, *, batch_size: int | None, generator: torch.Generator
+    ) -> None:
+        self.sequences: Batch = batch
+        self.scored = int(batch.scored.sum())
+        self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
+        self._generator = generator
+
+    def first(self) -> Batch:
+        """The first sequence."""
+        return self.sequences.take(torch.arange(1, device=self.sequences.inputs.device))
+
+    def parts(self) -> Iterator[Part]:
+        """Go through the sequences once; a minibatch where nothing is scored is left out."""
+        if self._size == len(self.sequences):
+            yield None, self.sequences, self.scored
+            return
+        order = torch.randperm(len(self.sequences), generator=self._generator)
+        for rows in order.to(self.sequences.inputs.device).split(self._size):
+            scored = int((self.sequences.targets[rows] >= 0).sum())
+            if scored:
+                yield rows, self.sequences.take(rows), scored
+
+    def together(
+        self, predicted: list[Tensor], rows: list[Tensor | None]
+    ) -> Int[Tensor, "*replicas batch time"]:
+        """Put the predictions of the parts in the order of the sequences."""
+        first = predicted[0]
+        if rows[0] is None:
+            return first
+        shape = (*first.shape[:-2], *self.sequences.targets.shape)
+        whole = torch.zeros(shape, dtype=first.dtype, device=first.device)
+        for at, part in zip(rows, predicted, strict=True):
+            whole[..., at, :] = part  # (batch, time)
+        return whole
+
+    def baselines(self, vocab_size: int) -> Baselines:
+        """What counting alone can predict."""
+        return count_baselines(self.sequences, vocab_size)
+
+    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+        """Compute the loss and the accuracy of a model, without training."""
+        return measure(model, self.sequences)
+
+
+class TextSource:
+    """A long text in chunks, with the state carried from one to the next.
+
+    Args:
+        text: The text.
+    """
+
+    resumes = True
+    sequences = None
+
+    def __init__(self, text: LongText) -> None:
+        self.text = text
+        self.scored = text.scored
+
+    def first(self) -> Batch:
+        """The first chunk."""
+        return next(self.text.chunks())
+
+    def parts(self) -> Iterator[Part]:
+        """Go through the text once."""
+        return ((None, chunk, chunk.targets.numel()) for chunk in self.text.chunks())
+
+    def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
+        """Keep nothing: the text may be longer than memory has room for."""
+
+    def baselines(self, vocab_size: int) -> Baselines:
+        """What counting alone can predict."""
+        return self.text.count_baselines(vocab_size)
+
+    @torch.no_grad()
+    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+        """Compute the loss and the accuracy of a model that reads all chunks, without training."""
+        state, losses, hits = None, torch.zeros(()), torch.zeros(())
+        with in_mode(model, training=False):
+            for chunk in self.text.chunks():
+                loss, right, state = measure_next(model, chunk, state)
+                share = chunk.inputs.numel() / self.scored
+                losses, hits = losses + loss.double() * share, hits + right.double() * share
+        return losses, hits
+
+
+def to_sources(
+    data: TrainingData,
+    vocab: Vocab | None,
+    *,
+    batch_size: int | None,
+    chunk: int | None,
+    validation: float | None,
+    generator: torch.Generator,
+    device: torch.device,
+) -> tuple[Source, Source | None, list[int]]:
+    """Prepare what is trained on and what is held out, as `fit` is given them.
+
+    Returns:
+        Both sources, the second None where nothing is held out, and which of the given sequences
+        are held out.
+
+    Raises:
+        SeqtoysError: If the data or options don't fit, as `fit` says.
+    """
+    if chunk is not None:
+        text = _to_text(data, vocab)
+        split = len(text) - _held_count(text, validation)
+        pieces = [text[:split]] if split == len(text) else [text[:split], text[split:]]
+        training, *held = [
+            TextSource(LongText(piece, streams=batch_size or 1, chunk=chunk, device=device))
+            for piece in pieces
+        ]
+        return training, held[0] if held else None, []
+    batch = to_batch(data, vocab)
+    rows, held_rows = split_rows(batch, validation, generator)
+    sequences = SequencesSource(
+        batch.take(rows).to(device), batch_size=batch_size, generator=generator
+    )
+    if not len(held_rows):
+        return sequences, None, []
+    held_out = SequencesSource(
+        batch.take(held_rows).to(device), batch_size=None, generator=generator
+    )
+    return sequences, held_out, held_rows.tolist()
+
+
+def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]:
+    if vocab is None:
+        raise OptionError("expected a vocabulary, as the model has none: give fit a vocab=…")
+    if isinstance(data, Batch | tuple) or not is_single(data, vocab):
+        raise InputTypeError(
+            f"expected one text for chunk=…, got a {type(data).__name__}; join several to one, "
+            "or leave chunk out"
+        )
+    return encode_compact(cast(Symbols, data), vocab)
+
+
+def _held_count(text: Tensor, validation: float | None) -> int:
+    """The number of symbols at the end of a text to hold out."""
+    if validation is None:
+        return 0
+    check_share(validation)
+    return round(validation * len(text))

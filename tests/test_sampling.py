@@ -1,0 +1,429 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from seqtoys import ElmanCharModel, Vocab, fit, sampling
+from seqtoys.errors import (
+    DataError,
+    InputTypeError,
+    NonFiniteLossError,
+    OptionError,
+    ShapeError,
+    UnknownSymbolError,
+)
+
+VOCAB = Vocab("hielo")
+generate = sampling.generate
+OPTIONS: dict[str, dict[str, Any]] = {
+    "state as logits": {},
+    "readout": {"hidden_size": 7},
+    "embedding": {"embedding_size": 3},
+    "relu": {"nonlinearity": "relu", "hidden_size": 6},
+    "two layers": {"num_layers": 2},
+    "time first": {"batch_first": False, "hidden_size": 4},
+    "all": {"hidden_size": 8, "embedding_size": 4, "num_layers": 3, "nonlinearity": "relu"},
+}
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def decided(options: dict[str, Any]) -> ElmanCharModel:
+    """A model with weights so large that it does not find all symbols about equally likely."""
+    model = ElmanCharModel(VOCAB, seed=3, **options)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    return model
+
+
+class Recorded:
+    """A user's own model, no module: it hands on to another, and writes down what it reads."""
+
+    def __init__(self, model: ElmanCharModel) -> None:
+        self.vocab = model.vocab
+        self.initial_hidden = model.initial_hidden
+        self.model = model
+        self.read: list[int] = []
+
+    def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        self.read.append(inputs.item())  # type: ignore[arg-type]
+        return self.model.step(inputs, hidden)
+
+
+class GRU(nn.Module):
+    """A user's own module, with dropout that evaluation mode switches off."""
+
+    def __init__(self, vocab: Vocab) -> None:
+        super().__init__()
+        self.vocab = vocab
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(5)
+            self.cell, self.readout = nn.GRUCell(len(vocab), 6), nn.Linear(6, len(vocab))
+        self.dropout = nn.Dropout(0.5)
+
+    def initial_hidden(self, batch_size: int) -> Tensor:
+        return torch.zeros(batch_size, 6)
+
+    def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        assert not torch.is_grad_enabled()
+        hidden = self.cell(torch.eye(len(self.vocab))[inputs], hidden)
+        return self.readout(self.dropout(hidden)), hidden
+
+
+class Fixed:
+    """A model without memory that always gives the same logits."""
+
+    vocab = Vocab("abc")
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+
+    def initial_hidden(self, batch_size: int) -> Tensor:
+        return torch.zeros(1, batch_size, 1)
+
+    def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        return self.logits.expand(len(inputs), -1), hidden
+
+
+def pytorch_logits(model: ElmanCharModel, text: str) -> Tensor:
+    """The logits `(time, vocab)` that PyTorch's own modules give, in double precision."""
+    rnn = nn.RNN(5, 7, batch_first=True).double()
+    rnn.load_state_dict(model.rnn.state_dict())
+    assert model.readout is not None
+    weight, bias = model.readout.weight.double(), model.readout.bias.double()
+    one_hots = VOCAB.one_hot(text).double().unsqueeze(0)
+    return nn.functional.linear(rnn(one_hots)[0][0], weight, bias).detach()
+
+
+def chi_square(counts: Tensor, expected: Tensor) -> float:
+    """Pearson's statistic; rare cells count as one (Cochran, 1954)."""
+    rare = expected < 5
+    counts = torch.cat([counts[~rare], counts[rare].sum(0, keepdim=True)])
+    expected = torch.cat([expected[~rare], expected[rare].sum(0, keepdim=True)])
+    return ((counts - expected) ** 2 / expected.clamp(min=5)).sum().item()
+
+
+def test_the_likeliest_symbols_are_the_memorised_ones() -> None:
+    model = ElmanCharModel(VOCAB, seed=777)
+    fit(model, "hihello", epochs=100, lr=0.05)
+    assert generate(model, "h", 6, temperature=0) == "ihello"
+    assert generate(model, "hih", 4, temperature=0.0) == "ello"
+    assert generate(model, "h", 6, temperature=5e-324) == "ihello"
+
+
+@pytest.mark.usefixtures("unchecked")  # which is quicker by far
+@pytest.mark.parametrize("temperature", [0.6, 1, 2.5])
+def test_the_first_two_symbols_follow_the_softmax_of_torch_nn_rnn(temperature: float) -> None:
+    model, generator, calls = decided(OPTIONS["readout"]), seeded(1), 2000
+    counts = torch.zeros(5, 5, dtype=torch.float64)
+    for _ in range(calls):
+        text = generate(model, "hi", 2, temperature=temperature, generator=generator)
+        counts[tuple(VOCAB.encode(text))] += 1
+
+    def expected(heat: float) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            logits = torch.stack([pytorch_logits(model, f"hi{symbol}") for symbol in VOCAB])
+        first, second = logits[0, 1], logits[:, 2]  # (symbol,), (first, second)
+        return calls * (first / heat).softmax(-1).unsqueeze(-1) * (second / heat).softmax(-1)
+
+    assert chi_square(counts, expected(temperature)) < 51.2  # the 99.9 % point of 24 degrees
+    for wrong in (0.7, 1.4):  # which the same test would notice
+        assert chi_square(counts, expected(temperature * wrong)) > 70
+
+
+@pytest.mark.parametrize("temperature", [0.6, 1, 2.5])
+def test_each_symbol_of_a_long_text_follows_the_softmax_of_torch_nn_rnn(
+    temperature: float,
+) -> None:
+    model, length = decided(OPTIONS["readout"]), 20_000
+    text = generate(model, "hi", length, temperature=temperature, generator=seeded(2))
+    assert isinstance(text, str)
+    with torch.random.fork_rng(devices=[]):
+        logits = pytorch_logits(model, f"hi{text}")[1:-1]  # before each new symbol
+    drawn = VOCAB.one_hot(text).double()
+    before = VOCAB.one_hot(f"i{text[:-1]}").double()
+
+    def surprise(heat: float) -> float:
+        probabilities = (logits / heat).softmax(-1)
+        return chi_square(before.T @ drawn, before.T @ probabilities)  # (before, drawn)
+
+    assert surprise(temperature) < 51.2
+    for wrong in (0.8, 1.25):
+        assert surprise(temperature * wrong) > 70
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("temperature", [0, 0.5, 1])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_quick_way_draws_what_the_models_own_steps_draw(
+    name: str, temperature: float, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = decided(OPTIONS[name]).to(dtype)
+    own = Recorded(model)
+    expected = generate(own, "hi", 200, temperature=temperature, generator=seeded(4))
+    monkeypatch.setattr(sampling, "_step_reader", None)  # so that only the quick way is left
+    assert generate(model, "hi", 200, temperature=temperature, generator=seeded(4)) == expected
+    assert len(set(expected)) > 1 or not temperature
+    # Each symbol is read once, the last one not at all.
+    assert own.read == VOCAB.encode(f"hi{expected}")[:-1].tolist()
+
+
+def test_what_is_changed_in_a_model_is_heard() -> None:
+    model = decided(OPTIONS["readout"])
+    expected = generate(model, "h", 9)
+    calls: list[object] = []
+    assert model.readout is not None
+    for part in (model, model.rnn, model.readout):
+        for register in (part.register_forward_pre_hook, part.register_forward_hook):
+            hook = register(lambda *_: calls.append(0))
+            heard = []
+            for way in (model, Recorded(model)):
+                calls.clear()
+                assert generate(way, "h", 9) == expected
+                heard.append(len(calls))
+            assert heard[0] == heard[1]  # as many calls as the model's own steps make
+            hook.remove()
+    assert heard == [9, 9]
+    model.step = Recorded(model).step  # type: ignore[method-assign, assignment]
+    model.step.__self__.model = decided(OPTIONS["readout"])  # type: ignore[attr-defined]
+    assert generate(model, "h", 9) == expected
+    assert len(model.step.__self__.read) == 9  # type: ignore[attr-defined]
+
+
+def test_a_parametrized_part_counts_with_its_parametrization() -> None:
+    model, plain = decided(OPTIONS["readout"]), decided(OPTIONS["readout"])
+    assert model.readout is not None
+    assert plain.readout is not None
+    with torch.random.fork_rng(devices=[]):
+        spectral_norm(model.readout).eval()
+    with torch.no_grad():
+        plain.readout.weight.copy_(model.readout.weight)
+    assert generate(model, "h", 50) == generate(plain, "h", 50)
+
+
+def test_a_model_in_half_precision_writes_too() -> None:
+    model = decided(OPTIONS["readout"])
+    text = generate(model.to(torch.bfloat16), "hihell", 20)
+    assert len(text) == 20
+
+
+def test_a_module_of_ones_own_writes_in_evaluation_mode() -> None:
+    model = GRU(VOCAB)
+    text = generate(model, "hi", 40, temperature=0.5)
+    assert model.training
+    assert model.dropout.training
+    assert text == generate(model.eval(), "hi", 40, temperature=0.5)
+    assert not model.training
+    hidden, greedy = model.initial_hidden(1), ""
+    with torch.no_grad():
+        for symbol in "hi":
+            logits, hidden = model.step(VOCAB.encode(symbol), hidden)
+        while len(greedy) < 9:
+            greedy += VOCAB.symbols[logits.argmax()]
+            logits, hidden = model.step(VOCAB.encode(greedy[-1]), hidden)
+    assert generate(model, "hi", 9, temperature=0) == greedy
+
+
+def test_words_make_a_list() -> None:
+    vocab = Vocab(["boy", "sees", "dog"])
+    model = ElmanCharModel(vocab, seed=1)
+    words = generate(model, ["boy"], 3, temperature=0)
+    predicted = model.predict(["boy", *words])
+    assert words == predicted[:-1]
+    assert isinstance(words, list)
+    assert generate(model, ["boy"], 0) == []
+
+
+def test_length_0_is_an_empty_text() -> None:
+    generator = seeded(6)
+    before = generator.get_state()
+    assert generate(decided({}), "h", 0, generator=generator) == ""
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_the_generator_alone_decides() -> None:
+    model = decided(OPTIONS["readout"])
+    text = generate(model, "h", 60, generator=seeded(7))
+    assert generate(model, "h", 60, generator=seeded(7)) == text
+    assert generate(model, "h", 60, generator=seeded(8)) != text
+    assert generate(model, "h", 60) == generate(model, "h", 60, generator=seeded(0))
+    generator = seeded(9)
+    assert generate(model, "h", 60, generator=generator) != generate(
+        model, "h", 60, generator=generator
+    )
+    before = generator.get_state()
+    generate(model, "h", 60, temperature=0, generator=generator)
+    assert torch.equal(generator.get_state(), before)  # the likeliest symbol needs no draw
+
+
+@pytest.mark.parametrize("block", [1, 5, 23, 100])
+def test_a_text_does_not_depend_on_the_block_nor_its_beginning_on_the_length(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = decided(OPTIONS["readout"])
+    text = generate(model, "h", 60)
+    monkeypatch.setattr(sampling, "_BLOCK", block)
+    assert generate(model, "h", 60) == text
+    assert generate(model, "h", 17) == text[:17]
+
+
+def test_the_weights_stay_as_they_are() -> None:
+    model = decided(OPTIONS["all"])
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    generate(model, "hihell", 20)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert model.training
+
+
+def test_the_hottest_draw_is_even() -> None:
+    text = generate(Fixed(torch.tensor([0.0, 50.0, -50.0])), "a", 3000, temperature=10**400)
+    counts = torch.tensor([float(text.count(symbol)) for symbol in "abc"])
+    assert chi_square(counts, torch.full((3,), 1000.0)) < 13.8  # the 99.9 % point of 2 degrees
+
+
+def test_a_logit_of_minus_infinity_is_never_drawn() -> None:
+    model = Fixed(torch.tensor([0.0, -math.inf, 0.0]))
+    assert set(generate(model, "b", 200)) == {"a", "c"}
+    assert generate(model, "b", 3, temperature=0) == "aaa"
+
+
+def test_a_vocabulary_of_one_symbol_leaves_no_choice() -> None:
+    assert generate(ElmanCharModel(Vocab("a")), "a", 5) == "aaaaa"
+
+
+def broken(value: float, **options: Any) -> ElmanCharModel:
+    model = ElmanCharModel(VOCAB, **options)
+    with torch.no_grad():
+        model.rnn.get_parameter("weight_hh_l0").fill_(value)
+    return model
+
+
+MODEL = ElmanCharModel(VOCAB)
+HINT = "look for inf and nan in the weights, and train with a smaller lr, or clip_norm=1.0"
+LENGTH = "expected length, the number of new symbols, to be an integer of at least 0, got "
+HOT = "expected temperature to be a finite number of at least 0, got "
+HEAT = "; 0 takes the likeliest symbol, 1 draws as the model says"
+AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
+ERRORS: dict[str, Any] = {
+    "no prompt": (
+        lambda: generate(MODEL, "", 3),
+        DataError,
+        "expected a prompt of at least one symbol, got ''; "
+        "begin with one of the vocabulary, such as 'h'",
+    ),
+    "no words": (
+        lambda: generate(ElmanCharModel(Vocab(["boy", "dog"])), [], 3),
+        DataError,
+        "expected a prompt of at least one symbol, got []; "
+        "begin with one of the vocabulary, such as 'boy'",
+    ),
+    "unknown symbol": (
+        lambda: generate(MODEL, "hiz", 3),
+        UnknownSymbolError,
+        "'z' at position 2 of 'hiz' is not among the 5 symbols 'hielo'",
+    ),
+    "no sequence": (
+        lambda: generate(MODEL, 3, 3),  # type: ignore[arg-type]
+        InputTypeError,
+        "expected a string or a list of symbols, got a int",
+    ),
+    "negative length": (lambda: generate(MODEL, "h", -1), OptionError, f"{LENGTH}-1"),
+    "half a symbol": (
+        lambda: generate(MODEL, "h", 2.5),  # type: ignore[arg-type]
+        OptionError,
+        f"{LENGTH}2.5",
+    ),
+    "length of truth": (lambda: generate(MODEL, "h", True), OptionError, f"{LENGTH}True"),
+    "cold": (
+        lambda: generate(MODEL, "h", 3, temperature=-0.5),
+        OptionError,
+        f"{HOT}-0.5{HEAT}",
+    ),
+    "nan": (
+        lambda: generate(MODEL, "h", 3, temperature=math.nan),
+        OptionError,
+        f"{HOT}nan{HEAT}",
+    ),
+    "infinitely hot": (
+        lambda: generate(MODEL, "h", 3, temperature=math.inf),
+        OptionError,
+        f"{HOT}inf{HEAT}",
+    ),
+    "hot in words": (
+        lambda: generate(MODEL, "h", 3, temperature="hot"),  # type: ignore[arg-type]
+        OptionError,
+        f"{HOT}'hot'{HEAT}",
+    ),
+    "truly hot": (
+        lambda: generate(MODEL, "h", 3, temperature=True),
+        OptionError,
+        f"{HOT}True{HEAT}",
+    ),
+    "a seed for a generator": (
+        lambda: generate(MODEL, "h", 3, generator=7),  # type: ignore[arg-type]
+        OptionError,
+        "expected generator to be a torch.Generator or None, got 7; "
+        "torch.Generator().manual_seed(0) makes one",
+    ),
+    "no steps": (
+        lambda: generate(nn.Linear(1, 1, device="meta"), "h", 3),  # type: ignore[arg-type]
+        InputTypeError,
+        "expected a model with step and initial_hidden, got Linear; give it both: "
+        "step(indices, hidden) returns logits (batch, vocab) and the next hidden",
+    ),
+    "no vocabulary": (
+        lambda: generate(GRU("hielo"), "h", 3),  # type: ignore[arg-type]
+        InputTypeError,
+        "expected a model with a Vocab as its vocab, got GRU with 'hielo'; "
+        "set model.vocab to the one it was trained with",
+    ),
+    "other logits": (
+        lambda: generate(Fixed(torch.zeros(4)), "a", 3),
+        ShapeError,
+        "expected step to give logits of shape (batch, vocab) = (1, 3), got (1, 4)",
+    ),
+    "nan in the weights": (
+        lambda: generate(broken(math.nan), "h", 3),
+        NonFiniteLossError,
+        f"expected finite logits, got nan for new symbol 1 of 3; {HINT}",
+    ),
+    "a state that grows": (
+        lambda: generate(broken(1e20, nonlinearity="relu"), "h", 9, temperature=0),
+        NonFiniteLossError,
+        f"expected finite logits, got inf for new symbol 3 of 9; {HINT}",
+    ),
+    "nan in a model of one's own": (
+        lambda: generate(Recorded(broken(math.nan)), "h", 3),
+        NonFiniteLossError,
+        f"expected finite logits, got nan for new symbol 1 of 3; {HINT}",
+    ),
+    "nothing to draw": (
+        lambda: generate(Fixed(torch.full((3,), -math.inf)), "a", 3),
+        NonFiniteLossError,
+        f"expected finite logits, got -inf for new symbol 1 of 3; {HINT}",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: AssertTold) -> None:
+    assert_told(*ERRORS[case])
+
+
+def test_the_mode_comes_back_after_an_error() -> None:
+    model = GRU(VOCAB)
+    with torch.no_grad():
+        model.readout.bias.fill_(math.nan)
+    with pytest.raises(NonFiniteLossError):
+        generate(model, "h", 3)
+    assert model.training
