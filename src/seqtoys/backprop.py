@@ -86,9 +86,8 @@ class Backprop:
         self._weights = {name: layout.arrange(p.detach()) for name, p in parameters.items()}
         self._grads = {name: layout.arrange(grad) for name, grad in grads.items()}
         self._has_readout = "readout_weight" in parameters
-        self._classes = parameters["readout_weight" if self._has_readout else "weight_hh"].shape[
-            -2
-        ]
+        last = parameters["readout_weight" if self._has_readout else "weight_hh"]
+        self._classes = last.shape[-2]
         self._replicas = parameters["weight_hh"].shape[:-2]
         self._allocate(*batch.inputs.T.shape)
         self.load(batch)
@@ -98,7 +97,9 @@ class Backprop:
         layout, at = self._layout, self._layout.positions
         self._shape = (time, batch)
         rows = swapped(self._weights["weight_ih"], layout)
-        self._rows, self._grad_rows = torch.empty_like(rows), torch.empty_like(rows)
+        self._rows, self._grad_rows = (
+            torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(2)
+        )
         positions = torch.zeros((time + 1) * batch, dtype=torch.int64)
         states = self._rows.zero_().index_select(at, positions)  # the first step is h_0: zeros
         states = unflattened(states, (time + 1, batch), layout)
@@ -137,6 +138,7 @@ class Backprop:
         """The state after the last step, in the layout; the next `measure` overwrites it."""
         return self._states[-1]
 
+    @torch.inference_mode()
     def measure(self) -> tuple[Float[Tensor, "*replicas"], Int[Tensor, "*replicas batch time"]]:
         """Run forward: the mean loss and the predicted symbols."""
         layout, weights, at = self._layout, self._weights, self._layout.positions
@@ -147,6 +149,7 @@ class Backprop:
         losses, predicted = zip(*(self._score(*part) for part in self._parts), strict=True)
         return sum(losses[1:], losses[0]), self._by_sequence(predicted)
 
+    @torch.inference_mode()
     def backward(self) -> None:
         """Run back through time, and set the gradients."""
         layout, grads, at = self._layout, self._grads, self._layout.positions
@@ -169,12 +172,11 @@ class Backprop:
         logits = self._logits(states)
         picked = logits.log_softmax(units).gather(units, targets)  # (positions, 1)
         loss = picked.mul_(minus_share).sum((at, units))
-        grad = logits.softmax(units).mul_(share)  # (positions, classes)
-        grad.scatter_add_(units, targets, minus_share)
+        # By the logits, the loss has the gradient: probabilities minus the one-hot target.
+        grad = torch.softmax(logits, units, out=None if self._has_readout else grads)
+        grad.mul_(share).scatter_add_(units, targets, minus_share)  # (positions, classes)
         if self._has_readout:
             self._back_through_readout(grad, states, out=grads, first=grads is self._parts[0][1])
-        else:
-            grads.copy_(grad)
         return loss, logits.max(units).indices
 
     def _logits(self, states: Tensor) -> Tensor:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int, Integer
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqtoys.baselines import Baselines
-from seqtoys.history import History, Prediction, Row
+from seqtoys.history import History, Row
+from seqtoys.predictions import Predictions
 from seqtoys.tables import html_table, text_table
 
 NORMAL_95 = 1.959963984540054  # 95 % of a normal distribution lie within so many deviations
 SHOWN_QUANTILES = (0.05, 0.5, 0.95)
-RUNNING = "running"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,6 @@ class EnsembleRow:
         loss: The mean losses, in nats per scored symbol.
         accuracy: The shares of the scored symbols that are predicted.
         lr: The learning rate.
-        predicted: The likeliest symbols as small integers; None if they are too many to keep.
         validation_loss: The losses on the held-out part, None without one.
         validation_accuracy: The accuracies on the held-out part, None without one.
     """
@@ -87,7 +86,6 @@ class EnsembleRow:
     loss: Float[Tensor, " replicas"]
     accuracy: Float[Tensor, " replicas"]
     lr: float
-    predicted: Integer[Tensor, "replicas scored"] | None = None
     validation_loss: Float[Tensor, " replicas"] | None = None
     validation_accuracy: Float[Tensor, " replicas"] | None = None
 
@@ -105,7 +103,7 @@ class EnsembleHistory:
         loss_floor: The lowest loss that the models' readout allows.
         settings: The options `fit` was called with.
         held_out: Which of the given sequences were held out, by position.
-        write: Writes kept predictions as sequences; None where there is no vocabulary.
+        predictions: What the replicas predicted; `history[i]` writes it.
         rows: The epochs.
         stopped: Why each replica's training ended: as in `History`, or `"diverged"`.
         epochs: The number of epochs of each replica.
@@ -126,16 +124,16 @@ class EnsembleHistory:
     loss_floor: float = 0.0
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
     held_out: list[int] = field(default_factory=list[int])
-    write: Callable[[Tensor], Prediction] | None = None
+    predictions: Predictions | None = None
     rows: list[EnsembleRow] = field(default_factory=list[EnsembleRow])
-    stopped: list[str] = field(default_factory=list[str])
-    epochs: Int[Tensor, " replicas"] = field(default_factory=lambda: torch.zeros(0).long())
     seconds: float = 0.0
+    stopped: list[str] = field(init=False)
+    epochs: Int[Tensor, " replicas"] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.stopped = self.stopped or [RUNNING] * len(self.seeds)
-        if not len(self.epochs):
-            self.epochs = torch.zeros(len(self.seeds), dtype=torch.int64)
+        self.stopped = ["running"] * len(self.seeds)
+        self.epochs = torch.zeros(len(self.seeds), dtype=torch.int64)
+        self.running: Bool[Tensor, " replicas"] = torch.ones(len(self.seeds), dtype=torch.bool)
 
     @property
     def loss(self) -> Float[Tensor, "epochs replicas"]:
@@ -205,17 +203,13 @@ class EnsembleHistory:
     def append(self, row: EnsembleRow) -> None:
         """Add an epoch of the replicas that still run."""
         self.rows.append(row)
-        self.epochs[self.running] += 1
+        self.epochs += self.running
 
     def end(self, replicas: Bool[Tensor, " replicas"], reason: str) -> None:
         """Note that replicas end with the last epoch."""
         for replica in (replicas & self.running).nonzero().flatten().tolist():
             self.stopped[replica] = reason
-
-    @property
-    def running(self) -> Bool[Tensor, " replicas"]:
-        """Which replicas still train."""
-        return torch.tensor([reason == RUNNING for reason in self.stopped])
+        self.running = self.running & ~replicas
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -224,7 +218,6 @@ class EnsembleHistory:
         """The history of one replica, as if it had been trained alone."""
         at = range(len(self))[operator.index(replica)]
         rows = self.rows[: int(self.epochs[at])]
-        kept = [row.predicted[at] for row in rows if row.predicted is not None]
         return History(
             baselines=self.baselines,
             loss_floor=self.loss_floor,
@@ -233,7 +226,7 @@ class EnsembleHistory:
             loss=[row.loss[at].item() for row in rows],
             accuracy=[row.accuracy[at].item() for row in rows],
             lr=[row.lr for row in rows],
-            predictions=[self.write(indices) for indices in kept] if self.write else [],
+            predictions=self.predictions.written(at, len(rows)) if self.predictions else [],
             validation_loss=[
                 row.validation_loss[at].item() for row in rows if row.validation_loss is not None
             ],

@@ -65,7 +65,7 @@ class Learner:
     def __init__(self, model: nn.Module, *, stepwise: bool) -> None:
         self.model = model
         self.stepwise = stepwise
-        self._can_write = not stepwise and isinstance(model, WritesGradients)
+        self._can_write = isinstance(model, WritesGradients)
         self._written: dict[tuple[int, ...], Gradients] = {}
         self._batch: Batch | None = None
         self._gradients: Gradients | None = None

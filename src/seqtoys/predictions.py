@@ -1,4 +1,4 @@
-"""Write predicted indices as the sequences a reader knows."""
+"""What a model predicted in each epoch, kept in few bytes and written when someone asks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from seqtoys.batch import Batch
 from seqtoys.history import Prediction
 from seqtoys.vocab import Vocab
 
-KEPT_SYMBOLS = 10_000  # the most scored symbols for which a history keeps every prediction
+KEPT_SYMBOLS = 10_000  # the most scored symbols for which the predictions of every epoch are kept
 KEPT_BY_REPLICAS = 1_000_000  # the same over all replicas of an ensemble
 
 
-class PredictionWriter:
-    """Keeps what a model predicts at the scored positions of a batch, and writes it.
+class Predictions:
+    """Keeps what is predicted at the scored positions of a batch, epoch by epoch.
 
     Args:
         batch: The sequences; None: a text too long to keep anything of.
@@ -26,9 +26,10 @@ class PredictionWriter:
     Examples:
         >>> vocab = Vocab("hielo")
         >>> batch = Batch.from_texts(["hello", "hi"], vocab)
-        >>> writer = PredictionWriter(batch, vocab, single=False)
-        >>> writer.write(writer.keep(batch.inputs))
-        ['hell', 'h']
+        >>> predictions = Predictions(batch, vocab, single=False)
+        >>> predictions.keep(batch.inputs)
+        >>> predictions.written()
+        [['hell', 'h']]
     """
 
     def __init__(
@@ -37,28 +38,40 @@ class PredictionWriter:
         scored = torch.zeros(0, 0).bool() if batch is None else batch.scored.cpu()
         self._counts = scored.sum(1).tolist()
         self._scored = scored.flatten().nonzero().flatten()  # among (batch * time)
-        count = len(self._scored)
-        self._fits = count <= KEPT_SYMBOLS and count * replicas <= KEPT_BY_REPLICAS
         self._all_scored = bool(scored.all())
-        self._replicas = replicas
         self._vocab = vocab
         self._single = single
+        count = len(self._scored)
+        fits = 0 < count <= KEPT_SYMBOLS and count * replicas <= KEPT_BY_REPLICAS
+        self._keeps = vocab is not None and fits
+        self._kind = torch.uint8 if vocab is not None and len(vocab) <= 256 else torch.int32
+        self._kept: list[Integer[Tensor, "*replicas scored"]] = []
 
-    def keep(
-        self, predicted: Int[Tensor, "*replicas batch time"]
-    ) -> Integer[Tensor, "*replicas scored"] | None:
-        """Pick out what is scored, of replicas in few bytes; None if too much or unreadable."""
-        if self._vocab is None or not self._fits:
-            return None
-        flat = predicted.flatten(-2).cpu()  # ([replicas,] batch * time)
-        scored = flat if self._all_scored else flat.index_select(-1, self._scored)
-        if not self._replicas:
-            return scored
-        return scored.to(torch.uint8 if len(self._vocab) <= 256 else torch.int32)
+    def keep(self, predicted: Int[Tensor, "*replicas batch time"]) -> None:
+        """Take note of an epoch, if there is room for it."""
+        if self._keeps:
+            flat = predicted.flatten(-2).cpu()  # ([replicas,] batch * time)
+            scored = flat if self._all_scored else flat.index_select(-1, self._scored)
+            self._kept.append(scored.to(self._kind))
 
-    def write(self, kept: Integer[Tensor, " scored"]) -> Prediction:
-        """Write what was kept of one model and epoch."""
+    def last(self) -> Prediction | None:
+        """Write the last epoch's prediction of a model; None if none is kept."""
+        return self._write(self._kept[-1].unsqueeze(0))[0] if self._kept else None
+
+    def written(self, replica: int | None = None, epochs: int | None = None) -> list[Prediction]:
+        """Write the predictions of each epoch; none if none are kept.
+
+        Args:
+            replica: Which replica of an ensemble; None: the one model there is.
+            epochs: How many epochs, from the first; None: all.
+        """
+        kept = self._kept[:epochs]
+        rows = kept if replica is None else [row[replica] for row in kept]
+        return self._write(torch.stack(rows)) if rows else []
+
+    def _write(self, rows: Integer[Tensor, "epochs scored"]) -> list[Prediction]:
         assert self._vocab is not None, "nothing is kept without a vocabulary"
         if self._single:
-            return self._vocab.decode(kept)
-        return [self._vocab.decode(row) for row in kept.split(self._counts)]  # type: ignore[return-value]
+            return self._vocab.decode(rows)  # type: ignore[return-value]
+        columns = [self._vocab.decode(column) for column in rows.split(self._counts, 1)]
+        return [list(epoch) for epoch in zip(*columns, strict=True)]

@@ -23,7 +23,21 @@ from seqtoys.settings import Nonlinearity
 
 Squash = Callable[[Tensor], Tensor]
 SQUASH: dict[Nonlinearity, Squash] = {"tanh": torch.tanh, "relu": torch.relu}
-SQUASH_IN_PLACE: dict[Nonlinearity, Squash] = {"tanh": torch.tanh_, "relu": torch.relu_}
+MANY = 4096  # numbers
+
+
+def tanh_(values: Tensor) -> Tensor:
+    """Compute tanh in place; of many numbers as `2 sigmoid(2 x) - 1`, which PyTorch does faster.
+
+    One thread, 64 x 512 numbers: 39 against 116 µs; 5,000 numbers: 11.6 against 13.6 µs. The two
+    differ by rounding: at most 1.2e-7 in float32.
+    """
+    if values.numel() < MANY:
+        return values.tanh_()
+    return values.mul_(2).sigmoid_().mul_(2).sub_(1)
+
+
+SQUASH_IN_PLACE: dict[Nonlinearity, Squash] = {"tanh": tanh_, "relu": torch.relu_}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, overload
 
 import torch
@@ -19,7 +20,7 @@ from seqtoys.initial import seeded_generator
 from seqtoys.interrupt import postponed_interrupt
 from seqtoys.learner import writes_gradients
 from seqtoys.outputs import Ensemble, count_replicas, in_mode, logits_of
-from seqtoys.predictions import PredictionWriter
+from seqtoys.predictions import Predictions
 from seqtoys.progress import Progress
 from seqtoys.sources import Source, to_sources
 from seqtoys.stopping import StoppingRule, StoppingRules, Until
@@ -112,7 +113,8 @@ def fit(
             such tuples, of any lengths, or a `Batch`.
         epochs: How many times to go through the data at most.
         lr: The learning rate.
-        stepwise: Whether to feed one symbol at a time, with `step`; the numbers are the same.
+        stepwise: Whether to feed one symbol at a time, with `step`; the numbers are the same. An
+            `ElmanCharModel` of one layer on one-hot symbols is fed so in any case.
         batch_size: How many sequences share an update; None: all. With `chunk`: how many pieces
             of the text are read side by side; None: one.
         chunk: Read one long text in chunks of so many symbols, an update each: the state goes on
@@ -177,7 +179,7 @@ def fit(
         stepwise=stepwise,
     )
     single = is_single(data, vocab)
-    writer = PredictionWriter(training.sequences, vocab, single=single, replicas=replicas)
+    predictions = Predictions(training.sequences, vocab, single=single, replicas=replicas)
     facts: dict[str, Any] = {
         "baselines": training.baselines(_vocab_size(model, training, vocab)),
         "loss_floor": getattr(model, "loss_floor", 0.0),
@@ -185,11 +187,13 @@ def fit(
         "held_out": held_rows,
     }
     history: Any = (
-        EnsembleHistory(model.seeds, write=writer.write, **facts) if replicas else History(**facts)
+        EnsembleHistory(model.seeds, predictions=predictions, **facts)
+        if replicas
+        else History(**facts)
     )
     with Progress(epochs, show=progress, report_every=report_every) as bar:
         watchers = [watch for watch in (bar.watcher, on_epoch) if watch is not None]
-        _run(epochs, updates, held_out, writer, history, rule, watchers)
+        _run(epochs, updates, held_out, predictions, history, rule, watchers)
     return history
 
 
@@ -206,7 +210,7 @@ def _run(
     epochs: int,
     updates: Updates,
     held_out: Source | None,
-    writer: PredictionWriter,
+    predictions: Predictions,
     history: Any,
     rule: Any,
     watchers: Sequence[Callable[[Row], object]],
@@ -217,9 +221,9 @@ def _run(
     with in_mode(updates.model, training=True), postponed_interrupt() as raise_if_interrupted:
         try:
             for _ in range(epochs):
-                history.append(_run_epoch(updates, held_out, writer, raise_if_interrupted))
+                history.append(_run_epoch(updates, held_out, predictions, raise_if_interrupted))
                 for watch in watchers:
-                    watch(history.row(-1))
+                    watch(_row_to_watch(history, predictions))
                 reason = rule.reason(history)
                 if reason is not None:
                     stopped = reason
@@ -231,23 +235,31 @@ def _run(
         except KeyboardInterrupt:
             stopped = "interrupted"
     rule.close(history, stopped)
+    if isinstance(history, History):
+        history.predictions = predictions.written()
     history.seconds = time.perf_counter() - started
+
+
+def _row_to_watch(history: History | EnsembleHistory, predictions: Predictions) -> Row:
+    row = history.row(-1)
+    is_one = isinstance(history, History)
+    return replace(row, prediction=predictions.last()) if is_one else row
 
 
 def _run_epoch(
     updates: Updates,
     held_out: Source | None,
-    writer: PredictionWriter,
+    predictions: Predictions,
     after_update: Callable[[], None],
 ) -> Row | EnsembleRow:
     loss, share, predicted = updates.run_epoch(after_update)
     held = (None, None) if held_out is None else held_out.measure(updates.model)
-    kept = None if predicted is None else writer.keep(predicted)
+    if predicted is not None:
+        predictions.keep(predicted)
     if isinstance(loss, Tensor) and isinstance(share, Tensor):
-        return EnsembleRow(loss, share, updates.lr, kept, *held)
-    prediction = None if kept is None else writer.write(kept)
+        return EnsembleRow(loss, share, updates.lr, *held)
     values = (None if value is None else value.item() for value in held)
-    return Row(updates.epoch, float(loss), float(share), updates.lr, prediction, *values)
+    return Row(updates.epoch, float(loss), float(share), updates.lr, None, *values)
 
 
 def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
