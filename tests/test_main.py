@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from seqtoys.backprop import Backprop
 from seqtoys.__main__ import main
+from seqtoys.backprop import Backprop
 
 
 def test_the_demonstration_shows_ihello_being_learnt(capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,26 +30,29 @@ NAMES = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "readout_weight", "read
 HELD_LOGITS = 2**20  # numbers: the most logits of a replica that are held at a time
 
 
-def written_out_parameters(model: nn.Module) -> dict[str, nn.Parameter] | None:
-    """Find the parameters of a network that `Backprop` covers, else None.
+def is_covered(model: nn.Module) -> bool:
+    """Whether `Backprop` covers a network as it is: its parts, its device, and no one's hooks.
 
     An embedding is left to PyTorch: its training is so sensitive to the order of sums that only
     PyTorch's own order gives PyTorch's own losses, epoch by epoch.
     """
-    parameters = {
+    hooked = any(
+        part._forward_hooks or part._forward_pre_hooks or part._backward_hooks
+        for part in model.modules()
+    )
+    plain = all(
+        p.requires_grad and p.device.type == "cpu" and not p._backward_hooks
+        for p in model.parameters()
+    )
+    return plain and not hooked and parameters_of(model).keys() <= NAMES
+
+
+def parameters_of(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Name the parameters of a network as `Backprop` does."""
+    return {
         name.removeprefix("rnn.").removesuffix("_l0").replace(".", "_"): value
         for name, value in model.named_parameters()
     }
-    plain = all(
-        not (part._forward_hooks or part._forward_pre_hooks or part._backward_hooks)
-        for part in model.modules()
-    )
-    free = all(
-        p.requires_grad and p.device.type == "cpu" and not p._backward_hooks
-        for p in parameters.values()
-    )
-    covered = plain and free and parameters.keys() <= NAMES
-    return parameters if covered else None
 
 
 class Backprop:

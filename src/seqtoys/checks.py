@@ -77,7 +77,8 @@ def _check_axes(inputs: Tensor, axes: tuple[str, ...], kind: str) -> None:
 
 def _check_range(inputs: Tensor, vocab_size: int) -> None:
     # Reading values would stop a GPU's queue, and cannot be done while a graph is being traced.
-    if not inputs.numel() or inputs.device.type != "cpu" or torch.compiler.is_compiling():
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if not inputs.numel() or inputs.device.type != "cpu" or traced:
         return
     low, high = (int(bound) for bound in inputs.aminmax())
     if low < 0 or high >= vocab_size:

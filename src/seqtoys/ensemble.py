@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqtoys.backprop import Backprop, written_out_parameters
+from seqtoys.backprop import Backprop, is_covered, parameters_of
 from seqtoys.batch import Batch
 from seqtoys.checks import check_hidden, check_inputs
 from seqtoys.errors import OptionError
@@ -179,15 +179,18 @@ class ElmanEnsemble(nn.Module):
         """The lowest loss the readout allows, in nats per scored symbol, as one model's."""
         return self[0].loss_floor
 
-    def backprop(self, batch: Batch) -> Backprop | None:
-        """Prepare to compute the losses of sequences and their gradients without autograd.
+    @property
+    def writes_gradients(self) -> bool:
+        """Whether `backprop` can stand in for autograd.
 
-        None where autograd is needed, as in `ElmanCharModel.backprop`.
+        It can for one layer on one-hot symbols, on a CPU, without hooks and frozen weights, and
+        not for subclasses.
         """
-        parameters = written_out_parameters(self)
-        if type(self) is not ElmanEnsemble or parameters is None:
-            return None
-        return Backprop(parameters, self._layout, self.settings.nonlinearity, batch)
+        return type(self) is ElmanEnsemble and is_covered(self)
+
+    def backprop(self, batch: Batch) -> Backprop:
+        """Prepare to compute the loss of sequences and its gradients without autograd."""
+        return Backprop(parameters_of(self), self._layout, self.settings.nonlinearity, batch)
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -232,7 +235,9 @@ class ElmanEnsemble(nn.Module):
             inputs = layout.arrange(inputs.expand(len(self), *inputs.shape))
         if self.settings.embedding_size is None:
             return inputs
-        table = layout.arrange(self.get_parameter("embedding.weight"))  # (symbols, features)
+        table = layout.arrange(
+            cast(Tensor, self.get_submodule("embedding").weight)
+        )  # (symbols, features)
         if not inputs.is_floating_point():
             vectors = table.index_select(layout.positions, inputs.flatten())
             return unflattened(vectors, inputs.shape, layout)
@@ -244,7 +249,7 @@ class ElmanEnsemble(nn.Module):
         if self.settings.hidden_size is None:
             return states
         layout, readout = self._layout, self.get_submodule("readout")
-        weight, bias = (layout.arrange(readout.get_parameter(n)) for n in ("weight", "bias"))
+        weight, bias = (layout.arrange(getattr(readout, name)) for name in ("weight", "bias"))
         logits = project(flattened(states, layout), weight, bias, layout)
         return unflattened(logits, self._positions(states), layout)
 
@@ -253,4 +258,4 @@ class ElmanEnsemble(nn.Module):
 
     @property
     def _weight(self) -> Tensor:
-        return cast(Tensor, self.get_parameter("rnn.weight_hh_l0"))
+        return cast(Tensor, self.get_submodule("rnn").weight_hh_l0)

@@ -37,13 +37,17 @@ class Gradients(Protocol):
 class WritesGradients(Protocol):
     """A model that knows its gradients."""
 
-    def backprop(self, batch: Batch) -> Gradients | None:
-        """Prepare to compute them; None where autograd is needed."""
+    @property
+    def writes_gradients(self) -> bool:
+        """Whether it can compute them without autograd, as it is now."""
+
+    def backprop(self, batch: Batch) -> Gradients:
+        """Prepare to compute them."""
 
 
-def writes_gradients(model: nn.Module, batch: Batch) -> bool:
+def writes_gradients(model: nn.Module) -> bool:
     """Whether a model can compute its gradients without autograd."""
-    return isinstance(model, WritesGradients) and model.backprop(batch) is not None
+    return isinstance(model, WritesGradients) and model.writes_gradients
 
 
 class Learner:
@@ -65,7 +69,7 @@ class Learner:
     def __init__(self, model: nn.Module, *, stepwise: bool) -> None:
         self.model = model
         self.stepwise = stepwise
-        self._can_write = isinstance(model, WritesGradients)
+        self._writer: Any = model if writes_gradients(model) else None
         self._written: dict[tuple[int, ...], Gradients] = {}
         self._batch: Batch | None = None
         self._gradients: Gradients | None = None
@@ -110,15 +114,11 @@ class Learner:
             self._loss = None
 
     def _prepare(self, batch: Batch) -> Gradients | None:
-        if not self._can_write:
+        if self._writer is None:
             return None
         known = self._written.get(batch.inputs.shape)
         if known is None:
-            known = self.model.backprop(batch)  # type: ignore[operator]
-            if known is None:
-                self._can_write = False
-                return None
-            self._written[batch.inputs.shape] = known
+            known = self._written[batch.inputs.shape] = self._writer.backprop(batch)
         elif batch is not self._batch:
             known.load(batch)
         self._batch = batch

@@ -10,12 +10,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqtoys.backprop import Backprop, written_out_parameters
+from seqtoys.backprop import Backprop, is_covered, parameters_of
 from seqtoys.batch import Batch
 from seqtoys.checks import check_hidden, check_inputs
 from seqtoys.initial import build_parts
 from seqtoys.layouts import UNITS_LAST
-from seqtoys.recurrence import LayerWeights, run_layers, step_layers, written_out_is_fine
+from seqtoys.recurrence import LayerWeights, is_left_to_pytorch, run_layers, step_layers
 from seqtoys.settings import ElmanSettings, Nonlinearity
 from seqtoys.symbols import Symbols
 from seqtoys.trace import Trace
@@ -137,7 +137,7 @@ class ElmanCharModel(nn.Module):
             torch.Size([1, 5])
         """
         check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
-        if self.embedding is None and not inputs.is_floating_point():
+        if self._looks_up(inputs):
             hidden = self._start(hidden, len(inputs))
             hidden = step_layers(inputs, self._layers(), hidden, self.settings.nonlinearity)
             return self._read_out(hidden[-1]), hidden
@@ -211,16 +211,18 @@ class ElmanCharModel(nn.Module):
             return 0.0
         return math.log1p((len(self.vocab) - 1) * math.exp(-2))
 
-    def backprop(self, batch: Batch) -> Backprop | None:
-        """Prepare to compute the loss of sequences and its gradients without autograd.
+    @property
+    def writes_gradients(self) -> bool:
+        """Whether `backprop` can stand in for autograd.
 
-        None where autograd is needed: for an embedding, several layers, a GPU, a subclass, or
-        where hooks or frozen weights ask for it.
+        It can for one layer on one-hot symbols, on a CPU, without hooks and frozen weights, and
+        not for subclasses.
         """
-        parameters = written_out_parameters(self)
-        if type(self) is not ElmanCharModel or parameters is None:
-            return None
-        return Backprop(parameters, UNITS_LAST, self.settings.nonlinearity, batch)
+        return type(self) is ElmanCharModel and is_covered(self)
+
+    def backprop(self, batch: Batch) -> Backprop:
+        """Prepare to compute the loss of sequences and its gradients without autograd."""
+        return Backprop(parameters_of(self), UNITS_LAST, self.settings.nonlinearity, batch)
 
     def extra_repr(self) -> str:
         """Name the vocabulary and the seed in the model's `repr`."""
@@ -229,11 +231,7 @@ class ElmanCharModel(nn.Module):
     def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
         """The states of the last layer, along with those of all layers after the last step."""
         hidden = self._start(hidden, inputs.shape[self._batch_axis])
-        if (
-            self.embedding is None
-            and not inputs.is_floating_point()
-            and written_out_is_fine(hidden)
-        ):
+        if self._looks_up(inputs) and not is_left_to_pytorch(inputs):
             symbols = inputs.T if self.settings.batch_first else inputs  # (time, batch)
             squash = self.settings.nonlinearity
             states, hidden = run_layers(symbols, self._layers(), hidden, UNITS_LAST, squash)
@@ -243,6 +241,10 @@ class ElmanCharModel(nn.Module):
             return vectors.new_empty(*vectors.shape[:2], self.rnn.hidden_size), hidden
         states, hidden = self.rnn(vectors, hidden)
         return states, hidden
+
+    def _looks_up(self, inputs: Tensor) -> bool:
+        """Whether inputs are symbols whose rows of `weight_ih` can be looked up."""
+        return self.embedding is None and not inputs.is_floating_point()
 
     def _layers(self) -> list[LayerWeights]:
         return [LayerWeights.of(self.rnn, i, UNITS_LAST) for i in range(self.rnn.num_layers)]

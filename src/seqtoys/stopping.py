@@ -41,7 +41,7 @@ class StoppingRule:
         self.until = until
         self.patience = patience
         self._best, self._best_epoch = math.inf, 0
-        self.ended = torch.zeros(0, dtype=torch.bool)  # of no replicas
+        self.ended: None = None  # there are no replicas to end
 
     def reason(self, history: History) -> str | None:
         """Tell why to stop after the last epoch of a history, or None to go on."""

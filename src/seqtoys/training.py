@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from seqtoys.data import TrainingData, is_single
 from seqtoys.ensemble_history import EnsembleHistory, EnsembleRow
 from seqtoys.errors import OptionError
+from seqtoys.fused_adam import FusedAdam
 from seqtoys.history import History, Row
 from seqtoys.initial import seeded_generator
 from seqtoys.interrupt import postponed_interrupt
@@ -173,7 +174,7 @@ def fit(
     updates = Updates(
         model,
         training,
-        _make_optimizer(optimizer, model, training, lr=lr),
+        _make_optimizer(optimizer, model, lr=lr),
         scheduler=scheduler,
         clip_norm=clip_norm,
         stepwise=stepwise,
@@ -198,11 +199,11 @@ def fit(
 
 
 def _make_optimizer(
-    optimizer: OptimizerFactory, model: nn.Module, source: Source, *, lr: float
+    optimizer: OptimizerFactory, model: nn.Module, *, lr: float
 ) -> torch.optim.Optimizer:
     """Make the optimizer, in one fused operation for networks whose gradients are written out."""
-    if optimizer is torch.optim.Adam and writes_gradients(model, source.first()):
-        return torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+    if optimizer is torch.optim.Adam and writes_gradients(model):
+        return FusedAdam(model.parameters(), lr=lr)
     return optimizer(model.parameters(), lr=lr)
 
 
@@ -228,7 +229,8 @@ def _run(
                 if reason is not None:
                     stopped = reason
                     break
-                updates.freeze(rule.ended)
+                if rule.ended is not None:
+                    updates.freeze(rule.ended)
                 updates.apply()
                 updates.step_scheduler(history.row)
                 raise_if_interrupted()
@@ -279,6 +281,10 @@ def _record_options(arguments: dict[str, Any]) -> dict[str, Any]:
             fits = isinstance(value, int | float) and 0 < value < math.inf
         if not fits and not (value is None and name not in ("epochs", "lr")):
             raise OptionError(f"expected {name} to be a positive {wanted}, got {value!r}")
+    if arguments["chunk"] is not None and arguments["stepwise"]:
+        raise OptionError(
+            "expected chunk or stepwise, got both; chunk reads whole chunks at a time"
+        )
     left_out = ("model", "data", "vocab", "progress", "report_every", "on_epoch")
     return {name: _plain(value) for name, value in arguments.items() if name not in left_out}
 

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from seqtoys.batch import Batch
 from seqtoys.errors import NonFiniteLossError, OptionError
+from seqtoys.fused_adam import FusedAdam
 from seqtoys.history import Row
 from seqtoys.learner import Learner
 from seqtoys.outputs import count_replicas
@@ -107,7 +108,10 @@ class Updates:
             self._learner.backward()
             if self.clip_norm is not None:
                 clip_norms(list(self.model.parameters()), self.clip_norm, self.replicas)
-            self.optimizer.step()
+            if isinstance(self.optimizer, FusedAdam):
+                self.optimizer.update()
+            else:
+                self.optimizer.step()
             if self._frozen is not None:
                 self._frozen.restore()
 
@@ -141,8 +145,8 @@ class Updates:
         return value
 
     def _hits(self, predicted: Tensor, part: Batch) -> Value:
-        hits = (predicted == part.targets).sum((-2, -1))  # no prediction is -100
-        return hits.double() if self.replicas else float(hits)
+        right = predicted == part.targets  # no prediction is -100
+        return right.sum((-2, -1)).double() if self.replicas else float(right.sum().item())
 
 
 class Frozen:

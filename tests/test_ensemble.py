@@ -1,0 +1,364 @@
+"""An ensemble, replica by replica, against single models and PyTorch's own network."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.optim import SGD
+from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
+
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, History, Rate, Row, Vocab, fit
+from seqtoys import ensemble as ensemble_module
+from seqtoys.errors import OptionError, ShapeError
+from seqtoys.layouts import REPLICAS_LAST, UNITS_LAST, ReplicasLast
+
+VOCAB = Vocab("hielo")
+TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel", "oil"]
+PAIR = ("hihell", "ihello")
+SEEDS = [5, -3, 2**64 - 1]
+VARIANTS: dict[str, dict[str, Any]] = {
+    "state as logits": {},
+    "readout": {"hidden_size": 4},
+    "embedding": {"hidden_size": 4, "embedding_size": 3},
+    "embedding of 20 numbers": {"embedding_size": 4},
+    "layers": {"hidden_size": 4, "num_layers": 3},
+    "relu": {"hidden_size": 6, "nonlinearity": "relu"},
+    "time first": {"hidden_size": 4, "batch_first": False},
+}
+LAYOUTS = pytest.mark.parametrize("layout", [UNITS_LAST, REPLICAS_LAST])
+Told = Callable[[Callable[[], object], type[Exception], str], None]
+
+
+@pytest.fixture
+def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
+    return lambda layout: monkeypatch.setattr(ensemble_module, "choose_layout", lambda *_: layout)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_replicas_start_as_the_models_of_their_seeds(
+    variant: str, layout: object, choose: Callable[[object], None]
+) -> None:
+    choose(layout)
+    ensemble = ElmanEnsemble(VOCAB, SEEDS, **VARIANTS[variant])
+    for seed, replica in zip(SEEDS, ensemble, strict=True):
+        alone = ElmanCharModel(VOCAB, seed=seed, **VARIANTS[variant])
+        assert replica.settings == alone.settings
+        assert replica.seed == seed
+        for name, weight in alone.state_dict().items():
+            assert torch.equal(replica.state_dict()[name], weight)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("kind", ["indices", "one-hots", "steps"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("time", [0, 1, 6])
+def test_replicas_read_as_single_models_do(
+    variant: str,
+    layout: object,
+    kind: str,
+    dtype: torch.dtype,
+    time: int,
+    choose: Callable[[object], None],
+) -> None:
+    choose(layout)
+    bound = 1e-6 if dtype == torch.float32 else 1e-12
+    ensemble = ElmanEnsemble(VOCAB, SEEDS, **VARIANTS[variant]).to(dtype)
+    batch_first = ensemble.settings.batch_first
+    symbols = VOCAB.encode_batch(["hihell", "ellohi"])[:, :time]
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(ensemble.initial_hidden(2).shape, generator=generator, dtype=dtype)
+    inputs = symbols if kind != "one-hots" else torch.eye(5, dtype=dtype)[symbols]
+    by_layout = inputs if batch_first else inputs.transpose(0, 1)
+    if kind == "steps":
+        last, steps = hidden, []
+        for column in symbols.unbind(1):
+            logits, last = ensemble.step(column, last)
+            steps.append(logits)
+        whole = torch.stack(steps, 2) if steps else torch.zeros(3, 2, 0, 5, dtype=dtype)
+    else:
+        whole, last = ensemble(by_layout, hidden)
+        whole = whole if batch_first else whole.transpose(1, 2)
+    whole.square().sum().backward() if time else None
+    for replica, model in enumerate(ensemble):
+        one_hots = torch.eye(5, dtype=dtype)[symbols]
+        expected, final = model(
+            one_hots if batch_first else one_hots.transpose(0, 1), hidden[replica]
+        )
+        expected = expected if batch_first else expected.transpose(0, 1)
+        torch.testing.assert_close(whole[replica], expected, rtol=bound, atol=bound)
+        torch.testing.assert_close(last[replica], final, rtol=bound, atol=bound)
+        if time:
+            expected.square().sum().backward()
+            for name, parameter in model.named_parameters():
+                grad = dict(ensemble.named_parameters())[name].grad
+                assert grad is not None
+                torch.testing.assert_close(grad[replica], parameter.grad, rtol=bound, atol=bound)
+
+
+OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "pair": (PAIR, {"lr": 0.05}),
+    "texts": (TEXTS, {"lr": 0.01}),
+    "a batch": (Batch.from_texts(TEXTS, VOCAB), {"lr": 0.01}),
+    "minibatches": (TEXTS, {"lr": 0.01, "batch_size": 3, "seed": 1}),
+    "validation": (TEXTS, {"lr": 0.01, "validation": 0.3, "batch_size": 2}),
+    "clipping": (TEXTS, {"lr": 0.05, "clip_norm": 0.1}),
+    "momentum": (TEXTS, {"lr": 0.1, "optimizer": partial(SGD, momentum=0.9)}),
+    "scheduler": (TEXTS, {"lr": 0.05, "scheduler": partial(StepLR, step_size=10)}),
+    "stepwise": (TEXTS, {"lr": 0.01, "stepwise": True, "epochs": 20}),
+    "solved": (PAIR, {"lr": 0.05, "until": "solved"}),
+    "excess": (PAIR, {"lr": 0.05, "until": 1.0}),
+    "patience": (TEXTS, {"lr": 0.3, "patience": 3, "validation": 0.3}),
+}
+
+
+def assert_equal_histories(got: History, expected: History) -> None:
+    assert got.loss == pytest.approx(expected.loss, rel=1e-9)
+    assert got.accuracy == pytest.approx(expected.accuracy)
+    assert got.predictions == expected.predictions
+    assert got.validation_loss == pytest.approx(expected.validation_loss, rel=1e-9)
+    assert got.validation_accuracy == pytest.approx(expected.validation_accuracy)
+    assert (got.lr, got.stopped, got.held_out) == (
+        expected.lr,
+        expected.stopped,
+        expected.held_out,
+    )
+    assert (got.baselines, got.loss_floor, got.settings) == (
+        expected.baselines,
+        expected.loss_floor,
+        expected.settings,
+    )
+    assert History.from_json(got.to_json()) == got
+
+
+@LAYOUTS
+@pytest.mark.parametrize("option", OPTIONS)
+def test_replicas_train_as_single_models_do(
+    option: str, layout: object, choose: Callable[[object], None]
+) -> None:
+    choose(layout)
+    data, options = OPTIONS[option]
+    options = {"epochs": 60, **options}
+    ensemble = ElmanEnsemble(VOCAB, SEEDS).double()
+    history = fit(ensemble, data, **options)
+    for replica, seed in enumerate(SEEDS):
+        alone = ElmanCharModel(VOCAB, seed=seed).double()
+        assert_equal_histories(history[replica], fit(alone, data, **options))
+        for name, weight in alone.state_dict().items():
+            got = ensemble[replica].state_dict()[name]
+            torch.testing.assert_close(got, weight, rtol=1e-9, atol=1e-9)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_trains_as_alone(
+    variant: str, layout: object, choose: Callable[[object], None]
+) -> None:
+    choose(layout)
+    ensemble = ElmanEnsemble(VOCAB, SEEDS, **VARIANTS[variant]).double()
+    history = fit(ensemble, TEXTS, epochs=100, lr=0.01)
+    for replica, seed in enumerate(SEEDS):
+        alone = ElmanCharModel(VOCAB, seed=seed, **VARIANTS[variant]).double()
+        assert_equal_histories(history[replica], fit(alone, TEXTS, epochs=100, lr=0.01))
+
+
+def test_single_precision_stays_within_a_hundred_thousandth() -> None:
+    ensemble = ElmanEnsemble(VOCAB, range(200))
+    assert isinstance(ensemble._layout, ReplicasLast)
+    history = fit(ensemble, PAIR, epochs=100, lr=0.05)
+    for replica in range(20):
+        alone = ElmanCharModel(VOCAB, seed=replica)
+        assert history[replica].loss == pytest.approx(
+            fit(alone, PAIR, epochs=100, lr=0.05).loss, abs=1e-5
+        )
+        for got, weight in zip(ensemble[replica].parameters(), alone.parameters(), strict=True):
+            torch.testing.assert_close(got, weight, rtol=0, atol=1e-5)
+
+
+def test_a_diverging_replica_disturbs_no_other() -> None:
+    options: dict[str, Any] = {"optimizer": SGD, "lr": 0.5, "epochs": 40}
+    ensemble = ElmanEnsemble(VOCAB, SEEDS, nonlinearity="relu").double()
+    with torch.no_grad():
+        ensemble.get_parameter("rnn.weight_hh_l0")[1] *= 1e200
+    history = fit(ensemble, TEXTS, **options)
+    assert history.stopped == ["epochs", "diverged", "epochs"]
+    assert history.epochs.tolist()[::2] == [40, 40]
+    assert history.epochs[1] < 40
+    alone = ElmanCharModel(VOCAB, seed=SEEDS[2], nonlinearity="relu").double()
+    assert history[2].loss == pytest.approx(fit(alone, TEXTS, **options).loss, rel=1e-9)
+    assert history.quantiles(0.5).isfinite().all()
+
+
+def wilson(count: int, trials: int) -> tuple[float, float]:
+    """Where a rate p is 1.96 deviations sqrt(p (1 - p) / n) from the share, by bisection."""
+    share, z = count / trials, 1.959963984540054
+
+    def edge(low: float, high: float, inside: float) -> float:
+        for _ in range(200):
+            p = (low + high) / 2
+            distance = abs(share - p) - z * math.sqrt(p * (1 - p) / trials)
+            low, high = (p, high) if (distance > 0) == (inside > 0) else (low, p)
+        return (low + high) / 2
+
+    return edge(0, share, 1) if count else 0.0, edge(share, 1, -1) if count < trials else 1.0
+
+
+@pytest.mark.parametrize(("count", "trials"), [(0, 10), (10, 10), (1, 10), (77, 100), (770, 1000)])
+def test_the_interval_of_a_rate_is_wilsons(count: int, trials: int) -> None:
+    rate = Rate(count, trials)
+    assert (rate.low, rate.high) == pytest.approx(wilson(count, trials), abs=1e-9)
+    assert float(rate) == count / trials
+
+
+def test_published_wilson_intervals() -> None:
+    """Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
+    table = {(81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605)}
+    table |= {(0, 20): (0, 0.1611), (1, 29): (0.0061, 0.1718)}
+    for (count, trials), (low, high) in table.items():
+        rate = Rate(count, trials)
+        assert (round(rate.low, 4), round(rate.high, 4)) == (low, high)
+
+
+def test_the_history_sums_up_the_seeds() -> None:
+    rows: list[Row] = []
+    ensemble = ElmanEnsemble(VOCAB, range(6))
+    history = fit(ensemble, PAIR, epochs=50, lr=0.05, on_epoch=rows.append, validation=None)
+    assert history.loss.shape == history.accuracy.shape == (50, 6)
+    assert len(history) == 6
+    assert history.validation_loss.shape == history.validation_accuracy.shape == (0, 6)
+    assert history.optimum == [0.0] * 50
+    assert history.lr == [0.05] * 50
+    solved = [history[i].solved for i in range(6)]
+    assert history.solved.tolist() == solved
+    assert history.solve_rate == Rate(sum(solved), 6)
+    expected = np.quantile(history.loss.numpy(), [0.25, 0.5], axis=1, method="nearest")
+    np.testing.assert_allclose(history.quantiles(0.25, 0.5).numpy(), expected)
+    assert rows[-1].loss == pytest.approx(history.loss[-1].median().item())
+    assert rows[-1].accuracy == pytest.approx(history.accuracy[-1].mean().item())
+    assert history[-1].loss == history[5].loss
+    with pytest.raises(IndexError):
+        history[6]
+    lines = str(history).splitlines()
+    assert lines[0].split() == [
+        "epoch",
+        *["loss", "5%", "loss", "50%", "loss", "95%", "accuracy", "solved"],
+    ]
+    assert lines[-1] == f"solved: {history.solve_rate}"
+    assert "<table" in history._repr_html_()
+    assert str(history.solve_rate) in history._repr_html_()
+
+
+def test_held_out_columns_are_summed_up_too() -> None:
+    rows: list[Row] = []
+    ensemble = ElmanEnsemble(VOCAB, range(3))
+    history = fit(ensemble, TEXTS, epochs=3, validation=0.3, on_epoch=rows.append)
+    assert rows[0].validation_loss == pytest.approx(history.validation_loss[0].median().item())
+    assert rows[0].validation_accuracy == pytest.approx(history.validation_accuracy[0].mean())
+
+
+def test_an_interrupted_ensemble_keeps_what_there_is() -> None:
+    def press(row: Row) -> None:
+        if row.epoch == 3:
+            raise KeyboardInterrupt
+
+    history = fit(ElmanEnsemble(VOCAB, SEEDS), PAIR, epochs=9, on_epoch=press)
+    assert history.stopped == ["interrupted"] * 3
+    assert history.loss.shape == (3, 3)
+
+
+def test_a_history_without_epochs_is_empty() -> None:
+    from seqtoys.baselines import Baselines
+    from seqtoys.ensemble_history import EnsembleHistory
+
+    empty = EnsembleHistory([1, 2], Baselines(1.6, 0.5, 0.0))
+    assert empty.solved.tolist() == [False, False]
+    assert str(empty).startswith("epoch")
+    assert empty[0].loss == []
+
+
+def test_an_ensemble_is_a_module_like_any_other() -> None:
+    ensemble = ElmanEnsemble(VOCAB, range(300))
+    ensemble[3].rnn.weight_hh_l0.data.zero_()  # a copy
+    assert ensemble[3].rnn.weight_hh_l0.any()
+    assert len(ensemble) == len(list(ensemble)) == 300
+    for twin in (copy.deepcopy(ensemble), pickle.loads(pickle.dumps(ensemble))):
+        assert twin.predict("hi") == ensemble.predict("hi")
+        before, after = (fit(e, PAIR, epochs=3).loss for e in (copy.deepcopy(ensemble), twin))
+        torch.testing.assert_close(before, after)
+    assert ensemble.predict("hihell") == [model.predict("hihell") for model in ensemble]
+    assert ensemble.loss_floor == ensemble[0].loss_floor
+    assert "Vocab('hielo'), 300 seeds" in repr(ensemble)
+    with pytest.raises(IndexError):
+        ensemble[300]
+
+
+ERRORS: dict[str, Any] = {
+    "no seed": (
+        lambda: ElmanEnsemble(VOCAB, []),
+        OptionError,
+        "expected at least one seed, got none",
+    ),
+    "seed": (
+        lambda: ElmanEnsemble(VOCAB, [0, 0.5]),  # type: ignore[list-item]
+        OptionError,
+        "expected seed to be an integer of at most 64 bits, got 0.5",
+    ),
+    "hidden": (
+        lambda: ElmanEnsemble(VOCAB, [0, 1])(VOCAB.encode_batch(["hi"]), torch.zeros(1, 1, 5)),
+        ShapeError,
+        "expected hidden of shape (replicas, layers, batch, hidden) = (2, 1, 1, 5), got (1, 1, 5)",
+    ),
+    "plateau": (
+        lambda: fit(ElmanEnsemble(VOCAB, [0, 1]), PAIR, scheduler=ReduceLROnPlateau),
+        OptionError,
+        "expected a scheduler that goes by the epoch, as each replica of an ensemble has a loss "
+        "of its own; got ReduceLROnPlateau",
+    ),
+    "goal": (
+        lambda: fit(ElmanEnsemble(VOCAB, [0, 1]), PAIR, until=-1.0),
+        OptionError,
+        "expected until to be 'solved', a positive number of nats or None, got -1.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: Told) -> None:
+    assert_told(*ERRORS[case])
+
+
+MEASURE = """
+import resource, torch
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+from seqtoys import ElmanEnsemble, Vocab, fit
+fit(ElmanEnsemble(Vocab("hielo"), range(10_000)), ("hihell", "ihello"), epochs=3, progress=False)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit")
+def test_ten_thousand_replicas_fit_in_half_a_gigabyte() -> None:
+    run = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert float(run.stdout) < 500
+
+
+def test_many_predictions_are_not_kept() -> None:
+    batch = Batch(torch.zeros(1, 6000).long(), torch.zeros(1, 6000).long())
+    history = fit(ElmanEnsemble(VOCAB, range(200)), batch, epochs=1)
+    assert history[0].predictions == []
+    few: Tensor = torch.zeros(1, 4000).long()
+    history = fit(ElmanEnsemble(VOCAB, range(200)), Batch(few, few), epochs=1)
+    assert len(history[0].predictions[0][0]) == 4000
