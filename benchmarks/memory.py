@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from torch import nn
@@ -51,10 +52,8 @@ def fit_batch() -> float:
 
 def fit_text() -> float:
     """Tell the peak of three updates on the chunks of a text, in MiB."""
-    options = {"chunk": CHUNK, "batch_size": STREAMS, "epochs": 1}
-    return _peak_of(
-        lambda: fit(_model(), _text(UPDATES), progress=False, **options)  # type: ignore[arg-type]
-    )
+    options: dict[str, Any] = {"chunk": CHUNK, "batch_size": STREAMS, "epochs": 1}
+    return _peak_of(lambda: fit(_model(), _text(UPDATES), progress=False, **options))
 
 
 def fit_by_hand() -> float:

@@ -23,7 +23,8 @@ def main(path: str | None = None) -> None:
         trained, held_out = (bits(loss) for loss in (row.loss, row.validation_loss))
         print(f"epoch {row.epoch}  bits per character: {trained:.3f}, held-out end {held_out:.3f}")
     print(f"knowing only the current character: {bits(history.baselines.memoryless):.3f}")
-    print(textwrap.fill(generate(model, text[:100], 200, temperature=0.7), 80))
+    written = "".join(generate(model, text[:100], 200, temperature=0.7))
+    print(textwrap.fill(written, 80))
 
 
 def bits(nats: float | None) -> float:

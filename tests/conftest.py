@@ -9,6 +9,11 @@ import pytest
 import torch
 
 
+def pytest_configure() -> None:
+    """One thread: for tensors this small, two would mostly wait for each other."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def unchecked() -> Iterator[None]:
     """Switch the run-time type checks off, to meet the errors that users meet."""

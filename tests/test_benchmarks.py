@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from pathlib import Path
@@ -51,9 +50,6 @@ def test_the_text_is_cut_into_consecutive_chunks_of_parallel_streams() -> None:
     assert torch.equal(inputs[1:], targets[:-1])
 
 
-@pytest.mark.skipif(
-    "chunk" not in inspect.signature(fit).parameters, reason="fit has no chunk yet"
-)
 def test_the_text_loop_learns_what_fit_learns() -> None:
     losses = peers.learn_text(peers.Network(len(SYMBOLS), 7), parts())
     model = ElmanCharModel(Vocab(SYMBOLS), hidden_size=7)

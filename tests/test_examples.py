@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,8 @@ PROMISES = {
     "04_memorise_stepwise": ["10.155 -> 5.140", "predicted: ihello"],
     "05_memorise_whole_sequence": ["1.6925", "0.4686", "0.4621", "0.4327"],
     "06_embedding_and_readout": ["1.7675", "0.0070", "on plateau"],
+    "08_a_thousand_seeds": ["--- a linear readout", "% of 1,000 (95 % interval", "epochs"],
+    "09_a_book": ["different ones", "held-out end", "knowing only the current character"],
     "07_your_own_text": ["It memorised: 100% of the symbols it was trained on"],
 }
 
@@ -37,6 +40,19 @@ def test_every_example_is_on_the_examples_page() -> None:
     page = Path("docs/examples.md").read_text()
     for path in EXAMPLES:
         assert page.count(f'"{path}"') == 2  # its source, and its output
+
+
+def test_about_three_seeds_in_four_memorise_it_in_a_hundred_epochs() -> None:
+    rates = re.findall(r"solved: ([\d.]+) %", output_of("examples/08_a_thousand_seeds.py"))
+    assert 74 < float(rates[0]) < 82
+    assert float(rates[1]) > 99
+
+
+def test_the_book_is_learnt_better_than_without_memory() -> None:
+    printed = output_of("examples/09_a_book.py")
+    held_out = re.findall(r"held-out end ([\d.]+)", printed)
+    memoryless = re.findall(r"current character: ([\d.]+)", printed)
+    assert float(held_out[-1]) < float(memoryless[0]) < float(held_out[0])
 
 
 def test_the_held_out_proverbs_are_not_learnt() -> None:

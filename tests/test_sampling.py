@@ -210,6 +210,23 @@ def test_a_parametrized_part_counts_with_its_parametrization() -> None:
     assert generate(model, "h", 50) == generate(plain, "h", 50)
 
 
+class Tempered(nn.Linear):
+    """A readout of a user's own that says more than its weights."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input) / 2
+
+
+def test_a_part_of_ones_own_is_asked() -> None:
+    model, plain = decided(OPTIONS["readout"]), decided(OPTIONS["readout"])
+    assert plain.readout is not None
+    with torch.random.fork_rng(devices=[]):
+        model.readout = Tempered(7, 5)
+    model.readout.load_state_dict(plain.readout.state_dict())
+    assert generate(model, "h", 50) == generate(plain, "h", 50, temperature=2)
+    assert generate(model, "h", 50) != generate(plain, "h", 50)
+
+
 def test_a_model_in_half_precision_writes_too() -> None:
     model = decided(OPTIONS["readout"])
     text = generate(model.to(torch.bfloat16), "hihell", 20)

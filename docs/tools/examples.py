@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from runpy import run_path
@@ -14,6 +15,10 @@ def output_of(path: str) -> str:
         >>> output_of("examples/02_forward_one_symbol_at_a_time.py").splitlines()[-1]
         'output = hidden state: True'
     """
-    with redirect_stdout(StringIO()) as printed:
-        run_path(path, run_name="__main__")
+    arguments, sys.argv = sys.argv, [path]
+    try:
+        with redirect_stdout(StringIO()) as printed:
+            run_path(path, run_name="__main__")
+    finally:
+        sys.argv = arguments
     return printed.getvalue()

@@ -14,9 +14,11 @@ matplotlib.rcParams.update({"svg.hashsalt": "seqtoys", "svg.fonttype": "none", "
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from seqtoys import History
+    from seqtoys import EnsembleHistory, History, Vocab
 
 TEAL = "#26a69a"
+RATES = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
+EPOCHS = [25, 50, 100, 200, 400]
 LASTING = 5  # epochs for which an answer must last to be marked
 
 
@@ -52,6 +54,66 @@ def loss_figure(history: History) -> str:
             )  # fmt: skip
     axes.set(xlabel="epoch", ylabel="loss (nats per symbol)", ylim=(-0.1, 1.85))
     axes.spines[["top", "right"]].set_visible(False)
+    return to_svg(figure)
+
+
+def fan_figure(histories: dict[str, EnsembleHistory]) -> str:
+    """Draw the quantiles of the loss over many seeds, one panel for each training."""
+    from matplotlib import pyplot as plt
+
+    figure, panels = plt.subplots(1, len(histories), figsize=(9.2, 3.8), sharey=True)
+    for axes, (name, history) in zip(panels, histories.items(), strict=True):
+        epochs = range(1, len(history.rows) + 1)
+        low, lower, middle, upper, high = history.quantiles(0.05, 0.25, 0.5, 0.75, 0.95).numpy()
+        axes.fill_between(epochs, low, high, color=TEAL, alpha=0.25, linewidth=0)
+        axes.fill_between(epochs, lower, upper, color=TEAL, alpha=0.5, linewidth=0)
+        axes.plot(epochs, middle, color=TEAL, linewidth=2.5)
+        marks = {"without memory": history.baselines.memoryless}
+        marks["floor of tanh" if history.loss_floor else "optimum"] = history.loss_floor
+        for mark, level in marks.items():
+            above = mark == "without memory"
+            axes.axhline(level, color="#000000", linewidth=1, linestyle="--", alpha=0.6)
+            axes.annotate(
+                f"{mark} {level:.4f}", (len(epochs), level), xytext=(0, 4 if above else -4),
+                textcoords="offset points", ha="right", va="bottom" if above else "top",
+            )  # fmt: skip
+        axes.set(title=f"{name}: {history.solve_rate.value:.1%} solved", xlabel="epoch")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set(ylabel="loss (nats per symbol)", ylim=(-0.15, 1.9))
+    return to_svg(figure)
+
+
+def solve_rate_figure(vocab: Vocab, pair: tuple[str, str], seeds: int) -> str:
+    """Draw the share of seeds that memorise a pair, by learning rate and epochs."""
+    from matplotlib import pyplot as plt
+    from matplotlib.patches import Rectangle
+
+    from seqtoys import ElmanEnsemble, fit
+
+    figure, panels = plt.subplots(1, 2, figsize=(9.2, 4.2), sharey=True)
+    titles = {"the state as logits": None, "a linear readout": 5}
+    for axes, (title, hidden_size) in zip(panels, titles.items(), strict=True):
+        ensembles = [ElmanEnsemble(vocab, range(seeds), hidden_size=hidden_size) for _ in RATES]
+        trained = [
+            fit(ensemble, pair, epochs=max(EPOCHS), lr=lr)
+            for ensemble, lr in zip(ensembles, RATES, strict=True)
+        ]
+        solved = [
+            [(history.accuracy[epochs - 1] == 1).double().mean().item() for epochs in EPOCHS]
+            for history in trained
+        ]
+        axes.imshow(solved, cmap="viridis", vmin=0, vmax=1, aspect="auto")
+        for row, shares in enumerate(solved):
+            for column, share in enumerate(shares):
+                colour = "#111111" if share > 0.55 else "#eeeeee"
+                axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=colour,
+                          fontsize=10)  # fmt: skip
+        corner = EPOCHS.index(100) - 0.5, RATES.index(0.05) - 0.5
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="#ff5252", linewidth=3))
+        axes.set(title=title, xlabel="epochs")
+        axes.set_xticks(range(len(EPOCHS)), EPOCHS)
+        axes.set_yticks(range(len(RATES)), RATES)
+    panels[0].set_ylabel("learning rate")
     return to_svg(figure)
 
 

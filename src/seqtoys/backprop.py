@@ -37,14 +37,15 @@ def is_covered(model: nn.Module) -> bool:
     PyTorch's own order gives PyTorch's own losses, epoch by epoch.
     """
     hooked = any(
-        part._forward_hooks or part._forward_pre_hooks or part._backward_hooks
+        part._forward_hooks
+        or part._forward_pre_hooks
+        or part._backward_hooks
+        or part._backward_pre_hooks
         for part in model.modules()
     )
-    plain = all(
-        p.requires_grad and p.device.type == "cpu" and not p._backward_hooks
-        for p in model.parameters()
-    )
-    return plain and not hooked and parameters_of(model).keys() <= NAMES
+    watched = any(p._backward_hooks or p._post_accumulate_grad_hooks for p in model.parameters())
+    plain = all(p.requires_grad and p.device.type == "cpu" for p in model.parameters())
+    return plain and not hooked and not watched and parameters_of(model).keys() <= NAMES
 
 
 def parameters_of(model: nn.Module) -> dict[str, nn.Parameter]:

@@ -50,7 +50,7 @@ class DeviceError(SeqtoysError, ValueError):
 
 
 class DataError(SeqtoysError, ValueError):
-    """Sequences can't be trained on: too short, too few, or of unequal lengths."""
+    """Sequences can't be used: too short, too few, or of unequal lengths."""
 
 
 class OptionError(SeqtoysError, ValueError):
@@ -58,7 +58,7 @@ class OptionError(SeqtoysError, ValueError):
 
 
 class NonFiniteLossError(SeqtoysError, ArithmeticError):
-    """The loss became inf or nan during training."""
+    """The loss became inf or nan during training, or the logits while sampling."""
 
 
 def excerpt(sequence: Sequence[str], position: int = 0, width: int = 20) -> str:

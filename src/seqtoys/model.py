@@ -243,8 +243,12 @@ class ElmanCharModel(nn.Module):
         return states, hidden
 
     def _looks_up(self, inputs: Tensor) -> bool:
-        """Whether inputs are symbols whose rows of `weight_ih` can be looked up."""
-        return self.embedding is None and not inputs.is_floating_point()
+        """Whether inputs are symbols whose rows of `weight_ih` can be looked up.
+
+        Whoever hooked on to `rnn` wants it to be called.
+        """
+        hooked = self.rnn._forward_hooks or self.rnn._forward_pre_hooks
+        return self.embedding is None and not inputs.is_floating_point() and not hooked
 
     def _layers(self) -> list[LayerWeights]:
         return [LayerWeights.of(self.rnn, i, UNITS_LAST) for i in range(self.rnn.num_layers)]

@@ -108,12 +108,13 @@ def _checked(logits: Tensor, model: nn.Module, inputs: Tensor) -> Tensor:
 @contextmanager
 def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
     """Put a model in training or evaluation mode for a while."""
-    before = model.training
+    before = [(part, part.training) for part in model.modules()]
     model.train(training)
     try:
         yield
     finally:
-        model.train(before)
+        for part, mode in before:
+            part.training = mode
 
 
 @torch.no_grad()
