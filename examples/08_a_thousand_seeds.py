@@ -17,7 +17,7 @@ def main() -> None:
             print(f"seed {seed} ends with {history[seed].predictions[-1]}")
         print()
 
-    epochs = [25, 50, 100, 200, 400]
+    epochs = [25, 50, 100, 200]
     print("share of the seeds that memorised it, the state as logits")
     print("       lr " + "".join(f"{count:>6}" for count in epochs) + "  epochs")
     for lr in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2):

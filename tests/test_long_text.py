@@ -234,3 +234,10 @@ def test_a_history_of_a_text_survives_json() -> None:
     history = fit(ElmanCharModel(VOCAB), TEXT, chunk=10)
     assert History.from_json(history.to_json()) == history
     assert history.settings["chunk"] == 10
+
+
+def test_a_long_text_of_words_can_be_held_out_stepwise_never() -> None:
+    words = ["the", "dog", "sees", "the", "boy"] * 8
+    model = ElmanCharModel(Vocab.from_text(words), hidden_size=4)
+    history = fit(model, words, chunk=3, epochs=2, batch_size=2, validation=0.3)
+    assert len(history.validation_loss) == len(history.loss) == 2

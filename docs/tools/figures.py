@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from seqtoys import EnsembleHistory, History, Vocab
 
 TEAL = "#26a69a"
-RATES = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
-EPOCHS = [25, 50, 100, 200, 400]
+RATES = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2]
+EPOCHS = [25, 50, 100, 200]
 LASTING = 5  # epochs for which an answer must last to be marked
 
 
