@@ -375,3 +375,14 @@ ERRORS: dict[str, Any] = {
 @pytest.mark.parametrize("case", ERRORS)
 def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: AssertTold) -> None:
     assert_told(*ERRORS[case])
+
+
+def test_stepwise_feeds_one_symbol_at_a_time() -> None:
+    """Where gradients are autograd's: with an embedding, say; the numbers stay the same."""
+    model, twin = (ElmanCharModel(VOCAB, embedding_size=4, hidden_size=6) for _ in range(2))
+    steps: list[int] = []
+    step = model.step
+    model.step = lambda *tensors: steps.append(1) or step(*tensors)  # type: ignore[func-returns-value, method-assign]
+    history = fit(model, TEXTS, epochs=10, stepwise=True)
+    assert len(steps) == 10 * 4
+    assert history.loss == pytest.approx(fit(twin, TEXTS, epochs=10).loss, rel=1e-4)

@@ -38,9 +38,6 @@ class Source(Protocol):
     def sequences(self) -> Batch | None:
         """All of it as one batch; None where it is too long for that."""
 
-    def first(self) -> Batch:
-        """A little of it, to see what a model makes of it."""
-
     def parts(self) -> Iterator[Part]:
         """Go through it once."""
 
@@ -72,10 +69,6 @@ class SequencesSource:
         self.scored = int(batch.scored.sum())
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
         self._generator = generator
-
-    def first(self) -> Batch:
-        """The first sequence."""
-        return self.sequences.take(torch.arange(1, device=self.sequences.inputs.device))
 
     def parts(self) -> Iterator[Part]:
         """Go through the sequences once; a minibatch where nothing is scored is left out."""
@@ -123,10 +116,6 @@ class TextSource:
     def __init__(self, text: LongText) -> None:
         self.text = text
         self.scored = text.scored
-
-    def first(self) -> Batch:
-        """The first chunk."""
-        return next(self.text.chunks())
 
     def parts(self) -> Iterator[Part]:
         """Go through the text once."""

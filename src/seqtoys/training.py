@@ -267,8 +267,9 @@ def _run_epoch(
 def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
     if vocab is not None:
         return len(vocab)
+    assert source.sequences is not None, "a long text comes with a vocabulary"
     with torch.no_grad():
-        return logits_of(model, source.first().inputs).shape[-1]
+        return logits_of(model, source.sequences.inputs[:1]).shape[-1]
 
 
 def _record_options(arguments: dict[str, Any]) -> dict[str, Any]:
