@@ -345,6 +345,7 @@ def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: Told
 
 MEASURE = """
 import resource, torch
+torch.set_num_threads(1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 from seqtoys import ElmanEnsemble, Vocab, fit
 fit(ElmanEnsemble(Vocab("hielo"), range(10_000)), ("hihell", "ihello"), epochs=3, progress=False)

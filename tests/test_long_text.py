@@ -148,6 +148,7 @@ def test_chunks_are_views_of_the_text() -> None:
 
 MEASURE = """
 import resource, torch
+torch.set_num_threads(1)
 from seqtoys import ElmanCharModel, Vocab, fit
 torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])
 text = "abcd" * 2_500_000
