@@ -126,4 +126,6 @@ REPLICAS_LAST = ReplicasLast()
 
 def choose_layout(replicas: int, units: int) -> Layout:
     """Choose the layout that trains faster."""
+    # Element by element won with up to 8 units for 1,000 replicas, and lost for 100 (one thread,
+    # one sequence); the thresholds lie in between.
     return REPLICAS_LAST if units <= 8 and replicas >= 128 else UNITS_LAST
