@@ -14,9 +14,10 @@ from torch.autograd import gradcheck, gradgradcheck
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys import backprop as backprop_module
 from seqtoys import ensemble as ensemble_module
+from seqtoys.backprop import likeliest
 from seqtoys.fused_adam import FusedAdam
 from seqtoys.layouts import REPLICAS_LAST, UNITS_LAST, Layout
-from seqtoys.recurrence import MANY, recur, tanh_
+from seqtoys.recurrence import recur
 from seqtoys.settings import Nonlinearity
 
 VOCAB = Vocab("hielo")
@@ -134,14 +135,6 @@ def test_whoever_hooks_on_to_the_rnn_is_called() -> None:
     assert calls == [1, 1]
 
 
-@pytest.mark.parametrize("count", [1, MANY - 1, MANY, 10 * MANY])
-def test_tanh_of_many_numbers_is_tanh(count: int) -> None:
-    values = torch.linspace(-30, 30, count)
-    torch.testing.assert_close(tanh_(values.clone()), values.tanh(), rtol=0, atol=1.8e-7)
-    wide = values.double()
-    torch.testing.assert_close(tanh_(wide.clone()), wide.tanh(), rtol=0, atol=4.5e-16)
-
-
 def pytorch_gradients(model: ElmanCharModel, batch: Batch) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Loss, predictions and gradients by `torch.nn.RNN` on one-hots and autograd."""
     one_hots = torch.eye(5, dtype=torch.float64)[batch.inputs]
@@ -213,6 +206,15 @@ def test_what_a_user_changed_is_left_to_autograd() -> None:
     assert not ElmanCharModel(VOCAB, num_layers=2).writes_gradients
 
 
+@pytest.mark.parametrize("axis", [-1, -2])
+def test_the_likeliest_is_the_first_of_the_largest(axis: int) -> None:
+    logits = torch.randint(3, (7, 4, 300), generator=torch.Generator().manual_seed(0)).float()
+    got = likeliest(logits.transpose(-2, axis), axis)
+    assert torch.equal(got, torch.from_numpy(logits.numpy().argmax(-2)))
+    logits[0, 1, 0] = torch.nan
+    assert 0 <= int(likeliest(logits, -2)[0, 0]) < 4
+
+
 def test_fused_adam_is_pytorchs() -> None:
     weights = [numbers(3, 2), numbers(4, seed=1)]
     ours, theirs = ([nn.Parameter(w.clone()) for w in weights] for _ in range(2))
@@ -222,7 +224,7 @@ def test_fused_adam_is_pytorchs() -> None:
             parameter.grad = parameter.detach() ** 2 + epoch
         for optimizer in (fused, adam):
             optimizer.param_groups[0]["lr"] = 0.1 / (epoch + 1)
-        fused.update()
+        fused.step()
         adam.step()
     for got, expected in zip(ours, theirs, strict=True):
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)

@@ -14,10 +14,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqtoys.batch import Batch
+from seqtoys.layers import project
 from seqtoys.layouts import Layout
 from seqtoys.recurrence import (
     flattened,
-    project,
     run_backward,
     run_forward,
     slopes_at,
@@ -28,6 +28,7 @@ from seqtoys.settings import Nonlinearity
 
 NAMES = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "readout_weight", "readout_bias"}
 HELD_LOGITS = 2**20  # numbers: the most logits of a replica that are held at a time
+EXACT = 256  # up to here, every type of floats has all integers
 
 
 def is_covered(model: nn.Module) -> bool:
@@ -174,14 +175,14 @@ class Backprop:
         """Compute the loss and the predictions at some positions, and the states' gradients."""
         at, units = self._layout.positions, self._layout.units
         logits = self._logits(states)
-        picked = logits.log_softmax(units).gather(units, targets)  # (positions, 1)
-        loss = picked.mul_(minus_share).sum((at, units))
+        place = None if self._has_readout else grads
+        chances = torch.log_softmax(logits, units, out=place)  # (positions, classes)
+        loss = chances.gather(units, targets).mul_(minus_share).sum((at, units))
         # By the logits, the loss has the gradient: probabilities minus the one-hot target.
-        grad = torch.softmax(logits, units, out=None if self._has_readout else grads)
-        grad.mul_(share).scatter_add_(units, targets, minus_share)  # (positions, classes)
+        grad = chances.exp_().mul_(share).scatter_add_(units, targets, minus_share)
         if self._has_readout:
             self._back_through_readout(grad, states, out=grads, first=grads is self._parts[0][1])
-        return loss, logits.max(units).indices
+        return loss, likeliest(logits, units)
 
     def _logits(self, states: Tensor) -> Tensor:
         if not self._has_readout:
@@ -198,7 +199,8 @@ class Backprop:
             bias.zero_()
         weight.add_(self._layout.sum_of_outer(grad, states))
         bias.add_(grad.sum(self._layout.positions))
-        self._layout.multiply_add(out.zero_(), grad, self._weights["readout_weight"], out=out)
+        rows = self._layout.rows(self._weights["readout_weight"])
+        self._layout.multiply_add(out.zero_(), self._layout.columns(grad), rows, out=out)
 
     def _by_sequence(self, predicted: Sequence[Tensor]) -> Tensor:
         """Turn predicted symbols, by positions, into `([replicas,] batch, time)`."""
@@ -209,3 +211,21 @@ class Backprop:
             positions = torch.cat(list(predicted), 0).movedim(-1, 0)
         by_step: Tensor = positions.unflatten(-1, self._shape)  # ([replicas,] time, batch)
         return by_step.transpose(-1, -2)
+
+
+def likeliest(logits: Tensor, axis: int) -> Tensor:
+    """Compute the index of the largest logit along the last axis, or the last but one.
+
+    The first one, where several are largest; the last one of all where one is nan.
+
+    Examples:
+        >>> likeliest(torch.tensor([[0.0, 2.0], [1.0, 2.0]]), -2)
+        tensor([1, 0])
+    """
+    count = logits.shape[axis]
+    if axis == -1 or count > EXACT:
+        return logits.max(axis).indices
+    # Four times as fast along another axis: the largest get ranks from the first on, the others 0.
+    ranks = torch.arange(count, 0, -1, dtype=logits.dtype).unsqueeze(-1)
+    scores = (logits - logits.amax(axis, keepdim=True)).sign_().add_(1).mul_(ranks)
+    return count - scores.amax(axis).nan_to_num_(nan=1).long()

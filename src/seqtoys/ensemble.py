@@ -11,20 +11,20 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqtoys.backprop import Backprop, is_covered, parameters_of
-from seqtoys.batch import Batch
 from seqtoys.checks import check_hidden, check_inputs
 from seqtoys.errors import OptionError
 from seqtoys.initial import draw_weights
-from seqtoys.layouts import Layout, choose_layout
+from seqtoys.layers import LayerWeights, project, run_layers
+from seqtoys.layouts import choose_layout
 from seqtoys.model import ElmanCharModel
-from seqtoys.recurrence import LayerWeights, flattened, project, run_layers, unflattened
+from seqtoys.network import ElmanNetwork
+from seqtoys.recurrence import flattened, unflattened
 from seqtoys.settings import ElmanSettings, Nonlinearity
 from seqtoys.symbols import Symbols
 from seqtoys.vocab import Vocab
 
 
-class ElmanEnsemble(nn.Module):
+class ElmanEnsemble(ElmanNetwork):
     """The Elman networks of many seeds, trained together in about the time of one.
 
     Replica `i` is `ElmanCharModel(vocab, seed=seeds[i], …)`: it starts from the same weights, sees
@@ -65,16 +65,14 @@ class ElmanEnsemble(nn.Module):
         nonlinearity: Nonlinearity = "tanh",
         batch_first: bool = True,
     ) -> None:
-        super().__init__()
-        self.vocab: Vocab = vocab
-        self.settings: ElmanSettings = ElmanSettings(
+        settings = ElmanSettings(
             hidden_size, embedding_size, num_layers, nonlinearity, batch_first
         )
-        self.seeds: tuple[int, ...] = tuple(seeds)
-        if not self.seeds:
+        chosen = tuple(seeds)
+        if not chosen:
             raise OptionError("expected at least one seed, got none")
-        units = self.settings.units(len(vocab))
-        self._layout: Layout = choose_layout(len(self.seeds), units)
+        super().__init__(vocab, settings, choose_layout(len(chosen), settings.units(len(vocab))))
+        self.seeds: tuple[int, ...] = chosen
         for name, tensor in draw_weights(len(vocab), self.settings, self.seeds).items():
             part, _, parameter = name.partition(".")
             if part not in self._modules:
@@ -174,24 +172,6 @@ class ElmanEnsemble(nn.Module):
         predicted = logits.argmax(-1).squeeze(2)  # (replicas, time, 1) -> (replicas, time)
         return [self.vocab.decode(row) for row in predicted]  # type: ignore[return-value]
 
-    @property
-    def loss_floor(self) -> float:
-        """The lowest loss the readout allows, in nats per scored symbol, as one model's."""
-        return self[0].loss_floor
-
-    @property
-    def writes_gradients(self) -> bool:
-        """Whether `backprop` can stand in for autograd.
-
-        It can for one layer on one-hot symbols, on a CPU, without hooks and frozen weights, and
-        not for subclasses.
-        """
-        return type(self) is ElmanEnsemble and is_covered(self)
-
-    def backprop(self, batch: Batch) -> Backprop:
-        """Prepare to compute the loss of sequences and its gradients without autograd."""
-        return Backprop(parameters_of(self), self._layout, self.settings.nonlinearity, batch)
-
     def __len__(self) -> int:
         return len(self.seeds)
 
@@ -241,8 +221,8 @@ class ElmanEnsemble(nn.Module):
         if not inputs.is_floating_point():
             vectors = table.index_select(layout.positions, inputs.flatten())
             return unflattened(vectors, inputs.shape, layout)
-        flat = flattened(inputs, layout)
-        vectors = layout.multiply_add(table.new_zeros(()), flat, table)
+        columns, rows = layout.columns(flattened(inputs, layout)), layout.rows(table)
+        vectors = layout.multiply_add(table.new_zeros(()), columns, rows)
         return unflattened(vectors, self._positions(inputs), layout)
 
     def _read_out(self, states: Tensor) -> Tensor:
@@ -255,7 +235,3 @@ class ElmanEnsemble(nn.Module):
 
     def _positions(self, states: Tensor) -> tuple[int, int]:
         return states.shape[self._layout.time], states.shape[self._layout.positions]
-
-    @property
-    def _weight(self) -> Tensor:
-        return cast(Tensor, self.get_submodule("rnn").weight_hh_l0)

@@ -15,60 +15,10 @@ from torch import Tensor
 from seqtoys.baselines import Baselines
 from seqtoys.history import History, Row
 from seqtoys.predictions import Predictions
+from seqtoys.rate import Rate
 from seqtoys.tables import html_table, text_table
 
-NORMAL_95 = 1.959963984540054  # 95 % of a normal distribution lie within so many deviations
 SHOWN_QUANTILES = (0.05, 0.5, 0.95)
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of trials, with its 95 % interval (Wilson, 1927).
-
-    Attributes:
-        count: How many trials succeeded.
-        trials: How many there were.
-
-    Examples:
-        >>> rate = Rate(770, 1000)
-        >>> print(rate)
-        77.0 % of 1,000 (95 % interval 74.3 to 79.5 %)
-        >>> rate.value, round(rate.low, 4), round(rate.high, 4)
-        (0.77, 0.7429, 0.795)
-    """
-
-    count: int
-    trials: int
-
-    @property
-    def value(self) -> float:
-        """The share itself."""
-        return self.count / self.trials
-
-    @property
-    def low(self) -> float:
-        """The lower end of the interval."""
-        return self._bounds()[0]
-
-    @property
-    def high(self) -> float:
-        """The upper end of the interval."""
-        return self._bounds()[1]
-
-    def __float__(self) -> float:
-        return self.value
-
-    def __str__(self) -> str:
-        interval = f"95 % interval {100 * self.low:.1f} to {100 * self.high:.1f} %"
-        return f"{100 * self.value:.1f} % of {self.trials:,} ({interval})"
-
-    def _bounds(self) -> tuple[float, float]:
-        n, z2 = self.trials, NORMAL_95**2
-        centre = (self.count + z2 / 2) / (n + z2)
-        spread = NORMAL_95 * math.sqrt(self.count * (n - self.count) / n + z2 / 4) / (n + z2)
-        # Nothing solved, or all: the end is 0 or 1 exactly, whatever rounding says.
-        low = 0.0 if self.count == 0 else centre - spread
-        return low, 1.0 if self.count == n else centre + spread
 
 
 @dataclass(frozen=True)

@@ -1,68 +1,77 @@
-"""Adam in one fused operation, without what an optimizer's `step` looks up anew each time."""
+"""Adam (Kingma & Ba, 2015) in one operation of PyTorch, without what an optimizer looks up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adam import adam
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # the defaults of torch.optim.Adam
 
 
-class FusedAdam(torch.optim.Adam):
-    """`torch.optim.Adam(fused=True)`, for parameters that get a gradient at every update.
+class FusedAdam:
+    """What `torch.optim.Adam` does to parameters that get a gradient at every update.
 
-    A network of sixty weights spends longer in the bookkeeping of `step` than in its arithmetic:
-    42 µs against 20 µs with `update`, which calls the same function of PyTorch on lists that it
-    made once.
+    A network of sixty weights spends longer in the bookkeeping of `torch.optim.Adam.step` than in
+    its arithmetic: 42 µs against 14 µs here (one thread). And the first optimizer of a process
+    makes PyTorch load its compiler, which takes 0.8 s.
 
     Args:
-        parameters: What to update.
+        parameters: What to update. Each gradient lies in memory as its parameter does.
         lr: The learning rate.
+
+    Attributes:
+        param_groups: The parameters and the learning rate, where `torch.optim` has them.
 
     Examples:
         >>> weight = nn.Parameter(torch.ones(1))
         >>> weight.grad = torch.ones(1)
-        >>> FusedAdam([weight], lr=0.5).update()
+        >>> FusedAdam([weight], lr=0.5).step()
         >>> weight
         Parameter containing:
         tensor([0.5000], requires_grad=True)
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], *, lr: float) -> None:
-        super().__init__(parameters, lr=lr, fused=True)
-        self._columns: tuple[list[Tensor], ...] | None = None
+        params = list(parameters)
+        self.param_groups: list[dict[str, Any]] = [{"params": params, "lr": lr}]
+        self._weights = [flat(parameter) for parameter in params]
+        self._means = [torch.zeros_like(weight) for weight in self._weights]
+        self._squares = [torch.zeros_like(weight) for weight in self._weights]
+        self._count = torch.zeros(())
 
     @torch.no_grad()
-    def update(self) -> None:
-        """Do what `step` does."""
-        if self._columns is None:
-            self.step()  # makes the state
-            names = ("exp_avg", "exp_avg_sq", "step")
-            states = [self.state[parameter] for parameter in self._parameters]
-            self._columns = tuple([state[name] for state in states] for name in names)
-            return
-        means, squares, steps = self._columns
-        grads = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+    def step(self) -> None:
+        """Update the parameters."""
+        self._count.add_(1)
         group = self.param_groups[0]
-        beta1, beta2 = group["betas"]
-        adam(
-            self._parameters,
-            grads,
-            means,
-            squares,
+        torch._fused_adam_(
+            self._weights,
+            [flat(parameter.grad) for parameter in group["params"]],
+            self._means,
+            self._squares,
             [],
-            steps,
-            fused=True,
-            amsgrad=False,
-            beta1=beta1,
-            beta2=beta2,
+            [self._count] * len(self._weights),
             lr=group["lr"],
+            beta1=BETA_1,
+            beta2=BETA_2,
             weight_decay=0.0,
-            eps=group["eps"],
+            eps=EPSILON,
+            amsgrad=False,
             maximize=False,
         )
 
-    @property
-    def _parameters(self) -> list[Tensor]:
-        return self.param_groups[0]["params"]  # type: ignore[no-any-return]
+
+def flat(tensor: Tensor) -> Tensor:
+    """View the numbers of a dense tensor in the order in which they lie in memory.
+
+    PyTorch's operation copies what is not contiguous: with a thousand replicas, whose weights lie
+    with the replicas last, it took 105 µs for 60,000 weights, against 39 µs for such views.
+
+    Examples:
+        >>> flat(torch.tensor([[1, 2], [3, 4]]).T)
+        tensor([1, 2, 3, 4])
+    """
+    return tensor.detach().as_strided((tensor.numel(),), (1,))

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqtoys.backprop import Backprop, is_covered, parameters_of
-from seqtoys.batch import Batch
 from seqtoys.checks import check_hidden, check_inputs
 from seqtoys.initial import build_parts
+from seqtoys.layers import LayerWeights, run_layers, step_layers
 from seqtoys.layouts import UNITS_LAST
-from seqtoys.recurrence import LayerWeights, is_left_to_pytorch, run_layers, step_layers
+from seqtoys.network import ElmanNetwork
+from seqtoys.recurrence import is_left_to_pytorch
 from seqtoys.settings import ElmanSettings, Nonlinearity
 from seqtoys.symbols import Symbols
 from seqtoys.trace import Trace
 from seqtoys.vocab import Vocab
 
 
-class ElmanCharModel(nn.Module):
+class ElmanCharModel(ElmanNetwork):
     """An Elman network that reads symbols one by one and says what follows each (Elman, 1990).
 
     Its hidden state is `h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`, for the one-hot or
@@ -64,16 +63,15 @@ class ElmanCharModel(nn.Module):
         batch_first: bool = True,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.vocab: Vocab = vocab
-        self.settings: ElmanSettings = ElmanSettings(
+        settings = ElmanSettings(
             hidden_size, embedding_size, num_layers, nonlinearity, batch_first
         )
+        super().__init__(vocab, settings, UNITS_LAST)
         self.seed: int = seed
         self.embedding: nn.Embedding | None
         self.rnn: nn.RNN
         self.readout: nn.Linear | None
-        self.embedding, self.rnn, self.readout = build_parts(len(vocab), self.settings, seed)
+        self.embedding, self.rnn, self.readout = build_parts(len(vocab), settings, seed)
 
     def forward(
         self,
@@ -194,36 +192,6 @@ class ElmanCharModel(nn.Module):
             predictions=list(self.vocab.decode(logits.argmax(-1))),  # type: ignore[arg-type]
         )
 
-    @property
-    def loss_floor(self) -> float:
-        """The lowest loss the readout allows, in nats per scored symbol.
-
-        With tanh states as logits each logit stays inside (-1, 1), so the loss of a symbol stays
-        above `ln(1 + (V - 1) e⁻²)` for V symbols; else there is no such floor, and this is 0.
-
-        Examples:
-            >>> ElmanCharModel(Vocab("hielo")).loss_floor
-            0.4326...
-            >>> ElmanCharModel(Vocab("hielo"), hidden_size=5).loss_floor
-            0.0
-        """
-        if self.readout is not None or self.settings.nonlinearity != "tanh":
-            return 0.0
-        return math.log1p((len(self.vocab) - 1) * math.exp(-2))
-
-    @property
-    def writes_gradients(self) -> bool:
-        """Whether `backprop` can stand in for autograd.
-
-        It can for one layer on one-hot symbols, on a CPU, without hooks and frozen weights, and
-        not for subclasses.
-        """
-        return type(self) is ElmanCharModel and is_covered(self)
-
-    def backprop(self, batch: Batch) -> Backprop:
-        """Prepare to compute the loss of sequences and its gradients without autograd."""
-        return Backprop(parameters_of(self), UNITS_LAST, self.settings.nonlinearity, batch)
-
     def extra_repr(self) -> str:
         """Name the vocabulary and the seed in the model's `repr`."""
         return f"{self.vocab!r}, seed={self.seed}"
@@ -239,8 +207,7 @@ class ElmanCharModel(nn.Module):
         vectors = self._vectors(inputs)  # (batch, time) -> (batch, time, features)
         if 0 in vectors.shape:  # torch.nn.RNN refuses to read nothing
             return vectors.new_empty(*vectors.shape[:2], self.rnn.hidden_size), hidden
-        states, hidden = self.rnn(vectors, hidden)
-        return states, hidden
+        return self.rnn(vectors, hidden)  # type: ignore[no-any-return]
 
     def _looks_up(self, inputs: Tensor) -> bool:
         """Whether inputs are symbols whose rows of `weight_ih` can be looked up.
@@ -281,7 +248,3 @@ class ElmanCharModel(nn.Module):
     @property
     def _batch_axis(self) -> int:
         return 0 if self.settings.batch_first else 1
-
-    @property
-    def _weight(self) -> Tensor:
-        return cast(Tensor, self.rnn.weight_hh_l0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from jaxtyping import Bool
@@ -115,6 +115,11 @@ class StoppingRules:
             self._best = torch.where(better, watched, self._best)
             self._best_epoch = torch.where(better, len(history.rows), self._best_epoch)
             yield "patience", len(history.rows) - self._best_epoch >= self.patience
+
+
+def make_rule(until: Until, patience: int | None, replicas: int) -> Any:
+    """Make the rule of one model, or the rules of many replicas."""
+    return StoppingRules(until, patience, replicas) if replicas else StoppingRule(until, patience)
 
 
 def check_goal(until: Until) -> None:

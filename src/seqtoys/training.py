@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import functools
-import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, overload
+from collections.abc import Callable
+from typing import Any, Unpack, overload
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from seqtoys.data import TrainingData, is_single
-from seqtoys.ensemble_history import EnsembleHistory, EnsembleRow
-from seqtoys.errors import OptionError
+from seqtoys.ensemble_history import EnsembleHistory
+from seqtoys.epochs import run_epochs
 from seqtoys.fused_adam import FusedAdam
 from seqtoys.history import History, Row
 from seqtoys.initial import seeded_generator
-from seqtoys.interrupt import postponed_interrupt
 from seqtoys.learner import writes_gradients
-from seqtoys.outputs import Ensemble, count_replicas, in_mode, logits_of
+from seqtoys.options import FitOptions, record_options
+from seqtoys.outputs import Ensemble, count_replicas, logits_of
 from seqtoys.predictions import Predictions
 from seqtoys.progress import Progress
 from seqtoys.sources import Source, to_sources
-from seqtoys.stopping import StoppingRule, StoppingRules, Until
+from seqtoys.stopping import Until, make_rule
 from seqtoys.updates import (
+    Optimizer,
     OptimizerFactory,
     SchedulerFactory,
     Updates,
@@ -34,51 +31,11 @@ from seqtoys.vocab import Vocab
 
 
 @overload
-def fit(
-    model: Ensemble,
-    data: TrainingData,
-    *,
-    epochs: int = ...,
-    lr: float = ...,
-    stepwise: bool = ...,
-    batch_size: int | None = ...,
-    chunk: int | None = ...,
-    validation: float | None = ...,
-    optimizer: OptimizerFactory = ...,
-    scheduler: SchedulerFactory | None = ...,
-    clip_norm: float | None = ...,
-    until: Until = ...,
-    patience: int | None = ...,
-    seed: int = ...,
-    vocab: Vocab | None = ...,
-    progress: bool | None = ...,
-    report_every: int | None = ...,
-    on_epoch: Callable[[Row], object] | None = ...,
-) -> EnsembleHistory: ...
+def fit(model: Ensemble, data: TrainingData, **options: Unpack[FitOptions]) -> EnsembleHistory: ...
 
 
 @overload
-def fit(
-    model: nn.Module,
-    data: TrainingData,
-    *,
-    epochs: int = ...,
-    lr: float = ...,
-    stepwise: bool = ...,
-    batch_size: int | None = ...,
-    chunk: int | None = ...,
-    validation: float | None = ...,
-    optimizer: OptimizerFactory = ...,
-    scheduler: SchedulerFactory | None = ...,
-    clip_norm: float | None = ...,
-    until: Until = ...,
-    patience: int | None = ...,
-    seed: int = ...,
-    vocab: Vocab | None = ...,
-    progress: bool | None = ...,
-    report_every: int | None = ...,
-    on_epoch: Callable[[Row], object] | None = ...,
-) -> History: ...
+def fit(model: nn.Module, data: TrainingData, **options: Unpack[FitOptions]) -> History: ...
 
 
 def fit(
@@ -157,111 +114,61 @@ def fit(
         >>> model.predict("hihell")
         'ihello'
     """
-    options = _record_options(locals())
-    replicas = count_replicas(model)
-    rule = StoppingRules(until, patience, replicas) if replicas else StoppingRule(until, patience)
+    options = record_options(locals())
     vocab = vocab or getattr(model, "vocab", None)
-    generator = seeded_generator(seed)
     training, held_out, held_rows = to_sources(
         data,
         vocab,
         batch_size=batch_size,
         chunk=chunk,
         validation=validation,
-        generator=generator,
+        generator=seeded_generator(seed),
         device=next(model.parameters()).device,
     )
     updates = Updates(
         model,
         training,
-        _make_optimizer(optimizer, model, lr=lr),
+        _make_optimizer(optimizer, model, lr=lr, has_scheduler=scheduler is not None),
         scheduler=scheduler,
         clip_norm=clip_norm,
         stepwise=stepwise,
     )
+    replicas = count_replicas(model)
     single = is_single(data, vocab)
     predictions = Predictions(training.sequences, vocab, single=single, replicas=replicas)
-    facts: dict[str, Any] = {
-        "baselines": training.baselines(_vocab_size(model, training, vocab)),
-        "loss_floor": getattr(model, "loss_floor", 0.0),
-        "settings": options,
-        "held_out": held_rows,
-    }
-    history: Any = (
-        EnsembleHistory(model.seeds, predictions=predictions, **facts)
-        if replicas
-        else History(**facts)
-    )
+    facts = {"settings": options, "held_out": held_rows}
+    history = _make_history(model, training, vocab, predictions, facts)
+    rule = make_rule(until, patience, replicas)
     with Progress(epochs, show=progress, report_every=report_every) as bar:
         watchers = [watch for watch in (bar.watcher, on_epoch) if watch is not None]
-        _run(epochs, updates, held_out, predictions, history, rule, watchers)
+        run_epochs(epochs, updates, held_out, predictions, history, rule, watchers)
     return history
 
 
+def _make_history(
+    model: nn.Module,
+    training: Source,
+    vocab: Vocab | None,
+    predictions: Predictions,
+    facts: dict[str, Any],
+) -> Any:
+    """Make the history of a model, or of an ensemble, before its first epoch."""
+    baselines = training.baselines(_vocab_size(model, training, vocab))
+    floor = getattr(model, "loss_floor", 0.0)
+    if isinstance(model, Ensemble):
+        return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions, **facts)
+    return History(baselines, floor, **facts)
+
+
 def _make_optimizer(
-    optimizer: OptimizerFactory, model: nn.Module, *, lr: float
-) -> torch.optim.Optimizer:
-    """Make the optimizer, in one fused operation for networks whose gradients are written out."""
+    optimizer: OptimizerFactory, model: nn.Module, *, lr: float, has_scheduler: bool
+) -> Optimizer:
+    """Make the optimizer, a fused one for networks whose gradients are written out."""
     if optimizer is torch.optim.Adam and writes_gradients(model):
+        if has_scheduler:  # which takes PyTorch's own optimizers only
+            return torch.optim.Adam(model.parameters(), lr=lr, fused=True)
         return FusedAdam(model.parameters(), lr=lr)
     return optimizer(model.parameters(), lr=lr)
-
-
-def _run(
-    epochs: int,
-    updates: Updates,
-    held_out: Source | None,
-    predictions: Predictions,
-    history: Any,
-    rule: Any,
-    watchers: Sequence[Callable[[Row], object]],
-) -> None:
-    """Fill the history epoch by epoch; Ctrl-C is heard between two updates."""
-    started = time.perf_counter()
-    stopped = "epochs"
-    with in_mode(updates.model, training=True), postponed_interrupt() as raise_if_interrupted:
-        try:
-            for _ in range(epochs):
-                history.append(_run_epoch(updates, held_out, predictions, raise_if_interrupted))
-                for watch in watchers:
-                    watch(_row_to_watch(history, predictions))
-                reason = rule.reason(history)
-                if reason is not None:
-                    stopped = reason
-                    break
-                if rule.ended is not None:
-                    updates.freeze(rule.ended)
-                updates.apply()
-                updates.step_scheduler(history.row)
-                raise_if_interrupted()
-        except KeyboardInterrupt:
-            stopped = "interrupted"
-    rule.close(history, stopped)
-    if isinstance(history, History):
-        history.predictions = predictions.written()
-    history.seconds = time.perf_counter() - started
-
-
-def _row_to_watch(history: History | EnsembleHistory, predictions: Predictions) -> Row:
-    row = history.row(-1)
-    is_one = isinstance(history, History)
-    return replace(row, prediction=predictions.last()) if is_one else row
-
-
-def _run_epoch(
-    updates: Updates,
-    held_out: Source | None,
-    predictions: Predictions,
-    after_update: Callable[[], None],
-) -> Row | EnsembleRow:
-    loss, share, predicted = updates.run_epoch(after_update)
-    held = (None, None) if held_out is None else held_out.measure(updates.model)
-    if predicted is not None:
-        predictions.keep(predicted)
-    if isinstance(loss, Tensor) and isinstance(share, Tensor):
-        return EnsembleRow(loss, share, updates.lr, *held)
-    values = (None if value is None else value.item() for value in held)
-    return Row(updates.epoch, float(loss), float(share), updates.lr, None, *values)
 
 
 def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
@@ -270,30 +177,3 @@ def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
     assert source.sequences is not None, "a long text comes with a vocabulary"
     with torch.no_grad():
         return logits_of(model, source.sequences.inputs[:1]).shape[-1]
-
-
-def _record_options(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Check the numbers among fit's arguments, and write all but the data as plain values."""
-    for name in ("epochs", "batch_size", "chunk", "patience", "report_every", "lr", "clip_norm"):
-        value, wanted = arguments[name], "integer"
-        fits = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        if name in ("lr", "clip_norm"):
-            wanted = "finite number"
-            fits = isinstance(value, int | float) and 0 < value < math.inf
-        if not fits and not (value is None and name not in ("epochs", "lr")):
-            raise OptionError(f"expected {name} to be a positive {wanted}, got {value!r}")
-    if arguments["chunk"] is not None and arguments["stepwise"]:
-        raise OptionError(
-            "expected chunk or stepwise, got both; chunk reads whole chunks at a time"
-        )
-    left_out = ("model", "data", "vocab", "progress", "report_every", "on_epoch")
-    return {name: _plain(value) for name, value in arguments.items() if name not in left_out}
-
-
-def _plain(value: object) -> str | int | float | None:
-    if value is None or isinstance(value, str | int | float):
-        return value
-    if isinstance(value, functools.partial):
-        options = [f"{name}={option!r}" for name, option in value.keywords.items()]
-        return f"{_plain(value.func)}({', '.join(options)})"
-    return str(getattr(value, "__qualname__", type(value).__qualname__))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import torch
 from jaxtyping import Bool
@@ -13,11 +13,21 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from seqtoys.batch import Batch
 from seqtoys.errors import NonFiniteLossError, OptionError
-from seqtoys.fused_adam import FusedAdam
 from seqtoys.history import Row
 from seqtoys.learner import Learner
 from seqtoys.outputs import count_replicas
 from seqtoys.sources import Source
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """Updates parameters by their gradients; has its learning rate where `torch.optim` has it."""
+
+    param_groups: list[dict[str, Any]]
+
+    def step(self) -> Any:
+        """Update the parameters."""
+
 
 OptimizerFactory: TypeAlias = Callable[..., torch.optim.Optimizer]
 """Makes an optimizer of parameters and `lr=`, as each class of `torch.optim` does."""
@@ -45,7 +55,7 @@ class Updates:
         self,
         model: nn.Module,
         source: Source,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         *,
         scheduler: SchedulerFactory | None,
         clip_norm: float | None,
@@ -54,7 +64,9 @@ class Updates:
         self.model = model
         self.source = source
         self.optimizer = optimizer
-        self.scheduler = None if scheduler is None else scheduler(optimizer)
+        self.scheduler = (
+            None if scheduler is None else scheduler(cast(torch.optim.Optimizer, optimizer))
+        )
         self.clip_norm = clip_norm
         self.replicas = count_replicas(model)
         self.epoch = 0
@@ -108,10 +120,7 @@ class Updates:
             self._learner.backward()
             if self.clip_norm is not None:
                 clip_norms(list(self.model.parameters()), self.clip_norm, self.replicas)
-            if isinstance(self.optimizer, FusedAdam):
-                self.optimizer.update()
-            else:
-                self.optimizer.step()
+            self.optimizer.step()
             if self._frozen is not None:
                 self._frozen.restore()
 
