@@ -161,7 +161,7 @@ class Backprop:
         slopes_at(self._after, self._nonlinearity, out=self._slopes)
         weight_hh = self._weights["weight_hh"]
         run_backward(self._steps, self._slope_steps, weight_hh, layout, in_place=True)
-        layout.sum_of_outer(self._drive, self._before, out=grads["weight_hh"])
+        layout.add_outer_(grads["weight_hh"].zero_(), self._drive, self._before)
         self._grad_rows.zero_().index_add_(at, self._symbols, self._drive)
         grads["weight_ih"].copy_(swapped(self._grad_rows, layout))
         torch.sum(self._grad_rows, at, out=grads["bias_ih"])
@@ -197,7 +197,7 @@ class Backprop:
         if first:
             weight.zero_()
             bias.zero_()
-        weight.add_(self._layout.sum_of_outer(grad, states))
+        self._layout.add_outer_(weight, grad, states)
         bias.add_(grad.sum(self._layout.positions))
         rows = self._layout.rows(self._weights["readout_weight"])
         self._layout.multiply_add(out.zero_(), self._layout.columns(grad), rows, out=out)

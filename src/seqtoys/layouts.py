@@ -48,8 +48,8 @@ class Layout(Protocol):
     ) -> Tensor:
         """Compute `total + vectors @ weight`, the sum over the products of columns and rows."""
 
-    def sum_of_outer(self, first: Tensor, second: Tensor, *, out: Tensor | None = None) -> Tensor:
-        """Sum the outer products of two vectors over all positions."""
+    def add_outer_(self, total: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """Add the outer products of two vectors, at all positions, to a total, in place."""
 
 
 class UnitsLast:
@@ -98,9 +98,10 @@ class UnitsLast:
         multiply = torch.addmm if weight.ndim == 2 else torch.baddbmm
         return multiply(total, vectors, weight, out=out)
 
-    def sum_of_outer(self, first: Tensor, second: Tensor, *, out: Tensor | None = None) -> Tensor:
-        """Sum the outer products of two vectors over all positions: one matrix product."""
-        return torch.matmul(first.transpose(-1, -2), second, out=out)
+    def add_outer_(self, total: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """Add the outer products of two vectors, at all positions: a matrix product."""
+        multiply_ = total.addmm_ if total.ndim == 2 else total.baddbmm_
+        return multiply_(first.transpose(-1, -2), second)
 
 
 class ReplicasLast:
@@ -150,13 +151,12 @@ class ReplicasLast:
             total = torch.addcmul(total, column, row, out=out)  # (positions, to, replicas)
         return total
 
-    def sum_of_outer(self, first: Tensor, second: Tensor, *, out: Tensor | None = None) -> Tensor:
-        """Sum the outer products of two vectors over all positions."""
+    def add_outer_(self, total: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """Add the outer products of two vectors, at all positions, to a total."""
         # One position at a time: all products at once would not fit into a processor's cache.
-        lefts, rights = first.unsqueeze(-2).unbind(-4), second.unsqueeze(-3).unbind(-4)
-        total = torch.mul(lefts[0], rights[0], out=out)  # (from, to, replicas)
-        for left, right in zip(lefts[1:], rights[1:], strict=True):
-            total = torch.addcmul(total, left, right, out=out)
+        positions = first.unsqueeze(-2).unbind(-4), second.unsqueeze(-3).unbind(-4)
+        for left, right in zip(*positions, strict=True):
+            total.addcmul_(left, right)  # (from, to, replicas)
         return total
 
 

@@ -163,7 +163,8 @@ class _Recurrence(torch.autograd.Function):
         driven = run_backward(steps, slopes, weight_hh, layout, in_place=False)
         before = torch.stack([h_0, *states.unbind(layout.time)[:-1]], layout.time)
         drive = torch.stack(driven, layout.time)  # (time, batch, units)
-        grad_weight = layout.sum_of_outer(flattened(drive, layout), flattened(before, layout))
+        pairs = flattened(drive, layout), flattened(before, layout)
+        grad_weight = layout.add_outer_(torch.zeros_like(weight_hh), *pairs)
         first, rows = layout.columns(driven[0]), layout.rows(weight_hh)
         grad_h_0 = layout.multiply_add(torch.zeros_like(h_0), first, rows)
         return drive, grad_weight, grad_h_0, None, None
