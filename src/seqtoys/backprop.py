@@ -115,6 +115,11 @@ class Backprop:
         self._drive = torch.empty_like(self._after, memory_format=torch.contiguous_format)
         self._steps = unflattened(self._drive, self._shape, layout).unbind(layout.time)
         self._slopes = torch.empty_like(self._drive)
+        self._held = max(1, HELD_LOGITS // self._classes)  # positions
+        if self._has_readout:
+            weight = swapped(self._weights["readout_weight"], layout)  # (units, classes)
+            held = positions[: min(self._held, time * batch)]
+            self._logits, self._chances = (weight.index_select(at, held) for _ in range(2))
         self._slope_steps = unflattened(self._slopes, self._shape, layout).unbind(layout.time)
 
     def load(self, batch: Batch) -> None:
@@ -126,10 +131,9 @@ class Backprop:
         shape = (*self._replicas, *targets.shape)
         targets = arrange(targets.clamp(min=0).expand(shape))
         share = arrange((scored / scored.sum()).expand(shape))  # of the mean
-        size = max(1, HELD_LOGITS // self._classes)
-        at = self._layout.positions
         columns = (self._after, self._drive, targets, share, -share)
-        self._parts = list(zip(*(column.split(size, at) for column in columns), strict=True))
+        cut = (column.split(self._held, self._layout.positions) for column in columns)
+        self._parts = list(zip(*cut, strict=True))
 
     def start(self, state: Tensor | None) -> None:
         """Begin the next sequences from a state, as `final_state` gives it; None: from zeros."""
@@ -174,8 +178,9 @@ class Backprop:
     ) -> tuple[Tensor, Tensor]:
         """Compute the loss and the predictions at some positions, and the states' gradients."""
         at, units = self._layout.positions, self._layout.units
-        logits = self._logits(states)
-        place = None if self._has_readout else grads
+        logits, place = states, grads
+        if self._has_readout:
+            logits, place = self._read_out(states)
         chances = torch.log_softmax(logits, units, out=place)  # (positions, classes)
         loss = chances.gather(units, targets).mul_(minus_share).sum((at, units))
         # By the logits, the loss has the gradient: probabilities minus the one-hot target.
@@ -184,11 +189,15 @@ class Backprop:
             self._back_through_readout(grad, states, out=grads, first=grads is self._parts[0][1])
         return loss, likeliest(logits, units)
 
-    def _logits(self, states: Tensor) -> Tensor:
-        if not self._has_readout:
-            return states
-        weights = self._weights
-        return project(states, weights["readout_weight"], weights["readout_bias"], self._layout)
+    def _read_out(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute logits at some positions; give room for their gradients, too."""
+        layout, weights = self._layout, self._weights
+        count = states.shape[layout.positions]
+        logits, room = (
+            x.narrow(layout.positions, 0, count) for x in (self._logits, self._chances)
+        )
+        weight, bias = weights["readout_weight"], weights["readout_bias"]
+        return project(states, weight, bias, layout, out=logits), room
 
     def _back_through_readout(
         self, grad: Tensor, states: Tensor, *, out: Tensor, first: bool

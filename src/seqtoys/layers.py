@@ -119,7 +119,10 @@ def drive_by_vectors(vectors: Tensor, layer: LayerWeights, layout: Layout) -> Te
     return unflattened(flat, (steps, batch), layout)
 
 
-def project(vectors: Tensor, weight: Tensor, bias: Tensor, layout: Layout) -> Tensor:
+def project(
+    vectors: Tensor, weight: Tensor, bias: Tensor, layout: Layout, *, out: Tensor | None = None
+) -> Tensor:
     """Multiply vectors `(positions, features)` by a matrix `(units, features)`, and add a bias."""
     rows = layout.rows(swapped(weight, layout))
-    return layout.multiply_add(bias.unsqueeze(layout.positions), layout.columns(vectors), rows)
+    total = bias.unsqueeze(layout.positions)
+    return layout.multiply_add(total, layout.columns(vectors), rows, out=out)
