@@ -25,6 +25,11 @@ PROMISES = {
     "06_embedding_and_readout": ["1.7675", "0.0070", "on plateau"],
     "08_a_thousand_seeds": ["--- a linear readout", "% of 1,000 (95 % interval", "epochs"],
     "09_a_book": ["different ones", "held-out end", "knowing only the current character"],
+    "10_tasks": ["tomita_7 ", "optimum 0.2656 nats", "inputs   "],
+    "11_learn_reber": ["of 200 strings it wrote, the grammar accepts", "optimum"],
+    "12_memorise_or_learn": ["it memorised: 100%", "it learnt: 100%", "length 500"],
+    "13_your_own_task": ["optimum 0.", "['.', 'm']"],
+    "14_your_own_model": ["--- GRU", "--- Elman network", "excess"],
     "07_your_own_text": ["It memorised: 100% of the symbols it was trained on"],
 }
 

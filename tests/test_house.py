@@ -14,7 +14,7 @@ import seqtoys
 from seqtoys import errors
 
 SOURCE = Path("src/seqtoys")
-LAYERS = re.findall(r"^(\w+\.py) ", Path("docs/design.md").read_text(), flags=re.MULTILINE)
+LAYERS = re.findall(r"^([\w/]+\.py)\b", Path("docs/design.md").read_text(), flags=re.MULTILINE)
 
 
 def imported_files(path: Path) -> set[str]:
@@ -22,12 +22,16 @@ def imported_files(path: Path) -> set[str]:
     found = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("seqtoys"):
-            found.add((node.module or "").removeprefix("seqtoys").lstrip(".") or "__init__")
-    return {f"{name}.py" for name in found}
+            inside = (node.module or "").removeprefix("seqtoys").lstrip(".").replace(".", "/")
+            names = {f"{inside}/{alias.name}".lstrip("/") for alias in node.names}
+            found |= {name for name in names if (SOURCE / f"{name}.py").exists()} or {inside}
+    return {f"{name or '__init__'}.py" for name in found}
 
 
 def test_the_design_page_lists_every_file() -> None:
-    assert sorted(LAYERS) == sorted(path.name for path in SOURCE.glob("*.py"))
+    assert sorted(LAYERS) == sorted(
+        path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py")
+    )
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -59,7 +63,7 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
 
 def test_the_library_speaks_of_itself_alone() -> None:
     """Nothing that users install names a machine, and nothing reaches for the network."""
-    for path in SOURCE.glob("*.py"):
+    for path in SOURCE.rglob("*.py"):
         foreign = r"https?://|/home/|/tmp/|import (socket|urllib|requests)"
         assert not re.search(foreign, path.read_text())
 

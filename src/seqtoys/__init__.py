@@ -2,35 +2,55 @@
 
 from seqtoys.baselines import Baselines as Baselines
 from seqtoys.batch import Batch as Batch
+from seqtoys.curriculum import Curriculum as Curriculum
 from seqtoys.ensemble import ElmanEnsemble as ElmanEnsemble
 from seqtoys.ensemble_history import EnsembleHistory as EnsembleHistory
 from seqtoys.ensemble_history import EnsembleRow as EnsembleRow
 from seqtoys.errors import SeqtoysError as SeqtoysError
+from seqtoys.evaluation import evaluate as evaluate
 from seqtoys.history import History as History
 from seqtoys.history import Row as Row
 from seqtoys.model import ElmanCharModel as ElmanCharModel
 from seqtoys.rate import Rate as Rate
+from seqtoys.report import Report as Report
 from seqtoys.sampling import generate as generate
+from seqtoys.tasks.automaton import Automaton as Automaton
+from seqtoys.tasks.catalogue import get_task as get_task
+from seqtoys.tasks.catalogue import list_tasks as list_tasks
+from seqtoys.tasks.finite_language import FiniteLanguage as FiniteLanguage
+from seqtoys.tasks.task import Task as Task
+from seqtoys.tasks.text import Pairs as Pairs
+from seqtoys.tasks.text import Text as Text
 from seqtoys.trace import Trace as Trace
 from seqtoys.training import fit as fit
 from seqtoys.vocab import Vocab as Vocab
 
 __all__ = [
+    "Automaton",
     "Baselines",
     "Batch",
+    "Curriculum",
     "ElmanCharModel",
     "ElmanEnsemble",
     "EnsembleHistory",
     "EnsembleRow",
+    "FiniteLanguage",
     "History",
+    "Pairs",
     "Rate",
+    "Report",
     "Row",
     "SeqtoysError",
+    "Task",
+    "Text",
     "Trace",
     "Vocab",
     "__version__",
+    "evaluate",
     "fit",
     "generate",
+    "get_task",
+    "list_tasks",
 ]
 
 __version__ = "0.1.0.dev0"

@@ -57,11 +57,11 @@ def count_baselines(batch: Batch, vocab_size: int) -> Baselines:
     return Baselines(
         uniform=math.log(vocab_size),
         memoryless=_conditional_entropy(inputs[scored], targets[scored]),
-        full_past=_conditional_entropy(_prefixes(inputs)[scored], targets[scored]),
+        full_past=_conditional_entropy(number_prefixes(inputs)[scored], targets[scored]),
     )
 
 
-def _prefixes(inputs: IntArray) -> IntArray:
+def number_prefixes(inputs: IntArray) -> IntArray:
     """Number the prefixes: two positions get one number where all inputs up to them agree."""
     batch, time = inputs.shape
     node, distinct = np.zeros(batch, np.int64), 1

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqtoys.errors import DataError, InputTypeError, ShapeError, excerpt
 from seqtoys.symbols import Symbols, legible
@@ -119,6 +120,34 @@ class Batch:
         inputs, lengths = vocab.encode_batch([source for source, _ in pairs], return_lengths=True)
         targets = vocab.encode_batch([target for _, target in pairs])
         return cls(inputs, _unscore_padding(targets, lengths), lengths)
+
+    @classmethod
+    def join(cls, batches: Sequence[Batch]) -> Batch:
+        """Put batches of any widths under each other.
+
+        Args:
+            batches: One or more.
+
+        Examples:
+            >>> texts = [Batch.from_texts([text], Vocab("hielo")) for text in ("hill", "hello")]
+            >>> Batch.join(texts).lengths
+            tensor([3, 4])
+        """
+        widths = [batch.inputs.shape[1] for batch in batches]
+        more = [max(widths) - width for width in widths]
+        paired = list(zip(batches, more, strict=True))
+        inputs = torch.cat([F.pad(batch.inputs, (0, n)) for batch, n in paired])
+        targets = torch.cat([F.pad(batch.targets, (0, n), value=UNSCORED) for batch, n in paired])
+        if not any(more) and all(batch.lengths is None for batch in batches):
+            return cls(inputs, targets)
+        return cls(inputs, targets, torch.cat([batch.count_symbols() for batch in batches]))
+
+    def count_symbols(self) -> Int[Tensor, " batch"]:
+        """The number of symbols in each input sequence, padding not counted."""
+        if self.lengths is not None:
+            return self.lengths
+        width = self.inputs.shape[1]
+        return torch.full((len(self),), width, device=self.inputs.device)
 
     @property
     def scored(self) -> Bool[Tensor, "batch time"]:

@@ -12,10 +12,11 @@ from torch import Tensor
 from seqtoys.batch import Batch, Pair
 from seqtoys.errors import DataError, IndexRangeError, InputTypeError, OptionError
 from seqtoys.symbols import Symbols
+from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab
 
-TrainingData: TypeAlias = Symbols | Pair | Sequence[Symbols] | Sequence[Pair] | Batch
-"""What can be trained on: a text, an (input, target) pair, several of either, or a batch."""
+TrainingData: TypeAlias = Symbols | Pair | Sequence[Symbols] | Sequence[Pair] | Batch | Task
+"""What can be trained on: a text, an (input, target) pair, several of either, a batch, a task."""
 
 
 def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
@@ -59,7 +60,7 @@ def is_single(data: TrainingData, vocab: Vocab | None) -> bool:
         >>> is_single("hihello", Vocab("hielo")), is_single(["hihello"], Vocab("hielo"))
         (True, False)
     """
-    if isinstance(data, Batch):
+    if isinstance(data, Batch | Task):
         return False
     is_pair = isinstance(data, tuple) and len(data) == 2
     is_list_of_words = (

@@ -31,6 +31,7 @@ class EnsembleRow:
         lr: The learning rate.
         validation_loss: The losses on the held-out part, None without one.
         validation_accuracy: The accuracies on the held-out part, None without one.
+        optimum: The lowest loss that any model could reach on the epoch's data.
     """
 
     loss: Float[Tensor, " replicas"]
@@ -38,6 +39,7 @@ class EnsembleRow:
     lr: float
     validation_loss: Float[Tensor, " replicas"] | None = None
     validation_accuracy: Float[Tensor, " replicas"] | None = None
+    optimum: float = 0.0
 
 
 @dataclass(eq=False)
@@ -112,8 +114,8 @@ class EnsembleHistory:
 
     @property
     def optimum(self) -> list[float]:
-        """The lowest loss that any model could reach on the training data, at each epoch."""
-        return [self.baselines.full_past] * len(self.rows)
+        """The lowest loss that any model could reach on the data of each epoch."""
+        return [row.optimum for row in self.rows]
 
     @property
     def solved(self) -> Bool[Tensor, " replicas"]:
@@ -148,6 +150,7 @@ class EnsembleHistory:
             lr=row.lr,
             validation_loss=None if held[0] is None else held[0].median().item(),
             validation_accuracy=None if held[1] is None else held[1].mean().item(),
+            optimum=row.optimum,
         )
 
     def append(self, row: EnsembleRow) -> None:
@@ -176,6 +179,7 @@ class EnsembleHistory:
             loss=[row.loss[at].item() for row in rows],
             accuracy=[row.accuracy[at].item() for row in rows],
             lr=[row.lr for row in rows],
+            optimum=[row.optimum for row in rows],
             predictions=self.predictions.written(at, len(rows)) if self.predictions else [],
             validation_loss=[
                 row.validation_loss[at].item() for row in rows if row.validation_loss is not None

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
+from seqtoys.baselines import Baselines
 from seqtoys.ensemble_history import EnsembleHistory, EnsembleRow
 from seqtoys.history import History, Row
 from seqtoys.interrupt import postponed_interrupt
@@ -59,7 +60,9 @@ def run_epochs(
     with in_mode(updates.model, training=True), postponed_interrupt() as raise_if_interrupted:
         try:
             for _ in range(epochs):
-                row: Any = _run_epoch(updates, held_out, predictions, raise_if_interrupted)
+                row: Any = _run_epoch(
+                    updates, held_out, predictions, history.baselines, raise_if_interrupted
+                )
                 history.append(row)
                 for watch in watchers:
                     watch(_row_to_watch(history, predictions))
@@ -90,13 +93,23 @@ def _run_epoch(
     updates: Updates,
     held_out: Source | None,
     predictions: Predictions,
+    baselines: Baselines,
     after_update: Callable[[], None],
 ) -> Row | EnsembleRow:
     loss, share, predicted = updates.run_epoch(after_update)
-    held = (None, None) if held_out is None else held_out.measure(updates.model)
+    held, held_share = (None, None) if held_out is None else held_out.measure(updates.model)
     if predicted is not None:
         predictions.keep(predicted)
+    of_epoch = updates.source.optimum
+    optimum = baselines.full_past if of_epoch is None else of_epoch
     if isinstance(loss, Tensor) and isinstance(share, Tensor):
-        return EnsembleRow(loss, share, updates.lr, *held)
-    values = (None if value is None else value.item() for value in held)
-    return Row(updates.epoch, float(loss), float(share), updates.lr, None, *values)
+        return EnsembleRow(loss, share, updates.lr, held, held_share, optimum)
+    return Row(
+        epoch=updates.epoch,
+        loss=float(loss),
+        accuracy=float(share),
+        lr=updates.lr,
+        validation_loss=None if held is None else held.item(),
+        validation_accuracy=None if held_share is None else held_share.item(),
+        optimum=optimum,
+    )

@@ -30,6 +30,7 @@ class Row:
             data are too large to keep them.
         validation_loss: The loss on the held-out part, None without one.
         validation_accuracy: The accuracy on the held-out part, None without one.
+        optimum: The lowest loss that any model could reach on the epoch's data.
     """
 
     epoch: int
@@ -39,6 +40,7 @@ class Row:
     prediction: Prediction | None = None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+    optimum: float = 0.0
 
 
 @dataclass
@@ -52,6 +54,7 @@ class History:
         loss: The mean loss of each epoch.
         accuracy: The share of the scored symbols that are predicted.
         lr: The learning rate of each epoch.
+        optimum: The lowest loss that any model could reach on the data of each epoch.
         predictions: The likeliest symbols: for one text or pair a sequence, for several a list of
             them. Empty if there are more than 10,000 scored symbols or no vocabulary.
         validation_loss: The loss on the held-out part; empty without one.
@@ -81,16 +84,12 @@ class History:
     loss: list[float] = field(default_factory=list[float])
     accuracy: list[float] = field(default_factory=list[float])
     lr: list[float] = field(default_factory=list[float])
+    optimum: list[float] = field(default_factory=list[float])
     predictions: list[Prediction] = field(default_factory=list[Prediction])
     validation_loss: list[float] = field(default_factory=list[float])
     validation_accuracy: list[float] = field(default_factory=list[float])
     stopped: str = "epochs"
     seconds: float = 0.0
-
-    @property
-    def optimum(self) -> list[float]:
-        """The lowest loss that any model could reach on the training data, at each epoch."""
-        return [self.baselines.full_past] * len(self)
 
     @property
     def solved(self) -> bool:
@@ -114,6 +113,7 @@ class History:
             validation_accuracy=(
                 self.validation_accuracy[index] if self.validation_accuracy else None
             ),
+            optimum=self.optimum[index],
         )
 
     def append(self, row: Row) -> None:
@@ -121,6 +121,7 @@ class History:
         self.loss.append(row.loss)
         self.accuracy.append(row.accuracy)
         self.lr.append(row.lr)
+        self.optimum.append(row.optimum)
         if row.prediction is not None:
             self.predictions.append(row.prediction)
         if row.validation_loss is not None and row.validation_accuracy is not None:

@@ -166,6 +166,11 @@ REPLICAS_LAST = ReplicasLast()
 
 def choose_layout(replicas: int, units: int) -> Layout:
     """Choose the layout that trains faster."""
-    # Element by element won with up to 8 units for 1,000 replicas, and lost for 100 (one thread,
-    # one sequence); the thresholds lie in between.
-    return REPLICAS_LAST if units <= 8 and replicas >= 128 else UNITS_LAST
+    # Time with replicas last over time with units last, in fit, one thread, for one sequence of 6
+    # symbols and for 32 of them (python -m benchmarks.layouts):
+    #
+    #   units    64 replicas    128 replicas   256 replicas   1,000 replicas
+    #       8    1.10   0.88    0.94   0.68    0.79   0.48    0.47   0.40
+    #      16    1.44   1.26    1.18   1.00    0.94   0.71    0.63   0.89
+    #      32    1.01   2.26    0.73   1.72    0.54   1.77    0.37   1.90
+    return REPLICAS_LAST if units <= 16 and replicas >= 128 else UNITS_LAST

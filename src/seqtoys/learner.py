@@ -11,6 +11,8 @@ from seqtoys.batch import Batch
 from seqtoys.metrics import cross_entropy
 from seqtoys.outputs import logits_and_state, logits_of
 
+KEPT_SHAPES = 64  # of batches whose buffers are kept
+
 
 @runtime_checkable
 class Gradients(Protocol):
@@ -118,6 +120,8 @@ class Learner:
             return None
         known = self._written.get(batch.inputs.shape)
         if known is None:
+            if len(self._written) == KEPT_SHAPES:  # a task may have sequences of any length
+                self._written.clear()
             known = self._written[batch.inputs.shape] = self._writer.backprop(batch)
         elif batch is not self._batch:
             known.load(batch)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypedDict
 
+from seqtoys.curriculum import Curriculum, Lengths
 from seqtoys.errors import OptionError
 from seqtoys.history import Row
 from seqtoys.stopping import Until
@@ -22,6 +23,7 @@ class FitOptions(TypedDict, total=False):
     stepwise: bool
     batch_size: int | None
     chunk: int | None
+    lengths: Lengths
     validation: float | None
     optimizer: OptimizerFactory
     scheduler: SchedulerFactory | None
@@ -53,9 +55,13 @@ def record_options(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: _plain(value) for name, value in arguments.items() if name not in left_out}
 
 
-def _plain(value: object) -> str | int | float | None:
+def _plain(value: object) -> str | int | float | list[int] | None:
     if value is None or isinstance(value, str | int | float):
         return value
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, Curriculum):
+        return repr(value)
     if isinstance(value, functools.partial):
         options = [f"{name}={option!r}" for name, option in value.keywords.items()]
         return f"{_plain(value.func)}({', '.join(options)})"

@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from seqtoys.baselines import Baselines, count_baselines
 from seqtoys.batch import Batch
+from seqtoys.curriculum import Lengths
 from seqtoys.data import TrainingData, check_share, is_single, split_rows, to_batch
 from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.long_text import LongText, encode_compact
 from seqtoys.outputs import in_mode, measure, measure_next
 from seqtoys.symbols import Symbols
+from seqtoys.task_source import TaskSource
+from seqtoys.tasks.task import Task, check_vocab
 from seqtoys.vocab import Vocab
 
 Part = tuple[Tensor | None, Batch, int]
@@ -36,7 +39,11 @@ class Source(Protocol):
 
     @property
     def sequences(self) -> Batch | None:
-        """All of it as one batch; None where it is too long for that."""
+        """All of it as one batch; None where it is too long for that, or never the same."""
+
+    @property
+    def optimum(self) -> float | None:
+        """The lowest possible loss on the last epoch's data; None: on all there are."""
 
     def parts(self) -> Iterator[Part]:
         """Go through it once."""
@@ -44,8 +51,11 @@ class Source(Protocol):
     def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> Tensor | None:
         """Put the predictions of the parts in order; None where they are too many to keep."""
 
+    def heed(self, accuracy: float) -> None:
+        """Take note of how well an epoch was predicted."""
+
     def baselines(self, vocab_size: int) -> Baselines:
-        """What counting alone can predict."""
+        """What can be predicted without a model."""
 
     def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model, without training."""
@@ -61,6 +71,7 @@ class SequencesSource:
     """
 
     resumes = False
+    optimum = None
 
     def __init__(
         self, batch: Batch, *, batch_size: int | None, generator: torch.Generator
@@ -94,6 +105,9 @@ class SequencesSource:
             whole[..., at, :] = part  # (batch, time)
         return whole
 
+    def heed(self, accuracy: float) -> None:
+        """Go on as before."""
+
     def baselines(self, vocab_size: int) -> Baselines:
         """What counting alone can predict."""
         return count_baselines(self.sequences, vocab_size)
@@ -112,6 +126,7 @@ class TextSource:
 
     resumes = True
     sequences = None
+    optimum = None
 
     def __init__(self, text: LongText) -> None:
         self.text = text
@@ -123,6 +138,9 @@ class TextSource:
 
     def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
         """Keep nothing: the text may be longer than memory has room for."""
+
+    def heed(self, accuracy: float) -> None:
+        """Go on as before."""
 
     def baselines(self, vocab_size: int) -> Baselines:
         """What counting alone can predict."""
@@ -146,6 +164,7 @@ def to_sources(
     *,
     batch_size: int | None,
     chunk: int | None,
+    lengths: Lengths,
     validation: float | None,
     generator: torch.Generator,
     device: torch.device,
@@ -159,6 +178,20 @@ def to_sources(
     Raises:
         SeqtoysError: If the data or options don't fit, as `fit` says.
     """
+    if isinstance(data, Task):
+        if chunk is not None:
+            raise OptionError(f"expected one text for chunk=…, got the task {data.name}")
+        check_vocab(data, vocab)
+        sides = [data] if validation is None else data.held_out(validation)
+        sources = [
+            TaskSource(
+                side, batch_size=batch_size, lengths=lengths, generator=generator, device=device
+            )
+            for side in sides
+        ]
+        return sources[0], sources[1] if validation else None, []
+    if lengths is not None:
+        raise OptionError("expected a task for lengths=…, as given sequences have theirs")
     if chunk is not None:
         text = _to_text(data, vocab)
         split = len(text) - _held_count(text, validation)

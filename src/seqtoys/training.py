@@ -8,6 +8,7 @@ from typing import Any, Unpack, overload
 import torch
 from torch import nn
 
+from seqtoys.curriculum import Lengths
 from seqtoys.data import TrainingData, is_single
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.epochs import run_epochs
@@ -47,6 +48,7 @@ def fit(
     stepwise: bool = False,
     batch_size: int | None = None,
     chunk: int | None = None,
+    lengths: Lengths = None,
     validation: float | None = None,
     optimizer: OptimizerFactory = torch.optim.Adam,
     scheduler: SchedulerFactory | None = None,
@@ -68,18 +70,22 @@ def fit(
             each as it would be alone, also where it stops; or any module that maps indices
             `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first of a tuple.
         data: A text (learn each next symbol), an `(input, target)` tuple, a list of texts or of
-            such tuples, of any lengths, or a `Batch`.
-        epochs: How many times to go through the data at most.
+            such tuples, of any lengths; a `Batch`; or a task, of which each epoch is one fresh
+            batch.
+        epochs: How many times to go through the data at most; of a task, how many batches.
         lr: The learning rate.
         stepwise: Whether to feed one symbol at a time, with `step`; the numbers are the same. An
             `ElmanCharModel` of one layer on one-hot symbols is fed so in any case.
-        batch_size: How many sequences share an update; None: all. With `chunk`: how many pieces
-            of the text are read side by side; None: one.
+        batch_size: How many sequences share an update; None: all, or 128 of a task. With `chunk`:
+            how many pieces of the text are read side by side; None: one.
         chunk: Read one long text in chunks of so many symbols, an update each: the state goes on
             from chunk to chunk, gradients do not (truncated backpropagation through time).
             The text is kept in a byte a symbol, and no predictions are kept.
+        lengths: How long the sequences of a task are: one length, a shortest and a longest, or a
+            `Curriculum`, which lets them grow; None: as the task says.
         validation: The share of the distinct sequences to hold out; with `chunk`, of the end of
-            the text. They are not trained on; their loss is measured each epoch.
+            the text. They are not trained on; their loss is measured each epoch. Of a task, as
+            `Task.held_out` parts it: the loss is that on one batch.
         optimizer: Called with the parameters and `lr=`: a class of `torch.optim`, or
             `functools.partial` of one.
         scheduler: Called with the optimizer: a class of `torch.optim.lr_scheduler`, or a partial
@@ -115,12 +121,13 @@ def fit(
         'ihello'
     """
     options = record_options(locals())
-    vocab = vocab or getattr(model, "vocab", None)
+    vocab = vocab or getattr(model, "vocab", None) or getattr(data, "vocab", None)
     training, held_out, held_rows = to_sources(
         data,
         vocab,
         batch_size=batch_size,
         chunk=chunk,
+        lengths=lengths,
         validation=validation,
         generator=seeded_generator(seed),
         device=next(model.parameters()).device,

@@ -111,7 +111,9 @@ class Updates:
                 predictions.append(predicted)
                 order.append(rows)
         scored = self.source.scored
-        return total / scored, hits / scored, self.source.together(predictions, order)
+        share = hits / scored
+        self.source.heed(float(share.mean()) if isinstance(share, Tensor) else share)
+        return total / scored, share, self.source.together(predictions, order)
 
     def apply(self) -> None:
         """Carry out the update that waits, if one does."""

@@ -1,0 +1,51 @@
+"""Where the layout with replicas last trains faster: `python -m benchmarks.layouts`.
+
+It prints the time of `fit` with replicas last over that with units last; below 1, replicas last
+is faster. `seqtoys.layouts.choose_layout` draws its line there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from unittest.mock import patch
+
+import torch
+
+from benchmarks.timing import Contestant, take_turns
+from seqtoys import Batch, ElmanEnsemble, Vocab, ensemble, fit
+from seqtoys.layouts import REPLICAS_LAST, UNITS_LAST, Layout
+
+REPLICAS, UNITS, SEQUENCES = (64, 128, 256, 1000), (4, 8, 16, 24, 32), (1, 32)
+VOCAB = Vocab("hielo")
+
+
+def main() -> None:
+    """Print a table for one sequence, and one for 32."""
+    torch.set_num_threads(1)
+    for sequences in SEQUENCES:
+        batch = Batch.from_texts(["hihello"] * sequences, VOCAB)
+        print(f"\n{sequences} x 6 symbols; units down, replicas across")
+        print(" " * 6 + "".join(f"{count:>8}" for count in REPLICAS))
+        for units in UNITS:
+            ratios = [compare(count, units, batch) for count in REPLICAS]
+            print(f"{units:>6}" + "".join(f"{ratio:8.2f}" for ratio in ratios))
+
+
+def compare(replicas: int, units: int, batch: Batch) -> float:
+    """Time 10 epochs in both layouts."""
+    contestants: dict[str, Contestant] = {
+        name: lambda layout=layout: _training(replicas, units, batch, layout)  # type: ignore[misc]
+        for name, layout in (("replicas", REPLICAS_LAST), ("units", UNITS_LAST))
+    }
+    seconds = take_turns(contestants, repeats=3)
+    return min(seconds["replicas"]) / min(seconds["units"])
+
+
+def _training(replicas: int, units: int, batch: Batch, layout: Layout) -> Callable[[], object]:
+    with patch.object(ensemble, "choose_layout", lambda *_: layout):
+        networks = ElmanEnsemble(VOCAB, range(replicas), hidden_size=units)
+    return lambda: fit(networks, batch, epochs=10, progress=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""How long the sequences of a task are while it is learnt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+
+from seqtoys.errors import OptionError
+from seqtoys.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Lengths that grow as a task is learnt: short sequences first (Elman, 1993).
+
+    Each batch has a length drawn uniformly from the shortest to the longest so far. That grows by
+    one whenever the running mean of the accuracy passes the threshold, up to `longest`.
+
+    Attributes:
+        longest: The length to end at.
+        shortest: The length to begin with.
+        threshold: The accuracy that is asked for.
+        window: Over how many batches the running mean goes, about.
+
+    Raises:
+        OptionError: If a length or the window is no positive integer, the longest is below the
+            shortest, or the threshold not between 0 and 1.
+
+    Examples:
+        >>> Curriculum(longest=40)
+        Curriculum(longest=40, shortest=1, threshold=0.95, window=10)
+    """
+
+    longest: int
+    shortest: int = 1
+    threshold: float = 0.95
+    window: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("longest", "shortest", "window"):
+            check_length(getattr(self, name), name)
+        if self.longest < self.shortest:
+            raise OptionError(
+                f"expected longest to be {self.shortest} (shortest) or more, got {self.longest}"
+            )
+        if not isinstance(self.threshold, int | float) or not 0 < self.threshold < 1:
+            raise OptionError(
+                f"expected threshold to be a share between 0 and 1, got {self.threshold!r}"
+            )
+
+
+Lengths: TypeAlias = int | tuple[int, int] | Curriculum | None
+"""One length, a shortest and a longest, lengths that grow, or those of the task."""
+
+
+class LengthPlan:
+    """Decides the length of each batch.
+
+    Args:
+        task: The task.
+        lengths: As `fit` takes them.
+
+    Raises:
+        OptionError: If they are none of these, or the task has no sequence of such a length.
+
+    Examples:
+        >>> from seqtoys import get_task
+        >>> plan = LengthPlan(get_task("parity"), Curriculum(40, threshold=0.8, window=1))
+        >>> plan.longest
+        1
+        >>> plan.heed(0.9)
+        >>> plan.longest
+        2
+    """
+
+    def __init__(self, task: Task, lengths: Lengths) -> None:
+        self._task = task
+        self._curriculum = lengths if isinstance(lengths, Curriculum) else None
+        self._mean = 0.0
+        self.shortest, self.longest = _bounds(lengths)
+        if self._curriculum is not None:
+            self.longest = self.shortest
+            self._grow_to_possible(self._curriculum.longest)
+
+    def draw(self, generator: torch.Generator) -> int | None:
+        """Draw the length of the next batch; None: the task decides."""
+        if self.longest == 0:
+            return None
+        return self._task.draw_length(generator, (self.shortest, self.longest))
+
+    def heed(self, accuracy: float) -> None:
+        """Take note of how well the last batch was predicted."""
+        plan = self._curriculum
+        if plan is None:
+            return
+        self._mean += (accuracy - self._mean) / plan.window
+        if self._mean > plan.threshold and self.longest < plan.longest:
+            self.longest += 1
+            self._grow_to_possible(plan.longest)
+            self._mean = 0.0
+
+    def _grow_to_possible(self, longest: int) -> None:
+        """Pass over lengths that no sequence has: a longer one has to bring something new."""
+        while self.longest < longest and self._task.refusal(self.longest) is not None:
+            self.longest += 1
+
+
+def check_length(length: object, name: str = "lengths") -> None:
+    """Make sure that a length is one.
+
+    Raises:
+        OptionError: If it is no positive integer.
+    """
+    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
+        raise OptionError(f"expected {name} to be a positive integer, got {length!r}")
+
+
+def _bounds(lengths: Lengths) -> tuple[int, int]:
+    """The shortest and the longest length; zeros: those of the task."""
+    if lengths is None:
+        return 0, 0
+    if isinstance(lengths, Curriculum):
+        return lengths.shortest, lengths.longest
+    pair = lengths if isinstance(lengths, tuple) else (lengths, lengths)
+    for length in pair:
+        check_length(length)
+    if len(pair) != 2 or pair[0] > pair[1]:
+        raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
+    return pair

@@ -1,0 +1,190 @@
+"""evaluate: how near a model comes to the optimum, on sequences it saw and others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import overload
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqtoys.batch import UNSCORED, Batch
+from seqtoys.curriculum import check_length
+from seqtoys.errors import DataError
+from seqtoys.initial import seeded_generator
+from seqtoys.outputs import Ensemble, count_replicas, in_mode, logits_of
+from seqtoys.report import Report, Score
+from seqtoys.tasks.counts import ratio
+from seqtoys.tasks.sides import hashes
+from seqtoys.tasks.task import Side, Task, check_vocab
+
+GROUPS = 32  # of sequences, whose differences tell the standard errors
+ROUNDS = 100  # of drawing, before no unseen sequence is expected any more
+
+
+@overload
+def evaluate(
+    model: Ensemble,
+    task: Task,
+    *,
+    seen: Batch | None = ...,
+    count: int = ...,
+    longer: Iterable[int] | None = ...,
+    generator: torch.Generator | None = ...,
+) -> list[Report]: ...
+
+
+@overload
+def evaluate(
+    model: nn.Module,
+    task: Task,
+    *,
+    seen: Batch | None = ...,
+    count: int = ...,
+    longer: Iterable[int] | None = ...,
+    generator: torch.Generator | None = ...,
+) -> Report: ...
+
+
+def evaluate(
+    model: nn.Module | Ensemble,
+    task: Task,
+    *,
+    seen: Batch | None = None,
+    count: int = 1000,
+    longer: Iterable[int] | None = None,
+    generator: torch.Generator | None = None,
+) -> Report | list[Report]:
+    """Measure a model on seen, unseen and longer sequences of a task, against the optimum.
+
+    What was seen is the batch given as `seen`; else, for a side of `task.held_out(…)`, the side
+    to train on. Without either, all sequences of the task may have been seen.
+
+    Args:
+        model: An `ElmanCharModel`, an `ElmanEnsemble`, or any module that maps indices
+            `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first of a tuple.
+        task: The task, or a side of it.
+        seen: The very sequences the model was trained on; unseen ones are others.
+        count: How many sequences to draw of each kind.
+        longer: The lengths of longer sequences; None: `task.longer`.
+        generator: Draws them; None: one seeded with 0.
+
+    Returns:
+        A `Report`; for an ensemble, one of each replica.
+
+    Raises:
+        OptionError: If the model has another vocabulary, or a length or the count is out of range.
+        DataError: If the task has no unseen sequences.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, fit, get_task
+        >>> training, held_out = get_task("first_symbol").held_out(0.2)
+        >>> model = ElmanCharModel(training.vocab, hidden_size=16)
+        >>> history = fit(model, training, epochs=5, lr=0.01)
+        >>> report = evaluate(model, training, count=200)
+        >>> report.unseen.excess == report.unseen.loss - report.unseen.optimum
+        True
+    """
+    check_length(count, "count")
+    check_vocab(task, getattr(model, "vocab", None))
+    assert isinstance(model, nn.Module)
+    generator = generator or seeded_generator(0)
+    whole = task.whole if isinstance(task, Side) else task
+    lengths = whole.longer if longer is None else tuple(longer)
+    parts = {**_kinds(task, seen, count, generator)}
+    parts.update({f"length {n}": _draw(whole, count, generator, n) for n in lengths})
+    scores = {name: _measure(model, whole, batches) for name, batches in parts.items()}
+    reports = [
+        Report(
+            task=whole.name,
+            scores={name: each[replica] for name, each in scores.items()},
+            memoryless=whole.memoryless,
+            chance=whole.chance,
+        )
+        for replica in range(count_replicas(model) or 1)
+    ]
+    return reports if isinstance(model, Ensemble) else reports[0]
+
+
+def _kinds(
+    task: Task, seen: Batch | None, count: int, generator: torch.Generator
+) -> dict[str, list[Batch]]:
+    """Draw what was seen, and what was not."""
+    if seen is not None:
+        unseen = _draw_unseen(task, seen, count, generator)
+        return {"seen": list(_groups(seen)), "unseen": unseen}
+    if isinstance(task, Side):
+        training, other = (task.complement, task) if task.is_held_out else (task, task.complement)
+        drawn = [_draw(side, count, generator) for side in (training, other)]
+        return {"seen": drawn[0], "unseen": drawn[1]}
+    return {"seen": _draw(task, count, generator)}
+
+
+def _draw(
+    task: Task, count: int, generator: torch.Generator, length: int | None = None
+) -> list[Batch]:
+    """Draw groups of sequences: where a batch has one length, the groups have several."""
+    sizes = [len(part) for part in torch.arange(count).chunk(GROUPS)]
+    return [task.sample(size, length=length, generator=generator) for size in sizes]
+
+
+def _draw_unseen(task: Task, seen: Batch, count: int, generator: torch.Generator) -> list[Batch]:
+    known, found = hashes(seen), list[Batch]()
+    for _ in range(ROUNDS):
+        for batch in _draw(task, count, generator):
+            rows = (~torch.isin(hashes(batch), known)).nonzero().flatten()
+            if len(rows):
+                found.append(batch.take(rows))
+        if sum(map(len, found)) >= count:
+            return found
+    if found:
+        return found
+    raise DataError(f"expected {task.name} to have sequences besides those seen, found none")
+
+
+def _groups(batch: Batch) -> Iterator[Batch]:
+    for rows in torch.arange(len(batch)).chunk(GROUPS):
+        if batch.scored[rows].any():
+            yield batch.take(rows)
+
+
+def _measure(model: nn.Module, task: Task, batches: list[Batch]) -> list[Score]:
+    """Measure each replica on groups of sequences; a model is one replica."""
+    device = next(model.parameters()).device
+    sums = [_sum(model, batch.to(device)) for batch in batches]
+    losses, hits, wholes = (torch.stack(column, 1) for column in zip(*sums, strict=True))
+    scored = torch.tensor([int(batch.scored.sum()) for batch in batches]).double()
+    sizes = torch.tensor([int(batch.scored.any(1).sum()) for batch in batches]).double()
+    best = torch.tensor([task.optimal_loss(batch) for batch in batches]) * scored  # (groups,)
+    return [
+        Score(
+            sequences=int(sizes.sum()),
+            loss=ratio(loss, scored),
+            optimum=float(best.sum() / scored.sum()),
+            excess=ratio(loss - best, scored),
+            accuracy=ratio(hit, scored),
+            whole_accuracy=ratio(whole, sizes),
+        )
+        for loss, hit, whole in zip(losses, hits, wholes, strict=True)  # of (groups,)
+    ]
+
+
+@torch.no_grad()
+def _sum(
+    model: nn.Module, batch: Batch
+) -> tuple[Float[Tensor, " replicas"], Float[Tensor, " replicas"], Float[Tensor, " replicas"]]:
+    """Sum losses, right symbols and right sequences over a batch, for each replica."""
+    with in_mode(model, training=False):
+        logits = logits_of(model, batch.inputs)
+    if not count_replicas(model):
+        logits = logits.unsqueeze(0)  # (replicas, batch, time, vocab)
+    targets = batch.targets.expand(logits.shape[:-1])
+    losses = F.cross_entropy(
+        logits.movedim(-1, 1).double(), targets, ignore_index=UNSCORED, reduction="none"
+    )
+    wrong = batch.scored & (logits.argmax(-1) != batch.targets)  # (replicas, batch, time)
+    right = batch.scored.sum() - wrong.sum((1, 2))
+    whole = batch.scored.any(1) & ~wrong.any(2)  # (replicas, batch)
+    return losses.sum((1, 2)).cpu(), right.double().cpu(), whole.sum(1).double().cpu()

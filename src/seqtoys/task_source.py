@@ -1,0 +1,77 @@
+"""Updates from a task: each epoch is one fresh batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from seqtoys.baselines import Baselines
+from seqtoys.batch import Batch
+from seqtoys.curriculum import LengthPlan, Lengths
+from seqtoys.outputs import measure
+from seqtoys.tasks.task import Task
+
+BATCH_SIZE = 128  # where `fit` is given none
+
+
+class TaskSource:
+    """Batches of a task, drawn anew for each epoch.
+
+    Args:
+        task: The task.
+        batch_size: How many sequences a batch has; None: 128.
+        lengths: Their lengths, as `fit` takes them.
+        generator: Draws them.
+        device: Where the model is.
+    """
+
+    resumes = False
+    sequences = None
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        batch_size: int | None,
+        lengths: Lengths,
+        generator: torch.Generator,
+        device: torch.device,
+    ) -> None:
+        self.task = task
+        self.plan = LengthPlan(task, lengths)
+        self.scored = 0
+        self.optimum: float | None = None
+        self._size = batch_size or BATCH_SIZE
+        self._generator, self._device = generator, device
+        self._measured: Batch | None = None
+
+    def parts(self) -> Iterator[tuple[None, Batch, int]]:
+        """Draw one batch."""
+        batch = self._draw()
+        self.scored = int(batch.scored.sum())
+        self.optimum = self.task.optimal_loss(batch)
+        yield None, batch.to(self._device), self.scored
+
+    def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
+        """Keep nothing: the sequences are other ones in each epoch."""
+
+    def heed(self, accuracy: float) -> None:
+        """Take note of how well an epoch was predicted."""
+        self.plan.heed(accuracy)
+
+    def baselines(self, vocab_size: int) -> Baselines:
+        """What can be predicted knowing nothing, the current symbol, and all that can be known."""
+        return Baselines(math.log(vocab_size), float(self.task.memoryless), self.task.optimum)
+
+    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+        """Compute the loss and the accuracy of a model on one batch, the same each time."""
+        if self._measured is None:
+            self._measured = self._draw().to(self._device)
+        return measure(model, self._measured)
+
+    def _draw(self) -> Batch:
+        length = self.plan.draw(self._generator)
+        return self.task.sample(self._size, length=length, generator=self._generator)

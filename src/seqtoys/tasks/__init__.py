@@ -1,0 +1,1 @@
+"""The classic sequence toy tasks, each with its exact optimum."""

@@ -1,0 +1,71 @@
+"""AnswerTask: read an input, then give the answer, one symbol for each blank."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqtoys.batch import UNSCORED, Batch
+from seqtoys.tasks.task import Task
+
+
+class AnswerTask(Task):
+    """The abstract base of tasks whose answer is determined by the input.
+
+    The model reads the input, then a blank for each symbol of the answer, and is scored there and
+    nowhere else. So the best loss is 0. A task of one's own draws inputs and computes answers:
+
+    Attributes:
+        blank: The symbol that stands for "answer now"; no input holds it.
+
+    Examples:
+        >>> from seqtoys import Vocab
+        >>> class LastSymbol(AnswerTask):
+        ...     name, source, level = "last_symbol", "my own", "regular"
+        ...     vocab, lengths, longer = Vocab("01="), (1, 40), (100,)
+        ...
+        ...     def draw_inputs(self, batch_size, length, generator):
+        ...         return torch.randint(2, (batch_size, length), generator=generator)
+        ...
+        ...     def answer(self, inputs):
+        ...         return inputs[:, -1:]
+        >>> task = LastSymbol()
+        >>> print(task.sample(1, length=4).show(task.vocab))
+        inputs   0110=
+        targets  ····0
+    """
+
+    blank: str = "="
+
+    @abstractmethod
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw inputs of one length, as symbol indices."""
+
+    @abstractmethod
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Compute the answers, as symbol indices; -100 after the end of a shorter one."""
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw inputs of one length, and answer them."""
+        length = length or self.draw_length(generator)
+        inputs = self.draw_inputs(batch_size, length, generator)  # (batch, length)
+        answers = self.answer(inputs)  # (batch, answer)
+        blanks = torch.full_like(answers, self.vocab.encode([self.blank]).item())
+        return Batch(
+            torch.cat([inputs, blanks], 1),  # (batch, length + answer)
+            torch.cat([torch.full_like(inputs, UNSCORED), answers], 1),
+        )
+
+    @property
+    def optimum(self) -> float:
+        """0: the input determines the answer."""
+        return 0.0
+
+    def optimal_loss(self, batch: Batch) -> float:
+        """0, for any sequences: the input determines the answer."""
+        return 0.0

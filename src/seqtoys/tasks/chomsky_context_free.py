@@ -1,0 +1,278 @@
+"""The deterministic context-free tasks of Delétang et al. (2023): they need a stack."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqtoys.batch import UNSCORED, Batch
+from seqtoys.tasks.answers import AnswerTask
+from seqtoys.tasks.entropy import entropy
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.expressions import APPLY, MODULUS, Array, draw_expressions, evaluate
+from seqtoys.vocab import Vocab
+
+SOURCE, LEVEL = "Delétang et al. 2023", "deterministic context-free"
+LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
+
+
+class StackManipulation(AnswerTask):
+    """Carry out pushes and pops on a stack, then write it from the top to the bottom.
+
+    The input is a stack of 0s and 1s, its bottom first, and actions after it: P (pop), a (push 0),
+    b (push 1). A pop on the empty stack does nothing. The stack has 1 … L - 1 symbols, all
+    lengths alike (L = 1: a stack alone); its symbols and the actions are uniform. The answer is
+    the final stack, its top first, and then `$`. There are L + 1 blanks; those after `$` are not
+    scored.
+
+    The optimum is 0. The memoryless loss and chance depend on the height of the final stack; they
+    are estimates.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = StackManipulation()
+        >>> answers = task.answer(task.vocab.encode_batch(["0110bPP"]))
+        >>> task.vocab.decode(answers[:, :4])
+        ['110$']
+        >>> print(task.sample(1, length=6).show(task.vocab))
+        inputs   11110b=======
+        targets  ······101111$
+    """
+
+    name, source, level = "stack_manipulation", SOURCE, LEVEL
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01abP$=")
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw stacks, and actions after them."""
+        size = (batch_size, length)
+        heights = torch.randint(max(1, length - 1), (batch_size, 1), generator=generator) + 1
+        actions = torch.randint(3, size, generator=generator)  # a, b, P
+        is_stack = torch.arange(length) < heights  # (batch, length)
+        return torch.where(is_stack, torch.randint(2, size, generator=generator), actions + 2)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Find the pushes that no pop undid: those the height never falls below again."""
+        symbols = inputs.numpy()
+        is_push = symbols != 4
+        height = np.where(is_push, 1, -1).cumsum(1)  # (batch, length)
+        # Each pop on the empty stack lifts all that follows by one.
+        height -= np.minimum(np.minimum.accumulate(height, 1), 0)
+        lowest = np.minimum.accumulate(height[:, ::-1], 1)[:, ::-1]  # from here to the end
+        row, time = np.nonzero(is_push & (height <= lowest))
+        answers = np.full((len(symbols), symbols.shape[1] + 1), UNSCORED)
+        top = height[:, -1]
+        answers[row, top[row] - height[row, time]] = symbols[row, time] % 2
+        answers[np.arange(len(symbols)), top] = 5  # the index of $
+        return torch.from_numpy(answers)
+
+
+class ReverseString(AnswerTask):
+    """Write a string backwards.
+
+    The input is L random bits, the answer as long.
+
+    The optimum is 0. All strings are equally likely, so without memory the loss is ln 2, and
+    chance 1/2.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = ReverseString()
+        >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["0010"])))
+        ['0100']
+        >>> print(task.sample(1, length=5).show(task.vocab))
+        inputs   01101=====
+        targets  ·····10110
+    """
+
+    name, source, level = "reverse_string", SOURCE, LEVEL
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01=")
+
+    @property
+    def memoryless(self) -> Estimate:
+        """Both symbols are equally likely: ln 2."""
+        return Estimate(math.log(2))
+
+    @property
+    def chance(self) -> Estimate:
+        """Both symbols are equally likely: 1/2."""
+        return Estimate(1 / 2)
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw bits."""
+        return torch.randint(2, (batch_size, length), generator=generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Turn the strings round."""
+        return inputs.flip(1)
+
+
+class ModularArithmeticBrackets(AnswerTask):
+    """Find the value modulo 5 of a fully bracketed expression.
+
+    An expression of 1 symbol is a digit `d` of 0 … 4, of 2 `-d`, of 3 `(d)`, of 4 `(-d)`; longer
+    ones are `(left op right)`, with the length of `left` uniform in 1 … L - 4, `right` taking the
+    rest, and the operator uniform among + - *. Digits are uniform. The answer is one digit.
+
+    The optimum is 0. Without memory the loss is the entropy of the value. Of up to four symbols
+    it is uniform; that of a longer expression follows from those of all pairs of shorter ones.
+    Averaged over the lengths of training, this gives the memoryless loss, and its largest share
+    gives chance; both are exact.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = ModularArithmeticBrackets()
+        >>> for expression in ("(1+(2*3))", "(3-(-4))"):
+        ...     task.answer(task.vocab.encode_batch([expression])).tolist()
+        [[2]]
+        [[2]]
+        >>> print(task.sample(1, length=9).show(task.vocab))
+        inputs   ((0)+(2))=
+        targets  ·········2
+        >>> task.chance
+        Estimate(0.2..., 0.0)
+    """
+
+    name, source, level = "modular_arithmetic_brackets", SOURCE, LEVEL
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01234+-()*=")
+
+    @property
+    def memoryless(self) -> Estimate:
+        """The entropy of the value, over the lengths of training."""
+        return Estimate(entropy(*self._shares()))
+
+    @property
+    def chance(self) -> Estimate:
+        """The share of the most frequent value."""
+        return Estimate(max(self._shares()))
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw expressions of one length, each with a structure of its own."""
+        length = length or self.draw_length(generator)
+        symbols, values = draw_expressions(batch_size, length, 3, generator, room=1)
+        symbols[:, -1] = 10  # the index of the blank
+        return _one_answer(symbols, values)
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw expressions."""
+        return torch.from_numpy(draw_expressions(batch_size, length, 3, generator)[0])
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Evaluate the expressions."""
+        return torch.from_numpy(evaluate(inputs.numpy())).unsqueeze(1)  # (batch, 1)
+
+    def _shares(self) -> list[float]:
+        """The distribution of the value, over the lengths of training."""
+        shares = [np.full(MODULUS, 1 / MODULUS)] * 5  # by length
+        for n in range(5, self.lengths[1] + 1):
+            pairs = [np.outer(shares[left], shares[n - 3 - left]) for left in range(1, n - 3)]
+            both = np.mean(pairs, axis=0).ravel()
+            shares.append(np.bincount(APPLY.ravel(), np.tile(both, 3) / 3))
+        return list(np.mean(shares[self.lengths[0] : self.lengths[1] + 1], axis=0))
+
+
+class SolveEquation(AnswerTask):
+    """Find the x that solves an equation modulo 5.
+
+    The input is a fully bracketed expression of L - 2 symbols, as in `modular_arithmetic_brackets`
+    but without `*`, and after it `=` and its value. One digit of the expression is replaced by x:
+    a position is drawn uniformly, and the first digit from there on is taken, going on at the
+    start where none is left. The answer is that digit. It is the only solution, as x comes once
+    and is added or subtracted.
+
+    The optimum is 0. Digits are uniform, whatever is drawn around them. So is the answer: without
+    memory the loss is ln 5, and chance 1/5.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy. `length` counts the
+    whole equation.
+
+    Examples:
+        >>> task = SolveEquation()
+        >>> task.answer(task.vocab.encode_batch(["(x+3)=1"])).tolist()
+        [[3]]
+        >>> print(task.sample(1, length=11).show(task.vocab))
+        inputs   ((0)+(x))=2.
+        targets  ···········2
+    """
+
+    name, source, level = "solve_equation", SOURCE, LEVEL
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01234+-()x=.")
+    blank = "."
+
+    @property
+    def memoryless(self) -> Estimate:
+        """All digits are equally likely: ln 5."""
+        return Estimate(math.log(MODULUS))
+
+    @property
+    def chance(self) -> Estimate:
+        """All digits are equally likely: 1/5."""
+        return Estimate(1 / MODULUS)
+
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence has this length; None: some have."""
+        return None if length >= 3 else "the shortest has 3, as in x=2"
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw equations of one length, each with a structure of its own."""
+        length = length or self.draw_length(generator)
+        symbols, digits = _draw_equations(batch_size, length, generator, room=1)
+        symbols[:, -1] = 11  # the index of the blank
+        return _one_answer(symbols, digits)
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw equations."""
+        return torch.from_numpy(_draw_equations(batch_size, length, generator)[0])
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Solve the equations, from the values at x = 0 and x = 1."""
+        equations = inputs.numpy()
+        expressions, value = equations[:, :-2], equations[:, -1]
+        at_0, at_1 = (evaluate(np.where(expressions == 9, x, expressions)) for x in (0, 1))
+        # The difference of the two is 1 or -1, so to multiply by it is to divide by it.
+        answers = (value - at_0) * (at_1 - at_0) % MODULUS
+        return torch.from_numpy(answers).unsqueeze(1)  # (batch, 1)
+
+
+def _draw_equations(
+    batch_size: int, length: int, generator: torch.Generator, *, room: int = 0
+) -> tuple[Array, Array]:
+    """Draw equations `(batch, length + room)`, and the digits that x stands for."""
+    symbols, values = draw_expressions(batch_size, length - 2, 2, generator, room=2 + room)
+    symbols[:, length - 2], symbols[:, length - 1] = 10, values  # 10: the index of =
+    flat, width = symbols.ravel(), length + room
+    # All digits of the batch in one row; those that belong to no expression mark the ends.
+    start = np.arange(batch_size) * width
+    chosen = torch.randint(length - 2, (batch_size,), generator=generator).numpy()
+    digits = np.flatnonzero(flat < MODULUS)
+    place = digits.take(digits.searchsorted(start + chosen))
+    is_outside = place - start >= length - 2
+    place[is_outside] = digits.take(digits.searchsorted(start[is_outside]))
+    answers = flat.take(place)
+    flat[place] = 9  # the index of x
+    return symbols, answers
+
+
+def _one_answer(symbols: Array, answers: Array) -> Batch:
+    """Make a batch of inputs that end in a blank, and an answer of one symbol for each."""
+    targets = np.full(symbols.shape, UNSCORED)
+    targets[:, -1] = answers
+    return Batch(torch.from_numpy(symbols), torch.from_numpy(targets))

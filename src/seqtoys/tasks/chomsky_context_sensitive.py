@@ -1,0 +1,214 @@
+"""The context-sensitive tasks of Delétang et al. (2023) on strings: they need a tape."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqtoys.tasks.answers import AnswerTask
+from seqtoys.tasks.entropy import entropy
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.vocab import Vocab
+
+SOURCE, LEVEL = "Delétang et al. 2023", "context-sensitive"
+LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
+
+
+class DuplicateString(AnswerTask):
+    """Write a string twice.
+
+    The input is L random bits, the answer 2L bits.
+
+    The optimum is 0. All strings are equally likely, so without memory the loss is ln 2, and
+    chance 1/2.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = DuplicateString()
+        >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["101"])))
+        ['101101']
+        >>> print(task.sample(1, length=4).show(task.vocab))
+        inputs   0110========
+        targets  ····01100110
+    """
+
+    name, source, level = "duplicate_string", SOURCE, LEVEL
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01=")
+
+    @property
+    def memoryless(self) -> Estimate:
+        """Both symbols are equally likely: ln 2."""
+        return Estimate(math.log(2))
+
+    @property
+    def chance(self) -> Estimate:
+        """Both symbols are equally likely: 1/2."""
+        return Estimate(1 / 2)
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw bits."""
+        return torch.randint(2, (batch_size, length), generator=generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Write the strings twice."""
+        return inputs.repeat(1, 2)  # (batch, 2 length)
+
+
+class MissingDuplicate(AnswerTask):
+    """Find the symbol that is missing in a string which is written twice.
+
+    The input is a string of L // 2 random bits, twice, with one of all these symbols, any alike,
+    replaced by `?`; where L is odd, `#` comes last. The answer is the bit that `?` stands for. Of
+    length 1 there is the input 1 alone, with the answer 1.
+
+    The optimum is 0. A model without memory sees the blank alone. The missing bit is 0 or 1
+    equally often, but at length 1 always 1; so with lengths uniform in 1 … n the share of 1 is
+    s = (n + 1) / 2n, the memoryless loss the entropy of s, and chance s.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = MissingDuplicate()
+        >>> for string in ("01100?10", "1011?1#"):
+        ...     task.answer(task.vocab.encode_batch([string])).tolist()
+        [[1]]
+        [[0]]
+        >>> print(task.sample(1, length=7).show(task.vocab))
+        inputs   ?11011#=
+        targets  ·······0
+    """
+
+    name, source, level = "missing_duplicate", SOURCE, LEVEL
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01?#=")
+
+    @property
+    def memoryless(self) -> Estimate:
+        """The entropy of the missing bit."""
+        return Estimate(entropy(self._share_of_1()))
+
+    @property
+    def chance(self) -> Estimate:
+        """The share of 1."""
+        return Estimate(self._share_of_1())
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw strings, write them twice, and take a symbol away."""
+        half = length // 2
+        if not half:
+            return torch.ones(batch_size, 1, dtype=torch.int64)
+        inputs = torch.randint(2, (batch_size, half), generator=generator).repeat(1, 2)
+        place = torch.randint(2 * half, (batch_size, 1), generator=generator)
+        inputs.scatter_(1, place, 2)  # the index of ?
+        return torch.nn.functional.pad(inputs, (0, length % 2), value=3)  # the index of #
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Look up the other copy of what is missing."""
+        half = inputs.shape[1] // 2
+        if not half:
+            return inputs
+        first, second = inputs[:, :half], inputs[:, half : 2 * half]
+        # Where the copies are 2 (the index of ?) and a bit, their minimum is the bit; elsewhere
+        # their difference is 0.
+        return ((first != second) * torch.minimum(first, second)).sum(1, keepdim=True)
+
+    def _share_of_1(self) -> float:
+        return (self.lengths[1] + 1) / (2 * self.lengths[1])
+
+
+class OddsFirst(AnswerTask):
+    """Write the symbols at odd positions of a string, then those at even ones.
+
+    The input is L random bits, the answer as long.
+
+    The optimum is 0. All strings are equally likely, so without memory the loss is ln 2, and
+    chance 1/2.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy. This is the task as
+    the paper describes it; its published code writes the second group first.
+
+    Examples:
+        >>> task = OddsFirst()
+        >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["00110101"])))
+        ['01000111']
+        >>> print(task.sample(1, length=5).show(task.vocab))
+        inputs   01101=====
+        targets  ·····01110
+    """
+
+    name, source, level = "odds_first", SOURCE, LEVEL
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01=")
+
+    @property
+    def memoryless(self) -> Estimate:
+        """Both symbols are equally likely: ln 2."""
+        return Estimate(math.log(2))
+
+    @property
+    def chance(self) -> Estimate:
+        """Both symbols are equally likely: 1/2."""
+        return Estimate(1 / 2)
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw bits."""
+        return torch.randint(2, (batch_size, length), generator=generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Take every other symbol, then the rest."""
+        return torch.cat([inputs[:, ::2], inputs[:, 1::2]], 1)  # (batch, length)
+
+
+class BucketSort(AnswerTask):
+    """Write the symbols of a string in increasing order.
+
+    The input is L random symbols 0 … 4, the answer the same symbols, sorted.
+
+    The optimum is 0. The answers hold the symbols of the inputs, all equally often, so without
+    memory (a blank does not tell its place) the loss is ln 5, and chance 1/5.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = BucketSort()
+        >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["10204112"])))
+        ['00111224']
+        >>> print(task.sample(1, length=6).show(task.vocab))
+        inputs   443034======
+        targets  ······033444
+    """
+
+    name, source, level = "bucket_sort", SOURCE, LEVEL
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01234=")
+
+    @property
+    def memoryless(self) -> Estimate:
+        """All five symbols are equally likely: ln 5."""
+        return Estimate(math.log(5))
+
+    @property
+    def chance(self) -> Estimate:
+        """All five symbols are equally likely: 1/5."""
+        return Estimate(1 / 5)
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw symbols."""
+        return torch.randint(5, (batch_size, length), generator=generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Sort the symbols."""
+        return inputs.sort(1).values

@@ -1,0 +1,271 @@
+"""The regular tasks of Delétang et al. (2023): a bounded memory is enough."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqtoys.tasks.answers import AnswerTask
+from seqtoys.tasks.entropy import entropy
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.expressions import APPLY, MODULUS, Array
+from seqtoys.vocab import Vocab
+
+SOURCE = "Delétang et al. 2023"
+LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
+
+
+class EvenPairs(AnswerTask):
+    """Is the number of 01 and 10 pairs in a string even (0) or odd (1)?
+
+    Each such pair is a change of symbol, so the number is even if the first symbol is the last.
+    The input is L random bits, the answer one symbol.
+
+    The optimum is 0. A model without memory sees the blank alone. Two bits or more give 0 and 1
+    equally often, one bit always gives 0; so with lengths uniform in 1 … n the share of 0 is
+    s = (n + 1) / 2n, the memoryless loss the entropy of s, and chance s.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = EvenPairs()
+        >>> for string in ("001110", "0101001"):
+        ...     task.answer(task.vocab.encode_batch([string])).tolist()
+        [[0]]
+        [[1]]
+        >>> print(task.sample(1, length=5).show(task.vocab))
+        inputs   01101=
+        targets  ·····1
+    """
+
+    name, source, level = "even_pairs", SOURCE, "regular"
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01=")
+
+    @property
+    def memoryless(self) -> Estimate:
+        """The entropy of the answer."""
+        return Estimate(entropy(self._share_of_even()))
+
+    @property
+    def chance(self) -> Estimate:
+        """The share of 0."""
+        return Estimate(self._share_of_even())
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw bits."""
+        return torch.randint(2, (batch_size, length), generator=generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Compare the first bit with the last."""
+        return inputs[:, :1] ^ inputs[:, -1:]
+
+    def _share_of_even(self) -> float:
+        return (self.lengths[1] + 1) / (2 * self.lengths[1])
+
+
+class Parity(AnswerTask):
+    """Is the number of 1s in a string even (0) or odd (1)?
+
+    The input is L random bits, the answer one symbol.
+
+    The optimum is 0. The last bit turns the answer over, so 0 and 1 are equally likely at any
+    length: without memory the loss is ln 2, and chance 1/2.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = Parity()
+        >>> task.answer(task.vocab.encode_batch(["0110", "0111"])).tolist()
+        [[0], [1]]
+        >>> print(task.sample(1, length=4).show(task.vocab))
+        inputs   0110=
+        targets  ····0
+    """
+
+    name, source, level = "parity", SOURCE, "regular"
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01=")
+
+    @property
+    def memoryless(self) -> Estimate:
+        """Both answers are equally likely: ln 2."""
+        return Estimate(math.log(2))
+
+    @property
+    def chance(self) -> Estimate:
+        """Both answers are equally likely: 1/2."""
+        return Estimate(1 / 2)
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw bits."""
+        return torch.randint(2, (batch_size, length), generator=generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Count 1s modulo 2."""
+        return inputs.sum(1, keepdim=True) % 2
+
+
+class CycleNavigation(AnswerTask):
+    """Where on a circle of five places does a walk end?
+
+    The input is L steps, each of them - (one back), 0 (stay) or + (one ahead) with probability
+    1/3; the answer is the place, counted from 0, where the walk begins.
+
+    The optimum is 0. Without memory the loss is the entropy of the place. After L steps its
+    distribution p(L) is not uniform: p(L + 1)[k] = (p(L)[k - 1] + p(L)[k] + p(L)[k + 1]) / 3,
+    starting from p(0) = (1, 0, 0, 0, 0). Averaged over the lengths of training, this gives the
+    memoryless loss, and its largest entry gives chance; both are exact.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = CycleNavigation()
+        >>> task.answer(task.vocab.encode_batch(["+-0--"])).tolist()
+        [[3]]
+        >>> print(task.sample(1, length=5).show(task.vocab))
+        inputs   +-+-0=
+        targets  ·····0
+        >>> task.chance
+        Estimate(0.2099..., 0.0)
+    """
+
+    name, source, level = "cycle_navigation", SOURCE, "regular"
+    lengths, longer = LENGTHS, LONGER
+    vocab = Vocab("01234-+=")
+    places = 5
+    _steps = torch.tensor([5, 0, 6])  # the indices of -, 0 and +
+    _moves = torch.tensor([0, 0, 0, 0, 0, -1, 1, 0])  # by symbol
+
+    @property
+    def memoryless(self) -> Estimate:
+        """The entropy of the place, over the lengths of training."""
+        return Estimate(entropy(*self._shares()))
+
+    @property
+    def chance(self) -> Estimate:
+        """The share of the most frequent place."""
+        return Estimate(max(self._shares()))
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw steps."""
+        return self._steps[torch.randint(3, (batch_size, length), generator=generator)]
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Add up the steps modulo 5."""
+        return self._moves[inputs].sum(1, keepdim=True) % self.places
+
+    def _shares(self) -> list[float]:
+        """The distribution of the place, over the lengths of training."""
+        place, total = np.eye(self.places)[0], np.zeros(self.places)
+        for length in range(1, self.lengths[1] + 1):
+            place = (np.roll(place, 1) + place + np.roll(place, -1)) / 3
+            total += place * (length >= self.lengths[0])
+        return list(total / total.sum())
+
+
+class ModularArithmetic(AnswerTask):
+    """Find the value modulo 5 of a sum of products, without brackets.
+
+    Digits 0 … 4 and the operators + - * alternate, all drawn uniformly; `*` binds before `+` and
+    `-`, and those go from left to right. L is odd; the answer is one digit.
+
+    The optimum is 0. Reading from the left, it is enough to remember the sum of the finished
+    terms and the term at hand, both modulo 5: 25 states, of which each operator and digit lead to
+    another. Following the distribution over these states from symbol to symbol gives that of the
+    answer, and so the memoryless loss (its entropy) and chance (its largest share), both exact.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy; there an even
+    length is lowered by one, here it is an error.
+
+    Examples:
+        >>> task = ModularArithmetic()
+        >>> task.answer(task.vocab.encode_batch(["1+2*3", "1-1-1"])).tolist()
+        [[2], [4]]
+        >>> print(task.sample(1, length=5).show(task.vocab))
+        inputs   4+3-3=
+        targets  ·····4
+        >>> task.chance
+        Estimate(0.2059..., 0.0)
+    """
+
+    name, source, level = "modular_arithmetic", SOURCE, "regular"
+    lengths, longer = LENGTHS, (41, 51, 101, 201, 501)
+    vocab = Vocab("01234+-*=")
+
+    def __init__(self) -> None:
+        self._next = _list_steps()
+
+    @property
+    def memoryless(self) -> Estimate:
+        """The entropy of the value, over the lengths of training."""
+        return Estimate(entropy(*self._shares()))
+
+    @property
+    def chance(self) -> Estimate:
+        """The share of the most frequent value."""
+        return Estimate(max(self._shares()))
+
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence has this length; None: some have."""
+        if length % 2:
+            return super().refusal(length)
+        return f"digits and operators alternate, so it is odd; take {length - 1} or {length + 1}"
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw digits, and operators between them."""
+        inputs = torch.randint(MODULUS, (batch_size, length), generator=generator)
+        size = (batch_size, length // 2)
+        inputs[:, 1::2] = MODULUS + torch.randint(3, size, generator=generator)
+        return inputs
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Read operator and digit after operator and digit."""
+        symbols = inputs.T.numpy()  # (length, batch)
+        state = symbols[0]
+        for step in (symbols[1::2] - MODULUS) * MODULUS + symbols[2::2]:
+            state = self._next.take(step * MODULUS**2 + state)
+        return torch.from_numpy(_value(state)).unsqueeze(1)  # (batch, 1)
+
+    def _shares(self) -> list[float]:
+        """The distribution of the value, over the lengths of training."""
+        states = np.arange(MODULUS**2)
+        share = (states < MODULUS) / MODULUS  # after one digit
+        total = np.zeros(MODULUS)
+        for _ in range(self.lengths[0], self.lengths[1] + 1, 2):
+            total += np.bincount(_value(states), share)
+            steps = [np.bincount(ends, share, MODULUS**2) for ends in self._next]
+            share = np.sum(steps, 0) / len(steps)
+        return list(total / total.sum())
+
+
+def _list_steps() -> Array:
+    """Where each operator and digit lead from each state: `(operator x digit, state)`.
+
+    A state is the sum of the finished terms times 5, plus the term at hand.
+    """
+    plus, minus, times = APPLY
+    total, term = np.divmod(np.arange(MODULUS**2), MODULUS)
+    finished = plus[total, term] * MODULUS
+    added = [finished + digit for digit in range(MODULUS)]
+    taken = [finished + minus[0, digit] for digit in range(MODULUS)]
+    scaled = [total * MODULUS + times[term, digit] for digit in range(MODULUS)]
+    return np.stack(added + taken + scaled)
+
+
+def _value(state: Array) -> Array:
+    """The sum of the finished terms and the term at hand."""
+    total, term = np.divmod(state, MODULUS)
+    return (total + term) % MODULUS

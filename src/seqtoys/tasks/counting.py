@@ -1,0 +1,250 @@
+"""Languages that are told by counting: a^n b^n and its kin, predicted from `#` to `#`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqtoys.batch import Batch
+from seqtoys.tasks.between import between_marks, check_same
+from seqtoys.tasks.checks import check_probability
+from seqtoys.tasks.entropy import entropy
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.task import Task
+from seqtoys.vocab import Vocab
+
+GERS = "Gers & Schmidhuber 2001"
+LAN = "Lan et al. 2022"
+STACK = "deterministic context-free"
+RARE = 0.01  # of all strings are longer than those of training, when drawn as they come
+
+
+class CountingLanguage(Task):
+    """Strings of blocks, one for each letter, whose lengths follow from one or two counts.
+
+    A sequence is `#`, the string, `#`; each next symbol is predicted. The counts n (and m) are
+    geometric on 1, 2, …: P(n) = p (1 - p)^(n - 1).
+
+    **Optimum.** After `#` comes an `a`. Inside a block whose length is a free count, the next
+    symbol goes on with probability 1 - p and closes the block with p, whatever its length so far:
+    over the block these surprises add up to -ln P(n). All else is determined by the counts. So the
+    expected surprise of a string is the entropy of its counts, each h(p) / p nats, where
+    h(p) = -p ln p - (1 - p) ln(1 - p); and the optimum is that over the expected number of scored
+    symbols, the string's and the last `#`. With `c_i` the expected length of block i (a^n: 1/p),
+
+        optimum = counts x h(p) / p / (1 + sum of c_i).
+
+    For a^n b^n at p = 0.3: 2.0362 / (2 / 0.3 + 1) = 0.2656 nats.
+
+    **Memoryless.** Under a letter stands, `c_i` times in a string, the same letter, but once the
+    next one (or `#`): a surprise of `c_i` h(1 / c_i). Under `#` always stands `a`. So
+
+        memoryless = (sum of c_i h(1 / c_i)) / (1 + sum of c_i).
+
+    **Chance.** The letter with the longest block: (largest c_i) / (1 + sum of c_i).
+
+    `length` counts the input symbols, 1 more than the string has. It fixes n; or n + m, and then
+    each split is as likely as any other, since P(n) P(m) = p^2 (1 - p)^(n + m - 2). As they come,
+    strings have any length; `lengths` reaches as far as 99 in 100 of them do.
+
+    Args:
+        name: What to call the task.
+        blocks: For each letter, how many there are for each n (and m): `((1,), (2,))` is a^n b^2n.
+        p: The probability that a count ends, at each step; the mean count is 1 / p.
+        source: Where it comes from.
+        level: Its place in the Chomsky hierarchy.
+
+    Raises:
+        OptionError: If p is not between 0 and 1.
+
+    Examples:
+        >>> task = CountingLanguage("anb3n", ((1,), (3,)))
+        >>> print(task.sample(1, length=9).show(task.vocab))
+        inputs   #aabbbbbb
+        targets  aabbbbbb#
+        >>> task.optimum
+        0.1420...
+    """
+
+    def __init__(
+        self,
+        name: str,
+        blocks: tuple[tuple[int, ...], ...],
+        p: float = 0.3,
+        *,
+        source: str = "my own",
+        level: str = "context-sensitive",
+    ) -> None:
+        self.p = check_probability("p", p)
+        self.name, self.source, self.level = name, source, level
+        self.vocab = Vocab("#" + "abcdefgh"[: len(blocks)])
+        self.blocks = torch.tensor(blocks)  # (letters, counts)
+        self._counts = len(blocks[0])
+        self._unit = sum(block[0] for block in blocks)
+        typical = self._typical_total()
+        self.lengths = (1 + self._unit * self._counts, 1 + self._unit * typical)
+        self.longer = tuple(1 + self._unit * typical * k for k in (2, 4, 8))
+
+    @property
+    def optimum(self) -> float:
+        """The entropy of the counts over the expected number of scored symbols."""
+        return self._counts * entropy(self.p) / self.p / self._expected_scored()
+
+    @property
+    def memoryless(self) -> Estimate:
+        """The expected surprise at a letter or the next one, over the scored symbols."""
+        surprise = sum(c * entropy(1 / c) for c in self._expected_blocks())
+        return Estimate(surprise / self._expected_scored())
+
+    @property
+    def chance(self) -> Estimate:
+        """The share of the most frequent letter."""
+        return Estimate(max(self._expected_blocks()) / self._expected_scored())
+
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence has this length; None: some have."""
+        total, rest = divmod(length - 1, self._unit)
+        if not rest and total >= self._counts:
+            return None
+        some = [str(self.lengths[0] + self._unit * k) for k in range(3)]
+        return f"those that exist are {', '.join(some)}, …: the opening # and the blocks"
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw strings as they come, or of one length."""
+        counts = torch.empty(batch_size, self._counts, dtype=torch.long)  # (batch, counts)
+        if length is None:
+            counts.geometric_(self.p, generator=generator)
+        else:
+            total = (length - 1) // self._unit
+            if self._counts == 2:
+                counts.random_(1, total, generator=generator)
+            counts[:, -1] = total - counts[:, :-1].sum(1)
+        return self._write(counts, width=1 + self._unit * int(counts.sum(1).max()))
+
+    def optimal_loss(self, batch: Batch) -> float:
+        """Compute the mean surprise of strings, told by their counts.
+
+        Raises:
+            DataError: If a sequence is not `#`, a string of the language, `#`.
+        """
+        letters = torch.arange(1, 1 + self._counts, device=batch.targets.device)
+        counts = (batch.targets.unsqueeze(2) == letters).sum(1).cpu()  # (batch, counts)
+        written = self._write(counts.clamp(min=1), batch.targets.shape[1])
+        check_same(self, written, batch)
+        surprise = counts.numel() * math.log(self.p)
+        surprise += (counts - 1).sum().item() * math.log1p(-self.p)
+        return -surprise / int(batch.scored.sum())
+
+    def _write(self, counts: Int[Tensor, "batch counts"], width: int) -> Batch:
+        """Write the strings of some counts."""
+        ends = (counts.unsqueeze(1) * self.blocks).sum(2).cumsum(1)  # (batch, letters)
+        time = torch.arange(width)
+        closed = (time >= ends.unsqueeze(2)).sum(1)  # (batch, time): how many blocks have ended
+        targets = (closed + 1) % len(self.vocab)  # after the last letter comes #, index 0
+        return between_marks(targets, ends[:, -1] + 1)
+
+    def _expected_blocks(self) -> list[float]:
+        return [count / self.p for count in self.blocks.sum(1).tolist()]
+
+    def _expected_scored(self) -> float:
+        return 1 + sum(self._expected_blocks())
+
+    def _typical_total(self) -> int:
+        """The sum of the counts that all but a few strings stay within."""
+        total, q = self._counts, 1 - self.p
+        while q**total + (self._counts - 1) * total * self.p * q ** (total - 1) > RARE:
+            total += 1
+        return total
+
+
+def anbn(p: float = 0.3) -> CountingLanguage:
+    """a^n b^n: as many b as a, the smallest language that needs a counter.
+
+    Source: Gers & Schmidhuber (2001), LSTM recurrent networks learn simple context-free and
+    context-sensitive languages; the geometric n is from Lan et al. (2022). The optimum, derived in
+    `CountingLanguage`, is (h(p) / p) / (2 / p + 1).
+
+    Args:
+        p: The probability that n ends, at each step.
+
+    Examples:
+        >>> task = anbn()
+        >>> print(task.sample(1, length=7).show(task.vocab))
+        inputs   #aaabbb
+        targets  aaabbb#
+        >>> task.optimum
+        0.2655...
+    """
+    return CountingLanguage("anbn", ((1,), (1,)), p, source=GERS, level=STACK)
+
+
+def anbncn(p: float = 0.3) -> CountingLanguage:
+    """a^n b^n c^n: as many b and c as a, beyond what one stack can check.
+
+    Source: Gers & Schmidhuber (2001), with the geometric n of Lan et al. (2022). The
+    optimum, derived in `CountingLanguage`, is (h(p) / p) / (3 / p + 1).
+
+    Args:
+        p: The probability that n ends, at each step.
+
+    Examples:
+        >>> anbncn().optimum
+        0.1851...
+    """
+    return CountingLanguage("anbncn", ((1,),) * 3, p, source=GERS)
+
+
+def anbncndn(p: float = 0.3) -> CountingLanguage:
+    """a^n b^n c^n d^n: four blocks of one length.
+
+    Source: Lan et al. (2022), Minimum description length recurrent neural networks. The
+    optimum, derived in `CountingLanguage`, is (h(p) / p) / (4 / p + 1).
+
+    Args:
+        p: The probability that n ends, at each step.
+
+    Examples:
+        >>> anbncndn().optimum
+        0.1420...
+    """
+    return CountingLanguage("anbncndn", ((1,),) * 4, p, source=LAN)
+
+
+def anb2n(p: float = 0.3) -> CountingLanguage:
+    """a^n b^2n: two b for each a.
+
+    Source: Lan et al. (2022), Minimum description length recurrent neural networks. The
+    optimum, derived in `CountingLanguage`, is (h(p) / p) / (3 / p + 1).
+
+    Args:
+        p: The probability that n ends, at each step.
+
+    Examples:
+        >>> anb2n().optimum  # as many symbols are certain as in a^n b^n c^n
+        0.1851...
+    """
+    return CountingLanguage("anb2n", ((1,), (2,)), p, source=LAN, level=STACK)
+
+
+def anbmcnm(p: float = 0.3) -> CountingLanguage:
+    """a^n b^m c^(n+m): as many c as a and b together, which is addition.
+
+    Source: Lan et al. (2022), Minimum description length recurrent neural networks. The
+    optimum, derived in `CountingLanguage`, is 2 (h(p) / p) / (4 / p + 1).
+
+    Args:
+        p: The probability that n ends, at each step; and m alike.
+
+    Examples:
+        >>> task = anbmcnm()
+        >>> print(task.sample(1, length=9).show(task.vocab))
+        inputs   #aaabcccc
+        targets  aaabcccc#
+        >>> task.optimum
+        0.2841...
+    """
+    blocks = ((1, 0), (0, 1), (1, 1))
+    return CountingLanguage("anbmcnm", blocks, p, source=LAN, level=STACK)

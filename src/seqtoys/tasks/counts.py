@@ -1,0 +1,70 @@
+"""What counting many samples of a task tells: the memoryless loss, and the accuracy of chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seqtoys.batch import Batch
+from seqtoys.initial import seeded_generator
+from seqtoys.tasks.estimate import Estimate
+
+BATCHES, BATCH_SIZE = 64, 256
+
+
+def estimate_memoryless(sample: Callable[..., Batch], vocab_size: int) -> Estimate:
+    """Estimate the lowest loss of a model that sees the current symbol only, from samples.
+
+    It is the entropy of a target given the input above it, by the counts of both together.
+
+    Args:
+        sample: Draws batches, as `Task.sample` does.
+        vocab_size: The number of symbols.
+    """
+    counts = _count(sample, vocab_size)  # (batches, vocab, vocab)
+    together = counts.sum(0)
+    surprise = torch.log(together.sum(1, keepdim=True) / together)  # (input, target)
+    sums = (counts * surprise.nan_to_num(0, 0, 0)).sum((1, 2))
+    return ratio(sums, counts.sum((1, 2)))
+
+
+def estimate_chance(sample: Callable[..., Batch], vocab_size: int) -> Estimate:
+    """Estimate the share of the most frequent target, from samples.
+
+    Args:
+        sample: Draws batches, as `Task.sample` does.
+        vocab_size: The number of symbols.
+    """
+    counts = _count(sample, vocab_size).sum(1)  # (batches, target)
+    return ratio(counts[:, counts.sum(0).argmax()], counts.sum(1))
+
+
+def _count(sample: Callable[..., Batch], vocab_size: int) -> Float[Tensor, "batches vocab vocab"]:
+    """Count how often each target stands under each input, in each batch."""
+    generator = seeded_generator(0)
+    drawn = (sample(BATCH_SIZE, generator=generator) for _ in range(BATCHES))
+    return torch.stack([_count_pairs(batch, vocab_size) for batch in drawn])
+
+
+def _count_pairs(batch: Batch, vocab_size: int) -> Float[Tensor, "vocab vocab"]:
+    pairs = (batch.inputs * vocab_size + batch.targets)[batch.scored]
+    return torch.bincount(pairs, minlength=vocab_size**2).reshape(vocab_size, vocab_size).double()
+
+
+def ratio(sums: Float[Tensor, " batches"], counts: Float[Tensor, " batches"]) -> Estimate:
+    """Compute the mean of what was summed over batches, with the standard error of this ratio.
+
+    Args:
+        sums: The sum over each batch.
+        counts: How many were summed there.
+
+    Examples:
+        >>> ratio(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 2.0]))
+        Estimate(1.0, 0.3535...)
+    """
+    mean = sums.sum() / counts.sum()
+    error = (sums - mean * counts).square().sum().sqrt() / counts.sum()
+    return Estimate(mean.item(), error.item())

@@ -1,0 +1,222 @@
+"""Memory tasks that ask for one symbol of the past: by its key, its distance, or the first."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqtoys.batch import UNSCORED, Batch
+from seqtoys.tasks.answers import AnswerTask
+from seqtoys.tasks.checks import check_count, check_probability
+from seqtoys.tasks.entropy import entropy
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.memory_copy import LETTERS
+from seqtoys.tasks.task import Task
+from seqtoys.vocab import Vocab
+
+DIGITS = "0123456789"
+
+
+class AssociativeRecall(AnswerTask):
+    """Read pairs of a key and a value, then a key once more: what was its value?
+
+    The input is pairs of a letter and a digit, no letter twice, then `?` and one of the letters,
+    each alike; the answer is the digit that came with it.
+
+    The optimum is 0. Without memory a model sees the blank alone, and all ten digits are equally
+    likely: it loses ln 10, and guesses 1 in 10.
+
+    Source: Ba et al. (2016), Using fast weights to attend to the recent past; an earlier one, over
+    binary vectors, is in Graves et al. (2014). With 26 keys at most, the language is finite.
+
+    Args:
+        pairs: The most pairs in training, which has 1 up to that. `length` is 2 more than twice
+            the number of pairs.
+
+    Raises:
+        OptionError: If it is not 1 to 26.
+
+    Examples:
+        >>> task = AssociativeRecall()
+        >>> print(task.sample(1, length=10).show(task.vocab))
+        inputs   v9h1x3r5?h=
+        targets  ··········1
+    """
+
+    name, source, level = "associative_recall", "Ba et al. 2016", "finite"
+
+    def __init__(self, pairs: int = 4) -> None:
+        self.pairs = check_count("pairs", pairs, 1, len(LETTERS))
+        self.vocab = Vocab(LETTERS + DIGITS + "?=")
+        self.lengths = (4, 2 * pairs + 2)
+        more = (pairs * k for k in (2, 3, 6))
+        self.longer = tuple(2 * n + 2 for n in more if n <= len(LETTERS))
+
+    @property
+    def memoryless(self) -> Estimate:
+        """All digits are equally likely: ln 10."""
+        return Estimate(math.log(len(DIGITS)))
+
+    @property
+    def chance(self) -> Estimate:
+        """All digits are equally likely: 1 / 10."""
+        return Estimate(1 / len(DIGITS))
+
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence has this length; None: some have."""
+        if length % 2 == 0 and 4 <= length <= 2 * len(LETTERS) + 2:
+            return None
+        return f"n pairs, a ? and a key make 2 n + 2 symbols, for n of 1 to {len(LETTERS)}"
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw pairs, and which key to ask for."""
+        pairs = length // 2 - 1
+        keys = torch.rand(batch_size, len(LETTERS), generator=generator).topk(pairs).indices
+        place = torch.randint(pairs, (batch_size, 1), generator=generator)
+        inputs = torch.randint(len(DIGITS), (batch_size, length), generator=generator)
+        inputs += len(LETTERS)  # digits come after the letters
+        inputs[:, :-2:2] = keys
+        inputs[:, -2] = len(LETTERS + DIGITS)  # the index of ?
+        inputs[:, -1:] = keys.gather(1, place)
+        return inputs
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Look up the value of the key asked for."""
+        keys, values = inputs[:, :-2:2], inputs[:, 1:-2:2]
+        place = (keys == inputs[:, -1:]).byte().argmax(1, keepdim=True)  # (batch, 1)
+        return values.gather(1, place)
+
+
+class NBack(Task):
+    """At each symbol: is it the same as n symbols before, yes (Y) or no (N)?
+
+    The input is a string of random letters; the answers stand under it, from the symbol n + 1 on.
+    There each symbol repeats the one n before with the probability `matches`, and is else one of
+    the others, each alike.
+
+    The optimum is 0. All letters stay equally likely, and a match is as likely at each of them:
+    without memory nothing is known but `matches`, q. So the loss is -q ln q - (1 - q) ln(1 - q),
+    ln 2 at q = 1/2, and chance is the larger of q and 1 - q.
+
+    Source: Kirchner (1958), Age differences in short-term retention of rapidly changing
+    information.
+
+    Args:
+        n: How far back.
+        symbols: The number of letters.
+        matches: The probability of a match.
+
+    Raises:
+        OptionError: If n is below 1, symbols not 2 to 26, or matches not between 0 and 1.
+
+    Examples:
+        >>> task = NBack(n=2)
+        >>> print(task.sample(1, length=12).show(task.vocab))
+        inputs   abaechchhfhg
+        targets  ··YNNNYYNNYN
+    """
+
+    name, source, level = "n_back", "Kirchner 1958", "regular"
+
+    def __init__(self, n: int = 2, symbols: int = 8, *, matches: float = 0.5) -> None:
+        self.n = check_count("n", n, 1)
+        self.symbols = check_count("symbols", symbols, 2, len(LETTERS))
+        self.matches = check_probability("matches", matches)
+        self.vocab = Vocab(LETTERS[:symbols] + "NY")
+        self.lengths = (n + 1, n + 20)
+        self.longer = (n + 30, n + 50, n + 100)
+
+    @property
+    def optimum(self) -> float:
+        """0: the symbols so far tell each answer."""
+        return 0.0
+
+    def optimal_loss(self, batch: Batch) -> float:
+        """0, for any sequences: the symbols so far tell each answer."""
+        return 0.0
+
+    @property
+    def memoryless(self) -> Estimate:
+        """The entropy of whether there is a match."""
+        return Estimate(entropy(self.matches))
+
+    @property
+    def chance(self) -> Estimate:
+        """The share of the more frequent answer."""
+        return Estimate(max(self.matches, 1 - self.matches))
+
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence has this length; None: some have."""
+        return None if length > self.n else f"the first answer is at symbol {self.n + 1}"
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw n symbols, and then how each differs from the one n before."""
+        length = length or self.draw_length(generator)
+        rows = -(-length // self.n)
+        size = (batch_size, rows * self.n)
+        steps = torch.randint(1, self.symbols, size, generator=generator)
+        steps *= torch.rand(size, generator=generator) >= self.matches  # no step: a match
+        steps[:, : self.n].random_(self.symbols, generator=generator)
+        # Every n-th symbol makes one chain, which goes round the letters step by step.
+        chains = steps.unflatten(1, (rows, self.n)).cumsum(1) % self.symbols
+        inputs = chains.flatten(1)[:, :length]  # (batch, length)
+        targets = self.symbols + (steps[:, :length] == 0).long()
+        targets[:, : self.n] = UNSCORED
+        return Batch(inputs, targets)
+
+
+class FirstSymbol(AnswerTask):
+    """Read a string, and at its end name its first symbol.
+
+    The input is a string of random letters; the answer is its first.
+
+    The optimum is 0. Without memory a model sees the blank alone, and all k letters are equally
+    likely: it loses ln k, and guesses 1 in k.
+
+    Source: the latch problem of Bengio et al. (1994), Learning long-term dependencies with
+    gradient descent is difficult, over letters.
+
+    Args:
+        symbols: The number of letters, k.
+
+    Raises:
+        OptionError: If it is not 2 to 26.
+
+    Examples:
+        >>> task = FirstSymbol()
+        >>> print(task.sample(1, length=6).show(task.vocab))
+        inputs   ehfadd=
+        targets  ······e
+    """
+
+    name, source, level = "first_symbol", "Bengio et al. 1994", "regular"
+    lengths, longer = (1, 20), (30, 50, 100, 200)
+
+    def __init__(self, symbols: int = 8) -> None:
+        self.symbols = check_count("symbols", symbols, 2, len(LETTERS))
+        self.vocab = Vocab(LETTERS[:symbols] + "=")
+
+    @property
+    def memoryless(self) -> Estimate:
+        """All letters are equally likely: ln k."""
+        return Estimate(math.log(self.symbols))
+
+    @property
+    def chance(self) -> Estimate:
+        """All letters are equally likely: 1 / k."""
+        return Estimate(1 / self.symbols)
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw strings."""
+        return torch.randint(self.symbols, (batch_size, length), generator=generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Give the first symbol."""
+        return inputs[:, :1]

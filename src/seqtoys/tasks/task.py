@@ -1,0 +1,234 @@
+"""Task: where sequences come from, and how well any model could predict them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+
+import torch
+
+from seqtoys.batch import Batch
+from seqtoys.errors import DataError, OptionError
+from seqtoys.initial import seeded_generator
+from seqtoys.tasks.counts import estimate_chance, estimate_memoryless
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.sides import is_held_out
+from seqtoys.vocab import Vocab
+
+ROUNDS = 100  # of drawing, before a side of a task counts as empty
+
+
+class Task(ABC):
+    """A source of sequences to learn: the abstract base of all tasks.
+
+    A task of one's own says its `name`, `vocab`, `source`, `level`, `lengths` and `longer`, draws
+    batches in `draw`, and knows its `optimum` and `optimal_loss`. All else follows.
+
+    Attributes:
+        name: What `get_task` calls it.
+        vocab: Its symbols.
+        source: Where it comes from: paper and year.
+        level: Its place in the Chomsky hierarchy: `"finite"`, `"regular"`,
+            `"deterministic context-free"` or `"context-sensitive"`.
+        lengths: The shortest and the longest length to train on.
+        longer: Lengths beyond those, to test on.
+    """
+
+    name: str
+    vocab: Vocab
+    source: str
+    level: str
+    lengths: tuple[int, int]
+    longer: tuple[int, ...]
+
+    @abstractmethod
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw sequences; `sample` has checked the arguments.
+
+        Args:
+            batch_size: How many.
+            length: Of what length; None: as they come.
+            generator: Where all randomness comes from.
+        """
+
+    @property
+    @abstractmethod
+    def optimum(self) -> float:
+        """The expected loss of the best model there can be, in nats per scored symbol."""
+
+    @abstractmethod
+    def optimal_loss(self, batch: Batch) -> float:
+        """Compute the loss of the true source on these very sequences, in nats per scored symbol.
+
+        Args:
+            batch: Sequences of the task.
+        """
+
+    @cached_property
+    def memoryless(self) -> Estimate:
+        """The loss of the best model that sees the current symbol only."""
+        return estimate_memoryless(self.sample, len(self.vocab))
+
+    @cached_property
+    def chance(self) -> Estimate:
+        """The accuracy of always naming the most frequent target."""
+        return estimate_chance(self.sample, len(self.vocab))
+
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence has this length; None: some have."""
+        return None if length >= 1 else "a sequence has at least one symbol"
+
+    def sample(
+        self,
+        batch_size: int,
+        *,
+        length: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Batch:
+        """Draw sequences.
+
+        Args:
+            batch_size: How many.
+            length: Of what length; None: as they come in training.
+            generator: Draws them; None: one seeded with 0, for the same batch at each call.
+
+        Returns:
+            A batch; its targets are -100 where nothing is scored.
+
+        Raises:
+            OptionError: If the size is no positive integer, or no sequence has such a length.
+
+        Examples:
+            >>> from seqtoys import get_task
+            >>> task = get_task("parity")
+            >>> print(task.sample(1, length=4).show(task.vocab))
+            inputs   0110=
+            targets  ····0
+        """
+        for name, value in (("batch_size", batch_size), ("length", length)):
+            is_optional = name == "length" and value is None
+            is_integer = isinstance(value, int) and not isinstance(value, bool)
+            if not is_optional and not (is_integer and value is not None and value > 0):
+                raise OptionError(f"expected {name} to be a positive integer, got {value!r}")
+        refusal = None if length is None else self.refusal(length)
+        if refusal is not None:
+            raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
+        return self.draw(batch_size, length, generator or seeded_generator(0))
+
+    def draw_length(
+        self, generator: torch.Generator, lengths: tuple[int, int] | None = None
+    ) -> int:
+        """Draw a length, all possible ones alike.
+
+        Args:
+            generator: Draws it.
+            lengths: The shortest and the longest; None: those to train on.
+
+        Raises:
+            OptionError: If no sequence has such a length.
+        """
+        shortest, longest = self.lengths if lengths is None else lengths
+        possible = [n for n in range(shortest, longest + 1) if self.refusal(n) is None]
+        if not possible:
+            raise OptionError(f"{self.name} has no sequence of {shortest} to {longest} symbols")
+        return possible[int(torch.randint(len(possible), (), generator=generator))]
+
+    def held_out(self, fraction: float) -> tuple[Side, Side]:
+        """Part the task in two that have no sequence in common, however many are drawn.
+
+        A hash of each sequence decides its side: the same at any time, on any machine.
+
+        Args:
+            fraction: The share of the sequences to hold out.
+
+        Returns:
+            The task to train on, and the one held out.
+
+        Raises:
+            OptionError: If the fraction is not between 0 and 1.
+
+        Examples:
+            >>> from seqtoys import get_task
+            >>> training, held_out = get_task("reber").held_out(0.2)
+            >>> len(held_out.sample(100))
+            100
+        """
+        if not isinstance(fraction, int | float) or not 0 < fraction < 1:
+            raise OptionError(f"expected a fraction between 0 and 1, got {fraction!r}")
+        return Side(self, fraction, is_held_out=False), Side(self, fraction, is_held_out=True)
+
+    def __repr__(self) -> str:
+        return f"<task {self.name}: {self.source}; {self.level}>"
+
+
+class Side(Task):
+    """One side of a task whose sequences are parted.
+
+    Its optimum is that of the whole task: a model of one side has nothing to gain from knowing
+    where the other begins, as a hash decides that.
+
+    Args:
+        whole: The task.
+        fraction: The share of its sequences that is held out.
+        is_held_out: Whether this is the side held out.
+    """
+
+    def __init__(self, whole: Task, fraction: float, *, is_held_out: bool) -> None:
+        self.whole = whole
+        self.fraction = fraction
+        self.is_held_out = is_held_out
+        self.name = f"{whole.name} ({'held out' if is_held_out else 'training'})"
+        self.vocab, self.source, self.level = whole.vocab, whole.source, whole.level
+        self.lengths, self.longer = whole.lengths, whole.longer
+
+    @property
+    def complement(self) -> Side:
+        """The other side."""
+        return Side(self.whole, self.fraction, is_held_out=not self.is_held_out)
+
+    @property
+    def optimum(self) -> float:
+        """The optimum of the whole task."""
+        return self.whole.optimum
+
+    def optimal_loss(self, batch: Batch) -> float:
+        """Compute the loss of the whole task's true source on these very sequences."""
+        return self.whole.optimal_loss(batch)
+
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence of the whole task has this length; None: some have."""
+        return self.whole.refusal(length)
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw sequences of the whole task until enough lie on this side.
+
+        Raises:
+            DataError: If none is found.
+        """
+        share = self.fraction if self.is_held_out else 1 - self.fraction
+        found: list[Batch] = []
+        for _ in range(ROUNDS):
+            missing = batch_size - sum(map(len, found))
+            if not missing:
+                return Batch.join(found)
+            drawn = self.whole.draw(int(missing / share * 1.2) + 8, length, generator)
+            rows = (is_held_out(drawn, self.fraction) == self.is_held_out).nonzero().flatten()
+            if len(rows):
+                found.append(drawn.take(rows[:missing]))
+        raise DataError(
+            f"expected sequences on this side of {self.name}, found {sum(map(len, found))} of "
+            f"{batch_size} in {ROUNDS} rounds; there may be too few of that length to part"
+        )
+
+
+def check_vocab(task: Task, vocab: Vocab | None) -> None:
+    """Make sure that a model reads and predicts the symbols of a task.
+
+    Raises:
+        OptionError: If its vocabulary is another one.
+    """
+    if vocab is not None and vocab != task.vocab:
+        raise OptionError(
+            f"expected a model over the vocabulary of {task.name}, {task.vocab!r}, got {vocab!r}; "
+            "build it with task.vocab"
+        )

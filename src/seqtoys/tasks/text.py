@@ -1,0 +1,179 @@
+"""Tasks of one's own sequences: texts whose next symbol is learnt, or pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from seqtoys.baselines import Baselines, count_baselines, number_prefixes
+from seqtoys.batch import Batch, Pair
+from seqtoys.errors import DataError
+from seqtoys.symbols import Symbols
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.task import Task
+from seqtoys.vocab import Vocab
+
+
+class Listed(Task):
+    """The abstract base of tasks whose sequences are listed, each as likely as any other.
+
+    Sequences agree up to some symbol and then part: at each position the best any model can do is
+    to predict what follows that beginning in the list. The optimum is the mean surprise at that,
+    and 0 where each beginning decides how to go on.
+
+    Args:
+        batch: The sequences.
+        vocab: Their symbols.
+        name: What to call the task.
+        source: Where it comes from.
+    """
+
+    level = "finite"
+
+    def __init__(self, batch: Batch, vocab: Vocab, *, name: str, source: str) -> None:
+        self.name, self.source, self.vocab = name, source, vocab
+        self.batch = batch
+        lengths = sorted(set(batch.count_symbols().tolist()))
+        self.lengths, self.longer = (lengths[0], lengths[-1]), ()
+        self._lengths = lengths
+        self._baselines: Baselines = count_baselines(batch, len(vocab))
+
+    @property
+    def optimum(self) -> float:
+        """The mean surprise at what follows each beginning in the list."""
+        return self._baselines.full_past
+
+    @property
+    def memoryless(self) -> Estimate:
+        """The mean surprise at what stands below each symbol in the list."""
+        return Estimate(self._baselines.memoryless)
+
+    @property
+    def chance(self) -> Estimate:
+        """The share of the most frequent target in the list."""
+        targets = self.batch.targets[self.batch.scored]
+        return Estimate(targets.bincount().max().item() / len(targets))
+
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence of the list has this length; None: some have."""
+        if length in self._lengths:
+            return None
+        return f"those listed have {', '.join(map(str, self._lengths))}"
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw sequences from the list, each as likely as any other."""
+        counts = self.batch.count_symbols()
+        rows = (counts == length).nonzero().flatten() if length else torch.arange(len(counts))
+        chosen = rows[torch.randint(len(rows), (batch_size,), generator=generator)]
+        drawn = self.batch.take(chosen)
+        if drawn.lengths is None:
+            return drawn
+        width = int(drawn.lengths.max())
+        return Batch(drawn.inputs[:, :width], drawn.targets[:, :width], drawn.lengths)
+
+    def optimal_loss(self, batch: Batch) -> float:
+        """Compute the mean surprise of sequences of the list.
+
+        Raises:
+            DataError: If a target never follows its beginning in the list.
+        """
+        joined, count = Batch.join([self.batch, batch]), len(self.batch)
+        nodes = number_prefixes(joined.inputs.numpy())  # (batch, time)
+        scored, targets = joined.scored.numpy(), joined.targets.numpy()
+        listed, asked = scored.copy(), scored.copy()
+        listed[count:], asked[:count] = False, False
+        contexts = np.bincount(nodes[listed], minlength=nodes.max() + 1)
+        keys = nodes * len(self.vocab) + targets
+        pairs = np.bincount(keys[listed], minlength=keys[scored].max() + 1)
+        together = pairs[keys[asked]]
+        if not together.all():
+            raise DataError(
+                f"expected sequences of {self.name}, got some that are not in its list"
+            )
+        return float(np.log(contexts[nodes[asked]] / together).mean())
+
+
+class Text(Listed):
+    """Texts of one's own: learn each next symbol.
+
+    Args:
+        texts: Sequences of two symbols or more.
+        vocab: The vocabulary; None: the symbols of the texts, in order of their first appearance.
+        name: What to call the task.
+        source: Where it comes from.
+
+    Raises:
+        DataError: If there is no text, or one of fewer than two symbols.
+        UnknownSymbolError: If the vocabulary lacks a symbol.
+
+    Examples:
+        After `h` comes `a` or `o`, and no model can know which:
+
+        >>> task = Text(["hat", "hot"])
+        >>> task.optimum  # ln 2 for one symbol of two
+        0.3465...
+        >>> print(task.sample(1).show(task.vocab))
+        inputs   ha
+        targets  at
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[Symbols],
+        *,
+        vocab: Vocab | None = None,
+        name: str = "text",
+        source: str = "my own",
+    ) -> None:
+        vocab = vocab or Vocab.from_text(*texts)
+        super().__init__(Batch.from_texts(texts, vocab), vocab, name=name, source=source)
+
+
+class Pairs(Listed):
+    """Input and target sequences of one's own: learn the target of each input symbol.
+
+    Args:
+        pairs: Input and target sequences; the two of a pair have one length.
+        vocab: The vocabulary; None: the symbols of the pairs, in order of their first appearance.
+        name: What to call the task.
+        source: Where it comes from.
+
+    Raises:
+        DataError: If there is no pair, or its two sequences differ in length.
+        UnknownSymbolError: If the vocabulary lacks a symbol.
+
+    Examples:
+        >>> task = Pairs([("hihell", "ihello")])
+        >>> task.optimum, task.memoryless
+        (0.0, Estimate(0.4620..., 0.0))
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        *,
+        vocab: Vocab | None = None,
+        name: str = "pairs",
+        source: str = "my own",
+    ) -> None:
+        vocab = vocab or Vocab.from_text(*(part for pair in pairs for part in pair))
+        super().__init__(Batch.from_pairs(pairs, vocab), vocab, name=name, source=source)
+
+
+def hihello() -> Text:
+    """One word, "hihello": the smallest text in which the current symbol is not enough.
+
+    Its `h` is followed by `i` and by `e`, its `l` by `l` and by `o`: a model without memory loses
+    4 ln 2 / 6 = 0.4621 nats per symbol, one with memory nothing.
+
+    Examples:
+        >>> task = hihello()
+        >>> print(task.sample(1).show(task.vocab))
+        inputs   hihell
+        targets  ihello
+        >>> task.optimum, task.memoryless
+        (0.0, Estimate(0.4620..., 0.0))
+    """
+    return Text(["hihello"], name="hihello", source="tutorial example")

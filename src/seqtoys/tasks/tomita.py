@@ -1,0 +1,215 @@
+"""Tomita's seven languages over 0 and 1: is a string in the language?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqtoys.errors import OptionError
+from seqtoys.tasks.answers import AnswerTask
+from seqtoys.tasks.entropy import entropy
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.vocab import Vocab
+
+ACCEPTORS: dict[int, tuple[tuple[tuple[int, int], ...], frozenset[int]]] = {
+    1: (((1, 0), (1, 1)), frozenset({0})),
+    2: (((2, 1), (0, 2), (2, 2)), frozenset({0})),
+    3: (((0, 1), (2, 0), (3, 4), (2, 3), (4, 4)), frozenset({0, 1, 3})),
+    4: (((1, 0), (2, 0), (3, 0), (3, 3)), frozenset({0, 1, 2})),
+    5: (((2, 1), (3, 0), (0, 3), (1, 2)), frozenset({0})),
+    6: (((1, 2), (2, 0), (0, 1)), frozenset({0})),
+    7: (((0, 1), (2, 1), (2, 3), (4, 3), (4, 4)), frozenset({0, 1, 2, 3})),
+}
+"""For each language its smallest acceptor: where 0 and 1 lead from each state (the first is the
+start), and the states that accept."""
+
+Array: TypeAlias = npt.NDArray[Any]
+BLOCK = 7  # symbols that are drawn, and read, in one step
+POWERS = 1 << np.arange(BLOCK)[::-1]
+BITS = np.arange(2**BLOCK)[:, np.newaxis] // POWERS % 2  # of each number, highest first
+BELOW_ONE = 1 - 2**-40
+
+
+@dataclass(frozen=True)
+class ClassBalance:
+    """How many strings of one length are in a language.
+
+    Attributes:
+        members: The share of members among all strings of this length.
+        drawn: The share of members among those drawn: 1/2 where both classes exist.
+    """
+
+    members: float
+    drawn: float
+
+
+class Tomita(AnswerTask):
+    """One of Tomita's seven languages: is this string of 0s and 1s in it (1) or not (0)?
+
+    | number | a string is in the language if … |
+    |---|---|
+    | 1 | it has no 0: `1*` |
+    | 2 | it repeats 10: `(10)*` |
+    | 3 | no odd run of 1s has an odd run of 0s anywhere after it (runs are whole ones) |
+    | 4 | it has no three 0s in a row |
+    | 5 | it has an even number of 0s and an even number of 1s |
+    | 6 | the number of 0s less the number of 1s is a multiple of 3 |
+    | 7 | it is `0*1*0*1*` |
+
+    Most strings of some length are often in one class, so classes are balanced: each sequence
+    picks its class with probability 1/2, then a string of this class, all of its length alike.
+    That is a walk through the smallest acceptor of the language which takes each step in
+    proportion to the number of ways that lead on from there to a string of the class. Where one
+    class is empty, all are drawn from the other. `class_balance` tells the shares.
+
+    The answer is determined: the optimum is 0. Without memory a model sees the blank alone, so the
+    best loss is the entropy of the share `s` of members among what is drawn (averaged over the
+    lengths of training), and the best accuracy the larger of `s` and `1 - s`.
+
+    Source: Tomita (1982), Dynamic construction of finite automata from examples using
+    hill-climbing. Its strings have up to about 20 symbols, and so have those of training here;
+    the empty string does not occur.
+
+    Args:
+        number: Which language: 1 to 7.
+
+    Raises:
+        OptionError: If there is no language of this number.
+
+    Examples:
+        >>> task = Tomita(2)
+        >>> print(task.sample(3, length=6).show(task.vocab))
+        inputs   111011=
+        targets  ······0
+        <BLANKLINE>
+        inputs   101000=
+        targets  ······0
+        <BLANKLINE>
+        inputs   101010=
+        targets  ······1
+        >>> task.class_balance(6)
+        ClassBalance(members=0.015625, drawn=0.5)
+        >>> task.memoryless  # half of the lengths are odd, and hold no member
+        Estimate(0.5623..., 0.0)
+    """
+
+    source = "Tomita 1982"
+    level = "regular"
+    lengths = (1, 20)
+    longer = (30, 40, 60, 100)
+
+    def __init__(self, number: int) -> None:
+        if isinstance(number, bool) or number not in ACCEPTORS:
+            raise OptionError(f"expected number to be one of 1 to 7, got {number!r}")
+        self.number, self.name = number, f"tomita_{number}"
+        self.vocab = Vocab("01=")
+        arrows, accepting = ACCEPTORS[number]
+        self._size = size = len(arrows)
+        self._accepts = np.array([state in accepting for state in range(size)])
+        # Two copies of the acceptor, for the two classes to draw: node = class x size + state.
+        self._arrows = [(k + zero, k + one) for k in (0, size) for zero, one in arrows]
+        # The ways from each node to a string of its class, by the number of symbols still to come:
+        # integers of any size, so that no length is too long.
+        ends = [(state in accepting) == kind for kind in (False, True) for state in range(size)]
+        self._ways = [[int(end) for end in ends]]
+        # Where a node and the next few symbols, read as a number, lead: by how many symbols.
+        self._leads = [np.arange(2 * size)]
+        for _ in range(BLOCK):
+            self._leads.append(np.array(self._arrows)[self._leads[-1]].ravel())
+        self._chances: dict[tuple[int, int], Array] = {}
+
+    def class_balance(self, length: int) -> ClassBalance:
+        """Tell the share of members among all strings of a length, and among those drawn.
+
+        Args:
+            length: The number of 0s and 1s.
+
+        Raises:
+            OptionError: If the length is below 1.
+
+        Examples:
+            >>> Tomita(4).class_balance(3), Tomita(4).class_balance(2)
+            (ClassBalance(members=0.875, drawn=0.5), ClassBalance(members=1.0, drawn=1.0))
+        """
+        if length < 1:
+            raise OptionError(f"expected a length of 1 or more, got {length!r}")
+        strangers, members = self._class_sizes(length)
+        drawn = 0.5 if strangers and members else float(members > 0)
+        return ClassBalance(members / 2**length, drawn)
+
+    @property
+    def memoryless(self) -> Estimate:
+        """The entropy of the class, in nats."""
+        return Estimate(entropy(self._share_of_members()))
+
+    @property
+    def chance(self) -> Estimate:
+        """The share of the class that is drawn more often."""
+        share = self._share_of_members()
+        return Estimate(max(share, 1 - share))
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw strings, half of them members where both classes exist."""
+        share, sizes, left = self.class_balance(length).drawn, _split(length), length
+        shape = (1 + len(sizes), batch_size)
+        # Below 1 even when a node is added: rounding must not carry into the next node.
+        drawn = torch.rand(shape, dtype=torch.float64, generator=generator).numpy() * BELOW_ONE
+        node = (drawn[0] < share) * self._size  # (batch,): members start in the second copy
+        edges = np.empty((batch_size, len(sizes)), np.int64)
+        for t, size in enumerate(sizes):
+            left -= size
+            edges[:, t] = self._blocks(size, left).searchsorted(node + drawn[1 + t], side="right")
+            node = self._leads[size].take(edges[:, t])
+        bits = BITS.take(edges & (2**BLOCK - 1), axis=0)  # (batch, blocks, BLOCK)
+        return torch.from_numpy(bits.reshape(batch_size, -1)[:, -length:])  # (batch, length)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Run the acceptor over strings: 1 if it accepts, else 0."""
+        bits, state, start = inputs.numpy(), np.zeros(len(inputs), np.int64), 0
+        for size in _split(bits.shape[1]):
+            block = bits[:, start : start + size] @ POWERS[-size:]  # (batch,)
+            state = self._leads[size].take((state << size) + block)
+            start += size
+        return torch.from_numpy(self._accepts[state].astype(np.int64)).unsqueeze(1)  # (batch, 1)
+
+    def _blocks(self, size: int, left: int) -> Array:
+        """The chances of the next few symbols from each node, added up; node by node."""
+        if (size, left) not in self._chances:
+            ways = self._ways[left]
+            rows = self._leads[size].reshape(2 * self._size, -1).tolist()
+            self._chances[size, left] = np.concatenate(
+                [node + _shares([ways[end] for end in row]) for node, row in enumerate(rows)]
+            )
+        return self._chances[size, left]
+
+    def _class_sizes(self, length: int) -> tuple[int, int]:
+        """The number of strings of a length outside the language, and inside."""
+        while len(self._ways) <= length:
+            last = self._ways[-1]
+            self._ways.append([last[zero] + last[one] for zero, one in self._arrows])
+        return self._ways[length][0], self._ways[length][self._size]
+
+    def _share_of_members(self) -> float:
+        shares = [self.class_balance(n).drawn for n in range(self.lengths[0], self.lengths[1] + 1)]
+        return sum(shares) / len(shares)
+
+
+def _split(length: int) -> list[int]:
+    """Cut a length into blocks: what is left over first."""
+    rest = length % BLOCK
+    return [rest] * (rest > 0) + [BLOCK] * (length // BLOCK)
+
+
+def _shares(ways: list[int]) -> Array:
+    """Add up the shares of some numbers of ways, from the first on; all 1 if there is no way."""
+    total = sum(ways)
+    return np.array([way / total if total else 1 for way in accumulate(ways)])

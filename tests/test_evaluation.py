@@ -1,0 +1,155 @@
+"""evaluate and Report: against sums by hand, an oracle and a model that only memorises."""
+
+from __future__ import annotations
+
+import math
+from statistics import mean, stdev
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqtoys import (
+    Batch,
+    ElmanCharModel,
+    ElmanEnsemble,
+    Report,
+    Text,
+    Vocab,
+    evaluate,
+    fit,
+    get_task,
+)
+from seqtoys.errors import DataError, OptionError
+from seqtoys.tasks.estimate import Estimate
+
+PARITY = get_task("parity")
+
+
+class Knowing(nn.Module):
+    """Answers parity rightly for inputs it knows (None: all), and "0" for others."""
+
+    def __init__(self, known: Batch | None) -> None:
+        super().__init__()
+        self.anything = nn.Parameter(torch.zeros(1))
+        rows = [] if known is None else known.inputs.tolist()
+        self.known = None if known is None else {tuple(row) for row in rows}
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        ones = (inputs == 1).cumsum(1) % 2  # (batch, time)
+        if self.known is not None:
+            is_known = [tuple(row) in self.known for row in inputs.tolist()]
+            ones = ones * torch.tensor(is_known).unsqueeze(1)
+        return F.one_hot(ones, 3) * 20.0 + self.anything * 0
+
+
+def test_a_report_holds_sums_by_hand() -> None:
+    batch = PARITY.sample(50, length=7)
+    model = ElmanCharModel(PARITY.vocab, hidden_size=8, seed=2)
+    score = evaluate(model, PARITY, seen=batch, count=60).seen
+    logits = model(batch.inputs)[0][:, -1]
+    answers = torch.tensor([row.count(1) % 2 for row in batch.inputs.tolist()])
+    right = (logits.argmax(-1) == answers).double().mean().item()
+    assert score.sequences == 50
+    assert score.loss == pytest.approx(F.cross_entropy(logits, answers).item(), rel=1e-5)
+    assert score.accuracy == score.whole_accuracy == pytest.approx(right)
+    assert (score.optimum, score.excess) == (0, score.loss)
+
+
+def test_whole_sequences_count_only_when_every_symbol_is_right() -> None:
+    task = Text(["abab", "aabb", "abba"])
+    model = ElmanCharModel(task.vocab, seed=1)
+    batch = task.batch
+    predicted = model(batch.inputs)[0].argmax(-1)
+    right = predicted == batch.targets
+    score = evaluate(model, task, seen=batch.take(torch.tensor([0, 1])), count=10).unseen
+    assert score.accuracy == pytest.approx(right[2].double().mean().item())
+    assert score.whole_accuracy == float(right[2].all())
+
+
+def test_standard_errors_are_the_spread_over_repetitions() -> None:
+    model = ElmanCharModel(PARITY.vocab, hidden_size=8, seed=2)
+    generators = [torch.Generator().manual_seed(seed) for seed in range(60)]
+    scores = [
+        evaluate(model, PARITY, count=320, longer=[60], generator=g).longer[60] for g in generators
+    ]
+    for name in ("loss", "accuracy", "whole_accuracy"):
+        values = [getattr(score, name) for score in scores]
+        told = mean(value.standard_error for value in values)
+        assert 0.7 < stdev(values) / told < 1.4
+
+
+def test_replicas_are_reported_as_models_are() -> None:
+    ensemble = ElmanEnsemble(PARITY.vocab, [3, 4], hidden_size=8)
+    together = evaluate(ensemble, PARITY, count=64, longer=[50])
+    for replica, report in enumerate(together):
+        alone = evaluate(ensemble[replica], PARITY, count=64, longer=[50])
+        for name, score in report.scores.items():
+            assert score.loss == pytest.approx(alone.scores[name].loss, rel=1e-5)
+            assert score.accuracy == alone.scores[name].accuracy
+
+
+def test_learning_is_told_from_memorising() -> None:
+    training, held_out = PARITY.held_out(0.5)
+    shown = training.sample(200, length=12)
+    memoriser = evaluate(Knowing(shown), PARITY, seen=shown, longer=[])
+    assert memoriser.seen.accuracy == 1
+    assert abs(memoriser.unseen.accuracy - 0.5) < 0.1
+    assert memoriser.sentence().startswith("it memorised: 100% on the strings it was shown, ")
+    oracle = evaluate(Knowing(None), held_out, longer=[50, 100])
+    assert [score.whole_accuracy for score in oracle.scores.values()] == [1, 1, 1, 1]
+    assert oracle.sentence().startswith("it learnt: 100%")
+    assert oracle.sentence().endswith("and on longer ones, up to length 100")
+    nothing = evaluate(Knowing(PARITY.sample(1, length=3)), PARITY, longer=[])
+    assert nothing.sentence().startswith("it has not learnt it (yet)")
+
+
+def test_without_held_out_strings_nothing_is_said_of_them() -> None:
+    report = evaluate(Knowing(None), PARITY, longer=[])
+    assert report.sentence().startswith("it knows what it was trained on: 100%")
+    with pytest.raises(DataError, match="nothing was held out"):
+        _ = report.unseen
+
+
+def test_the_excess_over_a_random_source_is_its_divergence() -> None:
+    task = Text(["ab", "ab", "ab", "aa"])  # b follows a with probability 3/4
+    model = nn.Embedding.from_pretrained(torch.zeros(2, 2), freeze=False)
+    score = evaluate(model, task, count=4000).seen
+    divergence = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)
+    assert abs(score.excess - divergence) < 4 * score.excess.standard_error
+    assert score.excess == pytest.approx(score.loss - score.optimum)
+
+
+def test_a_report_is_a_table_and_json() -> None:
+    report = evaluate(Knowing(None), PARITY.held_out(0.2)[0], count=100, longer=[50])
+    assert Report.from_json(report.to_json()) == report
+    assert report.to_json().count("standard_error") == 3 * 4 + 2
+    lines = str(report).splitlines()
+    assert lines[0].split() == ["strings", "loss", "optimum", "excess", "accuracy", "whole"]
+    assert [line.split("  ")[0] for line in lines[1:4]] == ["seen", "unseen", "length 50"]
+    assert lines[-1].startswith("without memory: loss 0.69")
+    assert report._repr_html_().startswith("<table>")
+    with pytest.raises(DataError, match="expected a report as to_json writes it"):
+        Report.from_json("{}")
+
+
+def test_bad_arguments_are_told() -> None:
+    stranger = ElmanCharModel(Vocab("abc"))
+    with pytest.raises(OptionError, match="expected a model over the vocabulary of parity"):
+        evaluate(stranger, PARITY)
+    with pytest.raises(OptionError, match="expected a model over the vocabulary of parity"):
+        fit(stranger, PARITY)
+    with pytest.raises(OptionError, match="expected count to be a positive integer, got 0"):
+        evaluate(Knowing(None), PARITY, count=0)
+    task = Text(["ab", "ba"])
+    with pytest.raises(DataError, match="expected text to have sequences besides those seen"):
+        evaluate(ElmanCharModel(task.vocab), task, seen=task.batch)
+
+
+def test_estimates_are_floats_that_know_their_error() -> None:
+    assert str(Estimate(0.123456, 0.0123)) == "0.123 ± 0.012"
+    assert str(Estimate(12.3, 4.5)) == "12.3 ± 4.5"
+    assert str(Estimate(0.5)) == "0.5000"
+    assert Estimate(0.5, 0.1) == 0.5
+    assert Estimate(1.0, 0.5).__getnewargs__() == (1.0, 0.5)

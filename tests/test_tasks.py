@@ -1,0 +1,180 @@
+"""One contract for every task of the catalogue."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections import Counter
+from functools import cache
+
+import pytest
+import torch
+
+from seqtoys import Batch, Task, get_task, list_tasks
+from seqtoys.errors import OptionError
+from seqtoys.tasks.catalogue import CATALOGUE
+
+NAMES = list(CATALOGUE)
+SAMPLES = 40  # batches of 250 sequences
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def rows_of(batch: Batch) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Each sequence without its padding."""
+    ends = batch.count_symbols().tolist()
+    pairs = zip(batch.inputs.tolist(), batch.targets.tolist(), ends, strict=True)
+    return [(tuple(inputs[:end]), tuple(targets[:end])) for inputs, targets, end in pairs]
+
+
+@cache
+def samples(name: str) -> list[Batch]:
+    task, generator = get_task(name), seeded(2026)
+    return [task.sample(250, generator=generator) for _ in range(SAMPLES)]
+
+
+def ratio(sums: list[float], counts: list[float]) -> tuple[float, float]:
+    """A mean over clusters, and its standard error."""
+    mean = sum(sums) / sum(counts)
+    squares = sum((s - mean * n) ** 2 for s, n in zip(sums, counts, strict=True))
+    return mean, math.sqrt(squares) / sum(counts)
+
+
+def assert_near(told: float, told_error: float, measured: tuple[float, float]) -> None:
+    """Within four standard errors."""
+    mean, error = measured
+    assert abs(told - mean) <= 4 * math.hypot(told_error, error) + 1e-6
+
+
+def pairs_of(batch: Batch) -> Counter[tuple[int, int]]:
+    scored = batch.scored
+    return Counter(zip(batch.inputs[scored].tolist(), batch.targets[scored].tolist(), strict=True))
+
+
+@pytest.fixture(params=NAMES)
+def task(request: pytest.FixtureRequest) -> Task:
+    return get_task(request.param)
+
+
+def test_it_says_what_it_is(task: Task) -> None:
+    assert task.name in NAMES
+    assert list_tasks()[task.name].endswith((".", "?"))
+    assert task.source
+    assert task.level in {
+        "finite",
+        "regular",
+        "deterministic context-free",
+        "context-free",
+        "context-sensitive",
+    }
+    assert ">>>" in (inspect.getdoc(type(task)) or "") + (
+        inspect.getdoc(CATALOGUE[task.name]) or ""
+    )
+    assert 1 <= task.lengths[0] <= task.lengths[1]
+    assert all(length > task.lengths[1] for length in task.longer)
+    assert list(task.longer) == sorted(task.longer)
+    assert all(task.refusal(length) is None for length in task.longer)
+
+
+def test_a_seed_decides_the_batch(task: Task) -> None:
+    first, again, other = (task.sample(64, generator=seeded(seed)) for seed in (1, 1, 2))
+    assert rows_of(first) == rows_of(again)
+    assert rows_of(task.sample(5)) == rows_of(task.sample(5))
+    if len(set(rows_of(first))) > 1:
+        assert rows_of(first) != rows_of(other)
+    generator = seeded(1)
+    assert rows_of(task.sample(64, generator=generator)) == rows_of(first)
+    if len(set(rows_of(first))) > 1:
+        assert rows_of(task.sample(64, generator=generator)) != rows_of(first)
+
+
+def test_batches_hold_symbols_of_the_vocabulary(task: Task) -> None:
+    generator = seeded(3)
+    longest = [n for n in range(1, 60) if task.refusal(n) is None][-2:]
+    for length in (None, *longest, *task.longer[:1]):
+        batch = task.sample(7, length=length, generator=generator)
+        assert len(batch) == 7
+        assert batch.inputs.dtype == batch.targets.dtype == torch.int64
+        assert 0 <= int(batch.inputs.min()) <= int(batch.inputs.max()) < len(task.vocab)
+        scored = batch.targets[batch.scored]
+        assert 0 <= int(scored.min()) <= int(scored.max()) < len(task.vocab)
+        assert batch.scored.any(1).all()
+        assert task.optimal_loss(batch) >= 0
+        assert "inputs" in batch.show(task.vocab)
+        if batch.lengths is not None:
+            outside = torch.arange(batch.inputs.shape[1]) >= batch.lengths.unsqueeze(1)
+            assert not batch.scored[outside].any()
+
+
+def test_one_length_gives_sequences_of_one_length(task: Task) -> None:
+    possible = [n for n in range(1, 40) if task.refusal(n) is None]
+    widths = []
+    for length in possible[-2:]:
+        batch = task.sample(5, length=length)
+        assert len(set(batch.count_symbols().tolist())) == 1
+        widths.append(int(batch.count_symbols()[0]))
+    assert widths == sorted(set(widths))
+
+
+@pytest.mark.parametrize("length", [0, -1, True])
+def test_no_length_but_positive_integers(task: Task, length: int) -> None:
+    with pytest.raises(OptionError, match="expected length to be a positive integer"):
+        task.sample(2, length=length)
+
+
+def test_an_impossible_length_is_refused(task: Task) -> None:
+    impossible = [n for n in range(1, 30) if task.refusal(n) is not None]
+    for length in impossible[:3]:
+        with pytest.raises(OptionError, match=f"{task.name} has no sequence of length {length}: "):
+            task.sample(2, length=length)
+
+
+def test_the_optimum_is_the_mean_surprise(task: Task) -> None:
+    counts = [float(batch.scored.sum()) for batch in samples(task.name)]
+    sums = [task.optimal_loss(b) * n for b, n in zip(samples(task.name), counts, strict=True)]
+    assert_near(task.optimum, 0, ratio(sums, counts))
+
+
+def test_the_memoryless_loss_is_what_counting_gives(task: Task) -> None:
+    each = [pairs_of(batch) for batch in samples(task.name)]
+    together = sum(each, Counter[tuple[int, int]]())
+    above: Counter[int] = Counter()
+    for (symbol, _), count in together.items():
+        above[symbol] += count
+    surprise = {pair: math.log(above[pair[0]] / count) for pair, count in together.items()}
+    sums = [sum(surprise[pair] * n for pair, n in counts.items()) for counts in each]
+    measured = ratio(sums, [float(counts.total()) for counts in each])
+    told = task.memoryless
+    assert_near(told, told.standard_error, measured)
+    assert told >= task.optimum - 4 * told.standard_error - 1e-9
+
+
+def test_chance_is_the_share_of_the_most_frequent_target(task: Task) -> None:
+    each = [Counter(batch.targets[batch.scored].tolist()) for batch in samples(task.name)]
+    together = sum(each, Counter[int]())
+    errors = []
+    for symbol, _ in together.most_common(3):  # near a tie, another may be the most frequent
+        mean, error = ratio(
+            [float(counts[symbol]) for counts in each], [float(c.total()) for c in each]
+        )
+        allowed = 4 * math.hypot(error, task.chance.standard_error) + 1e-6
+        errors.append(abs(task.chance - mean) / allowed)
+    assert min(errors) <= 1
+
+
+def test_held_out_sequences_are_never_those_to_train_on(task: Task) -> None:
+    if len(set(rows_of(samples(task.name)[0]))) < 20:
+        pytest.skip("too few sequences to part by chance")
+    training, held_out = task.held_out(0.3)
+    shown, kept = (
+        set().union(*(rows_of(side.sample(100, generator=seeded(n))) for n in range(5)))
+        for side in (training, held_out)
+    )
+    assert shown
+    assert kept
+    assert not shown & kept
+    assert training.sample(3, generator=seeded(0)).inputs.shape[0] == 3
+    assert training.optimum == held_out.optimum == task.optimum
+    assert held_out.complement.name == training.name
