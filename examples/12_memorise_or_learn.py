@@ -12,7 +12,7 @@ def main() -> None:
     fit(memoriser, shown, epochs=3000, lr=0.01, until="solved")
     print(evaluate(memoriser, task, seen=shown, longer=[50, 100]))
 
-    training, _ = task.held_out(0.2)
+    training, _ = task.held_out(0.1)
     learner = ElmanCharModel(task.vocab, hidden_size=32, seed=0)
     fit(learner, training, epochs=2000, lr=0.003, lengths=Curriculum(longest=40), clip_norm=1.0)
     print()

@@ -2,10 +2,11 @@
 
 from seqtoys import Automaton, ElmanCharModel, evaluate, fit
 
-# A vending machine: a coin (c), then tea (t) or coffee (k); after coffee perhaps milk (m), thanks.
+# A vending machine: tea (t) for one coin (c), coffee (k) for two, with milk (m) or without.
 MACHINE = {
-    "idle": [("c", "paid", 1.0)],
-    "paid": [("t", "served", 0.5), ("k", "coffee", 0.5)],
+    "idle": [("c", "one coin", 1.0)],
+    "one coin": [("t", "served", 0.5), ("c", "two coins", 0.5)],
+    "two coins": [("k", "coffee", 1.0)],
     "coffee": [("m", "served", 0.25), (".", "end", 0.75)],
     "served": [(".", "end", 1.0)],
     "end": [],
@@ -17,8 +18,8 @@ def main() -> None:
     task = Automaton(MACHINE, start="idle", name="vending machine")
     print(task.sample(2).show(task.vocab))
     print(f"\noptimum {task.optimum:.4f} nats per scored symbol, without memory {task.memoryless}")
-    print(f"a string has {task.expected_length:.2f} symbols; after 'ck' may come", end=" ")
-    print(sorted(task.legal("ck")))
+    print(f"a string has {task.expected_length:.2f} symbols; after 'cck' may come", end=" ")
+    print(sorted(task.legal("cck")))
 
     model = ElmanCharModel(task.vocab, hidden_size=8, seed=0)
     fit(model, task, epochs=500, lr=0.02)

@@ -40,7 +40,7 @@ ALL = strings(COIN, "begin", 20)  # what is left out has a chance below 1e-4
 def texts_of(task: Automaton, batch: Batch) -> list[str]:
     ends = batch.count_symbols().tolist()
     return [
-        task.vocab.decode(row[:end]) + task.vocab.decode(targets[end - 1 : end])  # type: ignore[operator]
+        str(task.vocab.decode(row[:end])) + str(task.vocab.decode(targets[end - 1 : end]))
         for row, targets, end in zip(batch.inputs, batch.targets, ends, strict=True)
     ]
 
@@ -191,3 +191,13 @@ def test_a_network_comes_near_the_optimum() -> None:
     report = evaluate(model, task, count=2000, longer=[])
     assert -0.002 < report.seen.excess < 0.01
     assert torch.isfinite(torch.tensor(report.seen.loss))
+
+
+def test_what_is_not_of_the_task_is_told() -> None:
+    task = Automaton(COIN, "begin")
+    with pytest.raises(DataError, match="expected sequences of automaton, got 'bt' at position 0"):
+        task.optimal_loss(Batch.from_texts(["btt"], task.vocab))  # it has no end
+    with pytest.raises(OptionError, match="expected a state of automaton, got 'nope'"):
+        task.comes_from(task.sample(1), "nope")
+    with pytest.raises(OptionError, match="expected positive probabilities"):
+        Automaton({"s": [("a", "s", math.nan)]}, "s")

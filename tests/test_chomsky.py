@@ -270,7 +270,8 @@ def all_of(kind: type[AnswerTask], length: int) -> Iterator[tuple[str, Fraction]
     if kind is ModularArithmeticBrackets:
         yield from weighted_expressions(length)
         return
-    symbols = {CycleNavigation: ["-0+"], ModularArithmetic: ["01234", "+-*"]}.get(kind, ["01"])
+    alphabets = {"cycle_navigation": ["-0+"], "modular_arithmetic": ["01234", "+-*"]}
+    symbols = alphabets.get(kind.name, ["01"])
     columns = [symbols[i % len(symbols)] for i in range(length)]
     count = math.prod(map(len, columns))
     yield from (("".join(row), Fraction(1, count)) for row in product(*columns))

@@ -94,8 +94,8 @@ def test_sentences_follow_the_templates() -> None:
         options: list[tuple[str, ...]] = [()]
         for part in parts:
             options = [(*before, word) for before in options for word in CLASSES[part]]
-        for words in options:
-            chances[words] = chances.get(words, 0.0) + 1 / 16 / count
+        for option in options:
+            chances[option] = chances.get(option, 0.0) + 1 / 16 / count
     entropy = -sum(p * math.log(p) for p in chances.values())
     mean = sum(p * (len(words) + 1) for words, p in chances.items())
     assert task.optimum == pytest.approx(entropy / mean)

@@ -94,11 +94,11 @@ def test_learning_is_told_from_memorising() -> None:
     training, held_out = PARITY.held_out(0.5)
     shown = training.sample(200, length=12)
     memoriser = evaluate(Knowing(shown), PARITY, seen=shown, longer=[])
-    assert memoriser.seen.accuracy == 1
+    assert memoriser.seen.accuracy == 1.0
     assert abs(memoriser.unseen.accuracy - 0.5) < 0.1
     assert memoriser.sentence().startswith("it memorised: 100% on the strings it was shown, ")
     oracle = evaluate(Knowing(None), held_out, longer=[50, 100])
-    assert [score.whole_accuracy for score in oracle.scores.values()] == [1, 1, 1, 1]
+    assert [score.whole_accuracy for score in oracle.scores.values()] == [1.0] * 4
     assert oracle.sentence().startswith("it learnt: 100%")
     assert oracle.sentence().endswith("and on longer ones, up to length 100")
     nothing = evaluate(Knowing(PARITY.sample(1, length=3)), PARITY, longer=[])

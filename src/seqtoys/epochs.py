@@ -42,7 +42,7 @@ def run_epochs(
     predictions: Predictions,
     history: AnyHistory,
     rule: Rule[AnyHistory],
-    watchers: Sequence[Callable[[Row], object]],
+    watchers: Sequence[Callable[[Row], object] | None],
 ) -> None:
     """Fill a history epoch by epoch; Ctrl-C is heard between two updates.
 
@@ -53,7 +53,7 @@ def run_epochs(
         predictions: Keep what it predicts.
         history: Where the epochs are noted.
         rule: Ends the training before its last epoch.
-        watchers: Told of each epoch.
+        watchers: Told of each epoch; None: no one.
     """
     started = time.perf_counter()
     stopped = "epochs"
@@ -64,7 +64,7 @@ def run_epochs(
                     updates, held_out, predictions, history.baselines, raise_if_interrupted
                 )
                 history.append(row)
-                for watch in watchers:
+                for watch in filter(None, watchers):
                     watch(_row_to_watch(history, predictions))
                 reason = rule.reason(history)
                 if reason is not None:

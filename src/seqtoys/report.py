@@ -10,6 +10,7 @@ from seqtoys.errors import DataError
 from seqtoys.tables import html_table, text_table
 from seqtoys.tasks.estimate import Estimate
 
+SLIGHT = 0.01  # nats
 KNOWS, GUESSES = 0.9, 0.5  # shares of the way from no memory to the best there is
 
 
@@ -149,7 +150,9 @@ class Report:
         """How far a score has come from no memory (0) to the best there is (1)."""
         if score.optimum == 0:  # every symbol can be told: how sure the model is matters less
             return (score.accuracy - self.chance) / max(1 - self.chance, 0.01)
-        gap = max(self.memoryless - score.optimum, 0.01)  # nats: less is not worth a memory
+        gap = self.memoryless - score.optimum
+        if gap < SLIGHT:  # a memory is of no use
+            return float(score.excess < SLIGHT)
         return 1 - score.excess / gap
 
     def _beyond(self) -> str:

@@ -140,15 +140,13 @@ def fit(
         clip_norm=clip_norm,
         stepwise=stepwise,
     )
-    replicas = count_replicas(model)
-    single = is_single(data, vocab)
+    replicas, single = count_replicas(model), is_single(data, vocab)
     predictions = Predictions(training.sequences, vocab, single=single, replicas=replicas)
-    facts = {"settings": options, "held_out": held_rows}
-    history = _make_history(model, training, vocab, predictions, facts)
+    history = _make_history(model, training, vocab, predictions)
+    history.settings, history.held_out = options, held_rows
     rule = make_rule(until, patience, replicas)
     with Progress(epochs, show=progress, report_every=report_every) as bar:
-        watchers = [watch for watch in (bar.watcher, on_epoch) if watch is not None]
-        run_epochs(epochs, updates, held_out, predictions, history, rule, watchers)
+        run_epochs(epochs, updates, held_out, predictions, history, rule, (bar.watcher, on_epoch))
     return history
 
 
@@ -157,14 +155,13 @@ def _make_history(
     training: Source,
     vocab: Vocab | None,
     predictions: Predictions,
-    facts: dict[str, Any],
 ) -> Any:
     """Make the history of a model, or of an ensemble, before its first epoch."""
     baselines = training.baselines(_vocab_size(model, training, vocab))
     floor = getattr(model, "loss_floor", 0.0)
     if isinstance(model, Ensemble):
-        return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions, **facts)
-    return History(baselines, floor, **facts)
+        return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions)
+    return History(baselines, floor)
 
 
 def _make_optimizer(

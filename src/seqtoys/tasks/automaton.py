@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from seqtoys.batch import UNSCORED, Batch
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, OptionError
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.graph import Transitions, read_graph
@@ -51,8 +51,8 @@ class Automaton(Task):
         level: Its place in the Chomsky hierarchy.
 
     Attributes:
-        lengths: The lengths that all but one in a hundred sequences have; lengths are those of the
-            inputs, one symbol shorter than the string.
+        lengths: The lengths that all but one in a hundred strings have, counted without the last
+            symbol; of an endless source, the mean length of its sequences.
 
     Raises:
         OptionError: If a state is not defined, its probabilities do not sum to 1, one symbol leads
@@ -153,7 +153,12 @@ class Automaton(Task):
         Args:
             batch: Sequences of the task.
             state: As in `transitions`.
+
+        Raises:
+            OptionError: If there is no such state.
         """
+        if state not in self.graph.states:
+            raise OptionError(f"expected a state of {self.name}, got {state!r}")
         number = self.graph.states.index(state)
         return torch.from_numpy(self._walk(batch) == number) & batch.scored.cpu()
 
@@ -206,6 +211,7 @@ class Automaton(Task):
             after = following[state, np.where(scored[:, t], targets[:, t], 0)]
             fits &= (after >= 0) | ~scored[:, t]
             state = np.where(scored[:, t], after, state)
+        fits &= self.is_endless | self.graph.is_end[state]
         fits &= ((inputs[:, 1:] == targets[:, :-1]) | ~scored[:, 1:]).all(1)
         if not fits.all():
             row = int(np.flatnonzero(~fits)[0])

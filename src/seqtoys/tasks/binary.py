@@ -29,7 +29,8 @@ def draw_lowest(sizes: Array, generator: torch.Generator) -> Array:
     """
     chances = torch.rand(len(sizes), dtype=torch.float64, generator=generator).numpy()
     lowest = -np.log2(1 - chances * (1 - 0.5**sizes))
-    return np.minimum(lowest.astype(np.int64), sizes - 1)  # against rounding
+    places: Array = np.minimum(lowest.astype(np.int64), sizes - 1)  # against rounding
+    return places
 
 
 def carry(counts: Array) -> Array:

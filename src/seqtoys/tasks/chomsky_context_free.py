@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from jaxtyping import Int
@@ -11,13 +9,13 @@ from torch import Tensor
 
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.tasks.answers import AnswerTask
-from seqtoys.tasks.entropy import entropy
-from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.expressions import APPLY, MODULUS, Array, draw_expressions, evaluate
+from seqtoys.tasks.known_shares import KnownShares, draw_bits
 from seqtoys.vocab import Vocab
 
 SOURCE, LEVEL = "Delétang et al. 2023", "deterministic context-free"
 LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
+_STACK_SYMBOLS = np.array([2, 3, 4, 2, 3, 4, 0, 1, 0, 1, 0, 1])  # a b P, or 0 1
 
 
 class StackManipulation(AnswerTask):
@@ -29,8 +27,7 @@ class StackManipulation(AnswerTask):
     the final stack, its top first, and then `$`. There are L + 1 blanks; those after `$` are not
     scored.
 
-    The optimum is 0. The memoryless loss and chance depend on the height of the final stack; they
-    are estimates.
+    The optimum is 0. The memoryless loss and chance depend on the final height: estimates.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -40,8 +37,8 @@ class StackManipulation(AnswerTask):
         >>> task.vocab.decode(answers[:, :4])
         ['110$']
         >>> print(task.sample(1, length=6).show(task.vocab))
-        inputs   11110b=======
-        targets  ······101111$
+        inputs   11011b=======
+        targets  ······111011$
     """
 
     name, source, level = "stack_manipulation", SOURCE, LEVEL
@@ -52,29 +49,29 @@ class StackManipulation(AnswerTask):
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
         """Draw stacks, and actions after them."""
-        size = (batch_size, length)
-        heights = torch.randint(max(1, length - 1), (batch_size, 1), generator=generator) + 1
-        actions = torch.randint(3, size, generator=generator)  # a, b, P
-        is_stack = torch.arange(length) < heights  # (batch, length)
-        return torch.where(is_stack, torch.randint(2, size, generator=generator), actions + 2)
+        heights = torch.randint(1, max(2, length), (batch_size, 1), generator=generator)
+        # Six alike decide between two symbols of a stack, or else between three actions.
+        drawn = torch.randint(6, (batch_size, length), generator=generator).numpy()
+        is_stack = np.arange(length) < heights.numpy()  # (batch, length)
+        return torch.from_numpy(_STACK_SYMBOLS.take(drawn + 6 * is_stack))
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Find the pushes that no pop undid: those the height never falls below again."""
-        symbols = inputs.numpy()
+        symbols = inputs.numpy().T.copy()  # (length, batch)
         is_push = symbols != 4
-        height = np.where(is_push, 1, -1).cumsum(1)  # (batch, length)
+        height = np.where(is_push, 1, -1).cumsum(0)
         # Each pop on the empty stack lifts all that follows by one.
-        height -= np.minimum(np.minimum.accumulate(height, 1), 0)
-        lowest = np.minimum.accumulate(height[:, ::-1], 1)[:, ::-1]  # from here to the end
-        row, time = np.nonzero(is_push & (height <= lowest))
-        answers = np.full((len(symbols), symbols.shape[1] + 1), UNSCORED)
-        top = height[:, -1]
-        answers[row, top[row] - height[row, time]] = symbols[row, time] % 2
-        answers[np.arange(len(symbols)), top] = 5  # the index of $
+        height -= np.minimum(np.minimum.accumulate(height), 0)
+        lowest = np.minimum.accumulate(height[::-1])[::-1]  # from here to the end
+        time, row = np.nonzero(is_push & (height <= lowest))
+        answers = np.full((len(inputs), len(symbols) + 1), UNSCORED)
+        top = height[-1]  # (batch,)
+        answers[row, top[row] - height[time, row]] = symbols[time, row] % 2
+        answers[np.arange(len(inputs)), top] = 5  # the index of $
         return torch.from_numpy(answers)
 
 
-class ReverseString(AnswerTask):
+class ReverseString(KnownShares):
     """Write a string backwards.
 
     The input is L random bits, the answer as long.
@@ -97,28 +94,22 @@ class ReverseString(AnswerTask):
     lengths, longer = LENGTHS, LONGER
     vocab = Vocab("01=")
 
-    @property
-    def memoryless(self) -> Estimate:
-        """Both symbols are equally likely: ln 2."""
-        return Estimate(math.log(2))
-
-    @property
-    def chance(self) -> Estimate:
-        """Both symbols are equally likely: 1/2."""
-        return Estimate(1 / 2)
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / 2] * 2
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
         """Draw bits."""
-        return torch.randint(2, (batch_size, length), generator=generator)
+        return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Turn the strings round."""
         return inputs.flip(1)
 
 
-class ModularArithmeticBrackets(AnswerTask):
+class ModularArithmeticBrackets(KnownShares):
     """Find the value modulo 5 of a fully bracketed expression.
 
     An expression of 1 symbol is a digit `d` of 0 … 4, of 2 `-d`, of 3 `(d)`, of 4 `(-d)`; longer
@@ -149,22 +140,10 @@ class ModularArithmeticBrackets(AnswerTask):
     lengths, longer = LENGTHS, LONGER
     vocab = Vocab("01234+-()*=")
 
-    @property
-    def memoryless(self) -> Estimate:
-        """The entropy of the value, over the lengths of training."""
-        return Estimate(entropy(*self._shares()))
-
-    @property
-    def chance(self) -> Estimate:
-        """The share of the most frequent value."""
-        return Estimate(max(self._shares()))
-
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw expressions of one length, each with a structure of its own."""
         length = length or self.draw_length(generator)
-        symbols, values = draw_expressions(batch_size, length, 3, generator, room=1)
-        symbols[:, -1] = 10  # the index of the blank
-        return _one_answer(symbols, values)
+        return _one_answer(*draw_expressions(batch_size, length, 3, generator, room=1), blank=10)
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -176,8 +155,8 @@ class ModularArithmeticBrackets(AnswerTask):
         """Evaluate the expressions."""
         return torch.from_numpy(evaluate(inputs.numpy())).unsqueeze(1)  # (batch, 1)
 
-    def _shares(self) -> list[float]:
-        """The distribution of the value, over the lengths of training."""
+    def shares(self) -> list[float]:
+        """Compute the distribution of the value, over the lengths of training."""
         shares = [np.full(MODULUS, 1 / MODULUS)] * 5  # by length
         for n in range(5, self.lengths[1] + 1):
             pairs = [np.outer(shares[left], shares[n - 3 - left]) for left in range(1, n - 3)]
@@ -186,7 +165,7 @@ class ModularArithmeticBrackets(AnswerTask):
         return list(np.mean(shares[self.lengths[0] : self.lengths[1] + 1], axis=0))
 
 
-class SolveEquation(AnswerTask):
+class SolveEquation(KnownShares):
     """Find the x that solves an equation modulo 5.
 
     The input is a fully bracketed expression of L - 2 symbols, as in `modular_arithmetic_brackets`
@@ -195,11 +174,10 @@ class SolveEquation(AnswerTask):
     start where none is left. The answer is that digit. It is the only solution, as x comes once
     and is added or subtracted.
 
-    The optimum is 0. Digits are uniform, whatever is drawn around them. So is the answer: without
-    memory the loss is ln 5, and chance 1/5.
+    The optimum is 0. Digits are uniform, and so is the answer: the loss without memory is ln 5,
+    chance 1/5.
 
-    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy. `length` counts the
-    whole equation.
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
     Examples:
         >>> task = SolveEquation()
@@ -215,15 +193,9 @@ class SolveEquation(AnswerTask):
     vocab = Vocab("01234+-()x=.")
     blank = "."
 
-    @property
-    def memoryless(self) -> Estimate:
-        """All digits are equally likely: ln 5."""
-        return Estimate(math.log(MODULUS))
-
-    @property
-    def chance(self) -> Estimate:
-        """All digits are equally likely: 1/5."""
-        return Estimate(1 / MODULUS)
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / MODULUS] * MODULUS
 
     def refusal(self, length: int) -> str | None:
         """Say why no sequence has this length; None: some have."""
@@ -232,9 +204,7 @@ class SolveEquation(AnswerTask):
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw equations of one length, each with a structure of its own."""
         length = length or self.draw_length(generator)
-        symbols, digits = _draw_equations(batch_size, length, generator, room=1)
-        symbols[:, -1] = 11  # the index of the blank
-        return _one_answer(symbols, digits)
+        return _one_answer(*_draw_equations(batch_size, length, generator, room=1), blank=11)
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -259,10 +229,9 @@ def _draw_equations(
     symbols, values = draw_expressions(batch_size, length - 2, 2, generator, room=2 + room)
     symbols[:, length - 2], symbols[:, length - 1] = 10, values  # 10: the index of =
     flat, width = symbols.ravel(), length + room
-    # All digits of the batch in one row; those that belong to no expression mark the ends.
     start = np.arange(batch_size) * width
     chosen = torch.randint(length - 2, (batch_size,), generator=generator).numpy()
-    digits = np.flatnonzero(flat < MODULUS)
+    digits = np.flatnonzero(flat < MODULUS)  # a value, too, is one: it ends its expression
     place = digits.take(digits.searchsorted(start + chosen))
     is_outside = place - start >= length - 2
     place[is_outside] = digits.take(digits.searchsorted(start[is_outside]))
@@ -271,8 +240,8 @@ def _draw_equations(
     return symbols, answers
 
 
-def _one_answer(symbols: Array, answers: Array) -> Batch:
-    """Make a batch of inputs that end in a blank, and an answer of one symbol for each."""
+def _one_answer(symbols: Array, answers: Array, *, blank: int) -> Batch:
+    """Make a batch of inputs with room for a blank, and an answer of one symbol for each."""
     targets = np.full(symbols.shape, UNSCORED)
-    targets[:, -1] = answers
+    symbols[:, -1], targets[:, -1] = blank, answers
     return Batch(torch.from_numpy(symbols), torch.from_numpy(targets))

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqtoys.tasks.answers import AnswerTask
-from seqtoys.tasks.entropy import entropy
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.known_shares import KnownShares, draw_bits
 from seqtoys.vocab import Vocab
 
 SOURCE, LEVEL = "Delétang et al. 2023", "context-sensitive"
 LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 
 
-class DuplicateString(AnswerTask):
+class DuplicateString(KnownShares):
     """Write a string twice.
 
     The input is L random bits, the answer 2L bits.
@@ -40,28 +36,22 @@ class DuplicateString(AnswerTask):
     lengths, longer = LENGTHS, LONGER
     vocab = Vocab("01=")
 
-    @property
-    def memoryless(self) -> Estimate:
-        """Both symbols are equally likely: ln 2."""
-        return Estimate(math.log(2))
-
-    @property
-    def chance(self) -> Estimate:
-        """Both symbols are equally likely: 1/2."""
-        return Estimate(1 / 2)
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / 2] * 2
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
         """Draw bits."""
-        return torch.randint(2, (batch_size, length), generator=generator)
+        return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Write the strings twice."""
         return inputs.repeat(1, 2)  # (batch, 2 length)
 
 
-class MissingDuplicate(AnswerTask):
+class MissingDuplicate(KnownShares):
     """Find the symbol that is missing in a string which is written twice.
 
     The input is a string of L // 2 random bits, twice, with one of all these symbols, any alike,
@@ -89,16 +79,6 @@ class MissingDuplicate(AnswerTask):
     lengths, longer = LENGTHS, LONGER
     vocab = Vocab("01?#=")
 
-    @property
-    def memoryless(self) -> Estimate:
-        """The entropy of the missing bit."""
-        return Estimate(entropy(self._share_of_1()))
-
-    @property
-    def chance(self) -> Estimate:
-        """The share of 1."""
-        return Estimate(self._share_of_1())
-
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
@@ -121,11 +101,13 @@ class MissingDuplicate(AnswerTask):
         # their difference is 0.
         return ((first != second) * torch.minimum(first, second)).sum(1, keepdim=True)
 
-    def _share_of_1(self) -> float:
-        return (self.lengths[1] + 1) / (2 * self.lengths[1])
+    def shares(self) -> list[float]:
+        """Tell the share of 1, then of 0."""
+        share = (self.lengths[1] + 1) / (2 * self.lengths[1])
+        return [share, 1 - share]
 
 
-class OddsFirst(AnswerTask):
+class OddsFirst(KnownShares):
     """Write the symbols at odd positions of a string, then those at even ones.
 
     The input is L random bits, the answer as long.
@@ -149,28 +131,22 @@ class OddsFirst(AnswerTask):
     lengths, longer = LENGTHS, LONGER
     vocab = Vocab("01=")
 
-    @property
-    def memoryless(self) -> Estimate:
-        """Both symbols are equally likely: ln 2."""
-        return Estimate(math.log(2))
-
-    @property
-    def chance(self) -> Estimate:
-        """Both symbols are equally likely: 1/2."""
-        return Estimate(1 / 2)
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / 2] * 2
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
         """Draw bits."""
-        return torch.randint(2, (batch_size, length), generator=generator)
+        return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Take every other symbol, then the rest."""
         return torch.cat([inputs[:, ::2], inputs[:, 1::2]], 1)  # (batch, length)
 
 
-class BucketSort(AnswerTask):
+class BucketSort(KnownShares):
     """Write the symbols of a string in increasing order.
 
     The input is L random symbols 0 … 4, the answer the same symbols, sorted.
@@ -193,15 +169,9 @@ class BucketSort(AnswerTask):
     lengths, longer = LENGTHS, LONGER
     vocab = Vocab("01234=")
 
-    @property
-    def memoryless(self) -> Estimate:
-        """All five symbols are equally likely: ln 5."""
-        return Estimate(math.log(5))
-
-    @property
-    def chance(self) -> Estimate:
-        """All five symbols are equally likely: 1/5."""
-        return Estimate(1 / 5)
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / 5] * 5
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator

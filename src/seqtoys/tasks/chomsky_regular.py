@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqtoys.tasks.answers import AnswerTask
-from seqtoys.tasks.entropy import entropy
-from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.expressions import APPLY, MODULUS, Array
+from seqtoys.tasks.known_shares import KnownShares, draw_bits
 from seqtoys.vocab import Vocab
 
 SOURCE = "Delétang et al. 2023"
 LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 
 
-class EvenPairs(AnswerTask):
+class EvenPairs(KnownShares):
     """Is the number of 01 and 10 pairs in a string even (0) or odd (1)?
 
     Each such pair is a change of symbol, so the number is even if the first symbol is the last.
@@ -46,31 +42,23 @@ class EvenPairs(AnswerTask):
     lengths, longer = LENGTHS, LONGER
     vocab = Vocab("01=")
 
-    @property
-    def memoryless(self) -> Estimate:
-        """The entropy of the answer."""
-        return Estimate(entropy(self._share_of_even()))
-
-    @property
-    def chance(self) -> Estimate:
-        """The share of 0."""
-        return Estimate(self._share_of_even())
-
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
         """Draw bits."""
-        return torch.randint(2, (batch_size, length), generator=generator)
+        return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Compare the first bit with the last."""
         return inputs[:, :1] ^ inputs[:, -1:]
 
-    def _share_of_even(self) -> float:
-        return (self.lengths[1] + 1) / (2 * self.lengths[1])
+    def shares(self) -> list[float]:
+        """Tell the share of 0, then of 1."""
+        share = (self.lengths[1] + 1) / (2 * self.lengths[1])
+        return [share, 1 - share]
 
 
-class Parity(AnswerTask):
+class Parity(KnownShares):
     """Is the number of 1s in a string even (0) or odd (1)?
 
     The input is L random bits, the answer one symbol.
@@ -93,28 +81,22 @@ class Parity(AnswerTask):
     lengths, longer = LENGTHS, LONGER
     vocab = Vocab("01=")
 
-    @property
-    def memoryless(self) -> Estimate:
-        """Both answers are equally likely: ln 2."""
-        return Estimate(math.log(2))
-
-    @property
-    def chance(self) -> Estimate:
-        """Both answers are equally likely: 1/2."""
-        return Estimate(1 / 2)
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / 2] * 2
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
         """Draw bits."""
-        return torch.randint(2, (batch_size, length), generator=generator)
+        return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Count 1s modulo 2."""
         return inputs.sum(1, keepdim=True) % 2
 
 
-class CycleNavigation(AnswerTask):
+class CycleNavigation(KnownShares):
     """Where on a circle of five places does a walk end?
 
     The input is L steps, each of them - (one back), 0 (stay) or + (one ahead) with probability
@@ -145,16 +127,6 @@ class CycleNavigation(AnswerTask):
     _steps = torch.tensor([5, 0, 6])  # the indices of -, 0 and +
     _moves = torch.tensor([0, 0, 0, 0, 0, -1, 1, 0])  # by symbol
 
-    @property
-    def memoryless(self) -> Estimate:
-        """The entropy of the place, over the lengths of training."""
-        return Estimate(entropy(*self._shares()))
-
-    @property
-    def chance(self) -> Estimate:
-        """The share of the most frequent place."""
-        return Estimate(max(self._shares()))
-
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
@@ -165,8 +137,8 @@ class CycleNavigation(AnswerTask):
         """Add up the steps modulo 5."""
         return self._moves[inputs].sum(1, keepdim=True) % self.places
 
-    def _shares(self) -> list[float]:
-        """The distribution of the place, over the lengths of training."""
+    def shares(self) -> list[float]:
+        """Compute the distribution of the place, over the lengths of training."""
         place, total = np.eye(self.places)[0], np.zeros(self.places)
         for length in range(1, self.lengths[1] + 1):
             place = (np.roll(place, 1) + place + np.roll(place, -1)) / 3
@@ -174,7 +146,7 @@ class CycleNavigation(AnswerTask):
         return list(total / total.sum())
 
 
-class ModularArithmetic(AnswerTask):
+class ModularArithmetic(KnownShares):
     """Find the value modulo 5 of a sum of products, without brackets.
 
     Digits 0 … 4 and the operators + - * alternate, all drawn uniformly; `*` binds before `+` and
@@ -206,16 +178,6 @@ class ModularArithmetic(AnswerTask):
     def __init__(self) -> None:
         self._next = _list_steps()
 
-    @property
-    def memoryless(self) -> Estimate:
-        """The entropy of the value, over the lengths of training."""
-        return Estimate(entropy(*self._shares()))
-
-    @property
-    def chance(self) -> Estimate:
-        """The share of the most frequent value."""
-        return Estimate(max(self._shares()))
-
     def refusal(self, length: int) -> str | None:
         """Say why no sequence has this length; None: some have."""
         if length % 2:
@@ -239,8 +201,8 @@ class ModularArithmetic(AnswerTask):
             state = self._next.take(step * MODULUS**2 + state)
         return torch.from_numpy(_value(state)).unsqueeze(1)  # (batch, 1)
 
-    def _shares(self) -> list[float]:
-        """The distribution of the value, over the lengths of training."""
+    def shares(self) -> list[float]:
+        """Compute the distribution of the value, over the lengths of training."""
         states = np.arange(MODULUS**2)
         share = (states < MODULUS) / MODULUS  # after one digit
         total = np.zeros(MODULUS)

@@ -66,17 +66,13 @@ def draw_expressions(
     marks[last] = _LAST.take(size)
     middle = np.concatenate([middle for middle, _ in levels]) if levels else last[:0]
     marks[middle] = _OPERATORS.take((chances.take(middle) * operators).astype(np.int64))
-    symbols = np.maximum(
-        marks[:-1], (chances * MODULUS).astype(np.int64)
-    )  # marks are above digits
+    digits = (chances * MODULUS).astype(np.int64)
+    symbols = np.maximum(marks[:-1], digits)  # the marks are above all digits
     values = symbols.copy()  # of each expression at its last symbol
-    # That of (left op right) is wrong until it is joined.
-    values[last] = _VALUES.take(
-        _SIGN.take(size) + symbols.take(last - _BACK.take(size)), mode="clip"
-    )
+    # Of (left op right) this writes anything: its value comes when its parts are joined.
+    values[last] = _VALUES.take(_SIGN.take(size) + symbols.take(last - _BACK.take(size)))
     _join(symbols, values, levels)
-    rows = symbols.reshape(batch_size, width)
-    return rows, values[length - 1 :: width]
+    return symbols.reshape(batch_size, width), values[length - 1 :: width]
 
 
 def _part(

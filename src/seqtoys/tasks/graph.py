@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from seqtoys.errors import OptionError
 
-Transitions: TypeAlias = Mapping[Hashable, Sequence[tuple[str, Hashable, float]]]
-"""For each state what may come: the symbol, the next state, the probability."""
+Transitions: TypeAlias = Mapping[Any, Sequence[tuple[str, Any, float]]]
+"""For each state, any hashable, what may come: the symbol, the next state, the probability."""
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -153,7 +153,7 @@ def _reachable(transitions: Transitions, start: Hashable) -> list[Hashable]:
 
 def _check_state(state: Hashable, arcs: Sequence[tuple[str, Hashable, float]]) -> None:
     chances = [chance for _, _, chance in arcs]
-    if arcs and (min(chances) <= 0 or abs(sum(chances) - 1) > 1e-9):
+    if arcs and not (min(chances) > 0 and abs(sum(chances) - 1) <= 1e-9):  # nan is neither
         raise OptionError(
             f"expected positive probabilities that sum to 1 in state {state!r}, got {chances}"
         )

@@ -29,15 +29,13 @@ class StringSampler:
     def __init__(self, graph: Graph, cycles: int) -> None:
         self.graph = graph
         self.cycles = cycles
-        arcs = np.maximum(np.count_nonzero(graph.chances, axis=1), 1)
-        self._width = int(arcs.max())
-        order = np.argsort(graph.chances == 0, axis=1, kind="stable")[:, : self._width]
-        chances = np.take_along_axis(graph.chances, order, 1)  # (states, arcs), none left out
-        self._symbols = order
-        self._bounds = chances.cumsum(1)[:, :-1]  # the last is 1
-        self._bounds[np.arange(self._width - 1) >= arcs[:, np.newaxis] - 1] = 2  # never passed
-        self._after = np.take_along_axis(graph.following, order, 1)
-        self._after[graph.is_end] = np.flatnonzero(graph.is_end)[:, np.newaxis]  # stay there
+        chances, following = graph.chances.copy(), graph.following.copy()
+        chances[graph.is_end, 0], following[graph.is_end, 0] = 1, np.flatnonzero(graph.is_end)
+        # The arcs, state by state; whoever has come to an end stays there.
+        self._from, self._symbols = np.nonzero(chances)
+        self._after = following[self._from, self._symbols]
+        self._chances = chances[self._from, self._symbols]
+        self._line = self._lay_out(self._chances)
 
     def draw(
         self, batch_size: int, length: int | None, generator: torch.Generator
@@ -85,7 +83,7 @@ class StringSampler:
         is_endless = not self.graph.is_end.any()
         while True:
             for draws in torch.rand(STEPS, batch_size, generator=generator).numpy():
-                state = self._step(state, draws, columns)
+                state = self._step(state, draws, columns, self._line)
                 if length is not None:
                     ends += 1
                     if len(columns) == length + 1:
@@ -101,20 +99,29 @@ class StringSampler:
                 if not (left > 0).any() and len(columns) > ends.max():
                     return np.stack(columns, 1), ends
 
+    def _lay_out(self, weights: Floats) -> Floats:
+        """Tell where each arc ends if those of state i lie between i and i + 1, by their weight."""
+        counts = np.bincount(self._from)
+        totals = np.bincount(self._from, weights)
+        equal = np.repeat(1 / counts, counts)  # where none leads on, no walk gets
+        shares = np.divide(weights, totals[self._from], out=equal, where=totals[self._from] > 0)
+        ends, first = shares.cumsum(), counts.cumsum() - counts
+        line: Floats = ends - (ends[first] - shares[first] - np.arange(len(counts)))[self._from]
+        line[first + counts - 1] = np.arange(len(counts)) + 1  # against rounding
+        return line
+
     def _step(
         self,
         state: npt.NDArray[np.int64],
         draws: npt.NDArray[np.float32],
         columns: list[npt.NDArray[np.int64]],
-        bounds: Floats | None = None,
+        line: Floats,
     ) -> npt.NDArray[np.int64]:
         """Take one arc from each state; note its symbol."""
-        bounds = self._bounds if bounds is None else bounds
-        arc = state * self._width
-        for bound in bounds.T:
-            arc += draws >= bound.take(state)
+        arc = line.searchsorted(state + draws.astype(np.float64), side="right")
         columns.append(self._symbols.take(arc))
-        return self._after.take(arc)
+        after: npt.NDArray[np.int64] = self._after.take(arc)
+        return after
 
     def _draw_of_length(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -124,15 +131,9 @@ class StringSampler:
         state = np.full(batch_size, self.graph.start)
         columns: list[npt.NDArray[np.int64]] = []
         draws = torch.rand(length + 1, batch_size, generator=generator).numpy()
-        base = np.diff(np.pad(self._bounds.clip(max=1), ((0, 0), (1, 0))), axis=1)
-        base = np.concatenate([base, 1 - base.sum(1, keepdims=True)], 1)  # (states, arcs)
         for left, numbers in zip(range(length, -1, -1), draws, strict=True):
-            weights = base * ways[left][self._after]
-            totals = weights.sum(1, keepdims=True)
-            bounds = np.divide(
-                weights.cumsum(1), totals, out=np.ones_like(weights), where=totals > 0
-            )
-            state = self._step(state, numbers, columns, bounds[:, :-1])
+            line = self._lay_out(self._chances * ways[left][self._after])
+            state = self._step(state, numbers, columns, line)
         return np.stack(columns, 1)
 
     def _ways(self, length: int) -> list[Floats]:
