@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import re
 from statistics import mean, stdev
 
 import pytest
@@ -153,3 +155,22 @@ def test_estimates_are_floats_that_know_their_error() -> None:
     assert str(Estimate(0.5)) == "0.5000"
     assert Estimate(0.5, 0.1) == 0.5
     assert Estimate(1.0, 0.5).__getnewargs__() == (1.0, 0.5)
+
+
+def test_losing_the_thread_is_told() -> None:
+    known = PARITY.sample(2000, length=3)
+    for longer, end in (([9], r"; but \d+% at length 9"), ([], r"guessing gives 50%")):
+        shown = PARITY.sample(100, length=3)
+        report = evaluate(Knowing(known), PARITY, seen=shown, longer=longer)
+        scores = {**report.scores, "unseen": report.seen}
+        text = Report(report.task, scores, report.memoryless, report.chance).sentence()
+        assert text.startswith("it learnt: ")
+        assert re.search(end + "$", text)
+
+
+def test_few_unseen_sequences_are_better_than_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.import_module("seqtoys.evaluation"), "ROUNDS", 1)
+    task = Text(["ab", "ba"])
+    seen = Batch.from_texts(["ab"], task.vocab)
+    report = evaluate(ElmanCharModel(task.vocab), task, seen=seen, count=40)
+    assert 0 < report.unseen.sequences < 40

@@ -100,7 +100,7 @@ class StringSampler:
                     return np.stack(columns, 1), ends
 
     def _lay_out(self, weights: Floats) -> Floats:
-        """Tell where each arc ends if those of state i lie between i and i + 1, by their weight."""
+        """Tell where each arc ends if those of state i lie between i and i + 1 by their weight."""
         counts = np.bincount(self._from)
         totals = np.bincount(self._from, weights)
         equal = np.repeat(1 / counts, counts)  # where none leads on, no walk gets

@@ -1,0 +1,64 @@
+"""get_task and list_tasks, and tasks of listed texts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seqtoys import Batch, Pairs, Text, Vocab, get_task, list_tasks
+from seqtoys.errors import DataError, OptionError
+from seqtoys.tasks.answers import AnswerTask
+
+
+def test_every_task_is_listed_once() -> None:
+    listed = list_tasks()
+    assert len(listed) == 41
+    assert len(set(listed.values())) == len(listed)
+    assert [name for name in listed if get_task(name).name != name] == []
+
+
+def test_options_reach_the_task() -> None:
+    assert get_task("dyck", kinds=2, p=0.2).vocab != get_task("dyck").vocab
+    assert get_task("anbn", p=0.5).optimum > get_task("anbn").optimum
+
+
+def test_wrong_names_are_told() -> None:
+    cases = {
+        "rebber": "no task is named 'rebber'; did you mean 'reber'",
+        "xyzzy": r"no task is named 'xyzzy'; list_tasks\(\) names them all",
+    }
+    for name, message in cases.items():
+        with pytest.raises(OptionError, match=message):
+            get_task(name)
+    with pytest.raises(OptionError, match="the task dyck has no option 'kind'; its options are"):
+        get_task("dyck", kind=2)
+    with pytest.raises(OptionError, match="the task parity has no option 'p'; it has no options"):
+        get_task("parity", p=2)
+
+
+def test_listed_sequences_are_all_there_is() -> None:
+    task = Text(["hat", "hot", "hi"])
+    assert task.refusal(2) is None
+    assert task.refusal(5) == "those listed have 1, 2"
+    vocab = Vocab("hatoi")
+    with pytest.raises(DataError, match="expected sequences of text, got some that are not in"):
+        task.optimal_loss(Batch.from_texts(["hoh"], vocab))
+    pairs = Pairs([(["a", "b"], ["x", "y"])], name="letters")
+    assert pairs.vocab.symbols == ("a", "b", "x", "y")
+    assert pairs.chance == 0.5
+
+
+def test_streams_and_strings_have_at_least_a_symbol() -> None:
+    assert get_task("reber").refusal(0) is not None
+    assert get_task("letters").refusal(0) is not None
+    assert get_task("parity").refusal(0) is not None
+
+
+@pytest.mark.parametrize("name", ["modular_arithmetic_brackets", "solve_equation"])
+def test_expressions_are_drawn_alike_with_and_without_their_answers(name: str) -> None:
+    task = get_task(name)
+    assert isinstance(task, AnswerTask)
+    inputs = task.draw_inputs(20, 11, torch.Generator().manual_seed(4))
+    batch = task.sample(20, length=11, generator=torch.Generator().manual_seed(4))
+    assert torch.equal(batch.inputs[:, :11], inputs)
+    assert torch.equal(batch.targets[:, 11:], task.answer(inputs))
