@@ -54,11 +54,12 @@ def test_streams_and_strings_have_at_least_a_symbol() -> None:
     assert get_task("parity").refusal(0) is not None
 
 
-@pytest.mark.parametrize("name", ["modular_arithmetic_brackets", "solve_equation"])
-def test_expressions_are_drawn_alike_with_and_without_their_answers(name: str) -> None:
-    task = get_task(name)
-    assert isinstance(task, AnswerTask)
-    inputs = task.draw_inputs(20, 11, torch.Generator().manual_seed(4))
-    batch = task.sample(20, length=11, generator=torch.Generator().manual_seed(4))
-    assert torch.equal(batch.inputs[:, :11], inputs)
-    assert torch.equal(batch.targets[:, 11:], task.answer(inputs))
+def test_expressions_can_be_drawn_without_their_answers() -> None:
+    for name in ("modular_arithmetic_brackets", "solve_equation"):
+        task = get_task(name)
+        assert isinstance(task, AnswerTask)
+        inputs = task.draw_inputs(50, 11, torch.Generator().manual_seed(4))
+        for row, answer in zip(inputs, task.answer(inputs)[:, 0].tolist(), strict=True):
+            text = str(task.vocab.decode(row))
+            left, _, right = text.replace("x", str(answer)).partition("=")
+            assert eval(left) % 5 == int(right or answer)
