@@ -164,8 +164,8 @@ class Task(ABC):
 class Side(Task):
     """One side of a task whose sequences are parted.
 
-    Its optimum is that of the whole task: a model of one side has nothing to gain from knowing
-    where the other begins, as a hash decides that.
+    Its optimum is that of the whole task. Where single sequences are frequent, a model of one side
+    can learn that those of the other never come, and come out below it on its own side.
 
     Args:
         whole: The task.
