@@ -8,6 +8,7 @@ import torch
 from seqtoys import Batch, Pairs, Text, Vocab, get_task, list_tasks
 from seqtoys.errors import DataError, OptionError
 from seqtoys.tasks.answers import AnswerTask
+from seqtoys.tasks.text import Listed
 
 
 def test_every_task_is_listed_once() -> None:
@@ -43,6 +44,10 @@ def test_listed_sequences_are_all_there_is() -> None:
     vocab = Vocab("hatoi")
     with pytest.raises(DataError, match="expected sequences of text, got some that are not in"):
         task.optimal_loss(Batch.from_texts(["hoh"], vocab))
+    one = Batch(torch.tensor([[0, 1]]), torch.tensor([[1, 0]]))
+    assert torch.equal(
+        Listed(one, vocab, name="one", source="my own").sample(2).inputs[1], one.inputs[0]
+    )
     pairs = Pairs([(["a", "b"], ["x", "y"])], name="letters")
     assert pairs.vocab.symbols == ("a", "b", "x", "y")
     assert pairs.chance == 0.5

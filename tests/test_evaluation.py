@@ -121,6 +121,10 @@ def test_the_excess_over_a_random_source_is_its_divergence() -> None:
     divergence = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)
     assert abs(score.excess - divergence) < 4 * score.excess.standard_error
     assert score.excess == pytest.approx(score.loss - score.optimum)
+    assert evaluate(model, task).sentence().startswith("it has not learnt it (yet)")
+    shares = torch.tensor([[0.25, 0.75]]).log().expand(2, 2).clone()
+    knowing = nn.Embedding.from_pretrained(shares, freeze=False)
+    assert evaluate(knowing, task).sentence().startswith("it knows what it was trained on")
 
 
 def test_a_report_is_a_table_and_json() -> None:
