@@ -34,6 +34,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "embedding of 20 numbers": {"embedding_size": 4},
     "layers": {"hidden_size": 4, "num_layers": 3},
     "relu": {"hidden_size": 6, "nonlinearity": "relu"},
+    "orthogonal": {"hidden_size": 6, "num_layers": 2, "recurrent_init": "orthogonal"},
+    "identity": {"hidden_size": 6, "recurrent_init": "identity"},
     "time first": {"hidden_size": 4, "batch_first": False},
 }
 LAYOUTS = pytest.mark.parametrize("layout", [UNITS_LAST, REPLICAS_LAST])

@@ -77,6 +77,12 @@ def test_a_curriculum_grows_with_the_running_mean() -> None:
     assert longest == [2, 3, 3, 3, 3, 4, 4, 4, 4]
 
 
+def test_a_curriculum_begins_where_it_is_told() -> None:
+    plan = LengthPlan(PARITY, Curriculum(9, shortest=2, start=4))
+    generator = torch.Generator().manual_seed(0)
+    assert {plan.draw(generator) for _ in range(100)} == {2, 3, 4}
+
+
 def test_a_curriculum_passes_over_lengths_that_no_sequence_has() -> None:
     odd = get_task("modular_arithmetic")  # lengths are odd
     plan = LengthPlan(odd, Curriculum(7, threshold=0.5, window=1))
@@ -95,8 +101,12 @@ def test_bad_lengths_are_told() -> None:
     for lengths, message in cases:
         with pytest.raises(OptionError, match=message):
             LengthPlan(PARITY, lengths)
-    with pytest.raises(OptionError, match="expected longest to be 5"):
+    with pytest.raises(OptionError, match="got shortest 5, start 5, longest 3"):
         Curriculum(3, shortest=5)
+    with pytest.raises(OptionError, match="got shortest 1, start 4, longest 3"):
+        Curriculum(3, start=4)
+    with pytest.raises(OptionError, match="expected start to be a positive integer, got 0"):
+        Curriculum(3, start=0)
     with pytest.raises(OptionError, match="expected threshold to be a share"):
         Curriculum(3, threshold=1.0)
     with pytest.raises(OptionError, match="expected window to be a positive integer"):

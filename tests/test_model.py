@@ -22,6 +22,7 @@ SIZES = st.fixed_dictionaries(
         "embedding_size": st.none() | st.integers(1, 9),
         "num_layers": st.integers(1, 3),
         "nonlinearity": st.sampled_from(["tanh", "relu"]),
+        "recurrent_init": st.sampled_from(["uniform", "orthogonal", "identity"]),
         "batch_first": st.booleans(),
         "seed": st.integers(-(2**63), 2**64 - 1),
     }
@@ -33,10 +34,14 @@ def pytorch_parts(
     *,
     hidden_size: int | None,
     embedding_size: int | None,
+    recurrent_init: str,
     seed: int,
     **options: Any,
 ) -> nn.ModuleDict:
-    """What a notebook would write: seed the global state, then call the constructors in order."""
+    """What a notebook would write: seed the global state, then call the constructors in order.
+
+    Then, where recurrent weights start otherwise, the functions of `nn.init` in order of layers.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         units = hidden_size or vocab_size
@@ -46,6 +51,13 @@ def pytorch_parts(
         parts["rnn"] = nn.RNN(embedding_size or vocab_size, units, **options)
         if hidden_size is not None:
             parts["readout"] = nn.Linear(units, vocab_size)
+        for name, weight in parts["rnn"].named_parameters():
+            if recurrent_init == "orthogonal" and "weight_hh" in name:
+                nn.init.orthogonal_(weight)
+            elif recurrent_init == "identity" and "weight_hh" in name:
+                nn.init.eye_(weight)
+            elif recurrent_init == "identity" and "bias" in name:
+                nn.init.zeros_(weight)
     return parts
 
 
@@ -282,6 +294,11 @@ ERRORS: dict[str, Any] = {
         lambda: ElmanCharModel(VOCAB, nonlinearity="sigmoid"),  # type: ignore[arg-type]
         OptionError,
         "expected nonlinearity to be 'tanh' or 'relu', got 'sigmoid'",
+    ),
+    "recurrent_init": (
+        lambda: ElmanCharModel(VOCAB, recurrent_init="zeros"),  # type: ignore[arg-type]
+        OptionError,
+        "expected recurrent_init to be 'uniform', 'orthogonal' or 'identity', got 'zeros'",
     ),
     "seed": (
         lambda: ElmanCharModel(VOCAB, seed=0.5),  # type: ignore[arg-type]

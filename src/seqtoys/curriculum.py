@@ -16,39 +16,46 @@ class Curriculum:
     """Lengths that grow as a task is learnt: short sequences first (Elman, 1993).
 
     Each batch has a length drawn uniformly from the shortest to the longest so far. That grows by
-    one whenever the running mean of the accuracy passes the threshold, up to `longest`.
+    one whenever the running mean of the accuracy (of an ensemble, also over its replicas) passes
+    the threshold, up to `longest`.
 
     Attributes:
         longest: The length to end at.
-        shortest: The length to begin with.
+        shortest: The shortest length.
+        start: The longest length to begin with; None: the shortest.
         threshold: The accuracy that is asked for.
         window: Over how many batches the running mean goes, about.
 
     Raises:
-        OptionError: If a length or the window is no positive integer, the longest is below the
-            shortest, or the threshold not between 0 and 1.
+        OptionError: If a length or the window is no positive integer, the lengths are not in
+            order, or the threshold not between 0 and 1.
 
     Examples:
         >>> Curriculum(longest=40)
-        Curriculum(longest=40, shortest=1, threshold=0.95, window=10)
+        Curriculum(longest=40, shortest=1, start=None, threshold=0.95, window=10)
     """
 
     longest: int
     shortest: int = 1
+    start: int | None = None
     threshold: float = 0.95
     window: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("longest", "shortest", "window"):
-            check_length(getattr(self, name), name)
-        if self.longest < self.shortest:
-            raise OptionError(
-                f"expected longest to be {self.shortest} (shortest) or more, got {self.longest}"
-            )
+        for name in ("longest", "shortest", "window", "first"):
+            check_length(getattr(self, name), "start" if name == "first" else name)
+        if not self.shortest <= self.first <= self.longest:
+            in_order = f"shortest {self.shortest}, start {self.first}, longest {self.longest}"
+            raise OptionError(f"expected shortest <= start <= longest, got {in_order}")
         if not isinstance(self.threshold, int | float) or not 0 < self.threshold < 1:
             raise OptionError(
                 f"expected threshold to be a share between 0 and 1, got {self.threshold!r}"
             )
+
+    @property
+    def first(self) -> int:
+        """The longest length to begin with."""
+        return self.shortest if self.start is None else self.start
 
 
 Lengths: TypeAlias = int | tuple[int, int] | Curriculum | None
@@ -81,7 +88,7 @@ class LengthPlan:
         self._mean = 0.0
         self.shortest, self.longest = _bounds(lengths)
         if self._curriculum is not None:
-            self.longest = self.shortest
+            self.longest = self._curriculum.first
             self._grow_to_possible(self._curriculum.longest)
 
     def draw(self, generator: torch.Generator) -> int | None:

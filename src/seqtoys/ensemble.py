@@ -19,7 +19,7 @@ from seqtoys.layouts import choose_layout
 from seqtoys.model import ElmanCharModel
 from seqtoys.network import ElmanNetwork
 from seqtoys.recurrence import flattened, unflattened
-from seqtoys.settings import ElmanSettings, Nonlinearity
+from seqtoys.settings import ElmanSettings, Nonlinearity, RecurrentInit
 from seqtoys.symbols import Symbols
 from seqtoys.vocab import Vocab
 
@@ -38,6 +38,7 @@ class ElmanEnsemble(ElmanNetwork):
         embedding_size: Size of the learned input vectors; None: inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.
+        recurrent_init: `"uniform"`, `"orthogonal"` or `"identity"`.
         batch_first: Whether tensors are `(replicas, batch, time, …)`, else
             `(replicas, time, batch, …)`.
 
@@ -63,10 +64,11 @@ class ElmanEnsemble(ElmanNetwork):
         embedding_size: int | None = None,
         num_layers: int = 1,
         nonlinearity: Nonlinearity = "tanh",
+        recurrent_init: RecurrentInit = "uniform",
         batch_first: bool = True,
     ) -> None:
         settings = ElmanSettings(
-            hidden_size, embedding_size, num_layers, nonlinearity, batch_first
+            hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
         )
         chosen = tuple(seeds)
         if not chosen:

@@ -1,9 +1,12 @@
-"""The weights a network starts from: PyTorch's own, drawn from a generator of their own."""
+"""The weights a network starts from: PyTorch's own, drawn from a generator of their own.
+
+Recurrent weights may start otherwise; they are then drawn after all others, which stay the same.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +34,8 @@ def build_parts(
     """Build the embedding, the recurrence and the readout, as their constructors would.
 
     The weights are, number for number, those of `torch.manual_seed(seed)` followed by
-    `nn.Embedding`, `nn.RNN` and `nn.Linear` in this order; the global random state stays as it is.
+    `nn.Embedding`, `nn.RNN` and `nn.Linear` in this order, but for recurrent weights that start
+    otherwise; the global random state stays as it is.
 
     Args:
         vocab_size: The number of symbols.
@@ -56,6 +60,7 @@ def build_parts(
     if settings.hidden_size is not None:
         readout = nn.utils.skip_init(nn.Linear, units, vocab_size)
         _draw_uniform(readout, units, generator)
+    _start_recurrence(dict(rnn.named_parameters(prefix="rnn")), settings, generator)
     return embedding, rnn, readout
 
 
@@ -63,6 +68,21 @@ def _draw_uniform(module: nn.Module, fan_in: int, generator: torch.Generator) ->
     bound = 1 / math.sqrt(fan_in)
     for parameter in module.parameters():
         nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+
+@torch.no_grad()
+def _start_recurrence(
+    weights: Mapping[str, Tensor], settings: ElmanSettings, generator: torch.Generator
+) -> None:
+    """Let the recurrent weights of one network start as its settings say."""
+    for layer in range(settings.num_layers):
+        weight_hh = weights[f"rnn.weight_hh_l{layer}"]
+        if settings.recurrent_init == "orthogonal":
+            nn.init.orthogonal_(weight_hh, generator=generator)
+        elif settings.recurrent_init == "identity":
+            nn.init.eye_(weight_hh)
+            for name in ("bias_ih", "bias_hh"):
+                weights[f"rnn.{name}_l{layer}"].zero_()
 
 
 def draw_weights(
@@ -87,13 +107,16 @@ def draw_weights(
     normal, uniform = torch.empty(len(seeds), *table), torch.empty(len(seeds), sum(sizes))
     bound = 1 / math.sqrt(settings.units(vocab_size))
     generator = torch.Generator()
-    for seed, vectors, numbers in zip(seeds, normal, uniform, strict=True):
-        generator.manual_seed(_checked(seed))
-        if vectors.numel():
-            vectors.normal_(generator=generator)
-        numbers.uniform_(-bound, bound, generator=generator)
     pieces = zip(shapes.items(), uniform.split(sizes, dim=1), strict=True)
     weights = {name: piece.unflatten(1, shape) for (name, shape), piece in pieces}
+    for replica, seed in enumerate(seeds):
+        generator.manual_seed(_checked(seed))
+        if normal.numel():
+            normal[replica].normal_(generator=generator)
+        uniform[replica].uniform_(-bound, bound, generator=generator)
+        if settings.recurrent_init != "uniform":
+            one = {name: weight[replica] for name, weight in weights.items()}
+            _start_recurrence(one, settings, generator)
     return {"embedding.weight": normal, **weights} if normal.numel() else weights
 
 

@@ -15,7 +15,7 @@ from seqtoys.layers import LayerWeights, run_layers, step_layers
 from seqtoys.layouts import UNITS_LAST
 from seqtoys.network import ElmanNetwork
 from seqtoys.recurrence import is_left_to_pytorch
-from seqtoys.settings import ElmanSettings, Nonlinearity
+from seqtoys.settings import ElmanSettings, Nonlinearity, RecurrentInit
 from seqtoys.symbols import Symbols
 from seqtoys.trace import Trace
 from seqtoys.vocab import Vocab
@@ -36,14 +36,15 @@ class ElmanCharModel(ElmanNetwork):
         embedding_size: Size of the learned input vectors; None: inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.
+        recurrent_init: How recurrent weights start: `"uniform"`, PyTorch's way; `"orthogonal"`
+            (Saxe et al., 2014); `"identity"`, with biases of zero (Le, Jaitly & Hinton, 2015).
         batch_first: Whether tensors are `(batch, time, …)`, else `(time, batch, …)`. The hidden
             state is `(layers, batch, hidden)` either way, as in PyTorch.
         seed: Decides the initial weights: those PyTorch itself draws after
             `torch.manual_seed(seed)`, with the global random state left alone.
 
     Raises:
-        OptionError: If a size is not a positive integer, the nonlinearity unknown, or the seed no
-            integer.
+        OptionError: If an option is out of its range; it tells which.
 
     Examples:
         >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
@@ -60,11 +61,12 @@ class ElmanCharModel(ElmanNetwork):
         embedding_size: int | None = None,
         num_layers: int = 1,
         nonlinearity: Nonlinearity = "tanh",
+        recurrent_init: RecurrentInit = "uniform",
         batch_first: bool = True,
         seed: int = 0,
     ) -> None:
         settings = ElmanSettings(
-            hidden_size, embedding_size, num_layers, nonlinearity, batch_first
+            hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
         )
         super().__init__(vocab, settings, UNITS_LAST)
         self.seed: int = seed
@@ -225,14 +227,12 @@ class ElmanCharModel(ElmanNetwork):
             return inputs if self.embedding is None else inputs @ self.embedding.weight
         if self.embedding is not None:
             return self.embedding(inputs.long())  # type: ignore[no-any-return]
-        one_hot = F.one_hot(inputs.long(), len(self.vocab))  # (batch, time, vocab)
-        return one_hot.to(self._weight.dtype)
+        return F.one_hot(inputs.long(), len(self.vocab)).to(self._weight.dtype)
 
     def _start(self, hidden: Tensor | None, batch: int) -> Tensor:
         if hidden is None:
             return self.initial_hidden(batch)
-        expected = (self.rnn.num_layers, batch, self.rnn.hidden_size)
-        check_hidden(hidden, expected, self._weight)
+        check_hidden(hidden, (self.rnn.num_layers, batch, self.rnn.hidden_size), self._weight)
         return hidden
 
     def _read_out(self, states: Tensor) -> Tensor:

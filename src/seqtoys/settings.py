@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from seqtoys.errors import OptionError
 
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
 """The functions an Elman network can squash its state with."""
+
+RecurrentInit: TypeAlias = Literal["uniform", "orthogonal", "identity"]
+"""How the recurrent weights can start."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "nonlinearity": get_args(Nonlinearity),
+    "recurrent_init": get_args(RecurrentInit),
+}
 
 
 @dataclass(frozen=True)
@@ -21,10 +29,13 @@ class ElmanSettings:
         embedding_size: Size of the learned input vectors; None: inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.
+        recurrent_init: How the recurrent weights start: `"uniform"`, as PyTorch draws them;
+            `"orthogonal"` (Saxe, McClelland & Ganguli, 2014); or `"identity"`, with biases of zero
+            (Le, Jaitly & Hinton, 2015).
         batch_first: Whether tensors are `(batch, time, …)`, else `(time, batch, …)`.
 
     Raises:
-        OptionError: If a size is not a positive integer, or the nonlinearity is unknown.
+        OptionError: If a size is not a positive integer, or a choice is unknown.
 
     Examples:
         >>> ElmanSettings(hidden_size=32).units(vocab_size=5)
@@ -37,6 +48,7 @@ class ElmanSettings:
     embedding_size: int | None = None
     num_layers: int = 1
     nonlinearity: Nonlinearity = "tanh"
+    recurrent_init: RecurrentInit = "uniform"
     batch_first: bool = True
 
     def __post_init__(self) -> None:
@@ -48,10 +60,12 @@ class ElmanSettings:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 wanted = "a positive integer" + (" or None" if may_be_none else "")
                 raise OptionError(f"expected {name} to be {wanted}, got {value!r}")
-        if self.nonlinearity not in ("tanh", "relu"):
-            raise OptionError(
-                f"expected nonlinearity to be 'tanh' or 'relu', got {self.nonlinearity!r}"
-            )
+        for name, known in CHOICES.items():
+            value = getattr(self, name)
+            if value not in known:
+                *others, last = map(repr, known)
+                wanted = f"{', '.join(others)} or {last}"
+                raise OptionError(f"expected {name} to be {wanted}, got {value!r}")
 
     def units(self, vocab_size: int) -> int:
         """The number of hidden units of each layer."""
