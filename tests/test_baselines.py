@@ -38,7 +38,7 @@ def test_the_wall_of_hihell_is_two_thirds_of_a_bit() -> None:
 
 def test_metrics_leave_unscored_positions_out() -> None:
     logits = torch.tensor([[[2.0, 0.0], [0.0, 3.0], [9.0, 9.0]]])
-    targets = torch.tensor([[0, 0, -100]])
+    batch = Batch(torch.tensor([[0, 0, 0]]), torch.tensor([[0, 0, -100]]))
     by_hand = (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(3))) / 2
-    assert cross_entropy(logits, targets).item() == pytest.approx(by_hand, rel=1e-6)
-    assert accuracy(logits.argmax(-1), targets) == 0.5
+    assert cross_entropy(logits, batch).item() == pytest.approx(by_hand, rel=1e-6)
+    assert accuracy(logits.argmax(-1), batch) == 0.5

@@ -30,6 +30,29 @@ def test_texts_predict_their_next_symbol() -> None:
     assert len(batch) == 2
 
 
+def test_equal_sequences_are_counted_in_order_of_first_appearance() -> None:
+    texts = ["hill", "hello", "oil", "hello", "hill", "hello"]
+    batch = Batch.from_texts(texts, VOCAB).distinct()
+    assert VOCAB.decode(batch.inputs) == ["hill", "hell", "oilh"]
+    assert batch.counts is not None
+    assert batch.counts.tolist() == [2, 3, 1]
+    assert batch.tally.sum() == sum(len(text) - 1 for text in texts)
+    again = Batch.join([batch, batch]).distinct()  # counts of equal sequences add up
+    assert again.counts is not None
+    assert again.counts.tolist() == [4, 6, 2]
+
+
+def test_repeating_undoes_counting() -> None:
+    texts = ["hill", "hill", "hello", "oil", "oil", "oil"]
+    batch = Batch.from_texts(texts, VOCAB)
+    again = batch.distinct().repeated()
+    assert again.counts is None
+    assert torch.equal(again.inputs, batch.inputs)
+    assert torch.equal(again.targets, batch.targets)
+    assert torch.equal(again.count_symbols(), batch.count_symbols())
+    assert batch.repeated() is batch
+
+
 def test_show_aligns_what_is_scored() -> None:
     vocab = Vocab("01= \n")
     inputs = vocab.encode_batch(["0110=", "1 \n1="])
@@ -130,17 +153,27 @@ ERRORS: dict[str, Any] = {
     "lengths": (
         lambda: Batch(ONE, ONE, torch.tensor([1, 2])),
         ShapeError,
-        "expected a length for each of the 1 sequences, got lengths of shape (2,)",
+        "expected lengths of shape (batch,) = (1,), got (2,)",
+    ),
+    "counts": (
+        lambda: Batch(ONE, ONE, counts=torch.ones(2, dtype=torch.int64)),
+        ShapeError,
+        "expected counts of shape (batch,) = (1,), got (2,)",
+    ),
+    "no count": (
+        lambda: Batch(ONE, ONE, counts=torch.tensor([0])),
+        DataError,
+        "expected positive counts, got 0",
     ),
     "floats": (
         lambda: Batch(ONE.float(), ONE),
         InputTypeError,
-        "expected inputs to be a tensor of symbol indices, got torch.float32",
+        "expected inputs to be a tensor of integers, got torch.float32",
     ),
     "lists": (
         lambda: Batch(ONE, [[0, 1]]),  # type: ignore[arg-type]
         InputTypeError,
-        "expected targets to be a tensor of symbol indices, got list",
+        "expected targets to be a tensor of integers, got list",
     ),
     "no vocabulary": (
         lambda: to_batch("hello", None),

@@ -59,6 +59,14 @@ def test_a_report_holds_sums_by_hand() -> None:
     assert (score.optimum, score.excess) == (0, score.loss)
 
 
+def test_what_was_seen_often_counts_often() -> None:
+    batch = PARITY.sample(50, length=4)  # of 16 strings
+    model = ElmanCharModel(PARITY.vocab, hidden_size=8, seed=2)
+    each, counted = (evaluate(model, PARITY, seen=seen).seen for seen in (batch, batch.distinct()))
+    assert counted.sequences == each.sequences == 50
+    assert counted.loss == pytest.approx(each.loss, rel=1e-9)
+
+
 def test_whole_sequences_count_only_when_every_symbol_is_right() -> None:
     task = Text(["abab", "aabb", "abba"])
     model = ElmanCharModel(task.vocab, seed=1)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
-from seqtoys import Batch, ElmanCharModel, History, Row, Vocab, fit
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, History, Row, Vocab, fit
 from seqtoys.errors import DataError, NonFiniteLossError, OptionError, ShapeError
 
 VOCAB = Vocab("hielo")
@@ -116,6 +116,31 @@ def test_a_minibatch_loss_is_weighted_by_its_scored_symbols() -> None:
     assert parts.loss == pytest.approx(whole.loss)
     assert parts.accuracy == pytest.approx(whole.accuracy)
     assert parts.predictions == whole.predictions
+
+
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [
+        ({}, {"hidden_size": 6}),  # gradients written out
+        ({"stepwise": True}, {"hidden_size": 6, "num_layers": 2}),  # autograd
+        ({"clip_norm": 0.1}, {"seeds": [1, 2], "hidden_size": 6}),
+        ({}, {"seeds": [1, 2], "num_layers": 2}),
+    ],
+)
+def test_a_sequence_that_counts_thrice_is_one_that_stands_there_thrice(
+    options: dict[str, Any], sizes: dict[str, Any]
+) -> None:
+    batch = Batch.from_texts(["hello", "hill", "hill", "oil", "hill", "oil"], VOCAB)
+    columns = []
+    for data in (batch, batch.distinct()):
+        make = ElmanEnsemble if "seeds" in sizes else ElmanCharModel
+        model = make(VOCAB, **sizes).double()
+        history = fit(model, data, epochs=10, lr=0.1, **options)
+        loss = torch.as_tensor(history.loss, dtype=torch.float64)
+        accuracy = torch.as_tensor(history.accuracy, dtype=torch.float64)
+        columns.append((loss, accuracy, torch.as_tensor(history.optimum)))
+    for repeated, counted in zip(*columns, strict=True):
+        torch.testing.assert_close(counted, repeated, rtol=1e-9, atol=1e-9)
 
 
 def test_a_minibatch_without_a_scored_symbol_is_left_out() -> None:

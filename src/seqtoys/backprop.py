@@ -127,10 +127,10 @@ class Backprop:
         arrange = self._layout.arrange
         self._symbols = batch.inputs.T.flatten().long()  # (time * batch,)
         targets = batch.targets.T.reshape(-1, 1).long()
-        scored = batch.scored.T.reshape(-1, 1).to(self._rows.dtype)
+        tally = batch.tally.T.reshape(-1, 1).to(self._rows.dtype)
         shape = (*self._replicas, *targets.shape)
         targets = arrange(targets.clamp(min=0).expand(shape))
-        share = arrange((scored / scored.sum()).expand(shape))  # of the mean
+        share = arrange((tally / tally.sum()).expand(shape))  # of the mean
         columns = (self._after, self._drive, targets, share, -share)
         cut = (column.split(self._held, self._layout.positions) for column in columns)
         self._parts = list(zip(*cut, strict=True))

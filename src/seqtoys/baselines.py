@@ -52,6 +52,7 @@ def count_baselines(batch: Batch, vocab_size: int) -> Baselines:
         >>> count_baselines(batch, 2)
         Baselines(uniform=0.6931..., memoryless=0.6931..., full_past=0.0)
     """
+    batch = batch.repeated()
     inputs, targets = batch.inputs.cpu().numpy(), batch.targets.cpu().numpy()
     scored = batch.scored.cpu().numpy()
     return Baselines(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqtoys.errors import DataError, InputTypeError, ShapeError, excerpt
+from seqtoys.errors import DataError, ShapeError, excerpt
+from seqtoys.indices import check_integers
 from seqtoys.symbols import Symbols, legible
+from seqtoys.tables import align
 from seqtoys.vocab import Vocab
 
 UNSCORED = -100
@@ -32,40 +35,45 @@ class Batch:
         inputs: Symbol indices, any valid index as padding.
         targets: Symbol indices, -100 where nothing is scored.
         lengths: The number of symbols in each input sequence; None: all fill the whole width.
+        counts: How many times each sequence counts, as if it stood there so often; None: once.
 
     Raises:
-        ShapeError: If inputs and targets are not both `(batch, time)`, or lengths not `(batch,)`.
+        ShapeError: If inputs and targets are not `(batch, time)`, or the others not `(batch,)`.
         InputTypeError: If a tensor does not hold integers.
-        DataError: If no position is scored.
+        DataError: If no position is scored, or a count is not positive.
 
     Examples:
         >>> vocab = Vocab("hielo")
-        >>> batch = Batch.from_texts(["hihello", "hello"], vocab)
-        >>> print(batch.show(vocab))
+        >>> print(Batch.from_texts(["hihello"], vocab).show(vocab))
         inputs   hihell
         targets  ihello
-        <BLANKLINE>
-        inputs   hell
-        targets  ello
     """
 
     inputs: Int[Tensor, "batch time"]
     targets: Int[Tensor, "batch time"]
     lengths: Int[Tensor, " batch"] | None = None
+    counts: Int[Tensor, " batch"] | None = None
 
     def __post_init__(self) -> None:
-        _check_integers(self.inputs, "inputs")
-        _check_integers(self.targets, "targets")
+        check_integers(self.inputs, "inputs")
+        check_integers(self.targets, "targets")
         if self.inputs.ndim != 2 or self.inputs.shape != self.targets.shape:
             raise ShapeError(
                 "expected inputs and targets of one shape (batch, time), "
                 f"got {tuple(self.inputs.shape)} and {tuple(self.targets.shape)}"
             )
-        if self.lengths is not None and self.lengths.shape != self.inputs.shape[:1]:
-            raise ShapeError(
-                f"expected a length for each of the {len(self.inputs)} sequences, "
-                f"got lengths of shape {tuple(self.lengths.shape)}"
-            )
+        for name in ("lengths", "counts"):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            check_integers(values, name)
+            if values.shape != self.inputs.shape[:1]:
+                shape = f"({len(self.inputs)},)"
+                raise ShapeError(
+                    f"expected {name} of shape (batch,) = {shape}, got {tuple(values.shape)}"
+                )
+        if self.counts is not None and (self.counts < 1).any():
+            raise DataError(f"expected positive counts, got {int(self.counts.min())}")
         if not self.scored.any():
             raise DataError("expected at least one scored position, got targets of only -100")
 
@@ -92,7 +100,8 @@ class Batch:
                     f"got {excerpt(text)} at position {position}"
                 )
         symbols, lengths = vocab.encode_batch(texts, return_lengths=True)
-        return cls(*_shift(symbols, lengths))
+        inputs, targets = symbols[:, :-1], symbols[:, 1:]  # (batch, time - 1)
+        return cls(inputs, _unscore_padding(targets, lengths - 1), lengths - 1)
 
     @classmethod
     def from_pairs(cls, pairs: Sequence[Pair], vocab: Vocab) -> Batch:
@@ -133,12 +142,12 @@ class Batch:
             >>> Batch.join(texts).lengths
             tensor([3, 4])
         """
+        batches = [batch.repeated() for batch in batches]
         widths = [batch.inputs.shape[1] for batch in batches]
-        more = [max(widths) - width for width in widths]
-        paired = list(zip(batches, more, strict=True))
-        inputs = torch.cat([F.pad(batch.inputs, (0, n)) for batch, n in paired])
-        targets = torch.cat([F.pad(batch.targets, (0, n), value=UNSCORED) for batch, n in paired])
-        if not any(more) and all(batch.lengths is None for batch in batches):
+        padded = [(batch, max(widths) - batch.inputs.shape[1]) for batch in batches]
+        inputs = torch.cat([F.pad(batch.inputs, (0, n)) for batch, n in padded])
+        targets = torch.cat([F.pad(batch.targets, (0, n), value=UNSCORED) for batch, n in padded])
+        if len(set(widths)) == 1 and all(batch.lengths is None for batch in batches):
             return cls(inputs, targets)
         return cls(inputs, targets, torch.cat([batch.count_symbols() for batch in batches]))
 
@@ -154,10 +163,15 @@ class Batch:
         """Where a target is scored."""
         return self.targets != UNSCORED
 
+    @property
+    def tally(self) -> Int[Tensor, "batch time"]:
+        """How many times each target is scored: as often as its sequence counts, or never."""
+        scored = self.scored.long()
+        return scored if self.counts is None else scored * self.counts.unsqueeze(1)
+
     def to(self, device: torch.device | str) -> Batch:
         """Move the batch to a device."""
-        lengths = None if self.lengths is None else self.lengths.to(device)
-        return Batch(self.inputs.to(device), self.targets.to(device), lengths)
+        return self._each(lambda part: part.to(device))
 
     def take(self, rows: Int[Tensor, " rows"]) -> Batch:
         """Select sequences by their position.
@@ -167,8 +181,36 @@ class Batch:
             >>> len(batch.take(torch.tensor([1])))
             1
         """
-        lengths = None if self.lengths is None else self.lengths[rows]
-        return Batch(self.inputs[rows], self.targets[rows], lengths)
+        return self._each(lambda part: part[rows])
+
+    def distinct(self) -> Batch:
+        """Write equal sequences once, and count them, in order of first appearance.
+
+        Examples:
+            >>> batch = Batch.from_texts(["hello", "hill", "hello"], Vocab("hielo")).distinct()
+            >>> len(batch), batch.counts
+            (2, tensor([2, 1]))
+        """
+        batch = self.repeated()
+        rows = torch.cat([batch.inputs, batch.targets], 1).cpu().numpy()  # (batch, 2 time)
+        _, first, counts = np.unique(rows, axis=0, return_index=True, return_counts=True)
+        order = first.argsort()
+        kept, counted = (torch.from_numpy(x[order]).to(self.inputs) for x in (first, counts))
+        return replace(batch.take(kept), counts=counted)
+
+    def repeated(self) -> Batch:
+        """Write each sequence as often as it counts: the other way round.
+
+        Examples:
+            >>> batch = Batch.from_texts(["hihello", "hello"], Vocab("hielo"))
+            >>> counted = Batch(batch.inputs, batch.targets, counts=torch.tensor([1, 2]))
+            >>> len(counted), len(counted.repeated())
+            (2, 3)
+        """
+        if self.counts is None:
+            return self
+        rows = torch.arange(len(self), device=self.inputs.device)
+        return replace(self, counts=None).take(rows.repeat_interleave(self.counts))
 
     def show(self, vocab: Vocab, *, rows: int = 8) -> str:
         """Write inputs and targets under each other, `·` where nothing is scored.
@@ -184,24 +226,19 @@ class Batch:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        optional = (self.lengths, self.counts)
+        lengths, counts = (None if part is None else change(part) for part in optional)
+        return Batch(change(self.inputs), change(self.targets), lengths, counts)
+
     def _show_row(self, row: int, vocab: Vocab) -> str:
         end = self.inputs.shape[1] if self.lengths is None else int(self.lengths[row])
-        above = [_printable(vocab, index) for index in self.inputs[row, :end].tolist()]
-        below = [_printable(vocab, index) for index in self.targets[row, :end].tolist()]
-        widths = [max(len(a), len(b)) for a, b in zip(above, below, strict=True)]
-        gap = " " if vocab.has_words else ""
-        lines = [
-            gap.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-            for cells in (above, below)
+        cells = [
+            ["·" if i == UNSCORED else legible(vocab.symbols[i]) for i in part[row, :end].tolist()]
+            for part in (self.inputs, self.targets)
         ]
+        lines = align(cells, gap=" " if vocab.has_words else "")
         return f"inputs   {lines[0]}\ntargets  {lines[1]}"
-
-
-def _shift(
-    symbols: Int[Tensor, "batch time"], lengths: Int[Tensor, " batch"]
-) -> tuple[Tensor, Tensor, Tensor]:
-    inputs, targets = symbols[:, :-1], symbols[:, 1:]  # (batch, time - 1)
-    return inputs, _unscore_padding(targets, lengths - 1), lengths - 1
 
 
 def _unscore_padding(
@@ -209,15 +246,3 @@ def _unscore_padding(
 ) -> Int[Tensor, "batch time"]:
     padding = torch.arange(targets.shape[1]) >= lengths.unsqueeze(1)  # (batch, time)
     return targets.masked_fill(padding, UNSCORED)
-
-
-def _printable(vocab: Vocab, index: int) -> str:
-    if index == UNSCORED:
-        return "·"
-    return legible(vocab.symbols[index])
-
-
-def _check_integers(values: Tensor, name: str) -> None:
-    if not isinstance(values, Tensor) or values.is_floating_point() or values.dtype == torch.bool:
-        kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
-        raise InputTypeError(f"expected {name} to be a tensor of symbol indices, got {kind}")

@@ -114,7 +114,7 @@ def _kinds(
     """Draw what was seen, and what was not."""
     if seen is not None:
         unseen = _draw_unseen(task, seen, count, generator)
-        return {"seen": list(_groups(seen)), "unseen": unseen}
+        return {"seen": list(_groups(seen.repeated())), "unseen": unseen}
     if isinstance(task, Side):
         training, other = (task.complement, task) if task.is_held_out else (task, task.complement)
         drawn = [_draw(side, count, generator) for side in (training, other)]

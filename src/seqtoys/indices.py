@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from seqtoys.errors import InputTypeError, ShapeError
@@ -30,6 +31,17 @@ def to_index_array(indices: Indices) -> npt.NDArray[np.int64]:
     if array.dtype.kind not in "iu":
         raise InputTypeError(f"expected integer indices, got {array.dtype} values")
     return array.astype(np.int64, copy=False)
+
+
+def check_integers(values: Tensor, name: str) -> None:
+    """Make sure that a value is a tensor of integers.
+
+    Raises:
+        InputTypeError: If it is not; the message calls it by its name.
+    """
+    if not isinstance(values, Tensor) or values.is_floating_point() or values.dtype == torch.bool:
+        kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
+        raise InputTypeError(f"expected {name} to be a tensor of integers, got {kind}")
 
 
 def _to_array(indices: Indices) -> npt.NDArray[Any]:

@@ -103,7 +103,7 @@ class Learner:
             logits, self._state = logits_and_state(self.model, batch.inputs, self._state)
         else:
             logits = logits_of(self.model, batch.inputs, stepwise=self.stepwise)
-        self._loss = cross_entropy(logits, batch.targets)
+        self._loss = cross_entropy(logits, batch)
         return self._loss.detach(), logits.detach().argmax(-1)
 
     def backward(self) -> None:

@@ -6,47 +6,66 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqtoys.batch import UNSCORED
+from seqtoys.batch import UNSCORED, Batch
 
 
 def cross_entropy(
-    logits: Float[Tensor, "*replicas batch time vocab"], targets: Int[Tensor, "batch time"]
+    logits: Float[Tensor, "*replicas batch time vocab"], batch: Batch
 ) -> Float[Tensor, "*replicas"]:
     """Average the cross-entropy over the scored positions, in nats per scored symbol.
 
     Args:
         logits: What the model, or each replica, says of each next symbol.
-        targets: The next symbols, -100 where nothing is scored.
+        batch: The sequences.
 
     Examples:
         Where every symbol is as likely as any other, the loss is the logarithm of their number:
 
         >>> import torch
-        >>> cross_entropy(torch.zeros(1, 2, 5), torch.tensor([[3, -100]]))
+        >>> batch = Batch(torch.tensor([[0, 1]]), torch.tensor([[3, -100]]))
+        >>> cross_entropy(torch.zeros(1, 2, 5), batch)
         tensor(1.6094)
     """
-    if logits.ndim == 3:
+    targets = batch.targets
+    if logits.ndim == 3 and batch.counts is None:
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=UNSCORED)
     expanded = targets.expand(logits.shape[:-1])  # (replicas, batch, time)
     losses = F.cross_entropy(
         logits.movedim(-1, 1), expanded, ignore_index=UNSCORED, reduction="none"
     )
-    return losses.sum((-2, -1)) / (targets != UNSCORED).sum()
+    tally = batch.tally
+    return (losses * tally).sum((-2, -1)) / tally.sum()
+
+
+def count_hits(
+    predicted: Int[Tensor, "*replicas batch time"], batch: Batch
+) -> Int[Tensor, "*replicas"]:
+    """Count the scored symbols that are predicted.
+
+    Args:
+        predicted: The likeliest next symbols.
+        batch: The sequences.
+    """
+    right = predicted == batch.targets  # no prediction is -100
+    if batch.counts is not None:
+        right = right * batch.counts.unsqueeze(1)
+    counted: Tensor = right.sum((-2, -1))
+    return counted
 
 
 def accuracy(
-    predicted: Int[Tensor, "*replicas batch time"], targets: Int[Tensor, "batch time"]
+    predicted: Int[Tensor, "*replicas batch time"], batch: Batch
 ) -> Float[Tensor, "*replicas"]:
     """Compute the share of the scored symbols that are predicted.
 
     Args:
         predicted: The likeliest next symbols.
-        targets: The next symbols, -100 where nothing is scored.
+        batch: The sequences.
 
     Examples:
         >>> import torch
-        >>> accuracy(torch.tensor([[1, 1, 1]]), torch.tensor([[1, 2, -100]]))
+        >>> batch = Batch(torch.tensor([[0, 1, 2]]), torch.tensor([[1, 2, -100]]))
+        >>> accuracy(torch.tensor([[1, 1, 1]]), batch)
         tensor(0.5000, dtype=torch.float64)
     """
-    hits = (predicted == targets).sum((-2, -1))  # no prediction is -100
-    return hits.double() / (targets != UNSCORED).sum()
+    return count_hits(predicted, batch).double() / batch.tally.sum()

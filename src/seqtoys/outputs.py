@@ -131,8 +131,8 @@ def measure(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """
     with in_mode(model, training=False):
         logits = logits_of(model, batch.inputs)
-    loss = cross_entropy(logits, batch.targets)
-    return loss, accuracy(logits.argmax(-1), batch.targets)
+    loss = cross_entropy(logits, batch)
+    return loss, accuracy(logits.argmax(-1), batch)
 
 
 def measure_next(
@@ -140,8 +140,8 @@ def measure_next(
 ) -> tuple[Tensor, Tensor, State]:
     """Compute the loss and the accuracy of a model that goes on from a state, and its next."""
     logits, state = logits_and_state(model, batch.inputs, state)
-    loss = cross_entropy(logits, batch.targets)
-    return loss, accuracy(logits.argmax(-1), batch.targets), state
+    loss = cross_entropy(logits, batch)
+    return loss, accuracy(logits.argmax(-1), batch), state
 
 
 def _logits_by_steps(model: nn.Module, inputs: Tensor) -> Tensor:

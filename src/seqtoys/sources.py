@@ -77,7 +77,7 @@ class SequencesSource:
         self, batch: Batch, *, batch_size: int | None, generator: torch.Generator
     ) -> None:
         self.sequences: Batch = batch
-        self.scored = int(batch.scored.sum())
+        self.scored = int(batch.tally.sum())
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
         self._generator = generator
 
@@ -88,9 +88,9 @@ class SequencesSource:
             return
         order = torch.randperm(len(self.sequences), generator=self._generator)
         for rows in order.to(self.sequences.inputs.device).split(self._size):
-            scored = int((self.sequences.targets[rows] >= 0).sum())
-            if scored:
-                yield rows, self.sequences.take(rows), scored
+            if self.sequences.scored[rows].any():
+                part = self.sequences.take(rows)
+                yield rows, part, int(part.tally.sum())
 
     def together(
         self, predicted: list[Tensor], rows: list[Tensor | None]

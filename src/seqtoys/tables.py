@@ -14,7 +14,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         h       1.25
         i       -0.5
     """
-    columns = [_align(column) for column in zip(header, *rows, strict=True)]
+    columns = [_justify(column) for column in zip(header, *rows, strict=True)]
     return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
 
 
@@ -35,7 +35,21 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table>{body}</table>"
 
 
-def _align(column: Sequence[str]) -> list[str]:
+def align(lines: Sequence[Sequence[str]], *, gap: str) -> list[str]:
+    """Write lines of cells so that those at one place stand under each other.
+
+    Examples:
+        >>> align([["boy", "sees"], ["a", "b"]], gap=" ")
+        ['boy sees', 'a   b']
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        gap.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def _justify(column: Sequence[str]) -> list[str]:
     width = max(map(len, column))
     filled = [cell for cell in column[1:] if cell not in ("", "…")]
     numeric = bool(filled) and all(map(_is_number, filled))

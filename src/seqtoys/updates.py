@@ -15,6 +15,7 @@ from seqtoys.batch import Batch
 from seqtoys.errors import NonFiniteLossError, OptionError
 from seqtoys.history import Row
 from seqtoys.learner import Learner
+from seqtoys.metrics import count_hits
 from seqtoys.outputs import count_replicas
 from seqtoys.sources import Source
 
@@ -156,8 +157,8 @@ class Updates:
         return value
 
     def _hits(self, predicted: Tensor, part: Batch) -> Value:
-        right = predicted == part.targets  # no prediction is -100
-        return right.sum((-2, -1)).double() if self.replicas else float(right.sum().item())
+        right = count_hits(predicted, part)
+        return right.double() if self.replicas else float(right.item())
 
 
 class Frozen:
