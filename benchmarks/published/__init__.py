@@ -1,0 +1,1 @@
+"""Published numbers, derived again: `python -m benchmarks.published`, a module for each paper."""

@@ -1,0 +1,68 @@
+"""Networks to train one by one, on all cores; what is finished is kept for the next start."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from benchmarks.machine import count_cores
+
+KEPT = Path(__file__).with_name("results") / "unfinished.jsonl"
+Cell = TypeVar("Cell")
+Row = dict[str, Any]
+
+
+def run_cells(
+    run: Callable[[Cell], Row], cells: Iterable[Cell], path: Path | None = KEPT
+) -> list[Row]:
+    """Run cells in processes of one thread each, and keep each row as soon as it is there.
+
+    Args:
+        run: Trains one: a function of a module.
+        cells: Frozen dataclasses of plain values; the longest first keep all cores busy.
+        path: Where rows are kept until all are there, so that an interrupted run goes on; None:
+            nowhere.
+    """
+    cells = list(cells)
+    rows = _read(path)
+    missing = [cell for cell in cells if _key(cell) not in rows]
+    with ProcessPoolExecutor(
+        count_cores(),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(1,),
+    ) as pool:
+        running = {pool.submit(run, cell): cell for cell in missing}
+        for done in as_completed(running):
+            cell, row = running[done], done.result()
+            rows[_key(cell)] = row
+            print(f"{len(rows)} of {len(cells)}: {cell}: {row['accuracy']:.1%}", flush=True)
+            if path is not None:
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([_key(cell), row]) + "\n")
+    if path is not None:
+        path.unlink(missing_ok=True)
+    return [rows[_key(cell)] for cell in cells]
+
+
+def _read(path: Path | None) -> dict[str, Row]:
+    """Read the rows of an interrupted run; a line that was cut is left out."""
+    rows: dict[str, Row] = {}
+    for line in path.read_text("utf-8").splitlines() if path is not None and path.exists() else []:
+        try:
+            key, row = json.loads(line)
+        except ValueError:
+            continue
+        rows[key] = row
+    return rows
+
+
+def _key(cell: Any) -> str:
+    return json.dumps(asdict(cell), sort_keys=True)

@@ -1,0 +1,101 @@
+"""What a script found: each number beside the published one, and how it was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import describe
+from seqtoys import Rate
+
+STORED = Path(__file__).with_name("results")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A number measured here, and what it is compared with.
+
+    Attributes:
+        what: What was measured, in a few words.
+        here: The number.
+        unit: What it is in: `"bits"` or `"nats"` per scored symbol, or `"%"`.
+        published: The paper's number; None: it gives none.
+        optimum: The best there can be on the same sequences.
+        memoryless: The best without memory.
+        solved: How many seeds solved it, of how many; None: it was not asked.
+        seconds: How long the training took.
+        settings: All that made it.
+        note: What a reader must know besides.
+    """
+
+    what: str
+    here: float
+    unit: str
+    published: float | None = None
+    optimum: float | None = None
+    memoryless: float | None = None
+    solved: tuple[int, int] | None = None
+    seconds: float = 0.0
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    note: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"{self.what}: {self.here:.4g} {self.unit}"]
+        if self.published is not None:
+            parts.append(f"published {self.published:g}")
+        if self.optimum is not None:
+            parts.append(f"optimum {self.optimum:.4g}")
+        if self.memoryless is not None:
+            parts.append(f"without memory {self.memoryless:.4g}")
+        if self.solved is not None:
+            parts.append(f"solved {Rate(*self.solved)}")
+        return f"{', '.join(parts)} ({self.seconds:.1f} s)"
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that a script found.
+
+    Attributes:
+        findings: Its numbers.
+        curves: What its figure shows, as plain values.
+    """
+
+    findings: list[Finding]
+    curves: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def store(name: str, study: Study, seconds: float, folder: Path = STORED) -> None:
+    """Write what a script found, with the machine it ran on.
+
+    Args:
+        name: The script's name.
+        study: What it found.
+        seconds: How long the whole script took.
+        folder: Where the files are.
+    """
+    facts = {
+        "command": f"python -m benchmarks.published {name} --write",
+        "machine": describe(),
+        "date": date.today().isoformat(),
+        "seconds": round(seconds, 1),
+        "findings": [asdict(finding) for finding in study.findings],
+        "curves": study.curves,
+    }
+    folder.mkdir(exist_ok=True)
+    text = json.dumps(facts, indent=1, ensure_ascii=False)
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read(name: str, folder: Path = STORED) -> Mapping[str, Any]:
+    """Read what `store` wrote, findings as such."""
+    facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    facts["findings"] = [
+        Finding(**{**row, "solved": tuple(row["solved"]) if row["solved"] else None})
+        for row in facts["findings"]
+    ]
+    return dict(facts)

@@ -1,0 +1,215 @@
+"""Lan et al. (2022), Minimum description length recurrent neural networks, Table 1.
+
+The rows of Elman networks: trained on strings of a counting language, tested on longer ones. The
+paper's rows are the best of its runs *on its test set*. Here each comes with the seed that gives
+it, and with what the paper lacks: the same for 1,000 seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.published.findings import Finding, Study
+from benchmarks.published.lan2022_addition import measure_addition
+from benchmarks.published.lan2022_corpora import Corpus, draw_corpus
+from benchmarks.published.workers import spread
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, fit
+from seqtoys.metrics import count_hits, cross_entropy
+from seqtoys.outputs import logits_of
+
+EPOCHS, LR = 1000, 1e-3
+PART, PART_OF_SEEDS = 100, 4  # test strings that are measured at a time
+SEEDS = 1000
+EVERY = 50  # the thousand seeds are tested on one string in so many
+SHIFT = 1e-7  # what one weight is moved by, to see what that does to a large network
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the paper's table.
+
+    Attributes:
+        language: Its language.
+        units: Hidden units of its best network.
+        seed: The seed of its best network.
+        strings: How many strings it was trained on.
+        bits: Its loss on the test strings.
+        accuracy: The share of determined symbols that are right, in percent; None: it is another
+            measure.
+    """
+
+    language: str
+    units: int
+    seed: int
+    strings: int
+    bits: float
+    accuracy: float | None
+
+    def __str__(self) -> str:
+        return f"{self.language}, {self.units} units, {self.strings} strings"
+
+
+ROWS = [
+    Row("anbn", 2, 100, 100, 0.532, 99.8),
+    Row("anbncn", 4, 102, 100, 0.626, 99.8),
+    Row("anb2n", 4, 102, 100, 0.380, 99.9),
+    Row("anbn", 2, 100, 500, 0.510, 99.8),
+    Row("anbncn", 4, 102, 500, 0.554, 99.8),
+    Row("dyck", 4, 101, 100, 0.945, None),
+]
+DISTRIBUTIONS = ROWS[:3]
+LARGE = Row("anbmcnm", 128, 100, 500, 0.451, 98.9)
+
+
+def measure(quick: bool) -> Study:
+    """Derive the rows again, then train 1,000 seeds of the first three.
+
+    Args:
+        quick: Take a look: 20 seeds, and no large network.
+    """
+    findings = [finding for row in ROWS for finding in measure_row(row)]
+    findings += measure_addition(10, 100, 0.758, 74.9)
+    findings += measure_addition(20, 100, 0.721, 79.4)
+    if not quick:
+        findings.append(measure_large(LARGE))
+    seeds = 20 if quick else SEEDS
+    many = spread(partial(measure_seeds, seeds=seeds), reversed(DISTRIBUTIONS))[::-1]
+    curves = {
+        row.language: {"bits": bits, "published": row.bits, "optimum": finding.optimum}
+        for row, (finding, bits) in zip(DISTRIBUTIONS, many, strict=True)
+    }
+    return Study([*findings, *(finding for finding, _ in many)], curves)
+
+
+def measure_row(row: Row) -> list[Finding]:
+    """Train the network of a row, and test it."""
+    corpus = draw_corpus(row.language, row.strings)
+    model, seconds = train(corpus, row.units, row.seed)
+    score = measure_tests(model, corpus)
+    best, settings = optimum(corpus), _settings(row)
+    bits = score.bits.item()
+    found = [Finding(str(row), bits, "bits", row.bits, best, seconds=seconds, settings=settings)]
+    if score.accuracy is not None:
+        percent = 100 * score.accuracy.item()
+        what = f"{row}, determined symbols right"
+        found.append(Finding(what, percent, "%", row.accuracy, 100.0, settings=settings))
+    return found
+
+
+def measure_large(row: Row) -> Finding:
+    """Train a large network three times: as it is, and with the last digit of one weight moved."""
+    corpus = draw_corpus(row.language, row.strings)
+    runs = [train(corpus, row.units, row.seed, shift=shift) for shift in (0.0, SHIFT, -SHIFT)]
+    bits, *moved = (measure_tests(model, corpus).bits.item() for model, _ in runs)
+    others = " and ".join(f"{each:.3f}" for each in moved)
+    return Finding(
+        str(row),
+        bits,
+        "bits",
+        row.bits,
+        optimum(corpus),
+        seconds=runs[0][1],
+        settings=_settings(row),
+        note=f"not to be reproduced: with one weight moved by {SHIFT:g}, {others} bits",
+    )
+
+
+def measure_seeds(row: Row, seeds: int) -> tuple[Finding, list[float]]:
+    """Train many seeds of a row at once: how many do as well as the paper's best?"""
+    corpus = draw_corpus(row.language, row.strings, every=EVERY)
+    ensemble = ElmanEnsemble(corpus.task.vocab, range(seeds), hidden_size=row.units)
+    history = fit(ensemble, corpus.training, epochs=EPOCHS, lr=LR, progress=False)
+    bits = measure_tests(ensemble, corpus, PART_OF_SEEDS).bits
+    finding = Finding(
+        f"{row}, median of {seeds:,} seeds",
+        bits.median().item(),
+        "bits",
+        row.bits,
+        optimum(corpus),
+        solved=(int((bits <= row.bits).sum()), seeds),
+        seconds=history.seconds,
+        settings={**_settings(row), "seed": f"0 to {seeds - 1}", "test strings": f"1 in {EVERY}"},
+        note=f"best {bits.min().item():.3f}; solved: as good as the paper's best or better",
+    )
+    return finding, [round(each, 4) for each in sorted(bits.tolist())]
+
+
+def train(
+    corpus: Corpus, units: int, seed: int, *, shift: float = 0.0
+) -> tuple[ElmanCharModel, float]:
+    """Train one network as the paper does: full batch, Adam, PyTorch's initial weights.
+
+    Args:
+        corpus: The strings.
+        units: Hidden units.
+        seed: Decides the initial weights.
+        shift: What to move one recurrent weight by before training.
+
+    Returns:
+        The network, and the seconds it took.
+    """
+    model = ElmanCharModel(corpus.task.vocab, hidden_size=units, seed=seed)
+    with torch.no_grad():
+        model.rnn.get_parameter("weight_hh_l0")[0, 0] += shift
+    history = fit(model, corpus.training, epochs=EPOCHS, lr=LR, progress=False)
+    return model, history.seconds
+
+
+@dataclass(frozen=True)
+class Tested:
+    """How a network, or each replica, does on test strings.
+
+    Attributes:
+        bits: The mean loss, in bits per symbol.
+        accuracy: The share of the determined symbols that are right; None: there are none.
+    """
+
+    bits: Tensor
+    accuracy: Tensor | None
+
+
+@torch.no_grad()
+def measure_tests(model: nn.Module, corpus: Corpus, part: int = PART) -> Tested:
+    """Measure a network, or each replica of an ensemble, on the test strings.
+
+    Args:
+        model: The network or ensemble.
+        corpus: The strings.
+        part: How many to measure at a time.
+    """
+    scored, determined = corpus.test, corpus.determined
+    loss, right = torch.zeros(()), torch.zeros(())
+    for rows in torch.arange(len(scored)).split(part):
+        batch = _trim(scored.take(rows))
+        logits = logits_of(model, batch.inputs)  # ([replicas,] batch, time, vocab)
+        loss = loss + cross_entropy(logits, batch).double() * batch.tally.sum()
+        if determined is not None:
+            right = right + count_hits(logits.argmax(-1), _trim(determined.take(rows)))
+    bits = loss / scored.tally.sum() / math.log(2)
+    return Tested(bits, None if determined is None else right / determined.tally.sum())
+
+
+def optimum(corpus: Corpus) -> float:
+    """The loss of the true source on the test strings, in bits per symbol."""
+    return corpus.task.optimal_loss(corpus.test.repeated()) / math.log(2)
+
+
+def _trim(batch: Batch) -> Batch:
+    """Leave out the padding that all sequences share."""
+    width = int(batch.count_symbols().max())
+    return replace(batch, inputs=batch.inputs[:, :width], targets=batch.targets[:, :width])
+
+
+def _settings(row: Row) -> dict[str, int | float | str]:
+    return {
+        "units": row.units,
+        "seed": row.seed,
+        "strings": row.strings,
+        "epochs": EPOCHS,
+        "lr": LR,
+    }
