@@ -14,9 +14,9 @@ from torch.autograd import gradcheck, gradgradcheck
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys import backprop as backprop_module
 from seqtoys import ensemble as ensemble_module
-from seqtoys.backprop import likeliest
 from seqtoys.fused_adam import FusedAdam
 from seqtoys.layouts import REPLICAS_LAST, UNITS_LAST, Layout
+from seqtoys.metrics import likeliest
 from seqtoys.recurrence import recur
 from seqtoys.settings import Nonlinearity
 

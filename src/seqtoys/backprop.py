@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from seqtoys.batch import Batch
 from seqtoys.layers import project
 from seqtoys.layouts import Layout
+from seqtoys.metrics import likeliest
 from seqtoys.recurrence import (
     flattened,
     run_backward,
@@ -28,7 +29,6 @@ from seqtoys.settings import Nonlinearity
 
 NAMES = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "readout_weight", "readout_bias"}
 HELD_LOGITS = 2**20  # numbers: the most logits of a replica that are held at a time
-EXACT = 256  # up to here, every type of floats has all integers
 
 
 def is_covered(model: nn.Module) -> bool:
@@ -93,6 +93,9 @@ class Backprop:
         self._has_readout = "readout_weight" in parameters
         last = parameters["readout_weight" if self._has_readout else "weight_hh"]
         self._classes = last.shape[-2]
+        weight_hh = self._weights["weight_hh"]
+        self._rows_forward = layout.rows(swapped(weight_hh, layout))
+        self._rows_backward = layout.rows(weight_hh)
         self._replicas = parameters["weight_hh"].shape[:-2]
         self._allocate(*batch.inputs.T.shape)
         self.load(batch)
@@ -109,11 +112,14 @@ class Backprop:
         states = self._rows.zero_().index_select(at, positions)  # the first step is h_0: zeros
         states = unflattened(states, (time + 1, batch), layout)
         self._states = states.unbind(layout.time)
+        self._columns = [layout.columns(state) for state in self._states[:-1]]
+        self._first: Sequence[Tensor] | None = None
         self._before = flattened(states.narrow(layout.time, 0, time), layout)
         self._after = flattened(states.narrow(layout.time, 1, time), layout)
         # Forward, the drive of each position; backward, the gradient of that.
         self._drive = torch.empty_like(self._after, memory_format=torch.contiguous_format)
         self._steps = unflattened(self._drive, self._shape, layout).unbind(layout.time)
+        self._step_columns = [layout.columns(step) for step in self._steps]
         self._slopes = torch.empty_like(self._drive)
         self._held = max(1, HELD_LOGITS // self._classes)  # positions
         if self._has_readout:
@@ -141,6 +147,7 @@ class Backprop:
             self._states[0].zero_()
         else:
             self._states[0].copy_(state)
+        self._first = None if state is None else self._columns[0]
 
     @property
     def final_state(self) -> Tensor:
@@ -154,7 +161,14 @@ class Backprop:
         bias = weights["bias_ih"] + weights["bias_hh"]
         torch.add(swapped(weights["weight_ih"], layout), bias.unsqueeze(at), out=self._rows)
         torch.index_select(self._rows, at, self._symbols, out=self._drive)
-        run_forward(self._steps, self._states, weights["weight_hh"], layout, self._nonlinearity)
+        run_forward(
+            self._steps,
+            [self._first, *self._columns[1:]],
+            self._states[1:],
+            self._rows_forward,
+            layout,
+            self._nonlinearity,
+        )
         losses, predicted = zip(*(self._score(*part) for part in self._parts), strict=True)
         return sum(losses[1:], losses[0]), self._by_sequence(predicted)
 
@@ -163,8 +177,13 @@ class Backprop:
         """Run back through time, and set the gradients."""
         layout, grads, at = self._layout, self._grads, self._layout.positions
         slopes_at(self._after, self._nonlinearity, out=self._slopes)
-        weight_hh = self._weights["weight_hh"]
-        run_backward(self._steps, self._slope_steps, weight_hh, layout, in_place=True)
+        run_backward(
+            self._steps,
+            self._slope_steps,
+            self._rows_backward,
+            layout,
+            in_place=self._step_columns,
+        )
         layout.add_outer_(grads["weight_hh"].zero_(), self._drive, self._before)
         self._grad_rows.zero_().index_add_(at, self._symbols, self._drive)
         grads["weight_ih"].copy_(swapped(self._grad_rows, layout))
@@ -220,21 +239,3 @@ class Backprop:
             positions = torch.cat(list(predicted), 0).movedim(-1, 0)
         by_step: Tensor = positions.unflatten(-1, self._shape)  # ([replicas,] time, batch)
         return by_step.transpose(-1, -2)
-
-
-def likeliest(logits: Tensor, axis: int) -> Tensor:
-    """Compute the index of the largest logit along the last axis, or the last but one.
-
-    The first one, where several are largest; the last one of all where one is nan.
-
-    Examples:
-        >>> likeliest(torch.tensor([[0.0, 2.0], [1.0, 2.0]]), -2)
-        tensor([1, 0])
-    """
-    count = logits.shape[axis]
-    if axis == -1 or count > EXACT:
-        return logits.max(axis).indices
-    # Four times as fast along another axis: the largest get ranks from the first on, the others 0.
-    ranks = torch.arange(count, 0, -1, dtype=logits.dtype).unsqueeze(-1)
-    scores = (logits - logits.amax(axis, keepdim=True)).sign_().add_(1).mul_(ranks)
-    return count - scores.amax(axis).nan_to_num_(nan=1).long()

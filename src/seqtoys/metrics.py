@@ -1,12 +1,15 @@
-"""Cross-entropy and accuracy over the scored positions."""
+"""Cross-entropy and accuracy over the scored positions, and what is predicted there."""
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
 from seqtoys.batch import UNSCORED, Batch
+
+EXACT = 256  # up to here, every type of floats has all integers
 
 
 def cross_entropy(
@@ -21,7 +24,6 @@ def cross_entropy(
     Examples:
         Where every symbol is as likely as any other, the loss is the logarithm of their number:
 
-        >>> import torch
         >>> batch = Batch(torch.tensor([[0, 1]]), torch.tensor([[3, -100]]))
         >>> cross_entropy(torch.zeros(1, 2, 5), batch)
         tensor(1.6094)
@@ -39,16 +41,17 @@ def cross_entropy(
 
 def count_hits(
     predicted: Int[Tensor, "*replicas batch time"], batch: Batch
-) -> Int[Tensor, "*replicas"]:
+) -> Float[Tensor, "*replicas"]:
     """Count the scored symbols that are predicted.
 
     Args:
         predicted: The likeliest next symbols.
         batch: The sequences.
     """
-    right = predicted == batch.targets  # no prediction is -100
+    # No prediction is -100. As floats, what comes from many replicas is compared twice as fast.
+    right = predicted.double().eq_(batch.targets)
     if batch.counts is not None:
-        right = right * batch.counts.unsqueeze(1)
+        right *= batch.counts.unsqueeze(1)
     counted: Tensor = right.sum((-2, -1))
     return counted
 
@@ -63,9 +66,26 @@ def accuracy(
         batch: The sequences.
 
     Examples:
-        >>> import torch
         >>> batch = Batch(torch.tensor([[0, 1, 2]]), torch.tensor([[1, 2, -100]]))
         >>> accuracy(torch.tensor([[1, 1, 1]]), batch)
         tensor(0.5000, dtype=torch.float64)
     """
-    return count_hits(predicted, batch).double() / batch.tally.sum()
+    return count_hits(predicted, batch) / batch.tally.sum()
+
+
+def likeliest(logits: Tensor, axis: int) -> Tensor:
+    """Compute the index of the largest logit along the last axis, or the last but one.
+
+    The first one, where several are largest; the last one of all where one is nan.
+
+    Examples:
+        >>> likeliest(torch.tensor([[0.0, 2.0], [1.0, 2.0]]), -2)
+        tensor([1, 0])
+    """
+    count = logits.shape[axis]
+    if axis == -1 or count > EXACT:
+        return logits.max(axis).indices
+    # Faster along another axis: the largest get ranks, highest for the first, and the others 0.
+    ranks = torch.arange(count, 0, -1, dtype=logits.dtype).unsqueeze(-1)
+    scores = logits.clone().ge_(logits.amax(axis, keepdim=True)).mul_(ranks)
+    return count - scores.amax(axis).clamp_(min=1).long()

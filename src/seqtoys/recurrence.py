@@ -54,24 +54,38 @@ def recur(
 
 def run_forward(
     drive: Sequence[Tensor],
+    before: Sequence[Sequence[Tensor] | None],
     states: Sequence[Tensor],
-    weight_hh: Tensor,
+    rows: Sequence[Tensor],
     layout: Layout,
     nonlinearity: Nonlinearity,
 ) -> None:
-    """Write the states of all steps; the first of `states`, before any step, is given."""
-    squash_, rows = SQUASH_IN_PLACE[nonlinearity], layout.rows(swapped(weight_hh, layout))
-    for step, before, state in zip(drive, states[:-1], states[1:], strict=True):
-        squash_(layout.multiply_add(step, layout.columns(before), rows, out=state))
+    """Write the states of all steps.
+
+    Args:
+        drive: The drive of each step.
+        before: The state before each step, cut into columns, all but the first views of `states`;
+            None: it is zero.
+        states: Where to write the state after each step.
+        rows: `weight_hh` swapped, cut into rows.
+        layout: Where the axes lie.
+        nonlinearity: `"tanh"` or `"relu"`.
+    """
+    squash_ = SQUASH_IN_PLACE[nonlinearity]
+    for step, columns, state in zip(drive, before, states, strict=True):
+        if columns is None:
+            squash_(state.copy_(step))
+        else:
+            squash_(layout.multiply_add(step, columns, rows, out=state))
 
 
 def run_backward(
     grads: Sequence[Tensor],
     slopes: Sequence[Tensor],
-    weight_hh: Tensor,
+    rows: Sequence[Tensor],
     layout: Layout,
     *,
-    in_place: bool,
+    in_place: Sequence[Sequence[Tensor]] | None = None,
 ) -> list[Tensor]:
     """Go back through time: from the gradients of the states to those of the drive.
 
@@ -82,19 +96,18 @@ def run_backward(
     Args:
         grads: The direct gradient of the loss by each state.
         slopes: The slope of the nonlinearity at each state.
-        weight_hh: `(units, units)`, in the layout.
+        rows: `weight_hh`, cut into rows.
         layout: Where the axes lie.
-        in_place: Whether to overwrite `grads`, faster but without gradients of the gradients.
+        in_place: `grads` cut into columns, to overwrite them: faster, but without gradients of
+            the gradients.
     """
     driven: list[Tensor] = []
-    rows = layout.rows(weight_hh)
-    for grad, slope in zip(reversed(grads), reversed(slopes), strict=True):
-        place = grad if in_place else None
+    for step in reversed(range(len(grads))):
+        total, place = grads[step], None if in_place is None else grads[step]
         if driven:
-            total = layout.multiply_add(grad, layout.columns(driven[-1]), rows, out=place)
-        else:
-            total = grad
-        driven.append(torch.mul(total, slope, out=place))
+            after = layout.columns(driven[-1]) if in_place is None else in_place[step + 1]
+            total = layout.multiply_add(total, after, rows, out=place)
+        driven.append(torch.mul(total, slopes[step], out=place))
     return driven[::-1]
 
 
@@ -149,7 +162,9 @@ class _Recurrence(torch.autograd.Function):
     ) -> Tensor:
         states = torch.empty_like(drive)
         steps = states.unbind(layout.time)
-        run_forward(drive.unbind(layout.time), (h_0, *steps), weight_hh, layout, nonlinearity)
+        before = [layout.columns(state) for state in (h_0, *steps[:-1])]
+        rows = layout.rows(swapped(weight_hh, layout))
+        run_forward(drive.unbind(layout.time), before, steps, rows, layout, nonlinearity)
         ctx.save_for_backward(states, weight_hh, h_0)
         ctx.layout, ctx.nonlinearity = layout, nonlinearity
         return states
@@ -160,11 +175,11 @@ class _Recurrence(torch.autograd.Function):
         layout: Layout = ctx.layout
         slopes = slopes_at(states, ctx.nonlinearity).unbind(layout.time)
         steps = grads[0].unbind(layout.time)
-        driven = run_backward(steps, slopes, weight_hh, layout, in_place=False)
+        rows = layout.rows(weight_hh)
+        driven = run_backward(steps, slopes, rows, layout)
         before = torch.stack([h_0, *states.unbind(layout.time)[:-1]], layout.time)
         drive = torch.stack(driven, layout.time)  # (time, batch, units)
         pairs = flattened(drive, layout), flattened(before, layout)
         grad_weight = layout.add_outer_(torch.zeros_like(weight_hh), *pairs)
-        first, rows = layout.columns(driven[0]), layout.rows(weight_hh)
-        grad_h_0 = layout.multiply_add(torch.zeros_like(h_0), first, rows)
+        grad_h_0 = layout.multiply_add(torch.zeros_like(h_0), layout.columns(driven[0]), rows)
         return drive, grad_weight, grad_h_0, None, None

@@ -51,8 +51,8 @@ class Source(Protocol):
     def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> Tensor | None:
         """Put the predictions of the parts in order; None where they are too many to keep."""
 
-    def heed(self, accuracy: float) -> None:
-        """Take note of how well an epoch was predicted."""
+    def heed(self, accuracy: float | Tensor) -> None:
+        """Take note of how well an epoch was predicted, by each replica of an ensemble."""
 
     def baselines(self, vocab_size: int) -> Baselines:
         """What can be predicted without a model."""
@@ -105,7 +105,7 @@ class SequencesSource:
             whole[..., at, :] = part  # (batch, time)
         return whole
 
-    def heed(self, accuracy: float) -> None:
+    def heed(self, accuracy: float | Tensor) -> None:
         """Go on as before."""
 
     def baselines(self, vocab_size: int) -> Baselines:
@@ -139,7 +139,7 @@ class TextSource:
     def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
         """Keep nothing: the text may be longer than memory has room for."""
 
-    def heed(self, accuracy: float) -> None:
+    def heed(self, accuracy: float | Tensor) -> None:
         """Go on as before."""
 
     def baselines(self, vocab_size: int) -> Baselines:

@@ -58,9 +58,9 @@ class TaskSource:
     def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
         """Keep nothing: the sequences are other ones in each epoch."""
 
-    def heed(self, accuracy: float) -> None:
-        """Take note of how well an epoch was predicted."""
-        self.plan.heed(accuracy)
+    def heed(self, accuracy: float | Tensor) -> None:
+        """Take note of how well an epoch was predicted, by each replica of an ensemble."""
+        self.plan.heed(float(torch.as_tensor(accuracy).mean()))
 
     def baselines(self, vocab_size: int) -> Baselines:
         """What can be predicted knowing nothing, the current symbol, and all that can be known."""

@@ -113,7 +113,7 @@ class Updates:
                 order.append(rows)
         scored = self.source.scored
         share = hits / scored
-        self.source.heed(float(share.mean()) if isinstance(share, Tensor) else share)
+        self.source.heed(share)
         return total / scored, share, self.source.together(predictions, order)
 
     def apply(self) -> None:
@@ -157,8 +157,8 @@ class Updates:
         return value
 
     def _hits(self, predicted: Tensor, part: Batch) -> Value:
-        right = count_hits(predicted, part)
-        return right.double() if self.replicas else float(right.item())
+        hits = count_hits(predicted, part)
+        return hits if self.replicas else hits.item()
 
 
 class Frozen:
