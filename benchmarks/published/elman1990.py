@@ -1,0 +1,216 @@
+"""Elman (1990), Finding structure in time: its four simulations.
+
+The paper shows figures rather than numbers. What they show is measured here: which bits, letters
+and words a network predicts, where its loss peaks, and how its states group the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from benchmarks.published.findings import Finding, Study
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, evaluate, fit
+from seqtoys.inspection import loss_by_position, mean_hidden_by_symbol
+from seqtoys.outputs import logits_of
+from seqtoys.tasks.automaton import Automaton
+from seqtoys.tasks.elman1990 import (
+    CLASSES,
+    letters,
+    onsets,
+    sentences,
+    temporal_xor,
+    word_boundaries,
+)
+
+XOR_SEEDS, TOLD = 8, 0.999
+XOR_OPTIONS: dict[str, Any] = {"epochs": 1500, "batch_size": 64, "lr": 0.01, "clip_norm": 1.0}
+OPTIONS: dict[str, Any] = {"epochs": 1000, "batch_size": 32, "lr": 0.01}
+UNITS = 20
+SHOWN = 30  # letters of a curve
+VERBS = ("be", "transitive", "move", "perceive", "destroy", "eat")
+ANIMATES = ("human", "animal", "aggressor")
+
+
+def measure(quick: bool) -> Study:
+    """Run the four simulations.
+
+    Args:
+        quick: Take a look: the exclusive or with four units only.
+    """
+    findings = [measure_xor(units) for units in ((4,) if quick else (4, 8))]
+    learnt, letter_curve = measure_letters()
+    found, word_curve = measure_boundaries()
+    grouped, states = measure_sentences()
+    curves = {"letters": letter_curve, "words": word_curve, "states": states}
+    return Study([*findings, *learnt, *found, *grouped], curves)
+
+
+def measure_xor(units: int, seeds: int = XOR_SEEDS) -> Finding:
+    """Learn the exclusive or in time: how surely is every third bit told?
+
+    Args:
+        units: Hidden units.
+        seeds: How many networks, side by side.
+    """
+    task = temporal_xor()
+    networks = ElmanEnsemble(task.vocab, range(seeds), hidden_size=units)
+    history = fit(networks, task, progress=False, **XOR_OPTIONS)
+    batch = task.sample(500, generator=_generator())
+    at = certain(task, batch)
+    predicted = logits_of(networks, batch.inputs).argmax(-1)  # (replicas, batch, time)
+    right = (predicted == batch.targets)[:, at].double().mean(1)
+    return Finding(
+        f"temporal_xor, {units} units: third bit right, worst of {seeds} seeds",
+        100 * right.min().item(),
+        "%",
+        None,
+        100.0,
+        50.0,
+        solved=(int((right >= TOLD).sum()), seeds),
+        seconds=history.seconds,
+        settings={"units": units, "seeds": f"0 to {seeds - 1}", **XOR_OPTIONS},
+        note=f"solved: at least {TOLD:.1%} right",
+    )
+
+
+def measure_letters(seed: int = 0) -> tuple[list[Finding], dict[str, Any]]:
+    """Learn ba, dii and guuu: vowels are certain, consonants one of three."""
+    task = letters()
+    model, loss = _learn(task, seed)
+    batch = task.sample(500, generator=_generator())
+    right = _right(model, batch)
+    after = onsets(task, batch)  # where a consonant comes
+    settings = {"units": UNITS, "seed": seed, **OPTIONS}
+    vowels, consonants = (100 * right[at].double().mean().item() for at in _two(batch, after))
+    found = [
+        loss,
+        Finding("letters: vowels right", vowels, "%", None, 100.0, settings=settings),
+        Finding(
+            "letters: consonants right", consonants, "%", None, 100 / 3, settings=settings,
+            note="one of three at best",
+        ),
+    ]  # fmt: skip
+    return found, _curve(model, task, batch)
+
+
+def measure_boundaries(seed: int = 0) -> tuple[list[Finding], dict[str, Any]]:
+    """Learn words run together, and find where they begin from the loss alone."""
+    task = word_boundaries()
+    model, loss = _learn(task, seed)
+    batch = task.sample(500, generator=_generator())
+    guessed = find_onsets(loss_by_position(model, batch), batch)
+    real = onsets(task, batch)
+    inside = batch.scored.clone()
+    inside[:, 0] = inside[:, -1] = False  # a peak needs neighbours
+    both = int((guessed & real & inside).sum())
+    precision = 100 * both / int((guessed & inside).sum())
+    recall = 100 * both / int((real & inside).sum())
+    settings = {"units": UNITS, "seed": seed, **OPTIONS}
+    note = "words begin where the loss is higher than before and after"
+    found = [
+        loss,
+        Finding("word onsets found from the loss: precision", precision, "%", settings=settings,
+                note=note),
+        Finding("word onsets found from the loss: recall", recall, "%", settings=settings),
+    ]  # fmt: skip
+    return found, _curve(model, task, batch)
+
+
+def find_onsets(
+    losses: Float[Tensor, "batch time"], batch: Batch
+) -> Bool[Tensor, "batch time"]:
+    """Guess where words begin: at the peaks of the loss.
+
+    Args:
+        losses: At each position, nan where nothing is scored.
+        batch: The sequences.
+    """
+    filled = losses.nan_to_num(nan=torch.inf)
+    peaks = torch.zeros_like(losses, dtype=torch.bool)
+    peaks[:, 1:-1] = (filled[:, 1:-1] > filled[:, :-2]) & (filled[:, 1:-1] > filled[:, 2:])
+    return peaks & batch.scored
+
+
+def measure_sentences(seed: int = 0) -> tuple[list[Finding], dict[str, list[float]]]:
+    """Learn sentences, and group the words by their mean states."""
+    task = sentences()
+    model, loss = _learn(task, seed)
+    means = mean_hidden_by_symbol(model, task.sample(500, generator=_generator()))
+    words = {word: state for word, state in means.items() if word != "."}
+    verbs = {word for name in VERBS for word in CLASSES[name]}
+    animates = {word for name in ANIMATES for word in CLASSES[name]}
+    nouns = {word: state for word, state in words.items() if word not in verbs}
+    settings = {"units": UNITS, "seed": seed, "clustering": "average linkage", **OPTIONS}
+    found = [
+        loss,
+        _agreement("nouns and verbs part", words, verbs, settings),
+        _agreement("animate and inanimate nouns part", nouns, animates, settings),
+    ]
+    return found, {word: [round(x, 4) for x in state.tolist()] for word, state in words.items()}
+
+
+def _agreement(
+    what: str, states: Mapping[str, Tensor], group: set[str], settings: dict[str, Any]
+) -> Finding:
+    """How many words the two topmost clusters of a tree part as two groups do."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    tree = linkage(torch.stack(list(states.values())).numpy(), method="average")
+    first = fcluster(tree, 2, criterion="maxclust") == 1
+    same = sum((word in group) == bool(side) for word, side in zip(states, first, strict=True))
+    share = max(same, len(states) - same) / len(states)
+    return Finding(
+        f"sentences: {what}", 100 * share, "%", None, 100.0, settings=settings,
+        note="words on the right side of the topmost fork",
+    )  # fmt: skip
+
+
+def certain(task: Automaton, batch: Batch) -> Bool[Tensor, "batch time"]:
+    """Tell the targets of the exclusive or: those that two bits before them decide."""
+    return task.comes_from(batch, "0?") | task.comes_from(batch, "1?")
+
+
+def _learn(task: Automaton, seed: int) -> tuple[ElmanCharModel, Finding]:
+    """Train a network on a task, and measure it against the optimum."""
+    model = ElmanCharModel(task.vocab, hidden_size=UNITS, seed=seed)
+    history = fit(model, task, progress=False, **OPTIONS)
+    score = evaluate(model, task, longer=[]).seen
+    return model, Finding(
+        f"{task.name}, {UNITS} units",
+        float(score.loss),
+        "nats",
+        None,
+        score.optimum,
+        float(task.memoryless),
+        seconds=history.seconds,
+        settings={"units": UNITS, "seed": seed, **OPTIONS},
+        note=f"excess {score.excess} nats",
+    )
+
+
+def _right(model: ElmanCharModel, batch: Batch) -> Bool[Tensor, "batch time"]:
+    return model(batch.inputs)[0].argmax(-1) == batch.targets
+
+
+def _two(batch: Batch, at: Tensor) -> Sequence[Tensor]:
+    """The scored positions outside and inside a choice."""
+    return batch.scored & ~at, batch.scored & at
+
+
+def _curve(model: ElmanCharModel, task: Automaton, batch: Batch) -> dict[str, Any]:
+    """The loss of the first letters of a sequence, and where words begin there."""
+    losses, begins = loss_by_position(model, batch)[0, :SHOWN], onsets(task, batch)[0, :SHOWN]
+    return {
+        "symbols": [task.vocab.symbols[i] for i in batch.targets[0, :SHOWN].tolist()],
+        "losses": [round(loss, 4) for loss in losses.tolist()],
+        "onsets": begins.tolist(),
+    }
+
+
+def _generator() -> torch.Generator:
+    return torch.Generator().manual_seed(1)
