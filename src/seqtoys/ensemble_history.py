@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seqtoys.baselines import Baselines
 from seqtoys.history import History, Row
+from seqtoys.notebook import html_figure
 from seqtoys.predictions import Predictions
 from seqtoys.rate import Rate
 from seqtoys.tables import html_table, text_table
@@ -197,7 +198,7 @@ class EnsembleHistory:
         return f"{text_table(*self._cells())}\n\nsolved: {self.solve_rate}"
 
     def _repr_html_(self) -> str:
-        return f"{html_table(*self._cells())}<p>solved: {self.solve_rate}</p>"
+        return f"{html_figure(self)}{html_table(*self._cells())}<p>solved: {self.solve_rate}</p>"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = [

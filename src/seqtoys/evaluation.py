@@ -102,6 +102,7 @@ def evaluate(
             scores={name: each[replica] for name, each in scores.items()},
             memoryless=whole.memoryless,
             chance=whole.chance,
+            lengths=whole.lengths,
         )
         for replica in range(count_replicas(model) or 1)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,11 @@ from seqtoys.metrics import symbol_losses
 from seqtoys.outputs import StepwiseModel, in_mode, logits_of
 from seqtoys.vocab import Vocab
 
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
 
 @torch.no_grad()
-def loss_by_position(
-    model: nn.Module, batch: Batch
-) -> Float[Tensor, "*replicas batch time"]:
+def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas batch time"]:
     """Compute the loss of a model at each position of some sequences.
 
     The mean over the scored positions is the loss that `fit` reports.
@@ -94,7 +94,7 @@ def mean_hidden_by_symbol(
 
 def principal_components(
     states: Float[npt.NDArray[np.floating], "states hidden"], count: int = 2
-) -> tuple[Float[npt.NDArray[np.float64], "states count"], Float[npt.NDArray[np.float64], " count"]]:
+) -> tuple[Float[FloatArray, "states count"], Float[FloatArray, " count"]]:
     """Project states on the directions in which they vary most (Pearson, 1901).
 
     A direction's sign means nothing: the entry largest in size is made positive, so that equal

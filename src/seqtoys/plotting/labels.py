@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,21 +12,22 @@ from seqtoys.plotting.style import FAINT, Axes, ink, load, text_height
 from seqtoys.symbols import legible
 
 DECADES = 3  # a logarithmic axis that spans fewer has numbers between the powers of ten
+SLIM = 1.2  # characters that fit where one word fits, upright
 WORD = 2  # labels longer than that stand upright under an axis
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A level with a name: a loss to compare with, or where a curve ends.
+    """A level and what is written beside it: a loss to compare with, or where a curve ends.
 
     Attributes:
         level: Where it is on the vertical axis.
-        name: What it is called.
+        label: Its name, and its number.
         colour: The colour of its label; None: that of text.
     """
 
     level: float
-    name: str
+    label: str
     colour: str | None = None
 
 
@@ -41,7 +42,7 @@ def draw_levels(ax: Axes, marks: Sequence[Mark]) -> None:
 
 
 def label_levels(ax: Axes, marks: Sequence[Mark]) -> None:
-    """Write names beside the axes, on the right, moved apart where they would touch.
+    """Write labels beside the axes, on the right, moved apart where they would touch.
 
     The limits of the axes have to be set before.
     """
@@ -49,19 +50,19 @@ def label_levels(ax: Axes, marks: Sequence[Mark]) -> None:
     levels = [min(max(mark.level, low), high) for mark in marks]
     pixels = ax.transData.transform([(1, level) for level in levels])[:, 1]
     heights = pixels * 72 / ax.figure.dpi  # points
-    places = spread(heights, text_height())
+    places = spread(heights.tolist(), text_height())
     for mark, level, height, place in zip(marks, levels, heights, places, strict=True):
         colour = mark.colour or ink()
         beyond = "" if low <= mark.level <= high else " ↓" if mark.level < low else " ↑"
         ax.annotate(
-            f"{mark.name} {number(mark.level)}{beyond}",
+            f"{mark.label}{beyond}",
             (1, level),
             xycoords=ax.get_yaxis_transform(),
             xytext=(16, place - height),
             textcoords="offset points",
             va="center",
             color=colour,
-            arrowprops={"arrowstyle": "-", "color": colour, "alpha": FAINT, "shrinkA": 0, "shrinkB": 3},
+            arrowprops={"arrowstyle": "-", "color": colour, "alpha": FAINT, "shrinkA": 0},
         )
 
 
@@ -69,7 +70,7 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
     """Move places as little as needed to lie a gap apart, in the same order.
 
     Examples:
-        >>> spread([10.0, 30.0, 10.0], gap=4)
+        >>> spread([10.0, 30.0, 10.0], gap=4.0)
         [8.0, 30.0, 12.0]
     """
     order = np.argsort(places, kind="stable")
@@ -96,16 +97,17 @@ def number(value: float) -> str:
     return f"{value:.4f}" if value else "0"
 
 
-def symbol_ticks(axis: Any, symbols: Sequence[str]) -> None:
-    """Write symbols at the positions 0, 1, … of an axis, words upright under the x axis.
+def symbol_ticks(axis: Any, symbols: Sequence[str], first: int = 1) -> None:
+    """Write symbols along an axis, one a position; words stand upright under the x axis.
 
     Args:
         axis: `ax.xaxis` or `ax.yaxis`.
         symbols: The symbols.
+        first: The position of the first.
     """
     labels = [printable(legible(symbol)) for symbol in symbols]
     upright = axis.axis_name == "x" and any(len(label) > WORD for label in labels)
-    axis.set_ticks(range(len(labels)), labels, rotation=90 if upright else 0)
+    axis.set_ticks(range(first, first + len(labels)), labels, rotation=90 if upright else 0)
     axis.set_tick_params(length=0)
 
 
@@ -122,12 +124,26 @@ def plain_log_ticks(axis: Any, decades: float) -> None:
     axis.set_minor_formatter("")
 
 
-def fitting(axis: Any) -> int:
-    """The number of symbols that fit along an axis."""
-    ax = axis.axes
-    box, dpi = ax.get_window_extent(), ax.figure.dpi
-    length = (box.width if axis.axis_name == "x" else box.height) * 72 / dpi
-    return max(1, int(length / text_height()))
+def whole_ticks(axis: Any) -> None:
+    """Write whole numbers along an axis.
+
+    Args:
+        axis: `ax.xaxis` or `ax.yaxis`.
+    """
+    axis.set_major_locator(load("matplotlib.ticker").MaxNLocator(integer=True))
+
+
+def fitting(axis: Any, symbols: Iterable[str]) -> int:
+    """The number of symbols that fit along an axis.
+
+    Args:
+        axis: `ax.xaxis` or `ax.yaxis`.
+        symbols: Those that may come, to tell words from characters.
+    """
+    box, is_x = axis.axes.get_window_extent(), axis.axis_name == "x"
+    length = (box.width if is_x else box.height) * 72 / axis.axes.figure.dpi  # points
+    has_words = any(len(printable(legible(symbol))) > WORD for symbol in set(symbols))
+    return max(1, int(length / text_height() * (1 if has_words or not is_x else SLIM)))
 
 
 def printable(text: str) -> str:
@@ -138,7 +154,8 @@ def printable(text: str) -> str:
         'hU+1F99C'
     """
     fonts = list(_fonts())
-    shown = (c if any(font.get_char_index(ord(c)) for font in fonts) else f"U+{ord(c):04X}" for c in text)
+    known = (any(font.get_char_index(ord(c)) for font in fonts) for c in text)
+    shown = (c if k else f"U+{ord(c):04X}" for c, k in zip(text, known, strict=True))
     return "".join(shown).replace("$", r"\$")  # no formulas
 
 

@@ -14,7 +14,15 @@ from seqtoys.baselines import Baselines
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import DataError
 from seqtoys.history import History, describe
-from seqtoys.plotting.labels import Mark, draw_levels, label_levels, plain_log_ticks, printable
+from seqtoys.plotting.labels import (
+    Mark,
+    draw_levels,
+    label_levels,
+    number,
+    plain_log_ticks,
+    printable,
+    whole_ticks,
+)
 from seqtoys.plotting.style import TEAL, VERMILLION, Axes, new_axes
 
 LASTING = 5  # epochs for which a prediction must last to be marked
@@ -83,12 +91,13 @@ def baseline_marks(baselines: Baselines, floor: float = 0.0) -> list[Mark]:
         baselines: What counting alone can predict.
         floor: The lowest loss that the model's readout allows; 0: there is none.
     """
-    marks = [
-        Mark(baselines.uniform, "uniform"),
-        Mark(baselines.memoryless, "memoryless"),
-        Mark(baselines.full_past, "optimum"),
-    ]
-    return [*marks, Mark(floor, "floor of tanh")] if floor else marks
+    named = {
+        "uniform": baselines.uniform,
+        "memoryless": baselines.memoryless,
+        "optimum": baselines.full_past,
+    }
+    named |= {"floor of tanh": floor} if floor else {}
+    return [Mark(level, f"{name} {number(level)}") for name, level in named.items()]
 
 
 def _curves(history: History | EnsembleHistory) -> dict[str, Losses]:
@@ -116,7 +125,7 @@ def _frame(ax: Axes, levels: Sequence[Mark], losses: Sequence[Losses]) -> float:
     ax.set_ylabel(label + f", cut off at {top:.2g}" * bool(values.max() > ceiling))
     ax.set_xlabel("epoch")
     ax.set_xlim(0, len(losses[0]))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    whole_ticks(ax.xaxis)
     if ax.get_yscale() == "linear":
         ax.set_ylim(-0.04 * top, top)
     else:
@@ -134,7 +143,7 @@ def _draw_lines(ax: Axes, curves: dict[str, Losses]) -> list[Mark]:
             range(1, len(losses) + 1), losses, color=colour, linewidth=2, marker=lone,
             clip_on=lone is None,
         )  # fmt: skip
-        marks.append(Mark(float(losses[-1]), name, colour))
+        marks.append(Mark(float(losses[-1]), f"{name} {number(losses[-1])}", colour))
     return marks
 
 

@@ -41,8 +41,8 @@ def new_axes(ax: Axes | None, width: float = 7.0, height: float = 3.8) -> Axes:
         width: The width of a new figure, in inches; 7 is that of a page.
         height: Its height, in inches.
     """
-    pyplot = load("matplotlib.pyplot")
     if ax is None:
+        pyplot = load("matplotlib.pyplot")
         ax = pyplot.subplots(figsize=(width, height), layout="constrained")[1]
     ax.spines[["top", "right"]].set_visible(False)
     return ax
@@ -64,7 +64,10 @@ def colour_map(*colours: str) -> Any:
     Args:
         colours: One, from nothing to the colour; or two, with nothing in the middle.
     """
-    maps, rgba = load("matplotlib.colors"), load("matplotlib.colors").to_rgba
-    clear = [rgba(colour, 0.0) for colour in colours]
-    stops = [rgba(colours[0]), *clear, rgba(colours[1])] if colours[1:] else [clear[0], rgba(colours[0])]
-    return maps.LinearSegmentedColormap.from_list("seqtoys", stops)
+    module = load("matplotlib.colors")
+    clear, full = ([module.to_rgba(colour, alpha) for colour in colours] for alpha in (0.0, 1.0))
+    if len(colours) == 1:
+        stops = [(0.0, clear[0]), (1.0, full[0])]
+    else:
+        stops = [(0.0, full[0]), (0.5, clear[0]), (0.5, clear[1]), (1.0, full[1])]
+    return module.LinearSegmentedColormap.from_list("seqtoys", stops)
