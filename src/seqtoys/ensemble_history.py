@@ -136,7 +136,7 @@ class EnsembleHistory:
         Args:
             shares: Between 0 and 1: 0.5 is the median.
         """
-        return self.loss.nan_to_num(nan=math.inf).quantile(
+        return self.loss.nan_to_num(nan=math.inf, posinf=math.inf).quantile(
             torch.tensor(shares, dtype=torch.float64), dim=1, interpolation="nearest"
         )
 

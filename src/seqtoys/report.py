@@ -47,7 +47,7 @@ class Report:
             and `"length 100"` and the like for longer ones.
         memoryless: The loss of the best model that sees the current symbol only.
         chance: The accuracy of always naming the most frequent target.
-        lengths: The shortest and the longest length of the sequences that are not longer.
+        lengths: The shortest and the longest length that the task has in training.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, evaluate, fit, get_task

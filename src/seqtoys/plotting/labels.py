@@ -62,7 +62,7 @@ def label_levels(ax: Axes, marks: Sequence[Mark]) -> None:
             textcoords="offset points",
             va="center",
             color=colour,
-            arrowprops={"arrowstyle": "-", "color": colour, "alpha": FAINT, "shrinkA": 0},
+            arrowprops={"arrowstyle": "-", "color": colour, "alpha": FAINT, "relpos": (0, 0.5)},
         )
 
 

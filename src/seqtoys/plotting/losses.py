@@ -106,7 +106,8 @@ def _curves(history: History | EnsembleHistory) -> dict[str, Losses]:
         name, loss, held_out = "model", history.loss, history.validation_loss
     else:
         name, loss = "median", history.quantiles(0.5)[0].tolist()
-        held_out = history.validation_loss.nan_to_num(np.inf).median(1).values.tolist()
+        known = history.validation_loss.nan_to_num(nan=np.inf, posinf=np.inf)
+        held_out = known.median(1).values.tolist()  # (epochs, replicas) -> (epochs,)
     curves = {name: np.array(loss)}
     return {**curves, "held out": np.array(held_out)} if held_out else curves
 
@@ -124,7 +125,7 @@ def _frame(ax: Axes, levels: Sequence[Mark], losses: Sequence[Losses]) -> float:
     top, label = min(1.05 * finite.max(), ceiling) or 1.0, f"loss ({UNIT})"
     ax.set_ylabel(label + f", cut off at {top:.2g}" * bool(values.max() > ceiling))
     ax.set_xlabel("epoch")
-    ax.set_xlim(0, len(losses[0]))
+    ax.set_xlim(0, max(len(losses[0]), 2))
     whole_ticks(ax.xaxis)
     if ax.get_yscale() == "linear":
         ax.set_ylim(-0.04 * top, top)
@@ -139,10 +140,7 @@ def _draw_lines(ax: Axes, curves: dict[str, Losses]) -> list[Mark]:
     marks = []
     for (name, losses), colour in zip(curves.items(), (TEAL, VERMILLION), strict=False):
         lone = "o" if len(losses) == 1 else None  # one point makes no line
-        ax.plot(
-            range(1, len(losses) + 1), losses, color=colour, linewidth=2, marker=lone,
-            clip_on=lone is None,
-        )  # fmt: skip
+        ax.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=2, marker=lone)
         marks.append(Mark(float(losses[-1]), f"{name} {number(losses[-1])}", colour))
     return marks
 

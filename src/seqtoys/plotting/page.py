@@ -44,7 +44,7 @@ def to_svg(ax: Axes) -> str:
     Examples:
         >>> from seqtoys import Rate
         >>> from seqtoys.plotting import plot_solve_rate
-        >>> svg = to_svg(plot_solve_rate({(1, 2): Rate(3, 4)}, ("rows", "columns")))
+        >>> svg = to_svg(plot_solve_rate([[Rate(3, 4)]], ("lr", [0.1]), ("epochs", [100])))
         >>> svg[:24], "75%" in svg
         ('<svg fill="currentColor"', True)
     """

@@ -37,7 +37,7 @@ def plot_loss_by_position(
 ) -> Axes:
     """Draw the loss of a model at each position of a text, above the symbols to be predicted.
 
-    It falls inside of a word and rises where the next one begins (Elman, 1990, figure 6).
+    It falls inside of a word and rises where the next one begins (Elman, 1990).
     A batch of several sequences gives the mean over those scored at each position, above their
     numbers.
 
@@ -74,7 +74,8 @@ def plot_loss_by_position(
     ax.set_xlim(steps.start - 0.5, steps.stop - 0.5)
     _name(ax, batch, vocab, steps)
     levels = baseline_marks(_baselines(batch, task, vocab), getattr(model, "loss_floor", 0.0))
-    top = 1.05 * np.nanmax([*losses, *(mark.level for mark in levels)])
+    heights = np.array([*losses, *(mark.level for mark in levels)])
+    top = 1.05 * heights[np.isfinite(heights)].max() or 1.0
     ax.set(ylabel="loss (nats)", ylim=(-0.04 * top, top))
     draw_levels(ax, levels)
     label_levels(ax, levels)

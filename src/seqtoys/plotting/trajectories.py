@@ -85,10 +85,10 @@ def _draw_way(ax: Axes, points: Points, colour: str) -> None:
     """Draw the states, with a line from each to the next and an arrow head on it."""
     ax.plot(*points.T, "o-", color=colour, linewidth=1, markersize=5)
     steps = np.diff(points, axis=0)  # (time - 1, 2)
-    lengths = np.linalg.norm(steps, axis=1)
-    moves = lengths > 0  # a state that stays where it is has no direction
-    middles, aims = (points[:-1] + steps / 2)[moves], (steps / lengths[:, np.newaxis])[moves]
-    if len(middles):
+    moves = np.linalg.norm(steps, axis=1) > 0  # a state that stays has no direction
+    if moves.any():
+        middles = (points[:-1] + steps / 2)[moves]
+        aims = steps[moves] / np.linalg.norm(steps[moves], axis=1, keepdims=True)
         ax.quiver(
             *middles.T, *aims.T, color=colour, pivot="mid", units="inches", width=HEAD / 6,
             headlength=6, headaxislength=5, headwidth=4, scale_units="inches", scale=1 / HEAD,
