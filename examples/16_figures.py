@@ -60,7 +60,9 @@ def main() -> None:
     }
     print(f"written to {folder}:", file=sys.stderr)
     for name, ax in figures.items():
-        ax.get_figure(root=True).savefig(folder / f"{name}.png", dpi=150)
+        figure = ax.get_figure(root=True)
+        assert figure is not None, "each is in a figure of its own"
+        figure.savefig(folder / f"{name}.png", dpi=150)
         print(f"{name}.png")
 
 
