@@ -121,6 +121,15 @@ def test_means_are_those_of_torchs_own_rnn(options: dict[str, Any], batch_first:
         torch.testing.assert_close(mean.float(), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_a_sequence_counts_as_often_as_it_says() -> None:
+    model = ElmanCharModel(VOCAB)
+    batch = Batch.from_texts(["hello", "hill", "hello"], VOCAB)
+    once, counted = (mean_hidden_by_symbol(model, each) for each in (batch, batch.distinct()))
+    assert list(once) == list(counted)
+    for symbol, mean in once.items():
+        torch.testing.assert_close(counted[symbol], mean)
+
+
 def test_symbols_that_are_not_read_have_no_mean() -> None:
     means = mean_hidden_by_symbol(ElmanCharModel(VOCAB), Batch.from_texts(["hello"], VOCAB))
     assert list(means) == ["h", "e", "l"]

@@ -259,6 +259,16 @@ def test_several_sequences_are_averaged_where_they_are_scored(drawn: Drawn) -> N
     assert ticks(ax)[1] == "1"
 
 
+def test_sequences_are_averaged_as_often_as_they_count(drawn: Drawn) -> None:
+    model = ElmanCharModel(VOCAB, seed=1)
+    batch = Batch.from_texts(["hello", "hi", "hello"], VOCAB)
+    repeated, counted = (plot_loss_by_position(model, each) for each in (batch, batch.distinct()))
+    assert solid(counted)[0].get_ydata() == pytest.approx(solid(repeated)[0].get_ydata())
+    assert counted.get_xlabel() == repeated.get_xlabel() == "position (mean of 3 sequences)"
+    three = Batch(batch.inputs[:1], batch.targets[:1], counts=torch.tensor([3]))
+    assert ticks(drawn(plot_loss_by_position(model, three))) == list("ello")
+
+
 def test_any_model_will_do_if_its_vocabulary_is_given(drawn: Drawn, assert_told: Any) -> None:
     certain = nn.Embedding.from_pretrained(torch.tensor([[-math.inf, 0.0], [0.0, 0.0]]))
     ax = drawn(plot_loss_by_position(certain, "aabb", vocab=Vocab("ab")))

@@ -23,7 +23,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas batch time"]:
     """Compute the loss of a model at each position of some sequences.
 
-    The mean over the scored positions is the loss that `fit` reports.
+    The mean over the scored positions is the loss that `fit` reports, unless some sequences of
+    the batch count more than once.
 
     Args:
         model: An `ElmanCharModel`, an `ElmanEnsemble`, or any module that maps indices
@@ -78,7 +79,7 @@ def mean_hidden_by_symbol(
         (['h', 'i', 'e', 'l'], torch.Size([5]))
     """
     vocab = vocab or vocab_of(model)
-    batch = batch.to(_device(model, batch))
+    batch = batch.repeated().to(_device(model, batch))
     states = _states(model, batch)  # (batch, time, hidden)
     time = torch.arange(states.shape[1], device=states.device)
     real = time < batch.count_symbols().unsqueeze(1)  # (batch, time): no padding

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from torch import nn
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from seqtoys.baselines import Baselines, count_baselines
 from seqtoys.batch import UNSCORED, Batch, Pair
@@ -67,7 +69,7 @@ def plot_loss_by_position(
         raise OptionError("expected one model, got an ensemble; ensemble[0] is its first")
     vocab = vocab or vocab_of(model)
     batch = to_batch(data, vocab)
-    losses = loss_by_position(model, batch).nanmean(0).numpy()  # (batch, time) -> (time,)
+    losses = _mean(loss_by_position(model, batch), batch.tally.cpu())
     ax = new_axes(ax)
     steps = _steps(ax, batch, vocab)
     ax.plot(steps, losses[steps.start - 1 : steps.stop - 1], "o-", color=TEAL, linewidth=2)
@@ -82,6 +84,14 @@ def plot_loss_by_position(
     return ax
 
 
+def _mean(
+    losses: Float[Tensor, "batch time"], tally: Int[Tensor, "batch time"]
+) -> Float[np.ndarray, " time"]:
+    """Average over the sequences, each as often as it counts; nan where none is scored."""
+    total = torch.where(tally > 0, losses * tally, 0).sum(0)  # (batch, time) -> (time,)
+    return (total / tally.sum(0)).numpy()
+
+
 def _steps(ax: Axes, batch: Batch, vocab: Vocab) -> range:
     """The positions that are shown, from 1: of one sequence, those whose symbols fit."""
     time = batch.inputs.shape[1]
@@ -94,7 +104,7 @@ def _steps(ax: Axes, batch: Batch, vocab: Vocab) -> range:
 def _name(ax: Axes, batch: Batch, vocab: Vocab, steps: range) -> None:
     """Write what is below the axis: the symbols of one sequence, numbers for several."""
     if len(batch) > 1:
-        ax.set_xlabel(f"position (mean of {len(batch):,} sequences)")
+        ax.set_xlabel(f"position (mean of {len(batch.repeated()):,} sequences)")
         whole_ticks(ax.xaxis)
         return
     targets = batch.targets[0].tolist()
