@@ -171,6 +171,7 @@ def test_diverged_seeds_are_counted_and_cut_off(drawn: Drawn) -> None:
     assert ax.get_ylabel() == "loss (nats per scored symbol), cut off at 1.7"
     assert np.isfinite(ax.collections[0].get_paths()[0].vertices).all()
     assert solid(ax)[0].get_ydata().tolist() == [1, 1, 1, 1]
+    assert made.quantiles(0.5, 1.0)[:, -1].tolist() == [1, math.inf]
     all_lost = drawn(plot_loss(ensemble_history(np.full((2, 3), math.inf)), log=True))
     assert labels(all_lost)[-1] == "median inf ↑"
 

@@ -152,7 +152,8 @@ def test_two_units_are_the_plane_itself(drawn: Drawn) -> None:
     assert [(text.get_text(), tuple(text.xy)) for text in ax.texts] == [
         ("h", (0, 1)), ("i", (0.5, -0.5)), ("h", (-0.5, -0.5)),
     ]  # fmt: skip
-    heads = ax.collections[0]
+    dots, heads = ax.collections
+    assert dots.get_offsets().tolist() == states
     assert heads.get_offsets().tolist() == [[0.25, 0.25], [0.0, -0.5]]
     assert np.c_[heads.U, heads.V][1].tolist() == [-1, 0]
 
@@ -191,7 +192,14 @@ def test_labels_lie_inside_and_points_that_meet_share_one(drawn: Drawn) -> None:
 
 
 def test_a_state_that_stays_has_no_arrow(drawn: Drawn) -> None:
-    assert not drawn(plot_trajectory(trace_of([[0.5, 0.5], [0.5, 0.5]]))).collections
+    ax = drawn(plot_trajectory(trace_of([[0.5, 0.5], [0.5, 0.5]])))
+    assert len(ax.collections) == 1  # the dots
+
+
+def test_many_lines_are_fainter_than_few() -> None:
+    states = np.random.default_rng(0).uniform(size=(80, 2)).tolist()
+    few, many = (plot_trajectory(trace_of(states[:count])).lines[0] for count in (40, 80))
+    assert (few.get_alpha(), many.get_alpha()) == (1.0, 0.5)
 
 
 def test_states_without_a_plane_are_told(assert_told: Any) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,11 +61,15 @@ FIGURES: dict[str, Callable[..., Axes]] = {
 }
 
 
+def linear(colour: str) -> list[float]:
+    """Red, green and blue as amounts of light (sRGB)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+
+
 def luminance(colour: str) -> float:
     """The relative luminance of a colour (WCAG 2)."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear(colour)))
 
 
 def contrast(one: str, other: str) -> float:
@@ -76,6 +81,38 @@ def contrast(one: str, other: str) -> float:
 def test_colours_stand_out_on_any_page(page: str) -> None:
     for colour in COLOURS:
         assert contrast(colour, page) >= 3  # WCAG 2 for graphics
+
+
+# What three kinds of colour blindness make of linear red, green and blue (Machado et al., 2009).
+BLINDNESS = {
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}  # fmt: skip
+
+
+def perceived(colour: str, blindness: Any) -> np.ndarray:
+    """A colour in CIELAB, where distances are about those that are seen."""
+    seen = np.clip(np.array(blindness) @ linear(colour), 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    x, y, z = np.array(to_xyz) @ seen / [0.9505, 1, 1.089]
+    f = [np.cbrt(t) if t > 0.008856 else 7.787 * t + 16 / 116 for t in (x, y, z)]
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("blindness", [np.eye(3), *BLINDNESS.values()], ids=["none", *BLINDNESS])
+def test_colours_are_told_apart_by_all_eyes(blindness: Any) -> None:
+    for one, other in combinations(COLOURS, 2):
+        assert np.linalg.norm(perceived(one, blindness) - perceived(other, blindness)) > 20
 
 
 def test_text_of_either_ink_can_be_read_on_a_full_cell() -> None:

@@ -48,12 +48,9 @@ def plot_solve_rate(
         >>> [text.get_text() for text in ax.texts]
         ['10%', '40%', '78%', '82%']
     """
-    rows, columns = down[1], across[1]
-    if [len(row) for row in rates] != [len(columns)] * len(rows) or not rates:
-        raise DataError(
-            f"expected {len(rows)} rows of {len(columns)} rates, "
-            f"got rows of {[len(row) for row in rates]}"
-        )
+    rows, columns, widths = list(down[1]), list(across[1]), [len(row) for row in rates]
+    if widths != [len(columns)] * len(rows) or not widths:
+        raise DataError(f"expected {len(rows)} rows of {len(columns)} rates, got rows of {widths}")
     if mark is not None and (mark[0] not in rows or mark[1] not in columns):
         raise OptionError(f"expected mark to be values of {down[0]} and {across[0]}, got {mark}")
     ax = new_axes(ax, max(3.0, 1.2 + 0.8 * len(columns)), 1.3 + 0.4 * len(rows))

@@ -70,7 +70,8 @@ def draw_result(result: Any) -> str:
     """
     pyplot = load("matplotlib.pyplot")
     with load("matplotlib").rc_context(PAGE), pyplot.ioff():
-        ax = FIGURES[type(result)](result)
+        plot = next(FIGURES[kind] for kind in FIGURES if isinstance(result, kind))
+        ax = plot(result)
         try:
             return to_svg(ax)
         finally:

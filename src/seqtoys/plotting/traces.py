@@ -80,7 +80,7 @@ def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
         >>> ax.get_xlabel(), ax.get_ylabel()
         ('symbol read', 'unit')
     """
-    _came(trace, None)
+    _check_steps(trace)
     ax = new_axes(ax, *_size(len(trace), UNIT * trace.hidden.shape[1]))
     steps = min(len(trace), fitting(ax.xaxis, trace.symbols))
     largest = max(1.0, float(np.abs(trace.hidden).max()))  # tanh stays inside of 1, relu does not
@@ -94,8 +94,7 @@ def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
 
 def _came(trace: Trace, targets: Symbols | None) -> list[int]:
     """The index of what came after each step, as far as it is known."""
-    if not len(trace):
-        raise DataError("expected a trace of one step or more, got one without")
+    _check_steps(trace)
     if targets is None:
         targets = trace.symbols[1:]
     elif len(targets) != len(trace):
@@ -104,6 +103,11 @@ def _came(trace: Trace, targets: Symbols | None) -> list[int]:
             f"{excerpt(targets)}"
         )
     return trace.vocab.encode(targets).tolist() if targets else []
+
+
+def _check_steps(trace: Trace) -> None:
+    if not len(trace):
+        raise DataError("expected a trace of one step or more, got one without")
 
 
 def _likeliest(trace: Trace, came: list[int], room: int) -> list[int]:

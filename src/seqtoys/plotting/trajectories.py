@@ -16,6 +16,7 @@ from seqtoys.plotting.style import COLOURS, Axes, ink, new_axes, text_height
 from seqtoys.symbols import legible
 from seqtoys.trace import Trace
 
+CLEAR = 40  # lines up to so many are drawn in full colour, more of them fainter
 HEAD = 0.1  # inches: an arrow head
 SIDES = np.array([(x, y) for y in (1, 0, -1) for x in (0, 1, -1) if x or y])
 
@@ -83,15 +84,18 @@ def _plane(traces: Sequence[Trace]) -> tuple[list[Points], list[str]]:
 
 def _draw_way(ax: Axes, points: Points, colour: str) -> None:
     """Draw the states, with a line from each to the next and an arrow head on it."""
-    ax.plot(*points.T, "o-", color=colour, linewidth=1, markersize=5)
+    opacity = min(1.0, CLEAR / len(points))  # many lines hide each other, and the labels
+    ax.scatter(points[:, 0], points[:, 1], s=25, color=colour)
+    ax.plot(*points.T, color=colour, linewidth=1, alpha=opacity)
     steps = np.diff(points, axis=0)  # (time - 1, 2)
     moves = np.linalg.norm(steps, axis=1) > 0  # a state that stays has no direction
     if moves.any():
         middles = (points[:-1] + steps / 2)[moves]
         aims = steps[moves] / np.linalg.norm(steps[moves], axis=1, keepdims=True)
         ax.quiver(
-            *middles.T, *aims.T, color=colour, pivot="mid", units="inches", width=HEAD / 6,
-            headlength=6, headaxislength=5, headwidth=4, scale_units="inches", scale=1 / HEAD,
+            *middles.T, *aims.T, color=colour, alpha=opacity, pivot="mid", units="inches",
+            width=HEAD / 6, headlength=6, headaxislength=5, headwidth=4, scale_units="inches",
+            scale=1 / HEAD,
         )  # fmt: skip
 
 
