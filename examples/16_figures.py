@@ -1,10 +1,11 @@
-"""Eight figures of trained networks, each in one call: losses, states, accuracies, and a tree."""
+"""Figures of trained networks, each in one call: losses, states, accuracies, and a tree."""
 
 import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
 from seqtoys import (
+    Curriculum,
     ElmanCharModel,
     ElmanEnsemble,
     Rate,
@@ -45,7 +46,8 @@ def main() -> None:
     speaker = ElmanCharModel(task.vocab, hidden_size=32)
     fit(speaker, task, epochs=150, batch_size=32, lr=0.01)
     parity = get_task("parity")
-    untrained = ElmanCharModel(parity.vocab, hidden_size=8)
+    counter, growing = ElmanCharModel(parity.vocab, hidden_size=32), Curriculum(longest=40)
+    fit(counter, parity, epochs=600, lr=0.005, lengths=growing, clip_norm=1.0)
 
     figures = {
         "loss": plot_loss(history, answers=True),
@@ -54,7 +56,7 @@ def main() -> None:
         "probabilities": plot_probabilities(trace, "ihello"),
         "hidden": plot_hidden(trace),
         "trajectory": plot_trajectory(trace),
-        "accuracy_by_length": plot_accuracy_by_length(evaluate(untrained, parity, count=100)),
+        "accuracy_by_length": plot_accuracy_by_length(evaluate(counter, parity, count=100)),
         "solve_rate": plot_solve_rate(rates, ("learning rate", [0.05]), ("epochs", EPOCHS)),
         "dendrogram": plot_dendrogram(mean_hidden_by_symbol(speaker, task.sample(200))),
     }
