@@ -1,16 +1,21 @@
-"""Run every Python block of README and docs as a test."""
+"""Run every Python block of README and docs as a test, and leave no figure open."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
 
+import pytest
 from sybil import Document, Region, Sybil
 from sybil.evaluators.doctest import DocTestEvaluator
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.abstract.doctest import DocTestStringParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
+
+os.environ["MPLBACKEND"] = "agg"  # figures are drawn, not shown
 
 
 class FencedPython:
@@ -43,3 +48,11 @@ class FencedPython:
 pytest_collect_file = Sybil(
     parsers=[FencedPython()], patterns=["README.md", "docs/*.md", "docs/*/*.md"]
 ).pytest()
+
+
+@pytest.fixture(autouse=True)
+def figures_closed() -> Iterator[None]:
+    """Close what a test, a docstring or a page has drawn."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from itertools import combinations
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -37,9 +40,50 @@ def assert_told(unchecked: None) -> Callable[[Callable[[], object], type[Excepti
     return told
 
 
+@pytest.fixture
+def drawn() -> Callable[[Any], Any]:
+    """Draw a figure; assert that no text is small and none lies on another; give its axes back."""
+
+    def draw(ax: Any) -> Any:
+        from matplotlib.text import Text
+
+        figure = ax.get_figure(root=True)
+        figure.canvas.draw()
+        every = [part for each in figure.axes for part in (each, *each.child_axes)]
+        texts = [text for each in every for text in _texts(each)]
+        assert all(text.get_size() >= ax.xaxis.label.get_size() for text in texts)
+        boxes = [Text.get_window_extent(text).padded(-1) for text in texts]  # without arrows
+        for (one, a), (other, b) in combinations(zip(texts, boxes, strict=True), 2):
+            assert not a.overlaps(b), (one.get_text(), other.get_text())
+        return ax
+
+    return draw
+
+
+def _texts(ax: Any) -> list[Any]:
+    """The texts of axes that can be seen."""
+    ticks = [
+        tick.label2 if tick.label2.get_visible() else tick.label1
+        for axis in (ax.xaxis, ax.yaxis)
+        for tick in axis.get_major_ticks()
+        if min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
+    ]
+    texts = [*ticks, *ax.texts, ax.xaxis.label, ax.yaxis.label, ax.title]
+    return [text for text in texts if text.get_text()]
+
+
 @pytest.fixture(autouse=True)
 def global_state_untouched() -> Iterator[None]:
     """No test, and so nothing in the library, may leave the global random state changed."""
     before = torch.get_rng_state()
     yield
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.fixture(autouse=True)
+def global_style_untouched() -> Iterator[None]:
+    """No figure may change the style that matplotlib draws all figures in."""
+    matplotlib = sys.modules.get("matplotlib")
+    before = dict(matplotlib.rcParams) if matplotlib else {}
+    yield
+    assert not matplotlib or dict(matplotlib.rcParams) == before

@@ -30,6 +30,7 @@ PROMISES = {
     "12_memorise_or_learn": ["it memorised: 100%", "it learnt: 100%", "length 500"],
     "13_your_own_task": ["optimum 0.", "['.', 'm']"],
     "14_your_own_model": ["--- GRU", "--- Elman network", "excess"],
+    "16_figures": ["loss.png", "loss_by_position.png", "dendrogram.png"],
     "07_your_own_text": ["It memorised: 100% of the symbols it was trained on"],
 }
 

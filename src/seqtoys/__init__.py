@@ -10,6 +10,8 @@ from seqtoys.errors import SeqtoysError as SeqtoysError
 from seqtoys.evaluation import evaluate as evaluate
 from seqtoys.history import History as History
 from seqtoys.history import Row as Row
+from seqtoys.inspection import loss_by_position as loss_by_position
+from seqtoys.inspection import mean_hidden_by_symbol as mean_hidden_by_symbol
 from seqtoys.model import ElmanCharModel as ElmanCharModel
 from seqtoys.rate import Rate as Rate
 from seqtoys.report import Report as Report
@@ -51,6 +53,8 @@ __all__ = [
     "generate",
     "get_task",
     "list_tasks",
+    "loss_by_position",
+    "mean_hidden_by_symbol",
 ]
 
 __version__ = "0.1.0.dev0"

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seqtoys.baselines import Baselines
 from seqtoys.history import History, Row
+from seqtoys.notebook import html_figure
 from seqtoys.predictions import Predictions
 from seqtoys.rate import Rate
 from seqtoys.tables import html_table, text_table
@@ -135,7 +136,7 @@ class EnsembleHistory:
         Args:
             shares: Between 0 and 1: 0.5 is the median.
         """
-        return self.loss.nan_to_num(nan=math.inf).quantile(
+        return self.loss.nan_to_num(nan=math.inf, posinf=math.inf).quantile(
             torch.tensor(shares, dtype=torch.float64), dim=1, interpolation="nearest"
         )
 
@@ -197,7 +198,7 @@ class EnsembleHistory:
         return f"{text_table(*self._cells())}\n\nsolved: {self.solve_rate}"
 
     def _repr_html_(self) -> str:
-        return f"{html_table(*self._cells())}<p>solved: {self.solve_rate}</p>"
+        return f"{html_figure(self)}{html_table(*self._cells())}<p>solved: {self.solve_rate}</p>"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = [

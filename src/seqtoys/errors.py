@@ -10,7 +10,8 @@ SeqtoysError
 ├── DeviceError         (ValueError)       a tensor on another device
 ├── DataError           (ValueError)       sequences that can't be trained on
 ├── OptionError         (ValueError)       an option out of its range
-└── NonFiniteLossError  (ArithmeticError)  a loss that became inf or nan
+├── NonFiniteLossError  (ArithmeticError)  a loss that became inf or nan
+└── MissingPackageError (ImportError)      a figure without matplotlib
 ```
 
 Each is also the built-in error named beside it, so `except ValueError` works as one would expect.
@@ -59,6 +60,10 @@ class OptionError(SeqtoysError, ValueError):
 
 class NonFiniteLossError(SeqtoysError, ArithmeticError):
     """The loss became inf or nan during training, or the logits while sampling."""
+
+
+class MissingPackageError(SeqtoysError, ImportError):
+    """A package that only a part of the library needs is not installed."""
 
 
 def excerpt(sequence: Sequence[str], position: int = 0, width: int = 20) -> str:

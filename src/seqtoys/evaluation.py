@@ -8,12 +8,12 @@ from typing import overload
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from seqtoys.batch import UNSCORED, Batch
+from seqtoys.batch import Batch
 from seqtoys.curriculum import check_length
 from seqtoys.errors import DataError
 from seqtoys.initial import seeded_generator
+from seqtoys.metrics import symbol_losses
 from seqtoys.outputs import Ensemble, count_replicas, in_mode, logits_of
 from seqtoys.report import Report, Score
 from seqtoys.tasks.counts import ratio
@@ -102,6 +102,7 @@ def evaluate(
             scores={name: each[replica] for name, each in scores.items()},
             memoryless=whole.memoryless,
             chance=whole.chance,
+            lengths=whole.lengths,
         )
         for replica in range(count_replicas(model) or 1)
     ]
@@ -180,10 +181,7 @@ def _sum(
         logits = logits_of(model, batch.inputs)
     if not count_replicas(model):
         logits = logits.unsqueeze(0)  # (replicas, batch, time, vocab)
-    targets = batch.targets.expand(logits.shape[:-1])
-    losses = F.cross_entropy(
-        logits.movedim(-1, 1).double(), targets, ignore_index=UNSCORED, reduction="none"
-    )
+    losses = symbol_losses(logits.double(), batch.targets)
     wrong = batch.scored & (logits.argmax(-1) != batch.targets)  # (replicas, batch, time)
     right = batch.scored.sum() - wrong.sum((1, 2))
     whole = batch.scored.any(1) & ~wrong.any(2)  # (replicas, batch)

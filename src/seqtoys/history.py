@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from seqtoys.baselines import Baselines
 from seqtoys.errors import DataError
+from seqtoys.notebook import html_figure
 from seqtoys.tables import html_table, text_table
 
 Prediction: TypeAlias = str | list[str] | list[list[str]]
@@ -167,7 +168,7 @@ class History:
         return f"{text_table(*self._cells())}\n\n{self.standing()}"
 
     def _repr_html_(self) -> str:
-        return f"{html_table(*self._cells())}<pre>{self.standing()}</pre>"
+        return f"{html_figure(self)}{html_table(*self._cells())}<pre>{self.standing()}</pre>"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = ["epoch", "loss", "accuracy"]

@@ -31,12 +31,26 @@ def cross_entropy(
     targets = batch.targets
     if logits.ndim == 3 and batch.counts is None:
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=UNSCORED)
-    expanded = targets.expand(logits.shape[:-1])  # (replicas, batch, time)
-    losses = F.cross_entropy(
-        logits.movedim(-1, 1), expanded, ignore_index=UNSCORED, reduction="none"
-    )
     tally = batch.tally
-    return (losses * tally).sum((-2, -1)) / tally.sum()
+    return (symbol_losses(logits, targets) * tally).sum((-2, -1)) / tally.sum()
+
+
+def symbol_losses(
+    logits: Float[Tensor, "*replicas batch time vocab"], targets: Int[Tensor, "batch time"]
+) -> Float[Tensor, "*replicas batch time"]:
+    """Compute the cross-entropy of each position, in nats; 0 where nothing is scored.
+
+    Args:
+        logits: What the model, or each replica, says of each next symbol.
+        targets: The next symbols, -100 where nothing is scored.
+
+    Examples:
+        >>> symbol_losses(torch.zeros(1, 2, 5), torch.tensor([[3, -100]]))
+        tensor([[1.6094, 0.0000]])
+    """
+    expanded = targets.expand(logits.shape[:-1])  # ([replicas,] batch, time)
+    classes_second = logits.movedim(-1, 1)  # as cross_entropy wants them
+    return F.cross_entropy(classes_second, expanded, ignore_index=UNSCORED, reduction="none")
 
 
 def count_hits(

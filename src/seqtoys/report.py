@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqtoys.errors import DataError
+from seqtoys.notebook import html_figure
 from seqtoys.tables import html_table, text_table
 from seqtoys.tasks.estimate import Estimate
 
@@ -46,6 +47,7 @@ class Report:
             and `"length 100"` and the like for longer ones.
         memoryless: The loss of the best model that sees the current symbol only.
         chance: The accuracy of always naming the most frequent target.
+        lengths: The shortest and the longest length that the task has in training.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, evaluate, fit, get_task
@@ -61,6 +63,7 @@ class Report:
     scores: dict[str, Score]
     memoryless: Estimate
     chance: Estimate
+    lengths: tuple[int, int]
 
     @property
     def seen(self) -> Score:
@@ -117,7 +120,8 @@ class Report:
         try:
             facts = json.loads(text)
             scores = {name: Score(**_restored(score)) for name, score in facts["scores"].items()}
-            return cls(**{**_restored(facts), "scores": scores})
+            shortest, longest = facts["lengths"]
+            return cls(**{**_restored(facts), "scores": scores, "lengths": (shortest, longest)})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"expected a report as to_json writes it, got: {error}") from None
 
@@ -125,7 +129,7 @@ class Report:
         return f"{text_table(*self._cells())}\n\n{self._foot()}"
 
     def _repr_html_(self) -> str:
-        return f"{html_table(*self._cells())}<p>{self._foot()}</p>"
+        return f"{html_figure(self)}{html_table(*self._cells())}<p>{self._foot()}</p>"
 
     def _foot(self) -> str:
         marks = f"without memory: loss {self.memoryless}; guessing: accuracy {self.chance:.1%}"

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
+from seqtoys.notebook import html_figure
 from seqtoys.symbols import legible
 from seqtoys.tables import html_table, text_table
 from seqtoys.vocab import Vocab
@@ -47,7 +48,7 @@ class Trace:
         return text_table(*self._cells())
 
     def _repr_html_(self) -> str:
-        return html_table(*self._cells())
+        return f"{html_figure(self)}{html_table(*self._cells())}"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         rows = [self._row(step) for step in range(min(len(self), SHOWN_STEPS))]

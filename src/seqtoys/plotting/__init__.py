@@ -1,0 +1,28 @@
+"""Figures of what was trained and measured, each in one call (extra `plot`: matplotlib, SciPy).
+
+Each function takes `ax=`, the axes to draw in, or makes a figure, and returns the axes. Text and
+lines are in the colour of `matplotlib.rcParams["text.color"]`, so that a style such as
+`plt.style.use("dark_background")` just works.
+"""
+
+from seqtoys.plotting.dendrograms import plot_dendrogram as plot_dendrogram
+from seqtoys.plotting.grids import plot_solve_rate as plot_solve_rate
+from seqtoys.plotting.losses import plot_loss as plot_loss
+from seqtoys.plotting.page import to_svg as to_svg
+from seqtoys.plotting.positions import plot_loss_by_position as plot_loss_by_position
+from seqtoys.plotting.reports import plot_accuracy_by_length as plot_accuracy_by_length
+from seqtoys.plotting.traces import plot_hidden as plot_hidden
+from seqtoys.plotting.traces import plot_probabilities as plot_probabilities
+from seqtoys.plotting.trajectories import plot_trajectory as plot_trajectory
+
+__all__ = [
+    "plot_accuracy_by_length",
+    "plot_dendrogram",
+    "plot_hidden",
+    "plot_loss",
+    "plot_loss_by_position",
+    "plot_probabilities",
+    "plot_solve_rate",
+    "plot_trajectory",
+    "to_svg",
+]

@@ -1,0 +1,57 @@
+"""Which symbols a network holds for alike: a tree of hidden states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from seqtoys.errors import DataError
+from seqtoys.plotting.labels import printable
+from seqtoys.plotting.style import TEAL, Axes, load, new_axes
+from seqtoys.symbols import legible
+
+ROW, AROUND = 0.24, 0.9  # inches: a leaf, and what is above and below
+
+
+def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
+    """Draw which symbols lie near each other in a network's states, as a tree (Elman, 1990).
+
+    The two nearest groups are joined again and again, at the mean distance of their symbols
+    (average linkage).
+
+    Args:
+        states: A state for each symbol, such as `mean_hidden_by_symbol` returns.
+        ax: Where to draw; None: a new figure.
+
+    Returns:
+        The axes, with the symbols on the right; the horizontal axis is Euclidean distance.
+
+    Raises:
+        DataError: If there are fewer than two symbols.
+        MissingPackageError: If matplotlib or SciPy is not installed.
+
+    Examples:
+        >>> ax = plot_dendrogram({"boy": [0.0, 1.0], "sees": [1.0, 0.0], "girl": [0.1, 1.0]})
+        >>> [label.get_text() for label in ax.get_yticklabels()]
+        ['sees', 'boy', 'girl']
+    """
+    if len(states) < 2:
+        raise DataError(f"expected the states of two symbols or more, got {len(states)}")
+    hierarchy = load("scipy.cluster.hierarchy")
+    vectors = np.stack([np.asarray(state, np.float64) for state in states.values()])
+    tree = hierarchy.dendrogram(
+        hierarchy.linkage(vectors, "average"), labels=list(states), no_plot=True
+    )
+    ax = new_axes(ax, 6.0, AROUND + ROW * len(states))
+    for rows, distances in zip(tree["icoord"], tree["dcoord"], strict=True):
+        ax.plot(distances, [row / 10 + 0.5 for row in rows], color=TEAL)  # leaves at 5, 15, …
+    labels = [printable(legible(symbol)) for symbol in tree["ivl"]]
+    ax.set_yticks(range(1, len(labels) + 1), labels)
+    ax.yaxis.tick_right()
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set(xlabel="distance of the mean hidden states", xlim=(ax.get_xlim()[1], 0))
+    ax.set_ylim(len(labels) + 0.5, 0.5)
+    return ax

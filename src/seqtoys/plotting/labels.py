@@ -1,0 +1,167 @@
+"""Text in figures: symbols under an axis, and labels beside the lines they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqtoys.plotting.style import FAINT, Axes, ink, load, text_height
+from seqtoys.symbols import legible
+
+DECADES = 3  # a logarithmic axis that spans fewer has numbers between the powers of ten
+SLIM = 1.2  # characters that fit where one word fits, upright
+WORD = 2  # labels longer than that stand upright under an axis
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A level and what is written beside it: a loss to compare with, or where a curve ends.
+
+    Attributes:
+        level: Where it is on the vertical axis.
+        label: Its name, and its number.
+        colour: The colour of its label; None: that of text.
+    """
+
+    level: float
+    label: str
+    colour: str | None = None
+
+
+def draw_levels(ax: Axes, marks: Sequence[Mark]) -> None:
+    """Draw a line across the axes at each level.
+
+    A level of 0 has no place on a logarithmic axis.
+    """
+    for mark in marks:
+        if mark.level > 0 or ax.get_yscale() == "linear":
+            ax.axhline(mark.level, color=ink(), linewidth=1, linestyle="--", alpha=FAINT, zorder=1)
+
+
+def label_levels(ax: Axes, marks: Sequence[Mark]) -> None:
+    """Write labels beside the axes, on the right, moved apart where they would touch.
+
+    The limits of the axes have to be set before.
+    """
+    low, high = ax.get_ylim()
+    levels = [min(max(mark.level, low), high) for mark in marks]
+    pixels = ax.transData.transform([(1, level) for level in levels])[:, 1]
+    heights = pixels * 72 / ax.figure.dpi  # points
+    places = spread(heights.tolist(), text_height())
+    for mark, level, height, place in zip(marks, levels, heights, places, strict=True):
+        colour = mark.colour or ink()
+        beyond = "" if low <= mark.level <= high else " ↓" if mark.level < low else " ↑"
+        ax.annotate(
+            f"{mark.label}{beyond}",
+            (1, level),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(16, place - height),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            arrowprops={"arrowstyle": "-", "color": colour, "alpha": FAINT, "relpos": (0, 0.5)},
+        )
+
+
+def spread(places: Sequence[float], gap: float) -> list[float]:
+    """Move places as little as needed to lie a gap apart, in the same order.
+
+    Examples:
+        >>> spread([10.0, 30.0, 10.0], gap=4.0)
+        [8.0, 30.0, 12.0]
+    """
+    order = np.argsort(places, kind="stable")
+    blocks: list[list[float]] = []  # of places that lie side by side, less the gaps before each
+    for rank, index in enumerate(order):
+        blocks.append([places[index] - rank * gap])
+        while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
+            last = blocks.pop()
+            blocks[-1] += last
+    moved = [float(np.mean(block)) for block in blocks for _ in block]
+    result = [0.0] * len(moved)
+    for rank, index in enumerate(order):
+        result[index] = moved[rank] + rank * gap
+    return result
+
+
+def number(value: float) -> str:
+    """Write a loss or a share: four digits after the point, and 0 as it is.
+
+    Examples:
+        >>> number(0.46209), number(0.0)
+        ('0.4621', '0')
+    """
+    return f"{value:.4f}" if value else "0"
+
+
+def symbol_ticks(axis: Any, symbols: Sequence[str], first: int = 1) -> None:
+    """Write symbols along an axis, one a position; words stand upright under the x axis.
+
+    Args:
+        axis: `ax.xaxis` or `ax.yaxis`.
+        symbols: The symbols.
+        first: The position of the first.
+    """
+    labels = [printable(legible(symbol)) for symbol in symbols]
+    upright = axis.axis_name == "x" and any(len(label) > WORD for label in labels)
+    axis.set_ticks(range(first, first + len(labels)), labels, rotation=90 if upright else 0)
+    axis.set_tick_params(length=0)
+
+
+def plain_log_ticks(axis: Any, decades: float) -> None:
+    """Write the numbers of a logarithmic axis as 0.02, not as powers of ten.
+
+    Args:
+        axis: `ax.xaxis` or `ax.yaxis`.
+        decades: How many powers of ten it spans.
+    """
+    ticker = load("matplotlib.ticker")
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if decades < DECADES else (1,)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
+
+
+def whole_ticks(axis: Any) -> None:
+    """Write whole numbers along an axis.
+
+    Args:
+        axis: `ax.xaxis` or `ax.yaxis`.
+    """
+    axis.set_major_locator(load("matplotlib.ticker").MaxNLocator(integer=True))
+
+
+def fitting(axis: Any, symbols: Iterable[str]) -> int:
+    """The number of symbols that fit along an axis.
+
+    Args:
+        axis: `ax.xaxis` or `ax.yaxis`.
+        symbols: Those that may come, to tell words from characters.
+    """
+    box, is_x = axis.axes.get_window_extent(), axis.axis_name == "x"
+    length = (box.width if is_x else box.height) * 72 / axis.axes.figure.dpi  # points
+    has_words = any(len(printable(legible(symbol))) > WORD for symbol in set(symbols))
+    return max(1, int(length / text_height() * (1 if has_words or not is_x else SLIM)))
+
+
+def printable(text: str) -> str:
+    """Write a text with what the fonts have: other characters by their code points.
+
+    Examples:
+        >>> printable("h🦜")
+        'hU+1F99C'
+    """
+    fonts = list(_fonts())
+    known = (any(font.get_char_index(ord(c)) for font in fonts) for c in text)
+    shown = (c if k else f"U+{ord(c):04X}" for c, k in zip(text, known, strict=True))
+    return "".join(shown).replace("$", r"\$")  # no formulas
+
+
+def _fonts() -> Iterator[Any]:
+    """The fonts that text is written in: where the first lacks a character, the next is asked."""
+    fonts = load("matplotlib.font_manager")
+    for family in fonts.FontProperties().get_family():
+        properties = fonts.FontProperties(family=[family])
+        yield fonts.get_font(fonts.findfont(properties))

@@ -1,0 +1,172 @@
+"""The loss over the epochs: of one network, or a fan over many seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from seqtoys.baselines import Baselines
+from seqtoys.ensemble_history import EnsembleHistory
+from seqtoys.errors import DataError
+from seqtoys.history import History, describe
+from seqtoys.plotting.labels import (
+    Mark,
+    draw_levels,
+    label_levels,
+    number,
+    plain_log_ticks,
+    printable,
+    whole_ticks,
+)
+from seqtoys.plotting.style import TEAL, VERMILLION, Axes, new_axes
+
+LASTING = 5  # epochs for which a prediction must last to be marked
+FAN = (0.05, 0.25, 0.75, 0.95)  # quantiles
+HIGHEST = 3  # times the loss of knowing nothing: what is beyond is cut off
+UNIT = "nats per scored symbol"
+
+Losses: TypeAlias = npt.NDArray[np.float64]
+
+
+def plot_loss(
+    history: History | EnsembleHistory,
+    *,
+    log: bool = False,
+    answers: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the loss over the epochs, among its baselines.
+
+    For an ensemble: the median over the seeds, a dark band that holds half of them, and a light
+    one that holds nine in ten.
+
+    Args:
+        history: What `fit` returned.
+        log: Whether the loss is on a logarithmic axis.
+        answers: Whether to write each prediction of one network where it first came, if it
+            lasted five epochs or more.
+        ax: Where to draw; None: a new figure.
+
+    Returns:
+        The axes; the loss is in nats per scored symbol.
+
+    Raises:
+        DataError: If the history has no epochs.
+        MissingPackageError: If matplotlib is not installed.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, Vocab, fit
+        >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
+        >>> ax = plot_loss(fit(model, "hihello", epochs=100, lr=0.05))
+        >>> ax.get_xlabel(), ax.get_ylabel()
+        ('epoch', 'loss (nats per scored symbol)')
+    """
+    if not history.optimum:
+        raise DataError("expected a history of one epoch or more, got one without")
+    ax = new_axes(ax)
+    ax.set_yscale("log" if log else "linear")
+    levels = baseline_marks(history.baselines, history.loss_floor)
+    curves, bands = _curves(history), _bands(history)
+    top = _frame(ax, levels, [*curves.values(), *bands])
+    ends = _draw_lines(ax, curves)
+    if isinstance(history, EnsembleHistory):
+        _fill(ax, bands, top)
+        _head(ax, history)
+    elif answers:
+        _write_answers(ax, history)
+    draw_levels(ax, levels)
+    label_levels(ax, [*levels, *ends])
+    return ax
+
+
+def baseline_marks(baselines: Baselines, floor: float = 0.0) -> list[Mark]:
+    """Name the losses that others are compared with.
+
+    Args:
+        baselines: What counting alone can predict.
+        floor: The lowest loss that the model's readout allows; 0: there is none.
+    """
+    named = {
+        "uniform": baselines.uniform,
+        "memoryless": baselines.memoryless,
+        "optimum": baselines.full_past,
+    }
+    named |= {"floor of tanh": floor} if floor else {}
+    return [Mark(level, f"{name} {number(level)}") for name, level in named.items()]
+
+
+def _curves(history: History | EnsembleHistory) -> dict[str, Losses]:
+    """What is drawn as a line: losses by name, of an ensemble the medians."""
+    if isinstance(history, History):
+        name, loss, held_out = "model", history.loss, history.validation_loss
+    else:
+        name, loss = "median", history.quantiles(0.5)[0].tolist()
+        known = history.validation_loss.nan_to_num(nan=np.inf, posinf=np.inf)
+        held_out = known.median(1).values.tolist()  # (epochs, replicas) -> (epochs,)
+    curves = {name: np.array(loss)}
+    return {**curves, "held out": np.array(held_out)} if held_out else curves
+
+
+def _bands(history: History | EnsembleHistory) -> list[Losses]:
+    """The quantiles of an ensemble, from the lowest; one network has none."""
+    return [] if isinstance(history, History) else list(history.quantiles(*FAN).numpy())
+
+
+def _frame(ax: Axes, levels: Sequence[Mark], losses: Sequence[Losses]) -> float:
+    """Set the limits and names of the axes; return the highest loss there is room for."""
+    values = np.concatenate([*losses, [mark.level for mark in levels]])
+    finite = values[np.isfinite(values)]
+    ceiling = HIGHEST * levels[0].level or 1.0  # the first is the loss of knowing nothing
+    top, label = min(1.05 * finite.max(), ceiling) or 1.0, f"loss ({UNIT})"
+    ax.set_ylabel(label + f", cut off at {top:.2g}" * bool(values.max() > ceiling))
+    ax.set_xlabel("epoch")
+    ax.set_xlim(0, max(len(losses[0]), 2))
+    whole_ticks(ax.xaxis)
+    if ax.get_yscale() == "linear":
+        ax.set_ylim(-0.04 * top, top)
+    else:
+        bottom = 0.8 * min(finite[finite > 0], default=top / 10)
+        ax.set_ylim(bottom, top)
+        plain_log_ticks(ax.yaxis, decades=math.log10(top / bottom))
+    return float(top)
+
+
+def _draw_lines(ax: Axes, curves: dict[str, Losses]) -> list[Mark]:
+    marks = []
+    for (name, losses), colour in zip(curves.items(), (TEAL, VERMILLION), strict=False):
+        lone = "o" if len(losses) == 1 else None  # one point makes no line
+        ax.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=2, marker=lone)
+        marks.append(Mark(float(losses[-1]), f"{name} {number(losses[-1])}", colour))
+    return marks
+
+
+def _fill(ax: Axes, bands: Sequence[Losses], top: float) -> None:
+    epochs = range(1, len(bands[0]) + 1)
+    # What lies beyond the axes may be infinite, and then there is nothing to fill.
+    lowest, low, high, highest = (np.minimum(band, 2 * top) for band in bands)
+    ax.fill_between(epochs, lowest, highest, color=TEAL, alpha=0.25, linewidth=0)
+    ax.fill_between(epochs, low, high, color=TEAL, alpha=0.4, linewidth=0)
+
+
+def _head(ax: Axes, history: EnsembleHistory) -> None:
+    lost = history.stopped.count("diverged")
+    title = f"{len(history):,} seeds, {history.solve_rate.value:.1%} solved"
+    ax.set_title(title + f", {lost:,} diverged" * bool(lost), fontsize="medium", loc="left")
+
+
+def _write_answers(ax: Axes, history: History) -> None:
+    """Write each prediction that lasted beside the epoch where it came."""
+    for prediction, rows in groupby(history.rows, key=lambda row: row.prediction):
+        held = list(rows)
+        if prediction is not None and len(held) >= LASTING:
+            at = held[0].epoch, held[0].loss
+            ax.plot(*at, "o", color=TEAL)
+            ax.annotate(
+                printable(describe(prediction)), at, xytext=(6, 5), textcoords="offset points",
+                family="monospace",
+            )  # fmt: skip

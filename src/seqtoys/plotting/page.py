@@ -1,0 +1,78 @@
+"""Figures for a page: SVG in the colours of the text around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+from seqtoys.ensemble_history import EnsembleHistory
+from seqtoys.history import History
+from seqtoys.plotting.losses import plot_loss
+from seqtoys.plotting.reports import plot_accuracy_by_length
+from seqtoys.plotting.style import Axes, ink, load
+from seqtoys.plotting.traces import plot_probabilities
+from seqtoys.report import Report
+from seqtoys.trace import Trace
+
+INK = "#000000"
+PAGE = {
+    **{f"{part}color": INK for part in ("text.", "axes.label", "axes.edge", "xtick.", "ytick.")},
+    "font.size": 12,  # points: the 16 pixels of a page's body
+}
+ROOT = 'fill="currentColor" stroke-linejoin="round"'
+FIGURES: dict[type, Callable[[Any], Axes]] = {
+    History: plot_loss,
+    EnsembleHistory: plot_loss,
+    Report: plot_accuracy_by_length,
+    Trace: plot_probabilities,
+}
+
+
+def to_svg(ax: Axes) -> str:
+    """Write a figure as SVG for inside of a page: its text and lines take the page's colour.
+
+    Names and styles that could meet others on the page are left out.
+
+    Args:
+        ax: Axes of the figure.
+
+    Returns:
+        An `<svg>` element, with text as text and a clear background.
+
+    Examples:
+        >>> from seqtoys import Rate
+        >>> from seqtoys.plotting import plot_solve_rate
+        >>> svg = to_svg(plot_solve_rate([[Rate(3, 4)]], ("lr", [0.1]), ("epochs", [100])))
+        >>> svg[:24], "75%" in svg
+        ('<svg fill="currentColor"', True)
+    """
+    colours, buffer = load("matplotlib.colors"), StringIO()
+    figure: Any = ax.get_figure(root=True)  # also of axes in a part of a figure
+    with load("matplotlib").rc_context({"svg.hashsalt": "seqtoys", "svg.fonttype": "none"}):
+        nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    svg = buffer.getvalue().replace(colours.to_hex(ink()), "currentColor")
+    svg = re.sub(r"<style.*?</style>| id=\"[a-z0-9]+_\d+\"", "", svg, flags=re.DOTALL)
+    return svg[svg.index("<svg") :].replace("<svg ", f"<svg {ROOT} ", 1)
+
+
+def draw_result(result: Any) -> str:
+    """Draw a result for a notebook, as SVG.
+
+    Args:
+        result: A `History`, an `EnsembleHistory`, a `Report` or a `Trace`.
+
+    Raises:
+        DataError: If there is nothing to draw.
+        MissingPackageError: If matplotlib is not installed.
+    """
+    pyplot = load("matplotlib.pyplot")
+    with load("matplotlib").rc_context(PAGE), pyplot.ioff():
+        plot = next(FIGURES[kind] for kind in FIGURES if isinstance(result, kind))
+        ax = plot(result)
+        try:
+            return to_svg(ax)
+        finally:
+            pyplot.close(ax.figure)

@@ -1,0 +1,134 @@
+"""The way of the hidden state, in a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle, pairwise
+
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float
+
+from seqtoys.errors import DataError, OptionError
+from seqtoys.inspection import principal_components
+from seqtoys.plotting.labels import printable
+from seqtoys.plotting.style import COLOURS, Axes, ink, new_axes, text_height
+from seqtoys.symbols import legible
+from seqtoys.trace import Trace
+
+CLEAR = 40  # lines up to so many are drawn in full colour, more of them fainter
+HEAD = 0.1  # inches: an arrow head
+SIDES = np.array([(x, y) for y in (1, 0, -1) for x in (0, 1, -1) if x or y])
+
+Place = Float[npt.NDArray[np.floating], "2"]
+Points = Float[npt.NDArray[np.floating], "_ 2"]
+
+
+def plot_trajectory(traces: Trace | Sequence[Trace], *, ax: Axes | None = None) -> Axes:
+    """Draw the way of the hidden state through the plane in which it varies most.
+
+    Two units are that plane themselves. With more, it is the plane of the first two principal
+    components of all states, and the axes tell how much of their variance it holds. Each point
+    is a state, beside the symbol that led to it.
+
+    Args:
+        traces: What `model.trace` returned, for one text or several.
+        ax: Where to draw; None: a new figure.
+
+    Returns:
+        The axes, with one scale in both directions.
+
+    Raises:
+        DataError: If there are fewer than two states, or traces of different networks.
+        OptionError: If there is but one unit.
+        MissingPackageError: If matplotlib is not installed.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, Vocab
+        >>> model = ElmanCharModel(Vocab("hielo"), hidden_size=2)
+        >>> ax = plot_trajectory(model.trace("hihell"))
+        >>> ax.get_xlabel(), [text.get_text() for text in ax.texts]
+        ('unit 1', ['h', 'i', 'h', 'e', 'l', 'l'])
+    """
+    traces = [traces] if isinstance(traces, Trace) else list(traces)
+    points, names = _plane(traces)
+    ax = new_axes(ax, 6.0, 5.0)
+    ax.set(xlabel=names[0], ylabel=names[1])
+    ax.margins(0.1)
+    ax.set_aspect("equal", adjustable="datalim")
+    for way, colour in zip(points, cycle(COLOURS), strict=False):
+        _draw_way(ax, way, colour)
+    labels = [printable(legible(symbol)) for trace in traces for symbol in trace.symbols]
+    _label_points(ax, np.concatenate(points), labels)
+    return ax
+
+
+def _plane(traces: Sequence[Trace]) -> tuple[list[Points], list[str]]:
+    """The points of each trace in their common plane, and the names of its axes."""
+    if len({trace.hidden.shape[1] for trace in traces}) != 1:
+        raise DataError("expected traces of one network, got none or states of different sizes")
+    states = np.concatenate([trace.hidden for trace in traces])  # (all steps, hidden)
+    units = states.shape[1]
+    if units < 2:
+        raise OptionError("expected two units or more for a plane, got one; see plot_hidden")
+    names = ["unit 1", "unit 2"]
+    if units > 2:
+        states, shares = principal_components(states)
+        names = [
+            f"{order} principal component ({share:.0%} of the variance)"
+            for order, share in zip(("first", "second"), shares, strict=True)
+        ]
+    ends = np.cumsum([len(trace) for trace in traces])[:-1]
+    return np.split(states, ends), names
+
+
+def _draw_way(ax: Axes, points: Points, colour: str) -> None:
+    """Draw the states, with a line from each to the next and an arrow head on it."""
+    opacity = min(1.0, CLEAR / len(points))  # many lines hide each other, and the labels
+    ax.scatter(points[:, 0], points[:, 1], s=25, color=colour)
+    ax.plot(*points.T, color=colour, linewidth=1, alpha=opacity)
+    steps = np.diff(points, axis=0)  # (time - 1, 2)
+    moves = np.linalg.norm(steps, axis=1) > 0  # a state that stays has no direction
+    if moves.any():
+        middles = (points[:-1] + steps / 2)[moves]
+        aims = steps[moves] / np.linalg.norm(steps[moves], axis=1, keepdims=True)
+        ax.quiver(
+            *middles.T, *aims.T, color=colour, alpha=opacity, pivot="mid", units="inches",
+            width=HEAD / 6, headlength=6, headaxislength=5, headwidth=4, scale_units="inches",
+            scale=1 / HEAD,
+        )  # fmt: skip
+
+
+def _label_points(ax: Axes, points: Points, labels: Sequence[str]) -> None:
+    """Write a label beside each point, where there is most room; points that meet share one."""
+    ax.apply_aspect()
+    scale = 72 / ax.figure.dpi  # to the points of a printer
+    places = ax.transData.transform(points) * scale
+    frame = ax.get_window_extent().get_points() * scale  # ((left, bottom), (right, top))
+    taken, height, named = _lines(places), text_height(), list[int]()
+    for index, (place, label) in enumerate(zip(places, labels, strict=True)):
+        alike = [other for other in named if labels[other] == label]
+        if any(np.abs(place - places[other]).max() < height for other in alike):
+            continue
+        half = np.array([0.25 * height * len(label), 0.0])  # of a label's width, about
+        spots = place + SIDES * (half + 0.8 * height)  # (sides, 2)
+        spot = spots[np.argmax([_room(spot, half, taken, frame) for spot in spots])]
+        ax.annotate(
+            label, points[index], xytext=spot - place, textcoords="offset points",
+            ha="center", va="center", color=ink(),
+        )  # fmt: skip
+        named.append(index)
+        taken = np.vstack([taken, spot - half, spot, spot + half])
+
+
+def _lines(places: Points) -> Points:
+    """Places all along the lines from each place to the next."""
+    shares = np.linspace(0, 1, 20)[:, np.newaxis]
+    between = [start + shares * (end - start) for start, end in pairwise(places)]
+    return np.concatenate([places[:1], *between])
+
+
+def _room(spot: Place, half: Place, taken: Points, frame: Float[np.ndarray, "2 2"]) -> float:
+    """How far a label at a spot would be from the nearest thing there; less out of the frame."""
+    beyond = max((frame[0] - spot + half).max(), (spot + half - frame[1]).max(), 0)
+    return float((np.abs(taken - spot) - half).max(-1).min() - 100 * beyond)

@@ -1,0 +1,400 @@
+"""Figures of losses, accuracies and solve rates: what is drawn is the data, and can be read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from torch import nn
+
+from seqtoys import (
+    Baselines,
+    Batch,
+    ElmanCharModel,
+    ElmanEnsemble,
+    EnsembleHistory,
+    EnsembleRow,
+    History,
+    Rate,
+    Report,
+    Row,
+    Vocab,
+    evaluate,
+    fit,
+    get_task,
+)
+from seqtoys.errors import DataError, OptionError
+from seqtoys.plotting import (
+    plot_accuracy_by_length,
+    plot_loss,
+    plot_loss_by_position,
+    plot_solve_rate,
+)
+from seqtoys.plotting.style import TEAL, VERMILLION
+from seqtoys.report import Score
+from seqtoys.tasks.estimate import Estimate
+
+VOCAB = Vocab("hielo")
+BASELINES = Baselines(uniform=1.6, memoryless=0.5, full_past=0.0)
+Drawn = Callable[[Axes], Any]
+
+
+def history(losses: list[float], **columns: Any) -> History:
+    made = History(BASELINES, **columns)
+    for epoch, loss in enumerate(losses, 1):
+        made.append(Row(epoch, loss, 0.5, 0.1))
+    return made
+
+
+def ensemble_history(losses: np.ndarray) -> EnsembleHistory:
+    """A history of losses `(epochs, replicas)`."""
+    made = EnsembleHistory(range(losses.shape[1]), BASELINES)
+    for row in torch.from_numpy(losses):
+        made.append(EnsembleRow(row, torch.ones(losses.shape[1]), 0.1))
+    return made
+
+
+def solid(ax: Axes) -> list[Any]:
+    return [line for line in ax.lines if line.get_linestyle() == "-"]
+
+
+def levels(ax: Any) -> list[float]:
+    return [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"]
+
+
+def labels(ax: Axes) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def ticks(ax: Axes) -> list[str]:
+    return [label.get_text() for label in ax.get_xticklabels()]
+
+
+# --- the loss over the epochs
+
+
+def test_the_loss_is_a_line_among_its_baselines(drawn: Drawn) -> None:
+    ax = drawn(plot_loss(history([1.5, 1.0, 0.6], loss_floor=0.4)))
+    (line,) = solid(ax)
+    assert line.get_xydata().tolist() == [[1, 1.5], [2, 1.0], [3, 0.6]]
+    assert levels(ax) == [1.6, 0.5, 0.0, 0.4]
+    assert labels(ax) == [
+        "uniform 1.6000", "memoryless 0.5000", "optimum 0", "floor of tanh 0.4000",
+        "model 0.6000",
+    ]  # fmt: skip
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss (nats per scored symbol)")
+    assert ax.get_xlim() == (0, 3)
+    assert ax.get_ylim()[0] < 0
+    assert ax.get_ylim()[1] > 1.6
+
+
+def test_the_held_out_part_is_a_line_of_another_colour(drawn: Drawn) -> None:
+    made = history([1.5, 1.0], validation_loss=[1.6, 2.0], validation_accuracy=[0.1, 0.2])
+    ax = drawn(plot_loss(made))
+    assert [line.get_ydata().tolist() for line in solid(ax)] == [[1.5, 1.0], [1.6, 2.0]]
+    assert [line.get_color() for line in solid(ax)] == [TEAL, VERMILLION]
+    assert labels(ax)[-2:] == ["model 1.0000", "held out 2.0000"]
+    assert ax.get_ylim()[1] > 2
+
+
+def test_one_epoch_is_a_point(drawn: Drawn) -> None:
+    (line,) = solid(drawn(plot_loss(history([1.0]))))
+    assert (line.get_marker(), line.get_xydata().tolist()) == ("o", [[1, 1.0]])
+
+
+def test_an_optimum_of_0_is_named_below_a_logarithmic_axis(drawn: Drawn) -> None:
+    ax = drawn(plot_loss(history([1.5, 0.1, 0.004]), log=True))
+    assert ax.get_yscale() == "log"
+    assert levels(ax) == [1.6, 0.5]
+    assert "optimum 0 ↓" in labels(ax)
+    assert 0 < ax.get_ylim()[0] < 0.004
+    shown = [label.get_text() for label in ax.get_yticklabels()]
+    assert {"0.005", "0.01", "0.1", "1"} <= set(shown)
+    far = drawn(plot_loss(history([1.5, 1e-7]), log=True))
+    assert {"1e-05", "0.001", "1"} & {label.get_text() for label in far.get_yticklabels()}
+
+
+def test_losses_of_nothing_but_0_can_be_drawn(drawn: Drawn) -> None:
+    certain = History(Baselines(0.0, 0.0, 0.0))
+    certain.append(Row(1, 0.0, 1.0, 0.1))
+    assert drawn(plot_loss(certain)).get_ylim()[1] > 0
+    assert drawn(plot_loss(certain, log=True)).get_ylim()[0] > 0
+
+
+def test_what_is_far_beyond_knowing_nothing_is_cut_off_and_said_so(drawn: Drawn) -> None:
+    ax = drawn(plot_loss(history([50.0, 1.0, 70.0])))
+    assert ax.get_ylim()[1] == pytest.approx(3 * 1.6)
+    assert ax.get_ylabel() == "loss (nats per scored symbol), cut off at 4.8"
+    assert labels(ax)[-1] == "model 70.0000 ↑"
+
+
+def test_answers_that_lasted_are_written_where_they_came(drawn: Drawn) -> None:
+    said = ["x"] * 4 + ["hi\n🦜"] * 5 + ["y"] * 2 + ["b c"] * 6
+    ax = drawn(plot_loss(history([2 / n for n in range(2, 19)], predictions=said), answers=True))
+    dots = [line.get_xydata().tolist() for line in ax.lines if line.get_marker() == "o"]
+    assert dots == [[[5, 2 / 6]], [[12, 2 / 13]]]
+    assert labels(ax)[:2] == ["hi\\nU+1F99C", "b c"]
+    silent = plot_loss(history([1.0] * 9), answers=True)
+    assert not any(line.get_marker() == "o" for line in silent.lines)
+
+
+def test_a_fan_holds_half_and_nine_tenths_of_the_seeds(drawn: Drawn) -> None:
+    losses = np.random.default_rng(0).uniform(0, 1.5, size=(30, 101))
+    ax = drawn(plot_loss(ensemble_history(losses)))
+    order = np.sort(losses, axis=1)  # of 101 values, the k-th is the k-th percentile
+    assert solid(ax)[0].get_ydata() == pytest.approx(order[:, 50])
+    for band, (low, high) in zip(ax.collections, [(5, 95), (25, 75)], strict=True):
+        points = band.get_paths()[0].vertices
+        for epoch in (1, 17, 30):
+            heights = points[points[:, 0] == epoch, 1]
+            assert heights.min() == pytest.approx(order[epoch - 1, low])
+            assert heights.max() == pytest.approx(order[epoch - 1, high])
+    assert ax.get_title("left") == "101 seeds, 100.0% solved"
+    assert labels(ax)[-1] == f"median {order[-1, 50]:.4f}"
+
+
+def test_diverged_seeds_are_counted_and_cut_off(drawn: Drawn) -> None:
+    losses = np.ones((4, 10))
+    losses[2:, :3], losses[3, 3] = math.inf, math.nan
+    made = ensemble_history(losses)
+    made.end(torch.arange(10) < 4, "diverged")
+    ax = drawn(plot_loss(made))
+    assert ax.get_title("left") == "10 seeds, 100.0% solved, 4 diverged"
+    assert ax.get_ylabel() == "loss (nats per scored symbol), cut off at 1.7"
+    assert np.isfinite(ax.collections[0].get_paths()[0].vertices).all()
+    assert solid(ax)[0].get_ydata().tolist() == [1, 1, 1, 1]
+    assert made.quantiles(0.5, 1.0)[:, -1].tolist() == [1, math.inf]
+    all_lost = drawn(plot_loss(ensemble_history(np.full((2, 3), math.inf)), log=True))
+    assert labels(all_lost)[-1] == "median inf ↑"
+
+
+def test_the_held_out_part_of_an_ensemble_is_its_median(drawn: Drawn) -> None:
+    texts = ["hello", "hill", "hole", "oil"]
+    made = fit(ElmanEnsemble(VOCAB, range(5)), texts, epochs=3, validation=0.3)
+    ax = drawn(plot_loss(made))
+    expected = made.validation_loss.numpy()
+    assert solid(ax)[1].get_ydata() == pytest.approx(np.median(expected, axis=1))
+
+
+def test_axes_that_are_given_are_drawn_in(drawn: Drawn) -> None:
+    figure, (left, right) = plt.subplots(2, 1, figsize=(8, 8))
+    assert drawn(plot_loss(history([1.0, 0.7]), ax=right)) is right
+    assert not left.lines
+    assert plt.get_fignums() == [figure.number]
+
+
+def test_a_history_without_epochs_is_told(assert_told: Any) -> None:
+    told = "expected a history of one epoch or more, got one without"
+    assert_told(lambda: plot_loss(History(BASELINES)), DataError, told)
+    assert_told(lambda: plot_loss(EnsembleHistory([1], BASELINES)), DataError, told)
+
+
+# --- the loss at each position
+
+
+def test_losses_stand_above_the_symbols_to_be_predicted(drawn: Drawn) -> None:
+    model = ElmanCharModel(VOCAB, seed=777)
+    ax = drawn(plot_loss_by_position(model, "hihello"))
+    logits, _ = model(VOCAB.encode_batch(["hihell"]))
+    expected = nn.functional.cross_entropy(logits[0], VOCAB.encode("ihello"), reduction="none")
+    assert solid(ax)[0].get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
+    assert solid(ax)[0].get_ydata() == pytest.approx(expected.detach().numpy(), rel=1e-5)
+    assert ticks(ax) == list("ihello")
+    assert levels(ax) == pytest.approx([math.log(5), math.log(2) * 2 / 3, 0, 0.4327], abs=1e-4)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("symbol to be predicted", "loss (nats)")
+
+
+def test_a_pair_stands_above_its_targets(drawn: Drawn) -> None:
+    ax = drawn(plot_loss_by_position(ElmanCharModel(VOCAB), ("hi", "ol")))
+    assert ticks(ax) == ["o", "l"]
+
+
+def test_a_long_text_is_cut_where_its_symbols_would_touch(drawn: Drawn) -> None:
+    model = ElmanCharModel(Vocab("mw "))
+    ax = drawn(plot_loss_by_position(model, "mw wm" * 200))
+    shown = len(ticks(ax))
+    assert 20 < shown < 100
+    assert set(ticks(ax)) == {"m", "w", "␣"}
+    assert ax.get_xlabel() == f"symbol to be predicted (1 to {shown} of 999)"
+    assert len(solid(ax)[0].get_xdata()) == shown
+    wide = plt.subplots(figsize=(20, 3))[1]
+    assert len(ticks(drawn(plot_loss_by_position(model, "mw wm" * 200, ax=wide)))) > 2 * shown
+
+
+def test_words_stand_upright(drawn: Drawn) -> None:
+    words = ["sandwich", "see", "many"]
+    model = ElmanCharModel(Vocab(words), hidden_size=3)
+    ax = drawn(plot_loss_by_position(model, words * 30))
+    assert ticks(ax)[:2] == ["see", "many"]
+    assert {label.get_rotation() for label in ax.get_xticklabels()} == {90}
+
+
+def test_what_is_not_scored_leaves_a_gap(drawn: Drawn) -> None:
+    task = get_task("parity")
+    batch = task.sample(1, length=100)
+    ax = drawn(plot_loss_by_position(ElmanCharModel(task.vocab), batch, task=task))
+    assert ticks(ax)[-2:] == ["·", task.vocab.decode(batch.targets[0, -1:])]
+    *unscored, answer = solid(ax)[0].get_ydata()
+    assert np.isnan(unscored).all()
+    assert answer > 0
+    assert ax.get_xlabel().endswith("to 101 of 101)")
+    assert levels(ax)[:3] == [math.log(3), float(task.memoryless), 0.0]
+
+
+def test_several_sequences_are_averaged_where_they_are_scored(drawn: Drawn) -> None:
+    model = ElmanCharModel(VOCAB, seed=1)
+    ax = drawn(plot_loss_by_position(model, Batch.from_texts(["hello", "hi", "he"], VOCAB)))
+    singles = [plot_loss_by_position(model, text) for text in ("hello", "hi", "he")]
+    alone = [solid(single)[0].get_ydata() for single in singles]
+    first = np.mean([losses[0] for losses in alone])
+    assert solid(ax)[0].get_ydata() == pytest.approx([first, *alone[0][1:]])
+    assert ax.get_xlabel() == "position (mean of 3 sequences)"
+    assert ticks(ax)[1] == "1"
+
+
+def test_sequences_are_averaged_as_often_as_they_count(drawn: Drawn) -> None:
+    model = ElmanCharModel(VOCAB, seed=1)
+    batch = Batch.from_texts(["hello", "hi", "hello"], VOCAB)
+    repeated, counted = (plot_loss_by_position(model, each) for each in (batch, batch.distinct()))
+    assert solid(counted)[0].get_ydata() == pytest.approx(solid(repeated)[0].get_ydata())
+    assert counted.get_xlabel() == repeated.get_xlabel() == "position (mean of 3 sequences)"
+    three = Batch(batch.inputs[:1], batch.targets[:1], counts=torch.tensor([3]))
+    assert ticks(drawn(plot_loss_by_position(model, three))) == list("ello")
+
+
+def test_any_model_will_do_if_its_vocabulary_is_given(drawn: Drawn, assert_told: Any) -> None:
+    certain = nn.Embedding.from_pretrained(torch.tensor([[-math.inf, 0.0], [0.0, 0.0]]))
+    ax = drawn(plot_loss_by_position(certain, "aabb", vocab=Vocab("ab")))
+    assert solid(ax)[0].get_ydata() == pytest.approx([math.inf, 0.0, math.log(2)])
+    assert_told(
+        lambda: plot_loss_by_position(certain, "ab"),
+        OptionError,
+        "expected a vocabulary, as Embedding has none: give a vocab=…",
+    )
+    assert_told(
+        lambda: plot_loss_by_position(ElmanEnsemble(VOCAB, [1]), "hi"),
+        OptionError,
+        "expected one model, got an ensemble; ensemble[0] is its first",
+    )
+
+
+# --- the accuracy by length
+
+
+def score(accuracy: float, error: float = 0.0) -> Score:
+    share, loss = Estimate(accuracy, error), Estimate(0.1)
+    return Score(100, loss, 0.0, loss, share, share)
+
+
+def report(**accuracies: float) -> Report:
+    scores = {name.replace("_", " "): score(share, 0.05) for name, share in accuracies.items()}
+    return Report("parity", scores, Estimate(0.7), Estimate(0.5), (3, 40))
+
+
+def test_accuracies_stand_over_their_lengths(drawn: Drawn) -> None:
+    told = report(seen=1.0, unseen=0.9, length_100=0.7, length_50=0.8)
+    ax = drawn(plot_accuracy_by_length(told))
+    seen, longer = solid(ax)[0], solid(ax)[1]
+    assert seen.get_xydata().tolist() == [[2.5, 1.0], [40.5, 1.0]]
+    (unseen,) = [line for line in ax.lines if line.get_linestyle() == ":"]
+    assert list(unseen.get_ydata()) == [0.9, 0.9]
+    assert longer.get_xydata().tolist() == [[50, 0.8], [100, 0.7]]
+    bars = ax.collections[0].get_segments()
+    assert bars[1] == pytest.approx(np.array([[100, 0.7 - 0.098], [100, 0.7 + 0.098]]), abs=1e-3)
+    shaded = ax.patches[0]
+    assert (shaded.get_x(), shaded.get_x() + shaded.get_width()) == (2.5, 40.5)
+    assert levels(ax) == [0.5]
+    assert labels(ax) == ["chance 50.0%", "parity 70.0%"]
+    assert ax.get_xlabel() == "length (shaded: in training; dotted: unseen)"
+
+
+def test_several_reports_have_names_and_colours(drawn: Drawn) -> None:
+    told = {"Elman": report(seen=1.0), "GRU 🦜": report(seen=0.9, length_50=0.4)}
+    ax = drawn(plot_accuracy_by_length(told, trained=(1, 20)))
+    assert labels(ax) == ["chance 50.0%", "Elman 100.0%", "GRU U+1F99C 40.0%"]
+    assert [text.get_color() for text in ax.texts[1:]] == [TEAL, VERMILLION]
+    assert ax.patches[0].get_x() + ax.patches[0].get_width() == 20.5
+    assert ax.get_xlabel() == "length (shaded: in training)"
+
+
+def test_replicas_are_faint_lines_without_names(drawn: Drawn) -> None:
+    task = get_task("parity")
+    reports = evaluate(ElmanEnsemble(task.vocab, range(3)), task, count=40, longer=[50])
+    ax = drawn(plot_accuracy_by_length(reports))
+    assert len(ax.containers) == 3
+    assert {to_hex(line.get_color()) for line in solid(ax)} == {TEAL}
+    assert labels(ax) == ["chance 50.0%"]
+    assert reports[0].lengths == task.lengths
+    assert Report.from_json(reports[0].to_json()).lengths == task.lengths
+
+
+def test_no_report_is_told(assert_told: Any) -> None:
+    told = "expected a report or more, got none"
+    assert_told(lambda: plot_accuracy_by_length({}), DataError, told)
+    assert_told(lambda: plot_accuracy_by_length([]), DataError, told)
+
+
+# --- solve rates over a grid
+
+GRID = ("learning rate", [0.01, 0.05]), ("epochs", [50, 100, 200])
+
+
+def test_rates_are_written_in_cells_that_are_filled_accordingly(drawn: Drawn) -> None:
+    rates: list[list[Rate | float]] = [
+        [Rate(0, 8), Rate(2, 8), math.nan],
+        [Rate(4, 8), Rate(7, 8), Rate(8, 8)],
+    ]
+    ax = drawn(plot_solve_rate(rates, *GRID, mark=(0.05, 100)))
+    written = {text.get_position(): text.get_text() for text in ax.texts}
+    assert written == {(1, 1): "0%", (2, 1): "25%", (1, 2): "50%", (2, 2): "88%", (3, 2): "100%"}
+    *cells, frame = ax.patches
+    opacities = [cell.get_facecolor()[3] for cell in cells]
+    assert opacities == pytest.approx([0, 2 / 8, 4 / 8, 7 / 8, 1], abs=0.01)
+    assert {to_hex(cell.get_facecolor()) for cell in cells} == {TEAL}
+    assert [cell.get_xy() for cell in cells] == [(x - 0.5, y - 0.5) for x, y in written]
+    assert (frame.get_xy(), to_hex(frame.get_edgecolor())) == ((1.5, 1.5), VERMILLION)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0.01", "0.05"]
+    assert ticks(ax) == ["50", "100", "200"]
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("learning rate", "epochs")
+    assert ax.get_title("left") == "solved, of 8 seeds each"
+    assert ax.yaxis.get_inverted()
+
+
+def test_rates_of_unlike_trials_or_plain_numbers_have_no_count() -> None:
+    one = ("lr", [0.1])
+    rows: list[list[Rate | float]] = [[Rate(1, 2), Rate(1, 3)], [0.5, 0.25]]
+    for row in rows:
+        ax = plot_solve_rate([row], one, ("layers", [1, 2]))
+        assert ax.get_title("left") == "solved"
+        assert len(ax.patches) == 2
+
+
+def test_a_grid_that_does_not_fit_is_told(assert_told: Any) -> None:
+    assert_told(
+        lambda: plot_solve_rate([[0.5]], *GRID),
+        DataError,
+        "expected 2 rows of 3 rates, got rows of [1]",
+    )
+    assert_told(
+        lambda: plot_solve_rate([], ("lr", []), ("epochs", [])),
+        DataError,
+        "expected 0 rows of 0 rates, got rows of []",
+    )
+    assert_told(
+        lambda: plot_solve_rate([[0.5] * 3] * 2, *GRID, mark=(0.05, 1)),
+        OptionError,
+        "expected mark to be values of learning rate and epochs, got (0.05, 1)",
+    )
+
+
+def test_a_report_of_another_kind_is_another_report() -> None:
+    told = report(seen=1.0)
+    assert replace(told, lengths=(1, 2)) != told

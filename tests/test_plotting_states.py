@@ -1,0 +1,274 @@
+"""Figures of what a network says and holds: heat maps, trajectories and the tree of symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+
+from seqtoys import ElmanCharModel, Vocab
+from seqtoys.errors import DataError, OptionError, UnknownSymbolError
+from seqtoys.plotting import plot_dendrogram, plot_hidden, plot_probabilities, plot_trajectory
+from seqtoys.plotting.style import COLOURS, TEAL, VERMILLION
+from seqtoys.trace import Trace
+
+VOCAB = Vocab("hielo")
+TRACE = ElmanCharModel(VOCAB, seed=777).trace("hihell")
+Drawn = Callable[[Axes], Any]
+
+
+def labels(axis: Any) -> list[str]:
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def trace_of(states: list[list[float]], symbols: list[str] | None = None) -> Trace:
+    """A trace of given states, at whose steps all symbols are alike."""
+    symbols = symbols or ["h"] * len(states)
+    shares = np.full((len(states), 5), 0.2)
+    return Trace(VOCAB, symbols, np.array(states), shares, symbols)
+
+
+# --- probabilities
+
+
+def test_probabilities_fill_cells_and_rings_lie_on_what_came(drawn: Drawn) -> None:
+    ax = drawn(plot_probabilities(TRACE, "ihello"))
+    (image,) = ax.images
+    assert np.array_equal(image.get_array(), TRACE.probabilities.T)
+    assert image.get_clim() == (0, 1)
+    assert tuple(image.get_extent()) == (0.5, 6.5, 5.5, 0.5)
+    assert labels(ax.xaxis) == list("hihell")
+    assert labels(ax.yaxis) == list("hielo")
+    rows = [VOCAB.symbols.index(symbol) + 1 for symbol in "ihello"]
+    assert ax.collections[0].get_offsets().tolist() == [[x, y] for x, y in enumerate(rows, 1)]
+    assert ax.get_ylabel() == "next symbol"
+    assert ax.child_axes[0].get_ylabel() == "probability"
+
+
+def test_no_probability_is_clear_and_a_sure_one_is_full() -> None:
+    colours: Any = plot_probabilities(TRACE).images[0].get_cmap()
+    for share in (0.0, 0.25, 1.0):
+        assert to_hex(colours(share)) == TEAL
+        assert colours(share)[3] == pytest.approx(share, abs=0.01)
+
+
+def test_without_targets_the_end_is_not_known(drawn: Drawn) -> None:
+    assert len(drawn(plot_probabilities(TRACE)).collections[0].get_offsets()) == 5
+    alone = ElmanCharModel(VOCAB).trace("h")
+    assert len(drawn(plot_probabilities(alone)).collections[0].get_offsets()) == 0
+
+
+def test_of_a_long_text_and_many_symbols_is_said_what_is_shown(drawn: Drawn) -> None:
+    symbols = [chr(0x100 + i) for i in range(100)]
+    model = ElmanCharModel(Vocab(symbols), hidden_size=40, seed=1)
+    text = "".join(symbols[::3]) * 4
+    trace = model.trace(text)
+    ax = drawn(plot_probabilities(trace))
+    steps, rows = labels(ax.xaxis), labels(ax.yaxis)
+    assert steps == list(text[: len(steps)])
+    assert ax.get_xlabel() == (
+        f"symbol read (the first {len(steps)} of {len(text)}); rings: what came next"
+    )
+    assert ax.get_ylabel() == f"next symbol ({len(rows)} of 100)"
+    assert rows == sorted(rows)
+    assert set(text[1 : len(steps) + 1]) <= set(rows)  # what came is shown
+    hidden = [symbol for symbol in symbols if symbol not in rows]
+    tops = trace.probabilities[: len(steps)].max(0)
+    unlikely = max(tops[symbols.index(symbol)] for symbol in hidden)
+    likely = [symbol for symbol in rows if symbol not in text[1 : len(steps) + 1]]
+    assert all(tops[symbols.index(symbol)] >= unlikely for symbol in likely)
+
+
+def test_words_and_symbols_without_a_glyph_are_drawn(drawn: Drawn) -> None:
+    words = ["sandwich", "🦜", " ", "$", "x\n"]
+    ax = drawn(plot_probabilities(ElmanCharModel(Vocab(words)).trace(words)))
+    assert labels(ax.yaxis) == ["sandwich", "U+1F99C", "␣", r"\$", "x\\n"]
+
+
+def test_targets_that_do_not_fit_are_told(assert_told: Any) -> None:
+    assert_told(
+        lambda: plot_probabilities(TRACE, "ihell"),
+        DataError,
+        "expected a target for each of the 6 steps, got 5: 'ihell'",
+    )
+    assert_told(
+        lambda: plot_probabilities(TRACE, "ihellx"),
+        UnknownSymbolError,
+        "'x' at position 5 of 'ihellx' is not among the 5 symbols 'hielo'",
+    )
+    empty = Trace(VOCAB, [], np.zeros((0, 5)), np.zeros((0, 5)), [])
+    for plot in (plot_probabilities, plot_hidden):
+        assert_told(
+            lambda plot=plot: plot(empty),
+            DataError,
+            "expected a trace of one step or more, got one without",
+        )
+
+
+# --- hidden states
+
+
+def test_hidden_states_fill_cells_of_two_colours(drawn: Drawn) -> None:
+    ax = drawn(plot_hidden(TRACE))
+    (image,) = ax.images
+    assert np.array_equal(image.get_array(), TRACE.hidden.T)
+    assert image.get_clim() == (-1, 1)
+    colours = image.get_cmap()
+    assert [to_hex(colours(share)) for share in (0.0, 1.0)] == [VERMILLION, TEAL]
+    assert colours(0.5)[3] == pytest.approx(0, abs=0.01)
+    assert colours(0.75)[3] == pytest.approx(0.5, abs=0.01)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("symbol read", "unit")
+
+
+def test_states_without_bounds_decide_the_scale(drawn: Drawn) -> None:
+    ax = drawn(plot_hidden(trace_of([[0.5, 2.5], [0.0, 7.0]])))
+    assert ax.images[0].get_clim() == (-7, 7)
+
+
+def test_a_long_text_is_cut_off(drawn: Drawn) -> None:
+    ax = drawn(plot_hidden(ElmanCharModel(VOCAB, hidden_size=50).trace("hello" * 50)))
+    shown = len(labels(ax.xaxis))
+    assert ax.images[0].get_array().shape == (50, shown)
+    assert ax.get_xlabel() == f"symbol read (the first {shown} of 250)"
+
+
+# --- trajectories
+
+
+def points(ax: Any) -> list[Any]:
+    return [line.get_xydata() for line in ax.lines]
+
+
+def test_two_units_are_the_plane_itself(drawn: Drawn) -> None:
+    states = [[0.0, 1.0], [0.5, -0.5], [-0.5, -0.5]]
+    ax = drawn(plot_trajectory(trace_of(states, ["h", "i", "h"])))
+    assert points(ax)[0].tolist() == states
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("unit 1", "unit 2")
+    assert [(text.get_text(), tuple(text.xy)) for text in ax.texts] == [
+        ("h", (0, 1)), ("i", (0.5, -0.5)), ("h", (-0.5, -0.5)),
+    ]  # fmt: skip
+    dots, heads = ax.collections
+    assert dots.get_offsets().tolist() == states
+    assert heads.get_offsets().tolist() == [[0.25, 0.25], [0.0, -0.5]]
+    assert np.c_[heads.U, heads.V][1].tolist() == [-1, 0]
+
+
+def test_more_units_are_seen_from_where_they_vary_most(drawn: Drawn) -> None:
+    trace = ElmanCharModel(VOCAB, hidden_size=7, seed=4).trace("hihello" * 2)
+    ax = drawn(plot_trajectory(trace))
+    centred = trace.hidden - trace.hidden.mean(0)
+    _, widths, directions = np.linalg.svd(centred, full_matrices=False)
+    assert np.abs(points(ax)[0]) == pytest.approx(np.abs(centred @ directions[:2].T), abs=1e-5)
+    share = (widths**2 / (widths**2).sum())[:2]
+    assert ax.get_xlabel() == f"first principal component ({share[0]:.0%} of the variance)"
+    assert ax.get_ylabel() == f"second principal component ({share[1]:.0%} of the variance)"
+    assert ax.get_aspect() == 1
+
+
+def test_several_texts_share_a_plane(drawn: Drawn) -> None:
+    model = ElmanCharModel(VOCAB, hidden_size=4)
+    traces = [model.trace(text) for text in ("hill", "hell", "hole", "oil")]
+    ax = drawn(plot_trajectory(traces))
+    assert [len(way) for way in points(ax)] == [4, 4, 4, 3]
+    assert [line.get_color() for line in ax.lines] == [*COLOURS, COLOURS[0]]
+    assert points(ax)[0][0] == pytest.approx(points(ax)[1][0])  # both have read "h"
+    assert np.concatenate(points(ax)).mean(0) == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_labels_lie_inside_and_points_that_meet_share_one(drawn: Drawn) -> None:
+    states = [[0.0, 0.0], [1.0, 1.0], [0.001, 0.0], [1.0, 1.0], [1.0, 1.0]]
+    ax = drawn(plot_trajectory(trace_of(states, ["sandwich", "see", "sandwich", "see", "l"])))
+    assert [text.get_text() for text in ax.texts] == ["sandwich", "see", "l"]
+    frame = ax.get_window_extent()
+    for text in ax.texts:
+        box = text.get_window_extent()
+        assert frame.contains(box.x0, box.y0)
+        assert frame.contains(box.x1, box.y1)
+
+
+def test_a_state_that_stays_has_no_arrow(drawn: Drawn) -> None:
+    ax = drawn(plot_trajectory(trace_of([[0.5, 0.5], [0.5, 0.5]])))
+    assert len(ax.collections) == 1  # the dots
+
+
+def test_many_lines_are_fainter_than_few() -> None:
+    states = np.random.default_rng(0).uniform(size=(80, 2)).tolist()
+    few, many = (plot_trajectory(trace_of(states[:count])).lines[0] for count in (40, 80))
+    assert (few.get_alpha(), many.get_alpha()) == (1.0, 0.5)
+
+
+def test_states_without_a_plane_are_told(assert_told: Any) -> None:
+    assert_told(
+        lambda: plot_trajectory(trace_of([[0.1], [0.2]])),
+        OptionError,
+        "expected two units or more for a plane, got one; see plot_hidden",
+    )
+    told = "expected traces of one network, got none or states of different sizes"
+    assert_told(lambda: plot_trajectory([]), DataError, told)
+    unlike = [trace_of([[0.1, 0.2]]), trace_of([[0.1, 0.2, 0.3]])]
+    assert_told(lambda: plot_trajectory(unlike), DataError, told)
+    assert_told(
+        lambda: plot_trajectory(trace_of([[0.1, 0.2, 0.3]])),
+        DataError,
+        "expected two states or more, got 1",
+    )
+
+
+# --- the tree of symbols
+
+
+def average_linkage(states: dict[str, Any]) -> list[tuple[set[str], float]]:
+    """Join the two nearest groups again and again: what each join holds, and its distance."""
+
+    def apart(one: frozenset[str], other: frozenset[str]) -> float:
+        pairs = [np.linalg.norm(states[a] - states[b]) for a in one for b in other]
+        return float(np.mean(pairs))
+
+    groups, joins = [frozenset([symbol]) for symbol in states], []
+    while len(groups) > 1:
+        one, other = min(combinations(groups, 2), key=lambda pair: apart(*pair))
+        joins.append((set(one | other), apart(one, other)))
+        groups = [group for group in groups if group not in (one, other)] + [one | other]
+    return joins
+
+
+def test_symbols_are_joined_at_their_mean_distance(drawn: Drawn) -> None:
+    random = np.random.default_rng(3)
+    states = {f"word {i}": random.normal(size=4) for i in range(9)}
+    ax = drawn(plot_dendrogram(states))
+    leaves = labels(ax.yaxis)
+    assert sorted(leaves) == sorted(states)
+    drawn_joins = []
+    for line in ax.lines:
+        distances, rows = line.get_xdata(), line.get_ydata()
+        assert distances[1] == distances[2] == max(distances)
+        drawn_joins.append((distances[1], rows))
+    expected = sorted(average_linkage(states), key=lambda join: join[1])
+    assert sorted(d for d, _ in drawn_joins) == pytest.approx([d for _, d in expected])
+    for group, _ in expected:  # what is joined lies side by side
+        places = sorted(leaves.index(symbol) for symbol in group)
+        assert places == list(range(places[0], places[0] + len(group)))
+    assert ax.get_xlim()[0] > ax.get_xlim()[1] == 0  # the symbols are on the right
+    assert ax.get_xlabel() == "distance of the mean hidden states"
+
+
+def test_a_tree_grows_with_its_leaves(drawn: Drawn) -> None:
+    few, many = (
+        drawn(plot_dendrogram({str(i): [float(i)] for i in range(count)})) for count in (2, 60)
+    )
+    heights = [ax.get_figure(root=True).get_figheight() for ax in (few, many)]
+    assert heights[1] > 5 * heights[0]
+    assert len(many.lines) == 59
+
+
+def test_one_symbol_makes_no_tree(assert_told: Any) -> None:
+    assert_told(
+        lambda: plot_dendrogram({"a": [1.0]}),
+        DataError,
+        "expected the states of two symbols or more, got 1",
+    )

@@ -1,0 +1,249 @@
+"""What the figures share: labels, colours, pages and notebooks, and packages that are missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import combinations, pairwise
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+from scipy.optimize import isotonic_regression  # type: ignore[import-untyped]
+
+from seqtoys import (
+    Baselines,
+    Batch,
+    ElmanCharModel,
+    ElmanEnsemble,
+    EnsembleHistory,
+    History,
+    Vocab,
+    evaluate,
+    fit,
+    get_task,
+    mean_hidden_by_symbol,
+    plotting,
+)
+from seqtoys.errors import MissingPackageError
+from seqtoys.plotting.labels import Mark, label_levels, printable, spread
+from seqtoys.plotting.style import COLOURS
+
+VOCAB = Vocab("hielo")
+MODEL = ElmanCharModel(VOCAB, seed=777)
+HISTORY = fit(MODEL, "hihello", epochs=3)
+PARITY = get_task("parity")
+REPORT = evaluate(ElmanCharModel(PARITY.vocab), PARITY, count=40, longer=[50])
+Drawn = Callable[[Axes], Any]
+
+FIGURES: dict[str, Callable[..., Axes]] = {
+    "plot_accuracy_by_length": lambda **ax: plotting.plot_accuracy_by_length(REPORT, **ax),
+    "plot_dendrogram": lambda **ax: plotting.plot_dendrogram(
+        mean_hidden_by_symbol(MODEL, Batch.from_texts(["hihello"], VOCAB)), **ax
+    ),
+    "plot_hidden": lambda **ax: plotting.plot_hidden(MODEL.trace("hihell"), **ax),
+    "plot_loss": lambda **ax: plotting.plot_loss(HISTORY, **ax),
+    "plot_loss_by_position": lambda **ax: plotting.plot_loss_by_position(MODEL, "hihello", **ax),
+    "plot_probabilities": lambda **ax: plotting.plot_probabilities(MODEL.trace("hihell"), **ax),
+    "plot_solve_rate": lambda **ax: plotting.plot_solve_rate(
+        [[0.25, 0.5]], ("lr", [0.1]), ("epochs", [50, 100]), **ax
+    ),
+    "plot_trajectory": lambda **ax: plotting.plot_trajectory(MODEL.trace("hihell"), **ax),
+}
+
+
+def linear(colour: str) -> list[float]:
+    """Red, green and blue as amounts of light (sRGB)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of a colour (WCAG 2)."""
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear(colour)))
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted([luminance(one), luminance(other)], reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#1e2129", "#000000"])
+def test_colours_stand_out_on_any_page(page: str) -> None:
+    for colour in COLOURS:
+        assert contrast(colour, page) >= 3  # WCAG 2 for graphics
+
+
+# What three kinds of colour blindness make of linear red, green and blue (Machado et al., 2009).
+BLINDNESS = {
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}  # fmt: skip
+
+
+def perceived(colour: str, blindness: Any) -> np.ndarray:
+    """A colour in CIELAB, where distances are about those that are seen."""
+    seen = np.clip(np.array(blindness) @ linear(colour), 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    x, y, z = np.array(to_xyz) @ seen / [0.9505, 1, 1.089]
+    f = [np.cbrt(t) if t > 0.008856 else 7.787 * t + 16 / 116 for t in (x, y, z)]
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("blindness", [np.eye(3), *BLINDNESS.values()], ids=["none", *BLINDNESS])
+def test_colours_are_told_apart_by_all_eyes(blindness: Any) -> None:
+    for one, other in combinations(COLOURS, 2):
+        assert np.linalg.norm(perceived(one, blindness) - perceived(other, blindness)) > 20
+
+
+def test_text_of_either_ink_can_be_read_on_a_full_cell() -> None:
+    assert contrast(COLOURS[0], "#000000") >= 4.2
+    assert contrast(COLOURS[0], "#ffffff") >= 4.2
+
+
+# --- every figure
+
+
+def test_every_figure_is_public() -> None:
+    assert [*FIGURES, "to_svg"] == plotting.__all__
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_every_figure_draws_in_axes_that_are_given(
+    figure: Callable[..., Axes], drawn: Drawn
+) -> None:
+    given = plt.subplots(figsize=(9, 6), layout="constrained")[1]
+    assert drawn(figure(ax=given)) is given
+    assert len(plt.get_fignums()) == 1
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_every_figure_is_legible_in_a_dark_style(figure: Callable[..., Axes]) -> None:
+    with plt.style.context("dark_background"):
+        ax: Any = figure()
+    ax.get_figure(root=True).canvas.draw()
+    inks = {to_hex(text.get_color()) for text in ax.findobj(Text) if text.get_text()}
+    assert inks <= {"#ffffff", *COLOURS}
+    lines = {to_hex(line.get_color()) for line in ax.lines}
+    assert lines <= {"#ffffff", *COLOURS}
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_every_figure_can_stand_on_a_page(figure: Callable[..., Axes]) -> None:
+    ax = figure()
+    svg = plotting.to_svg(ax)
+    assert svg == plotting.to_svg(figure())  # the same figure is the same text
+    root = ElementTree.fromstring(svg)
+    assert root.get("fill") == "currentColor"
+    assert "#000000" not in svg
+    assert "<style" not in svg
+    names = [name for part in root.iter() if (name := part.get("id"))]
+    assert len(names) == len(set(names))
+    shown = "".join(root.itertext())
+    assert ax.get_xlabel() in shown
+
+
+def test_light_ink_takes_the_colour_of_the_page_too() -> None:
+    with rc_context({"text.color": "#fafafa", "axes.edgecolor": "#fafafa"}):
+        svg = plotting.to_svg(FIGURES["plot_loss"]())
+    assert "#fafafa" not in svg
+
+
+# --- labels
+
+places = st.lists(st.floats(-100, 100), min_size=1, max_size=12)
+
+
+@given(places, st.floats(0.1, 20))
+def test_labels_move_apart_by_as_little_as_can_be(wanted: list[float], gap: float) -> None:
+    moved = spread(wanted, gap)
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    sorted_moved = [moved[i] for i in order]
+    assert all(b - a >= gap - 1e-9 for a, b in pairwise(sorted_moved))
+    shifted = [wanted[i] - rank * gap for rank, i in enumerate(order)]
+    best = isotonic_regression(shifted).x
+    assert sorted_moved == pytest.approx([x + rank * gap for rank, x in enumerate(best)], abs=1e-6)
+
+
+def test_many_labels_of_one_level_can_be_read(drawn: Drawn) -> None:
+    ax = plt.subplots(layout="constrained")[1]
+    label_levels(ax, [Mark(0.5, f"number {i}") for i in range(8)] + [Mark(2.0, "far")])
+    assert drawn(ax).texts[-1].get_text() == "far ↑"
+
+
+def test_a_second_font_is_asked_for_what_the_first_lacks() -> None:
+    assert printable("hé🦜") == "héU+1F99C"
+    missing = "\u0b85"  # a Tamil letter
+    assert printable(missing) == "U+0B85"
+    with rc_context({"font.family": ["DejaVu Sans", "STIXGeneral"]}):
+        assert printable("\u2a00") == "\u2a00"  # in the second alone, of these two
+
+
+# --- notebooks
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        HISTORY,
+        fit(ElmanEnsemble(VOCAB, [1, 2]), "hihello", epochs=2),
+        REPORT,
+        MODEL.trace("hihell"),
+    ],
+    ids=lambda result: type(result).__name__,
+)
+def test_notebooks_show_a_figure_and_a_table(result: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = result._repr_html_()
+    assert shown.startswith("<div><svg ")
+    assert "</svg></div><table>" in shown.replace("\n", "")
+    assert not plt.get_fignums()
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    assert result._repr_html_().startswith("<table>")
+
+
+@pytest.mark.parametrize("empty", [History, lambda b: EnsembleHistory([1], b)])
+def test_a_history_without_epochs_shows_its_table(empty: Any) -> None:
+    assert empty(Baselines(1.0, 0.5, 0.0))._repr_html_().startswith("<table>")
+
+
+def test_a_notebook_in_a_dark_style_takes_the_colours_of_its_page() -> None:
+    with plt.style.context("dark_background"):
+        shown = HISTORY._repr_html_()
+    assert "#ffffff" not in shown
+    assert shown == HISTORY._repr_html_()
+
+
+# --- packages
+
+
+def test_a_missing_package_is_told(assert_told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = 'expected {}, which this figure needs: pip install "seqtoys[plot]"'
+    monkeypatch.setitem(sys.modules, "scipy.cluster.hierarchy", None)
+    assert_told(FIGURES["plot_dendrogram"], MissingPackageError, told.format("scipy"))
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    assert_told(FIGURES["plot_loss"], MissingPackageError, told.format("matplotlib"))
+
+
+def test_importing_the_library_imports_neither_matplotlib_nor_scipy() -> None:
+    code = "import seqtoys.plotting, sys; print({'matplotlib', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
