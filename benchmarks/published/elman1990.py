@@ -6,7 +6,7 @@ and words a network predicts, where its loss peaks, and how its states group the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -86,7 +86,8 @@ def measure_letters(seed: int = 0) -> tuple[list[Finding], dict[str, Any]]:
     right = _right(model, batch)
     after = onsets(task, batch)  # where a consonant comes
     settings = {"units": UNITS, "seed": seed, **OPTIONS}
-    vowels, consonants = (100 * right[at].double().mean().item() for at in _two(batch, after))
+    sides = (batch.scored & ~after, batch.scored & after)
+    vowels, consonants = (100 * right[at].double().mean().item() for at in sides)
     found = [
         loss,
         Finding("letters: vowels right", vowels, "%", None, 100.0, settings=settings),
@@ -121,9 +122,7 @@ def measure_boundaries(seed: int = 0) -> tuple[list[Finding], dict[str, Any]]:
     return found, _curve(model, task, batch)
 
 
-def find_onsets(
-    losses: Float[Tensor, "batch time"], batch: Batch
-) -> Bool[Tensor, "batch time"]:
+def find_onsets(losses: Float[Tensor, "batch time"], batch: Batch) -> Bool[Tensor, "batch time"]:
     """Guess where words begin: at the peaks of the loss.
 
     Args:
@@ -195,11 +194,6 @@ def _learn(task: Automaton, seed: int) -> tuple[ElmanCharModel, Finding]:
 
 def _right(model: ElmanCharModel, batch: Batch) -> Bool[Tensor, "batch time"]:
     return model(batch.inputs)[0].argmax(-1) == batch.targets
-
-
-def _two(batch: Batch, at: Tensor) -> Sequence[Tensor]:
-    """The scored positions outside and inside a choice."""
-    return batch.scored & ~at, batch.scored & at
 
 
 def _curve(model: ElmanCharModel, task: Automaton, batch: Batch) -> dict[str, Any]:
