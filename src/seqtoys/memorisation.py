@@ -62,22 +62,21 @@ def novelty(
         >>> print(novelty(["hat", "hot", "hut", "hat"], ["hat", "hit"], held_out=["hot"]))
         4 samples: 2 among the training texts (50%), 1 held out (25%), 1 new (25%)
     """
-    written = _to_tuples(samples, "samples")
-    known, others = set(_to_tuples(training_texts, "training_texts")), set[tuple[str, ...]]()
-    if held_out is not None:
-        others.update(_to_tuples(held_out, "held_out"))
+    written = _checked(samples, "samples")
+    known = set(map(tuple, _checked(training_texts, "training_texts")))
+    others = [] if held_out is None else _checked(held_out, "held_out")
     if not written:
         raise DataError("expected at least one sample, got none")
-    if both := sorted(known & others):
-        raise DataError(
-            f"expected held-out texts that were not trained on, got {excerpt(both[0])} in both"
-        )
-    copies, met = sum(text in known for text in written), sum(text in others for text in written)
+    for text in others:
+        if tuple(text) in known:
+            raise DataError(f"expected no held-out text to be trained on, got {excerpt(text)}")
+    unseen = set(map(tuple, others))
+    copies = sum(tuple(text) in known for text in written)
+    met = sum(tuple(text) in unseen for text in written)
     return Novelty(copies, None if held_out is None else met, len(written) - copies - met)
 
 
-def _to_tuples(texts: Iterable[Symbols], name: str) -> list[tuple[str, ...]]:
-    """Make strings and lists of symbols alike, so that they can be looked up."""
+def _checked(texts: Iterable[Symbols], name: str) -> list[Symbols]:
     if isinstance(texts, str):
         raise InputTypeError(
             f"expected {name} to be several texts, got the one string {excerpt(texts)}; "
@@ -89,4 +88,4 @@ def _to_tuples(texts: Iterable[Symbols], name: str) -> list[tuple[str, ...]]:
             raise InputTypeError(
                 f"expected {name} to be strings or lists of symbols, got a {type(text).__name__}"
             )
-    return [tuple(text) for text in found]
+    return found

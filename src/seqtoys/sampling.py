@@ -208,7 +208,8 @@ def _make_drawing(
         ends = frozenset(vocab.encode(symbols).tolist())
         if not ends:
             raise OptionError(f"expected stop to be a symbol, several, or None, got {stop!r}")
-    return Drawing(len(vocab), temperature, top_k, ends, generator or seeded_generator(0))
+    source = seeded_generator(0) if generator is None else generator
+    return Drawing(len(vocab), temperature, top_k, ends, source)
 
 
 def _read_prompt(
@@ -228,10 +229,10 @@ def _read_prompt(
     return reader, indices[-1]
 
 
-def _decode(drawn: Array, lengths: Array, vocab: Vocab) -> list[Any]:
+def _decode(drawn: Array, lengths: Any, vocab: Vocab) -> Any:
     """Write texts `(*texts, steps)` as nested lists, each text up to its length."""
     if drawn.ndim == 1:
-        return vocab.decode(drawn[: int(lengths)])  # type: ignore[return-value]
+        return vocab.decode(drawn[:lengths])
     return [_decode(*row, vocab) for row in zip(drawn, lengths, strict=True)]
 
 
