@@ -99,7 +99,7 @@ def generate(
 
     Returns:
         The new symbols alone: a string, or a list where symbols are words. With `num`, a list of
-        such texts. Of an ensemble, a list with what each replica writes.
+            such texts. Of an ensemble, a list with what each replica writes.
 
     Raises:
         InputTypeError: If the model lacks a vocabulary, `step` or `initial_hidden`.
