@@ -1,7 +1,5 @@
 """Learn the Reber grammar down to its optimum, then write strings and ask the grammar."""
 
-import torch
-
 from seqtoys import ElmanCharModel, evaluate, fit, generate
 from seqtoys.tasks.reber import reber
 
@@ -22,9 +20,7 @@ def main() -> None:
 
 def written(model: ElmanCharModel) -> list[str]:
     """Let it write 200 strings, each from the first symbol B to the first end E."""
-    generator = torch.Generator().manual_seed(0)
-    texts = [generate(model, "B", 50, generator=generator) for _ in range(200)]
-    return ["B" + str(text).partition("E")[0] + "E" for text in texts]
+    return [f"B{text}" for text in generate(model, "B", 50, num=200, stop="E")]
 
 
 def accepted(texts: list[str]) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from seqtoys import ElmanCharModel, Vocab, fit, sampling
+from seqtoys import ElmanCharModel, Vocab, drawing, fit, generate, readers
 from seqtoys.errors import (
     DataError,
     InputTypeError,
@@ -18,98 +18,19 @@ from seqtoys.errors import (
     ShapeError,
     UnknownSymbolError,
 )
-
-VOCAB = Vocab("hielo")
-generate = sampling.generate
-OPTIONS: dict[str, dict[str, Any]] = {
-    "state as logits": {},
-    "readout": {"hidden_size": 7},
-    "embedding": {"embedding_size": 3},
-    "relu": {"nonlinearity": "relu", "hidden_size": 6},
-    "two layers": {"num_layers": 2},
-    "time first": {"batch_first": False, "hidden_size": 4},
-    "all": {"hidden_size": 8, "embedding_size": 4, "num_layers": 3, "nonlinearity": "relu"},
-}
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def decided(options: dict[str, Any]) -> ElmanCharModel:
-    """A model with weights so large that it does not find all symbols about equally likely."""
-    model = ElmanCharModel(VOCAB, seed=3, **options)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(3)
-    return model
-
-
-class Recorded:
-    """A user's own model, no module: it hands on to another, and writes down what it reads."""
-
-    def __init__(self, model: ElmanCharModel) -> None:
-        self.vocab = model.vocab
-        self.initial_hidden = model.initial_hidden
-        self.model = model
-        self.read: list[int] = []
-
-    def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        self.read.append(inputs.item())  # type: ignore[arg-type]
-        return self.model.step(inputs, hidden)
-
-
-class GRU(nn.Module):
-    """A user's own module, with dropout that evaluation mode switches off."""
-
-    def __init__(self, vocab: Vocab) -> None:
-        super().__init__()
-        self.vocab = vocab
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(5)
-            self.cell, self.readout = nn.GRUCell(len(vocab), 6), nn.Linear(6, len(vocab))
-        self.dropout = nn.Dropout(0.5)
-
-    def initial_hidden(self, batch_size: int) -> Tensor:
-        return torch.zeros(batch_size, 6)
-
-    def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        assert not torch.is_grad_enabled()
-        hidden = self.cell(torch.eye(len(self.vocab))[inputs], hidden)
-        return self.readout(self.dropout(hidden)), hidden
-
-
-class Fixed:
-    """A model without memory that always gives the same logits."""
-
-    vocab = Vocab("abc")
-
-    def __init__(self, logits: Tensor) -> None:
-        self.logits = logits
-
-    def initial_hidden(self, batch_size: int) -> Tensor:
-        return torch.zeros(1, batch_size, 1)
-
-    def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        return self.logits.expand(len(inputs), -1), hidden
-
-
-def pytorch_logits(model: ElmanCharModel, text: str) -> Tensor:
-    """The logits `(time, vocab)` that PyTorch's own modules give, in double precision."""
-    rnn = nn.RNN(5, 7, batch_first=True).double()
-    rnn.load_state_dict(model.rnn.state_dict())
-    assert model.readout is not None
-    weight, bias = model.readout.weight.double(), model.readout.bias.double()
-    one_hots = VOCAB.one_hot(text).double().unsqueeze(0)
-    return nn.functional.linear(rnn(one_hots)[0][0], weight, bias).detach()
-
-
-def chi_square(counts: Tensor, expected: Tensor) -> float:
-    """Pearson's statistic; rare cells count as one (Cochran, 1954)."""
-    rare = expected < 5
-    counts = torch.cat([counts[~rare], counts[rare].sum(0, keepdim=True)])
-    expected = torch.cat([expected[~rare], expected[rare].sum(0, keepdim=True)])
-    return ((counts - expected) ** 2 / expected.clamp(min=5)).sum().item()
+from tests.writers import (
+    GRU,
+    OPTIONS,
+    VOCAB,
+    Fixed,
+    Recorded,
+    Stepless,
+    chi_square,
+    decided,
+    pytorch_logits,
+    seeded,
+    shares,
+)
 
 
 def test_the_likeliest_symbols_are_the_memorised_ones() -> None:
@@ -120,45 +41,25 @@ def test_the_likeliest_symbols_are_the_memorised_ones() -> None:
     assert generate(model, "h", 6, temperature=5e-324) == "ihello"
 
 
-@pytest.mark.usefixtures("unchecked")  # which is quicker by far
-@pytest.mark.parametrize("temperature", [0.6, 1, 2.5])
-def test_the_first_two_symbols_follow_the_softmax_of_torch_nn_rnn(temperature: float) -> None:
-    model, generator, calls = decided(OPTIONS["readout"]), seeded(1), 2000
-    counts = torch.zeros(5, 5, dtype=torch.float64)
-    for _ in range(calls):
-        text = generate(model, "hi", 2, temperature=temperature, generator=generator)
-        counts[tuple(VOCAB.encode(text))] += 1
-
-    def expected(heat: float) -> Tensor:
-        with torch.random.fork_rng(devices=[]):
-            logits = torch.stack([pytorch_logits(model, f"hi{symbol}") for symbol in VOCAB])
-        first, second = logits[0, 1], logits[:, 2]  # (symbol,), (first, second)
-        return calls * (first / heat).softmax(-1).unsqueeze(-1) * (second / heat).softmax(-1)
-
-    assert chi_square(counts, expected(temperature)) < 51.2  # the 99.9 % point of 24 degrees
-    for wrong in (0.7, 1.4):  # which the same test would notice
-        assert chi_square(counts, expected(temperature * wrong)) > 70
-
-
-@pytest.mark.parametrize("temperature", [0.6, 1, 2.5])
+@pytest.mark.parametrize(("temperature", "top_k"), [(0.6, None), (1, None), (2.5, None), (1.5, 3)])
 def test_each_symbol_of_a_long_text_follows_the_softmax_of_torch_nn_rnn(
-    temperature: float,
+    temperature: float, top_k: int | None
 ) -> None:
-    model, length = decided(OPTIONS["readout"]), 20_000
-    text = generate(model, "hi", length, temperature=temperature, generator=seeded(2))
+    model = decided(OPTIONS["readout"])
+    text = generate(model, "hi", 20_000, temperature=temperature, top_k=top_k, generator=seeded(2))
     assert isinstance(text, str)
     with torch.random.fork_rng(devices=[]):
         logits = pytorch_logits(model, f"hi{text}")[1:-1]  # before each new symbol
     drawn = VOCAB.one_hot(text).double()
     before = VOCAB.one_hot(f"i{text[:-1]}").double()
 
-    def surprise(heat: float) -> float:
-        probabilities = (logits / heat).softmax(-1)
-        return chi_square(before.T @ drawn, before.T @ probabilities)  # (before, drawn)
+    def surprise(heat: float, k: int) -> float:
+        return chi_square(before.T @ drawn, before.T @ shares(logits, heat, k))  # (before, drawn)
 
-    assert surprise(temperature) < 51.2
-    for wrong in (0.8, 1.25):
-        assert surprise(temperature * wrong) > 70
+    k = top_k or 5
+    assert surprise(temperature, k) < 51.2  # the 99.9 % point of 24 degrees
+    for wrong in ((temperature * 0.8, k), (temperature * 1.25, k), (temperature, 4)):
+        assert surprise(*wrong) > 70
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -170,11 +71,11 @@ def test_the_quick_way_draws_what_the_models_own_steps_draw(
     model = decided(OPTIONS[name]).to(dtype)
     own = Recorded(model)
     expected = generate(own, "hi", 200, temperature=temperature, generator=seeded(4))
-    monkeypatch.setattr(sampling, "_step_reader", None)  # so that only the quick way is left
+    monkeypatch.setattr(readers, "_step_reader", None)  # so that only the quick way is left
     assert generate(model, "hi", 200, temperature=temperature, generator=seeded(4)) == expected
     assert len(set(expected)) > 1 or not temperature
     # Each symbol is read once, the last one not at all.
-    assert own.read == VOCAB.encode(f"hi{expected}")[:-1].tolist()
+    assert own.read == VOCAB.encode(f"hi{expected}")[:-1].unsqueeze(1).tolist()
 
 
 def test_what_is_changed_in_a_model_is_heard() -> None:
@@ -288,7 +189,8 @@ def test_a_text_does_not_depend_on_the_block_nor_its_beginning_on_the_length(
 ) -> None:
     model = decided(OPTIONS["readout"])
     text = generate(model, "h", 60)
-    monkeypatch.setattr(sampling, "_BLOCK", block)
+    monkeypatch.setattr(drawing, "_FIRST", block)
+    monkeypatch.setattr(drawing, "_MOST", 3 * block)
     assert generate(model, "h", 60) == text
     assert generate(model, "h", 17) == text[:17]
 
@@ -327,7 +229,7 @@ def broken(value: float, **options: Any) -> ElmanCharModel:
 
 MODEL = ElmanCharModel(VOCAB)
 HINT = "look for inf and nan in the weights, and train with a smaller lr, or clip_norm=1.0"
-LENGTH = "expected length, the number of new symbols, to be an integer of at least 0, got "
+LENGTH = "expected length to be an integer of 0 or more, got "
 HOT = "expected temperature to be a finite number of at least 0, got "
 HEAT = "; 0 takes the likeliest symbol, 1 draws as the model says"
 AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
@@ -350,13 +252,13 @@ ERRORS: dict[str, Any] = {
         "'z' at position 2 of 'hiz' is not among the 5 symbols 'hielo'",
     ),
     "no sequence": (
-        lambda: generate(MODEL, 3, 3),  # type: ignore[arg-type]
+        lambda: generate(MODEL, 3, 3),  # type: ignore[call-overload]
         InputTypeError,
         "expected a string or a list of symbols, got a int",
     ),
     "negative length": (lambda: generate(MODEL, "h", -1), OptionError, f"{LENGTH}-1"),
     "half a symbol": (
-        lambda: generate(MODEL, "h", 2.5),  # type: ignore[arg-type]
+        lambda: generate(MODEL, "h", 2.5),  # type: ignore[call-overload]
         OptionError,
         f"{LENGTH}2.5",
     ),
@@ -377,7 +279,7 @@ ERRORS: dict[str, Any] = {
         f"{HOT}inf{HEAT}",
     ),
     "hot in words": (
-        lambda: generate(MODEL, "h", 3, temperature="hot"),  # type: ignore[arg-type]
+        lambda: generate(MODEL, "h", 3, temperature="hot"),  # type: ignore[call-overload]
         OptionError,
         f"{HOT}'hot'{HEAT}",
     ),
@@ -387,15 +289,15 @@ ERRORS: dict[str, Any] = {
         f"{HOT}True{HEAT}",
     ),
     "a seed for a generator": (
-        lambda: generate(MODEL, "h", 3, generator=7),  # type: ignore[arg-type]
+        lambda: generate(MODEL, "h", 3, generator=7),  # type: ignore[call-overload]
         OptionError,
         "expected generator to be a torch.Generator or None, got 7; "
         "torch.Generator().manual_seed(0) makes one",
     ),
     "no steps": (
-        lambda: generate(nn.Linear(1, 1, device="meta"), "h", 3),  # type: ignore[arg-type]
+        lambda: generate(Stepless(), "h", 3),  # type: ignore[call-overload]
         InputTypeError,
-        "expected a model with step and initial_hidden, got Linear; give it both: "
+        "expected a model with step and initial_hidden, got Stepless; give it both: "
         "step(indices, hidden) returns logits (batch, vocab) and the next hidden",
     ),
     "no vocabulary": (
@@ -412,22 +314,22 @@ ERRORS: dict[str, Any] = {
     "nan in the weights": (
         lambda: generate(broken(math.nan), "h", 3),
         NonFiniteLossError,
-        f"expected finite logits, got nan for new symbol 1 of 3; {HINT}",
+        f"expected finite logits, got nan for new symbol 1; {HINT}",
     ),
     "a state that grows": (
         lambda: generate(broken(1e20, nonlinearity="relu"), "h", 9, temperature=0),
         NonFiniteLossError,
-        f"expected finite logits, got inf for new symbol 3 of 9; {HINT}",
+        f"expected finite logits, got inf for new symbol 3; {HINT}",
     ),
     "nan in a model of one's own": (
         lambda: generate(Recorded(broken(math.nan)), "h", 3),
         NonFiniteLossError,
-        f"expected finite logits, got nan for new symbol 1 of 3; {HINT}",
+        f"expected finite logits, got nan for new symbol 1; {HINT}",
     ),
     "nothing to draw": (
         lambda: generate(Fixed(torch.full((3,), -math.inf)), "a", 3),
         NonFiniteLossError,
-        f"expected finite logits, got -inf for new symbol 1 of 3; {HINT}",
+        f"expected finite logits, got -inf for new symbol 1; {HINT}",
     ),
 }
 

@@ -12,10 +12,13 @@ from seqtoys.history import History as History
 from seqtoys.history import Row as Row
 from seqtoys.inspection import loss_by_position as loss_by_position
 from seqtoys.inspection import mean_hidden_by_symbol as mean_hidden_by_symbol
+from seqtoys.memorisation import Novelty as Novelty
+from seqtoys.memorisation import novelty as novelty
 from seqtoys.model import ElmanCharModel as ElmanCharModel
 from seqtoys.rate import Rate as Rate
 from seqtoys.report import Report as Report
 from seqtoys.sampling import generate as generate
+from seqtoys.sampling import stream as stream
 from seqtoys.tasks.automaton import Automaton as Automaton
 from seqtoys.tasks.catalogue import get_task as get_task
 from seqtoys.tasks.catalogue import list_tasks as list_tasks
@@ -38,6 +41,7 @@ __all__ = [
     "EnsembleRow",
     "FiniteLanguage",
     "History",
+    "Novelty",
     "Pairs",
     "Rate",
     "Report",
@@ -55,6 +59,8 @@ __all__ = [
     "list_tasks",
     "loss_by_position",
     "mean_hidden_by_symbol",
+    "novelty",
+    "stream",
 ]
 
 __version__ = "0.1.0.dev0"

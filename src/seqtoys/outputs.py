@@ -33,7 +33,7 @@ class Ensemble(Protocol):
     seeds: tuple[int, ...]
 
 
-def count_replicas(model: nn.Module) -> int:
+def count_replicas(model: object) -> int:
     """The number of replicas of an ensemble; 0 for a single model."""
     return len(model.seeds) if isinstance(model, Ensemble) else 0
 
