@@ -8,6 +8,7 @@ takes them away one by one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -134,7 +135,7 @@ def run(cell: Cell) -> dict[str, Any]:
 
     Returns:
         `accuracy`, the mean over the tested lengths; `perfect`, whether there was no mistake;
-        `by_length`; `seconds` of training.
+        `by_length`; `seconds` of one core for the training.
     """
     task = get_task(cell.task)
     model = ElmanCharModel(
@@ -145,7 +146,8 @@ def run(cell: Cell) -> dict[str, Any]:
         seed=cell.seed,
     )
     grown = Curriculum(longest=TRAINED[1], start=3, threshold=0.98)
-    history = fit(
+    started = time.process_time()
+    fit(
         model,
         task,
         epochs=cell.steps,
@@ -155,13 +157,14 @@ def run(cell: Cell) -> dict[str, Any]:
         seed=cell.seed,
         progress=False,
     )
+    seconds = time.process_time() - started
     by_length = test_lengths(model, task, cell)
     shares = list(by_length.values())
     return {
         "accuracy": sum(shares) / len(shares),
         "perfect": min(shares) == 1,
         "by_length": by_length,
-        "seconds": round(history.seconds, 2),
+        "seconds": round(seconds, 2),
     }
 
 
@@ -192,5 +195,5 @@ def _summarise(name: str, rows: Sequence[dict[str, Any]]) -> Finding:
         seconds=median(row["seconds"] for row in rows),
         settings={**asdict(cell), "seed": f"0 to {len(rows) - 1}", "batch_size": 128},
         note=f"median {median(accuracies):.1f} %; {cell.count} sequences of {lengths}; "
-        "solved: not one mistake",
+        "solved: not one mistake; seconds: the median of one core",
     )

@@ -76,7 +76,7 @@ def average_states(model: ElmanCharModel, words: list[str]) -> dict[str, Tensor]
 
 
 def in_few_numbers(states: Mapping[str, Tensor]) -> dict[str, list[float]]:
-    """Write states by their principal components: as many as there are words keep all distances."""
+    """Write states by their principal components; as many as words keep all distances."""
     vectors = torch.stack(list(states.values())).numpy()
     points, _ = principal_components(vectors, min(len(vectors) - 1, vectors.shape[1]))
     return {
