@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from seqtoys.errors import OptionError
+from seqtoys.tasks.task import Task
 
 
 def check_count(name: str, value: int, least: int, most: int | None = None) -> int:
@@ -47,3 +50,55 @@ def check_probability(name: str, value: float, below: float = 1.0) -> float:
     if not is_number or not 0 < value < below:
         raise OptionError(f"expected {name} to be above 0 and below {below:g}, got {value!r}")
     return float(value)
+
+
+def check_length(length: object, name: str = "lengths") -> None:
+    """Make sure that a length is one.
+
+    Raises:
+        OptionError: If it is no positive integer.
+    """
+    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
+        raise OptionError(f"expected {name} to be a positive integer, got {length!r}")
+
+
+def check_lengths(lengths: tuple[int, int]) -> tuple[int, int]:
+    """Make sure that lengths are a shortest and a longest.
+
+    Raises:
+        OptionError: If they are not.
+
+    Examples:
+        >>> check_lengths((5, 40))
+        (5, 40)
+    """
+    if not isinstance(lengths, Sequence) or len(lengths) != 2:
+        raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
+    for length in lengths:
+        check_length(length)
+    if lengths[0] > lengths[1]:
+        raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
+    return lengths[0], lengths[1]
+
+
+def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) -> None:
+    """Make sure that a task has the lengths it is to be trained and tested on.
+
+    Args:
+        task: The task.
+        lengths: The shortest and the longest to train on.
+        longer: Lengths beyond those, to test on.
+
+    Raises:
+        OptionError: If it has none to train on, or lacks one to test on, or that is not longer.
+    """
+    shortest, longest = lengths
+    if all(task.refusal(n) is not None for n in range(shortest, longest + 1)):
+        raise OptionError(f"{task.name} has no sequence of {shortest} to {longest} symbols")
+    for length in longer:
+        check_length(length, "longer")
+        if length <= longest:
+            raise OptionError(f"expected longer lengths than {longest} to test on, got {length}")
+        refusal = task.refusal(length)
+        if refusal is not None:
+            raise OptionError(f"{task.name} has no sequence of length {length}: {refusal}")

@@ -1,4 +1,4 @@
-"""The arithmetic of an automaton: expected visits, and what follows from them exactly."""
+"""The tables of an automaton: read from what a user writes, and checked."""
 
 from __future__ import annotations
 
@@ -43,6 +43,17 @@ class Graph:
         ends: npt.NDArray[np.bool_] = self.chances.sum(1) == 0
         return ends
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether no string ends."""
+        return not self.is_end.any()
+
+    @property
+    def is_stop(self) -> npt.NDArray[np.bool_]:
+        """Which states end a string or, without an end, a cycle of the source: the start."""
+        is_start = np.arange(len(self.states)) == self.start
+        return is_start if self.is_endless else self.is_end
+
     @cached_property
     def moves(self) -> Floats:
         """The probability to go from state to state."""
@@ -51,55 +62,35 @@ class Graph:
         np.add.at(moves, (at, self.following[at, symbol]), self.chances[at, symbol])
         return moves
 
-    @cached_property
-    def visits(self) -> Floats:
-        """How often a string is expected to be in each state; an endless one, for each symbol.
+    def arrivals(self, visits: Floats, chances: Floats) -> Floats:
+        """How often each state is reached by each symbol, `(states, symbols)`.
 
-        A visit is the first, or comes by a move from another: `visits = first + visits moves`,
-        one linear system. Without an end the visits are shares: `visits = visits moves`, and they
-        add up to 1.
+        Args:
+            visits: How often each state is left.
+            chances: The probability of each symbol in each state, there and then.
         """
-        count = len(self.states)
-        if self.is_end.any():
-            return np.linalg.solve(np.eye(count) - self.moves.T, np.eye(count)[self.start])
-        system = np.vstack([np.eye(count) - self.moves.T, np.ones(count)])
-        shares: Floats = np.linalg.lstsq(system, np.eye(count + 1)[-1], rcond=None)[0]
-        return shares
-
-    @cached_property
-    def pairs(self) -> Floats:
-        """How often each symbol is expected with each next one, `(symbols, symbols)`.
-
-        These are the scored symbols: all but the first of a string.
-        """
-        arrivals = np.zeros((len(self.states), len(self.symbols)))
-        at, symbol = np.nonzero(self.chances)
-        weights = self.visits[at] * self.chances[at, symbol]
-        np.add.at(arrivals, (self.following[at, symbol], symbol), weights)
-        paired: Floats = arrivals.T @ self.chances
-        return paired
-
-    def per_scored_symbol(self, values: Floats) -> float:
-        """The mean over scored symbols of a value of the state that each comes from."""
-        first = values[self.start] if self.is_end.any() else 0.0
-        return float((self.visits @ values - first) / self.pairs.sum())
-
-    def surprise_of_pairs(self) -> float:
-        """The entropy of a scored symbol given the one before it, in nats."""
-        totals = self.pairs.sum(1, keepdims=True)
-        shares = np.divide(self.pairs, totals, out=np.zeros_like(self.pairs), where=totals > 0)
-        return float(totals[:, 0] @ entropies(shares) / totals.sum())
-
-    def surprises(self) -> Floats:
-        """The expected surprise at what comes in each state, in nats."""
-        return entropies(self.chances)
+        arrivals = np.zeros_like(chances)
+        at, symbol = np.nonzero(chances)
+        np.add.at(arrivals, (self.following[at, symbol], symbol), visits[at] * chances[at, symbol])
+        return arrivals
 
 
-def entropies(rows: Floats) -> Floats:
-    """The entropy of each row of shares, in nats; 0 for a row of zeros."""
-    logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
-    totals: Floats = -(rows * logs).sum(1)
-    return totals
+def count_visits(graph: Graph) -> Floats:
+    """Count how often a string is expected to be in each state; an endless one, for each symbol.
+
+    A visit is the first, or comes by a move from another: `visits = first + visits moves`, one
+    linear system. Without an end the visits are shares: `visits = visits moves`, and they add up
+    to 1.
+
+    Args:
+        graph: The graph.
+    """
+    count = len(graph.states)
+    if not graph.is_endless:
+        return np.linalg.solve(np.eye(count) - graph.moves.T, np.eye(count)[graph.start])
+    system = np.vstack([np.eye(count) - graph.moves.T, np.ones(count)])
+    shares: Floats = np.linalg.lstsq(system, np.eye(count + 1)[-1], rcond=None)[0]
+    return shares
 
 
 def read_graph(
@@ -168,14 +159,16 @@ def _check_state(state: Hashable, arcs: Sequence[tuple[str, Hashable, float]]) -
 
 def _check_ends(graph: Graph) -> None:
     """Make sure that all strings end, or that none does and all come back to the start."""
-    goal = graph.is_end if graph.is_end.any() else np.arange(len(graph.states)) == graph.start
-    can = goal.copy()
-    for _ in graph.states:
-        can |= (graph.moves > 0) @ can
+    at, symbol = np.nonzero(graph.chances)
+    after = graph.following[at, symbol]
+    can, count = graph.is_stop.copy(), 0
+    while can.sum() > count:
+        count = can.sum()
+        can[at[can[after]]] = True
     if not can.all():
         lost = graph.states[int(np.flatnonzero(~can)[0])]
-        where = "an end" if graph.is_end.any() else "back to the start"
-        raise OptionError(f"expected a way from each state to {where}, got none from {lost!r}")
+        where = "back to the start" if graph.is_endless else "to an end"
+        raise OptionError(f"expected a way from each state {where}, got none from {lost!r}")
     after = graph.following[graph.start]
     if graph.is_end[graph.start] or graph.is_end[after[after >= 0]].any():
         raise OptionError("expected strings of two symbols or more: one to read, one to predict")
