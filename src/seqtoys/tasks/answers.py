@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.tasks.task import Task
+
+Array: TypeAlias = npt.NDArray[Any]
 
 
 class AnswerTask(Task):
@@ -55,11 +61,22 @@ class AnswerTask(Task):
         length = length or self.draw_length(generator)
         inputs = self.draw_inputs(batch_size, length, generator)  # (batch, length)
         answers = self.answer(inputs)  # (batch, answer)
-        blanks = torch.full_like(answers, self.vocab.encode([self.blank]).item())
+        blank = self.vocab.symbols.index(self.blank)
         return Batch(
-            torch.cat([inputs, blanks], 1),  # (batch, length + answer)
-            torch.cat([torch.full_like(inputs, UNSCORED), answers], 1),
+            F.pad(inputs, (0, answers.shape[1]), value=blank),  # (batch, length + answer)
+            F.pad(answers, (length, 0), value=UNSCORED),
         )
+
+    def one_answer(self, symbols: Array, answers: Array) -> Batch:
+        """Make a batch of inputs and answers of one symbol, where both were drawn together.
+
+        Args:
+            symbols: The inputs and room for the blank, `(batch, length + 1)`; it is filled in.
+            answers: The answers, `(batch,)`.
+        """
+        targets = np.full(symbols.shape, UNSCORED)
+        symbols[:, -1], targets[:, -1] = self.vocab.symbols.index(self.blank), answers
+        return Batch(torch.from_numpy(symbols), torch.from_numpy(targets))
 
     @property
     def optimum(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -140,11 +141,10 @@ class CountingLanguage(Task):
 
     def _write(self, counts: Int[Tensor, "batch counts"], width: int) -> Batch:
         """Write the strings of some counts."""
-        ends = (counts.unsqueeze(1) * self.blocks).sum(2).cumsum(1)  # (batch, letters)
-        time = torch.arange(width)
-        closed = (time >= ends.unsqueeze(2)).sum(1)  # (batch, time): how many blocks have ended
-        targets = (closed + 1) % len(self.vocab)  # after the last letter comes #, index 0
-        return between_marks(targets, ends[:, -1] + 1)
+        ends = (counts.unsqueeze(1) * self.blocks).sum(2).cumsum(1).numpy()  # (batch, letters)
+        # How many blocks have ended, (batch, time); after the last letter comes #, index 0.
+        closed = (np.arange(width) >= ends[:, :, np.newaxis]).sum(1)
+        return between_marks((closed + 1) % len(self.vocab), ends[:, -1] + 1)
 
     def _expected_blocks(self) -> list[float]:
         return [count / self.p for count in self.blocks.sum(1).tolist()]
