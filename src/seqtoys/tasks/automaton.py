@@ -114,7 +114,7 @@ class Automaton(Task):
         self._sampler = StringSampler(self.graph, self._strings, CYCLES)
         self._bounds = None if lengths is None else check_lengths(lengths)
         self.lengths = self._bounds or self._strings.usual()
-        self.longer = tuple(longer or self._strings.longer(self.lengths[1]))
+        self.longer = self._strings.longer(self.lengths[1]) if longer is None else tuple(longer)
         check_tested(self, self.lengths, self.longer)
 
     @property

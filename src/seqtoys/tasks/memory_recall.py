@@ -43,8 +43,8 @@ class AssociativeRecall(AnswerTask):
     Examples:
         >>> task = AssociativeRecall()
         >>> print(task.sample(1, length=10).show(task.vocab))
-        inputs   v9h1x3r5?h=
-        targets  ··········1
+        inputs   q9l8d6a3?d=
+        targets  ··········6
     """
 
     name, source, level = "associative_recall", "Ba et al. 2016", "finite"

@@ -12,7 +12,7 @@ from seqtoys.errors import DataError, OptionError
 from seqtoys.initial import seeded_generator
 from seqtoys.tasks.counts import estimate_chance, estimate_memoryless
 from seqtoys.tasks.estimate import Estimate
-from seqtoys.tasks.sides import is_held_out
+from seqtoys.tasks.sides import Parting, find_parting
 from seqtoys.vocab import Vocab
 
 ROUNDS = 100  # of drawing, before a side of a task counts as empty
@@ -136,16 +136,20 @@ class Task(ABC):
     def held_out(self, fraction: float) -> tuple[Side, Side]:
         """Part the task in two that have no sequence in common, however many are drawn.
 
-        A hash of each sequence decides its side: the same at any time, on any machine.
+        A hash of each sequence decides its side: the same at any time, on any machine. Where a
+        few sequences are frequent, of many such hashes the first is taken that holds out about
+        this share of what is drawn.
 
         Args:
-            fraction: The share of the sequences to hold out.
+            fraction: The share of what is drawn to hold out, 0.001 to 0.999; up to a quarter of
+                it more or less.
 
         Returns:
             The task to train on, and the one held out.
 
         Raises:
-            OptionError: If the fraction is not between 0 and 1.
+            OptionError: If the fraction is out of its range, or the task has too few sequences to
+                hold out such a share of them.
 
         Examples:
             >>> from seqtoys import get_task
@@ -153,9 +157,11 @@ class Task(ABC):
             >>> len(held_out.sample(100))
             100
         """
-        if not isinstance(fraction, int | float) or not 0 < fraction < 1:
-            raise OptionError(f"expected a fraction between 0 and 1, got {fraction!r}")
-        return Side(self, fraction, is_held_out=False), Side(self, fraction, is_held_out=True)
+        if not isinstance(fraction, int | float) or not 0.001 <= fraction <= 0.999:
+            raise OptionError(f"expected a fraction from 0.001 to 0.999, got {fraction!r}")
+        parting = find_parting(self.name, self.sample, fraction)
+        training = Side(self, fraction, parting, is_held_out=False)
+        return training, training.complement
 
     def __repr__(self) -> str:
         return f"<task {self.name}: {self.source}; {self.level}>"
@@ -170,12 +176,15 @@ class Side(Task):
     Args:
         whole: The task.
         fraction: The share of its sequences that is held out.
+        parting: Decides the side of each sequence.
         is_held_out: Whether this is the side held out.
     """
 
-    def __init__(self, whole: Task, fraction: float, *, is_held_out: bool) -> None:
+    def __init__(
+        self, whole: Task, fraction: float, parting: Parting, *, is_held_out: bool
+    ) -> None:
         self.whole = whole
-        self.fraction = fraction
+        self.fraction, self.parting = fraction, parting
         self.is_held_out = is_held_out
         self.name = f"{whole.name} ({'held out' if is_held_out else 'training'})"
         self.vocab, self.source, self.level = whole.vocab, whole.source, whole.level
@@ -184,7 +193,8 @@ class Side(Task):
     @property
     def complement(self) -> Side:
         """The other side."""
-        return Side(self.whole, self.fraction, is_held_out=not self.is_held_out)
+        other = not self.is_held_out
+        return Side(self.whole, self.fraction, self.parting, is_held_out=other)
 
     @property
     def optimum(self) -> float:
@@ -212,12 +222,14 @@ class Side(Task):
             if not missing:
                 return Batch.join(found)
             drawn = self.whole.draw(int(missing / share * 1.2) + 8, length, generator)
-            rows = (is_held_out(drawn, self.fraction) == self.is_held_out).nonzero().flatten()
+            is_here = self.parting.holds_out(drawn) == self.is_held_out
+            rows = is_here.nonzero().flatten()
             if len(rows):
                 found.append(drawn.take(rows[:missing]))
+        asked = "" if length is None else f" of length {length}"
         raise DataError(
-            f"expected sequences on this side of {self.name}, found {sum(map(len, found))} of "
-            f"{batch_size} in {ROUNDS} rounds; there may be too few of that length to part"
+            f"expected {batch_size} sequences{asked} on this side of {self.name}, "
+            f"found {sum(map(len, found))} in {ROUNDS} rounds; take a length that has more"
         )
 
 
