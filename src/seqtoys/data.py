@@ -39,7 +39,7 @@ def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
         tensor([[1, 0, 2, 3, 3, 4]])
     """
     if isinstance(data, Batch):
-        return _check_range(data, vocab)
+        return check_range(data, vocab)
     if vocab is None:
         raise OptionError("expected a vocabulary, as the model has none: give fit a vocab=…")
     if not isinstance(data, Sequence):
@@ -119,7 +119,12 @@ def check_share(validation: float) -> None:
         raise OptionError(f"expected validation to be a share between 0 and 1, got {validation!r}")
 
 
-def _check_range(batch: Batch, vocab: Vocab | None) -> Batch:
+def check_range(batch: Batch, vocab: Vocab | None) -> Batch:
+    """Make sure that the indices of a batch are those of a vocabulary.
+
+    Raises:
+        IndexRangeError: If one is not.
+    """
     if vocab is not None:
         scored = batch.targets[batch.scored]
         for name, indices in (("inputs", batch.inputs), ("scored targets", scored)):

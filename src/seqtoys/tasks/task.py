@@ -21,8 +21,9 @@ ROUNDS = 100  # of drawing, before a side of a task counts as empty
 class Task(ABC):
     """A source of sequences to learn: the abstract base of all tasks.
 
-    A task of one's own says its `name`, `vocab`, `source`, `level`, `lengths` and `longer`, draws
-    batches in `draw`, and knows its `optimum` and `optimal_loss`. All else follows.
+    A task of one's own says its `name`, `level`, `vocab` and `lengths`, draws batches in `draw`,
+    with all randomness from the generator it is given, and knows its `optimum` and
+    `optimal_loss`. All else follows. Where an answer follows an input, an `AnswerTask` is shorter.
 
     Attributes:
         name: What `get_task` calls it.
@@ -32,14 +33,40 @@ class Task(ABC):
             `"deterministic context-free"` or `"context-sensitive"`.
         lengths: The shortest and the longest length to train on.
         longer: Lengths beyond those, to test on.
+
+    Examples:
+        A word of two letters, again and again: the first two letters tell the rest.
+
+        >>> class Again(Task):
+        ...     name, level = "again", "regular"
+        ...     vocab, lengths, longer = Vocab("abcd"), (2, 20), (50,)
+        ...
+        ...     def draw(self, batch_size, length, generator):
+        ...         length = length or self.draw_length(generator)
+        ...         words = torch.randint(4, (batch_size, 2), generator=generator)
+        ...         texts = words.repeat(1, length)[:, : length + 1]
+        ...         targets = texts[:, 1:].clone()
+        ...         targets[:, 0] = -100  # not to be known
+        ...         return Batch(texts[:, :-1], targets)
+        ...
+        ...     optimum = 0.0
+        ...
+        ...     def optimal_loss(self, batch):
+        ...         return 0.0
+        >>> task = Again()
+        >>> print(task.sample(1, length=5).show(task.vocab))
+        inputs   adada
+        targets  ·adad
+        >>> print(task.chance)
+        0.2526 ± 0.0033
     """
 
     name: str
     vocab: Vocab
-    source: str
+    source: str = "my own"
     level: str
     lengths: tuple[int, int]
-    longer: tuple[int, ...]
+    longer: tuple[int, ...] = ()
 
     @abstractmethod
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
