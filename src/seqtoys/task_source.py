@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from seqtoys.baselines import Baselines
-from seqtoys.batch import Batch
+from seqtoys.batch import Batch, check_range
 from seqtoys.curriculum import LengthPlan, Lengths
-from seqtoys.data import check_range
 from seqtoys.outputs import measure
 from seqtoys.tasks.task import Task
 
@@ -79,5 +78,5 @@ class TaskSource:
         batch = self.task.sample(self._size, length=length, generator=self._generator)
         if self._is_new:  # once is enough to see that a task of one's own is in order
             self._is_new = False
-            check_range(batch, self.task.vocab)
+            check_range(batch, len(self.task.vocab))
         return batch

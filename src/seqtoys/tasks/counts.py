@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seqtoys.batch import Batch
+from seqtoys.batch import Batch, check_range
 from seqtoys.initial import seeded_generator
 from seqtoys.tasks.estimate import Estimate
 
@@ -46,7 +46,8 @@ def _count(sample: Callable[..., Batch], vocab_size: int) -> Float[Tensor, "batc
     """Count how often each target stands under each input, in each batch."""
     generator = seeded_generator(0)
     drawn = (sample(BATCH_SIZE, generator=generator) for _ in range(BATCHES))
-    return torch.stack([_count_pairs(batch, vocab_size) for batch in drawn])
+    checked = (check_range(batch, vocab_size) for batch in drawn)
+    return torch.stack([_count_pairs(batch, vocab_size) for batch in checked])
 
 
 def _count_pairs(batch: Batch, vocab_size: int) -> Float[Tensor, "vocab vocab"]:
