@@ -43,8 +43,8 @@ class AssociativeRecall(AnswerTask):
     Examples:
         >>> task = AssociativeRecall()
         >>> print(task.sample(1, length=10).show(task.vocab))
-        inputs   q9l8d6a3?d=
-        targets  ··········6
+        inputs   w1g1a9p0?g=
+        targets  ··········1
     """
 
     name, source, level = "associative_recall", "Ba et al. 2016", "finite"
@@ -95,9 +95,10 @@ class AssociativeRecall(AnswerTask):
         """Draw inputs, with room for a blank, and their answers."""
         pairs, letters = length // 2 - 1, len(LETTERS)
         shape = (batch_size, letters + pairs + 1)
-        drawn = torch.empty(shape, dtype=torch.long).random_(generator=generator).numpy()
+        drawn = torch.empty(shape, dtype=torch.int32).random_(generator=generator).numpy()
         # Letters come in the order of random numbers that hold them in their last five bits.
-        keys = np.sort(drawn[:, :letters] & -32 | np.arange(letters), 1)[:, :pairs] & 31
+        order = drawn[:, :letters] & -32 | np.arange(letters, dtype=np.int32)
+        keys = np.sort(order, 1)[:, :pairs] & 31
         values = letters + drawn[:, letters:-1] % len(DIGITS)  # digits come after the letters
         asked = np.arange(batch_size), drawn[:, -1] % pairs
         symbols = np.empty((batch_size, length + 1), np.int64)
