@@ -10,11 +10,12 @@ from functools import cache
 import pytest
 import torch
 
-from seqtoys import Batch, Task, get_task, list_tasks
+from seqtoys import AnswerTask, Batch, Task, get_task, list_tasks
 from seqtoys.errors import OptionError
 from seqtoys.tasks.catalogue import CATALOGUE
 
 NAMES = list(CATALOGUE)
+ANSWERED = [name for name in NAMES if isinstance(get_task(name), AnswerTask)]
 SAMPLES = 40  # batches of 250 sequences
 
 
@@ -116,6 +117,21 @@ def test_one_length_gives_sequences_of_one_length(task: Task) -> None:
         assert len(set(batch.count_symbols().tolist())) == 1
         widths.append(int(batch.count_symbols()[0]))
     assert widths == sorted(set(widths))
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_the_input_decides_the_answer(name: str) -> None:
+    task = get_task(name)
+    assert isinstance(task, AnswerTask)
+    length = next(n for n in range(12, 30) if task.refusal(n) is None)
+    batch = task.sample(40, length=length)
+    inputs, answers = batch.inputs[:, :length], batch.targets[:, length:]
+    assert torch.equal(task.answer(inputs), answers)
+    drawn = task.draw_inputs(40, length, seeded(4))
+    assert drawn.shape == inputs.shape
+    blank = task.vocab.symbols.index(task.blank)
+    assert not (torch.cat([drawn, inputs]) == blank).any()
+    assert (batch.inputs[:, length:] == blank).all()
 
 
 @pytest.mark.parametrize("length", [0, -1, True])
