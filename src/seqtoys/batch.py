@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqtoys.errors import DataError, IndexRangeError, ShapeError, excerpt
+from seqtoys.errors import DataError, ShapeError, excerpt
 from seqtoys.indices import check_integers
 from seqtoys.symbols import Symbols, legible
 from seqtoys.tables import align
@@ -239,27 +239,6 @@ class Batch:
         ]
         lines = align(cells, gap=" " if vocab.has_words else "")
         return f"inputs   {lines[0]}\ntargets  {lines[1]}"
-
-
-def check_range(batch: Batch, symbols: int) -> Batch:
-    """Make sure that a batch holds indices of a vocabulary.
-
-    Args:
-        batch: The batch.
-        symbols: The size of the vocabulary.
-
-    Raises:
-        IndexRangeError: If an index is not in it.
-    """
-    scored = batch.targets[batch.scored]
-    for name, indices in (("inputs", batch.inputs), ("scored targets", scored)):
-        low, high = (int(bound) for bound in indices.aminmax())
-        if low < 0 or high >= symbols:
-            raise IndexRangeError(
-                f"expected {name} in 0 … {symbols - 1}, got {low} to {high} "
-                f"for a vocabulary of {symbols} symbols"
-            )
-    return batch
 
 
 def _unscore_padding(

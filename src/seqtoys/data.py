@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqtoys.batch import Batch, Pair, check_range
+from seqtoys.batch import Batch, Pair
 from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.ranges import check_range
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab

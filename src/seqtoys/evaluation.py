@@ -18,7 +18,8 @@ from seqtoys.report import Report, Score
 from seqtoys.tasks.checks import check_length
 from seqtoys.tasks.counts import ratio
 from seqtoys.tasks.sides import hashes
-from seqtoys.tasks.task import Side, Task, check_vocab
+from seqtoys.tasks.task import Side, Task
+from seqtoys.tasks.task_checks import check_vocab
 
 GROUPS = 32  # of sequences, whose differences tell the standard errors
 ROUNDS = 100  # of drawing, before no unseen sequence is expected any more

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from seqtoys.baselines import Baselines
-from seqtoys.batch import Batch, check_range
+from seqtoys.batch import Batch
 from seqtoys.curriculum import LengthPlan, Lengths
 from seqtoys.outputs import measure
+from seqtoys.ranges import check_range
 from seqtoys.tasks.task import Task
 
 BATCH_SIZE = 128  # where `fit` is given none

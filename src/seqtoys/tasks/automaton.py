@@ -13,7 +13,7 @@ from torch import Tensor
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.errors import DataError, OptionError
 from seqtoys.symbols import Symbols
-from seqtoys.tasks.checks import check_lengths, check_tested
+from seqtoys.tasks.checks import check_lengths
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.expected import Expected, expect, expect_within
 from seqtoys.tasks.graph import Ints, Transitions, read_graph
@@ -21,6 +21,7 @@ from seqtoys.tasks.reading import Reader
 from seqtoys.tasks.string_lengths import StringLengths
 from seqtoys.tasks.strings import StringSampler
 from seqtoys.tasks.task import Task
+from seqtoys.tasks.task_checks import check_tested
 from seqtoys.vocab import Vocab
 
 CYCLES = 30  # how often an endless source comes back to its start in a sequence, as it comes

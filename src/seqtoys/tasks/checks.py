@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqtoys.errors import OptionError
-from seqtoys.tasks.task import Task
 
 
 def check_count(name: str, value: int, least: int, most: int | None = None) -> int:
@@ -79,26 +78,3 @@ def check_lengths(lengths: tuple[int, int]) -> tuple[int, int]:
     if lengths[0] > lengths[1]:
         raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
     return lengths[0], lengths[1]
-
-
-def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) -> None:
-    """Make sure that a task has the lengths it is to be trained and tested on.
-
-    Args:
-        task: The task.
-        lengths: The shortest and the longest to train on.
-        longer: Lengths beyond those, to test on.
-
-    Raises:
-        OptionError: If it has none to train on, or lacks one to test on, or that is not longer.
-    """
-    shortest, longest = lengths
-    if all(task.refusal(n) is not None for n in range(shortest, longest + 1)):
-        raise OptionError(f"{task.name} has no sequence of {shortest} to {longest} symbols")
-    for length in longer:
-        check_length(length, "longer")
-        if length <= longest:
-            raise OptionError(f"expected longer lengths than {longest} to test on, got {length}")
-        refusal = task.refusal(length)
-        if refusal is not None:
-            raise OptionError(f"{task.name} has no sequence of length {length}: {refusal}")

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seqtoys.batch import Batch, check_range
+from seqtoys.batch import Batch
 from seqtoys.initial import seeded_generator
+from seqtoys.ranges import check_range
 from seqtoys.tasks.estimate import Estimate
 
 BATCHES, BATCH_SIZE = 64, 256

@@ -10,6 +10,7 @@ import torch
 from seqtoys.batch import Batch
 from seqtoys.errors import DataError, OptionError
 from seqtoys.initial import seeded_generator
+from seqtoys.tasks.checks import check_length
 from seqtoys.tasks.counts import estimate_chance, estimate_memoryless
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.sides import Parting, find_parting
@@ -33,32 +34,6 @@ class Task(ABC):
             `"deterministic context-free"` or `"context-sensitive"`.
         lengths: The shortest and the longest length to train on.
         longer: Lengths beyond those, to test on.
-
-    Examples:
-        A word of two letters, again and again: the first two letters tell the rest.
-
-        >>> class Again(Task):
-        ...     name, level = "again", "regular"
-        ...     vocab, lengths, longer = Vocab("abcd"), (2, 20), (50,)
-        ...
-        ...     def draw(self, batch_size, length, generator):
-        ...         length = length or self.draw_length(generator)
-        ...         words = torch.randint(4, (batch_size, 2), generator=generator)
-        ...         texts = words.repeat(1, length)[:, : length + 1]
-        ...         targets = texts[:, 1:].clone()
-        ...         targets[:, 0] = -100  # not to be known
-        ...         return Batch(texts[:, :-1], targets)
-        ...
-        ...     optimum = 0.0
-        ...
-        ...     def optimal_loss(self, batch):
-        ...         return 0.0
-        >>> task = Again()
-        >>> print(task.sample(1, length=5).show(task.vocab))
-        inputs   adada
-        targets  ·adad
-        >>> print(task.chance)
-        0.2526 ± 0.0033
     """
 
     name: str
@@ -132,14 +107,13 @@ class Task(ABC):
             inputs   0110=
             targets  ····0
         """
-        for name, value in (("batch_size", batch_size), ("length", length)):
-            is_optional = name == "length" and value is None
-            is_integer = isinstance(value, int) and not isinstance(value, bool)
-            if not is_optional and not (is_integer and value is not None and value > 0):
-                raise OptionError(f"expected {name} to be a positive integer, got {value!r}")
-        refusal = None if length is None else self.refusal(length)
-        if refusal is not None:
-            raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
+        check_length(batch_size, "batch_size")
+        if length is not None:
+            check_length(length, "length")
+            refusal = self.refusal(length)
+            if refusal is not None:
+                told = f"{self.name} has no sequence of length {length}: {refusal}"
+                raise OptionError(told)
         return self.draw(batch_size, length, generator or seeded_generator(0))
 
     def draw_length(
@@ -197,8 +171,9 @@ class Task(ABC):
 class Side(Task):
     """One side of a task whose sequences are parted.
 
-    Its optimum is that of the whole task. Where single sequences are frequent, a model of one side
-    can learn that those of the other never come, and come out below it on its own side.
+    Its optimum and other numbers are those of the whole task. Where single sequences are frequent,
+    a model of one side can learn that those of the other never come, and come out below the
+    optimum on its own side.
 
     Args:
         whole: The task.
@@ -232,6 +207,16 @@ class Side(Task):
         """Compute the loss of the whole task's true source on these very sequences."""
         return self.whole.optimal_loss(batch)
 
+    @property
+    def memoryless(self) -> Estimate:
+        """The memoryless loss of the whole task."""
+        return self.whole.memoryless
+
+    @property
+    def chance(self) -> Estimate:
+        """The accuracy of chance on the whole task."""
+        return self.whole.chance
+
     def refusal(self, length: int) -> str | None:
         """Say why no sequence of the whole task has this length; None: some have."""
         return self.whole.refusal(length)
@@ -257,17 +242,4 @@ class Side(Task):
         raise DataError(
             f"expected {batch_size} sequences{asked} on this side of {self.name}, "
             f"found {sum(map(len, found))} in {ROUNDS} rounds; take a length that has more"
-        )
-
-
-def check_vocab(task: Task, vocab: Vocab | None) -> None:
-    """Make sure that a model reads and predicts the symbols of a task.
-
-    Raises:
-        OptionError: If its vocabulary is another one.
-    """
-    if vocab is not None and vocab != task.vocab:
-        raise OptionError(
-            f"expected a model over the vocabulary of {task.name}, {task.vocab!r}, got {vocab!r}; "
-            "build it with task.vocab"
         )
