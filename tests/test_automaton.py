@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from seqtoys import Automaton, Batch, ElmanCharModel, FiniteLanguage, evaluate, fit, get_task
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, IndexRangeError, OptionError
 from seqtoys.tasks import paths
 
 COIN: dict[Any, Any] = {
@@ -359,6 +359,18 @@ def test_an_end_tells_a_string_from_the_beginning_of_another() -> None:
     assert texts_of(task, task.sample(2, length=4)) == ["tomb."] * 2
 
 
+def test_a_language_of_thousands_of_words_is_no_trouble() -> None:
+    letters = torch.randint(5, (3000, 7), generator=torch.Generator().manual_seed(0)).tolist()
+    weights = {"".join("abcde"[i] for i in row): float(n) for n, row in enumerate(letters, 1)}
+    task, total = FiniteLanguage(weights), sum(weights.values())
+    assert len(task.graph.states) > 5000
+    first = [sum(w for t, w in weights.items() if t[0] == s) / total for s in "abcde"]
+    entropy = -sum(w / total * math.log(w / total) for w in weights.values())
+    # The first of seven symbols is read.
+    assert task.optimum == pytest.approx((entropy + sum(p * math.log(p) for p in first)) / 6)
+    assert set(texts_of(task, task.sample(50))) <= set(weights)
+
+
 def test_bad_languages_are_told(
     assert_told: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
@@ -397,6 +409,12 @@ def test_what_is_not_of_the_task_is_told() -> None:
     task = Automaton(COIN, "begin")
     with pytest.raises(DataError, match="expected sequences of automaton, got 'bt' at position 0"):
         task.optimal_loss(Batch.from_texts(["btt"], task.vocab))  # it has no end
+    for index in (-3, 6):  # no symbol
+        inputs, targets = torch.tensor([[0, 1, 2]]), torch.tensor([[1, 2, index]])
+        with pytest.raises((DataError, IndexRangeError)):
+            task.optimal_loss(Batch(inputs, targets))
+        with pytest.raises((DataError, IndexRangeError)):
+            task.optimal_loss(Batch(torch.tensor([[index, 1]]), torch.tensor([[1, 2]])))
     with pytest.raises(OptionError, match="expected a state of automaton, got 'nope'"):
         task.comes_from(task.sample(1), "nope")
     with pytest.raises(OptionError, match="expected positive probabilities"):

@@ -181,6 +181,7 @@ class Automaton(Task):
         Raises:
             DataError: If the source cannot have written one of them.
         """
+        batch = batch.repeated()
         states, surprise = self._reader.read(batch)
         total = surprise.sum()
         if self._bounds and not self.is_endless:

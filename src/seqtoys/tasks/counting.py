@@ -131,6 +131,7 @@ class CountingLanguage(Task):
         Raises:
             DataError: If a sequence is not `#`, a string of the language, `#`.
         """
+        batch = batch.repeated()
         letters = torch.arange(1, 1 + self._counts, device=batch.targets.device)
         counts = (batch.targets.unsqueeze(2) == letters).sum(1).cpu()  # (batch, counts)
         written = self._write(counts.clamp(min=1), batch.targets.shape[1])

@@ -124,6 +124,7 @@ class Dyck(Task):
         Raises:
             DataError: If a sequence is not `#`, balanced brackets, `#`.
         """
+        batch = batch.repeated()
         targets = batch.targets.cpu().numpy()
         opens = (targets > 0) & (targets % 2 == 1)
         lengths = find_ends(opens)

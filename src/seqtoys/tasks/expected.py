@@ -66,7 +66,7 @@ def expect_within(graph: Graph, lengths: StringLengths, low: int, high: int) -> 
         high: The largest number.
     """
     chances = _chances_within(graph, lengths, low, high)
-    arrivals = graph.arrivals(np.eye(len(graph.states))[graph.start], chances)
+    arrivals = graph.arrivals(graph.is_start.astype(np.float64), chances)
     parts = []
     for t in range(1, high + 1):
         chances = _chances_within(graph, lengths, low - t, high - t)

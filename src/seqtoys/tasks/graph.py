@@ -15,6 +15,7 @@ from seqtoys.errors import OptionError
 Transitions: TypeAlias = Mapping[Any, Sequence[tuple[str, Any, float]]]
 """For each state, any hashable, what may come: the symbol, the next state, the probability."""
 
+Array: TypeAlias = npt.NDArray[Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
@@ -48,19 +49,32 @@ class Graph:
         """Whether no string ends."""
         return not self.is_end.any()
 
-    @property
-    def is_stop(self) -> npt.NDArray[np.bool_]:
-        """Which states end a string or, without an end, a cycle of the source: the start."""
-        is_start = np.arange(len(self.states)) == self.start
-        return is_start if self.is_endless else self.is_end
+    @cached_property
+    def is_start(self) -> npt.NDArray[np.bool_]:
+        """Which state is the first."""
+        starts: npt.NDArray[np.bool_] = np.arange(len(self.states)) == self.start
+        return starts
 
     @cached_property
-    def moves(self) -> Floats:
-        """The probability to go from state to state."""
-        moves = np.zeros((len(self.states), len(self.states)))
+    def is_stop(self) -> npt.NDArray[np.bool_]:
+        """Which states end a string or, without an end, a cycle of the source: the start."""
+        return self.is_start if self.is_endless else self.is_end
+
+    @cached_property
+    def arcs(self) -> tuple[Ints, Ints, Ints, Floats]:
+        """The state, symbol, next state and probability of all that may come."""
         at, symbol = np.nonzero(self.chances)
-        np.add.at(moves, (at, self.following[at, symbol]), self.chances[at, symbol])
-        return moves
+        return at, symbol, self.following[at, symbol], self.chances[at, symbol]
+
+    def move(self, shares: Floats) -> Floats:
+        """Where strings are after one more symbol, given how many are in each state."""
+        at, _, after, chances = self.arcs
+        return _add_up(after, shares[at] * chances, len(self.states))
+
+    def look_ahead(self, values: Floats) -> Floats:
+        """What is expected after one more symbol, from each state."""
+        at, _, after, chances = self.arcs
+        return _add_up(at, chances * values[after], len(self.states))
 
     def arrivals(self, visits: Floats, chances: Floats) -> Floats:
         """How often each state is reached by each symbol, `(states, symbols)`.
@@ -69,28 +83,42 @@ class Graph:
             visits: How often each state is left.
             chances: The probability of each symbol in each state, there and then.
         """
-        arrivals = np.zeros_like(chances)
-        at, symbol = np.nonzero(chances)
-        np.add.at(arrivals, (self.following[at, symbol], symbol), visits[at] * chances[at, symbol])
-        return arrivals
+        at, symbol, after, _ = self.arcs
+        weights = visits[at] * chances[at, symbol]
+        cells = after * len(self.symbols) + symbol
+        return _add_up(cells, weights, self.chances.size).reshape(self.chances.shape)
 
 
 def count_visits(graph: Graph) -> Floats:
     """Count how often a string is expected to be in each state; an endless one, for each symbol.
 
-    A visit is the first, or comes by a move from another: `visits = first + visits moves`, one
-    linear system. Without an end the visits are shares: `visits = visits moves`, and they add up
-    to 1.
+    A visit is the first, or comes by a move from another: `visits = first + visits moves`. In a
+    tree, a few moves make them all; else this is a linear system. What an endless source does from
+    start to start it does again and again, so that its visits are shares of those.
 
     Args:
         graph: The graph.
     """
     count = len(graph.states)
-    if not graph.is_endless:
-        return np.linalg.solve(np.eye(count) - graph.moves.T, np.eye(count)[graph.start])
-    system = np.vstack([np.eye(count) - graph.moves.T, np.ones(count)])
-    shares: Floats = np.linalg.lstsq(system, np.eye(count + 1)[-1], rcond=None)[0]
-    return shares
+    first = here = graph.is_start.astype(np.float64)
+    visits = first.copy()
+    for _ in range(count):
+        here = graph.move(here) * ~graph.is_stop
+        if not here.any():
+            break
+        visits += here
+    else:
+        at, _, after, chances = graph.arcs
+        moves = np.zeros((count, count))
+        np.add.at(moves, (after, at), chances * ~graph.is_stop[after])
+        visits = np.asarray(np.linalg.solve(np.eye(count) - moves, first), np.float64)
+    shares: Floats = visits / visits.sum()
+    return shares if graph.is_endless else visits
+
+
+def _add_up(cells: Ints, weights: Floats, count: int) -> Floats:
+    """Add up the weights that fall in each of so many cells."""
+    return np.asarray(np.bincount(cells, weights, count), np.float64)
 
 
 def read_graph(
@@ -159,8 +187,7 @@ def _check_state(state: Hashable, arcs: Sequence[tuple[str, Hashable, float]]) -
 
 def _check_ends(graph: Graph) -> None:
     """Make sure that all strings end, or that none does and all come back to the start."""
-    at, symbol = np.nonzero(graph.chances)
-    after = graph.following[at, symbol]
+    at, _, after, _ = graph.arcs
     can, count = graph.is_stop.copy(), 0
     while can.sum() > count:
         count = can.sum()

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from seqtoys.tasks.graph import Floats, Graph, Ints
+from seqtoys.tasks.graph import Array, Floats, Graph, Ints
 
 MANY = 4096  # paths are not made longer, if that makes more of them
 LONGEST = 32  # symbols
@@ -26,14 +26,14 @@ class Paths:
         after: The state that each ends in.
         chances: The probability of each, given its first state.
         counts: The number of symbols of each.
-        symbols: Them, `(paths, steps)`; anything beyond their number.
+        symbols: Them, `(paths, steps)`, in few bytes; anything beyond their number.
     """
 
     start: Ints
     after: Ints
     chances: Floats
     counts: Ints
-    symbols: Ints
+    symbols: Array
 
     @property
     def steps(self) -> int:
@@ -90,7 +90,8 @@ def list_paths(graph: Graph, stops: npt.NDArray[np.bool_]) -> Paths:
     is_over = chances.sum(1) == 0
     chances[is_over, 0] = 1  # a path that goes nowhere
     states = np.arange(rest + 1)
-    paths = Paths(states, states, np.ones(rest + 1), 0 * states, np.empty((rest + 1, 0), np.int64))
+    symbols = np.empty((rest + 1, 0), np.min_scalar_type(columns))
+    paths = Paths(states, states, np.ones(rest + 1), 0 * states, symbols)
     while paths.steps < LONGEST and (paths.after < rest).any():
         row, symbol = np.nonzero(chances[paths.after])
         if paths.steps and len(row) > MANY:
@@ -101,6 +102,6 @@ def list_paths(graph: Graph, stops: npt.NDArray[np.bool_]) -> Paths:
             following[at, symbol],
             paths.chances[row] * chances[at, symbol],
             paths.counts[row] + ~is_over[at],
-            np.column_stack([paths.symbols[row], symbol]),
+            np.column_stack([paths.symbols[row], symbol.astype(symbols.dtype)]),
         )
     return paths

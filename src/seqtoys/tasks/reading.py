@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.errors import DataError
@@ -55,19 +56,23 @@ class Reader:
             DataError: If the source cannot have written a sequence.
         """
         inputs, targets = batch.inputs.cpu().numpy().T, batch.targets.cpu().numpy().T
-        is_scored, none = targets != UNSCORED, self._columns - 1
-        symbols = np.where(is_scored, targets, none)  # (time, batch)
-        fits = (inputs[0] < none) & ((symbols < none) | ~is_scored).all(0)
+        is_scored, is_symbol = targets != UNSCORED, self._are_symbols(targets)
+        symbols = np.where(is_symbol, targets, self._columns - 1)  # (time, batch)
+        first = np.where(self._are_symbols(inputs[0]), inputs[0], self._columns - 1)
+        fits = (first == inputs[0]) & (is_symbol == is_scored).all(0)
         fits &= ((inputs[1:] == targets[:-1]) | ~is_scored[1:]).all(0)
         arcs = np.empty(symbols.shape, np.int64)
-        state = self._following.take(self.graph.start * self._columns + inputs[0], mode="clip")
+        state = self._following.take(self.graph.start * self._columns + first)
         for t, symbol in enumerate(symbols):
             arcs[t] = state * self._columns + symbol
-            state = self._following.take(arcs[t], mode="clip")
+            state = self._following.take(arcs[t])
         fits &= self._is_over.take(state)
         if not fits.all():
             self._refuse(batch, int(np.flatnonzero(~fits)[0]))
         return arcs // self._columns, self._surprise.take(arcs)
+
+    def _are_symbols(self, indices: Ints) -> npt.NDArray[np.bool_]:
+        return (indices >= 0) & (indices < self._columns - 1)
 
     def _refuse(self, batch: Batch, row: int) -> None:
         shown = self.vocab.decode(batch.inputs[row, : int(batch.count_symbols()[row])])

@@ -33,11 +33,11 @@ class StringLengths:
         if width < 0:
             return np.zeros(len(self.graph.states)), 0.0
         while len(self._within) <= width:
-            self._within.append(self.graph.is_end + self.graph.moves @ self._within[-1])
+            self._within.append(self.graph.is_end + self.graph.look_ahead(self._within[-1]))
         known = self._ahead.setdefault(width, [(self._within[width], 0.0)])
         while len(known) <= low:
             chances, factor = known[-1]
-            chances = self.graph.moves @ chances
+            chances = self.graph.look_ahead(chances)
             largest = chances.max() or 1.0
             known.append((chances / largest, factor + float(np.log(largest))))
         return known[low]
@@ -51,10 +51,10 @@ class StringLengths:
         if self.graph.is_endless:
             mean = round(self.cycles / count_visits(self.graph)[self.graph.start])
             return mean, mean
-        here = np.eye(len(self.graph.states))[self.graph.start]
+        here = self.graph.is_start.astype(np.float64)
         ended, shortest, length = 0.0, 0, -1
         while ended < 1 - RARE:
-            here = here @ self.graph.moves
+            here = self.graph.move(here)
             length += 1
             ended += float(here[self.graph.is_end].sum())
             shortest = shortest or (length if ended else 0)

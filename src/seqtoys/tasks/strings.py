@@ -9,7 +9,7 @@ from itertools import count, repeat
 import numpy as np
 import torch
 
-from seqtoys.tasks.graph import Floats, Graph, Ints
+from seqtoys.tasks.graph import Array, Floats, Graph, Ints
 from seqtoys.tasks.paths import Paths, list_paths
 from seqtoys.tasks.string_lengths import StringLengths
 
@@ -47,7 +47,7 @@ class StringSampler:
             strings, counts = self._draw_cycles(batch_size, generator)
         else:
             strings, counts = self._draw_through(batch_size, symbols[1], generator)
-        return strings[:, : counts.max()], counts
+        return strings[:, : counts.max()].astype(np.int64), counts
 
     @cached_property
     def _paths(self) -> Paths:
@@ -59,7 +59,7 @@ class StringSampler:
 
     def _draw_to_stop(
         self, number: int, symbols: tuple[int, int] | None, generator: torch.Generator
-    ) -> tuple[Ints, Ints]:
+    ) -> tuple[Array, Ints]:
         """Draw strings up to their end, or cycles up to their return."""
         paths = self._paths
         lines = repeat(paths.line) if symbols is None else self._lines(*symbols)
@@ -67,7 +67,7 @@ class StringSampler:
         strings = paths.symbols.take(chosen, axis=0)  # (number, walks, steps)
         return strings.reshape(number, -1), paths.counts.take(chosen).sum(1)
 
-    def _draw_cycles(self, batch_size: int, generator: torch.Generator) -> tuple[Ints, Ints]:
+    def _draw_cycles(self, batch_size: int, generator: torch.Generator) -> tuple[Array, Ints]:
         """Draw all cycles side by side, then join them; one more gives the symbol after them."""
         drawn, counts = self._draw_to_stop(batch_size * (self.cycles + 1), None, generator)
         joined = drawn[np.arange(drawn.shape[1]) < counts[:, np.newaxis]]
@@ -79,7 +79,7 @@ class StringSampler:
 
     def _draw_through(
         self, batch_size: int, symbols: int, generator: torch.Generator
-    ) -> tuple[Ints, Ints]:
+    ) -> tuple[Array, Ints]:
         """Draw so many symbols of endless strings."""
         paths = self._through
         lines = repeat(paths.line, -(-symbols // paths.steps))
