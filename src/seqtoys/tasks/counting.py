@@ -136,9 +136,8 @@ class CountingLanguage(Task):
         counts = (batch.targets.unsqueeze(2) == letters).sum(1).cpu()  # (batch, counts)
         written = self._write(counts.clamp(min=1), batch.targets.shape[1])
         check_same(self, written, batch)
-        surprise = counts.numel() * math.log(self.p)
-        surprise += (counts - 1).sum().item() * math.log1p(-self.p)
-        return -surprise / int(batch.scored.sum())
+        goes_on = int((counts - 1).sum()) * math.log1p(-self.p)
+        return -(counts.numel() * math.log(self.p) + goes_on) / int(batch.scored.sum())
 
     def _write(self, counts: Int[Tensor, "batch counts"], width: int) -> Batch:
         """Write the strings of some counts."""
