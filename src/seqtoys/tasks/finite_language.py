@@ -28,7 +28,7 @@ class FiniteLanguage(Automaton):
     needs an end symbol, which is scored as any other.
 
     Args:
-        strings: Strings with their weights: `{"hat": 2, "hot": 1}`, or pairs where symbols are
+        strings: Strings with their weights: `{"hat": 2.0, "hot": 1.0}`, or pairs where symbols are
             words: `[(["boys", "run"], 1), …]`.
         end: A symbol to put at the end of each; None: none.
         symbols: The symbols in the order of the vocabulary; None: as they are first met.
