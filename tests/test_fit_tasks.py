@@ -42,6 +42,13 @@ def test_training_stops_near_the_optimum_of_each_batch() -> None:
     assert history.loss[-1] - history.optimum[-1] <= 0.01 < history.loss[-2] - history.optimum[-2]
 
 
+def test_training_stops_as_soon_as_a_batch_is_solved() -> None:
+    task = get_task("first_symbol")
+    history = fit(model_of(task), task, epochs=500, lr=0.05, lengths=2, until="solved")
+    assert history.stopped == "solved"
+    assert history.accuracy[-1] == 1.0 > max(history.accuracy[:-1])
+
+
 def test_replicas_see_the_same_batches() -> None:
     ensemble = ElmanEnsemble(REBER.vocab, [1, 2], hidden_size=8).double()
     histories = fit(ensemble, REBER, epochs=4, batch_size=16)
