@@ -16,7 +16,7 @@ MACHINE = {
 def main() -> None:
     """Print what the graph alone tells, then how near a network comes."""
     task = Automaton(MACHINE, start="idle", name="vending machine")
-    print(task.sample(2).show(task.vocab))
+    print(task.sample(4).show(task.vocab))
     print(f"\noptimum {task.optimum:.4f} nats per scored symbol, without memory {task.memoryless}")
     print(f"a string has {task.expected_length:.2f} symbols; after 'cck' may come", end=" ")
     print(sorted(task.legal("cck")))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
 import torch
 
-from seqtoys import Automaton, Batch, ElmanCharModel, FiniteLanguage, evaluate, fit
-from seqtoys.errors import DataError, OptionError
+from seqtoys import Automaton, Batch, ElmanCharModel, FiniteLanguage, evaluate, fit, get_task
+from seqtoys.errors import DataError, IndexRangeError, OptionError
+from seqtoys.tasks import paths
 
 COIN: dict[Any, Any] = {
     "begin": [("b", "toss", 1.0)],
@@ -34,14 +36,28 @@ def strings(graph: dict[Any, Any], start: Any, longest: int) -> dict[str, float]
     return done
 
 
+STICKY: dict[Any, Any] = {
+    "a": [("a", "a", 0.9), ("b", "b", 0.1)],
+    "b": [("b", "b", 0.7), ("a", "a", 0.3)],
+}
+
+
+def chance_of(text: str) -> float:
+    """The probability of a beginning of the sticky source."""
+    chances = {"aa": 0.9, "ab": 0.1, "bb": 0.7, "ba": 0.3}
+    return math.prod(chances[a + b] for a, b in pairwise("a" + text))
+
+
 ALL = strings(COIN, "begin", 20)  # what is left out has a chance below 1e-4
 
 
 def texts_of(task: Automaton, batch: Batch) -> list[str]:
-    ends = batch.count_symbols().tolist()
+    ends, symbols = batch.count_symbols().tolist(), task.vocab.symbols
     return [
-        str(task.vocab.decode(row[:end])) + str(task.vocab.decode(targets[end - 1 : end]))
-        for row, targets, end in zip(batch.inputs, batch.targets, ends, strict=True)
+        "".join(symbols[i] for i in [*row[:end], targets[end - 1]])
+        for row, targets, end in zip(
+            batch.inputs.tolist(), batch.targets.tolist(), ends, strict=True
+        )
     ]
 
 
@@ -77,16 +93,51 @@ def test_strings_come_with_their_probabilities() -> None:
     assert all(task.accepts(text) for text in drawn)
 
 
+def assert_shares(drawn: Counter[str], weights: dict[str, float]) -> None:
+    """Each string comes in proportion to its weight, and no other comes."""
+    count, total = drawn.total(), sum(weights.values())
+    assert set(drawn) <= set(weights)
+    for text, weight in weights.items():
+        share = weight / total
+        assert abs(drawn[text] - count * share) < 5 * math.sqrt(count * share * (1 - share)) + 1
+
+
 @pytest.mark.parametrize("length", [2, 3, 6])
 def test_strings_of_one_length_keep_their_proportions(length: int) -> None:
     task = Automaton(COIN, "begin")
-    of_length = {text: p for text, p in ALL.items() if len(text) == length + 1}
-    total = sum(of_length.values())
-    drawn = Counter(texts_of(task, task.sample(8000, length=length)))
-    assert set(drawn) <= set(of_length)
-    for text, chance in of_length.items():
-        share = chance / total
-        assert abs(drawn[text] - 8000 * share) < 4 * math.sqrt(8000 * share * (1 - share)) + 1
+    drawn = Counter(texts_of(task, task.sample(4000, length=length)))
+    assert_shares(drawn, {text: p for text, p in ALL.items() if len(text) == length + 1})
+
+
+@pytest.mark.parametrize("many", [1, 10, 40])
+def test_it_does_not_matter_how_many_symbols_a_step_draws(
+    many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "MANY", many)
+    drawn = Counter(texts_of(task := Automaton(COIN, "begin"), task.sample(4000)))
+    common = {text: chance for text, chance in ALL.items() if chance > 0.01}
+    assert_shares(Counter({t: n for t, n in drawn.items() if t in common}), common)
+    drawn = Counter(texts_of(task, task.sample(4000, length=5)))
+    assert_shares(drawn, {text: p for text, p in ALL.items() if len(text) == 6})
+    endless = Automaton(STICKY, "a")
+    drawn = Counter(texts_of(endless, endless.sample(4000, length=4)))
+    assert_shares(drawn, {text: chance_of(text) for text in map("".join, product("ab", repeat=5))})
+
+
+def test_strings_longer_than_a_step_are_drawn_whole() -> None:
+    text = "a" * 100 + "b" * 50
+    task = FiniteLanguage({text: 1.0})
+    for length in (None, 149):
+        assert set(texts_of(task, task.sample(3, length=length))) == {text}
+
+
+def test_an_endless_source_is_cut_after_its_thirtieth_cycle() -> None:
+    task = get_task("letters")
+    assert isinstance(task, Automaton)
+    for text in texts_of(task, task.sample(40)):
+        assert sum(text[:-1].count(consonant) for consonant in "bdg") == 30
+        assert task.accepts(text[:-1])
+        assert text[-1] in "bdg"
 
 
 def test_the_optimal_loss_is_that_of_these_strings() -> None:
@@ -115,11 +166,7 @@ def test_what_is_legal_follows_from_the_graph() -> None:
 
 
 def test_an_endless_source_has_its_entropy_rate() -> None:
-    sticky: dict[Any, Any] = {
-        "a": [("a", "a", 0.9), ("b", "b", 0.1)],
-        "b": [("b", "b", 0.7), ("a", "a", 0.3)],
-    }
-    task = Automaton(sticky, "a")
+    task = Automaton(STICKY, "a")
     # The share of the time in a is 0.3 / (0.3 + 0.1).
     entropy = [-sum(p * math.log(p) for p in ps) for ps in ((0.9, 0.1), (0.7, 0.3))]
     assert task.optimum == pytest.approx(0.75 * entropy[0] + 0.25 * entropy[1])
@@ -131,6 +178,130 @@ def test_an_endless_source_has_its_entropy_rate() -> None:
     assert batch.inputs.shape == (3, 17)
     assert batch.scored.all()
     assert task.accepts("abba")
+
+
+FORKED: dict[Any, Any] = {
+    "begin": [("a", "more", 0.3), ("b", "more", 0.2), ("c", "last", 0.5)],
+    "more": [("a", "more", 0.6), ("b", "last", 0.4)],
+    "last": [("x", "end", 0.5), ("y", "end", 0.25), ("a", "more", 0.25)],
+    "end": [],
+}
+
+
+def numbers_of(weights: dict[str, float]) -> dict[str, float]:
+    """What is expected of strings with weights, by looking at all of them."""
+    above, below = Counter[str](), Counter[str]()
+    pairs, beginnings, wholes = Counter[str](), Counter[str](), Counter[str]()
+    for text, weight in weights.items():
+        for t in range(1, len(text)):
+            above[text[t - 1]] += weight  # type: ignore[assignment]
+            below[text[t]] += weight  # type: ignore[assignment]
+            pairs[text[t - 1 : t + 1]] += weight  # type: ignore[assignment]
+            beginnings[text[:t]] += weight  # type: ignore[assignment]
+            wholes[text[: t + 1]] += weight  # type: ignore[assignment]
+    scored = sum(below.values())
+    best = Counter[str]()
+    for whole, weight in wholes.items():
+        best[whole[:-1]] = max(best[whole[:-1]], weight)
+    return {
+        "optimum": sum(w * math.log(beginnings[t[:-1]] / w) for t, w in wholes.items()) / scored,
+        "memoryless": sum(w * math.log(above[p[0]] / w) for p, w in pairs.items()) / scored,
+        "chance": max(below.values()) / scored,
+        "best_accuracy": sum(best.values()) / scored,
+        "expected_length": 1 + scored / sum(weights.values()),
+    }
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 3), (2, 2), (4, 7)])
+def test_lengths_make_a_source_of_their_own(low: int, high: int) -> None:
+    task = Automaton(FORKED, "begin", lengths=(low, high), longer=[9, 12])
+    assert (task.lengths, task.longer) == ((low, high), (9, 12))
+    within = {t: p for t, p in strings(FORKED, "begin", 9).items() if low < len(t) <= high + 1}
+    for name, number in numbers_of(within).items():
+        assert getattr(task, name) == pytest.approx(number, rel=1e-9)
+    batch = task.sample(4000)
+    drawn = Counter(texts_of(task, batch))
+    assert_shares(drawn, within)
+    first = Counter[str]()
+    for text, chance in within.items():
+        first[text[0]] += chance  # type: ignore[assignment]
+    surprise = sum(n * math.log(first[t[0]] / within[t]) for t, n in drawn.items())
+    assert task.optimal_loss(batch) == pytest.approx(surprise / int(batch.scored.sum()))
+
+
+def test_beyond_its_lengths_a_source_is_that_of_the_graph() -> None:
+    bounded = Automaton(FORKED, "begin", lengths=(1, 3))
+    graph = Automaton(FORKED, "begin")
+    batch = bounded.sample(20, length=9)
+    assert bounded.optimal_loss(batch) == graph.optimal_loss(batch)
+    both = Batch.join([batch, bounded.sample(20)])
+    assert bounded.optimal_loss(both) < graph.optimal_loss(both)
+    assert bounded.accepts("aaaaaaaabx")
+
+
+def test_rare_lengths_are_no_trouble() -> None:
+    task = Automaton(FORKED, "begin", lengths=(4000, 4001))
+    assert set(task.sample(20).count_symbols().tolist()) == {4000, 4001}
+    assert task.optimal_loss(batch := task.sample(200)) == pytest.approx(task.optimum, rel=0.01)
+    assert int(batch.scored.sum()) / 200 == pytest.approx(task.expected_length - 1, abs=0.2)
+
+
+def test_an_endless_source_is_cut_at_its_lengths() -> None:
+    task = Automaton(STICKY, "a", lengths=(3, 6))
+    assert task.longer == (12, 30)
+    cut: dict[str, float] = {}
+    for length in range(3, 7):
+        for text in map("".join, product("ab", repeat=length + 1)):
+            cut[text] = chance_of(text) / 4
+    expected = numbers_of(cut)
+    # The chances are those of the source, which does not tell where it will be cut.
+    letters = [(chance_of(text), text) for text in cut]
+    scored = sum(p * (len(text) - 1) for p, text in letters)
+    surprise = sum(p * math.log(chance_of(text[0]) / p) for p, text in letters)
+    assert task.optimum == pytest.approx(surprise / scored, rel=1e-9)
+    for name in ("memoryless", "chance"):
+        assert getattr(task, name) == pytest.approx(expected[name], rel=1e-9)
+    assert math.isinf(task.expected_length)
+    generator = torch.Generator().manual_seed(1)
+    batches = [task.sample(100, generator=generator) for _ in range(60)]
+    assert {batch.inputs.shape[1] for batch in batches} == {3, 4, 5, 6}
+    together = Batch.join(batches)
+    assert task.optimal_loss(together) == pytest.approx(task.optimum, abs=0.02)
+
+
+def test_bad_lengths_are_told(
+    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+) -> None:
+    def build(**options: Any) -> Callable[[], object]:
+        return lambda: Automaton(FORKED, "begin", **options)
+
+    pair = "expected lengths as (shortest, longest), got "
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"lengths": (5, 3)}, pair + "(5, 3)"),
+        ({"lengths": 5}, pair + "5"),
+        ({"lengths": (1, 2, 3)}, pair + "(1, 2, 3)"),
+        ({"lengths": (0, 3)}, "expected lengths to be a positive integer, got 0"),
+        ({"lengths": (1, 3), "longer": [3]}, "expected longer lengths than 3 to test on, got 3"),
+        ({"longer": ["9"]}, "expected longer to be a positive integer, got '9'"),
+    ]
+    for options, message in cases:
+        assert_told(build(**options), OptionError, message)
+    even: dict[Any, Any] = {
+        "a": [("x", "b", 1.0)],
+        "b": [("y", "c", 1.0)],
+        "c": [("x", "b", 0.5), ("z", "end", 0.5)],
+        "end": [],
+    }
+    assert_told(
+        lambda: Automaton(even, "a", lengths=(3, 3)),
+        OptionError,
+        "automaton has no sequence of 3 to 3 symbols",
+    )
+    assert_told(
+        lambda: Automaton(even, "a", lengths=(2, 4), longer=[7]),
+        OptionError,
+        "automaton has no sequence of length 7: no string has 7 symbols and one more",
+    )
 
 
 BAD: list[tuple[dict[Any, Any], str]] = [
@@ -146,7 +317,7 @@ BAD: list[tuple[dict[Any, Any], str]] = [
     ),
     (
         {"s": [("a", "t", 1.0)], "t": [("a", "t", 1.0)]},
-        "expected a way from each state to back to the start|got none from 't'",
+        "expected a way from each state back to the start, got none from 't'",
     ),
     ({"s": [("a", "e", 1.0)], "e": []}, "expected strings of two symbols or more"),
 ]
@@ -176,12 +347,53 @@ def test_a_finite_language_is_its_prefix_tree() -> None:
     words = FiniteLanguage([(["boys", "run"], 1.0), (["boys", "see", "dogs"], 1.0)])
     assert words.vocab.symbols == ("boys", "run", "see", "dogs")
     assert words.legal(["boys"]) == {"run", "see"}
-    with pytest.raises(DataError, match="none is the beginning of another"):
-        FiniteLanguage({"ab": 1.0, "abc": 1.0})
-    with pytest.raises(DataError, match="none is the beginning of another"):
-        FiniteLanguage({})
-    with pytest.raises(OptionError, match="expected positive weights"):
-        FiniteLanguage({"ab": 0.0})
+
+
+def test_an_end_tells_a_string_from_the_beginning_of_another() -> None:
+    task = FiniteLanguage(
+        {"to": 1.0, "tom": 2.0, "tomb": 1.0}, end=".", lengths=(2, 3), longer=[4]
+    )
+    within = {"to.": 1.0, "tom.": 2.0}
+    assert_shares(Counter(texts_of(task, task.sample(4000))), within)
+    assert task.optimum == pytest.approx(numbers_of(within)["optimum"])
+    assert texts_of(task, task.sample(2, length=4)) == ["tomb."] * 2
+
+
+def test_a_language_of_thousands_of_words_is_no_trouble() -> None:
+    letters = torch.randint(5, (3000, 7), generator=torch.Generator().manual_seed(0)).tolist()
+    weights = {"".join("abcde"[i] for i in row): float(n) for n, row in enumerate(letters, 1)}
+    task, total = FiniteLanguage(weights), sum(weights.values())
+    assert len(task.graph.states) > 5000
+    first = [sum(w for t, w in weights.items() if t[0] == s) / total for s in "abcde"]
+    entropy = -sum(w / total * math.log(w / total) for w in weights.values())
+    # The first of seven symbols is read.
+    assert task.optimum == pytest.approx((entropy + sum(p * math.log(p) for p in first)) / 6)
+    assert set(texts_of(task, task.sample(50))) <= set(weights)
+
+
+def test_bad_languages_are_told(
+    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+) -> None:
+    start = "expected strings of which none is the beginning of another, got "
+    end = "; an end symbol tells them apart: end='.'"
+    few = "expected one string or more, each of two symbols or more, got "
+    weights = "expected positive weights, got "
+    words = [(["boys", "run"], 1.0), (["boys"], 1.0)]
+    cases: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"strings": {"abc": 1.0, "ab": 1.0}}, DataError, f"{start}'ab' and 'abc'{end}"),
+        ({"strings": words}, DataError, f"{start}['boys'] and ['boys', 'run']{end}"),
+        ({"strings": {}}, DataError, few + "none"),
+        ({"strings": {"": 1.0}}, DataError, few + "an empty one"),
+        ({"strings": {"ab": 0.0}}, OptionError, f"{weights}0.0 for 'ab'"),
+        ({"strings": {"ab": math.nan}}, OptionError, f"{weights}nan for 'ab'"),
+        (
+            {"strings": {"a.": 1.0}, "end": "."},
+            OptionError,
+            "expected an end that is in no string, got '.': 'a.'",
+        ),
+    ]
+    for options, kind, message in cases:
+        assert_told(lambda options=options: FiniteLanguage(**options), kind, message)  # type: ignore[misc]
 
 
 def test_a_network_comes_near_the_optimum() -> None:
@@ -197,6 +409,12 @@ def test_what_is_not_of_the_task_is_told() -> None:
     task = Automaton(COIN, "begin")
     with pytest.raises(DataError, match="expected sequences of automaton, got 'bt' at position 0"):
         task.optimal_loss(Batch.from_texts(["btt"], task.vocab))  # it has no end
+    for index in (-3, 6):  # no symbol
+        inputs, targets = torch.tensor([[0, 1, 2]]), torch.tensor([[1, 2, index]])
+        with pytest.raises((DataError, IndexRangeError)):
+            task.optimal_loss(Batch(inputs, targets))
+        with pytest.raises((DataError, IndexRangeError)):
+            task.optimal_loss(Batch(torch.tensor([[index, 1]]), torch.tensor([[1, 2]])))
     with pytest.raises(OptionError, match="expected a state of automaton, got 'nope'"):
         task.comes_from(task.sample(1), "nope")
     with pytest.raises(OptionError, match="expected positive probabilities"):

@@ -12,9 +12,9 @@ import torch
 from tools.benchmarks import STORED, amount, machine, number, table
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import peers, results, text, timing
+from benchmarks import peers, results, tasks, text, timing
 from benchmarks.__main__ import BENCHMARKS, main
-from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit, generate
+from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit, generate, get_task
 
 SYMBOLS, STREAMS, CHUNK = "abcde", 3, 4
 TEXT = text.make_text(SYMBOLS, STREAMS, CHUNK, updates=5)
@@ -98,6 +98,16 @@ def test_the_ensemble_starts_where_the_loops_start() -> None:
     for replica, seed in enumerate((777, 1)):
         course = peers.learn_whole(peers.make_rnn(seed), 20)
         assert history[replica].loss == pytest.approx([loss for loss, _ in course], rel=1e-4)
+
+
+def test_the_updates_on_tasks_are_those_of_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "BATCHES", 3)
+    task = get_task("reber")
+    timed, fitted = (ElmanCharModel(task.vocab, hidden_size=8) for _ in range(2))
+    tasks.train(timed, tasks.draw(task))()
+    fit(fitted, task, epochs=3, lr=0.01)
+    for ours, its in zip(timed.parameters(), fitted.parameters(), strict=True):
+        assert torch.equal(ours, its)
 
 
 def test_the_operations_are_those_that_pytorch_counts() -> None:

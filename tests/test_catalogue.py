@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
-from seqtoys import Batch, Pairs, Text, Vocab, get_task, list_tasks
-from seqtoys.errors import DataError, OptionError
-from seqtoys.tasks.answers import AnswerTask
+from seqtoys import (
+    AnswerTask,
+    Batch,
+    ElmanCharModel,
+    Pairs,
+    Text,
+    Vocab,
+    fit,
+    get_task,
+    list_tasks,
+)
+from seqtoys.errors import DataError, IndexRangeError, OptionError, ShapeError
 from seqtoys.tasks.text import Listed
 
 
@@ -68,3 +81,72 @@ def test_expressions_can_be_drawn_without_their_answers() -> None:
             text = str(task.vocab.decode(row))
             left, _, right = text.replace("x", str(answer)).partition("=")
             assert eval(left) % 5 == int(right or answer)
+
+
+LEVELS = {  # of the fifteen tasks of Delétang et al. (2023), as the paper groups them
+    "regular": "even_pairs parity cycle_navigation modular_arithmetic",
+    "deterministic context-free": "stack_manipulation reverse_string modular_arithmetic_brackets "
+    "solve_equation",
+    "context-sensitive": "duplicate_string missing_duplicate odds_first binary_addition "
+    "binary_multiplication compute_sqrt bucket_sort",
+}
+
+
+@pytest.mark.parametrize(("level", "names"), LEVELS.items())
+def test_the_chomsky_tasks_have_the_levels_of_the_paper(level: str, names: str) -> None:
+    assert {get_task(name).level for name in names.split()} == {level}
+    assert {get_task(name).source for name in names.split()} == {"Delétang et al. 2023"}
+
+
+class More(AnswerTask):
+    """Are there more ones than zeros?"""
+
+    name, level = "more", "deterministic context-free"
+    vocab, lengths = Vocab("01="), (1, 20)
+
+    def draw_inputs(self, batch_size: int, length: int, generator: torch.Generator) -> Tensor:
+        return torch.randint(2, (batch_size, length), generator=generator)
+
+    def answer(self, inputs: Tensor) -> Tensor:
+        return (inputs.sum(1, keepdim=True) * 2 > inputs.shape[1]).long()
+
+
+def test_a_task_of_ones_own_needs_little() -> None:
+    task = More()
+    assert (task.source, task.longer) == ("my own", ())
+    assert repr(task) == "<task more: my own; deterministic context-free>"
+    batch = task.sample(50, length=7)
+    answers = [int(row[:7].count(1) > row[:7].count(0)) for row in batch.inputs.tolist()]
+    assert batch.targets[:, 7].tolist() == answers
+    # Of odd lengths, half of the strings have more ones; of even ones, ties have not.
+    assert task.chance > 0.5
+    assert not task.chance.is_exact
+
+
+def test_what_is_wrong_with_it_is_told(
+    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+) -> None:
+    def sample(**changes: Any) -> Callable[[], object]:
+        return lambda: type("Changed", (More,), changes)().sample(2, length=5)
+
+    assert_told(
+        sample(draw_inputs=lambda self, batch, length, generator: torch.zeros(2, 6).long()),
+        ShapeError,
+        "expected draw_inputs of more to give inputs of shape (batch, length) = (2, 5), "
+        "got (2, 6)",
+    )
+    assert_told(
+        sample(answer=lambda self, inputs: inputs.sum(1)),
+        ShapeError,
+        "expected answer of more to give answers of shape (batch, answer) = (2, …), got (2,)",
+    )
+    assert_told(
+        sample(vocab=Vocab("01")),
+        OptionError,
+        "expected the blank '=' of more in its Vocab('01'); add it, or choose another blank",
+    )
+    far = type("Far", (More,), {"answer": lambda _, inputs: inputs[:, :1] * 0 + 7})
+    known, model = type("Known", (far,), {"memoryless": 0.0}), ElmanCharModel(More.vocab)
+    message = "expected scored targets in 0 … 2, got 7 to 7 for a vocabulary of 3 symbols"
+    assert_told(lambda: far().memoryless, IndexRangeError, message)
+    assert_told(lambda: fit(model, known(), epochs=1), IndexRangeError, message)

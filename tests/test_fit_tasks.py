@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
-from seqtoys import Curriculum, ElmanCharModel, ElmanEnsemble, History, Text, fit, get_task
+from seqtoys import Batch, Curriculum, ElmanCharModel, ElmanEnsemble, History, Text, fit, get_task
 from seqtoys.curriculum import LengthPlan
 from seqtoys.errors import DataError, OptionError
 
@@ -39,6 +40,13 @@ def test_training_stops_near_the_optimum_of_each_batch() -> None:
     history = fit(model_of(task), task, epochs=2000, lr=0.05, until=0.01)
     assert history.stopped == "excess"
     assert history.loss[-1] - history.optimum[-1] <= 0.01 < history.loss[-2] - history.optimum[-2]
+
+
+def test_training_stops_as_soon_as_a_batch_is_solved() -> None:
+    task = get_task("first_symbol")
+    history = fit(model_of(task), task, epochs=500, lr=0.05, lengths=2, until="solved")
+    assert history.stopped == "solved"
+    assert history.accuracy[-1] == 1.0 > max(history.accuracy[:-1])
 
 
 def test_replicas_see_the_same_batches() -> None:
@@ -119,15 +127,82 @@ def test_bad_lengths_are_told() -> None:
         fit(model_of(PARITY), PARITY, chunk=3)
 
 
-def test_a_side_without_sequences_is_told() -> None:
-    task = Text(["ab", "ba"])
-    sides = [side for share in (0.001, 0.999) for side in task.held_out(share)]
-    assert len(sides[0].sample(4)) == len(sides[3].sample(4)) == 4
-    for empty in sides[1:3]:
-        with pytest.raises(DataError, match="there may be too few"):
-            empty.sample(1)
-    with pytest.raises(OptionError, match=r"expected a fraction between 0 and 1, got 1\.0"):
-        task.held_out(1.0)
+def test_shares_that_cannot_be_held_out_are_told(
+    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+) -> None:
+    two = Text(["ab", "ba"])
+    assert {len(side.sample(4)) for side in two.held_out(0.5)} == {4}
+    assert_told(
+        lambda: two.held_out(0.1),
+        OptionError,
+        "expected a share that can be held out of text, got 0.1: with 2 sequences among the 4032 "
+        "drawn, the nearest is 0.49",
+    )
+    assert_told(
+        lambda: get_task("hihello").held_out(0.2),
+        OptionError,
+        "expected several sequences to hold some out, got the task hihello: all 2048 that were "
+        "drawn are the same",
+    )
+    for fraction in (1.0, 0.0001, "half"):
+        message = f"expected a fraction from 0.001 to 0.999, got {fraction!r}"
+        assert_told(lambda f=fraction: two.held_out(f), OptionError, message)  # type: ignore[misc]
+
+
+def test_lengths_that_a_side_lacks_are_told(
+    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+) -> None:
+    _, held_out = PARITY.held_out(0.1)
+    assert_told(
+        lambda: held_out.sample(3, length=1),
+        DataError,
+        "expected 3 sequences of length 1 on this side of parity (held out), found 0 in 100 "
+        "rounds; take a length that has more",
+    )
+
+
+def count_up_to(name: str, most: int) -> list[tuple[str, float]]:
+    """Strings up to a length, with their probabilities at p = 0.3."""
+    if name == "anbn":
+        return [("a" * n + "b" * n, 0.3 * 0.7 ** (n - 1)) for n in range(1, most // 2)]
+    found, waiting = [], [("", 0)]
+    while waiting:  # each bracket opens with 0.3, and closes, or ends the string, with 0.7
+        text, height = waiting.pop()
+        if not height:
+            found.append((text, 0.3 ** text.count("(") * 0.7 ** (text.count(")") + 1)))
+        if len(text) + height < most:
+            waiting.append((text + "(", height + 1))
+        if height:
+            waiting.append((text + ")", height - 1))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "share"), [("anbn", 0.1), ("anbn", 0.5), ("dyck", 0.2), ("dyck", 0.02)]
+)
+def test_a_share_of_what_is_drawn_is_held_out_where_strings_are_few(
+    name: str, share: float
+) -> None:
+    task = get_task(name)
+    texts = count_up_to(name, 16 if name == "dyck" else 100)
+    assert sum(chance for _, chance in texts) > 0.98
+    batch = Batch.from_texts([f"#{text}#" for text, _ in texts], task.vocab)
+    training, held_out = task.held_out(share)
+    is_held = held_out.parting.holds_out(batch)
+    held = sum(texts[row][1] for row in is_held.nonzero().flatten().tolist())
+    assert abs(held - share) < 0.25 * min(share, 1 - share) + 0.02 * share + 0.01
+    for side, expected in ((training, False), (held_out, True)):
+        drawn = side.sample(300)
+        assert (held_out.parting.holds_out(drawn) == expected).all()
+        assert len(drawn) == 300
+
+
+def test_a_side_can_be_parted_again() -> None:
+    training, test = PARITY.held_out(0.2)
+    training, validation = training.held_out(0.2)
+    sides = [side.sample(200, length=30) for side in (training, validation, test)]
+    seen = [{tuple(row) for row in side.inputs.tolist()} for side in sides]
+    assert len(set.union(*seen)) == sum(map(len, seen))
 
 
 def test_many_lengths_do_not_pile_up_buffers() -> None:

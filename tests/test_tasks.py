@@ -10,11 +10,12 @@ from functools import cache
 import pytest
 import torch
 
-from seqtoys import Batch, Task, get_task, list_tasks
+from seqtoys import AnswerTask, Batch, Task, get_task, list_tasks
 from seqtoys.errors import OptionError
 from seqtoys.tasks.catalogue import CATALOGUE
 
 NAMES = list(CATALOGUE)
+ANSWERED = [name for name in NAMES if isinstance(get_task(name), AnswerTask)]
 SAMPLES = 40  # batches of 250 sequences
 
 
@@ -102,6 +103,7 @@ def test_batches_hold_symbols_of_the_vocabulary(task: Task) -> None:
         assert 0 <= int(scored.min()) <= int(scored.max()) < len(task.vocab)
         assert batch.scored.any(1).all()
         assert task.optimal_loss(batch) >= 0
+        assert task.optimal_loss(batch.distinct()) == pytest.approx(task.optimal_loss(batch))
         assert "inputs" in batch.show(task.vocab)
         if batch.lengths is not None:
             outside = torch.arange(batch.inputs.shape[1]) >= batch.lengths.unsqueeze(1)
@@ -116,6 +118,21 @@ def test_one_length_gives_sequences_of_one_length(task: Task) -> None:
         assert len(set(batch.count_symbols().tolist())) == 1
         widths.append(int(batch.count_symbols()[0]))
     assert widths == sorted(set(widths))
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_the_input_decides_the_answer(name: str) -> None:
+    task = get_task(name)
+    assert isinstance(task, AnswerTask)
+    length = next(n for n in range(12, 30) if task.refusal(n) is None)
+    batch = task.sample(40, length=length)
+    inputs, answers = batch.inputs[:, :length], batch.targets[:, length:]
+    assert torch.equal(task.answer(inputs), answers)
+    drawn = task.draw_inputs(40, length, seeded(4))
+    assert drawn.shape == inputs.shape
+    blank = task.vocab.symbols.index(task.blank)
+    assert not (torch.cat([drawn, inputs]) == blank).any()
+    assert (batch.inputs[:, length:] == blank).all()
 
 
 @pytest.mark.parametrize("length", [0, -1, True])
@@ -177,4 +194,5 @@ def test_held_out_sequences_are_never_those_to_train_on(task: Task) -> None:
     assert not shown & kept
     assert training.sample(3, generator=seeded(0)).inputs.shape[0] == 3
     assert training.optimum == held_out.optimum == task.optimum
+    assert (held_out.memoryless, training.chance) == (task.memoryless, task.chance)
     assert held_out.complement.name == training.name

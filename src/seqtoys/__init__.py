@@ -19,6 +19,7 @@ from seqtoys.rate import Rate as Rate
 from seqtoys.report import Report as Report
 from seqtoys.sampling import generate as generate
 from seqtoys.sampling import stream as stream
+from seqtoys.tasks.answers import AnswerTask as AnswerTask
 from seqtoys.tasks.automaton import Automaton as Automaton
 from seqtoys.tasks.catalogue import get_task as get_task
 from seqtoys.tasks.catalogue import list_tasks as list_tasks
@@ -31,6 +32,7 @@ from seqtoys.training import fit as fit
 from seqtoys.vocab import Vocab as Vocab
 
 __all__ = [
+    "AnswerTask",
     "Automaton",
     "Baselines",
     "Batch",

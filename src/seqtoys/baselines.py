@@ -64,16 +64,16 @@ def count_baselines(batch: Batch, vocab_size: int) -> Baselines:
 
 def number_prefixes(inputs: IntArray) -> IntArray:
     """Number the prefixes: two positions get one number where all inputs up to them agree."""
-    batch, time = inputs.shape
+    (batch, time), symbols = inputs.shape, int(inputs.max(initial=0)) + 1
     node, distinct = np.zeros(batch, np.int64), 1
     nodes = np.zeros((batch, time), np.int64)
     for t in range(time):
         if distinct == batch:  # once all sequences differ, they do so for good
             nodes[:, t:] = node[:, np.newaxis]
             break
-        edges = np.stack([node, inputs[:, t]])  # (2, batch)
-        unique, node = np.unique(edges, axis=1, return_inverse=True)
-        distinct = unique.shape[1]
+        edges = node * symbols + inputs[:, t]
+        unique, node = np.unique(edges, return_inverse=True)
+        distinct = len(unique)
         nodes[:, t] = node
     nodes += batch * np.arange(time)
     return nodes

@@ -74,7 +74,7 @@ class Batch:
                 )
         if self.counts is not None and (self.counts < 1).any():
             raise DataError(f"expected positive counts, got {int(self.counts.min())}")
-        if not self.scored.any():
+        if not self.targets.numel() or self.targets.amax() <= UNSCORED:
             raise DataError("expected at least one scored position, got targets of only -100")
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import torch
 
 from seqtoys.errors import OptionError
+from seqtoys.tasks.checks import check_length, check_lengths
 from seqtoys.tasks.task import Task
 
 
@@ -114,25 +115,10 @@ class LengthPlan:
             self.longest += 1
 
 
-def check_length(length: object, name: str = "lengths") -> None:
-    """Make sure that a length is one.
-
-    Raises:
-        OptionError: If it is no positive integer.
-    """
-    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
-        raise OptionError(f"expected {name} to be a positive integer, got {length!r}")
-
-
 def _bounds(lengths: Lengths) -> tuple[int, int]:
     """The shortest and the longest length; zeros: those of the task."""
     if lengths is None:
         return 0, 0
     if isinstance(lengths, Curriculum):
         return lengths.shortest, lengths.longest
-    pair = lengths if isinstance(lengths, tuple) else (lengths, lengths)
-    for length in pair:
-        check_length(length)
-    if len(pair) != 2 or pair[0] > pair[1]:
-        raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
-    return pair
+    return check_lengths(lengths if isinstance(lengths, tuple) else (lengths, lengths))

@@ -10,7 +10,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.batch import Batch, Pair
-from seqtoys.errors import DataError, IndexRangeError, InputTypeError, OptionError
+from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.ranges import check_range
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab
@@ -39,7 +40,7 @@ def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
         tensor([[1, 0, 2, 3, 3, 4]])
     """
     if isinstance(data, Batch):
-        return _check_range(data, vocab)
+        return data if vocab is None else check_range(data, len(vocab))
     if vocab is None:
         raise OptionError("expected a vocabulary, as the model has none: give fit a vocab=…")
     if not isinstance(data, Sequence):
@@ -117,16 +118,3 @@ def check_share(validation: float) -> None:
     """
     if not isinstance(validation, int | float) or not 0 < validation < 1:
         raise OptionError(f"expected validation to be a share between 0 and 1, got {validation!r}")
-
-
-def _check_range(batch: Batch, vocab: Vocab | None) -> Batch:
-    if vocab is not None:
-        scored = batch.targets[batch.scored]
-        for name, indices in (("inputs", batch.inputs), ("scored targets", scored)):
-            low, high = (int(bound) for bound in indices.aminmax())
-            if low < 0 or high >= len(vocab):
-                raise IndexRangeError(
-                    f"expected {name} in 0 … {len(vocab) - 1}, got {low} to {high} "
-                    f"for a vocabulary of {len(vocab)} symbols"
-                )
-    return batch

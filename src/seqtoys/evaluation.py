@@ -10,15 +10,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqtoys.batch import Batch
-from seqtoys.curriculum import check_length
 from seqtoys.errors import DataError
 from seqtoys.initial import seeded_generator
 from seqtoys.metrics import symbol_losses
 from seqtoys.outputs import Ensemble, count_replicas, in_mode, logits_of
 from seqtoys.report import Report, Score
+from seqtoys.tasks.checks import check_length
 from seqtoys.tasks.counts import ratio
 from seqtoys.tasks.sides import hashes
-from seqtoys.tasks.task import Side, Task, check_vocab
+from seqtoys.tasks.task import Side, Task
+from seqtoys.tasks.task_checks import check_vocab
 
 GROUPS = 32  # of sequences, whose differences tell the standard errors
 ROUNDS = 100  # of drawing, before no unseen sequence is expected any more

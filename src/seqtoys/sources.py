@@ -18,7 +18,8 @@ from seqtoys.long_text import LongText, encode_compact
 from seqtoys.outputs import in_mode, measure, measure_next
 from seqtoys.symbols import Symbols
 from seqtoys.task_source import TaskSource
-from seqtoys.tasks.task import Task, check_vocab
+from seqtoys.tasks.task import Task
+from seqtoys.tasks.task_checks import check_vocab
 from seqtoys.vocab import Vocab
 
 Part = tuple[Tensor | None, Batch, int]

@@ -12,6 +12,7 @@ from seqtoys.baselines import Baselines
 from seqtoys.batch import Batch
 from seqtoys.curriculum import LengthPlan, Lengths
 from seqtoys.outputs import measure
+from seqtoys.ranges import check_range
 from seqtoys.tasks.task import Task
 
 BATCH_SIZE = 128  # where `fit` is given none
@@ -47,6 +48,7 @@ class TaskSource:
         self._size = batch_size or BATCH_SIZE
         self._generator, self._device = generator, device
         self._measured: Batch | None = None
+        self._is_new = True
 
     def parts(self) -> Iterator[tuple[None, Batch, int]]:
         """Draw one batch."""
@@ -74,4 +76,8 @@ class TaskSource:
 
     def _draw(self) -> Batch:
         length = self.plan.draw(self._generator)
-        return self.task.sample(self._size, length=length, generator=self._generator)
+        batch = self.task.sample(self._size, length=length, generator=self._generator)
+        if self._is_new:  # once is enough to see that a task of one's own is in order
+            self._is_new = False
+            check_range(batch, len(self.task.vocab))
+        return batch

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqtoys.batch import UNSCORED, Batch
+from seqtoys.errors import OptionError, ShapeError
 from seqtoys.tasks.task import Task
+
+Array: TypeAlias = npt.NDArray[Any]
 
 
 class AnswerTask(Task):
@@ -24,7 +31,7 @@ class AnswerTask(Task):
     Examples:
         >>> from seqtoys import Vocab
         >>> class LastSymbol(AnswerTask):
-        ...     name, source, level = "last_symbol", "my own", "regular"
+        ...     name, level = "last_symbol", "regular"
         ...     vocab, lengths, longer = Vocab("01="), (1, 40), (100,)
         ...
         ...     def draw_inputs(self, batch_size, length, generator):
@@ -53,13 +60,33 @@ class AnswerTask(Task):
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw inputs of one length, and answer them."""
         length = length or self.draw_length(generator)
-        inputs = self.draw_inputs(batch_size, length, generator)  # (batch, length)
-        answers = self.answer(inputs)  # (batch, answer)
-        blanks = torch.full_like(answers, self.vocab.encode([self.blank]).item())
+        inputs = self.draw_inputs(batch_size, length, generator)
+        if inputs.shape != (batch_size, length):
+            raise ShapeError(
+                f"expected draw_inputs of {self.name} to give inputs of shape (batch, length) = "
+                f"({batch_size}, {length}), got {tuple(inputs.shape)}"
+            )
+        answers = self.answer(inputs)
+        if answers.ndim != 2 or len(answers) != batch_size:
+            raise ShapeError(
+                f"expected answer of {self.name} to give answers of shape (batch, answer) = "
+                f"({batch_size}, …), got {tuple(answers.shape)}"
+            )
         return Batch(
-            torch.cat([inputs, blanks], 1),  # (batch, length + answer)
-            torch.cat([torch.full_like(inputs, UNSCORED), answers], 1),
+            F.pad(inputs, (0, answers.shape[1]), value=self._blank()),  # (batch, length + answer)
+            F.pad(answers, (length, 0), value=UNSCORED),
         )
+
+    def one_answer(self, symbols: Array, answers: Array) -> Batch:
+        """Make a batch of inputs and answers of one symbol, where both were drawn together.
+
+        Args:
+            symbols: The inputs and room for the blank, `(batch, length + 1)`; it is filled in.
+            answers: The answers, `(batch,)`.
+        """
+        targets = np.full(symbols.shape, UNSCORED)
+        symbols[:, -1], targets[:, -1] = self._blank(), answers
+        return Batch(torch.from_numpy(symbols), torch.from_numpy(targets))
 
     @property
     def optimum(self) -> float:
@@ -69,3 +96,12 @@ class AnswerTask(Task):
     def optimal_loss(self, batch: Batch) -> float:
         """0, for any sequences: the input determines the answer."""
         return 0.0
+
+    def _blank(self) -> int:
+        """The index of the blank."""
+        if self.blank not in self.vocab.symbols:
+            raise OptionError(
+                f"expected the blank {self.blank!r} of {self.name} in its {self.vocab!r}; "
+                "add it, or choose another blank"
+            )
+        return self.vocab.symbols.index(self.blank)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 from torch import Tensor
 
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.errors import DataError, OptionError
 from seqtoys.symbols import Symbols
+from seqtoys.tasks.checks import check_lengths
 from seqtoys.tasks.estimate import Estimate
-from seqtoys.tasks.graph import Transitions, read_graph
+from seqtoys.tasks.expected import Expected, expect, expect_within
+from seqtoys.tasks.graph import Ints, Transitions, read_graph
+from seqtoys.tasks.reading import Reader
+from seqtoys.tasks.string_lengths import StringLengths
 from seqtoys.tasks.strings import StringSampler
 from seqtoys.tasks.task import Task
+from seqtoys.tasks.task_checks import check_tested
 from seqtoys.vocab import Vocab
 
 CYCLES = 30  # how often an endless source comes back to its start in a sequence, as it comes
@@ -42,37 +48,52 @@ class Automaton(Task):
     `pairs`. The memoryless loss is the entropy of the next given the current one, chance the
     share of the most frequent next one.
 
+    **Lengths.** Strings come as they come, or within `lengths`: then each is as likely as among
+    all of those. Who knows that a string ends in time is surprised less: a symbol's probability
+    is that of the graph times the chance to end in time after it, over the sum of these. The
+    optimum and all other numbers are those of this source, computed from symbol to symbol; of a
+    sequence that is longer or shorter, `optimal_loss` is that of the graph. An endless source has
+    no ends to tell: it is cut, and all sequences of a batch at one length, each alike.
+
     Args:
         transitions: For each state, a list of (symbol, next state, probability).
         start: The state a sequence begins in.
         symbols: The symbols in the order of the vocabulary; None: as they are first met.
+        lengths: The shortest and the longest length to train on, counted without the last symbol;
+            None: strings as they come.
+        longer: Lengths beyond those, to test on; None: some.
         name: What to call the task.
         source: Where it comes from.
         level: Its place in the Chomsky hierarchy.
 
     Attributes:
-        lengths: The lengths that all but one in a hundred strings have, counted without the last
-            symbol; of an endless source, the mean length of its sequences.
+        lengths: Those given; else the lengths that all but one in a hundred strings have, and of
+            an endless source the mean length of its sequences.
 
     Raises:
         OptionError: If a state is not defined, its probabilities do not sum to 1, one symbol leads
-            to two states, or some strings can never end (or come back).
+            to two states, or some strings can never end (or come back); or if no string has such
+            lengths.
 
     Examples:
         A coin is tossed until it shows heads; the last symbol says that it is over.
 
-        >>> task = Automaton(
-        ...     {
-        ...         "begin": [("b", "toss", 1.0)],
-        ...         "toss": [("t", "toss", 0.5), ("h", "end", 0.5)],
-        ...         "end": [],
-        ...     },
-        ...     start="begin",
-        ... )
+        >>> toss = {
+        ...     "begin": [("b", "toss", 1.0)],
+        ...     "toss": [("t", "toss", 0.5), ("h", "end", 0.5)],
+        ...     "end": [],
+        ... }
+        >>> task = Automaton(toss, start="begin")
         >>> task.optimum, task.expected_length  # ln 2: each scored symbol is a toss
         (0.6931..., 3.0)
         >>> sorted(task.legal("bt")), task.accepts("btth"), task.accepts("bt")
         (['h', 't'], True, False)
+
+        Two tosses at most: heads, or tails and then heads for sure, twice as rare.
+
+        >>> task = Automaton(toss, start="begin", lengths=(1, 2), longer=(5, 10))
+        >>> task.optimum  # the entropy of 2/3 and 1/3, over 4/3 symbols
+        0.4773...
     """
 
     def __init__(
@@ -81,6 +102,8 @@ class Automaton(Task):
         start: Hashable,
         *,
         symbols: Sequence[str] | None = None,
+        lengths: tuple[int, int] | None = None,
+        longer: Sequence[int] | None = None,
         name: str = "automaton",
         source: str = "my own",
         level: str = "regular",
@@ -88,54 +111,69 @@ class Automaton(Task):
         self.graph = read_graph(transitions, start, symbols)
         self.vocab = Vocab(self.graph.symbols)
         self.name, self.source, self.level = name, source, level
-        self._sampler = StringSampler(self.graph, CYCLES)
-        self.lengths, self.longer = self._sampler.usual_lengths()
+        self._strings = StringLengths(self.graph, CYCLES)
+        self._sampler = StringSampler(self.graph, self._strings, CYCLES)
+        self._bounds = None if lengths is None else check_lengths(lengths)
+        self.lengths = self._bounds or self._strings.usual()
+        self.longer = self._strings.longer(self.lengths[1]) if longer is None else tuple(longer)
+        check_tested(self, self.lengths, self.longer)
 
     @property
     def is_endless(self) -> bool:
         """Whether no string ends."""
-        return not self.graph.is_end.any()
+        return self.graph.is_endless
+
+    @cached_property
+    def expected(self) -> Expected:
+        """What is expected of a sequence; as they come from an endless source, of a symbol."""
+        if self._bounds is None:
+            return expect(self.graph)
+        return expect_within(self.graph, self._strings, *self._bounds)
 
     @property
     def optimum(self) -> float:
         """The mean entropy of the states that scored symbols come from."""
-        return self.graph.per_scored_symbol(self.graph.surprises())
+        return self.expected.surprise / self.expected.scored
 
     @property
     def memoryless(self) -> Estimate:
         """The entropy of the next symbol given the current one."""
-        return Estimate(self.graph.surprise_of_pairs())
+        return Estimate(self.expected.memoryless)
 
     @property
     def chance(self) -> Estimate:
         """The share of the most frequent scored symbol."""
-        pairs = self.graph.pairs
-        return Estimate(pairs.sum(0).max() / pairs.sum())
+        return Estimate(self.expected.chance)
 
     @property
     def best_accuracy(self) -> float:
         """The accuracy of naming the likeliest next symbol of each state: no model has more."""
-        return self.graph.per_scored_symbol(self.graph.chances.max(1))
+        return self.expected.hits / self.expected.scored
 
     @property
     def expected_length(self) -> float:
         """The expected number of symbols of a string; inf for an endless source."""
-        return float("inf") if self.is_endless else float(self.graph.pairs.sum() + 1)
+        return float("inf") if self.is_endless else self.expected.scored + 1
 
     def refusal(self, length: int) -> str | None:
         """Say why no sequence has this length; None: some have."""
-        if self._sampler.exists(length):
+        if length >= 1 and self._strings.exist(length + 1, length + 1):
             return None
         return f"no string has {length} symbols and one more"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw strings as they come, or those of one length, each as likely as among all."""
-        strings, lengths = self._sampler.draw(batch_size, length, generator)
-        time = torch.arange(strings.shape[1] - 1)
-        beyond = time >= lengths.unsqueeze(1)  # (batch, time)
-        inputs = strings[:, :-1].masked_fill(beyond, 0)
-        targets = strings[:, 1:].masked_fill(beyond, UNSCORED)
-        return Batch(inputs, targets, lengths if beyond.any() else None)
+        if length is None and self._bounds and self.is_endless:
+            length = self.draw_length(generator)
+        bounds = self._bounds if length is None else (length, length)
+        symbols = bounds and (bounds[0] + 1, bounds[1] + 1)
+        strings, counts = self._sampler.draw(batch_size, symbols, generator)
+        inputs, targets = strings[:, :-1], strings[:, 1:].copy()  # (batch, time)
+        if counts.min() == counts.max():
+            return Batch(torch.from_numpy(inputs), torch.from_numpy(targets))
+        lengths = counts - 1
+        targets[np.arange(targets.shape[1]) >= lengths[:, np.newaxis]] = UNSCORED
+        return Batch(*map(torch.from_numpy, (inputs, targets, lengths)))
 
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the mean surprise of sequences at their symbols but the first.
@@ -143,9 +181,12 @@ class Automaton(Task):
         Raises:
             DataError: If the source cannot have written one of them.
         """
-        states, scored = self._walk(batch), batch.scored.cpu().numpy()
-        chances = self.graph.chances[states[scored], batch.targets.cpu().numpy()[scored]]
-        return float(-np.log(chances).mean())
+        batch = batch.repeated()
+        states, surprise = self._reader.read(batch)
+        total = surprise.sum()
+        if self._bounds and not self.is_endless:
+            total += self._surprise_at_lengths(batch, states[0])
+        return float(total / int(batch.scored.sum()))
 
     def comes_from(self, batch: Batch, state: Hashable) -> Bool[Tensor, "batch time"]:
         """Tell which targets of sequences come from a state.
@@ -159,8 +200,9 @@ class Automaton(Task):
         """
         if state not in self.graph.states:
             raise OptionError(f"expected a state of {self.name}, got {state!r}")
-        number = self.graph.states.index(state)
-        return torch.from_numpy(self._walk(batch) == number) & batch.scored.cpu()
+        states, _ = self._reader.read(batch)
+        is_there = (states == self.graph.states.index(state)).T  # (batch, time)
+        return torch.from_numpy(is_there) & batch.scored.cpu()
 
     def legal(self, symbols: Symbols) -> set[str]:
         """Name the symbols that may come after a beginning; none after a whole string.
@@ -171,14 +213,11 @@ class Automaton(Task):
         Raises:
             DataError: If no string begins so.
         """
-        state = self._follow(symbols)
+        state = self._reader.follow(symbols)
         if state is None:
             raise DataError(f"expected the beginning of a string of {self.name}, got {symbols!r}")
-        return {
-            symbol
-            for symbol, chance in zip(self.vocab.symbols, self.graph.chances[state], strict=True)
-            if chance
-        }
+        chances = self.graph.chances[state]
+        return {s for s, chance in zip(self.vocab.symbols, chances, strict=True) if chance}
 
     def accepts(self, symbols: Symbols) -> bool:
         """Whether the source can write this string; of an endless one, this beginning.
@@ -186,38 +225,23 @@ class Automaton(Task):
         Args:
             symbols: A whole string.
         """
-        state = self._follow(symbols)
+        state = self._reader.follow(symbols)
         return state is not None and (self.is_endless or bool(self.graph.is_end[state]))
 
-    def _follow(self, symbols: Symbols) -> int | None:
-        state = self.graph.start
-        for symbol in symbols:
-            if symbol not in self.vocab.symbols:
-                return None
-            state = int(self.graph.following[state, self.vocab.symbols.index(symbol)])
-            if state < 0:
-                return None
-        return state
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.graph, self.vocab, self.name)
 
-    def _walk(self, batch: Batch) -> Int[np.ndarray, "batch time"]:
-        """The state that each target comes from, also where none is scored."""
-        inputs, following = batch.inputs.cpu().numpy(), self.graph.following
-        scored, targets = batch.scored.cpu().numpy(), batch.targets.cpu().numpy()
-        states = np.zeros(inputs.shape, np.int64)
-        state = following[self.graph.start, inputs[:, 0]]
-        fits = state >= 0
-        for t in range(inputs.shape[1]):
-            states[:, t] = state
-            after = following[state, np.where(scored[:, t], targets[:, t], 0)]
-            fits &= (after >= 0) | ~scored[:, t]
-            state = np.where(scored[:, t], after, state)
-        fits &= self.is_endless | self.graph.is_end[state]
-        fits &= ((inputs[:, 1:] == targets[:, :-1]) | ~scored[:, 1:]).all(1)
-        if not fits.all():
-            row = int(np.flatnonzero(~fits)[0])
-            shown = self.vocab.decode(batch.inputs[row, : int(batch.count_symbols()[row])])
-            raise DataError(
-                f"expected sequences of {self.name}, got {shown!r} at position {row}; "
-                "task.sample draws them"
-            )
-        return states
+    def _surprise_at_lengths(self, batch: Batch, states: Ints) -> float:
+        """What knowing the lengths of training is worth, below 0, where strings have those.
+
+        Args:
+            batch: Sequences.
+            states: The state that each of them is in after its first symbol.
+        """
+        assert self._bounds is not None
+        counts = batch.scored.sum(1).cpu().numpy()
+        low, high = self._bounds
+        chances, factor = self._strings.reach(low, high)
+        within = chances[states[(low <= counts) & (counts <= high)]]
+        return float(np.log(within).sum() + factor * len(within))

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 import torch
-from jaxtyping import Int
-from torch import Tensor
-from torch.nn import functional as F
 
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.errors import DataError
 from seqtoys.tasks.task import Task
 
+Array: TypeAlias = npt.NDArray[Any]
 
-def between_marks(targets: Int[Tensor, "batch time"], lengths: Int[Tensor, " batch"]) -> Batch:
+
+def between_marks(targets: Array, lengths: Array) -> Batch:
     """Make a batch of sequences that start with `#`, the symbol of index 0.
 
     Args:
-        targets: What follows the first `#`, up to the last; anything after that.
-        lengths: How many symbols follow the first `#`.
+        targets: What follows the first `#`, up to the last; anything after that. `(batch, time)`
+        lengths: How many symbols follow the first `#`, `(batch,)`.
 
     Examples:
-        >>> batch = between_marks(torch.tensor([[1, 0, 2], [1, 1, 0]]), torch.tensor([2, 3]))
+        >>> batch = between_marks(np.array([[1, 0, 2], [1, 1, 0]]), np.array([2, 3]))
         >>> batch.inputs.tolist(), batch.targets.tolist()
         ([[0, 1, 0], [0, 1, 1]], [[1, 0, -100], [1, 1, 0]])
     """
-    beyond = torch.arange(targets.shape[1]) >= lengths.unsqueeze(1)  # (batch, time)
-    inputs = F.pad(targets.masked_fill(beyond, 0)[:, :-1], (1, 0))
-    return Batch(inputs, targets.masked_fill(beyond, UNSCORED), lengths)
+    beyond = np.arange(targets.shape[1]) >= lengths[:, np.newaxis]  # (batch, time)
+    inputs = np.zeros_like(targets)
+    inputs[:, 1:] = np.where(beyond, 0, targets)[:, :-1]
+    targets = np.where(beyond, UNSCORED, targets)
+    return Batch(*map(torch.from_numpy, (inputs, targets, lengths)))
 
 
 def check_same(task: Task, written: Batch, batch: Batch) -> None:

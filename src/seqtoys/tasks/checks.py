@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from seqtoys.errors import OptionError
 
 
@@ -47,3 +49,32 @@ def check_probability(name: str, value: float, below: float = 1.0) -> float:
     if not is_number or not 0 < value < below:
         raise OptionError(f"expected {name} to be above 0 and below {below:g}, got {value!r}")
     return float(value)
+
+
+def check_length(length: object, name: str = "lengths") -> None:
+    """Make sure that a length is one.
+
+    Raises:
+        OptionError: If it is no positive integer.
+    """
+    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
+        raise OptionError(f"expected {name} to be a positive integer, got {length!r}")
+
+
+def check_lengths(lengths: tuple[int, int]) -> tuple[int, int]:
+    """Make sure that lengths are a shortest and a longest.
+
+    Raises:
+        OptionError: If they are not.
+
+    Examples:
+        >>> check_lengths((5, 40))
+        (5, 40)
+    """
+    if not isinstance(lengths, Sequence) or len(lengths) != 2:
+        raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
+    for length in lengths:
+        check_length(length)
+    if lengths[0] > lengths[1]:
+        raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
+    return lengths[0], lengths[1]

@@ -143,7 +143,7 @@ class ModularArithmeticBrackets(KnownShares):
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw expressions of one length, each with a structure of its own."""
         length = length or self.draw_length(generator)
-        return _one_answer(*draw_expressions(batch_size, length, 3, generator, room=1), blank=10)
+        return self.one_answer(*draw_expressions(batch_size, length, 3, generator, room=1))
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -204,7 +204,7 @@ class SolveEquation(KnownShares):
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw equations of one length, each with a structure of its own."""
         length = length or self.draw_length(generator)
-        return _one_answer(*_draw_equations(batch_size, length, generator, room=1), blank=11)
+        return self.one_answer(*_draw_equations(batch_size, length, generator, room=1))
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -238,10 +238,3 @@ def _draw_equations(
     answers = flat.take(place)
     flat[place] = 9  # the index of x
     return symbols, answers
-
-
-def _one_answer(symbols: Array, answers: Array, *, blank: int) -> Batch:
-    """Make a batch of inputs with room for a blank, and an answer of one symbol for each."""
-    targets = np.full(symbols.shape, UNSCORED)
-    symbols[:, -1], targets[:, -1] = blank, answers
-    return Batch(torch.from_numpy(symbols), torch.from_numpy(targets))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -130,21 +131,20 @@ class CountingLanguage(Task):
         Raises:
             DataError: If a sequence is not `#`, a string of the language, `#`.
         """
+        batch = batch.repeated()
         letters = torch.arange(1, 1 + self._counts, device=batch.targets.device)
         counts = (batch.targets.unsqueeze(2) == letters).sum(1).cpu()  # (batch, counts)
         written = self._write(counts.clamp(min=1), batch.targets.shape[1])
         check_same(self, written, batch)
-        surprise = counts.numel() * math.log(self.p)
-        surprise += (counts - 1).sum().item() * math.log1p(-self.p)
-        return -surprise / int(batch.scored.sum())
+        goes_on = int((counts - 1).sum()) * math.log1p(-self.p)
+        return -(counts.numel() * math.log(self.p) + goes_on) / int(batch.scored.sum())
 
     def _write(self, counts: Int[Tensor, "batch counts"], width: int) -> Batch:
         """Write the strings of some counts."""
-        ends = (counts.unsqueeze(1) * self.blocks).sum(2).cumsum(1)  # (batch, letters)
-        time = torch.arange(width)
-        closed = (time >= ends.unsqueeze(2)).sum(1)  # (batch, time): how many blocks have ended
-        targets = (closed + 1) % len(self.vocab)  # after the last letter comes #, index 0
-        return between_marks(targets, ends[:, -1] + 1)
+        ends = (counts.unsqueeze(1) * self.blocks).sum(2).cumsum(1).numpy()  # (batch, letters)
+        # How many blocks have ended, (batch, time); after the last letter comes #, index 0.
+        closed = (np.arange(width) >= ends[:, :, np.newaxis]).sum(1)
+        return between_marks((closed + 1) % len(self.vocab), ends[:, -1] + 1)
 
     def _expected_blocks(self) -> list[float]:
         return [count / self.p for count in self.blocks.sum(1).tolist()]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seqtoys.batch import Batch
 from seqtoys.initial import seeded_generator
+from seqtoys.ranges import check_range
 from seqtoys.tasks.estimate import Estimate
 
 BATCHES, BATCH_SIZE = 64, 256
@@ -46,7 +47,8 @@ def _count(sample: Callable[..., Batch], vocab_size: int) -> Float[Tensor, "batc
     """Count how often each target stands under each input, in each batch."""
     generator = seeded_generator(0)
     drawn = (sample(BATCH_SIZE, generator=generator) for _ in range(BATCHES))
-    return torch.stack([_count_pairs(batch, vocab_size) for batch in drawn])
+    checked = (check_range(batch, vocab_size) for batch in drawn)
+    return torch.stack([_count_pairs(batch, vocab_size) for batch in checked])
 
 
 def _count_pairs(batch: Batch, vocab_size: int) -> Float[Tensor, "vocab vocab"]:

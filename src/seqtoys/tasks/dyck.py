@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
 
 from seqtoys.batch import Batch
 from seqtoys.errors import DataError
-from seqtoys.tasks.between import between_marks, check_same
+from seqtoys.tasks.between import Array, between_marks, check_same
 from seqtoys.tasks.checks import check_count, check_probability
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
@@ -111,13 +110,13 @@ class Dyck(Task):
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw strings as they come, or of one length."""
         if length is None:
-            opens = walk(batch_size, self.p, generator)
+            opens, lengths = walk(batch_size, self.p, generator)
         else:
-            opens = shuffle(batch_size, length, generator)
-        kinds = torch.zeros_like(opens, dtype=torch.long)  # (batch, time)
+            opens, lengths = shuffle(batch_size, length, generator), np.full(batch_size, length)
+        kinds = np.zeros(opens.shape, np.int64)  # (batch, time)
         if self.kinds > 1:
-            kinds.random_(self.kinds, generator=generator)
-        return self._write(opens, kinds)
+            kinds = torch.randint(self.kinds, opens.shape, generator=generator).numpy()
+        return self._write(opens, lengths, kinds)
 
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the mean surprise of strings, told by their number of brackets.
@@ -125,23 +124,24 @@ class Dyck(Task):
         Raises:
             DataError: If a sequence is not `#`, balanced brackets, `#`.
         """
-        targets = batch.targets.cpu()
+        batch = batch.repeated()
+        targets = batch.targets.cpu().numpy()
         opens = (targets > 0) & (targets % 2 == 1)
-        if bool((heights(opens)[:, -1] >= 0).any()):
+        lengths = find_ends(opens)
+        if not lengths.all():
             raise DataError(f"expected sequences of {self.name} that end, got an open bracket")
-        check_same(self, self._write(opens, (targets.clamp(min=1) - 1) // 2), batch)
+        kinds = (targets.clip(1, 2 * self.kinds) - 1) // 2
+        check_same(self, self._write(opens, lengths, kinds), batch)
         opened, scored = int(opens.sum()), int(batch.scored.sum())
         surprise = opened * math.log(self.kinds / self.p)
         return (surprise - (scored - opened) * math.log1p(-self.p)) / scored
 
-    def _write(self, opens: Bool[Tensor, "batch time"], kinds: Int[Tensor, "batch time"]) -> Batch:
-        """Write strings, told where brackets open and of what kinds those are."""
-        height = heights(opens)
-        lengths = count_scored(height)
+    def _write(self, opens: Array, lengths: Array, kinds: Array) -> Batch:
+        """Write strings, told where brackets open, where they end, and the kinds of brackets."""
         if self.kinds > 1:
-            kinds = share_kinds(kinds, height + (~opens).int(), lengths - 1)
-        targets = 1 + 2 * kinds + (~opens).long()
-        targets.scatter_(1, lengths.unsqueeze(1) - 1, 0)
+            kinds = share_kinds(kinds, heights(opens) + ~opens, lengths - 1)
+        targets = 1 + 2 * kinds + ~opens  # (batch, time)
+        targets[np.arange(len(targets)), lengths - 1] = 0
         return between_marks(targets, lengths)
 
     def _typical_pairs(self) -> int:
@@ -156,34 +156,37 @@ class Dyck(Task):
         return pairs
 
 
-def heights(opens: Bool[Tensor, "batch time"]) -> Int[Tensor, "batch time"]:
+def heights(opens: Array) -> Array:
     """How many brackets are open after each symbol; -1 where `#` closes the string."""
-    return (2 * opens.int() - 1).cumsum(1, dtype=torch.int32)
+    return (2 * opens.view(np.int8) - 1).cumsum(1, dtype=np.int32)  # (batch, time)
 
 
-def count_scored(height: Int[Tensor, "batch time"]) -> Int[Tensor, " batch"]:
-    """How many symbols there are up to the first `#`, where nothing is left to close."""
-    return torch.from_numpy(1 + (height < 0).numpy().argmax(1))  # torch's own is far slower
+def find_ends(opens: Array) -> Array:
+    """How many symbols there are up to the first `#`, where nothing is left to close; 0: none."""
+    is_below = heights(opens) < 0  # (batch, time)
+    first = is_below.argmax(1)
+    return np.where(is_below[np.arange(len(first)), first], first + 1, 0)
 
 
-def walk(batch_size: int, p: float, generator: torch.Generator) -> Bool[Tensor, "batch time"]:
+def walk(batch_size: int, p: float, generator: torch.Generator) -> tuple[Array, Array]:
     """Open a bracket with probability p at each symbol, until all strings have ended.
 
     Args:
         batch_size: How many strings.
         p: The probability.
         generator: Draws them.
+
+    Returns:
+        Where brackets open, `(batch, time)`, and where strings end, `(batch,)`.
     """
-    opens = torch.rand(batch_size, 32, generator=generator) < p  # (batch, time)
-    while bool(((height := heights(opens)).amin(1) >= 0).any()):
-        more = torch.rand(opens.shape, generator=generator) < p
-        opens = torch.cat([opens, more], 1)  # twice as long
-    return opens[:, : int(count_scored(height).max())]
+    opens = torch.rand(batch_size, 32, generator=generator).numpy() < p
+    while not (lengths := find_ends(opens)).all():
+        more = torch.rand(opens.shape, generator=generator).numpy() < p
+        opens = np.concatenate([opens, more], 1)  # twice as long
+    return opens[:, : lengths.max()], lengths
 
 
-def shuffle(
-    batch_size: int, length: int, generator: torch.Generator
-) -> Bool[Tensor, "batch length"]:
+def shuffle(batch_size: int, length: int, generator: torch.Generator) -> Array:
     """Draw balanced strings of one length, all alike; the last symbol is their `#`.
 
     Of all rotations of m opening and m + 1 closing symbols, in any order, exactly one stays
@@ -194,31 +197,32 @@ def shuffle(
         batch_size: How many strings.
         length: The number of symbols, odd.
         generator: Draws them.
+
+    Returns:
+        Where brackets open, `(batch, length)`.
     """
-    order = torch.rand(batch_size, length, dtype=torch.float64, generator=generator).argsort(1)
-    opens = order < length // 2  # (batch, length)
-    start = heights(opens).argmin(1, keepdim=True) + 1  # (batch, 1)
-    return opens.gather(1, (start + torch.arange(length)) % length)
+    drawn = torch.rand(batch_size, length, dtype=torch.float64, generator=generator).numpy()
+    opens = drawn.argsort(1) < length // 2  # (batch, length)
+    start = heights(opens).argmin(1)[:, np.newaxis] + 1  # (batch, 1)
+    return np.take_along_axis(opens, (start + np.arange(length)) % length, 1)
 
 
-def share_kinds(
-    kinds: Int[Tensor, "batch time"],
-    level: Int[Tensor, "batch time"],
-    lengths: Int[Tensor, " batch"],
-) -> Int[Tensor, "batch time"]:
+def share_kinds(kinds: Array, level: Array, lengths: Array) -> Array:
     """Give each closing bracket the kind of the bracket it closes.
 
     On each level of nesting, brackets open and close in turn: sorted by level, and by time within
     it, the two of each pair stand side by side.
 
     Args:
-        kinds: The kind of each bracket; those of closing ones are not read.
-        level: How deep each bracket is.
-        lengths: The number of brackets.
+        kinds: The kind of each bracket, `(batch, time)`; those of closing ones are not read.
+        level: How deep each bracket is, `(batch, time)`.
+        lengths: The number of brackets, `(batch,)`.
     """
-    beyond = torch.arange(kinds.shape[1]) >= lengths.unsqueeze(1)  # (batch, time)
-    order = level.masked_fill(beyond, torch.iinfo(level.dtype).max).argsort(stable=True, dim=1)
-    pairs = kinds.gather(1, order)
+    beyond = np.arange(kinds.shape[1]) >= lengths[:, np.newaxis]  # (batch, time)
+    order = np.where(beyond, level.max() + 1, level).argsort(1, kind="stable")
+    pairs = np.take_along_axis(kinds, order, 1)
     even = pairs.shape[1] // 2 * 2
     pairs[:, 1:even:2] = pairs[:, 0:even:2]
-    return pairs.scatter(1, order, pairs)
+    shared = np.empty_like(kinds)
+    np.put_along_axis(shared, order, pairs, 1)
+    return shared

@@ -67,8 +67,8 @@ def temporal_xor() -> Automaton:
     Examples:
         >>> task = temporal_xor()
         >>> print(task.sample(1, length=9).show(task.vocab))
-        inputs   011000011
-        targets  110000111
+        inputs   110110101
+        targets  101101010
         >>> task.optimum, task.best_accuracy
         (0.4620..., 0.6666...)
     """
@@ -91,9 +91,9 @@ def letters() -> Automaton:
 
     Examples:
         >>> task = letters()
-        >>> print(task.sample(1, length=12).show(task.vocab))
-        inputs   diibadiidiid
-        targets  iibadiidiidi
+        >>> print(task.sample(1, length=20).show(task.vocab))
+        inputs   guuuguuuguuubadiiguu
+        targets  uuuguuuguuubadiiguuu
         >>> task.optimum, task.best_accuracy
         (0.3662..., 0.7777...)
     """
@@ -119,9 +119,9 @@ def word_boundaries(lexicon: Sequence[str] = LEXICON) -> Automaton:
 
     Examples:
         >>> task = word_boundaries(["cat", "cow", "dog"])
-        >>> print(task.sample(1, length=9).show(task.vocab))
-        inputs   cowcatcow
-        targets  owcatcowc
+        >>> print(task.sample(1, length=15).show(task.vocab))
+        inputs   dogdogdogcatcow
+        targets  ogdogdogcatcowd
         >>> task.optimum  # ln 3 / 3
         0.3662...
     """
@@ -139,8 +139,8 @@ def onsets(task: Automaton, batch: Batch) -> Bool[Tensor, "batch time"]:
 
     Examples:
         >>> task = letters()
-        >>> onsets(task, task.sample(1, length=5)).tolist()  # diiba -> iibad
-        [[False, False, True, False, True]]
+        >>> onsets(task, task.sample(1, length=5)).tolist()  # guuug -> uuugu
+        [[False, False, False, True, False]]
     """
     return task.comes_from(batch, ROOT)
 

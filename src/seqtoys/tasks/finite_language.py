@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from math import inf
 
 from seqtoys.errors import DataError, OptionError
 from seqtoys.symbols import Symbols
@@ -22,17 +24,24 @@ class FiniteLanguage(Automaton):
     each beginning, and its optimum is that of `Automaton`: the entropies of the nodes, each
     weighted by how often it is visited. The first symbol of a string is read, not scored.
 
+    Where a string is the beginning of another, nothing in it tells that it is over. Then each
+    needs an end symbol, which is scored as any other.
+
     Args:
-        strings: Strings with their weights: `{"hat": 2, "hot": 1}`, or pairs where symbols are
+        strings: Strings with their weights: `{"hat": 2.0, "hot": 1.0}`, or pairs where symbols are
             words: `[(["boys", "run"], 1), …]`.
+        end: A symbol to put at the end of each; None: none.
         symbols: The symbols in the order of the vocabulary; None: as they are first met.
+        lengths: The shortest and the longest length to train on, counted without the last symbol;
+            None: all.
+        longer: Lengths beyond those, to test on; None: some.
         name: What to call the task.
         source: Where it comes from.
 
     Raises:
-        DataError: If there is no string, one has fewer than two symbols, or one is the beginning
-            of another.
-        OptionError: If a weight is not positive.
+        DataError: If there is no string, or one is the beginning of another.
+        OptionError: If a weight is not positive, a string has fewer than two symbols or holds the
+            end, or no string has such lengths.
 
     Examples:
         >>> task = FiniteLanguage({"hat": 1.0, "hot": 1.0})
@@ -40,22 +49,32 @@ class FiniteLanguage(Automaton):
         0.3465...
         >>> sorted(task.legal("h"))
         ['a', 'o']
+        >>> task = FiniteLanguage({"to": 1.0, "tom": 1.0}, end=".")
+        >>> sorted(task.legal("to")), task.accepts("to.")
+        (['.', 'm'], True)
     """
 
     def __init__(
         self,
         strings: Mapping[str, float] | Iterable[tuple[Symbols, float]],
         *,
+        end: str | None = None,
         symbols: Sequence[str] | None = None,
+        lengths: tuple[int, int] | None = None,
+        longer: Sequence[int] | None = None,
         name: str = "finite language",
         source: str = "my own",
     ) -> None:
         pairs = list(strings.items() if isinstance(strings, Mapping) else strings)
         weighted = [(tuple(string), weight) for string, weight in pairs]
+        if end is not None:
+            weighted = [((*_without(end, string), end), weight) for string, weight in weighted]
         super().__init__(
-            prefix_tree(weighted, END),
+            prefix_tree(weighted, END, advice="an end symbol tells them apart: end='.'"),
             (),
             symbols=symbols,
+            lengths=lengths,
+            longer=longer,
             name=name,
             source=source,
             level="finite",
@@ -63,13 +82,14 @@ class FiniteLanguage(Automaton):
 
 
 def prefix_tree(
-    strings: Iterable[tuple[Prefix, float]], end: Hashable
+    strings: Iterable[tuple[Prefix, float]], end: Hashable, *, advice: str = "leave one out"
 ) -> dict[Hashable, list[tuple[str, Hashable, float]]]:
     """Turn weighted strings into an automaton: a state for each beginning, `()` for the first.
 
     Args:
         strings: The strings with their weights; weights of equal ones add up.
         end: The state after a whole string; `()` joins the next string on.
+        advice: What to do where one string is the beginning of another.
 
     Raises:
         DataError: If there is no string, or one is the beginning of another.
@@ -81,20 +101,15 @@ def prefix_tree(
     """
     weights: dict[Prefix, float] = {}
     for string, weight in strings:
-        if not weight > 0:
-            raise OptionError(f"expected positive weights, got {weight!r} for {string!r}")
+        if not 0 < weight < inf:
+            raise OptionError(f"expected positive weights, got {weight!r} for {_show(string)}")
         weights[string] = weights.get(string, 0.0) + weight
+    _check_prefixes(weights, advice)
     tree: dict[Prefix, dict[str, float]] = {}
     for string, weight in weights.items():
         for t, symbol in enumerate(string):
             arcs = tree.setdefault(string[:t], {})
             arcs[symbol] = arcs.get(symbol, 0.0) + weight
-    inner = next((string for string in weights if string in tree or not string), None)
-    if inner is not None or not tree:
-        raise DataError(
-            "expected strings of which none is the beginning of another, "
-            f"got {inner!r} among them; an end symbol makes them so"
-        )
     made: dict[Hashable, list[tuple[str, Hashable, float]]] = {}
     for node, arcs in tree.items():
         total = sum(arcs.values())
@@ -104,3 +119,28 @@ def prefix_tree(
         ]
     made.setdefault(end, [])
     return made
+
+
+def _check_prefixes(strings: Iterable[Prefix], advice: str) -> None:
+    """Make sure that there are strings, and that none is the beginning of another."""
+    ordered = sorted(strings)  # a beginning comes right before what goes on from it
+    if not ordered or not ordered[0]:
+        told = "an empty one" if ordered else "none"
+        raise DataError(f"expected one string or more, each of two symbols or more, got {told}")
+    for string, after in pairwise(ordered):
+        if after[: len(string)] == string:
+            raise DataError(
+                "expected strings of which none is the beginning of another, "
+                f"got {_show(string)} and {_show(after)}; {advice}"
+            )
+
+
+def _without(end: str, string: Prefix) -> Prefix:
+    """Make sure that a string does not hold its end."""
+    if end in string:
+        raise OptionError(f"expected an end that is in no string, got {end!r}: {_show(string)}")
+    return string
+
+
+def _show(string: Prefix) -> str:
+    return repr("".join(string) if all(len(s) == 1 for s in string) else list(string))

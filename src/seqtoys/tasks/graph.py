@@ -1,4 +1,4 @@
-"""The arithmetic of an automaton: expected visits, and what follows from them exactly."""
+"""The tables of an automaton: read from what a user writes, and checked."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from seqtoys.errors import OptionError
 Transitions: TypeAlias = Mapping[Any, Sequence[tuple[str, Any, float]]]
 """For each state, any hashable, what may come: the symbol, the next state, the probability."""
 
+Array: TypeAlias = npt.NDArray[Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
@@ -43,63 +44,81 @@ class Graph:
         ends: npt.NDArray[np.bool_] = self.chances.sum(1) == 0
         return ends
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether no string ends."""
+        return not self.is_end.any()
+
     @cached_property
-    def moves(self) -> Floats:
-        """The probability to go from state to state."""
-        moves = np.zeros((len(self.states), len(self.states)))
+    def is_start(self) -> npt.NDArray[np.bool_]:
+        """Which state is the first."""
+        starts: npt.NDArray[np.bool_] = np.arange(len(self.states)) == self.start
+        return starts
+
+    @cached_property
+    def is_stop(self) -> npt.NDArray[np.bool_]:
+        """Which states end a string or, without an end, a cycle of the source: the start."""
+        return self.is_start if self.is_endless else self.is_end
+
+    @cached_property
+    def arcs(self) -> tuple[Ints, Ints, Ints, Floats]:
+        """The state, symbol, next state and probability of all that may come."""
         at, symbol = np.nonzero(self.chances)
-        np.add.at(moves, (at, self.following[at, symbol]), self.chances[at, symbol])
-        return moves
+        return at, symbol, self.following[at, symbol], self.chances[at, symbol]
 
-    @cached_property
-    def visits(self) -> Floats:
-        """How often a string is expected to be in each state; an endless one, for each symbol.
+    def move(self, shares: Floats) -> Floats:
+        """Where strings are after one more symbol, given how many are in each state."""
+        at, _, after, chances = self.arcs
+        return _add_up(after, shares[at] * chances, len(self.states))
 
-        A visit is the first, or comes by a move from another: `visits = first + visits moves`,
-        one linear system. Without an end the visits are shares: `visits = visits moves`, and they
-        add up to 1.
+    def look_ahead(self, values: Floats) -> Floats:
+        """What is expected after one more symbol, from each state."""
+        at, _, after, chances = self.arcs
+        return _add_up(at, chances * values[after], len(self.states))
+
+    def arrivals(self, visits: Floats, chances: Floats) -> Floats:
+        """How often each state is reached by each symbol, `(states, symbols)`.
+
+        Args:
+            visits: How often each state is left.
+            chances: The probability of each symbol in each state, there and then.
         """
-        count = len(self.states)
-        if self.is_end.any():
-            return np.linalg.solve(np.eye(count) - self.moves.T, np.eye(count)[self.start])
-        system = np.vstack([np.eye(count) - self.moves.T, np.ones(count)])
-        shares: Floats = np.linalg.lstsq(system, np.eye(count + 1)[-1], rcond=None)[0]
-        return shares
-
-    @cached_property
-    def pairs(self) -> Floats:
-        """How often each symbol is expected with each next one, `(symbols, symbols)`.
-
-        These are the scored symbols: all but the first of a string.
-        """
-        arrivals = np.zeros((len(self.states), len(self.symbols)))
-        at, symbol = np.nonzero(self.chances)
-        weights = self.visits[at] * self.chances[at, symbol]
-        np.add.at(arrivals, (self.following[at, symbol], symbol), weights)
-        paired: Floats = arrivals.T @ self.chances
-        return paired
-
-    def per_scored_symbol(self, values: Floats) -> float:
-        """The mean over scored symbols of a value of the state that each comes from."""
-        first = values[self.start] if self.is_end.any() else 0.0
-        return float((self.visits @ values - first) / self.pairs.sum())
-
-    def surprise_of_pairs(self) -> float:
-        """The entropy of a scored symbol given the one before it, in nats."""
-        totals = self.pairs.sum(1, keepdims=True)
-        shares = np.divide(self.pairs, totals, out=np.zeros_like(self.pairs), where=totals > 0)
-        return float(totals[:, 0] @ entropies(shares) / totals.sum())
-
-    def surprises(self) -> Floats:
-        """The expected surprise at what comes in each state, in nats."""
-        return entropies(self.chances)
+        at, symbol, after, _ = self.arcs
+        weights = visits[at] * chances[at, symbol]
+        cells = after * len(self.symbols) + symbol
+        return _add_up(cells, weights, self.chances.size).reshape(self.chances.shape)
 
 
-def entropies(rows: Floats) -> Floats:
-    """The entropy of each row of shares, in nats; 0 for a row of zeros."""
-    logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
-    totals: Floats = -(rows * logs).sum(1)
-    return totals
+def count_visits(graph: Graph) -> Floats:
+    """Count how often a string is expected to be in each state; an endless one, for each symbol.
+
+    A visit is the first, or comes by a move from another: `visits = first + visits moves`. In a
+    tree, a few moves make them all; else this is a linear system. What an endless source does from
+    start to start it does again and again, so that its visits are shares of those.
+
+    Args:
+        graph: The graph.
+    """
+    count = len(graph.states)
+    first = here = graph.is_start.astype(np.float64)
+    visits = first.copy()
+    for _ in range(count):
+        here = graph.move(here) * ~graph.is_stop
+        if not here.any():
+            break
+        visits += here
+    else:
+        at, _, after, chances = graph.arcs
+        moves = np.zeros((count, count))
+        np.add.at(moves, (after, at), chances * ~graph.is_stop[after])
+        visits = np.asarray(np.linalg.solve(np.eye(count) - moves, first), np.float64)
+    shares: Floats = visits / visits.sum()
+    return shares if graph.is_endless else visits
+
+
+def _add_up(cells: Ints, weights: Floats, count: int) -> Floats:
+    """Add up the weights that fall in each of so many cells."""
+    return np.asarray(np.bincount(cells, weights, count), np.float64)
 
 
 def read_graph(
@@ -168,14 +187,15 @@ def _check_state(state: Hashable, arcs: Sequence[tuple[str, Hashable, float]]) -
 
 def _check_ends(graph: Graph) -> None:
     """Make sure that all strings end, or that none does and all come back to the start."""
-    goal = graph.is_end if graph.is_end.any() else np.arange(len(graph.states)) == graph.start
-    can = goal.copy()
-    for _ in graph.states:
-        can |= (graph.moves > 0) @ can
+    at, _, after, _ = graph.arcs
+    can, count = graph.is_stop.copy(), 0
+    while can.sum() > count:
+        count = can.sum()
+        can[at[can[after]]] = True
     if not can.all():
         lost = graph.states[int(np.flatnonzero(~can)[0])]
-        where = "an end" if graph.is_end.any() else "back to the start"
-        raise OptionError(f"expected a way from each state to {where}, got none from {lost!r}")
+        where = "back to the start" if graph.is_endless else "to an end"
+        raise OptionError(f"expected a way from each state {where}, got none from {lost!r}")
     after = graph.following[graph.start]
     if graph.is_end[graph.start] or graph.is_end[after[after >= 0]].any():
         raise OptionError("expected strings of two symbols or more: one to read, one to predict")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.batch import UNSCORED, Batch
-from seqtoys.tasks.answers import AnswerTask
+from seqtoys.tasks.answers import AnswerTask, Array
 from seqtoys.tasks.checks import check_count, check_probability
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
@@ -42,7 +43,7 @@ class AssociativeRecall(AnswerTask):
     Examples:
         >>> task = AssociativeRecall()
         >>> print(task.sample(1, length=10).show(task.vocab))
-        inputs   v9h1x3r5?h=
+        inputs   w1g1a9p0?g=
         targets  ··········1
     """
 
@@ -71,25 +72,39 @@ class AssociativeRecall(AnswerTask):
             return None
         return f"n pairs, a ? and a key make 2 n + 2 symbols, for n of 1 to {len(LETTERS)}"
 
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw pairs of one number, and which key to ask for."""
+        length = length or self.draw_length(generator)
+        return self.one_answer(*self._draw(batch_size, length, generator))
+
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
         """Draw pairs, and which key to ask for."""
-        pairs = length // 2 - 1
-        keys = torch.rand(batch_size, len(LETTERS), generator=generator).topk(pairs).indices
-        place = torch.randint(pairs, (batch_size, 1), generator=generator)
-        inputs = torch.randint(len(DIGITS), (batch_size, length), generator=generator)
-        inputs += len(LETTERS)  # digits come after the letters
-        inputs[:, :-2:2] = keys
-        inputs[:, -2] = len(LETTERS + DIGITS)  # the index of ?
-        inputs[:, -1:] = keys.gather(1, place)
-        return inputs
+        return torch.from_numpy(self._draw(batch_size, length, generator)[0][:, :-1])
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Look up the value of the key asked for."""
         keys, values = inputs[:, :-2:2], inputs[:, 1:-2:2]
         place = (keys == inputs[:, -1:]).byte().argmax(1, keepdim=True)  # (batch, 1)
         return values.gather(1, place)
+
+    def _draw(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> tuple[Array, Array]:
+        """Draw inputs, with room for a blank, and their answers."""
+        pairs, letters = length // 2 - 1, len(LETTERS)
+        shape = (batch_size, letters + pairs + 1)
+        drawn = torch.empty(shape, dtype=torch.int32).random_(generator=generator).numpy()
+        # Letters come in the order of random numbers that hold them in their last five bits.
+        order = drawn[:, :letters] & -32 | np.arange(letters, dtype=np.int32)
+        keys = np.sort(order, 1)[:, :pairs] & 31
+        values = letters + drawn[:, letters:-1] % len(DIGITS)  # digits come after the letters
+        asked = np.arange(batch_size), drawn[:, -1] % pairs
+        symbols = np.empty((batch_size, length + 1), np.int64)
+        symbols[:, :-3:2], symbols[:, 1:-3:2] = keys, values
+        symbols[:, -3], symbols[:, -2] = letters + len(DIGITS), keys[asked]  # ? and the key
+        return symbols, values[asked]
 
 
 class NBack(Task):

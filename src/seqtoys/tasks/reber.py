@@ -63,8 +63,8 @@ def embedded_reber() -> Automaton:
     Examples:
         >>> task = embedded_reber()
         >>> print(task.sample(1, length=8).show(task.vocab))
-        inputs   BPBTXSEP
-        targets  PBTXSEPE
+        inputs   BPBPVVEP
+        targets  PBPVVEPE
         >>> task.optimum  # 7/11 ln 2
         0.4410...
     """

@@ -2,39 +2,112 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 from seqtoys.batch import Batch
+from seqtoys.errors import OptionError
+from seqtoys.initial import seeded_generator
 
 BITS = 40  # of a hash that are compared
+BATCHES = 64  # that are drawn to see what a hash holds out
+MOST = 100_000  # sequences in them
+SALTS = 1000  # that are tried
+NEAR = 0.25  # how far a share may be from what was asked, relative to the smaller side
 
 
-def is_held_out(batch: Batch, fraction: float) -> Bool[Tensor, " batch"]:
-    """Whether each sequence belongs to the held-out side.
+@dataclass(frozen=True)
+class Parting:
+    """Holds out the sequences whose hash is below a limit.
 
-    Args:
-        batch: Sequences.
-        fraction: The share of all sequences that belongs there.
+    Attributes:
+        limit: The first hash, of 40 bits, that is not held out.
+        salt: Which of many hashes it is.
 
     Examples:
         >>> from seqtoys import Vocab
         >>> texts = Batch.from_texts(["hello", "hill", "oil", "hello"], Vocab("hielo"))
-        >>> is_held_out(texts, 0.5).tolist()
+        >>> Parting(limit=2**39).holds_out(texts).tolist()
         [True, False, True, True]
     """
-    held: Tensor = hashes(batch) < round(fraction * 2**BITS)
-    return held
+
+    limit: int
+    salt: int = 0
+
+    def holds_out(self, batch: Batch) -> Bool[Tensor, " batch"]:
+        """Whether each sequence is held out."""
+        held: Tensor = hashes(batch, self.salt) < self.limit
+        return held
 
 
-def hashes(batch: Batch) -> Int[Tensor, " batch"]:
+def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Parting:
+    """Find the first hash that holds out about a share of what is drawn.
+
+    Where no sequence is frequent, that is the first of all, with the share as its limit. Where a
+    few make up most of what is drawn, others are tried; and at last other limits, too.
+
+    Args:
+        name: Of the task.
+        sample: Draws batches, as `Task.sample` does.
+        fraction: The share.
+
+    Raises:
+        OptionError: If there is none.
+
+    Examples:
+        >>> from seqtoys import get_task
+        >>> for name in ("parity", "anbn"):
+        ...     find_parting(name, get_task(name).sample, 0.25)
+        Parting(limit=274877906944, salt=0)
+        Parting(limit=274877906944, salt=5)
+    """
+    smaller, limit = min(fraction, 1 - fraction), round(fraction * 2**BITS)
+    drawn, counts = _draw(sample, round(400 / smaller))
+    if len(drawn) == 1:
+        raise OptionError(
+            f"expected several sequences to hold some out, got the task {name}: "
+            f"all {counts.sum()} that were drawn are the same"
+        )
+    best, nearest = Parting(limit), math.inf
+    for salt in range(SALTS):
+        hashed, order = salted(drawn, salt).sort()
+        shares = counts[order].cumsum(0) / counts.sum()  # held out up to each of the hashes
+        below = int((hashed < limit).sum())
+        if below and abs(shares[below - 1] - fraction) <= NEAR * smaller:
+            return Parting(limit, salt)
+        place = int((shares[:-1] - fraction).abs().argmin())
+        if abs(shares[place] - fraction) < abs(nearest - fraction):
+            best, nearest = Parting(int(hashed[place]) + 1, salt), float(shares[place])
+    if abs(nearest - fraction) <= NEAR * smaller:
+        return best
+    raise OptionError(
+        f"expected a share that can be held out of {name}, got {fraction:g}: with {len(drawn)} "
+        f"sequences among the {counts.sum()} drawn, the nearest is {nearest:.2g}"
+    )
+
+
+def hashes(batch: Batch, salt: int = 0) -> Int[Tensor, " batch"]:
     """Hash inputs and targets to 40 bits; padding does not count."""
+    return salted(codes(batch), salt)
+
+
+def codes(batch: Batch) -> Int[Tensor, " batch"]:
+    """Sum up the symbols of each sequence, mixed with their places; padding does not count."""
     time = torch.arange(batch.inputs.shape[1], device=batch.inputs.device)
     is_inside = True if batch.lengths is None else time < batch.lengths.unsqueeze(1)
     pairs = batch.inputs.long() * 2**32 + batch.targets.long()  # (batch, time)
     mixed = mix(mix(pairs) + mix(time)) * is_inside
-    kept: Tensor = mix(mixed.sum(1)) & (2**BITS - 1)
+    return mixed.sum(1)
+
+
+def salted(values: Int[Tensor, " batch"], salt: int) -> Int[Tensor, " batch"]:
+    """Turn the codes of sequences into one of many hashes."""
+    kept: Tensor = mix(values + salt) & (2**BITS - 1)
     return kept
 
 
@@ -49,3 +122,13 @@ def _shifted(values: Tensor, bits: int) -> Tensor:
     """Shift right, with zeros for the sign."""
     kept: Tensor = (values >> bits) & (2 ** (64 - bits) - 1)
     return kept
+
+
+def _draw(
+    sample: Callable[..., Batch], wanted: int
+) -> tuple[Int[Tensor, " distinct"], Int[Tensor, " distinct"]]:
+    """Draw the codes of sequences in many batches, as each may have one length; count them."""
+    size, generator = -(-min(wanted, MOST) // BATCHES), seeded_generator(0)
+    drawn = torch.cat([codes(sample(size, generator=generator)) for _ in range(BATCHES)])
+    distinct, counts = drawn.unique(return_counts=True)
+    return distinct, counts

@@ -1,21 +1,19 @@
-"""Draw the strings of a graph, as they come or of one length."""
+"""Draw the strings of a graph, as they come or of some lengths, several symbols at a step."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import count, repeat
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
-from seqtoys.tasks.graph import Graph
+from seqtoys.tasks.graph import Array, Floats, Graph, Ints
+from seqtoys.tasks.paths import Paths, list_paths
+from seqtoys.tasks.string_lengths import StringLengths
 
-RARE = 0.01  # of all strings are longer than the usual ones
-STEPS = 32  # of random numbers that are drawn at a time
-
-Floats = npt.NDArray[np.float64]
+BELOW_ONE = 1 - 2**-32  # even when the number of a state is added
 
 
 class StringSampler:
@@ -23,126 +21,92 @@ class StringSampler:
 
     Args:
         graph: The graph.
+        lengths: How long its strings are.
         cycles: How often an endless string comes back to the start before it is cut.
     """
 
-    def __init__(self, graph: Graph, cycles: int) -> None:
+    def __init__(self, graph: Graph, lengths: StringLengths, cycles: int) -> None:
         self.graph = graph
         self.cycles = cycles
-        chances, following = graph.chances.copy(), graph.following.copy()
-        chances[graph.is_end, 0], following[graph.is_end, 0] = 1, np.flatnonzero(graph.is_end)
-        # The arcs, state by state; whoever has come to an end stays there.
-        self._from, self._symbols = np.nonzero(chances)
-        self._after = following[self._from, self._symbols]
-        self._chances = chances[self._from, self._symbols]
-        self._line = self._lay_out(self._chances)
+        self._lengths = lengths
 
     def draw(
-        self, batch_size: int, length: int | None, generator: torch.Generator
-    ) -> tuple[Int[Tensor, "batch symbols"], Int[Tensor, " batch"]]:
-        """Draw strings, padded on the right, and count their symbols but one."""
-        if length is not None and self.graph.is_end.any():
-            strings = self._draw_of_length(batch_size, length, generator)
+        self, batch_size: int, symbols: tuple[int, int] | None, generator: torch.Generator
+    ) -> tuple[Ints, Ints]:
+        """Draw strings `(batch, symbols)`, padded on the right, and count their symbols.
+
+        Args:
+            batch_size: How many.
+            symbols: The least and the most symbols they may have; None: any number. An endless
+                string gets the most, or else the first symbol after its last cycle, too.
+            generator: Draws them.
+        """
+        if not self.graph.is_endless:
+            strings, counts = self._draw_to_stop(batch_size, symbols, generator)
+        elif symbols is None:
+            strings, counts = self._draw_cycles(batch_size, generator)
         else:
-            strings, ends = self._draw_freely(batch_size, length, generator)
-            lengths = torch.from_numpy(ends)
-            width = int(lengths.max()) + 1
-            return torch.from_numpy(strings[:, :width]), lengths
-        return torch.from_numpy(strings), torch.full((batch_size,), length)
-
-    def exists(self, length: int) -> bool:
-        """Whether there are strings of so many symbols and one more."""
-        if length < 1:
-            return False
-        return not self.graph.is_end.any() or bool(self._ways(length + 1)[-1][self.graph.start])
-
-    def usual_lengths(self) -> tuple[tuple[int, int], tuple[int, ...]]:
-        """The lengths that nearly all strings have, and some beyond."""
-        if not self.graph.is_end.any():
-            mean = round(self.cycles / self.graph.visits[self.graph.start])
-            return (mean, mean), (2 * mean, 5 * mean)
-        here = np.eye(len(self.graph.states))[self.graph.start]
-        ended, shortest, length = 0.0, 0, -1
-        while ended < 1 - RARE:
-            here = here @ self.graph.moves
-            length += 1
-            ended += float(here[self.graph.is_end].sum())
-            shortest = shortest or (length if ended else 0)
-        wanted = (2 * length, 4 * length)
-        longer = [next((n for n in range(w, w + length + 1) if self.exists(n)), 0) for w in wanted]
-        return (shortest, length), tuple(sorted({n for n in longer if n > length}))
-
-    def _draw_freely(
-        self, batch_size: int, length: int | None, generator: torch.Generator
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Walk until all strings have ended, have come back often enough, or are long enough."""
-        state = np.full(batch_size, self.graph.start)
-        left = np.full(batch_size, self.cycles)
-        columns: list[npt.NDArray[np.int64]] = []
-        ends = np.zeros(batch_size, np.int64)
-        is_endless = not self.graph.is_end.any()
-        while True:
-            for draws in torch.rand(STEPS, batch_size, generator=generator).numpy():
-                state = self._step(state, draws, columns, self._line)
-                if length is not None:
-                    ends += 1
-                    if len(columns) == length + 1:
-                        return np.stack(columns, 1), ends - 1
-                    continue
-                if is_endless:
-                    # The symbol after the last return is scored, too: it begins the next cycle.
-                    ends += left > 0
-                    left -= state == self.graph.start
-                else:
-                    ends += ~self.graph.is_end[state]
-                    left = ~self.graph.is_end[state]
-                if not (left > 0).any() and len(columns) > ends.max():
-                    return np.stack(columns, 1), ends
-
-    def _lay_out(self, weights: Floats) -> Floats:
-        """Tell where each arc ends if those of state i lie between i and i + 1 by their weight."""
-        counts = np.bincount(self._from)
-        totals = np.bincount(self._from, weights)
-        equal = np.repeat(1 / counts, counts)  # where none leads on, no walk gets
-        shares = np.divide(weights, totals[self._from], out=equal, where=totals[self._from] > 0)
-        ends, first = shares.cumsum(), counts.cumsum() - counts
-        line: Floats = ends - (ends[first] - shares[first] - np.arange(len(counts)))[self._from]
-        line[first + counts - 1] = np.arange(len(counts)) + 1  # against rounding
-        return line
-
-    def _step(
-        self,
-        state: npt.NDArray[np.int64],
-        draws: npt.NDArray[np.float32],
-        columns: list[npt.NDArray[np.int64]],
-        line: Floats,
-    ) -> npt.NDArray[np.int64]:
-        """Take one arc from each state; note its symbol."""
-        arc = line.searchsorted(state + draws.astype(np.float64), side="right")
-        columns.append(self._symbols.take(arc))
-        after: npt.NDArray[np.int64] = self._after.take(arc)
-        return after
-
-    def _draw_of_length(
-        self, batch_size: int, length: int, generator: torch.Generator
-    ) -> npt.NDArray[np.int64]:
-        """Walk with the chances of strings that end after so many symbols and one more."""
-        ways = self._ways(length + 1)
-        state = np.full(batch_size, self.graph.start)
-        columns: list[npt.NDArray[np.int64]] = []
-        draws = torch.rand(length + 1, batch_size, generator=generator).numpy()
-        for left, numbers in zip(range(length, -1, -1), draws, strict=True):
-            line = self._lay_out(self._chances * ways[left][self._after])
-            state = self._step(state, numbers, columns, line)
-        return np.stack(columns, 1)
-
-    def _ways(self, length: int) -> list[Floats]:
-        """The relative chance to end after exactly 0 to `length` symbols, from each state."""
-        while len(self._known) <= length:
-            ways = self.graph.moves @ self._known[-1]
-            self._known.append(ways / (ways.max() or 1))
-        return self._known[: length + 1]
+            strings, counts = self._draw_through(batch_size, symbols[1], generator)
+        return strings[:, : counts.max()].astype(np.int64), counts
 
     @cached_property
-    def _known(self) -> list[Floats]:
-        return [self.graph.is_end.astype(np.float64)]
+    def _paths(self) -> Paths:
+        return list_paths(self.graph, self.graph.is_stop)
+
+    @cached_property
+    def _through(self) -> Paths:
+        return list_paths(self.graph, self.graph.is_end)
+
+    def _draw_to_stop(
+        self, number: int, symbols: tuple[int, int] | None, generator: torch.Generator
+    ) -> tuple[Array, Ints]:
+        """Draw strings up to their end, or cycles up to their return."""
+        paths = self._paths
+        lines = repeat(paths.line) if symbols is None else self._lines(*symbols)
+        chosen = np.stack(list(self._walk(paths, lines, number, generator)), 1)
+        strings = paths.symbols.take(chosen, axis=0)  # (number, walks, steps)
+        return strings.reshape(number, -1), paths.counts.take(chosen).sum(1)
+
+    def _draw_cycles(self, batch_size: int, generator: torch.Generator) -> tuple[Array, Ints]:
+        """Draw all cycles side by side, then join them; one more gives the symbol after them."""
+        drawn, counts = self._draw_to_stop(batch_size * (self.cycles + 1), None, generator)
+        joined = drawn[np.arange(drawn.shape[1]) < counts[:, np.newaxis]]
+        counts = counts.reshape(batch_size, -1)  # (batch, cycles + 1)
+        wanted, totals = counts[:, :-1].sum(1) + 1, counts.sum(1)
+        first = totals.cumsum() - totals
+        places = first[:, np.newaxis] + np.arange(wanted.max())  # (batch, symbols)
+        return joined.take(places, mode="clip"), wanted
+
+    def _draw_through(
+        self, batch_size: int, symbols: int, generator: torch.Generator
+    ) -> tuple[Array, Ints]:
+        """Draw so many symbols of endless strings."""
+        paths = self._through
+        lines = repeat(paths.line, -(-symbols // paths.steps))
+        chosen = np.stack(list(self._walk(paths, lines, batch_size, generator)), 1)
+        strings = paths.symbols.take(chosen, axis=0).reshape(batch_size, -1)
+        return strings, np.full(batch_size, symbols)
+
+    def _walk(
+        self, paths: Paths, lines: Iterable[Floats], number: int, generator: torch.Generator
+    ) -> Iterator[Ints]:
+        """Take one path after the other, until all have stopped or the lines are used up."""
+        state = np.full(number, self.graph.start)
+        for line in lines:
+            drawn = torch.rand(number, dtype=torch.float64, generator=generator).numpy()
+            path = line.searchsorted(state + BELOW_ONE * drawn, side="right")
+            yield path
+            state = paths.after.take(path)
+            if (state == paths.rest).all():
+                return
+
+    def _lines(self, low: int, high: int) -> Iterator[Floats]:
+        """The paths of each step as they are laid out for strings of `low` to `high` symbols."""
+        paths = self._paths
+        has_stopped = paths.after == paths.rest
+        for walked in count(0, paths.steps):
+            least, most = low - walked, high - walked
+            fits = (least <= paths.counts) & (paths.counts <= most)
+            reach, _ = self._lengths.reach(least - paths.steps, most - paths.steps)
+            ways = np.where(has_stopped, fits, np.append(reach, 0)[paths.after])
+            yield paths.lay_out(paths.chances * ways)

@@ -10,9 +10,10 @@ import torch
 from seqtoys.batch import Batch
 from seqtoys.errors import DataError, OptionError
 from seqtoys.initial import seeded_generator
+from seqtoys.tasks.checks import check_length
 from seqtoys.tasks.counts import estimate_chance, estimate_memoryless
 from seqtoys.tasks.estimate import Estimate
-from seqtoys.tasks.sides import is_held_out
+from seqtoys.tasks.sides import Parting, find_parting
 from seqtoys.vocab import Vocab
 
 ROUNDS = 100  # of drawing, before a side of a task counts as empty
@@ -21,8 +22,9 @@ ROUNDS = 100  # of drawing, before a side of a task counts as empty
 class Task(ABC):
     """A source of sequences to learn: the abstract base of all tasks.
 
-    A task of one's own says its `name`, `vocab`, `source`, `level`, `lengths` and `longer`, draws
-    batches in `draw`, and knows its `optimum` and `optimal_loss`. All else follows.
+    A task of one's own says its `name`, `level`, `vocab` and `lengths`, draws batches in `draw`,
+    with all randomness from the generator it is given, and knows its `optimum` and
+    `optimal_loss`. All else follows. Where an answer follows an input, an `AnswerTask` is shorter.
 
     Attributes:
         name: What `get_task` calls it.
@@ -36,10 +38,10 @@ class Task(ABC):
 
     name: str
     vocab: Vocab
-    source: str
+    source: str = "my own"
     level: str
     lengths: tuple[int, int]
-    longer: tuple[int, ...]
+    longer: tuple[int, ...] = ()
 
     @abstractmethod
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
@@ -105,14 +107,13 @@ class Task(ABC):
             inputs   0110=
             targets  ····0
         """
-        for name, value in (("batch_size", batch_size), ("length", length)):
-            is_optional = name == "length" and value is None
-            is_integer = isinstance(value, int) and not isinstance(value, bool)
-            if not is_optional and not (is_integer and value is not None and value > 0):
-                raise OptionError(f"expected {name} to be a positive integer, got {value!r}")
-        refusal = None if length is None else self.refusal(length)
-        if refusal is not None:
-            raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
+        check_length(batch_size, "batch_size")
+        if length is not None:
+            check_length(length, "length")
+            refusal = self.refusal(length)
+            if refusal is not None:
+                told = f"{self.name} has no sequence of length {length}: {refusal}"
+                raise OptionError(told)
         return self.draw(batch_size, length, generator or seeded_generator(0))
 
     def draw_length(
@@ -136,16 +137,20 @@ class Task(ABC):
     def held_out(self, fraction: float) -> tuple[Side, Side]:
         """Part the task in two that have no sequence in common, however many are drawn.
 
-        A hash of each sequence decides its side: the same at any time, on any machine.
+        A hash of each sequence decides its side: the same at any time, on any machine. Where a
+        few sequences are frequent, of many such hashes the first is taken that holds out about
+        this share of what is drawn.
 
         Args:
-            fraction: The share of the sequences to hold out.
+            fraction: The share of what is drawn to hold out, 0.001 to 0.999; up to a quarter of
+                it more or less.
 
         Returns:
             The task to train on, and the one held out.
 
         Raises:
-            OptionError: If the fraction is not between 0 and 1.
+            OptionError: If the fraction is out of its range, or the task has too few sequences to
+                hold out such a share of them.
 
         Examples:
             >>> from seqtoys import get_task
@@ -153,9 +158,11 @@ class Task(ABC):
             >>> len(held_out.sample(100))
             100
         """
-        if not isinstance(fraction, int | float) or not 0 < fraction < 1:
-            raise OptionError(f"expected a fraction between 0 and 1, got {fraction!r}")
-        return Side(self, fraction, is_held_out=False), Side(self, fraction, is_held_out=True)
+        if not isinstance(fraction, int | float) or not 0.001 <= fraction <= 0.999:
+            raise OptionError(f"expected a fraction from 0.001 to 0.999, got {fraction!r}")
+        parting = find_parting(self.name, self.sample, fraction)
+        training = Side(self, fraction, parting, is_held_out=False)
+        return training, training.complement
 
     def __repr__(self) -> str:
         return f"<task {self.name}: {self.source}; {self.level}>"
@@ -164,18 +171,22 @@ class Task(ABC):
 class Side(Task):
     """One side of a task whose sequences are parted.
 
-    Its optimum is that of the whole task. Where single sequences are frequent, a model of one side
-    can learn that those of the other never come, and come out below it on its own side.
+    Its optimum and other numbers are those of the whole task. Where single sequences are frequent,
+    a model of one side can learn that those of the other never come, and come out below the
+    optimum on its own side.
 
     Args:
         whole: The task.
         fraction: The share of its sequences that is held out.
+        parting: Decides the side of each sequence.
         is_held_out: Whether this is the side held out.
     """
 
-    def __init__(self, whole: Task, fraction: float, *, is_held_out: bool) -> None:
+    def __init__(
+        self, whole: Task, fraction: float, parting: Parting, *, is_held_out: bool
+    ) -> None:
         self.whole = whole
-        self.fraction = fraction
+        self.fraction, self.parting = fraction, parting
         self.is_held_out = is_held_out
         self.name = f"{whole.name} ({'held out' if is_held_out else 'training'})"
         self.vocab, self.source, self.level = whole.vocab, whole.source, whole.level
@@ -184,7 +195,8 @@ class Side(Task):
     @property
     def complement(self) -> Side:
         """The other side."""
-        return Side(self.whole, self.fraction, is_held_out=not self.is_held_out)
+        other = not self.is_held_out
+        return Side(self.whole, self.fraction, self.parting, is_held_out=other)
 
     @property
     def optimum(self) -> float:
@@ -194,6 +206,16 @@ class Side(Task):
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the loss of the whole task's true source on these very sequences."""
         return self.whole.optimal_loss(batch)
+
+    @property
+    def memoryless(self) -> Estimate:
+        """The memoryless loss of the whole task."""
+        return self.whole.memoryless
+
+    @property
+    def chance(self) -> Estimate:
+        """The accuracy of chance on the whole task."""
+        return self.whole.chance
 
     def refusal(self, length: int) -> str | None:
         """Say why no sequence of the whole task has this length; None: some have."""
@@ -212,23 +234,12 @@ class Side(Task):
             if not missing:
                 return Batch.join(found)
             drawn = self.whole.draw(int(missing / share * 1.2) + 8, length, generator)
-            rows = (is_held_out(drawn, self.fraction) == self.is_held_out).nonzero().flatten()
+            is_here = self.parting.holds_out(drawn) == self.is_held_out
+            rows = is_here.nonzero().flatten()
             if len(rows):
                 found.append(drawn.take(rows[:missing]))
+        asked = "" if length is None else f" of length {length}"
         raise DataError(
-            f"expected sequences on this side of {self.name}, found {sum(map(len, found))} of "
-            f"{batch_size} in {ROUNDS} rounds; there may be too few of that length to part"
-        )
-
-
-def check_vocab(task: Task, vocab: Vocab | None) -> None:
-    """Make sure that a model reads and predicts the symbols of a task.
-
-    Raises:
-        OptionError: If its vocabulary is another one.
-    """
-    if vocab is not None and vocab != task.vocab:
-        raise OptionError(
-            f"expected a model over the vocabulary of {task.name}, {task.vocab!r}, got {vocab!r}; "
-            "build it with task.vocab"
+            f"expected {batch_size} sequences{asked} on this side of {self.name}, "
+            f"found {sum(map(len, found))} in {ROUNDS} rounds; take a length that has more"
         )

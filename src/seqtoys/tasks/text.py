@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
 
-from seqtoys.baselines import Baselines, count_baselines, number_prefixes
+from seqtoys.baselines import Baselines, count_baselines
 from seqtoys.batch import Batch, Pair
 from seqtoys.errors import DataError
 from seqtoys.symbols import Symbols
+from seqtoys.tasks.beginnings import Beginnings
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab
@@ -34,7 +36,7 @@ class Listed(Task):
 
     def __init__(self, batch: Batch, vocab: Vocab, *, name: str, source: str) -> None:
         self.name, self.source, self.vocab = name, source, vocab
-        self.batch = batch
+        self.batch = batch = batch.repeated()
         lengths = sorted(set(batch.count_symbols().tolist()))
         self.lengths, self.longer = (lengths[0], lengths[-1]), ()
         self._lengths = lengths
@@ -79,20 +81,16 @@ class Listed(Task):
         Raises:
             DataError: If a target never follows its beginning in the list.
         """
-        joined, count = Batch.join([self.batch, batch]), len(self.batch)
-        nodes = number_prefixes(joined.inputs.numpy())  # (batch, time)
-        scored, targets = joined.scored.numpy(), joined.targets.numpy()
-        listed, asked = scored.copy(), scored.copy()
-        listed[count:], asked[:count] = False, False
-        contexts = np.bincount(nodes[listed], minlength=nodes.max() + 1)
-        keys = nodes * len(self.vocab) + targets
-        pairs = np.bincount(keys[listed], minlength=keys[scored].max() + 1)
-        together = pairs[keys[asked]]
-        if not together.all():
+        surprise = self._beginnings.surprise(batch.repeated())
+        if np.isinf(surprise).any():
             raise DataError(
                 f"expected sequences of {self.name}, got some that are not in its list"
             )
-        return float(np.log(contexts[nodes[asked]] / together).mean())
+        return float(surprise.mean())
+
+    @cached_property
+    def _beginnings(self) -> Beginnings:
+        return Beginnings(self.batch)
 
 
 class Text(Listed):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seqtoys.batch import Batch
 from seqtoys.errors import OptionError
-from seqtoys.tasks.answers import AnswerTask
+from seqtoys.tasks.answers import AnswerTask, Array
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.vocab import Vocab
@@ -30,7 +29,6 @@ ACCEPTORS: dict[int, tuple[tuple[tuple[int, int], ...], frozenset[int]]] = {
 """For each language its smallest acceptor: where 0 and 1 lead from each state (the first is the
 start), and the states that accept."""
 
-Array: TypeAlias = npt.NDArray[Any]
 BLOCK = 7  # symbols that are drawn, and read, in one step
 POWERS = 1 << np.arange(BLOCK)[::-1]
 BITS = np.arange(2**BLOCK)[:, np.newaxis] // POWERS % 2  # of each number, highest first
@@ -155,22 +153,16 @@ class Tomita(AnswerTask):
         share = self._share_of_members()
         return Estimate(max(share, 1 - share))
 
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw strings of one length, half of them members where both classes exist."""
+        length = length or self.draw_length(generator)
+        return self.one_answer(*self._draw(batch_size, length, generator))
+
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
         """Draw strings, half of them members where both classes exist."""
-        share, sizes, left = self.class_balance(length).drawn, _split(length), length
-        shape = (1 + len(sizes), batch_size)
-        # Below 1 even when a node is added: rounding must not carry into the next node.
-        drawn = torch.rand(shape, dtype=torch.float64, generator=generator).numpy() * BELOW_ONE
-        node = (drawn[0] < share) * self._size  # (batch,): members start in the second copy
-        edges = np.empty((batch_size, len(sizes)), np.int64)
-        for t, size in enumerate(sizes):
-            left -= size
-            edges[:, t] = self._blocks(size, left).searchsorted(node + drawn[1 + t], side="right")
-            node = self._leads[size].take(edges[:, t])
-        bits = BITS.take(edges & (2**BLOCK - 1), axis=0)  # (batch, blocks, BLOCK)
-        return torch.from_numpy(bits.reshape(batch_size, -1)[:, -length:])  # (batch, length)
+        return torch.from_numpy(self._draw(batch_size, length, generator)[0][:, :-1])
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Run the acceptor over strings: 1 if it accepts, else 0."""
@@ -180,6 +172,26 @@ class Tomita(AnswerTask):
             state = self._leads[size].take((state << size) + block)
             start += size
         return torch.from_numpy(self._accepts[state].astype(np.int64)).unsqueeze(1)  # (batch, 1)
+
+    def _draw(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> tuple[Array, Array]:
+        """Draw strings, with room for a blank, and tell which are members."""
+        share, sizes, left = self.class_balance(length).drawn, _split(length), length
+        shape = (1 + len(sizes), batch_size)
+        # Below 1 even when a node is added: rounding must not carry into the next node.
+        drawn = torch.rand(shape, dtype=torch.float64, generator=generator).numpy() * BELOW_ONE
+        is_member = drawn[0] < share  # (batch,): members start in the second copy
+        node = is_member * self._size
+        edges = np.empty((batch_size, len(sizes)), np.int64)
+        for t, size in enumerate(sizes):
+            left -= size
+            edges[:, t] = self._blocks(size, left).searchsorted(node + drawn[1 + t], side="right")
+            node = self._leads[size].take(edges[:, t])
+        bits = BITS.take(edges & (2**BLOCK - 1), axis=0)  # (batch, blocks, BLOCK)
+        symbols = np.empty((batch_size, length + 1), np.int64)
+        symbols[:, :-1] = bits.reshape(batch_size, -1)[:, -length:]
+        return symbols, is_member
 
     def _blocks(self, size: int, left: int) -> Array:
         """The chances of the next few symbols from each node, added up; node by node."""
