@@ -115,7 +115,7 @@ def measure_large(row: Row) -> Finding:
         optimum(corpus),
         seconds=runs[0][1],
         settings=_settings(row),
-        note=f"not to be reproduced: with one weight moved by {SHIFT:g}, {others} bits",
+        note=f"not to be reproduced: with one weight moved by ±{SHIFT:.7f}, {others} bits",
     )
 
 

@@ -1,11 +1,13 @@
-"""What MkDocs runs before it builds: make `docs/tools` importable from the pages' blocks."""
+"""What MkDocs runs before it builds: make `docs/tools` and `benchmarks` importable from pages."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+DOCS = Path(__file__).parents[1]
+
 
 def on_startup(**_: object) -> None:
-    """Put the docs folder on the path, as pytest's `pythonpath` setting does."""
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    """Put the docs and the repository on the path, as pytest's `pythonpath` setting does."""
+    sys.path[:0] = [str(DOCS), str(DOCS.parent)]
