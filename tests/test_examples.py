@@ -30,6 +30,12 @@ PROMISES = {
     "12_memorise_or_learn": ["it memorised: 100%", "it learnt: 100%", "length 500"],
     "13_your_own_task": ["optimum 0.", "['.', 'm']"],
     "14_your_own_model": ["--- GRU", "--- Elman network", "excess"],
+    "15_save_and_resume": [
+        "the loaded model answers hihell with ihello",
+        "it is the one that was saved: True",
+        "the power failed in epoch 47; the file has 40 epochs",
+        "resumed to epoch 100; the weights are those of one go, bit for bit: True",
+    ],
     "16_figures": ["loss.png", "loss_by_position.png", "dendrogram.png"],
     "07_your_own_text": ["It memorised: 100% of the symbols it was trained on"],
 }

@@ -58,7 +58,7 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
         if inspect.isclass(kind) and kind.__bases__[0] is errors.SeqtoysError
     }
     assert drawn == real
-    assert len(real) == 10
+    assert len(real) == 11
 
 
 def test_the_library_speaks_of_itself_alone() -> None:

@@ -2,10 +2,14 @@
 
 from seqtoys.baselines import Baselines as Baselines
 from seqtoys.batch import Batch as Batch
+from seqtoys.checkpoint import Checkpoint as Checkpoint
+from seqtoys.checkpoint import load as load
+from seqtoys.checkpoint import load_history as load_history
+from seqtoys.checkpoint import save as save
 from seqtoys.curriculum import Curriculum as Curriculum
 from seqtoys.ensemble import ElmanEnsemble as ElmanEnsemble
 from seqtoys.ensemble_history import EnsembleHistory as EnsembleHistory
-from seqtoys.ensemble_history import EnsembleRow as EnsembleRow
+from seqtoys.ensemble_row import EnsembleRow as EnsembleRow
 from seqtoys.errors import SeqtoysError as SeqtoysError
 from seqtoys.evaluation import evaluate as evaluate
 from seqtoys.history import History as History
@@ -29,6 +33,7 @@ from seqtoys.tasks.text import Pairs as Pairs
 from seqtoys.tasks.text import Text as Text
 from seqtoys.trace import Trace as Trace
 from seqtoys.training import fit as fit
+from seqtoys.version import __version__ as __version__
 from seqtoys.vocab import Vocab as Vocab
 
 __all__ = [
@@ -36,6 +41,7 @@ __all__ = [
     "Automaton",
     "Baselines",
     "Batch",
+    "Checkpoint",
     "Curriculum",
     "ElmanCharModel",
     "ElmanEnsemble",
@@ -59,10 +65,11 @@ __all__ = [
     "generate",
     "get_task",
     "list_tasks",
+    "load",
+    "load_history",
     "loss_by_position",
     "mean_hidden_by_symbol",
     "novelty",
+    "save",
     "stream",
 ]
-
-__version__ = "0.1.0.dev0"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
 
 from seqtoys.errors import OptionError
+from seqtoys.plain import Plain
 from seqtoys.tasks.checks import check_length, check_lengths
 from seqtoys.tasks.task import Task
 
@@ -108,6 +110,14 @@ class LengthPlan:
             self.longest += 1
             self._grow_to_possible(plan.longest)
             self._mean = 0.0
+
+    def state(self) -> dict[str, Plain]:
+        """How far it has grown."""
+        return {"longest": self.longest, "mean": self._mean}
+
+    def restore(self, state: Mapping[str, Plain]) -> None:
+        """Go on from what `state` gave."""
+        self.longest, self._mean = state["longest"], state["mean"]
 
     def _grow_to_possible(self, longest: int) -> None:
         """Pass over lengths that no sequence has: a longer one has to bring something new."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import operator
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -13,42 +12,32 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqtoys.baselines import Baselines
+from seqtoys.ensemble_row import (
+    COLUMNS,
+    NUMBERS,
+    EnsembleRow,
+    held_column,
+    quantiles_of,
+    table_cells,
+    to_columns,
+    to_rows,
+)
+from seqtoys.errors import DataError
 from seqtoys.history import History, Row
+from seqtoys.history_fields import UNFINISHED, checked
 from seqtoys.notebook import html_figure
+from seqtoys.plain import MALFORMED, Plain, from_json, to_json
 from seqtoys.predictions import Predictions
 from seqtoys.rate import Rate
 from seqtoys.tables import html_table, text_table
-
-SHOWN_QUANTILES = (0.05, 0.5, 0.95)
-
-
-@dataclass(frozen=True)
-class EnsembleRow:
-    """One epoch of every replica: the values are those before its update.
-
-    Attributes:
-        loss: The mean losses, in nats per scored symbol.
-        accuracy: The shares of the scored symbols that are predicted.
-        lr: The learning rate.
-        validation_loss: The losses on the held-out part, None without one.
-        validation_accuracy: The accuracies on the held-out part, None without one.
-        optimum: The lowest loss that any model could reach on the epoch's data.
-    """
-
-    loss: Float[Tensor, " replicas"]
-    accuracy: Float[Tensor, " replicas"]
-    lr: float
-    validation_loss: Float[Tensor, " replicas"] | None = None
-    validation_accuracy: Float[Tensor, " replicas"] | None = None
-    optimum: float = 0.0
 
 
 @dataclass(eq=False)
 class EnsembleHistory:
     """The course of the training of an ensemble; `history[i]` is the `History` of one seed.
 
-    A replica that has ended its training (solved, out of patience, diverged) keeps its weights;
-    its columns stay as they were at its last epoch.
+    A replica that has ended its training (solved, out of patience, diverged) keeps its weights,
+    and its columns their last values.
 
     Attributes:
         seeds: The seed of each replica.
@@ -63,13 +52,15 @@ class EnsembleHistory:
         seconds: How long it took.
 
     Examples:
-        >>> from seqtoys import ElmanEnsemble, Vocab, fit
+        >>> from seqtoys import ElmanEnsemble, EnsembleHistory, Vocab, fit
         >>> ensemble = ElmanEnsemble(Vocab("hielo"), seeds=[777, 1, 2])
         >>> history = fit(ensemble, "hihello", epochs=100, lr=0.05)
         >>> history.loss.shape, history.solved
         (torch.Size([100, 3]), tensor([ True, False,  True]))
         >>> history[0].predictions[-1]
         'ihello'
+        >>> EnsembleHistory.from_json(history.to_json()) == history
+        True
     """
 
     seeds: Sequence[int]
@@ -80,33 +71,34 @@ class EnsembleHistory:
     predictions: Predictions | None = None
     rows: list[EnsembleRow] = field(default_factory=list[EnsembleRow])
     seconds: float = 0.0
-    stopped: list[str] = field(init=False)
-    epochs: Int[Tensor, " replicas"] = field(init=False)
+    stopped: list[str] = field(default_factory=list[str])
+    epochs: Int[Tensor, " replicas"] = field(default_factory=lambda: torch.zeros(0).long())
 
     def __post_init__(self) -> None:
-        self.stopped = ["running"] * len(self.seeds)
-        self.epochs = torch.zeros(len(self.seeds), dtype=torch.int64)
-        self.running: Bool[Tensor, " replicas"] = torch.ones(len(self.seeds), dtype=torch.bool)
+        if not self.stopped:
+            self.stopped = ["running"] * len(self.seeds)
+            self.epochs = torch.zeros(len(self.seeds), dtype=torch.int64)
+        self.running: Bool[Tensor, " replicas"] = self._runs()
 
     @property
     def loss(self) -> Float[Tensor, "epochs replicas"]:
         """The mean loss of each epoch and replica."""
-        return self._held([row.loss for row in self.rows])
+        return self._held("loss")
 
     @property
     def accuracy(self) -> Float[Tensor, "epochs replicas"]:
         """The share of the scored symbols that are predicted."""
-        return self._held([row.accuracy for row in self.rows])
+        return self._held("accuracy")
 
     @property
     def validation_loss(self) -> Float[Tensor, "epochs replicas"]:
         """The loss on the held-out part; no epochs without one."""
-        return self._held([row.validation_loss for row in self.rows])
+        return self._held("validation_loss")
 
     @property
     def validation_accuracy(self) -> Float[Tensor, "epochs replicas"]:
         """The accuracy on the held-out part; no epochs without one."""
-        return self._held([row.validation_accuracy for row in self.rows])
+        return self._held("validation_accuracy")
 
     @property
     def lr(self) -> list[float]:
@@ -136,21 +128,19 @@ class EnsembleHistory:
         Args:
             shares: Between 0 and 1: 0.5 is the median.
         """
-        return self.loss.nan_to_num(nan=math.inf, posinf=math.inf).quantile(
-            torch.tensor(shares, dtype=torch.float64), dim=1, interpolation="nearest"
-        )
+        return quantiles_of(self.loss, shares)
 
     def row(self, index: int) -> Row:
         """Sum up an epoch: the median loss and the mean accuracy over the seeds."""
         row = self.rows[index]
-        held = row.validation_loss, row.validation_accuracy
+        loss, accuracy = row.validation_loss, row.validation_accuracy
         return Row(
             epoch=range(len(self.rows))[index] + 1,
             loss=row.loss.median().item(),
             accuracy=row.accuracy.mean().item(),
             lr=row.lr,
-            validation_loss=None if held[0] is None else held[0].median().item(),
-            validation_accuracy=None if held[1] is None else held[1].mean().item(),
+            validation_loss=None if loss is None else loss.median().item(),
+            validation_accuracy=None if accuracy is None else accuracy.mean().item(),
             optimum=row.optimum,
         )
 
@@ -163,7 +153,63 @@ class EnsembleHistory:
         """Note that replicas end with the last epoch."""
         for replica in (replicas & self.running).nonzero().flatten().tolist():
             self.stopped[replica] = reason
-        self.running = self.running & ~replicas
+        self.running = self._runs()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the training of some replica has not ended."""
+        return bool(self.running.any())
+
+    def reopen(self) -> None:
+        """Let those replicas go on whose training could: the others keep the reason they ended."""
+        self.stopped = ["running" if why in UNFINISHED else why for why in self.stopped]
+        self.running = self._runs()
+
+    def state(self) -> dict[str, Plain]:
+        """The fields as plain values and tensors; `from_state` reads it."""
+        left_out = ("rows", "running")
+        return {name: value for name, value in vars(self).items() if name not in left_out} | {
+            **to_columns(self.rows),
+            "seeds": list(self.seeds),
+            "baselines": asdict(self.baselines),
+            "held_out": torch.tensor(self.held_out, dtype=torch.int64),
+            "predictions": None if self.predictions is None else self.predictions.state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Plain]) -> EnsembleHistory:
+        """Make a history of what `state` gave."""
+        kept, replicas = state["predictions"], len(state["seeds"])
+        if not len(state["stopped"]) == len(state["epochs"]) == replicas:
+            raise DataError(f"expected {replicas} replicas as there are seeds, got other numbers")
+        plain = {k: value for k, value in checked(state).items() if k not in (*COLUMNS, *NUMBERS)}
+        made = {
+            "seeds": tuple(state["seeds"]),
+            "rows": to_rows(state, replicas),
+            "predictions": None if kept is None else Predictions.from_state(kept, replicas),
+        }
+        return cls(**{**plain, **made})
+
+    def to_json(self) -> str:
+        """Write the history as JSON, its numbers as base64; `from_json` reads it back equal."""
+        return to_json(self.state())
+
+    @classmethod
+    def from_json(cls, text: str) -> EnsembleHistory:
+        """Read what `to_json` wrote.
+
+        Raises:
+            DataError: If the text is not the history of an ensemble.
+        """
+        try:
+            return cls.from_state(from_json(text))
+        except MALFORMED as error:
+            raise DataError(
+                f"expected an ensemble's history from to_json, got {error!r}"
+            ) from None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EnsembleHistory) and self.to_json() == other.to_json()
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -172,64 +218,32 @@ class EnsembleHistory:
         """The history of one replica, as if it had been trained alone."""
         at = range(len(self))[operator.index(replica)]
         rows = self.rows[: int(self.epochs[at])]
+        columns: dict[str, Any] = {
+            name: [value[at].item() for row in rows if (value := getattr(row, name)) is not None]
+            for name in COLUMNS
+        }
         return History(
             baselines=self.baselines,
             loss_floor=self.loss_floor,
             settings=self.settings,
             held_out=self.held_out,
-            loss=[row.loss[at].item() for row in rows],
-            accuracy=[row.accuracy[at].item() for row in rows],
             lr=[row.lr for row in rows],
             optimum=[row.optimum for row in rows],
             predictions=self.predictions.written(at, len(rows)) if self.predictions else [],
-            validation_loss=[
-                row.validation_loss[at].item() for row in rows if row.validation_loss is not None
-            ],
-            validation_accuracy=[
-                row.validation_accuracy[at].item()
-                for row in rows
-                if row.validation_accuracy is not None
-            ],
             stopped=self.stopped[at],
             seconds=self.seconds,
+            **columns,
         )
 
     def __str__(self) -> str:
-        return f"{text_table(*self._cells())}\n\nsolved: {self.solve_rate}"
+        return f"{text_table(*table_cells(self.loss, self.accuracy))}\n\nsolved: {self.solve_rate}"
 
     def _repr_html_(self) -> str:
-        return f"{html_figure(self)}{html_table(*self._cells())}<p>solved: {self.solve_rate}</p>"
+        table = html_table(*table_cells(self.loss, self.accuracy))
+        return f"{html_figure(self)}{table}<p>solved: {self.solve_rate}</p>"
 
-    def _cells(self) -> tuple[list[str], list[list[str]]]:
-        header = [
-            "epoch",
-            *(f"loss {share:.0%}" for share in SHOWN_QUANTILES),
-            "accuracy",
-            "solved",
-        ]
-        count = len(self.rows)
-        stride = -(-count // 5) or 1
-        shown = sorted({*range(0, count, stride), *range(count)[-1:]})
-        if not shown:
-            return header, []
-        quantiles, accuracy = self.quantiles(*SHOWN_QUANTILES), self.accuracy
-        cells = [
-            [
-                str(epoch + 1),
-                *(f"{loss:.4f}" for loss in quantiles[:, epoch].tolist()),
-                f"{accuracy[epoch].mean().item():.1%}",
-                f"{(accuracy[epoch] == 1).double().mean().item():.1%}",
-            ]
-            for epoch in shown
-        ]
-        return header, cells
+    def _runs(self) -> Bool[Tensor, " replicas"]:
+        return torch.tensor([why == "running" for why in self.stopped])
 
-    def _held(self, column: Sequence[Tensor | None]) -> Tensor:
-        """Stack a column, with each replica's value at its last epoch held from there on."""
-        rows = [row for row in column if row is not None]
-        if not rows:
-            return torch.zeros(0, len(self.seeds), dtype=torch.float64)
-        stacked = torch.stack(rows).double()  # (epochs, replicas)
-        last = (self.epochs - 1).clamp(min=0)  # (replicas,)
-        at = torch.minimum(torch.arange(len(rows)).unsqueeze(1), last)  # (epochs, replicas)
-        return stacked.gather(0, at)
+    def _held(self, name: str) -> Tensor:
+        return held_column([getattr(row, name) for row in self.rows], self.epochs)

@@ -5,103 +5,90 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
-from seqtoys.baselines import Baselines
-from seqtoys.ensemble_history import EnsembleHistory, EnsembleRow
+from seqtoys.checkpoint import Checkpoint
+from seqtoys.ensemble_row import EnsembleRow
 from seqtoys.history import History, Row
-from seqtoys.interrupt import postponed_interrupt
+from seqtoys.interrupt import Heard, postponed_interrupt
 from seqtoys.outputs import in_mode
-from seqtoys.predictions import Predictions
-from seqtoys.sources import Source
-from seqtoys.updates import Updates
+from seqtoys.run import Run
+from seqtoys.saved_run import save_run
 
-AnyHistory = TypeVar("AnyHistory", History, EnsembleHistory)
-Noted = TypeVar("Noted", contravariant=True)
-
-
-@runtime_checkable
-class Rule(Protocol[Noted]):
-    """Decides when training ends; of many replicas, also which have ended already."""
-
-    ended: Tensor | None
-
-    def reason(self, history: Noted) -> str | None:
-        """Tell why to stop after the last epoch of a history, or None to go on."""
-
-    def close(self, history: Noted, reason: str) -> None:
-        """Note why training ended."""
+Watchers = Sequence[Callable[[Row], object] | None]
+"""Who is told of each epoch; None: no one."""
 
 
-def run_epochs(
-    epochs: int,
-    updates: Updates,
-    held_out: Source | None,
-    predictions: Predictions,
-    history: AnyHistory,
-    rule: Rule[AnyHistory],
-    watchers: Sequence[Callable[[Row], object] | None],
-) -> None:
-    """Fill a history epoch by epoch; Ctrl-C is heard between two updates.
+def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint | None) -> None:
+    """Fill the history of a training epoch by epoch; Ctrl-C is heard between two updates.
 
     Args:
-        epochs: How many at most.
-        updates: Train the model.
-        held_out: What it is measured on after each epoch; None: nothing.
-        predictions: Keep what it predicts.
-        history: Where the epochs are noted.
-        rule: Ends the training before its last epoch.
-        watchers: Told of each epoch; None: no one.
+        run: The training.
+        epochs: How many epochs it has at most.
+        watchers: Who is told of each epoch.
+        checkpoint: Where and how often it is saved; None: not at all.
     """
-    started = time.perf_counter()
-    stopped = "epochs"
-    with in_mode(updates.model, training=True), postponed_interrupt() as raise_if_interrupted:
+    history, started = run.history, time.perf_counter() - run.history.seconds
+
+    def save() -> None:
+        history.seconds = time.perf_counter() - started
+        if checkpoint is not None:
+            save_run(run, checkpoint.path)
+
+    with in_mode(run.model, training=True), postponed_interrupt() as raise_if_interrupted:
+        save()  # first of all, so that a place that can't be written to is told at once
+        stopped, is_whole = "epochs", True
         try:
-            for _ in range(epochs):
-                row: Any = _run_epoch(
-                    updates, held_out, predictions, history.baselines, raise_if_interrupted
-                )
-                history.append(row)
-                for watch in filter(None, watchers):
-                    watch(_row_to_watch(history, predictions))
-                reason = rule.reason(history)
+            for epoch in range(run.epochs + 1, epochs + 1) if history.is_open else ():
+                reason = _run_epoch(run, watchers, raise_if_interrupted)
                 if reason is not None:
                     stopped = reason
                     break
-                if rule.ended is not None:
-                    updates.freeze(rule.ended)
-                updates.apply()
-                updates.step_scheduler(history.row)
+                if checkpoint is not None and epoch % checkpoint.every == 0:
+                    save()
                 raise_if_interrupted()
-        except KeyboardInterrupt:
-            stopped = "interrupted"
-    rule.close(history, stopped)
-    if isinstance(history, History):
-        history.predictions = predictions.written()
-    history.seconds = time.perf_counter() - started
-
-
-def _row_to_watch(history: History | EnsembleHistory, predictions: Predictions) -> Row:
-    row = history.row(-1)
-    is_one = isinstance(history, History)
-    return replace(row, prediction=predictions.last()) if is_one else row
+        except KeyboardInterrupt as interrupt:
+            stopped, is_whole = "interrupted", isinstance(interrupt, Heard)
+        if history.is_open:
+            run.rule.close(history, stopped)
+        if isinstance(history, History):
+            history.predictions = run.predictions.written()
+        history.seconds = time.perf_counter() - started
+        if is_whole:
+            save()
 
 
 def _run_epoch(
-    updates: Updates,
-    held_out: Source | None,
-    predictions: Predictions,
-    baselines: Baselines,
-    after_update: Callable[[], None],
-) -> Row | EnsembleRow:
+    run: Run, watchers: Watchers, raise_if_interrupted: Callable[[], None]
+) -> str | None:
+    """Run an epoch and tell it; then say why to stop, or carry out its last update."""
+    run.history.append(_measured(run, raise_if_interrupted))
+    for watch in filter(None, watchers):
+        watch(_row_to_watch(run))
+    reason: str | None = run.rule.reason(run.history)
+    if reason is None:
+        if run.rule.ended is not None:
+            run.updates.freeze(run.rule.ended)
+        run.updates.apply()
+        run.updates.step_scheduler(run.history.row)
+    return reason
+
+
+def _row_to_watch(run: Run) -> Row:
+    row: Row = run.history.row(-1)
+    is_one = isinstance(run.history, History)
+    return replace(row, prediction=run.predictions.last()) if is_one else row
+
+
+def _measured(run: Run, after_update: Callable[[], None]) -> Row | EnsembleRow:
+    updates = run.updates
     loss, share, predicted = updates.run_epoch(after_update)
-    held, held_share = (None, None) if held_out is None else held_out.measure(updates.model)
+    held, held_share = (None, None) if run.held_out is None else run.held_out.measure(run.model)
     if predicted is not None:
-        predictions.keep(predicted)
+        run.predictions.keep(predicted)
     of_epoch = updates.source.optimum
-    optimum = baselines.full_past if of_epoch is None else of_epoch
+    optimum = run.history.baselines.full_past if of_epoch is None else of_epoch
     if isinstance(loss, Tensor) and isinstance(share, Tensor):
         return EnsembleRow(loss, share, updates.lr, held, held_share, optimum)
     return Row(

@@ -10,6 +10,7 @@ SeqtoysError
 ├── DeviceError         (ValueError)       a tensor on another device
 ├── DataError           (ValueError)       sequences that can't be trained on
 ├── OptionError         (ValueError)       an option out of its range
+├── ModelFileError      (OSError)          a model file that can't be read or written
 ├── NonFiniteLossError  (ArithmeticError)  a loss that became inf or nan
 └── MissingPackageError (ImportError)      a figure without matplotlib
 ```
@@ -56,6 +57,10 @@ class DataError(SeqtoysError, ValueError):
 
 class OptionError(SeqtoysError, ValueError):
     """An option is out of its range, or missing where it is needed."""
+
+
+class ModelFileError(SeqtoysError, OSError):
+    """A model file can't be written, or what is read is none: cut off, foreign, damaged, newer."""
 
 
 class NonFiniteLossError(SeqtoysError, ArithmeticError):

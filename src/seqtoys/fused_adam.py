@@ -42,6 +42,21 @@ class FusedAdam:
         self._squares = [torch.zeros_like(weight) for weight in self._weights]
         self._count = torch.zeros(())
 
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers from one update to the next, each number at its parameter's place."""
+        return {
+            "count": self._count,
+            "means": self._shaped(self._means),
+            "squares": self._shaped(self._squares),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remember what `state_dict` gave."""
+        self._count.copy_(state_dict["count"])
+        for name, kept in (("means", self._means), ("squares", self._squares)):
+            for view, tensor in zip(self._shaped(kept), state_dict[name], strict=True):
+                view.copy_(tensor)
+
     @torch.no_grad()
     def step(self) -> None:
         """Update the parameters."""
@@ -62,6 +77,11 @@ class FusedAdam:
             amsgrad=False,
             maximize=False,
         )
+
+    def _shaped(self, numbers: list[Tensor]) -> list[Tensor]:
+        """View numbers, which lie as the parameters do, in the parameters' shapes."""
+        params = self.param_groups[0]["params"]
+        return [x.as_strided(p.shape, p.stride()) for x, p in zip(numbers, params, strict=True)]
 
 
 def flat(tensor: Tensor) -> Tensor:

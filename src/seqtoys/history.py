@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
+import torch
+
 from seqtoys.baselines import Baselines
 from seqtoys.errors import DataError
+from seqtoys.history_fields import UNFINISHED, checked
 from seqtoys.notebook import html_figure
+from seqtoys.plain import Plain
 from seqtoys.tables import html_table, text_table
 
 Prediction: TypeAlias = str | list[str] | list[list[str]]
 """What a model predicts: one sequence, or one for each of several."""
 
+COLUMNS = ("loss", "accuracy", "lr", "optimum", "validation_loss", "validation_accuracy")
 SHOWN_ROWS = 6
 SHOWN_WIDTH = 50
 
@@ -65,7 +71,7 @@ class History:
         loss_floor: The lowest loss that the model's readout allows.
         settings: The options `fit` was called with.
         stopped: Why training ended: `"epochs"`, `"solved"`, `"excess"`, `"patience"`
-            or `"interrupted"`.
+            or `"interrupted"`; until then `"running"`.
         seconds: How long it took.
 
     Examples:
@@ -89,7 +95,7 @@ class History:
     predictions: list[Prediction] = field(default_factory=list[Prediction])
     validation_loss: list[float] = field(default_factory=list[float])
     validation_accuracy: list[float] = field(default_factory=list[float])
-    stopped: str = "epochs"
+    stopped: str = "running"
     seconds: float = 0.0
 
     @property
@@ -129,6 +135,16 @@ class History:
             self.validation_loss.append(row.validation_loss)
             self.validation_accuracy.append(row.validation_accuracy)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the training has not ended."""
+        return self.stopped == "running"
+
+    def reopen(self) -> None:
+        """Go on, if the training could: else the reason it ended stays."""
+        if self.stopped in UNFINISHED:
+            self.stopped = "running"
+
     def standing(self) -> str:
         """Say where the last loss stands among its baselines and the model's floor."""
         marks = [
@@ -143,6 +159,23 @@ class History:
         ordered = sorted(marks, key=lambda mark: mark[0], reverse=True)
         lines = [f"{max(loss, 0):.4f}  {meaning}" for loss, meaning in ordered]
         return "\n".join(["nats per scored symbol", *lines])
+
+    def state(self) -> dict[str, Plain]:
+        """The fields as plain values, the columns of numbers as tensors; `from_state` reads it."""
+        fields = {**vars(self), "baselines": asdict(self.baselines)}
+        fields["held_out"] = torch.tensor(self.held_out, dtype=torch.int64)
+        return fields | {name: torch.tensor(fields[name], dtype=torch.float64) for name in COLUMNS}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Plain]) -> History:
+        """Make a history of what `state` gave."""
+        lists = {name: state[name].tolist() for name in COLUMNS}
+        epochs, kept = len(lists["loss"]), [*lists.values(), state["predictions"]]
+        if any(len(column) not in (0, epochs) for column in kept) or not all(
+            len(lists[name]) == epochs for name in COLUMNS[:4]
+        ):
+            raise DataError(f"expected columns of {epochs} epochs, got others, too")
+        return cls(**{**checked(state), **lists})
 
     def to_json(self) -> str:
         """Write the history as JSON; `from_json` reads it back equal."""

@@ -85,6 +85,30 @@ def _start_recurrence(
                 weights[f"rnn.{name}_l{layer}"].zero_()
 
 
+def weight_shapes(vocab_size: int, settings: ElmanSettings) -> dict[str, tuple[int, ...]]:
+    """Tell the shapes of the weights by their names, in the order in which they are drawn.
+
+    Args:
+        vocab_size: The number of symbols.
+        settings: The sizes.
+
+    Examples:
+        >>> list(weight_shapes(5, ElmanSettings(hidden_size=8)).items())[:2]
+        [('rnn.weight_ih_l0', (8, 5)), ('rnn.weight_hh_l0', (8, 8))]
+    """
+    units, features = settings.units(vocab_size), settings.features(vocab_size)
+    shapes: dict[str, tuple[int, ...]] = {}
+    if settings.embedding_size is not None:
+        shapes["embedding.weight"] = (vocab_size, features)
+    for layer in range(settings.num_layers):
+        shapes[f"rnn.weight_ih_l{layer}"] = (units, units if layer else features)
+        shapes[f"rnn.weight_hh_l{layer}"] = (units, units)
+        shapes[f"rnn.bias_ih_l{layer}"] = shapes[f"rnn.bias_hh_l{layer}"] = (units,)
+    if settings.hidden_size is not None:
+        shapes |= {"readout.weight": (vocab_size, units), "readout.bias": (vocab_size,)}
+    return shapes
+
+
 def draw_weights(
     vocab_size: int, settings: ElmanSettings, seeds: Sequence[int]
 ) -> dict[str, Tensor]:
@@ -93,17 +117,9 @@ def draw_weights(
     One constructor for each seed would take longer than training: here a seed costs one call for
     its embedding, if any, and one for all the rest, which PyTorch draws number by number.
     """
-    parts = dict(
-        zip(("embedding", "rnn", "readout"), build_parts(vocab_size, settings, 0), strict=True)
-    )
-    shapes = {
-        f"{part}.{name}": parameter.shape
-        for part, module in parts.items()
-        if module is not None
-        for name, parameter in module.named_parameters()
-    }
-    table = shapes.pop("embedding.weight", torch.Size((0,)))
-    sizes = [shape.numel() for shape in shapes.values()]
+    shapes = weight_shapes(vocab_size, settings)
+    table = shapes.pop("embedding.weight", (0,))
+    sizes = [math.prod(shape) for shape in shapes.values()]
     normal, uniform = torch.empty(len(seeds), *table), torch.empty(len(seeds), sum(sizes))
     bound = 1 / math.sqrt(settings.units(vocab_size))
     generator = torch.Generator()

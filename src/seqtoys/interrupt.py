@@ -9,9 +9,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Heard(KeyboardInterrupt):
+    """A Ctrl-C that has waited until no update was half done."""
+
+
 @contextmanager
 def postponed_interrupt() -> Iterator[Callable[[], None]]:
-    """Hold back the first Ctrl-C until the yielded function is called; it then raises.
+    """Hold back the first Ctrl-C until the yielded function is called; it then raises `Heard`.
 
     A second Ctrl-C raises at once. Outside the main thread, or where someone else handles the
     signal, nothing is held back.
@@ -30,7 +34,7 @@ def postponed_interrupt() -> Iterator[Callable[[], None]]:
 
     def raise_if_interrupted() -> None:
         if pressed:
-            raise KeyboardInterrupt
+            raise Heard
 
     in_charge = threading.current_thread() is threading.main_thread() and (
         signal.getsignal(signal.SIGINT) is signal.default_int_handler

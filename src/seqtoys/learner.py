@@ -59,6 +59,9 @@ class Learner:
         model: The model, or an ensemble.
         stepwise: Whether to feed it one symbol at a time.
 
+    Attributes:
+        hidden: The state after the last sequences, from which others may go on; None: none.
+
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab
         >>> vocab = Vocab("hielo")
@@ -76,11 +79,7 @@ class Learner:
         self._batch: Batch | None = None
         self._gradients: Gradients | None = None
         self._loss: Tensor | None = None
-        self._state: Any = None
-
-    def start(self) -> None:
-        """Forget the state: the next sequences begin."""
-        self._state = None
+        self.hidden: Any = None
 
     def measure(
         self, batch: Batch, *, resume: bool = False
@@ -95,12 +94,12 @@ class Learner:
         if self._gradients is not None:
             if not resume:
                 return self._gradients.measure()
-            self._gradients.start(self._state)
+            self._gradients.start(self.hidden)
             measured = self._gradients.measure()
-            self._state = self._gradients.final_state
+            self.hidden = self._gradients.final_state
             return measured
         if resume:
-            logits, self._state = logits_and_state(self.model, batch.inputs, self._state)
+            logits, self.hidden = logits_and_state(self.model, batch.inputs, self.hidden)
         else:
             logits = logits_of(self.model, batch.inputs, stepwise=self.stepwise)
         self._loss = cross_entropy(logits, batch)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seqtoys.baselines import Baselines
 from seqtoys.batch import Batch
+from seqtoys.digest import brief
 from seqtoys.errors import DataError, UnknownSymbolError, excerpt
 from seqtoys.symbols import Symbols
 from seqtoys.vocab import Vocab
@@ -74,6 +75,10 @@ class LongText:
         )
         for inputs, targets in cuts:  # of (streams, chunk); only these are made wide
             yield Batch(inputs.to(self._device).long(), targets.to(self._device).long())
+
+    def fingerprint(self) -> str:
+        """Tell this text from others, and this cut of it."""
+        return brief(self._inputs, self._targets[:, -1])
 
     def count_baselines(self, vocab_size: int) -> Baselines:
         """Compute what counting alone can predict; one text has one past, so the optimum is 0."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
+from seqtoys.checkpoint import Checkpoint
 from seqtoys.curriculum import Curriculum, Lengths
 from seqtoys.errors import OptionError
 from seqtoys.history import Row
 from seqtoys.stopping import Until
 from seqtoys.updates import OptimizerFactory, SchedulerFactory
 from seqtoys.vocab import Vocab
+from seqtoys.whole_file import PathLike
+
+NOT_KEPT = ("vocab", "progress", "report_every", "on_epoch", "checkpoint", "resume")
 
 
 class FitOptions(TypedDict, total=False):
@@ -35,24 +40,40 @@ class FitOptions(TypedDict, total=False):
     progress: bool | None
     report_every: int | None
     on_epoch: Callable[[Row], object] | None
+    checkpoint: Checkpoint | None
+    resume: PathLike | None
 
 
-def record_options(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Check the numbers among fit's arguments, and write all but the data as plain values."""
+def check_options(arguments: dict[str, Any]) -> FitOptions:
+    """Pick the options among fit's arguments, and check those that are numbers."""
+    options = cast(FitOptions, {name: arguments[name] for name in FitOptions.__annotations__})
     for name in ("epochs", "batch_size", "chunk", "patience", "report_every", "lr", "clip_norm"):
-        value, wanted = arguments[name], "integer"
+        value, wanted = options[name], "integer"
         fits = isinstance(value, int) and not isinstance(value, bool) and value > 0
         if name in ("lr", "clip_norm"):
             wanted = "finite number"
             fits = isinstance(value, int | float) and 0 < value < math.inf
         if not fits and not (value is None and name not in ("epochs", "lr")):
             raise OptionError(f"expected {name} to be a positive {wanted}, got {value!r}")
-    if arguments["chunk"] is not None and arguments["stepwise"]:
+    if options["chunk"] is not None and options["stepwise"]:
         raise OptionError(
             "expected chunk or stepwise, got both; chunk reads whole chunks at a time"
         )
-    left_out = ("model", "data", "vocab", "progress", "report_every", "on_epoch")
-    return {name: _plain(value) for name, value in arguments.items() if name not in left_out}
+    if not isinstance(options["checkpoint"], Checkpoint | None):
+        raise OptionError(
+            f"expected checkpoint to be a Checkpoint(path, every=…), got {options['checkpoint']!r}"
+        )
+    return options
+
+
+def record(options: FitOptions) -> dict[str, Any]:
+    """Write the options that decide the numbers as plain values.
+
+    Examples:
+        >>> record({"lr": 0.1, "optimizer": functools.partial(dict, betas=(0.9, 0.99))})
+        {'lr': 0.1, 'optimizer': 'dict(betas=(0.9, 0.99))'}
+    """
+    return {name: _plain(value) for name, value in options.items() if name not in NOT_KEPT}
 
 
 def _plain(value: object) -> str | int | float | list[int] | None:
@@ -63,6 +84,11 @@ def _plain(value: object) -> str | int | float | list[int] | None:
     if isinstance(value, Curriculum):
         return repr(value)
     if isinstance(value, functools.partial):
-        options = [f"{name}={option!r}" for name, option in value.keywords.items()]
+        options = [f"{name}={_without_address(option)}" for name, option in value.keywords.items()]
         return f"{_plain(value.func)}({', '.join(options)})"
     return str(getattr(value, "__qualname__", type(value).__qualname__))
+
+
+def _without_address(option: object) -> str:
+    """Write an option; where in memory a function lies would differ from run to run."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(option))

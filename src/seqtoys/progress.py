@@ -19,6 +19,7 @@ class Progress:
 
     Args:
         epochs: How many epochs there will be at most.
+        done: How many there have been already.
         show: Whether to show the bar; None: in a terminal or notebook.
         report_every: Write a line at the first of every so many epochs, and at the last; None:
             no lines.
@@ -29,7 +30,9 @@ class Progress:
         epoch    1  loss 1.5000  accuracy  50.0%  hi
     """
 
-    def __init__(self, epochs: int, *, show: bool | None, report_every: int | None) -> None:
+    def __init__(
+        self, epochs: int, *, show: bool | None, report_every: int | None, done: int = 0
+    ) -> None:
         self.epochs = epochs
         self.report_every = report_every
         self._unreported: Row | None = None
@@ -37,7 +40,8 @@ class Progress:
         if show or (show is None and (sys.stderr.isatty() or "ipykernel" in sys.modules)):
             from tqdm import tqdm
 
-            self._bar = tqdm(total=epochs, unit="epoch", delay=0 if show else BAR_DELAY)
+            delay = 0 if show else BAR_DELAY
+            self._bar = tqdm(total=epochs, initial=done, unit="epoch", delay=delay)
 
     @property
     def watcher(self) -> Callable[[Row], None] | None:

@@ -60,6 +60,10 @@ class ElmanSettings:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 wanted = "a positive integer" + (" or None" if may_be_none else "")
                 raise OptionError(f"expected {name} to be {wanted}, got {value!r}")
+        if not isinstance(self.batch_first, bool):
+            raise OptionError(
+                f"expected batch_first to be True or False, got {self.batch_first!r}"
+            )
         for name, known in CHOICES.items():
             value = getattr(self, name)
             if value not in known:

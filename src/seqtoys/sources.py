@@ -1,4 +1,4 @@
-"""Where the updates of an epoch come from: minibatches of sequences, or chunks of a long text."""
+"""Where the updates of an epoch come from: sequences, a long text, or a task."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from seqtoys.baselines import Baselines, count_baselines
 from seqtoys.batch import Batch
 from seqtoys.curriculum import Lengths
 from seqtoys.data import TrainingData, check_share, is_single, split_rows, to_batch
-from seqtoys.errors import InputTypeError, OptionError
+from seqtoys.digest import brief
+from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.long_text import LongText, encode_compact
-from seqtoys.outputs import in_mode, measure, measure_next
+from seqtoys.outputs import measure
+from seqtoys.plain import Plain
 from seqtoys.symbols import Symbols
 from seqtoys.task_source import TaskSource
 from seqtoys.tasks.task import Task
 from seqtoys.tasks.task_checks import check_vocab
+from seqtoys.text_source import TextSource
 from seqtoys.vocab import Vocab
 
 Part = tuple[Tensor | None, Batch, int]
@@ -55,6 +58,15 @@ class Source(Protocol):
     def heed(self, accuracy: float | Tensor) -> None:
         """Take note of how well an epoch was predicted, by each replica of an ensemble."""
 
+    def identity(self) -> str:
+        """Name the data, so that no others have this name."""
+
+    def state(self) -> Plain:
+        """What decides how it goes on, but for the generator."""
+
+    def restore(self, state: Plain) -> None:
+        """Go on from what `state` gave."""
+
     def baselines(self, vocab_size: int) -> Baselines:
         """What can be predicted without a model."""
 
@@ -81,17 +93,20 @@ class SequencesSource:
         self.scored = int(batch.tally.sum())
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
         self._generator = generator
+        self._order: Tensor | None = None  # in an epoch that has begun and not ended
 
     def parts(self) -> Iterator[Part]:
         """Go through the sequences once; a minibatch where nothing is scored is left out."""
         if self._size == len(self.sequences):
             yield None, self.sequences, self.scored
             return
-        order = torch.randperm(len(self.sequences), generator=self._generator)
-        for rows in order.to(self.sequences.inputs.device).split(self._size):
+        if self._order is None:
+            self._order = torch.randperm(len(self.sequences), generator=self._generator)
+        for rows in self._order.to(self.sequences.inputs.device).split(self._size):
             if self.sequences.scored[rows].any():
                 part = self.sequences.take(rows)
                 yield rows, part, int(part.tally.sum())
+        self._order = None
 
     def together(
         self, predicted: list[Tensor], rows: list[Tensor | None]
@@ -109,6 +124,26 @@ class SequencesSource:
     def heed(self, accuracy: float | Tensor) -> None:
         """Go on as before."""
 
+    def identity(self) -> str:
+        """Name the sequences, so that no others have this name."""
+        batch = self.sequences
+        fingerprint = brief(*vars(batch).values())
+        return f"{len(batch):,} sequence{'s' * (len(batch) > 1)} ({fingerprint})"
+
+    def state(self) -> Tensor | None:
+        """The order of an epoch that has begun."""
+        return self._order
+
+    def restore(self, state: Tensor | None) -> None:
+        """Go on in that order.
+
+        Raises:
+            DataError: If it is no order of the sequences.
+        """
+        if state is not None and sorted(state.tolist()) != list(range(len(self.sequences))):
+            raise DataError(f"expected an order of {len(self.sequences)} sequences, got another")
+        self._order = state
+
     def baselines(self, vocab_size: int) -> Baselines:
         """What counting alone can predict."""
         return count_baselines(self.sequences, vocab_size)
@@ -116,47 +151,6 @@ class SequencesSource:
     def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model, without training."""
         return measure(model, self.sequences)
-
-
-class TextSource:
-    """A long text in chunks, with the state carried from one to the next.
-
-    Args:
-        text: The text.
-    """
-
-    resumes = True
-    sequences = None
-    optimum = None
-
-    def __init__(self, text: LongText) -> None:
-        self.text = text
-        self.scored = text.scored
-
-    def parts(self) -> Iterator[Part]:
-        """Go through the text once."""
-        return ((None, chunk, chunk.targets.numel()) for chunk in self.text.chunks())
-
-    def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
-        """Keep nothing: the text may be longer than memory has room for."""
-
-    def heed(self, accuracy: float | Tensor) -> None:
-        """Go on as before."""
-
-    def baselines(self, vocab_size: int) -> Baselines:
-        """What counting alone can predict."""
-        return self.text.count_baselines(vocab_size)
-
-    @torch.no_grad()
-    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
-        """Compute the loss and the accuracy of a model that reads all chunks, without training."""
-        state, losses, hits = None, torch.zeros(()), torch.zeros(())
-        with in_mode(model, training=False):
-            for chunk in self.text.chunks():
-                loss, right, state = measure_next(model, chunk, state)
-                share = chunk.inputs.numel() / self.scored
-                losses, hits = losses + loss.double() * share, hits + right.double() * share
-        return losses, hits
 
 
 def to_sources(

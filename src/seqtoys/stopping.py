@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import OptionError
 from seqtoys.history import History
+from seqtoys.plain import Plain
 
 Until: TypeAlias = Literal["solved"] | float | None
 """A goal: every scored symbol predicted, or the loss this near the optimum."""
@@ -61,6 +62,14 @@ class StoppingRule:
         """Note why training ended."""
         history.stopped = reason
 
+    def state(self) -> dict[str, Plain]:
+        """The best loss so far, and when it was."""
+        return {"best": self._best, "best_epoch": self._best_epoch}
+
+    def restore(self, state: Mapping[str, Plain]) -> None:
+        """Go on from what `state` gave."""
+        self._best, self._best_epoch = float(state["best"]), int(state["best_epoch"])
+
 
 class StoppingRules:
     """The stopping rule of each replica of an ensemble.
@@ -100,6 +109,15 @@ class StoppingRules:
     def close(self, history: EnsembleHistory, reason: str) -> None:
         """Note why the training of the replicas that still ran ended."""
         history.end(~self.ended, reason)
+
+    def state(self) -> dict[str, Plain]:
+        """Which replicas have ended, the best loss of each so far, and when it was."""
+        return {"ended": self.ended, "best": self._best, "best_epoch": self._best_epoch}
+
+    def restore(self, state: Mapping[str, Plain]) -> None:
+        """Go on from what `state` gave."""
+        self.ended, self._best = state["ended"], state["best"]
+        self._best_epoch = state["best_epoch"]
 
     def _verdicts(self, history: EnsembleHistory) -> Iterator[tuple[str, Tensor]]:
         row = history.rows[-1]

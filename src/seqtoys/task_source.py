@@ -11,11 +11,14 @@ from torch import Tensor, nn
 from seqtoys.baselines import Baselines
 from seqtoys.batch import Batch
 from seqtoys.curriculum import LengthPlan, Lengths
+from seqtoys.digest import brief
 from seqtoys.outputs import measure
+from seqtoys.plain import Plain
 from seqtoys.ranges import check_range
 from seqtoys.tasks.task import Task
 
 BATCH_SIZE = 128  # where `fit` is given none
+IDENTIFYING = 8  # sequences that tell one task from another
 
 
 class TaskSource:
@@ -63,6 +66,25 @@ class TaskSource:
     def heed(self, accuracy: float | Tensor) -> None:
         """Take note of how well an epoch was predicted, by each replica of an ensemble."""
         self.plan.heed(float(torch.as_tensor(accuracy).mean()))
+
+    def identity(self) -> str:
+        """Name the task, so that no other has this name: by what it draws, too."""
+        task, batch = self.task, self.task.sample(IDENTIFYING)
+        facts = f"{task.lengths} {task.optimum!r}"
+        fingerprint = brief(*vars(batch).values(), text=facts)
+        return f"the task {task.name} ({fingerprint})"
+
+    def state(self) -> Plain:
+        """How long sequences are by now, and the batch that is measured each time."""
+        kept = self._measured
+        batch = None if kept is None else dict(vars(kept))
+        return {"plan": self.plan.state(), "measured": batch}
+
+    def restore(self, state: Plain) -> None:
+        """Go on from what `state` gave."""
+        self.plan.restore(state["plan"])
+        batch = state["measured"]
+        self._measured = None if batch is None else Batch(**batch).to(self._device)
 
     def baselines(self, vocab_size: int) -> Baselines:
         """What can be predicted knowing nothing, the current symbol, and all that can be known."""

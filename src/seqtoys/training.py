@@ -8,27 +8,21 @@ from typing import Any, Unpack, overload
 import torch
 from torch import nn
 
+from seqtoys.checkpoint import Checkpoint
 from seqtoys.curriculum import Lengths
-from seqtoys.data import TrainingData, is_single
+from seqtoys.data import TrainingData
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.epochs import run_epochs
-from seqtoys.fused_adam import FusedAdam
 from seqtoys.history import History, Row
-from seqtoys.initial import seeded_generator
-from seqtoys.learner import writes_gradients
-from seqtoys.options import FitOptions, record_options
-from seqtoys.outputs import Ensemble, count_replicas, logits_of
-from seqtoys.predictions import Predictions
+from seqtoys.options import FitOptions, check_options
+from seqtoys.outputs import Ensemble
 from seqtoys.progress import Progress
-from seqtoys.sources import Source, to_sources
-from seqtoys.stopping import Until, make_rule
-from seqtoys.updates import (
-    Optimizer,
-    OptimizerFactory,
-    SchedulerFactory,
-    Updates,
-)
+from seqtoys.run import make_run
+from seqtoys.saved_run import resume_run
+from seqtoys.stopping import Until
+from seqtoys.updates import OptimizerFactory, SchedulerFactory
 from seqtoys.vocab import Vocab
+from seqtoys.whole_file import PathLike
 
 
 @overload
@@ -60,6 +54,8 @@ def fit(
     progress: bool | None = None,
     report_every: int | None = None,
     on_epoch: Callable[[Row], object] | None = None,
+    checkpoint: Checkpoint | None = None,
+    resume: PathLike | None = None,
 ) -> Any:
     """Teach a model sequences by gradient descent, in place; or many seeds of it at once.
 
@@ -103,12 +99,20 @@ def fit(
         report_every: Print a line at every so many epochs.
         on_epoch: Called with each epoch's row; an ensemble's holds the median loss and the mean
             accuracy over the seeds.
+        checkpoint: Where and how often to save the training, so that it can be resumed: a
+            `Checkpoint`. Saved on Ctrl-C, too.
+        resume: The file of a checkpoint to go on from, with the same model, data and options, as
+            if nothing had come between; `epochs` may be more than it had. On the same machine,
+            versions and number of threads the numbers are the same to the last bit. PyTorch's
+            global generators are set where they stood, for models that draw from them, as dropout
+            does; if nothing is drawn, they are as they were afterwards.
 
     Returns:
         A `History`; for an ensemble, an `EnsembleHistory`.
 
     Raises:
-        OptionError: If an option is out of its range.
+        OptionError: If an option is out of its range, or differs from those that are resumed.
+        ModelFileError: If a checkpoint can't be written or read.
         DataError: If there is nothing to learn from.
         UnknownSymbolError: If the vocabulary lacks a symbol of the data.
         NonFiniteLossError: If the loss becomes inf or nan.
@@ -120,64 +124,11 @@ def fit(
         >>> model.predict("hihell")
         'ihello'
     """
-    options = record_options(locals())
-    vocab = vocab or getattr(model, "vocab", None) or getattr(data, "vocab", None)
-    training, held_out, held_rows = to_sources(
-        data,
-        vocab,
-        batch_size=batch_size,
-        chunk=chunk,
-        lengths=lengths,
-        validation=validation,
-        generator=seeded_generator(seed),
-        device=next(model.parameters()).device,
-    )
-    updates = Updates(
-        model,
-        training,
-        _make_optimizer(optimizer, model, lr=lr, has_scheduler=scheduler is not None),
-        scheduler=scheduler,
-        clip_norm=clip_norm,
-        stepwise=stepwise,
-    )
-    replicas, single = count_replicas(model), is_single(data, vocab)
-    predictions = Predictions(training.sequences, vocab, single=single, replicas=replicas)
-    history = _make_history(model, training, vocab, predictions)
-    history.settings, history.held_out = options, held_rows
-    rule = make_rule(until, patience, replicas)
-    with Progress(epochs, show=progress, report_every=report_every) as bar:
-        run_epochs(epochs, updates, held_out, predictions, history, rule, (bar.watcher, on_epoch))
-    return history
-
-
-def _make_history(
-    model: nn.Module,
-    training: Source,
-    vocab: Vocab | None,
-    predictions: Predictions,
-) -> Any:
-    """Make the history of a model, or of an ensemble, before its first epoch."""
-    baselines = training.baselines(_vocab_size(model, training, vocab))
-    floor = getattr(model, "loss_floor", 0.0)
-    if isinstance(model, Ensemble):
-        return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions)
-    return History(baselines, floor)
-
-
-def _make_optimizer(
-    optimizer: OptimizerFactory, model: nn.Module, *, lr: float, has_scheduler: bool
-) -> Optimizer:
-    """Make the optimizer, a fused one for networks whose gradients are written out."""
-    if optimizer is torch.optim.Adam and writes_gradients(model):
-        if has_scheduler:  # which takes PyTorch's own optimizers only
-            return torch.optim.Adam(model.parameters(), lr=lr, fused=True)
-        return FusedAdam(model.parameters(), lr=lr)
-    return optimizer(model.parameters(), lr=lr)
-
-
-def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
-    if vocab is not None:
-        return len(vocab)
-    assert source.sequences is not None, "a long text comes with a vocabulary"
-    with torch.no_grad():
-        return logits_of(model, source.sequences.inputs[:1]).shape[-1]
+    options = check_options(locals())
+    run = make_run(model, data, options)
+    if resume is not None:
+        resume_run(run, resume, epochs=epochs)
+    bar = Progress(epochs, show=progress, report_every=report_every, done=run.epochs)
+    with run.draws, bar:
+        run_epochs(run, epochs, (bar.watcher, on_epoch), checkpoint)
+    return run.history

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import torch
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from seqtoys.batch import Batch
+from seqtoys.epoch_sums import EpochSums, Value
 from seqtoys.errors import NonFiniteLossError, OptionError
 from seqtoys.history import Row
 from seqtoys.learner import Learner
 from seqtoys.metrics import count_hits
 from seqtoys.outputs import count_replicas
+from seqtoys.plain import Plain, on_device
 from seqtoys.sources import Source
 
 
@@ -29,12 +32,15 @@ class Optimizer(Protocol):
     def step(self) -> Any:
         """Update the parameters."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers from one update to the next."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remember that again."""
+
 
 OptimizerFactory: TypeAlias = Callable[..., torch.optim.Optimizer]
 """Makes an optimizer of parameters and `lr=`, as each class of `torch.optim` does."""
-
-Value: TypeAlias = float | Tensor
-"""A number, or one of each replica."""
 
 SchedulerFactory: TypeAlias = Callable[[torch.optim.Optimizer], Any]
 """Makes a learning-rate scheduler of `torch.optim.lr_scheduler`, stepped once an epoch."""
@@ -77,6 +83,7 @@ class Updates:
                 "has a loss of its own; got ReduceLROnPlateau"
             )
         self._learner = Learner(model, stepwise=stepwise)
+        self._sums: EpochSums | None = None  # of an epoch that has begun and not ended
         self._is_waiting = False
         self._frozen: Frozen | None = None
 
@@ -86,7 +93,7 @@ class Updates:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def run_epoch(self, after_update: Callable[[], None]) -> tuple[Value, Value, Tensor | None]:
-        """Go through the source once; the last update waits for `apply`.
+        """Go through the source once, or on where it was left; the last update waits for `apply`.
 
         Args:
             after_update: Called after each update, when the model may be left as it is.
@@ -95,26 +102,24 @@ class Updates:
             The loss, the accuracy and the predicted symbols, each before its update; of each
             replica, for an ensemble. No symbols if the source keeps none.
         """
-        self.epoch += 1
-        total: Value = 0.0
-        hits: Value = 0.0
-        predictions, order = [], []
-        self._learner.start()
-        for rows, part, count in self.source.parts():
+        sums = self._sums = self._sums or self._begin()
+        for rows, part, count in islice(self.source.parts(), sums.parts, None):
             if self._is_waiting:
                 self.apply()
                 after_update()
             loss, predicted = self._learner.measure(part, resume=self.source.resumes)
             self._is_waiting = True
-            total = total + self._value(loss) * count
-            hits = hits + self._hits(predicted, part)
+            sums.parts += 1
+            sums.loss = sums.loss + self._value(loss) * count
+            sums.hits = sums.hits + self._hits(predicted, part)
             if not self.source.resumes:
-                predictions.append(predicted)
-                order.append(rows)
+                sums.predicted.append(predicted)
+                sums.rows.append(rows)
+        self._sums = None
         scored = self.source.scored
-        share = hits / scored
+        share = sums.hits / scored
         self.source.heed(share)
-        return total / scored, share, self.source.together(predictions, order)
+        return sums.loss / scored, share, self.source.together(sums.predicted, sums.rows)
 
     def apply(self) -> None:
         """Carry out the update that waits, if one does."""
@@ -145,6 +150,34 @@ class Updates:
         elif self.scheduler is not None:
             self.scheduler.step()
 
+    def state(self) -> dict[str, Plain]:
+        """Everything but the weights that decides how it goes on, when no update waits."""
+        begun = self._sums and {"sums": self._sums.state(), "hidden": self._learner.hidden}
+        return {
+            "epoch": self.epoch,
+            "optimizer": _memory_of(self.optimizer),
+            "scheduler": None if self.scheduler is None else _memory_of(self.scheduler),
+            "source": self.source.state(),
+            "begun": begun,
+        }
+
+    def restore(self, state: Mapping[str, Plain]) -> None:
+        """Go on from what `state` gave."""
+        self.epoch = state["epoch"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
+        self.source.restore(state["source"])
+        if state["begun"] is not None:
+            begun = on_device(state["begun"], next(self.model.parameters()).device)
+            self._sums, self._learner.hidden = EpochSums(**begun["sums"]), begun["hidden"]
+
+    def _begin(self) -> EpochSums:
+        """Begin an epoch."""
+        self.epoch += 1
+        self._learner.hidden = None
+        return EpochSums()
+
     def _value(self, loss: Tensor) -> Value:
         if self.replicas:
             return loss.double()
@@ -159,6 +192,15 @@ class Updates:
     def _hits(self, predicted: Tensor, part: Batch) -> Value:
         hits = count_hits(predicted, part)
         return hits if self.replicas else hits.item()
+
+
+def _memory_of(part: Any) -> Plain:
+    if not hasattr(part, "state_dict") or not hasattr(part, "load_state_dict"):
+        raise OptionError(
+            "expected an optimizer and a scheduler with state_dict and load_state_dict for "
+            f"checkpoint=…, got {type(part).__name__}"
+        )
+    return part.state_dict()
 
 
 class Frozen:

@@ -1,0 +1,40 @@
+"""What the histories of one model and of many have alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqtoys.baselines import Baselines
+from seqtoys.errors import DataError
+from seqtoys.plain import Plain
+
+UNFINISHED = ("running", "epochs", "interrupted")  # why a training ended that could go on
+KINDS: dict[str, Any] = {
+    "settings": dict,
+    "stopped": str | list,
+    "seconds": int | float,
+    "loss_floor": int | float,
+}
+
+
+def checked(state: Mapping[str, Plain]) -> dict[str, Plain]:
+    """Check the fields of a history that comes from a file.
+
+    Args:
+        state: The fields, as `state` of a history gives them.
+
+    Raises:
+        DataError: If one is of another type.
+
+    Examples:
+        >>> checked({"settings": {}, "stopped": "solved", "seconds": "5"})
+        Traceback (most recent call last):
+        seqtoys.errors.DataError: expected seconds as a history has it, got '5'
+    """
+    for name, kind in KINDS.items():
+        if not isinstance(state[name], kind):
+            raise DataError(f"expected {name} as a history has it, got {state[name]!r}")
+    baselines = Baselines(**{name: float(loss) for name, loss in state["baselines"].items()})
+    held_out, seconds = state["held_out"].tolist(), float(state["seconds"])
+    return {**state, "baselines": baselines, "held_out": held_out, "seconds": seconds}

@@ -1,0 +1,192 @@
+"""One training: its parts, made from what fit is given, and all that decides how it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqtoys.checkpoint import describe
+from seqtoys.data import TrainingData, is_single
+from seqtoys.digest import brief
+from seqtoys.draws import GlobalDraws
+from seqtoys.ensemble_history import EnsembleHistory
+from seqtoys.errors import DataError
+from seqtoys.fused_adam import FusedAdam
+from seqtoys.history import History
+from seqtoys.initial import seeded_generator
+from seqtoys.learner import writes_gradients
+from seqtoys.options import FitOptions, record
+from seqtoys.outputs import Ensemble, count_replicas, logits_of
+from seqtoys.plain import Plain
+from seqtoys.predictions import Predictions
+from seqtoys.sources import Source, to_sources
+from seqtoys.stopping import make_rule
+from seqtoys.updates import Optimizer, Updates
+from seqtoys.vocab import Vocab
+
+
+@dataclass
+class Run:
+    """The parts of a training.
+
+    Attributes:
+        updates: Train the model.
+        held_out: What it is measured on after each epoch; None: nothing.
+        predictions: Keep what it predicts.
+        history: Where the epochs are noted: a `History`, or an `EnsembleHistory`.
+        rule: Ends the training before its last epoch.
+        generator: Draws what is held out, the order of minibatches, and the batches of a task.
+        draws: PyTorch's global generators.
+        vocab: The vocabulary, if there is one.
+    """
+
+    updates: Updates
+    held_out: Source | None
+    predictions: Predictions
+    history: Any
+    rule: Any
+    generator: torch.Generator
+    draws: GlobalDraws
+    vocab: Vocab | None
+
+    @property
+    def model(self) -> nn.Module:
+        """The model that is trained."""
+        return self.updates.model
+
+    @cached_property
+    def identity(self) -> dict[str, Plain]:
+        """Name the model, the data and the options, so that another training is told from this.
+
+        The number of epochs is left out, as a training may go on for more.
+        """
+        about = describe(self.model)
+        options = {k: value for k, value in self.history.settings.items() if k != "epochs"}
+        symbols = None if self.vocab is None else brief(text=repr(self.vocab.symbols))
+        held_out = None if self.held_out is None else self.held_out.identity()
+        return {
+            "model": about["kind"],
+            **about.get("settings", {}),
+            "seeds of the model": about.get("seeds"),
+            "vocab": symbols,
+            "data": self.updates.source.identity(),
+            "held-out data": held_out,
+            "gradients": "written out" if writes_gradients(self.model) else "by autograd",
+            **options,
+        }
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs there have been."""
+        return len(self.history.lr)
+
+    def state(self) -> dict[str, Plain]:
+        """Everything but the weights, when no update waits: `history` and `training`."""
+        history = self.history.state() | {"predictions": self.predictions.state()}
+        training = {
+            "identity": self.identity,
+            "updates": self.updates.state(),
+            "held_out": None if self.held_out is None else self.held_out.state(),
+            "rule": self.rule.state(),
+            "generator": self.generator.get_state(),
+            "draws": self.draws.state(),
+        }
+        return {"history": history, "training": training}
+
+    def restore(self, history: Mapping[str, Plain], training: Mapping[str, Plain]) -> None:
+        """Go on from what `state` gave; the weights are those of then already."""
+        updates, epochs = training["updates"], len(history["lr"])
+        if not isinstance(updates, dict) or updates["epoch"] - epochs != bool(updates["begun"]):
+            raise DataError(f"expected updates of {epochs} epochs, got others")
+        self.predictions.restore(history["predictions"])
+        fresh = self.history
+        none_yet: list[Any] | None = [] if isinstance(fresh, History) else None
+        self.history = type(fresh).from_state({**history, "predictions": none_yet})
+        self.history.predictions, self.history.settings = fresh.predictions, fresh.settings
+        self.history.reopen()
+        self.rule.restore(training["rule"])
+        self.updates.restore(updates)
+        if self.rule.ended is not None:
+            self.updates.freeze(self.rule.ended)
+        if self.held_out is not None:
+            self.held_out.restore(training["held_out"])
+        self.generator.set_state(training["generator"])
+        self.draws.restore(training["draws"])
+
+
+def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
+    """Make the parts of a training.
+
+    Args:
+        model: What is trained.
+        data: On what.
+        options: How, as `check_options` gives them.
+
+    Raises:
+        SeqtoysError: As `fit` says.
+    """
+    vocab = options["vocab"] or getattr(model, "vocab", None) or getattr(data, "vocab", None)
+    generator = seeded_generator(options["seed"])
+    device = next(model.parameters()).device
+    training, held_out, held_rows = to_sources(
+        data,
+        vocab,
+        batch_size=options["batch_size"],
+        chunk=options["chunk"],
+        lengths=options["lengths"],
+        validation=options["validation"],
+        generator=generator,
+        device=device,
+    )
+    updates = Updates(
+        model,
+        training,
+        _make_optimizer(model, options),
+        scheduler=options["scheduler"],
+        clip_norm=options["clip_norm"],
+        stepwise=options["stepwise"],
+    )
+    replicas, single = count_replicas(model), is_single(data, vocab)
+    predictions = Predictions.of(training.sequences, vocab, single=single, replicas=replicas)
+    history = _make_history(model, training, vocab, predictions)
+    history.settings, history.held_out = record(options), held_rows
+    rule = make_rule(options["until"], options["patience"], replicas)
+    draws = GlobalDraws(device)
+    return Run(updates, held_out, predictions, history, rule, generator, draws, vocab)
+
+
+def _make_history(
+    model: nn.Module,
+    training: Source,
+    vocab: Vocab | None,
+    predictions: Predictions,
+) -> Any:
+    """Make the history of a model, or of an ensemble, before its first epoch."""
+    baselines = training.baselines(_vocab_size(model, training, vocab))
+    floor = getattr(model, "loss_floor", 0.0)
+    if isinstance(model, Ensemble):
+        return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions)
+    return History(baselines, floor)
+
+
+def _make_optimizer(model: nn.Module, options: FitOptions) -> Optimizer:
+    """Make the optimizer, a fused one for networks whose gradients are written out."""
+    optimizer, lr = options["optimizer"], options["lr"]
+    if optimizer is torch.optim.Adam and writes_gradients(model):
+        if options["scheduler"] is not None:  # which takes PyTorch's own optimizers only
+            return torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+        return FusedAdam(model.parameters(), lr=lr)
+    return optimizer(model.parameters(), lr=lr)
+
+
+def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
+    if vocab is not None:
+        return len(vocab)
+    assert source.sequences is not None, "a long text comes with a vocabulary"
+    with torch.no_grad():
+        return logits_of(model, source.sequences.inputs[:1]).shape[-1]
