@@ -1,17 +1,53 @@
 from __future__ import annotations
 
+import json
+import os
+import re
 import runpy
 import signal
 import subprocess
 import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from seqtoys import (
+    ElmanCharModel,
+    ElmanEnsemble,
+    Vocab,
+    evaluate,
+    generate,
+    get_task,
+    list_tasks,
+    load,
+    load_history,
+    save,
+)
 from seqtoys.__main__ import main
 from seqtoys.backprop import Backprop
+from seqtoys.tasks.reber import reber
+
+Shown = pytest.CaptureFixture[str]
+TEXT = "to be, or not to be"
 
 
-def test_the_demonstration_shows_ihello_being_learnt(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+def facts_of(shown: Shown) -> Any:
+    """The one JSON object on stdout."""
+    line, nothing = shown.readouterr().out.split("\n")
+    assert nothing == ""
+    return json.loads(line)
+
+
+def test_the_demonstration_shows_ihello_being_learnt(capsys: Shown) -> None:
     assert main([]) == 0
     shown = capsys.readouterr()
     lines = [line.split() for line in shown.out.splitlines() if line.startswith("epoch")]
@@ -21,14 +57,251 @@ def test_the_demonstration_shows_ihello_being_learnt(capsys: pytest.CaptureFixtu
     assert shown.err == ""
 
 
-def test_learn_memorises_a_text_of_the_users(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["learn", "to be, or not to be"]) == 0
-    assert "Memorised 'to be, or not to be': all 18 next symbols" in capsys.readouterr().out
+def test_learn_memorises_a_text_of_the_users(capsys: Shown) -> None:
+    assert main(["learn", TEXT]) == 0
+    shown = capsys.readouterr()
+    assert f"Memorised '{TEXT}': all 18 next symbols" in shown.out
+    assert shown.out.startswith("step  symbol")
+    assert all(re.match(r"epoch +\d+  loss \d", line) for line in shown.err.splitlines())
+    seen = [line.split("  ", 2)[2] for line in shown.err.splitlines()]
+    assert len(seen) > 3
+    assert all(a != b for a, b in pairwise(seen))
 
 
-def test_exit_code_1_if_it_was_not_learnt(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["learn", "to be, or not to be", "--epochs", "2", "--hidden", "1"]) == 1
+def test_exit_code_1_if_it_was_not_learnt(capsys: Shown) -> None:
+    assert main(["learn", TEXT, "--epochs", "2", "--hidden", "1"]) == 1
     assert "Not memorised: " in capsys.readouterr().out
+
+
+def test_several_texts_are_learnt_down_to_their_optimum(capsys: Shown) -> None:
+    assert main(["learn", "hat", "hot", "hut"]) == 0
+    said = re.search(r"Learnt 3 texts: (\S+) nats per symbol, (\S+) f", capsys.readouterr().out)
+    assert said is not None
+    loss, excess = said.groups()
+    assert float(loss) == pytest.approx(0.5493 + float(excess), abs=1e-4)  # ln 3 / 2
+    assert float(excess) <= 0.05
+    assert main(["learn", "hat", "hot", "hut", "--epochs", "2"]) == 1
+    assert "\nNot learnt: " in capsys.readouterr().out
+
+
+def test_the_name_of_a_file_stands_for_its_text(tmp_path: Path, capsys: Shown) -> None:
+    file = tmp_path / "text.txt"
+    file.write_text("eins\nzwölf\n", encoding="utf-8")
+    assert main(["learn", str(file)]) == 0
+    assert r"Memorised 'eins\\nzwölf': all 9 next symbols" in capsys.readouterr().out
+    assert main(["learn", f"{file}.bak", "--epochs", "1"]) == 1  # no such file: a text
+    assert f"of {len(str(file)) + 3} next symbols" in capsys.readouterr().out
+
+
+def test_a_long_file_is_read_in_chunks(tmp_path: Path, capsys: Shown) -> None:
+    file, saved = tmp_path / "book.txt", str(tmp_path / "book")
+    file.write_text("the early bird catches the worm " * 200)
+    assert main(["learn", str(file), "--epochs", "3", "--save", saved]) == 1
+    shown = capsys.readouterr()
+    history: Any = load_history(saved)
+    assert (history.settings["chunk"], history.settings["batch_size"]) == (100, 6)
+    right = round(history.accuracy[-1] * 6399)
+    assert f"Not memorised: {right} of 6399 next symbols after 3 epochs" in shown.out
+    assert "symbol  predicted" not in shown.out
+
+
+def test_learn_saves_and_tells_as_json(tmp_path: Path, capsys: Shown) -> None:
+    saved = str(tmp_path / "model")
+    assert main(["learn", TEXT, "--epochs", "12", "--save", saved, "--json", "--seed", "5"]) == 1
+    facts = facts_of(capsys)
+    model: Any = load(saved)
+    assert model.seed == 5
+    right = sum(a == b for a, b in zip(model.predict(TEXT[:-1]), TEXT[1:], strict=True))
+    probabilities = torch.tensor(model.trace(TEXT[:-1]).probabilities)
+    loss = -probabilities[range(18), model.vocab.encode(TEXT[1:])].log().mean().item()
+    assert 0 < right < 18
+    assert facts == {
+        "learnt": False,
+        "symbols": 18,
+        "right": right,
+        "loss": pytest.approx(loss, rel=1e-5),
+        "optimum": 0.0,
+        "epochs": 12,
+        "stopped": "epochs",
+    }
+    assert len(load_history(saved)) == 12
+
+
+def test_tasks_names_them_all_with_level_and_optimum(capsys: Shown) -> None:
+    assert main(["tasks"]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["task", "level", "optimum", "what", "it", "is"]
+    assert [line.split()[0] for line in lines] == list(list_tasks())
+    assert all(
+        line.endswith(f"  {about}")
+        for line, about in zip(lines, list_tasks().values(), strict=True)
+    )
+    assert lines[5].split()[:3] == ["reber", "regular", "0.5941"]
+    assert main(["tasks", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["task"] for row in rows] == list(list_tasks())
+    assert rows[0]["vocab"] == list("hielo")
+    assert rows[0]["lengths"] == [6, 6]
+
+
+@pytest.mark.parametrize(("columns", "has_room"), [(80, False), (120, True)])
+def test_lines_are_no_wider_than_the_terminal(
+    columns: int, has_room: bool, monkeypatch: pytest.MonkeyPatch, capsys: Shown
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["tasks"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(max(lines, key=len)) <= columns
+    assert ("what it is" in lines[0]) == has_room
+    assert main(["tasks", "sentences"]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) == columns  # the samples, cut off
+    assert shown.replace("\n", " ").startswith(
+        f"sentences: {list_tasks()['sentences']} Elman 1990"
+    )
+
+
+def test_tasks_shows_one(capsys: Shown) -> None:
+    assert main(["tasks", "hihello"]) == 0
+    shown = capsys.readouterr().out
+    assert "tutorial example; finite; 6 symbols of Vocab('hielo')" in shown
+    assert shown.count("inputs   hihell\ntargets  ihello\n") == 3
+    assert shown.endswith(
+        "optimum         0.0000 nats per scored symbol\n"
+        "without memory  0.4621\n"
+        "chance          33.3% right\n"
+    )
+
+
+def test_tasks_shows_one_as_json(capsys: Shown) -> None:
+    samples = []
+    for seed in ("1", "2"):
+        assert main(["tasks", "reber", "--json", "--seed", seed]) == 0
+        facts = facts_of(capsys)
+        samples.append(facts["samples"])
+        for sample in facts["samples"]:
+            assert sample["inputs"][1:] == sample["targets"][:-1]
+            assert reber().accepts("".join([*sample["inputs"], "E"]))
+    assert samples[0] != samples[1]
+    assert facts["optimum"] == pytest.approx(0.5941, abs=1e-4)
+    assert facts["memoryless"] == {"value": pytest.approx(1.1640, abs=1e-4), "standard_error": 0}
+    assert main(["tasks", "parity", "--json"]) == 0
+    targets = facts_of(capsys)["samples"][0]["targets"]
+    assert targets[:-1] == [None] * (len(targets) - 1)
+    assert targets[-1] in ("0", "1")
+
+
+def test_train_tells_how_near_the_optimum_one_network_comes(tmp_path: Path, capsys: Shown) -> None:
+    saved = str(tmp_path / "model")
+    arguments = ["train", "reber", "--hidden", "4", "--seed", "3", "--save", saved]
+    assert main([*arguments, "--epochs", "2"]) == 1
+    shown = capsys.readouterr()
+    model: Any = load(saved)
+    report = evaluate(model, get_task("reber"), count=1000)
+    assert f"\n\n{report}\n\nNot solved: {report.seen.excess} nats above the optimum" in shown.out
+    assert shown.err == f"saved to {saved}\n"
+    assert model.seed == 3
+    assert main(["train", "hihello", "--lr", "0.05"]) == 0
+    assert "\nSolved: " in capsys.readouterr().out
+
+
+def test_train_tells_the_solve_rate_of_many(tmp_path: Path, capsys: Shown) -> None:
+    saved = str(tmp_path / "models")
+    arguments = ["train", "reber", "--seeds", "6", "--seed", "4", "--hidden", "4", "--lr", "0.03"]
+    arguments += ["--epochs", "60", "--goal", "0.1", "--save", saved]
+    code = main([*arguments, "--json"])
+    facts = facts_of(capsys)
+    ensemble: Any = load(saved)
+    assert list(ensemble.seeds) == facts["seeds"] == [4, 5, 6, 7, 8, 9]
+    reports = evaluate(ensemble, get_task("reber"), count=200)
+    assert facts["reports"] == [json.loads(report.to_json()) for report in reports]
+    solved = [report.seen.excess <= 0.1 for report in reports]
+    assert facts["solved"] == solved
+    assert facts["epochs"] == load_history(saved).epochs.tolist()  # type: ignore[union-attr]
+    assert facts["stopped"] == load_history(saved).stopped
+    assert 0 < sum(solved) < 6
+    assert code == 0
+
+    assert main(arguments) == 0
+    _, *rows = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    excess = sorted(report.scores["length 38"].excess for report in reports)
+    near = sum(value <= 0.1 for value in excess) / 6
+    assert [row.partition("  ")[0] for row in rows] == list(reports[0].scores)
+    assert rows[1].split()[2] == f"{near:.1%}"
+    assert rows[1].split()[3] == f"{excess[0]:.4f}"
+    assert rows[1].split()[5] == f"{excess[-1]:.4f}"
+
+
+def test_train_says_how_many_solved_it(capsys: Shown) -> None:
+    assert main(["train", "hihello", "--seeds", "3", "--lr", "0.05"]) == 0
+    assert (
+        "hihello: solved by 100.0 % of 3 (95 % interval 43.9 to 100.0 %), that is, within 0.02 "
+        "nats of the optimum 0.0000 on strings as in training. For comparison: loss without "
+        "memory 0.4621, accuracy of guessing 33.3%.\n"
+    ) in capsys.readouterr().out
+    assert main(["train", "hihello", "--seeds", "3", "--epochs", "2"]) == 1
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> str:
+    """A model in a file, whose weights are large enough that it prefers some symbols."""
+    model = ElmanCharModel(Vocab("hielo"), hidden_size=7, seed=3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    save(model, tmp_path / "model")
+    return str(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([], {}),
+        (["--temperature", "0"], {"temperature": 0}),
+        (["--temperature", "0.5", "--top-k", "2"], {"temperature": 0.5, "top_k": 2}),
+        (["--stop", "lo"], {"stop": "lo"}),
+    ],
+)
+def test_sample_prints_the_prompt_and_what_follows(
+    arguments: list[str], options: dict[str, Any], written: str, capsys: Shown
+) -> None:
+    model: Any = load(written)
+
+    def expected(prompt: str, length: int, seed: int, **more: Any) -> Any:
+        generator = torch.Generator().manual_seed(seed)
+        return generate(model, prompt, length, generator=generator, **options, **more)
+
+    assert main(["sample", written, *arguments]) == 0
+    assert capsys.readouterr().out == f"h{expected('h', 200, 0)}\n"
+    rest = ["--prompt", "ell", "--length", "30", "--seed", "7", *arguments]
+    assert main(["sample", written, *rest]) == 0
+    assert capsys.readouterr().out == f"ell{expected('ell', 30, 7)}\n"
+    assert main(["sample", written, "--num", "3", *rest]) == 0
+    texts = expected("ell", 30, 7, num=3)
+    assert capsys.readouterr().out.splitlines() == [f"ell{text}" for text in texts]
+    assert main(["sample", written, "--num", "3", "--json", *rest]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert rows == [{"prompt": "ell", "text": text} for text in texts]
+
+
+def test_sample_of_words_and_of_an_ensemble(tmp_path: Path, capsys: Shown) -> None:
+    file, vocab = str(tmp_path / "model"), Vocab(["boy", "sees", "dog"])
+    save(ElmanCharModel(vocab, seed=1), file)
+    arguments = ["sample", file, "--prompt", "dog sees", "--length", "9", "--stop", "boy dog"]
+    assert main(arguments) == 0
+    words = generate(ElmanCharModel(vocab, seed=1), ["dog", "sees"], 9, stop=["boy", "dog"])
+    assert capsys.readouterr().out == f"dog sees {' '.join(words)}\n"
+    save(ElmanEnsemble(vocab, [4, 5]), file)
+    texts: Any = generate(ElmanEnsemble(vocab, [4, 5]), ["boy"], 9, num=2)
+    assert main(["sample", file, "--length", "9", "--num", "2"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"seed {seed}  boy {' '.join(text)}"
+        for seed, of_seed in zip((4, 5), texts, strict=True)
+        for text in of_seed
+    ]
+    assert main(["sample", file, "--length", "2", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["seed"], row["prompt"]) for row in rows] == [(4, "boy"), (5, "boy")]
 
 
 @pytest.mark.parametrize(
@@ -38,11 +311,15 @@ def test_exit_code_1_if_it_was_not_learnt(capsys: pytest.CaptureFixture[str]) ->
         (["learn", ""], "expected texts of at least two symbols"),
         (["learn", "hi", "--lr", "0"], "expected lr to be a positive finite number, got 0.0"),
         (["learn", "hi", "--hidden", "0"], "expected hidden_size to be a positive integer"),
+        (["learn", "hi", "--save", "no/such/folder"], "can't write no/such/folder: No such file"),
+        (["tasks", "rebber"], "no task is named 'rebber'; did you mean 'reber'?"),
+        (["train", "rebber"], "no task is named 'rebber'; did you mean 'reber'?"),
+        (["train", "reber", "--seeds", "0"], "expected at least one seed, got none"),
+        (["train", "reber", "--goal", "0"], "expected until to be 'solved', a positive"),
+        (["sample", "no/such"], "expected a model file at no/such, found nothing"),
     ],
 )
-def test_bad_input_gives_one_line(
-    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_gives_one_line(arguments: list[str], line: str, capsys: Shown) -> None:
     assert main(arguments) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -50,37 +327,80 @@ def test_bad_input_gives_one_line(
     assert shown.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["learn"], ["teach"], ["learn", "hi", "--lr", "x"]])
-def test_bad_arguments_give_one_line(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_is_no_text_gives_one_line(tmp_path: Path, capsys: Shown) -> None:
+    (tmp_path / "image").write_bytes(b"GIF\xff\x00")
+    assert main(["learn", str(tmp_path / "image")]) == 2
+    assert capsys.readouterr().err.startswith(
+        f"seqtoys: expected a text file in UTF-8 at {tmp_path / 'image'}, got: 'utf-8' codec"
+    )
+    (tmp_path / "empty").write_text("\n")
+    assert main(["learn", str(tmp_path / "empty")]) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["learn"], ["teach"], ["learn", "hi", "--lr", "x"], ["train"], ["sample"], ["tasks", "--no"]],
+)
+def test_bad_arguments_give_one_line(arguments: list[str], capsys: Shown) -> None:
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
     error = capsys.readouterr().err
+    assert error.startswith("python -m seqtoys")
     assert error.endswith("; --help explains\n")
     assert error.count("\n") == 1
 
 
-def test_ctrl_c_shows_what_there_is(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("arguments", [["learn", "hihello"], ["train", "hihello", "--seeds", "2"]])
+def test_ctrl_c_saves_and_shows_what_there_is(
+    arguments: list[str], tmp_path: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure = Backprop.measure
+    measure, saved = Backprop.measure, str(tmp_path / "model")
 
     def pressed(self: Backprop) -> object:
         signal.raise_signal(signal.SIGINT)
         return measure(self)
 
     monkeypatch.setattr(Backprop, "measure", pressed)
-    assert main(["learn", "hihello"]) == 130
-    assert "1 epochs" in capsys.readouterr().out
+    assert main([*arguments, "--save", saved]) == 130
+    shown = capsys.readouterr()
+    assert "1 epochs" in shown.out or "seen" in shown.out
+    assert f"saved to {saved}\n" in shown.err
+    assert list(load(saved).vocab) == list("hielo")
 
 
-def test_python_m_seqtoys() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "seqtoys", "--help"], capture_output=True, text=True, check=True
-    )
-    assert "learn" in run.stdout
+def test_ctrl_c_at_any_other_time(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    def pressed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seqtoys.cli.sample.stream", pressed)
+    assert main(["sample", written]) == 130
+
+
+def test_a_real_ctrl_c_leaves_json_a_saved_ensemble_and_130(tmp_path: Path) -> None:
+    saved = tmp_path / "models"
+    command = [sys.executable, "-m", "seqtoys", "train", "reber", "--seeds", "3", "--json"]
+    command += ["--save", str(saved), "--epochs", "99999", "--goal", "1e-9"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as program:
+        while not saved.exists() and program.poll() is None:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert set(json.loads(out)["stopped"]) == {"interrupted"}
+    assert err == f"saved to {saved}\n"
+    ensemble: Any = load(saved)
+    assert ensemble.seeds == (0, 1, 2)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(["tasks"]) == 0  # and the file can be closed, as at the end of a program
 
 
 def test_it_leaves_with_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-from seqtoys import ElmanCharModel, History, Row, SeqtoysError, Vocab, fit
-from seqtoys.history import describe
+from seqtoys import SeqtoysError, __version__
+from seqtoys.cli.learn import add_learn, demonstrate, learn
+from seqtoys.cli.sample import add_sample, sample
+from seqtoys.cli.tasks import add_tasks, tasks
+from seqtoys.cli.train import add_train, train_task
 
 DESCRIPTION = """\
-Teach an Elman network a text and watch it learn. Without a command: the founding example, in
-which a network of five units learns to answer "hihell" with "ihello"."""
+Teach an Elman network and watch it learn. Without a command: the founding example, in which a
+network of five units learns to answer "hihell" with "ihello"."""
+
+Command = tuple[
+    Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int], str
+]
+COMMANDS: dict[str, Command] = {
+    "learn": (add_learn, learn, "learn texts of your own, character by character"),
+    "tasks": (add_tasks, tasks, "list the classic tasks, or show one"),
+    "train": (add_train, train_task, "learn a task, with one seed or many"),
+    "sample": (add_sample, sample, "let a saved model write"),
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,70 +44,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `python -m seqtoys`; None: those the program was started with.
 
     Returns:
-        The exit code: 0 if the text was learnt, 1 if not, 2 for bad input, 130 after Ctrl-C.
+        The exit code: 0 if all went well, 1 if what was to be learnt was not, 2 for bad input,
+        130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     try:
-        return _learn(options) if options.command == "learn" else _demonstrate()
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
     except SeqtoysError as error:
         print(f"seqtoys: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="seqtoys", description=DESCRIPTION)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    learn = commands.add_parser("learn", help="learn a text of your own, character by character")
-    learn.add_argument("text", help='the text, in quotes: "to be or not to be"')
-    learn.add_argument("--hidden", type=int, default=32, help="hidden units (default: 32)")
-    learn.add_argument("--epochs", type=int, default=1000, help="at most (default: 1000)")
-    learn.add_argument("--lr", type=float, default=0.01, help="learning rate (default: 0.01)")
-    learn.add_argument("--seed", type=int, default=0, help="decides the weights (default: 0)")
+    parser = Parser(prog="python -m seqtoys", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"seqtoys {__version__}")
+    parser.set_defaults(run=lambda _: demonstrate())
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, (add, run, about) in COMMANDS.items():
+        command = commands.add_parser(name, help=about, description=f"{about.capitalize()}.")
+        add(command)
+        command.add_argument(
+            "--seed", type=int, default=0, help="decides what is random (default: 0)"
+        )
+        command.add_argument("--json", action="store_true", help="print JSON, one object a line")
+        command.set_defaults(run=run)
     return parser
-
-
-def _demonstrate() -> int:
-    print('An Elman network of 5 units learns to answer "hihell" with "ihello" (seed 777).\n')
-    model = ElmanCharModel(Vocab("hielo"), seed=777)
-    return _teach(model, "hihello", epochs=100, lr=0.05)
-
-
-def _learn(options: argparse.Namespace) -> int:
-    vocab = Vocab.from_text(options.text) if options.text else Vocab("?")
-    model = ElmanCharModel(vocab, hidden_size=options.hidden, seed=options.seed)
-    return _teach(model, options.text, epochs=options.epochs, lr=options.lr, until="solved")
-
-
-def _teach(model: ElmanCharModel, text: str, **options: Any) -> int:
-    history = fit(model, text, on_epoch=_Changes(), **options)
-    print(f"\n{model.trace(text[:-1])}\n\n{history.standing()}\n")
-    print(_verdict(model, text, history))
-    if history.stopped == "interrupted":
-        return 130
-    return 0 if model.predict(text[:-1]) == text[1:] else 1
-
-
-def _verdict(model: ElmanCharModel, text: str, history: History) -> str:
-    predicted = model.predict(text[:-1])
-    right = sum(a == b for a, b in zip(predicted, text[1:], strict=True))
-    if right == len(predicted):
-        return f"Memorised {describe(text)!r}: all {right} next symbols ({len(history)} epochs)."
-    return (
-        f"Not memorised: {right} of {len(predicted)} next symbols after {len(history)} epochs; "
-        "try more --epochs or more --hidden units."
-    )
-
-
-class _Changes:
-    """Prints an epoch whenever the predicted text has changed."""
-
-    def __init__(self) -> None:
-        self.last: object = None
-
-    def __call__(self, row: Row) -> None:
-        if row.prediction is not None and row.prediction != self.last:
-            self.last = row.prediction
-            print(f"epoch {row.epoch:4}  loss {row.loss:.4f}  {describe(row.prediction)}")
 
 
 if __name__ == "__main__":

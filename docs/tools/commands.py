@@ -1,0 +1,48 @@
+"""Run `python -m seqtoys …` for the pages, and show the command above what it prints."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
+from shutil import rmtree
+from tempfile import mkdtemp
+from unittest.mock import patch
+from weakref import finalize
+
+from seqtoys.__main__ import main
+
+COLUMNS = 80
+PROGRAM = "python -m seqtoys"
+
+
+class Shell:
+    """A folder of its own, in which commands find what those before have saved."""
+
+    def __init__(self) -> None:
+        self.folder = mkdtemp()
+        finalize(self, rmtree, self.folder)
+
+    def run(self, command: str, lines: int | None = None) -> str:
+        """Run a command and give it back with its output, as in a terminal.
+
+        Args:
+            command: It begins with `python -m seqtoys`.
+            lines: How many lines of the output to show; None: all.
+
+        Examples:
+            >>> print(Shell().run("python -m seqtoys tasks", lines=2))
+            $ python -m seqtoys tasks
+            task                         level                       optimum
+            hihello                      finite                       0.0000
+            …
+        """
+        arguments = shlex.split(command.removeprefix(PROGRAM))
+        width = patch.dict(os.environ, {"COLUMNS": str(COLUMNS)})
+        printed, progress = redirect_stdout(StringIO()), redirect_stderr(StringIO())
+        with width, chdir(self.folder), progress, printed as out:
+            main(arguments)
+        shown = out.getvalue().rstrip("\n").split("\n")
+        rest = ["…"] if lines is not None and len(shown) > lines else []
+        return "\n".join([f"$ {command}", *shown[:lines], *rest])

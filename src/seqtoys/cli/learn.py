@@ -1,0 +1,128 @@
+"""learn: teach a network a text; and the founding demonstration."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from seqtoys import Batch, ElmanCharModel, History, Row, Vocab, fit
+from seqtoys.cli.terminal import fold, note, print_json
+from seqtoys.cli.training import add_training_options, is_interrupted, train
+from seqtoys.errors import DataError
+from seqtoys.history import describe
+from seqtoys.outputs import measure
+
+NEAR = 0.05  # nats above the optimum, for texts of which none can tell every symbol
+LONG, CHUNK, STREAM = 5000, 100, 1000  # symbols
+
+
+def add_learn(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "texts",
+        nargs="+",
+        metavar="TEXT",
+        help='a text in quotes, "to be or not to be", or the name of a file with one',
+    )
+    add_training_options(parser)
+
+
+def learn(options: Namespace) -> int:
+    """Teach a network the texts, and tell whether it knows them."""
+    texts = [_read(text) for text in options.texts]
+    vocab = Vocab.from_text(*texts)
+    model = ElmanCharModel(vocab, hidden_size=options.hidden, seed=options.seed)
+    streams = min(64, len(texts[0]) // STREAM)
+    history = train(
+        model,
+        texts[0] if len(texts) == 1 else texts,
+        options,
+        until="solved" if len(texts) == 1 else NEAR,
+        on_epoch=_Changes(note),
+        **({"chunk": CHUNK, "batch_size": streams} if _is_long(texts) else {}),
+    )
+    return _tell(model, texts, history, as_json=options.json)
+
+
+def demonstrate() -> int:
+    """Show the founding example: five units learn to answer "hihell" with "ihello"."""
+    print('An Elman network of 5 units learns to answer "hihell" with "ihello" (seed 777).\n')
+    model, text = ElmanCharModel(Vocab("hielo"), seed=777), "hihello"
+    history = fit(model, text, epochs=100, lr=0.05, on_epoch=_Changes(print))
+    print()
+    return _tell(model, [text], history, as_json=False)
+
+
+def _is_long(texts: list[str]) -> bool:
+    """Whether it is one text, and so long that it is read in chunks."""
+    return len(texts) == 1 and len(texts[0]) > LONG
+
+
+def _read(argument: str) -> str:
+    """The text of a file of this name, without line breaks at its end; else the name itself."""
+    text = argument
+    if os.path.isfile(argument):
+        try:
+            text = Path(argument).read_text(encoding="utf-8").rstrip("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"expected a text file in UTF-8 at {argument}, got: {error}") from None
+    if len(text) < 2:
+        raise DataError(
+            f"expected texts of at least two symbols (one to read, one to predict), got {text!r}"
+        )
+    return text
+
+
+def _tell(model: ElmanCharModel, texts: list[str], history: History, *, as_json: bool) -> int:
+    """Print what became of a training, and give the exit code."""
+    loss, share = _measure(model, texts, history)
+    scored, optimum = sum(len(text) - 1 for text in texts), history.baselines.full_past
+    right = round(share * scored)
+    learnt = right == scored if len(texts) == 1 else loss - optimum <= NEAR
+    if as_json:
+        facts = {"learnt": learnt, "symbols": scored, "right": right, "loss": loss}
+        rest = {"optimum": optimum, "epochs": len(history), "stopped": history.stopped}
+        print_json(facts | rest)
+    else:
+        if len(texts) == 1 and not _is_long(texts):
+            print(f"{model.trace(texts[0][:-1])}\n")
+        print(f"{history.standing()}\n")
+        print(fold(_verdict(texts, history, learnt, f"{right} of {scored}", loss)))
+    if is_interrupted(history):
+        return 130
+    return 0 if learnt else 1
+
+
+def _measure(model: ElmanCharModel, texts: list[str], history: History) -> tuple[float, float]:
+    """The loss and the accuracy after training; of a long text, those of the last epoch."""
+    if _is_long(texts) and history.loss:
+        return history.loss[-1], history.accuracy[-1]
+    loss, share = measure(model, Batch.from_texts(texts, model.vocab))
+    return loss.item(), share.item()
+
+
+def _verdict(texts: list[str], history: History, learnt: bool, right: str, loss: float) -> str:
+    epochs = f"{len(history)} epochs"
+    if learnt and len(texts) == 1:
+        count = right.partition(" ")[0]
+        return f"Memorised {describe(texts[0])!r}: all {count} next symbols ({epochs})."
+    far = f"{loss:.4f} nats per symbol, {loss - history.baselines.full_past:.4f} from the optimum"
+    if learnt:
+        return f"Learnt {len(texts)} texts: {far} ({epochs})."
+    short = f"Not memorised: {right} next symbols" if len(texts) == 1 else f"Not learnt: {far}"
+    return f"{short} after {epochs}; try more --epochs or more --hidden units."
+
+
+class _Changes:
+    """Writes a line whenever what can be seen of the prediction has changed."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self.write, self.last = write, ""
+
+    def __call__(self, row: Row) -> None:
+        shown = "" if row.prediction is None else describe(row.prediction)
+        if shown != self.last:
+            self.last = shown
+            self.write(f"epoch {row.epoch:4}  loss {row.loss:.4f}  {shown}")

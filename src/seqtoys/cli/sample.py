@@ -1,0 +1,75 @@
+"""sample: let a saved model write."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from seqtoys import ElmanEnsemble, Vocab, generate, load, stream
+from seqtoys.cli.terminal import print_json
+from seqtoys.initial import seeded_generator
+from seqtoys.symbols import Symbols
+
+
+def add_sample(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("file", metavar="FILE", help="a model, as --save writes it")
+    parser.add_argument("--prompt", help="what to write on from (default: the first symbol)")
+    parser.add_argument(
+        "--length", type=int, default=200, help="new symbols, at most (default: 200)"
+    )
+    parser.add_argument("--num", type=int, help="how many texts (default: one)")
+    parser.add_argument(
+        "--temperature", type=float, default=1.0, help="0: the likeliest symbols (default: 1)"
+    )
+    parser.add_argument(
+        "--top-k", type=int, metavar="K", help="draw from the K likeliest symbols only"
+    )
+    parser.add_argument("--stop", metavar="SYMBOLS", help="those that end a text")
+
+
+def sample(options: Namespace) -> int:
+    """Print what a model writes, or each replica of an ensemble: the prompt and what follows."""
+    model = load(options.file)
+    vocab = model.vocab
+    prompt = vocab.symbols[:1] if options.prompt is None else _symbols(options.prompt, vocab)
+    drawing: dict[str, Any] = {
+        "temperature": options.temperature,
+        "top_k": options.top_k,
+        "stop": None if options.stop is None else _symbols(options.stop, vocab),
+        "generator": seeded_generator(options.seed),
+    }
+    if isinstance(model, ElmanEnsemble):
+        written = generate(model, prompt, options.length, num=options.num or 1, **drawing)
+        for seed, texts in zip(model.seeds, written, strict=True):
+            _print(prompt, texts, vocab, options.json, seed=seed)
+    elif options.num is None and not options.json:
+        gap = " " if vocab.has_words else ""
+        print(_join(prompt, vocab), end="", flush=True)
+        try:
+            for symbol in stream(model, prompt, options.length, **drawing):
+                print(gap + symbol, end="", flush=True)
+        finally:
+            print()
+    else:
+        texts = generate(model, prompt, options.length, num=options.num or 1, **drawing)
+        _print(prompt, texts, vocab, options.json)
+    return 0
+
+
+def _symbols(text: str, vocab: Vocab) -> Symbols:
+    return text.split() if vocab.has_words else text
+
+
+def _join(symbols: Symbols, vocab: Vocab) -> str:
+    return (" " if vocab.has_words else "").join(symbols)
+
+
+def _print(prompt: Symbols, texts: list[Any], vocab: Vocab, as_json: bool, **who: int) -> None:
+    """Print each text on a line; of a replica, its seed before it."""
+    for text in texts:
+        if as_json:
+            print_json({**who, "prompt": _join(prompt, vocab), "text": _join(text, vocab)})
+        else:
+            whole = _join([*prompt, *text], vocab)
+            print("".join(f"seed {seed}  " for seed in who.values()) + whole)

@@ -1,0 +1,96 @@
+"""tasks: list the catalogue, or show one task of it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from seqtoys import Batch, Task, get_task, list_tasks
+from seqtoys.batch import UNSCORED
+from seqtoys.cli.terminal import clip, fold, print_json, terminal_width
+from seqtoys.initial import seeded_generator
+from seqtoys.tables import text_table
+from seqtoys.tasks.estimate import Estimate
+
+LEAST = 30  # columns that a description needs to say something
+SAMPLES = 3
+
+
+def add_tasks(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("name", nargs="?", help="show this one: samples, optimum, chance")
+
+
+def tasks(options: Namespace) -> int:
+    """Print a line on each task, or all about one."""
+    if options.name is not None:
+        task = get_task(options.name)
+        batch = task.sample(SAMPLES, generator=seeded_generator(options.seed))
+        if options.json:
+            print_json(_facts(task) | _numbers(task) | {"samples": _samples(batch, task)})
+        else:
+            _show(task, batch)
+    elif options.json:
+        for name in list_tasks():
+            print_json(_facts(get_task(name)))
+    else:
+        _list()
+    return 0
+
+
+def _list() -> None:
+    """Print names, levels and optima; and what each task is, where there is room for it."""
+    built = [get_task(name) for name in list_tasks()]
+    rows = [[task.name, task.level, f"{task.optimum:.4f}"] for task in built]
+    lines = text_table(["task", "level", "optimum"], rows).split("\n")
+    width = terminal_width()
+    has_room = width is None or width - max(map(len, lines)) - 2 >= LEAST
+    for line, about in zip(lines, ["what it is", *list_tasks().values()], strict=True):
+        print(clip(f"{line}  {about}" if has_room else line))
+
+
+def _show(task: Task, batch: Batch) -> None:
+    shortest, longest = task.lengths
+    lengths = f"{shortest} symbols" if shortest == longest else f"{shortest} to {longest} symbols"
+    print(fold(f"{task.name}: {list_tasks()[task.name]}"))
+    print(fold(f"{task.source}; {task.level}; {lengths} of {task.vocab!r}\n"))
+    for line in batch.show(task.vocab).split("\n"):
+        print(clip(line))
+    print(f"\noptimum         {task.optimum:.4f} nats per scored symbol")
+    print(f"without memory  {task.memoryless}")
+    print(f"chance          {task.chance:.1%} right")
+
+
+def _facts(task: Task) -> dict[str, Any]:
+    return {
+        "task": task.name,
+        "about": list_tasks()[task.name],
+        "source": task.source,
+        "level": task.level,
+        "lengths": task.lengths,
+        "longer": task.longer,
+        "vocab": task.vocab.symbols,
+        "optimum": float(task.optimum),
+    }
+
+
+def _numbers(task: Task) -> dict[str, Any]:
+    """What is counted from samples where it isn't known, which takes a moment."""
+    return {"memoryless": _estimate(task.memoryless), "chance": _estimate(task.chance)}
+
+
+def _estimate(number: Estimate) -> dict[str, float]:
+    return {"value": float(number), "standard_error": number.standard_error}
+
+
+def _samples(batch: Batch, task: Task) -> list[dict[str, list[str | None]]]:
+    """Write each sequence as its inputs and targets, null where nothing is scored."""
+    symbols = task.vocab.symbols
+    rows = zip(batch.inputs.tolist(), batch.targets.tolist(), batch.count_symbols(), strict=True)
+    return [
+        {
+            "inputs": [symbols[i] for i in inputs[:end]],
+            "targets": [None if i == UNSCORED else symbols[i] for i in targets[:end]],
+        }
+        for inputs, targets, end in rows
+    ]

@@ -1,0 +1,115 @@
+"""train: teach networks a task, and tell how near the optimum they come."""
+
+from __future__ import annotations
+
+import json
+import math
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+import torch
+
+from seqtoys import ElmanCharModel, ElmanEnsemble, Rate, Report, Task, evaluate, get_task
+from seqtoys.cli.terminal import fold, print_json
+from seqtoys.cli.training import add_training_options, is_interrupted, train
+from seqtoys.ensemble_row import SHOWN_QUANTILES
+from seqtoys.report import Score
+from seqtoys.tables import text_table
+
+CLIP_NORM = 1.0  # without it, networks on long sequences may leap away
+ONE, EACH = 1000, 200  # sequences to measure one network on, and each of many
+
+
+def add_train(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("task", help="the name of a task, as `tasks` lists it")
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="how many networks, trained together (default: 1)"
+    )
+    add_training_options(parser)
+    parser.add_argument(
+        "--goal",
+        type=float,
+        default=0.02,
+        metavar="NATS",
+        help="who comes so near the optimum has solved it (default: 0.02)",
+    )
+
+
+def train_task(options: Namespace) -> int:
+    """Teach networks a task, and print how near the optimum they come, on longer strings too."""
+    task, size = get_task(options.task), options.hidden
+    seeds = range(options.seed, options.seed + options.seeds)
+    model: ElmanCharModel | ElmanEnsemble
+    if len(seeds) == 1:
+        model = ElmanCharModel(task.vocab, hidden_size=size, seed=options.seed)
+    else:
+        model = ElmanEnsemble(task.vocab, seeds, hidden_size=size)
+    # Half of the goal, as the loss on a batch may be a little lucky.
+    history = train(model, task, options, until=options.goal / 2, clip_norm=CLIP_NORM)
+    found: Any = evaluate(model, task, count=ONE if len(seeds) == 1 else EACH)
+    reports: list[Report] = [found] if len(seeds) == 1 else found
+    solved = Rate(sum(_is_near(report.seen, options.goal) for report in reports), len(reports))
+    if options.json:
+        print_json(_facts(task, seeds, history, reports, options))
+    else:
+        shown = f"{history}\n\n{fold(str(found))}" if len(seeds) == 1 else _table(found, options)
+        print(f"{shown}\n\n{fold(_verdict(task, reports, solved, options.goal))}")
+    if is_interrupted(history):
+        return 130
+    return 0 if solved.count else 1
+
+
+def _is_near(score: Score, goal: float) -> bool:
+    return score.excess <= goal  # not so for nan, of a network that diverged
+
+
+def _table(reports: list[Report], options: Namespace) -> str:
+    """Sum up many networks: a row for each kind of strings."""
+    quantiles = [f"excess {share:.0%}" for share in SHOWN_QUANTILES]
+    rows = []
+    for name in reports[0].scores:
+        scores = [report.scores[name] for report in reports]
+        near = sum(_is_near(score, options.goal) for score in scores) / len(scores)
+        excess = _quantiles([score.excess for score in scores])
+        accuracy = sum(score.accuracy for score in scores) / len(scores)
+        rows.append([name, f"{near:.1%}", *(f"{x:.4f}" for x in excess), f"{accuracy:.1%}"])
+    return text_table(["strings", "solved", *quantiles, "accuracy"], rows)
+
+
+def _quantiles(values: list[float]) -> list[float]:
+    levels = torch.tensor(SHOWN_QUANTILES, dtype=torch.float64)
+    finite = torch.tensor(values, dtype=torch.float64).nan_to_num(nan=math.inf)
+    return finite.quantile(levels, interpolation="nearest").tolist()
+
+
+def _verdict(task: Task, reports: list[Report], solved: Rate, goal: float) -> str:
+    if len(reports) > 1:
+        near = f"within {goal:g} nats of the optimum {task.optimum:.4f} on strings as in training"
+        marks = f"loss without memory {task.memoryless}, accuracy of guessing {task.chance:.1%}"
+        return f"{task.name}: solved by {solved}, that is, {near}. For comparison: {marks}."
+    excess = f"{reports[0].seen.excess} nats above the optimum"
+    if solved.count:
+        return f"Solved: {excess}, at most {goal:g} were asked for."
+    advice = "try more --epochs, more --hidden units, or more --seeds"
+    return f"Not solved: {excess}, at most {goal:g} were asked for; {advice}."
+
+
+def _facts(
+    task: Task, seeds: range, history: Any, reports: list[Report], options: Namespace
+) -> dict[str, Any]:
+    """All there is to know, with a value for each seed; of one network, too."""
+    solved = [_is_near(report.seen, options.goal) for report in reports]
+    is_one = len(reports) == 1
+    return {
+        "task": task.name,
+        "hidden_size": options.hidden,
+        "lr": options.lr,
+        "goal": options.goal,
+        "seconds": history.seconds,
+        "seeds": list(seeds),
+        "solved": solved,
+        "epochs": [len(history)] if is_one else history.epochs.tolist(),
+        "stopped": [history.stopped] if is_one else history.stopped,
+        "reports": [json.loads(report.to_json()) for report in reports],
+    }
