@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 
 import pytest
 from tools.examples import output_of
 
-output_of = cache(output_of)  # an example that two tests look at runs once
 EXAMPLES = sorted(Path("examples").glob("*.py"))
 PROMISES = {
     "01_one_hot": ["[0, 1, 0, 2, 3, 3]", "and back: hihell"],

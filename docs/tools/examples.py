@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from functools import cache
 from io import StringIO
 from runpy import run_path
 
 
+@cache  # the tests and the page look at the same outputs
 def output_of(path: str) -> str:
     """Run a file as a program.
 

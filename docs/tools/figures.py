@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib
 from matplotlib import pyplot
 
 from seqtoys.plotting import to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-matplotlib.use("agg")  # a page needs no window
-matplotlib.rcParams["font.size"] = 12  # points: the 16 pixels of the body's text
 
 
 def show(ax: Axes) -> str:

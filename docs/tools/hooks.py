@@ -1,4 +1,4 @@
-"""What MkDocs runs before it builds: make `docs/tools` and `benchmarks` importable from pages."""
+"""What MkDocs runs before it builds: pages can import tools, and figures suit them."""
 
 from __future__ import annotations
 
@@ -9,5 +9,9 @@ DOCS = Path(__file__).parents[1]
 
 
 def on_startup(**_: object) -> None:
-    """Put the docs and the repository on the path, as pytest's `pythonpath` setting does."""
+    """Put the docs and the repository on the path, as pytest's `pythonpath` does; size text."""
+    import matplotlib
+
     sys.path[:0] = [str(DOCS), str(DOCS.parent)]
+    matplotlib.use("agg")  # a page needs no window
+    matplotlib.rcParams["font.size"] = 12  # points: the 16 pixels of the body's text

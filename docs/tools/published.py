@@ -90,7 +90,7 @@ def _seconds(seconds: float) -> str:
 
 def seeds_of_lan() -> str:
     """Draw how the seeds of Lan et al.'s networks do, and where the paper's best is."""
-    ax = new_axes(None, 7, 3.6)
+    ax = new_axes(None, 7.0, 3.6)
     for (language, found), colour in zip(read("lan2022")["curves"].items(), COLOURS, strict=True):
         bits = np.array(found["bits"])
         share = np.arange(1, len(bits) + 1) / len(bits)
@@ -111,7 +111,7 @@ def seeds_of_lan() -> str:
 def losses_of_elman(curve: str) -> str:
     """Draw the loss at each letter, marked where a syllable or word begins."""
     found = read("elman1990")["curves"][curve]
-    ax, losses = new_axes(None, 7, 2.8), found["losses"]
+    ax, losses = new_axes(None, 7.0, 2.8), found["losses"]
     ax.plot(range(1, len(losses) + 1), losses, color=TEAL, linewidth=2)
     begins = [i for i, is_onset in enumerate(found["onsets"]) if is_onset]
     ax.plot([i + 1 for i in begins], [losses[i] for i in begins], "o", color=VERMILLION)
@@ -127,7 +127,7 @@ def tree_of_words(stage: str) -> str:
 
 def reach_of_gradients() -> str:
     """Draw how well the long-range symbol is told, by how far gradients go back."""
-    found, ax = read("reber")["curves"], new_axes(None, 7, 3.4)
+    found, ax = read("reber")["curves"], new_axes(None, 7.0, 3.4)
     for chunk, shares in zip(found["chunks"], found["long_range"], strict=True):
         ax.plot([chunk] * len(shares), shares, "o", color=TEAL, alpha=FAINT)
     medians = [float(np.median(shares)) for shares in found["long_range"]]
@@ -157,7 +157,7 @@ def ablation(task: str) -> str:
     """Draw the accuracy beyond the training lengths, without one ingredient and another."""
     rows = [row for row in read("deletang2023")["curves"]["ablation"] if row["task"] == task]
     named = dict.fromkeys(_ingredients(row) for row in rows)
-    ax = new_axes(None, 7, 0.9 + 0.3 * len(named))
+    ax = new_axes(None, 7.0, 0.9 + 0.3 * len(named))
     for place, name in enumerate(named, 1):
         shares = [row["accuracy"] for row in rows if _ingredients(row) == name]
         ax.plot(shares, [place] * len(shares), "o", color=TEAL, alpha=FAINT)
@@ -177,7 +177,7 @@ def _ingredients(row: Mapping[str, Any]) -> str:
 def lengths_of_deletang() -> str:
     """Draw the accuracy by length of the first seed of each regular task."""
     found = read("deletang2023")["curves"]["by_length"]
-    ax = new_axes(None, 7, 3.4)
+    ax = new_axes(None, 7.0, 3.4)
     for name in ("parity", "even_pairs", "cycle_navigation", "modular_arithmetic"):
         _draw_lengths(ax, found[name], name)
     ax.axvspan(1, 40, color=ink(), alpha=0.1, linewidth=0)
@@ -193,7 +193,7 @@ def _draw_lengths(ax: Axes, by_length: Mapping[str, float], name: str) -> None:
 def guesses() -> str:
     """Draw how many networks must be drawn until one solves a task, with 95 % intervals."""
     findings = [f for f in read("guessing")["findings"] if f.unit == "guesses" and f.solved]
-    ax = new_axes(None, 7, 0.9 + 0.34 * len(findings))
+    ax = new_axes(None, 7.0, 0.9 + 0.34 * len(findings))
     for place, finding in enumerate(findings, 1):
         rate = Rate(*finding.solved) if finding.solved else Rate(0, 1)
         if rate.count:
