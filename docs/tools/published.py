@@ -81,7 +81,7 @@ def _solved(finding: Finding) -> str:
     rate = Rate(*finding.solved)
     if finding.unit == "guesses":
         return f"{rate.count:,} of {rate.trials:,}"
-    return f"{rate.value:.0%} of {rate.trials:,} ({rate.low:.0%} to {rate.high:.0%})"
+    return f"{rate.value:.0%} of {rate.trials:,}<br>({rate.low:.0%} to {rate.high:.0%})"
 
 
 def _seconds(seconds: float) -> str:
