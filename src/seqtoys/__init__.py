@@ -7,6 +7,8 @@ from seqtoys.checkpoint import load as load
 from seqtoys.checkpoint import load_history as load_history
 from seqtoys.checkpoint import save as save
 from seqtoys.curriculum import Curriculum as Curriculum
+from seqtoys.datasets import TaskDataset as TaskDataset
+from seqtoys.datasets import TaskStream as TaskStream
 from seqtoys.ensemble import ElmanEnsemble as ElmanEnsemble
 from seqtoys.ensemble_history import EnsembleHistory as EnsembleHistory
 from seqtoys.ensemble_row import EnsembleRow as EnsembleRow
@@ -23,6 +25,9 @@ from seqtoys.rate import Rate as Rate
 from seqtoys.report import Report as Report
 from seqtoys.sampling import generate as generate
 from seqtoys.sampling import stream as stream
+from seqtoys.sweeps.result import SweepResult as SweepResult
+from seqtoys.sweeps.row import SweepRow as SweepRow
+from seqtoys.sweeps.sweep import sweep as sweep
 from seqtoys.tasks.answers import AnswerTask as AnswerTask
 from seqtoys.tasks.automaton import Automaton as Automaton
 from seqtoys.tasks.catalogue import get_task as get_task
@@ -55,7 +60,11 @@ __all__ = [
     "Report",
     "Row",
     "SeqtoysError",
+    "SweepResult",
+    "SweepRow",
     "Task",
+    "TaskDataset",
+    "TaskStream",
     "Text",
     "Trace",
     "Vocab",
@@ -72,4 +81,5 @@ __all__ = [
     "novelty",
     "save",
     "stream",
+    "sweep",
 ]

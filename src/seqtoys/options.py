@@ -6,7 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Callable
-from typing import Any, TypedDict, cast
+from typing import Any, TypeAlias, TypedDict, cast
 
 from seqtoys.checkpoint import Checkpoint
 from seqtoys.curriculum import Curriculum, Lengths
@@ -17,11 +17,12 @@ from seqtoys.updates import OptimizerFactory, SchedulerFactory
 from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
 
-NOT_KEPT = ("vocab", "progress", "report_every", "on_epoch", "checkpoint", "resume")
+Written: TypeAlias = str | int | float | list[Any] | None
+"""The value of an option as a history, or a file, has it."""
 
 
-class FitOptions(TypedDict, total=False):
-    """What `fit` takes by name; it says what each means."""
+class TrainingOptions(TypedDict, total=False):
+    """What decides a training, among what `fit` takes by name; it says what each means."""
 
     epochs: int
     lr: float
@@ -36,6 +37,11 @@ class FitOptions(TypedDict, total=False):
     until: Until
     patience: int | None
     seed: int
+
+
+class FitOptions(TrainingOptions, total=False):
+    """All that `fit` takes by name."""
+
     vocab: Vocab | None
     progress: bool | None
     report_every: int | None
@@ -73,19 +79,30 @@ def record(options: FitOptions) -> dict[str, Any]:
         >>> record({"lr": 0.1, "optimizer": functools.partial(dict, betas=(0.9, 0.99))})
         {'lr': 0.1, 'optimizer': 'dict(betas=(0.9, 0.99))'}
     """
-    return {name: _plain(value) for name, value in options.items() if name not in NOT_KEPT}
+    return {
+        name: as_written(value)
+        for name, value in options.items()
+        if name in TrainingOptions.__annotations__
+    }
 
 
-def _plain(value: object) -> str | int | float | list[int] | None:
+def as_written(value: object) -> Written:
+    """Write the value of an option as JSON has it: classes and functions by their names.
+
+    Examples:
+        >>> from torch.optim import SGD
+        >>> as_written(functools.partial(SGD, momentum=0.9)), as_written((1, 20))
+        ('SGD(momentum=0.9)', [1, 20])
+    """
     if value is None or isinstance(value, str | int | float):
         return value
-    if isinstance(value, tuple):
-        return list(value)
+    if isinstance(value, tuple | list):
+        return [as_written(item) for item in value]
     if isinstance(value, Curriculum):
         return repr(value)
     if isinstance(value, functools.partial):
         options = [f"{name}={_without_address(option)}" for name, option in value.keywords.items()]
-        return f"{_plain(value.func)}({', '.join(options)})"
+        return f"{as_written(value.func)}({', '.join(options)})"
     return str(getattr(value, "__qualname__", type(value).__qualname__))
 
 

@@ -37,7 +37,7 @@ class Progress:
         self.report_every = report_every
         self._unreported: Row | None = None
         self._bar: tqdm[Never] | None = None
-        if show or (show is None and (sys.stderr.isatty() or "ipykernel" in sys.modules)):
+        if is_wanted(show):
             from tqdm import tqdm
 
             delay = 0 if show else BAR_DELAY
@@ -78,3 +78,13 @@ class Progress:
             if row.prediction is not None:
                 line += f"  {describe(row.prediction)}"
             tqdm.write(line)
+
+
+def is_wanted(show: bool | None) -> bool:
+    """Whether a bar is to be shown; None: in a terminal or notebook.
+
+    Examples:
+        >>> is_wanted(True), is_wanted(False)
+        (True, False)
+    """
+    return (sys.stderr.isatty() or "ipykernel" in sys.modules) if show is None else show

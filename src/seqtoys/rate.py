@@ -29,8 +29,8 @@ class Rate:
 
     @property
     def value(self) -> float:
-        """The share itself."""
-        return self.count / self.trials
+        """The share itself; nan without a trial."""
+        return self.count / self.trials if self.trials else math.nan
 
     @property
     def low(self) -> float:
@@ -50,6 +50,8 @@ class Rate:
         return f"{100 * self.value:.1f} % of {self.trials:,} ({interval})"
 
     def _bounds(self) -> tuple[float, float]:
+        if not self.trials:
+            return 0.0, 1.0
         n, z2 = self.trials, NORMAL_95**2
         centre = (self.count + z2 / 2) / (n + z2)
         spread = NORMAL_95 * math.sqrt(self.count * (n - self.count) / n + z2 / 4) / (n + z2)

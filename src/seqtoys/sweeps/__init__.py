@@ -1,0 +1,1 @@
+"""Solve rates over settings and seeds, on one machine or many."""

@@ -1,0 +1,115 @@
+"""Send the cells of a sweep to workers; one that fails costs its own cell only."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeAlias
+
+from seqtoys.errors import OptionError
+from seqtoys.sweeps.cells import Cell
+from seqtoys.sweeps.row import SweepRow
+from seqtoys.sweeps.run import failed_rows, run_cell
+
+Finished: TypeAlias = tuple[Cell, list[SweepRow]]
+
+
+def run_cells(cells: Sequence[Cell], executor: Executor | None) -> Generator[Finished, None, None]:
+    """Run cells, and give each as soon as it is finished.
+
+    Args:
+        cells: Whatever is left to do.
+        executor: Where they run; None: here, one after the other.
+
+    Raises:
+        OptionError: If a cell can't be sent to another process.
+    """
+    if executor is None:
+        yield from ((cell, run_cell(cell)) for cell in cells)
+        return
+    if isinstance(executor, ProcessPoolExecutor):
+        _check_pickles(cells)
+    lost: list[Cell] = []
+    futures = {_submit(executor, cell): cell for cell in cells}
+    try:
+        for future in as_completed(futures):
+            cell = futures[future]
+            if isinstance(executor, ProcessPoolExecutor) and _broke(future):
+                lost.append(cell)
+            else:
+                yield cell, _rows(cell, future)
+    finally:
+        for future in futures:
+            future.cancel()
+    if isinstance(executor, ProcessPoolExecutor):
+        yield from _run_apart(lost, executor)
+
+
+def _run_apart(cells: Iterable[Cell], pool: ProcessPoolExecutor) -> Iterator[Finished]:
+    """Run cells in as many pools of one worker as the pool had workers.
+
+    A worker that dies breaks its whole pool, and no one can tell which cell it was; here it can
+    only be the one.
+    """
+    waiting, idle = iter(cells), list[ProcessPoolExecutor]()
+    running: dict[Future[list[SweepRow]], tuple[Cell, ProcessPoolExecutor]] = {}
+    workers: int = pool._max_workers  # type: ignore[attr-defined]
+    try:
+        while True:
+            while len(running) < workers and (cell := next(waiting, None)) is not None:
+                own = idle.pop() if idle else _pool_of_one(pool)
+                running[own.submit(run_cell, cell)] = cell, own
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                cell, own = running.pop(future)
+                if not _broke(future):
+                    idle.append(own)
+                yield cell, _rows(cell, future)
+    finally:
+        for own in [*idle, *(own for _, own in running.values())]:
+            own.shutdown(wait=False)
+
+
+def _pool_of_one(pool: ProcessPoolExecutor) -> ProcessPoolExecutor:
+    """Make a pool like another; only its private attributes tell how that was made."""
+    return ProcessPoolExecutor(1, pool._mp_context, pool._initializer, pool._initargs)
+
+
+def _submit(executor: Executor, cell: Cell) -> Future[list[SweepRow]]:
+    try:
+        return executor.submit(run_cell, cell)
+    except BrokenProcessPool as error:
+        failed: Future[list[SweepRow]] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _broke(future: Future[list[SweepRow]]) -> bool:
+    return not future.cancelled() and isinstance(future.exception(), BrokenProcessPool)
+
+
+def _rows(cell: Cell, future: Future[list[SweepRow]]) -> list[SweepRow]:
+    try:
+        return future.result()
+    except Exception as error:  # of the executor: `run_cell` keeps its own
+        return failed_rows(cell, f"{type(error).__name__}: {error}")
+
+
+def _check_pickles(cells: Sequence[Cell]) -> None:
+    try:
+        pickle.dumps(cells)
+    except Exception as error:
+        raise OptionError(
+            "expected a model maker, data and options that can be sent to another process, "
+            f"got: {error}; define functions and classes at the top of a module"
+        ) from None

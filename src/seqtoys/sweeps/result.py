@@ -1,0 +1,130 @@
+"""What a sweep found: rows, solve rates, a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from seqtoys.errors import MissingPackageError, OptionError
+from seqtoys.options import Written, as_written
+from seqtoys.rate import Rate
+from seqtoys.sweeps.row import SweepRow
+from seqtoys.sweeps.table import notes_of, table_of
+from seqtoys.tables import html_table, text_table
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep found: one row for each seed of each setting, in the order of the grid.
+
+    Print it for a table with a line for each setting.
+
+    Attributes:
+        rows: The rows; those of settings that were not run are missing.
+        grid: The values of each name of the grid, as the rows have them.
+
+    Examples:
+        >>> pairs = [(lr, seed) for lr in (1, 2) for seed in (0, 1)]
+        >>> rows = [SweepRow({"lr": lr}, seed, solved=lr > seed) for lr, seed in pairs]
+        >>> result = SweepResult(rows, {"lr": [1, 2]})
+        >>> result.where(lr=1).solve_rate
+        Rate(count=1, trials=2)
+    """
+
+    rows: list[SweepRow]
+    grid: dict[str, list[Written]]
+
+    @property
+    def solve_rate(self) -> Rate:
+        """The share of the rows that are solved, among those that did not fail."""
+        verdicts = [row.solved for row in self.rows if row.solved is not None]
+        return Rate(sum(verdicts), len(verdicts))
+
+    def where(self, **settings: Any) -> SweepResult:
+        """Keep the rows of some settings.
+
+        Args:
+            **settings: A value for each name that matters.
+
+        Raises:
+            OptionError: If the grid has no such name, or no such value.
+        """
+        wanted = {name: as_written(value) for name, value in settings.items()}
+        for name, value in wanted.items():
+            if value not in self._values(name):
+                raise OptionError(f"expected {name} to be one of {self.grid[name]}, got {value!r}")
+        rows = [row for row in self.rows if {**row.settings, **wanted} == row.settings]
+        return SweepResult(
+            rows, {**self.grid, **{name: [value] for name, value in wanted.items()}}
+        )
+
+    def rate_grid(self, down: str, across: str) -> list[list[Rate]]:
+        """Compute the solve rates over two names of the grid, over all values of the others.
+
+        Args:
+            down: A name: there is a list of rates for each of its values, `grid[down]`.
+            across: Another: each list has a rate for each of its values, `grid[across]`.
+
+        Returns:
+            The rates; one of no trials, whose value is nan, where nothing was run, or all failed.
+
+        Raises:
+            OptionError: If the grid has no such names, or it is one name twice.
+
+        Examples:
+            >>> rows = [SweepRow({"lr": lr, "layers": 1}, 0, solved=lr > 1) for lr in (1, 2)]
+            >>> SweepResult(rows, {"lr": [1, 2], "layers": [1]}).rate_grid("lr", "layers")
+            [[Rate(count=0, trials=1)], [Rate(count=1, trials=1)]]
+        """
+        if down == across:
+            raise OptionError(f"expected two names of the grid, got {down!r} twice")
+        lines, columns = self._values(down), self._values(across)
+        return [
+            [self.where(**{down: line, across: column}).solve_rate for column in columns]
+            for line in lines
+        ]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Write the rows as flat records: a column for each name of the grid, and each fact."""
+        return [row.to_record() for row in self.rows]
+
+    def to_dataframe(self) -> Any:
+        """Make a `pandas.DataFrame` of the records.
+
+        Raises:
+            MissingPackageError: If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise MissingPackageError(
+                "expected pandas, which this table needs: pip install pandas"
+            ) from None
+        return pandas.DataFrame.from_records(self.to_records())
+
+    def __iter__(self) -> Iterator[SweepRow]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __str__(self) -> str:
+        table = [text_table(*table_of(self.rows))] if self.rows else []
+        return "\n\n".join(table + self._notes())
+
+    def _repr_html_(self) -> str:
+        from html import escape  # here, as it is slow to import and few need it
+
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self._notes())
+        table = html_table(*table_of(self.rows)) if self.rows else ""
+        return table + notes.replace("\n", "<br>")
+
+    def _notes(self) -> list[str]:
+        return notes_of(self.rows, math.prod(map(len, self.grid.values())))
+
+    def _values(self, name: str) -> list[Written]:
+        if name not in self.grid:
+            raise OptionError(f"expected a name of the grid, {list(self.grid)}, got {name!r}")
+        return self.grid[name]

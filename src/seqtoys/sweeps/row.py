@@ -1,0 +1,93 @@
+"""One row of a sweep: how one seed of one setting did."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from seqtoys.errors import DataError
+from seqtoys.options import Written
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """How one seed of one setting did; losses are in nats per scored symbol.
+
+    Of a task, losses and accuracies are those of the trained model on fresh sequences, as
+    `evaluate` measures them; of other data, those of the last epoch. All are None where the
+    training diverged or failed.
+    Rows are equal whatever time they took.
+
+    Attributes:
+        settings: The values of the grid.
+        seed: The seed of the model.
+        solved: Whether every scored symbol is predicted there; with a number as `until`, whether
+            training came so near the optimum. None if the cell failed.
+        epochs_to_solve: The first epoch at which it did; None if it is not solved.
+        stopped: Why training ended, as a `History` says, or `"diverged"`.
+        loss: The mean loss.
+        optimum: The lowest loss that any model could reach there.
+        excess: `loss - optimum`.
+        accuracy: The share of the scored symbols that are predicted.
+        unseen_loss: The loss on what was held out; None if nothing was.
+        unseen_accuracy: The accuracy on what was held out.
+        longer_accuracy: The accuracy on longer sequences of a task, by length.
+        seconds: How long the whole cell took, with all its seeds.
+        error: Why the cell failed; None if it did not.
+
+    Examples:
+        >>> row = SweepRow({"lr": 0.1}, 7, solved=True, epochs_to_solve=12, seconds=0.5)
+        >>> SweepRow.from_json(row.to_json()) == row
+        True
+    """
+
+    settings: dict[str, Written]
+    seed: int
+    solved: bool | None = None
+    epochs_to_solve: int | None = None
+    stopped: str | None = None
+    loss: float | None = None
+    optimum: float | None = None
+    excess: float | None = None
+    accuracy: float | None = None
+    unseen_loss: float | None = None
+    unseen_accuracy: float | None = None
+    longer_accuracy: dict[int, float] = field(default_factory=dict[int, float])
+    seconds: float = field(default=0.0, compare=False)
+    error: str | None = None
+
+    def to_record(self) -> dict[str, Any]:
+        """Write the row as one flat record, as tables take it.
+
+        Examples:
+            >>> SweepRow({"lr": 0.1}, 7, longer_accuracy={50: 0.75}).to_record()
+            {'lr': 0.1, 'seed': 7, ..., 'accuracy_at_50': 0.75, 'seconds': 0.0, 'error': None}
+        """
+        facts = asdict(self)
+        settings, longer = facts.pop("settings"), facts.pop("longer_accuracy")
+        last = {name: facts.pop(name) for name in ("seconds", "error")}
+        accuracies = {f"accuracy_at_{length}": share for length, share in longer.items()}
+        return {**settings, **facts, **accuracies, **last}
+
+    def to_json(self) -> str:
+        """Write the row as one line of JSON; `from_json` reads it back equal."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> SweepRow:
+        """Read what `to_json` wrote.
+
+        Raises:
+            DataError: If the line is no row.
+        """
+        try:
+            facts = json.loads(line)
+            longer = {int(length): share for length, share in facts["longer_accuracy"].items()}
+            return cls(**{**facts, "longer_accuracy": longer})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"expected a row as to_json writes it, got: {error}") from None
+
+
+COLUMNS = {each.name for each in fields(SweepRow)}
+"""The names that no setting can have."""

@@ -1,0 +1,675 @@
+"""sweep: the same rows as fit and evaluate, wherever cells run, whatever dies."""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import random
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqtoys import (
+    Curriculum,
+    ElmanCharModel,
+    ElmanEnsemble,
+    Rate,
+    SweepResult,
+    SweepRow,
+    Text,
+    Vocab,
+    evaluate,
+    fit,
+    get_task,
+    sweep,
+)
+from seqtoys.errors import DataError, MissingPackageError, OptionError
+from seqtoys.sweeps import sweep as sweep_module
+from seqtoys.sweeps.journal import Journal
+
+VOCAB = Vocab("hielo")
+PAIR = ("hihell", "ihello")
+TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel", "oil"]
+TASK = Text(["hihello"])
+PARITY = get_task("parity")
+GRID = {"lr": [0.02, 0.05], "hidden_size": [3, 5]}
+QUICK: dict[str, Any] = {
+    "grid": GRID,
+    "seeds": range(4),
+    "epochs": 3,
+    "batch_size": 8,
+    "count": 32,
+    "longer": [9],
+}
+WORD: dict[str, Any] = {"grid": GRID, "seeds": range(4), "epochs": 3, "vocab": VOCAB}
+Told = Callable[[Callable[[], object], type[Exception], str], None]
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked and killed")
+
+
+def double_ensemble(vocab: Vocab, seeds: Any, **options: Any) -> ElmanEnsemble:
+    return ElmanEnsemble(vocab, seeds, **options).double()
+
+
+def double_model(vocab: Vocab, seed: int, **options: Any) -> ElmanCharModel:
+    return ElmanCharModel(vocab, seed=seed, **options).double()
+
+
+class GRU(nn.Module):
+    """A model of the user's own."""
+
+    def __init__(self, vocab: Vocab, seed: int, units: int) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.embedding = nn.Embedding(len(vocab), units)
+            self.gru = nn.GRU(units, units, batch_first=True)
+            self.readout = nn.Linear(units, len(vocab))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.readout(self.gru(self.embedding(inputs))[0])
+        return logits
+
+
+def fragile(vocab: Vocab, seeds: Any, hidden_size: int) -> ElmanEnsemble:
+    """With 3 units it raises, with 4 its worker is killed, if there is a file named BAD."""
+    if hidden_size == 3 and Path(os.environ["BAD"]).exists():
+        raise RuntimeError("three units are too few")
+    if hidden_size == 4 and Path(os.environ["BAD"]).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ElmanEnsemble(vocab, seeds, hidden_size=hidden_size)
+
+
+def test_rows_are_what_fit_says() -> None:
+    result = sweep(
+        partial(ElmanEnsemble, nonlinearity="tanh"),
+        PAIR,
+        grid={"lr": [0.02, 0.05], "hidden_size": [None, 3]},
+        seeds=[5, 1, 7],
+        vocab=VOCAB,
+        epochs=40,
+    )
+    rows = iter(result)
+    for lr in (0.02, 0.05):
+        for hidden_size in (None, 3):
+            ensemble = ElmanEnsemble(VOCAB, [5, 1, 7], hidden_size=hidden_size)
+            history = fit(ensemble, PAIR, epochs=40, lr=lr)
+            for replica, seed in enumerate([5, 1, 7]):
+                alone, row = history[replica], next(rows)
+                right = [epoch for epoch, share in enumerate(alone.accuracy, 1) if share == 1]
+                assert row.settings == {"lr": lr, "hidden_size": hidden_size}
+                assert row.seed == seed
+                assert (row.solved, row.stopped) == (alone.solved, "epochs")
+                assert row.epochs_to_solve == (right[0] if alone.solved else None)
+                assert (row.loss, row.accuracy) == (alone.loss[-1], alone.accuracy[-1])
+                assert (row.optimum, row.excess) == (0.0, alone.loss[-1])
+                assert (row.unseen_loss, row.longer_accuracy, row.error) == (None, {}, None)
+                assert row.seconds > 0
+    assert len(result) == 12
+    assert {row.solved for row in result} == {True, False}
+
+
+def test_rows_of_a_task_are_what_evaluate_says() -> None:
+    options: dict[str, Any] = {"lr": 0.01, "validation": 0.3, "batch_size": 8, "epochs": 20}
+    grid: dict[str, Any] = {"hidden_size": [6], "lengths": [(1, 5), Curriculum(9)]}
+    result = sweep(
+        ElmanEnsemble, PARITY, grid=grid, seeds=[1, 2], count=40, longer=[30], **options
+    )
+    assert result.grid["lengths"] == [[1, 5], repr(Curriculum(9))]
+    ensemble = ElmanEnsemble(PARITY.vocab, [1, 2], hidden_size=6)
+    history = fit(ensemble, PARITY, lengths=(1, 5), **options)
+    reports = evaluate(ensemble, PARITY.held_out(0.3)[0], count=40, longer=[30])
+    rows = result.where(lengths=(1, 5)).rows
+    for row, report, stopped in zip(rows, reports, history.stopped, strict=True):
+        assert (row.loss, row.optimum) == (report.seen.loss, report.seen.optimum)
+        assert (row.excess, row.accuracy) == (report.seen.excess, report.seen.accuracy)
+        assert (row.unseen_loss, row.unseen_accuracy) == (
+            report.unseen.loss,
+            report.unseen.accuracy,
+        )
+        assert row.longer_accuracy == {30: report.longer[30].accuracy}
+        assert (row.stopped, row.solved) == (stopped, False)
+    record = rows[0].to_record()
+    assert record["accuracy_at_30"] == rows[0].longer_accuracy[30]
+    assert SweepRow.from_json(rows[0].to_json()) == rows[0]
+
+
+@pytest.mark.parametrize("data", [TASK, TEXTS], ids=["task", "texts"])
+def test_seeds_train_together_as_they_would_alone(data: Any) -> None:
+    options: dict[str, Any] = {
+        "grid": {"hidden_size": [2, 4], "until": ["solved", 0.6]},
+        "seeds": [0, 3],
+        "vocab": VOCAB if data is TEXTS else None,
+        "validation": 0.3 if data is TEXTS else None,
+        "epochs": 30,
+        "lr": 0.05,
+        "count": 32,
+    }
+    together, alone = (sweep(make, data, **options) for make in (double_ensemble, double_model))
+    for row, single in zip(together, alone, strict=True):
+        for name, value in row.to_record().items():
+            expected = pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
+            assert single.to_record()[name] == expected or name == "seconds", name
+    assert {row.stopped for row in together} >= {"epochs", "excess"}
+    assert all((row.epochs_to_solve is not None) == row.solved for row in together)
+
+
+def test_a_task_is_solved_when_fresh_sequences_are() -> None:
+    history = fit(ElmanCharModel(TASK.vocab), TASK, epochs=100, lr=0.05, until="solved")
+    epochs = len(history) - 1  # whose last update it is that solves it
+    options: dict[str, Any] = {"grid": {"lr": [0.05]}, "seeds": [0], "count": 32}
+    row = sweep(ElmanCharModel, TASK, epochs=epochs, **options).rows[0]
+    assert (row.solved, row.epochs_to_solve, row.stopped) == (True, epochs, "epochs")
+    lucky = sweep(
+        ElmanCharModel, PARITY, epochs=99, until="solved", batch_size=1, longer=[], **options
+    )
+    assert (lucky.rows[0].stopped, lucky.rows[0].solved) == ("solved", False)
+
+
+def test_a_model_of_ones_own_is_trained_seed_by_seed() -> None:
+    result = sweep(GRU, TASK, grid={"units": [4]}, seeds=[2, 3], epochs=10, lr=0.1)
+    for row in result:
+        model = GRU(TASK.vocab, row.seed, 4)
+        fit(model, TASK, epochs=10, lr=0.1)
+        assert row.loss == evaluate(model, TASK).seen.loss
+
+
+@torch.no_grad()
+def spoilt_ensemble(vocab: Vocab, seeds: Any, **options: Any) -> ElmanEnsemble:
+    ensemble = double_ensemble(vocab, seeds, **options)
+    ensemble.get_parameter("rnn.weight_hh_l0")[1] *= 1e200
+    return ensemble
+
+
+@torch.no_grad()
+def spoilt_model(vocab: Vocab, seed: int, **options: Any) -> ElmanCharModel:
+    model = double_model(vocab, seed, **options)
+    model.get_parameter("rnn.weight_hh_l0").mul_(1e200 if seed == 1 else 1)
+    return model
+
+
+@pytest.mark.parametrize("make", [spoilt_ensemble, spoilt_model])
+def test_a_seed_that_diverges_has_no_numbers(make: Any) -> None:
+    options: dict[str, Any] = {"optimizer": torch.optim.SGD, "lr": 0.5, "epochs": 20}
+    grid = {"nonlinearity": ["relu"]}
+    rows = sweep(make, TEXTS, grid=grid, vocab=VOCAB, seeds=[0, 1, 2], **options).rows
+    assert rows[1] == SweepRow({"nonlinearity": "relu"}, 1, solved=False, stopped="diverged")
+    for row in rows[::2]:
+        alone = double_model(VOCAB, row.seed, nonlinearity="relu")
+        assert row.loss == pytest.approx(fit(alone, TEXTS, **options).loss[-1], rel=1e-9)
+
+
+class Here(Executor):
+    """An executor that runs what it is given at once."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def executors() -> dict[str, Callable[[], Executor]]:
+    contexts = {name: multiprocessing.get_context(name) for name in ("fork", "spawn")}
+    pools = {name: partial(ProcessPoolExecutor, 2, of) for name, of in contexts.items()}
+    return {"threads": partial(ThreadPoolExecutor, 2), "another": Here, **pools}
+
+
+@cache
+def rows_from_here() -> list[SweepRow]:
+    return sweep(ElmanEnsemble, PARITY, **QUICK).rows
+
+
+@pytest.mark.parametrize("name", executors())
+def test_rows_are_the_same_wherever_they_come_from(name: str) -> None:
+    with executors()[name]() as executor:
+        there = sweep(ElmanEnsemble, PARITY, executor=executor, **QUICK)
+    assert there.rows == rows_from_here()
+    assert len(there) == 16
+
+
+def test_cells_run_on_one_thread_and_leave_the_others_as_they_were() -> None:
+    seen: list[int] = []
+
+    def spy(vocab: Vocab, seeds: Any, hidden_size: int) -> ElmanEnsemble:
+        seen.append(torch.get_num_threads())
+        time.sleep(0.02)
+        return ElmanEnsemble(vocab, seeds, hidden_size=hidden_size)
+
+    torch.set_num_threads(3)
+    try:
+        with ThreadPoolExecutor(3) as executor:
+            sweep(spy, TASK, executor=executor, **QUICK)
+        found = [torch.get_num_threads()]
+        thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+    finally:
+        torch.set_num_threads(1)
+    assert seen == [1] * 4
+    assert found == [3, 3]
+
+
+@on_linux
+@pytest.mark.parametrize("broken_before", [False, True])
+def test_a_worker_that_dies_costs_its_own_cell(
+    broken_before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, path = tmp_path / "bad", tmp_path / "rows.jsonl"
+    monkeypatch.setenv("BAD", str(bad))
+    options: dict[str, Any] = {**QUICK, "grid": {"hidden_size": [2, 3, 4, 5, 6]}, "path": path}
+    bad.touch()
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+        if broken_before:
+            with pytest.raises(RuntimeError):
+                pool.submit(os._exit, 1).result()
+        result = sweep(fragile, PARITY, executor=pool, **options)
+    told = "RuntimeError: three units are too few (test_sweep.py, line "
+    errors = {row.settings["hidden_size"]: row.error for row in result}
+    assert str(errors[3]).startswith(told)
+    assert str(errors[4]).startswith("BrokenProcessPool: ")
+    assert [errors[n] for n in (2, 5, 6)] == [None] * 3
+    assert {row.solved for row in result if row.error} == {None}
+    assert "2 of 5 settings failed:\nhidden_size=3: RuntimeError: three" in str(result)
+    bad.unlink()
+    again = sweep(fragile, PARITY, **options)
+    assert again.rows == sweep(ElmanEnsemble, PARITY, **{**options, "path": None}).rows
+    assert len(path.read_text().splitlines()) == 1 + 5 * 4 + 2 * 4
+
+
+def test_what_an_executor_says_goes_into_the_rows() -> None:
+    class Lost(Here):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_exception(OSError("the worker is gone"))
+            return future
+
+    result = sweep(ElmanEnsemble, PARITY, executor=Lost(), **QUICK)
+    assert [row.error for row in result] == ["OSError: the worker is gone"] * 16
+    assert math.isnan(result.solve_rate.value)
+
+
+def test_finished_cells_are_not_run_again(tmp_path: Path) -> None:
+    built: list[int] = []
+
+    def counted(vocab: Vocab, seeds: Any, hidden_size: int) -> ElmanEnsemble:
+        built.append(hidden_size)
+        return ElmanEnsemble(vocab, seeds, hidden_size=hidden_size)
+
+    path = tmp_path / "rows.jsonl"
+    first = sweep(counted, PARITY, path=path, **QUICK)
+    assert built == [3, 5, 3, 5]
+    content = path.read_bytes()
+    assert sweep(counted, PARITY, path=path, **QUICK).rows == first.rows
+    assert built == [3, 5, 3, 5]
+    assert path.read_bytes() == content
+    head, *lines = content.splitlines()
+    assert json.loads(head)["sweep"]["grid"] == GRID
+    assert [SweepRow.from_json(line.decode()) for line in lines] == first.rows
+
+
+def test_a_file_that_was_cut_anywhere_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {**WORD, "grid": {"lr": [0.02, 0.05]}, "seeds": [0], "epochs": 1}
+    path, flushed = tmp_path / "rows.jsonl", list[int]()
+    monkeypatch.setattr(os, "fsync", lambda number: flushed.append(os.fstat(number).st_size))
+    rows = sweep(ElmanEnsemble, "hihello", path=path, **options).rows
+    whole = path.read_bytes()
+    assert flushed == [at + 1 for at, byte in enumerate(whole) if byte == ord("\n")]
+    about = json.loads(whole.splitlines()[0])["sweep"]
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with Journal(path, about) as journal:
+            kept = max(whole.count(b"\n", 0, length) - 1, 0)
+            assert list(journal.rows.values()) == rows[:kept]
+            journal.add(rows)
+        assert path.read_bytes() == whole
+        if length % 300 == 0:
+            path.write_bytes(whole[:length])
+            assert sweep(ElmanEnsemble, "hihello", path=path, **options).rows == rows
+
+
+@on_linux
+def test_no_finished_row_is_lost_when_a_sweep_is_killed(tmp_path: Path) -> None:
+    options: dict[str, Any] = {**WORD, "grid": {"lr": [n / 1000 for n in range(1, 13)]}}
+    rows = sweep(ElmanEnsemble, "hihello", **options).rows
+    path, rng, killed = tmp_path / "rows.jsonl", random.Random(0), 0
+    context = multiprocessing.get_context("fork")
+    before: list[str] = []
+    while killed < 8:
+        run = partial(sweep, ElmanEnsemble, "hihello", path=path, **options)
+        process = context.Process(target=run)
+        process.start()
+        time.sleep(rng.random() / 5)
+        process.kill()
+        process.join()
+        killed += process.exitcode == -signal.SIGKILL
+        lines = re.findall(".*\n", path.read_text()) if path.exists() else []
+        assert lines[: len(before)] == before
+        before = lines
+        if len(lines) == 1 + len(rows):
+            path.unlink()
+            before = []
+    assert sweep(ElmanEnsemble, "hihello", path=path, **options).rows == rows
+
+
+def test_another_sweeps_file_is_refused(tmp_path: Path, assert_told: Told) -> None:
+    path = tmp_path / "rows.jsonl"
+    sweep(ElmanEnsemble, TASK, path=path, **QUICK)
+    end = "; give another path, or delete it"
+    changes: dict[str, tuple[dict[str, Any], str]] = {
+        "seeds": ({"seeds": [0, 1]}, "seeds [0, 1, 2, 3], not [0, 1]"),
+        "epochs": (
+            {"epochs": 4},
+            'options {"epochs": 3, "batch_size": 8}, not {"epochs": 4, "batch_size": 8}',
+        ),
+        "grid": (
+            {"grid": {"lr": [0.02]}},
+            f'grid {json.dumps(GRID)}, not {{"lr": [0.02]}}',
+        ),
+        "count": ({"count": 33, "longer": None}, "count 32, not 33; longer [9], not null"),
+    }
+    content = path.read_bytes()
+    for changed, told in changes.values():
+        assert_told(
+            lambda changed=changed: sweep(  # type: ignore[misc]
+                ElmanEnsemble, TASK, path=path, **{**QUICK, **changed}
+            ),
+            DataError,
+            f"{path} holds another sweep, with {told}{end}",
+        )
+    for task, told in {
+        Text(["hillo"]): "sequences ",
+        PARITY: 'task "text", not "parity"; sequences ',
+    }.items():
+        with pytest.raises(DataError, match=re.escape(f"another sweep, with {told}")):
+            sweep(ElmanEnsemble, task, path=path, **QUICK)
+    assert path.read_bytes() == content
+
+
+def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_told: Told) -> None:
+    path = tmp_path / "rows.jsonl"
+    foreign = f"expected {path} to be the file of a sweep, got another file; give another path"
+    sweep(ElmanEnsemble, TASK, path=path, **QUICK)
+    head = path.read_text().splitlines()[0]
+    cases = {
+        "my notes": foreign,
+        "my notes\n": foreign,
+        "[]\n": foreign,
+        '{"sweep": 3}\n': foreign,
+        f"{head}\nnotes\n": f"line 2 of {path} is no row of a sweep: expected a row as to_json "
+        "writes it, got: Expecting value: line 1 column 1 (char 0)",
+        f'{head}\n{{"seed": 3}}\n': f"line 2 of {path} is no row of a sweep: expected a row as "
+        "to_json writes it, got: 'longer_accuracy'",
+    }
+    for content, told in cases.items():
+        path.write_text(content)
+        assert_told(lambda: sweep(ElmanEnsemble, TASK, path=path, **QUICK), DataError, told)
+        assert path.read_text() == content
+
+
+class Press:
+    """A scheduler under which someone presses Ctrl-C in the second epoch."""
+
+    def __init__(self, optimizer: object) -> None:
+        self.epochs = 0
+
+    def step(self) -> None:
+        self.epochs += 1
+        if self.epochs == 2:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_leaves_what_is_finished(tmp_path: Path) -> None:
+    calm = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=1.0)
+    options = {**QUICK, "grid": {"scheduler": [calm, Press]}, "path": tmp_path / "rows.jsonl"}
+    result = sweep(ElmanEnsemble, TASK, **options)
+    assert [row.settings for row in result] == [
+        {"scheduler": "StepLR(step_size=1, gamma=1.0)"}
+    ] * 4
+    assert str(result).endswith("1 of 2 settings were not run")
+    assert len(Path(options["path"]).read_text().splitlines()) == 5
+    nothing = sweep(ElmanEnsemble, TASK, **{**QUICK, "grid": {"scheduler": [Press]}})
+    assert str(nothing) == "1 of 1 settings were not run"
+    assert nothing._repr_html_() == "<p>1 of 1 settings were not run</p>"
+
+
+def test_ctrl_c_lets_go_of_cells_that_wait() -> None:
+    futures: list[Future[Any]] = []
+
+    class Waiting(Here):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            first = not futures
+            futures.append(super().submit(fn, *args, **kwargs) if first else Future())
+            return futures[-1]
+
+    main = threading.main_thread().ident
+    timer = threading.Timer(0.5, signal.pthread_kill, [main, signal.SIGINT])
+    timer.start()
+    result = sweep(ElmanEnsemble, TASK, executor=Waiting(), **QUICK)
+    assert len(result) == 4
+    assert [future.cancelled() for future in futures] == [False, True, True, True]
+
+
+def test_the_result_sums_up() -> None:
+    verdicts = {(1, "a"): [True, False], (1, "b"): [True, True], (2, "a"): [False, False]}
+    rows = [
+        SweepRow(
+            {"size": size, "kind": kind},
+            seed,
+            solved=solved,
+            epochs_to_solve=10 + seed if solved else None,
+            excess=0.25 + seed,
+            accuracy=0.5,
+            unseen_accuracy=0.25 if size == 1 else None,
+            longer_accuracy={50: 0.125},
+        )
+        for (size, kind), each in verdicts.items()
+        for seed, solved in enumerate(each)
+    ]
+    rows += [SweepRow({"size": 2, "kind": "b"}, seed, error="OSError: <gone>") for seed in (0, 1)]
+    result = SweepResult(rows, {"size": [1, 2], "kind": ["a", "b"]})
+    assert result.solve_rate == Rate(3, 6)
+    assert result.where(size=1).solve_rate == Rate(3, 4)
+    assert result.where(size=1, kind="a").solve_rate == Rate(1, 2)
+    assert result.where(kind="a").grid == {"size": [1, 2], "kind": ["a"]}
+    assert result.rate_grid("kind", "size") == [[Rate(1, 2), Rate(0, 2)], [Rate(2, 2), Rate(0, 0)]]
+    assert str(result) == "\n".join(
+        [
+            "size  kind  solved  95 % interval    epochs  excess  accuracy  unseen  at 50",
+            "   1  a      50.0%  9.5 to 90.5 %        10  0.7500     50.0%   25.0%  12.5%",
+            "   1  b     100.0%  34.2 to 100.0 %    10.5  0.7500     50.0%   25.0%  12.5%",
+            "   2  a       0.0%  0.0 to 65.8 %            0.7500     50.0%          12.5%",
+            "   2  b             failed",
+            "",
+            "epochs to solve, excess: medians over the seeds; accuracies: means",
+            "",
+            "1 of 4 settings failed:",
+            "size=2, kind=b: OSError: <gone>",
+        ]
+    )
+    html = result._repr_html_()
+    assert html.startswith("<table><tr><th>size</th>")
+    assert "failed:<br>size=2, kind=b: OSError: &lt;gone&gt;</p>" in html
+    assert Rate(0, 0).low == 0
+    assert Rate(0, 0).high == 1
+
+
+def test_a_long_table_is_cut() -> None:
+    rows = [SweepRow({"lr": lr}, 0, error="no") for lr in range(70)]
+    lines = str(SweepResult(rows, {"lr": list(range(70))})).splitlines()
+    assert lines[60].split() == ["59", "failed"]
+    assert lines[61].split()[-4:] == ["and", "10", "more", "settings"]
+    assert lines[-8:][:3] == ["", "70 of 70 settings failed:", "lr=0: no"]
+    assert lines[-1] == "and 65 more"
+
+
+def test_records_make_a_table_of_pandas() -> None:
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    result = sweep(ElmanEnsemble, PARITY, **{**QUICK, "longer": [20, 30]})
+    frame = result.to_dataframe()
+    assert list(frame.columns) == [
+        *["lr", "hidden_size", "seed", "solved", "epochs_to_solve", "stopped", "loss", "optimum"],
+        *["excess", "accuracy", "unseen_loss", "unseen_accuracy"],
+        *["accuracy_at_20", "accuracy_at_30", "seconds", "error"],
+    ]
+    assert frame.loss.tolist() == [row.loss for row in result]
+    by_lr = frame.groupby("lr").accuracy.mean()
+    assert by_lr[0.02] == pytest.approx(sum(row.accuracy or 0 for row in result.rows[:8]) / 8)
+
+
+def test_pandas_is_asked_for(monkeypatch: pytest.MonkeyPatch, assert_told: Told) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    told = "expected pandas, which this table needs: pip install pandas"
+    assert_told(SweepResult([], {}).to_dataframe, MissingPackageError, told)
+
+
+def test_a_bar_counts_cells(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    options: dict[str, Any] = {**QUICK, "path": tmp_path / "rows.jsonl"}
+    sweep(ElmanEnsemble, TASK, **options)
+    assert capsys.readouterr().err == ""
+    sweep(ElmanEnsemble, TASK, progress=True, **options)
+    assert "4/4" in capsys.readouterr().err
+
+
+def no_seed(vocab: Vocab, units: int) -> nn.Module:
+    raise AssertionError
+
+
+def any_option(vocab: Vocab, seed: int, **options: Any) -> nn.Module:
+    raise AssertionError
+
+
+def bad(make: Any = ElmanEnsemble, data: Any = TASK, **options: Any) -> Callable[[], SweepResult]:
+    return lambda: sweep(make, data, **{**QUICK, **options})
+
+
+KNOWN = (
+    "epochs, lr, stepwise, batch_size, chunk, lengths, validation, optimizer, scheduler, "
+    "clip_norm, until, patience, seed"
+)
+ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
+    "a name misspelt": (
+        bad(grid={"hiden_size": [3]}),
+        OptionError,
+        "neither fit nor ElmanEnsemble has an option 'hiden_size'; did you mean 'hidden_size'?",
+    ),
+    "a name no one knows": (
+        bad(GRU, grid={"zzz": [3]}),
+        OptionError,
+        f"neither fit nor GRU has an option 'zzz'; known are {KNOWN}, units",
+    ),
+    "a column": (
+        bad(grid={"seed": [3]}),
+        OptionError,
+        "expected no 'seed' in the grid: a column of the rows has the name",
+    ),
+    "no values": (
+        bad(grid={"lr": 0.1}),
+        OptionError,
+        "expected a list of values for lr in the grid, got 0.1",
+    ),
+    "a string": (
+        bad(grid={"nonlinearity": "relu"}),
+        OptionError,
+        "expected a list of values for nonlinearity in the grid, got 'relu'",
+    ),
+    "a value twice": (
+        bad(grid={"optimizer": [partial(torch.optim.SGD), torch.optim.Adam, torch.optim.Adam]}),
+        OptionError,
+        "expected values of optimizer that can be told apart, got 'Adam' twice",
+    ),
+    "no seed": (bad(seeds=[]), OptionError, "expected one seed or more, each once, got []"),
+    "no integer": (
+        bad(seeds=[1, 0.5]),
+        OptionError,
+        "expected seed to be an integer of at most 64 bits, got 0.5",
+    ),
+    "a seed twice": (
+        bad(seeds=[1, 1]),
+        OptionError,
+        "expected one seed or more, each once, got [1, 1]",
+    ),
+    "no seed taken": (
+        bad(no_seed),
+        OptionError,
+        "expected no_seed to take seeds=… (and make an ensemble of them), or seed=… "
+        "(and make one model), got no_seed(vocab, units)",
+    ),
+    "fixed for the model": (
+        bad(hidden_size=3),
+        OptionError,
+        "expected fixed options of fit, got 'hidden_size'; those of the model go into the grid, "
+        "as {'hidden_size': [value]}, or into functools.partial(ElmanEnsemble, hidden_size=value)",
+    ),
+    "given twice": (
+        bad(lr=0.1),
+        OptionError,
+        "expected lr once, got it in the grid and as a fixed option",
+    ),
+    "no vocabulary": (
+        bad(data="hihello"),
+        OptionError,
+        "expected a vocabulary, as the data have none: give sweep a vocab=…",
+    ),
+    "count": (bad(count=0), OptionError, "expected count to be a positive integer, got 0"),
+    "no such name": (
+        lambda: SweepResult([], {"lr": [1]}).rate_grid("lr", "size"),
+        OptionError,
+        "expected a name of the grid, ['lr'], got 'size'",
+    ),
+    "one name twice": (
+        lambda: SweepResult([], {"lr": [1]}).rate_grid("lr", "lr"),
+        OptionError,
+        "expected two names of the grid, got 'lr' twice",
+    ),
+    "no such value": (
+        lambda: SweepResult([], {"lr": [1]}).where(lr=2),
+        OptionError,
+        "expected lr to be one of [1], got 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: Told) -> None:
+    assert_told(*ERRORS[case])
+
+
+def test_what_cannot_be_sent_to_a_process_is_told() -> None:
+    def local(vocab: Vocab, seeds: Any, hidden_size: int) -> ElmanEnsemble:
+        raise AssertionError
+
+    with (
+        ProcessPoolExecutor(1) as pool,
+        pytest.raises(OptionError, match=r"sent to another process, got: .*local.*; define"),
+    ):
+        sweep(local, TASK, executor=pool, **QUICK)
+
+
+def test_cells_of_another_kind_fail() -> None:
+    result = sweep(lambda vocab, seeds: ElmanCharModel(vocab), TASK, grid={}, seeds=[1, 2])
+    assert str(result.rows[0].error).startswith(
+        "OptionError: expected an ensemble of 2 seeds, got a ElmanCharModel of 0"
+    )
+    any_name = sweep(any_option, TASK, grid={"whatever": [1]}, seeds=[1])
+    assert str(any_name.rows[0].error).startswith("AssertionError")
+
+
+def test_vocabularies_tell_sweeps_apart() -> None:
+    tell = sweep_module._fingerprint
+    assert tell("aab", Vocab("ab")) != tell("aac", Vocab("ac")) != tell("acc", Vocab("ac"))
+    assert tell(PARITY, PARITY.vocab) == tell(get_task("parity"), PARITY.vocab)
+    assert tell(get_task("dyck", kinds=1), VOCAB) != tell(get_task("dyck", kinds=2), VOCAB)
