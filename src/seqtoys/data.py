@@ -99,7 +99,7 @@ def split_rows(
     if fraction is None:
         return torch.arange(len(batch)), torch.arange(0)
     check_share(fraction)
-    rows = torch.cat([batch.inputs, batch.targets], dim=1)  # (batch, 2 time)
+    rows = torch.cat([batch.inputs, batch.targets], dim=1).cpu()  # (batch, 2 time)
     distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)
     if len(distinct) < 2:
         raise DataError("expected two distinct sequences or more to hold one out, got one")

@@ -115,6 +115,7 @@ def _kinds(
 ) -> dict[str, list[Batch]]:
     """Draw what was seen, and what was not."""
     if seen is not None:
+        seen = seen.to("cpu")  # where tasks and hashes are
         unseen = _draw_unseen(task, seen, count, generator)
         return {"seen": list(_groups(seen.repeated())), "unseen": unseen}
     if isinstance(task, Side):

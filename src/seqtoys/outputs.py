@@ -132,7 +132,7 @@ def measure(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     with in_mode(model, training=False):
         logits = logits_of(model, batch.inputs)
     loss = cross_entropy(logits, batch)
-    return loss, accuracy(logits.argmax(-1), batch)
+    return loss.cpu(), accuracy(logits.argmax(-1), batch).cpu()
 
 
 def measure_next(

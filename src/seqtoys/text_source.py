@@ -62,4 +62,4 @@ class TextSource:
                 loss, right, state = measure_next(model, chunk, state)
                 share = chunk.inputs.numel() / self.scored
                 losses, hits = losses + loss.double() * share, hits + right.double() * share
-        return losses, hits
+        return losses.cpu(), hits.cpu()

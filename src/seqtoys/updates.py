@@ -180,7 +180,7 @@ class Updates:
 
     def _value(self, loss: Tensor) -> Value:
         if self.replicas:
-            return loss.double()
+            return loss.double().cpu()
         value = loss.item()
         if not math.isfinite(value):
             raise NonFiniteLossError(
@@ -191,7 +191,7 @@ class Updates:
 
     def _hits(self, predicted: Tensor, part: Batch) -> Value:
         hits = count_hits(predicted, part)
-        return hits if self.replicas else hits.item()
+        return hits.cpu() if self.replicas else hits.item()
 
 
 def _memory_of(part: Any) -> Plain:
