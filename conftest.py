@@ -7,15 +7,31 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
+from importlib.util import find_spec
 
+import jaxtyping
 import pytest
-from sybil import Document, Region, Sybil
+from sybil import Document, Example, Region, Sybil
 from sybil.evaluators.doctest import DocTestEvaluator
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.abstract.doctest import DocTestStringParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 os.environ["MPLBACKEND"] = "agg"  # figures are drawn, not shown
+
+
+PACKAGES = ("dask", "distributed", "lightning", "onnxruntime", "onnxscript", "pandas", "skorch")
+
+
+def run_or_skip(example: Example) -> None:
+    """Run a block; skip it if it lacks a package that is only shown with."""
+    try:
+        PythonEvaluator()(example)
+    except ImportError:
+        missing = [name for name in PACKAGES if find_spec(name) is None]
+        if not missing:
+            raise
+        pytest.skip(f"not installed: {', '.join(missing)}")
 
 
 class FencedPython:
@@ -30,7 +46,7 @@ class FencedPython:
 
     def __init__(self) -> None:
         self.doctest = DocTestStringParser(DocTestEvaluator(ELLIPSIS | NORMALIZE_WHITESPACE))
-        self.python = PythonEvaluator()
+        self.python = run_or_skip
 
     def __call__(self, document: Document) -> Iterable[Region]:
         """Find the blocks of a document."""
@@ -46,8 +62,18 @@ class FencedPython:
 
 
 pytest_collect_file = Sybil(
-    parsers=[FencedPython()], patterns=["README.md", "docs/*.md", "docs/*/*.md"]
+    parsers=[FencedPython()],
+    patterns=["README.md", "docs/*.md", "docs/*/*.md"],
+    fixtures=["unchecked"],  # as users run them
 ).pytest()
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Switch the run-time type checks off, to meet what users meet."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(autouse=True)

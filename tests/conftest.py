@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
-import jaxtyping
 import pytest
 import torch
 
@@ -15,14 +14,6 @@ import torch
 def pytest_configure() -> None:
     """One thread: for tensors this small, two would mostly wait for each other."""
     torch.set_num_threads(1)
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Switch the run-time type checks off, to meet the errors that users meet."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ class ElmanCharModel(ElmanNetwork):
         """
         check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
         if self._looks_up(inputs):
-            hidden = self._start(hidden, len(inputs))
+            hidden = self._start(hidden, inputs.shape[0])
             hidden = step_layers(inputs, self._layers(), hidden, self.settings.nonlinearity)
             return self._read_out(hidden[-1]), hidden
         time_axis = 1 - self._batch_axis

@@ -1,0 +1,33 @@
+"""Two processes train one model; start it with torchrun --nproc-per-node 2."""
+
+import torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+
+from seqtoys import ElmanCharModel, fit, get_task
+
+
+def main() -> None:
+    """Train on a share of a batch each; compare with all of it in one."""
+    distributed.init_process_group("gloo")
+    rank, processes = distributed.get_rank(), distributed.get_world_size()
+    task = get_task("parity")
+    batch = task.sample(64, length=6)
+    share = batch.take(torch.arange(rank, len(batch), processes))
+
+    model = ElmanCharModel(task.vocab, hidden_size=8)
+    fit(DistributedDataParallel(model), share, vocab=task.vocab, epochs=50)
+
+    alone = ElmanCharModel(task.vocab, hidden_size=8)
+    fit(alone, batch, epochs=50)
+    pairs = zip(model.parameters(), alone.parameters(), strict=True)
+    differences = [(a - b).detach().abs().max() for a, b in pairs]
+    difference = torch.stack(differences).max()
+    distributed.all_reduce(difference, distributed.ReduceOp.MAX)
+    if rank == 0:
+        print(f"{processes} processes: within {difference:.0e} of one alone")
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What the guide on fitting in shows in files of its own: torch.compile, and two processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from torch import distributed
+
+# PyTorch's compiler can't read the run-time type checks, which are on in this process.
+COMPILED = """
+import runpy
+import torch
+from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit
+
+runpy.run_path("examples/fitting_in/compiled.py")["main"]("aot_eager")
+vocab = Vocab("hielo")
+inputs = vocab.encode_batch(["hihell", "ellohi"])
+
+
+def found(network, parameters, symbols):
+    for parameter in parameters:
+        parameter.grad = None
+    logits, hidden = network(symbols)
+    (logits.square().sum() + hidden.sum()).backward()
+    return [logits, hidden, *(parameter.grad for parameter in parameters)]
+
+
+for network in (
+    ElmanCharModel(vocab),
+    ElmanCharModel(vocab, hidden_size=4, embedding_size=3, num_layers=2, nonlinearity="relu"),
+    ElmanCharModel(vocab, hidden_size=4, batch_first=False),
+    ElmanEnsemble(vocab, range(3), hidden_size=4),
+):
+    compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
+    symbols = inputs if network.settings.batch_first else inputs.T
+    parameters = list(network.parameters())
+    expected, got = (found(each, parameters, symbols) for each in (network, compiled))
+    torch.testing.assert_close(got, expected)
+plain, compiled = ElmanCharModel(vocab), torch.compile(ElmanCharModel(vocab))
+assert fit(plain, "hihello", epochs=9).loss == fit(compiled, "hihello", epochs=9).loss
+print("the same numbers")
+"""
+
+
+def run(*command: str) -> str:
+    """Run Python with this, and give back what it prints."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, env=environment
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_compiled_networks_are_one_graph_each_and_give_the_same_numbers() -> None:
+    assert run("-c", COMPILED).splitlines() == [
+        "step by step: True",
+        "whole sequences: True",
+        "the same numbers",
+    ]
+
+
+@pytest.mark.skipif(not distributed.is_available(), reason="PyTorch is built without processes")
+def test_two_processes_train_as_one() -> None:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    printed = run(*torchrun, "examples/fitting_in/data_parallel.py")
+    said = re.fullmatch(r"2 processes: within (.+) of one alone\n", printed)
+    assert said is not None
+    assert float(said[1]) < 1e-5
