@@ -19,6 +19,11 @@ Cell = TypeVar("Cell")
 Row = dict[str, Any]
 
 
+def is_unfinished(path: Path = KEPT) -> bool:
+    """Whether an interrupted run has left rows to go on from."""
+    return path.exists()
+
+
 def run_cells(
     run: Callable[[Cell], Row], cells: Iterable[Cell], path: Path | None = KEPT
 ) -> list[Row]:

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import torch
 
-from benchmarks.published.cells import run_cells
+from benchmarks.published.cells import is_unfinished, run_cells
 from benchmarks.published.findings import Finding, Study
 from seqtoys import Curriculum, ElmanCharModel, Task, fit, get_task
 from seqtoys.outputs import measure as measure_batch
@@ -93,6 +93,7 @@ def measure(quick: bool) -> Study:
     """
     if quick:
         return Study([_summarise("parity", run_cells(run, _seeds(REGULAR[1], 2), path=None))])
+    went_on = is_unfinished()
     cells = [*table_cells(), *ablation_cells()]
     rows = dict(zip(cells, run_cells(run, cells), strict=True))
     findings = [
@@ -101,7 +102,7 @@ def measure(quick: bool) -> Study:
     ]
     ablation = [{**asdict(cell), **rows[cell]} for cell in ablation_cells()]
     lengths = {cell.task: rows[cell]["by_length"] for cell in table_cells() if cell.seed == 0}
-    return Study(findings, {"ablation": ablation, "by_length": lengths})
+    return Study(findings, {"ablation": ablation, "by_length": lengths}, went_on)
 
 
 def table_cells() -> list[Cell]:

@@ -63,10 +63,12 @@ class Study:
     Attributes:
         findings: Its numbers.
         curves: What its figure shows, as plain values.
+        went_on: Whether it went on from an interrupted run, whose time is not known.
     """
 
     findings: list[Finding]
     curves: dict[str, Any] = field(default_factory=dict[str, Any])
+    went_on: bool = False
 
 
 def store(name: str, study: Study, seconds: float, folder: Path = STORED) -> None:
@@ -82,7 +84,7 @@ def store(name: str, study: Study, seconds: float, folder: Path = STORED) -> Non
         "command": f"python -m benchmarks.published {name} --write",
         "machine": describe(),
         "date": date.today().isoformat(),
-        "seconds": round(seconds, 1),
+        "seconds": None if study.went_on else round(seconds, 1),
         "findings": [asdict(finding) for finding in study.findings],
         "curves": study.curves,
     }

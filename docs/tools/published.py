@@ -26,12 +26,17 @@ def source(script: str) -> str:
     """Say what made the numbers of a script: its command, machine, date and duration."""
     facts = read(script)
     machine = facts["machine"]
-    minutes = facts["seconds"] / 60
-    took = f"{facts['seconds']:.0f} seconds" if minutes < 3 else f"{minutes:.0f} minutes"
     return (
-        f"Made by `{facts['command']}` in {took} on {facts['date']}: {machine['cpu']}, "
+        f"Made by `{facts['command']}`{_took(facts['seconds'])} on {facts['date']}: {machine['cpu']}, "
         f"{machine['cores']} cores, Python {machine['python']}, torch {machine['torch']}."
     )
+
+
+def _took(seconds: float | None) -> str:
+    """How long it took, where that is known."""
+    if seconds is None:
+        return ""
+    return f" in {seconds:.0f} seconds" if seconds < 180 else f" in {seconds / 60:.0f} minutes"
 
 
 def table(script: str) -> str:
