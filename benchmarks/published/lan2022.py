@@ -76,7 +76,7 @@ def measure(quick: bool) -> Study:
     findings += measure_addition(10, 100, 0.758, 74.9)
     findings += measure_addition(20, 100, 0.721, 79.4)
     if not quick:
-        findings.append(measure_large(LARGE))
+        findings += measure_large(LARGE)
     seeds = 20 if quick else SEEDS
     many = spread(partial(measure_seeds, seeds=seeds), reversed(DISTRIBUTIONS))[::-1]
     curves = {
@@ -90,33 +90,32 @@ def measure_row(row: Row) -> list[Finding]:
     """Train the network of a row, and test it."""
     corpus = draw_corpus(row.language, row.strings)
     model, seconds = train(corpus, row.units, row.seed)
-    score = measure_tests(model, corpus)
-    best, settings = optimum(corpus), _settings(row)
-    bits = score.bits.item()
-    found = [Finding(str(row), bits, "bits", row.bits, best, seconds=seconds, settings=settings)]
-    if score.accuracy is not None:
-        percent = 100 * score.accuracy.item()
-        what = f"{row}, determined symbols right"
-        found.append(Finding(what, percent, "%", row.accuracy, 100.0, settings=settings))
-    return found
+    return _found(row, corpus, measure_tests(model, corpus), seconds)
 
 
-def measure_large(row: Row) -> Finding:
+def _found(
+    row: Row, corpus: Corpus, score: Tested, seconds: float, note: str = ""
+) -> list[Finding]:
+    """The bits of a network, and its share of right symbols where there is one to tell."""
+    bits, best, settings = score.bits.item(), optimum(corpus), _settings(row)
+    found = Finding(
+        str(row), bits, "bits", row.bits, best, seconds=seconds, settings=settings, note=note
+    )
+    if score.accuracy is None:
+        return [found]
+    percent = 100 * score.accuracy.item()
+    what = f"{row}, determined symbols right"
+    return [found, Finding(what, percent, "%", row.accuracy, 100.0, settings=settings)]
+
+
+def measure_large(row: Row) -> list[Finding]:
     """Train a large network three times: as it is, and with the last digit of one weight moved."""
     corpus = draw_corpus(row.language, row.strings)
     runs = [train(corpus, row.units, row.seed, shift=shift) for shift in (0.0, SHIFT, -SHIFT)]
-    bits, *moved = (measure_tests(model, corpus).bits.item() for model, _ in runs)
-    others = " and ".join(f"{each:.3f}" for each in moved)
-    return Finding(
-        str(row),
-        bits,
-        "bits",
-        row.bits,
-        optimum(corpus),
-        seconds=runs[0][1],
-        settings=_settings(row),
-        note=f"not to be reproduced: with one weight moved by ±{SHIFT:.7f}, {others} bits",
-    )
+    score, *moved = (measure_tests(model, corpus) for model, _ in runs)
+    others = " and ".join(f"{each.bits.item():.3f}" for each in moved)
+    note = f"not to be reproduced: with one weight moved by ±{SHIFT:.7f}, {others} bits"
+    return _found(row, corpus, score, runs[0][1], note)
 
 
 def measure_seeds(row: Row, seeds: int) -> tuple[Finding, list[float]]:

@@ -26,8 +26,9 @@ def source(script: str) -> str:
     """Say what made the numbers of a script: its command, machine, date and duration."""
     facts = read(script)
     machine = facts["machine"]
+    took = _took(facts["seconds"])
     return (
-        f"Made by `{facts['command']}`{_took(facts['seconds'])} on {facts['date']}: {machine['cpu']}, "
+        f"Made by `{facts['command']}`{took} on {facts['date']}: {machine['cpu']}, "
         f"{machine['cores']} cores, Python {machine['python']}, torch {machine['torch']}."
     )
 

@@ -37,9 +37,10 @@ class Listed(Task):
     def __init__(self, batch: Batch, vocab: Vocab, *, name: str, source: str) -> None:
         self.name, self.source, self.vocab = name, source, vocab
         self.batch = batch = batch.repeated()
-        lengths = sorted(set(batch.count_symbols().tolist()))
+        self._counts = batch.count_symbols()
+        self._rows = torch.arange(len(self._counts))
+        lengths = self._lengths = self._counts.unique().tolist()
         self.lengths, self.longer = (lengths[0], lengths[-1]), ()
-        self._lengths = lengths
         self._baselines: Baselines = count_baselines(batch, len(vocab))
 
     @property
@@ -66,8 +67,7 @@ class Listed(Task):
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw sequences from the list, each as likely as any other."""
-        counts = self.batch.count_symbols()
-        rows = (counts == length).nonzero().flatten() if length else torch.arange(len(counts))
+        rows = self._rows if length is None else self._rows[self._counts == length]
         chosen = rows[torch.randint(len(rows), (batch_size,), generator=generator)]
         drawn = self.batch.take(chosen)
         if drawn.lengths is None:
