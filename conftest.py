@@ -63,7 +63,7 @@ class FencedPython:
 
 pytest_collect_file = Sybil(
     parsers=[FencedPython()],
-    patterns=["README.md", "docs/*.md", "docs/*/*.md"],
+    patterns=["README.md", "CONTRIBUTING.md", "docs/*.md", "docs/*/*.md"],
     fixtures=["unchecked"],  # as users run them
 ).pytest()
 
