@@ -35,8 +35,8 @@ def learning_curves(history: EnsembleHistory, seed: int) -> str:
     share, marks = history.solve_rate.value, []
     for solved, colour, says in ((True, TEAL, "learn it"), (False, VERMILLION, "do not")):
         losses = history.loss[:, history.solved == solved].numpy()  # (epochs, those networks)
-        style = {"color": colour, "alpha": 0.08, "linewidth": 1, "rasterized": True}
-        ax.plot(range(1, len(losses) + 1), losses, **style)
+        drawn = ax.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=1)
+        plt.setp(drawn, alpha=0.08, rasterized=True)
         amount = share if solved else 1 - share
         marks += [Mark(float(np.median(losses[-1])), f"{amount:.1%} {says}", colour)]
     levels = [
@@ -78,9 +78,8 @@ def pictures(rows: Mapping[str, Sequence[Array]], names: Sequence[str] = ()) -> 
     """
     columns = max(map(len, rows.values()))
     size = (1.0 + 0.95 * columns, 0.3 + 1.3 * len(rows))
-    figure, grid = plt.subplots(
-        len(rows), columns, figsize=size, layout="constrained", squeeze=False
-    )
+    options: dict[str, Any] = {"figsize": size, "layout": "constrained", "squeeze": False}
+    _, grid = plt.subplots(len(rows), columns, **options)
     for axes, (row, vectors) in zip(grid, rows.items(), strict=True):
         for ax, vector in zip(axes, vectors, strict=True):
             _draw_picture(ax, vector)
@@ -127,7 +126,7 @@ def signal(samples: Array, templates: Array, matches: Array) -> str:
         templates: Some of the waves, a row each.
         matches: The match of each wave, from the first.
     """
-    figure, parts = plt.subplots(3, 1, figsize=(7.0, 6.0), layout="constrained")
+    _, parts = plt.subplots(3, 1, figsize=(7.0, 6.0), layout="constrained")
     parts[0].plot(samples, color=TEAL, linewidth=2)
     parts[1].plot(templates.T + 2.5 * np.arange(len(templates)), color=VIOLET, linewidth=2)
     drawn = parts[2].bar(range(1, len(matches) + 1), matches, color=VERMILLION, width=0.6)
@@ -176,8 +175,7 @@ def letters(places: Array, names: Sequence[str], marked: str) -> str:
     ax.plot(*places.T, alpha=0)  # sets the limits
     for place, name in zip(places, names, strict=True):
         colour = TEAL if name in marked else VERMILLION
-        ax.text(
-            *place, name, color=colour, fontsize="x-large", weight="bold", ha="center", va="center"
-        )
+        text = ax.text(place[0], place[1], name, ha="center", va="center")
+        text.set(color=colour, fontsize="x-large", weight="bold")
     ax.set(xlabel="first number", ylabel="second number")
     return show(ax)

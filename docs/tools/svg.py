@@ -103,8 +103,10 @@ def arrow(*points: tuple[float, float], colour: str = INK, dashed: bool = False)
         dashed: Whether its line is dashed.
 
     Examples:
-        >>> arrow((0, 0), (20, 0)).count("<path"), arrow((0, 0), (0, 9), (9, 9), (9, 0)).count(" C")
-        (2, 1)
+        >>> arrow((0, 0), (20, 0)).count("<path")
+        2
+        >>> " C0,9 9,9 " in arrow((0, 0), (0, 9), (9, 9), (9, 0))
+        True
     """
     (x0, y0), (x, y) = points[-2:]
     length = math.hypot(x - x0, y - y0)
