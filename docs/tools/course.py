@@ -28,7 +28,7 @@ def learning_curves(history: EnsembleHistory, seed: int) -> str:
     """
     ax = new_axes(None, 7.0, 4.6)
     ax.set_yscale("log")
-    ax.set(xlim=(0, len(history.loss)), ylim=(0.41, 1.8), xlabel="epoch")
+    ax.set(xlim=(0, len(history.loss)), ylim=(0.41, 1.95), xlabel="epoch")
     ax.set_ylabel("loss (nats per scored symbol)")
     ax.set_yticks([0.5, 1.0, 1.5], ["0.5", "1", "1.5"])
     ax.set_yticks([], minor=True)
@@ -171,7 +171,7 @@ def letters(places: Array, names: Sequence[str], marked: str) -> str:
         names: The letters.
         marked: Those in teal.
     """
-    ax = new_axes(None, 6.0, 4.6)
+    ax = new_axes(None, 7.0, 5.4)
     ax.plot(*places.T, alpha=0)  # sets the limits
     for place, name in zip(places, names, strict=True):
         colour = TEAL if name in marked else VERMILLION

@@ -80,15 +80,15 @@ def layers() -> str:
     sizes, parts = (6, 4, 5, 3), []
     names = ("x", "z_0", "z_1", "y")
     for layer, (size, name) in enumerate(zip(sizes, names, strict=True)):
-        x = 45.0 + 200 * layer
+        x = 45.0 + 196 * layer
         parts += [cell(x, y, 22, _tint(row, layer)) for row, y in enumerate(_rows(size))]
         parts += [symbol(x, 190, name)]
         if layer:
-            parts += _templates(x - 100, size, sizes[layer - 1], layer - 1)
+            parts += _templates(x - 98, size, sizes[layer - 1], layer - 1)
             parts += [symbol(x - 34, 70, "\N{GREEK SMALL LETTER SIGMA}")] if name != "y" else []
-    parts += [label(45, 225, "a picture"), label(645, 225, "the answer")]
-    parts += [label(345, 225, "hidden states: which templates match, and how well", faint=True)]
-    return drawing(690, 240, "A deep network: layers of templates, one after the other", *parts)
+    parts += [label(45, 225, "a picture"), label(633, 225, "the answer")]
+    parts += [label(339, 225, "hidden states: which templates match, and how well", faint=True)]
+    return drawing(680, 240, "A deep network: layers of templates, one after the other", *parts)
 
 
 def _templates(x: float, rows: int, columns: int, layer: int) -> Iterator[str]:
@@ -99,8 +99,8 @@ def _templates(x: float, rows: int, columns: int, layer: int) -> Iterator[str]:
             place = x + (column - (columns - 1) / 2) * width
             yield cell(place, y, width, _tint(3 * row + layer, 2 * column + 1))
     edge = columns * width / 2 + 5
-    yield arrow((x - 82, 90), (x - edge, 90))
-    yield arrow((x + edge, 90), (x + 82, 90))
+    yield arrow((x - 80, 90), (x - edge, 90))
+    yield arrow((x + edge, 90), (x + 80, 90))
     yield symbol(x, 190, f"W_{layer}", colour=TEAL)
 
 
