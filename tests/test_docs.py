@@ -47,6 +47,16 @@ def test_formulas_are_written_for_eyes_and_for_screen_readers() -> None:
     assert words == ["a2<1"]
 
 
+def test_a_short_formula_keeps_its_brackets_and_its_comma() -> None:
+    kept = maths.render_page(r'see (<span class="arithmatex">\(b\)</span>), so', "a.md")
+    assert kept.startswith('see <span class="arithmatex short">(<span class="katex">')
+    assert kept.endswith("</span>),</span> so")
+    long = rf'(<span class="arithmatex">\({"+".join("a" * 20)}\)</span>), so'
+    parted = maths.render_page(long, "a.md")
+    assert parted.startswith('(<span class="arithmatex"><span class="katex">')
+    assert parted.endswith("</span></span>), so")
+
+
 def test_a_formula_that_cannot_be_read_ends_the_build() -> None:
     html = r'<span class="arithmatex">\(\sofar\)</span>'
     told = r"a\.md: KaTeX can't read \\sofar: Undefined control sequence: \\sofar at position 1"

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 PACKAGE = "djangocms-katex"  # holds KaTeX's files; nothing else of it is used
 FOLDER = "vendor/katex/"
 SHIPPED = re.compile(r"katex\.min\.css|LICENSE|fonts/.*\.woff2")  # what a page needs
-FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+FORMULA = re.compile(
+    r'(\(?)<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\2>([.,:;?!)]*)', re.DOTALL
+)
+SHORT = 30  # characters: such a formula is not broken, nor parted from what stands next to it
 RENDER = """katex.renderToString(dukpy.formula, {
   displayMode: dukpy.display, throwOnError: true, strict: "error"
 })"""
@@ -52,17 +55,20 @@ def render_page(html: str, name: str) -> str:
 
     Examples:
         >>> html = render_page(r'<span class="arithmatex">\(h_t\)</span>', "a.md")
-        >>> html[:55]
-        '<span class="arithmatex"><span class="katex"><span clas'
+        >>> html[:56]
+        '<span class="arithmatex short"><span class="katex"><span'
     """
 
     def render_match(match: re.Match[str]) -> str:
-        tag, formula = match[1], unescape(match[2]).strip()
+        before, tag, written, after = match.groups()
+        formula = unescape(written).strip()
         try:
             rendered = render(formula, is_display=tag == "div")
         except ValueError as error:
             raise PluginError(f"{name}: {error}") from None
-        return f'<{tag} class="arithmatex">{rendered}</{tag}>'
+        if tag == "span" and len(formula) <= SHORT:
+            return f'<span class="arithmatex short">{before}{rendered}{after}</span>'
+        return f'{before}<{tag} class="arithmatex">{rendered}</{tag}>{after}'
 
     return FORMULA.sub(render_match, html)
 

@@ -13,8 +13,8 @@ from seqtoys.tables import html_table, text_table
 from seqtoys.tasks.estimate import Estimate
 
 SLIGHT = 0.01  # nats
-WIDTH = 80  # columns of a terminal, which the table fits
 KNOWS, GUESSES = 0.9, 0.5  # shares of the way from no memory to the best there is
+WIDTH = 80  # columns of a terminal, which the table fits
 
 
 @dataclass(frozen=True)
