@@ -57,9 +57,12 @@ def _write_answers(ax: Any, history: EnsembleHistory, seed: int) -> None:
         place = (epoch + 1, one.loss[epoch])
         ax.plot(*place, "o", color=ink())
         ax.annotate(
-            one.predictions[epoch], place, xytext=(6, 5), textcoords="offset points",
+            one.predictions[epoch],
+            place,
+            xytext=(6, 5),
+            textcoords="offset points",
             family="monospace",
-        )  # fmt: skip
+        )
 
 
 def _turns(answers: Sequence[Any], lasting: int = 5) -> list[int]:

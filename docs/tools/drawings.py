@@ -49,8 +49,12 @@ def _folded(x: float) -> list[str]:
     left, low = x - RADIUS * 0.7, HIDDEN + RADIUS * 0.7
     loop = (left, low), (x - 85, low + 45), (x - 85, HIDDEN - 45 - 18), (left, HIDDEN - 18)
     ends = label(x, INPUT + 42, "a symbol"), label(x, OUTPUT - 38, "the next")
-    return [*_column(x, ""), arrow(*loop, colour=VERMILLION), symbol(x - 66, HIDDEN - 42, "V",
-            colour=VERMILLION), *ends]  # fmt: skip
+    return [
+        *_column(x, ""),
+        arrow(*loop, colour=VERMILLION),
+        symbol(x - 66, HIDDEN - 42, "V", colour=VERMILLION),
+        *ends,
+    ]
 
 
 def _column(x: float, step: str) -> Iterator[str]:
@@ -148,18 +152,24 @@ def compass() -> str:
         parts += [arrow(start, (x + reach * right, y + reach * down), colour=TEAL)]
         parts += [label(x + (reach + 18) * right, y + (reach + 18) * down, letter)]
     parts += [arrow((x + 60, y - 60), (x + 34, y - 34), colour=VERMILLION)]
-    parts += [label(x + 66, y - 72, "halfway back, with every step", colour=VERMILLION,
-              anchor="start")]  # fmt: skip
+    parts += [
+        label(x + 66, y - 72, "halfway back, with every step", colour=VERMILLION, anchor="start")
+    ]
     return drawing(460, 240, "Four letters pull east, north, west and south", *parts)
 
 
 def data_flow() -> str:
     """Draw how data flows through the library, one way."""
     boxes = {
-        "text": (36, 60, 60), "Task": (36, 180, 60), "Vocab": (130, 60, 66),
-        "Batch": (228, 120, 64), "model": (366, 120, 68), "loss": (496, 120, 58),
-        "History": (592, 60, 78), "Report": (592, 180, 78),
-    }  # fmt: skip
+        "text": (36, 60, 60),
+        "Task": (36, 180, 60),
+        "Vocab": (130, 60, 66),
+        "Batch": (228, 120, 64),
+        "model": (366, 120, 68),
+        "loss": (496, 120, 58),
+        "History": (592, 60, 78),
+        "Report": (592, 180, 78),
+    }
     parts = [box(x, y, width, 38) + label(x, y, name) for name, (x, y, width) in boxes.items()]
     parts += [
         arrow((66, 60), (97, 60)),
@@ -168,10 +178,14 @@ def data_flow() -> str:
     ]
     parts += [arrow((260, 120), (332, 120)), label(295, 106, "inputs", colour=TEAL)]
     parts += [arrow((400, 120), (467, 120)), label(432, 106, "logits", colour=TEAL)]
-    parts += [arrow((228, 101), (250, 30), (460, 10), (488, 101)), label(366, 26, "targets",
-              colour=TEAL)]  # fmt: skip
-    parts += [arrow((66, 190), (220, 250), (510, 262), (500, 139)), label(300, 246, "optimum",
-              colour=TEAL)]  # fmt: skip
+    parts += [
+        arrow((228, 101), (250, 30), (460, 10), (488, 101)),
+        label(366, 26, "targets", colour=TEAL),
+    ]
+    parts += [
+        arrow((66, 190), (220, 250), (510, 262), (500, 139)),
+        label(300, 246, "optimum", colour=TEAL),
+    ]
     parts += [arrow((480, 139), (460, 175), (400, 175), (376, 139), dashed=True)]
     parts += [label(424, 186, "gradients", colour=VERMILLION)]
     parts += [arrow((525, 112), (558, 79)), arrow((525, 128), (558, 161))]
