@@ -144,6 +144,7 @@ def test_a_report_is_a_table_and_json() -> None:
     assert lines[0].split() == ["strings", "loss", "optimum", "excess", "accuracy", "whole"]
     assert [line.split("  ")[0] for line in lines[1:4]] == ["seen", "unseen", "length 50"]
     assert lines[-1].startswith("without memory: loss 0.69")
+    assert max(map(len, lines)) <= 80  # as wide as a terminal
     assert "<td>length 50</td>" in report._repr_html_()
     with pytest.raises(DataError, match="expected a report as to_json writes it"):
         Report.from_json("{}")

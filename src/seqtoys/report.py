@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 from seqtoys.errors import DataError
@@ -13,6 +14,7 @@ from seqtoys.tasks.estimate import Estimate
 
 SLIGHT = 0.01  # nats
 KNOWS, GUESSES = 0.9, 0.5  # shares of the way from no memory to the best there is
+WIDTH = 80  # columns of a terminal, which the table fits
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ class Report:
             raise DataError(f"expected a report as to_json writes it, got: {error}") from None
 
     def __str__(self) -> str:
-        return f"{text_table(*self._cells())}\n\n{self._foot()}"
+        foot = "\n".join(fill(line, WIDTH) for line in self._foot().split("\n"))
+        return f"{text_table(*self._cells())}\n\n{foot}"
 
     def _repr_html_(self) -> str:
         return f"{html_figure(self)}{html_table(*self._cells())}<p>{self._foot()}</p>"

@@ -1,0 +1,127 @@
+"""The parts of drawings: SVG in the colours and the letters of the text around it."""
+
+from __future__ import annotations
+
+import math
+import re
+from html import escape
+
+from seqtoys.plotting.style import COLOURS
+
+TEAL, VERMILLION, VIOLET = COLOURS
+INK = "currentColor"
+MINUS = "\N{MINUS SIGN}"
+HEAD = 9.0  # pixels: the length of the head of an arrow
+
+
+def drawing(width: float, height: float, title: str, *parts: str) -> str:
+    """Put parts into a figure of the page.
+
+    Args:
+        width: In pixels; a page has room for 690.
+        height: In pixels.
+        title: What a screen reader says instead.
+        *parts: What it consists of.
+    """
+    return (
+        f'<div class="figure"><svg role="img" aria-label="{escape(title)}" width="{width:g}" '
+        f'height="{height:g}" viewBox="0 0 {width:g} {height:g}" font-size="16" fill="{INK}" '
+        f'stroke-linecap="round" stroke-linejoin="round">{"".join(parts)}</svg></div>'
+    )
+
+
+def label(
+    x: float,
+    y: float,
+    text: str,
+    *,
+    colour: str = INK,
+    anchor: str = "middle",
+    faint: bool = False,
+) -> str:
+    """Write words, centred at a place.
+
+    Examples:
+        >>> label(10, 20, "time")
+        '<text x="10" y="25.5" text-anchor="middle" fill="currentColor">time</text>'
+    """
+    opacity = ' opacity="0.75"' if faint else ""
+    start = f'<text x="{x:g}" y="{y + 5.5:g}" text-anchor="{anchor}" fill="{colour}"{opacity}'
+    return f"{start}>{escape(text)}</text>"
+
+
+def symbol(x: float, y: float, text: str, *, colour: str = INK) -> str:
+    """Write a symbol of a formula, such as `h_t` or `h_{t-1}`, centred at a place.
+
+    Examples:
+        >>> symbol(10, 20, "h_{t-1}").count("<tspan")
+        3
+    """
+    base, _, low = text.partition("_")
+    runs = [base, *re.findall(r"[a-z]+|[^a-z{}]+", low)]
+    written = "".join(
+        _run(run, is_low=index > 0, is_first=index == 1) for index, run in enumerate(runs)
+    )
+    return f'<text x="{x:g}" y="{y + 6:g}" text-anchor="middle" fill="{colour}">{written}</text>'
+
+
+def _run(text: str, *, is_low: bool, is_first: bool) -> str:
+    """Letters in the italics of formulas, digits and signs upright."""
+    font = 'font-family="KaTeX_Math, serif" font-style="italic"'
+    if not text.isalpha():
+        font = 'font-family="KaTeX_Main, serif"'
+    lowered = ' dy="5"' if is_first else ""
+    size = 16 if is_low else 21
+    return f'<tspan {font} font-size="{size}"{lowered}>{text.replace("-", MINUS)}</tspan>'
+
+
+def box(x: float, y: float, width: float, height: float, *, colour: str = INK) -> str:
+    """Draw a rounded box round a place, faintly filled."""
+    place = f'x="{x - width / 2:g}" y="{y - height / 2:g}" width="{width:g}" height="{height:g}"'
+    return f'<rect {place} rx="6" {_tinted(colour)}/>'
+
+
+def disc(x: float, y: float, radius: float, *, colour: str = INK) -> str:
+    """Draw a circle round a place, faintly filled."""
+    return f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" {_tinted(colour)}/>'
+
+
+def cell(x: float, y: float, size: float, value: float) -> str:
+    """Draw the square of a number between -1 and 1: teal above zero, vermillion below."""
+    colour = TEAL if value > 0 else VERMILLION
+    place = f'x="{x - size / 2:g}" y="{y - size / 2:g}" width="{size:g}" height="{size:g}"'
+    style = f'fill="{colour}" fill-opacity="{abs(value):.2f}" stroke="{INK}" stroke-opacity="0.4"'
+    return f"<rect {place} {style}/>"
+
+
+def arrow(*points: tuple[float, float], colour: str = INK, dashed: bool = False) -> str:
+    """Draw an arrow from the first point to the last.
+
+    Args:
+        *points: Two for a straight one, four for a curve (two ends and two that pull at it).
+        colour: Its colour.
+        dashed: Whether its line is dashed.
+
+    Examples:
+        >>> arrow((0, 0), (20, 0)).count("<path")
+        2
+        >>> " C0,9 9,9 " in arrow((0, 0), (0, 9), (9, 9), (9, 0))
+        True
+    """
+    (x0, y0), (x, y) = points[-2:]
+    length = math.hypot(x - x0, y - y0)
+    ux, uy = (x - x0) / length * HEAD, (y - y0) / length * HEAD
+    ends = [*points[:-1], (x - ux * 0.8, y - uy * 0.8)]
+    way = "M{} L{}" if len(points) == 2 else "M{} C{} {} {}"
+    line = way.format(*(f"{a:g},{b:g}" for a, b in ends))
+    left, right = (x - ux - uy / 2, y - uy + ux / 2), (x - ux + uy / 2, y - uy - ux / 2)
+    tip = " ".join(f"{a:g},{b:g}" for a, b in (left, right))
+    dashes = ' stroke-dasharray="5 5"' if dashed else ""
+    return (
+        f'<path d="{line}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>'
+        f'<path d="M{x:g},{y:g} L{tip} Z" fill="{colour}"/>'
+    )
+
+
+def _tinted(colour: str) -> str:
+    return f'fill="{colour}" fill-opacity="0.12" stroke="{colour}" stroke-width="2"'
