@@ -1,11 +1,19 @@
-"""What MkDocs runs before it builds: pages can import tools, and figures suit them."""
+"""What MkDocs runs when it builds: pages can import tools, figures suit them, examples download."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mkdocs.structure.files import File
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
 
 DOCS = Path(__file__).parents[1]
+EXAMPLES = DOCS.parent / "examples"
 
 
 def on_startup(**_: object) -> None:
@@ -15,3 +23,12 @@ def on_startup(**_: object) -> None:
     sys.path[:0] = [str(DOCS), str(DOCS.parent)]
     matplotlib.use("agg")  # a page needs no window
     matplotlib.rcParams["font.size"] = 12  # points: the 16 pixels of the body's text
+
+
+def on_files(files: Files, config: MkDocsConfig) -> None:
+    """Add each example as a notebook, beside the page of examples."""
+    from tools.notebooks import to_notebook
+
+    for path in sorted(EXAMPLES.glob("*.py")):
+        name = f"examples/{path.stem}.ipynb"
+        files.append(File.generated(config, name, content=to_notebook(path)))
