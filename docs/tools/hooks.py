@@ -1,7 +1,8 @@
-"""What MkDocs runs when it builds: pages can import tools, figures suit them, examples download."""
+"""What MkDocs runs when it builds: it checks what is documented, and adds what pages need."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[1]
 EXAMPLES = DOCS.parent / "examples"
+LOG = logging.getLogger("mkdocs.hooks.documented")  # in strict mode, a warning fails the build
 
 
 def on_startup(**_: object) -> None:
@@ -23,6 +25,14 @@ def on_startup(**_: object) -> None:
     sys.path[:0] = [str(DOCS), str(DOCS.parent)]
     matplotlib.use("agg")  # a page needs no window
     matplotlib.rcParams["font.size"] = 12  # points: the 16 pixels of the body's text
+
+
+def on_pre_build(**_: object) -> None:
+    """Warn of each public name that is not documented."""
+    from tools.documented import complaints
+
+    for complaint in complaints():
+        LOG.warning(complaint)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:

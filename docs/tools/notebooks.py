@@ -50,7 +50,7 @@ def _cells(path: Path) -> Iterator[Cell]:
 
 
 def _pieces(lines: Sequence[str], nodes: Sequence[ast.stmt]) -> Iterator[str]:
-    """Part statements where blank lines do, imports excepted; a comment stays with what follows."""
+    """Part statements where blank lines do, but not imports; a comment goes with what follows."""
     piece: list[str] = []
     for before, node in zip([None, *nodes], nodes, strict=False):
         start = node.lineno - 1
