@@ -29,9 +29,9 @@ from seqtoys.plotting import (
 EPOCHS, SEEDS = [25, 50, 100], range(100)
 
 
-def main() -> None:
+def main(path: str | None = None) -> None:
     """Draw into the folder that is named, or a new one, and print what was written."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else mkdtemp())
+    folder = Path(path or mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
 
     vocab = Vocab("hielo")
@@ -69,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

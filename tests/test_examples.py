@@ -1,12 +1,18 @@
-"""Every example runs, and says what its file promises."""
+"""Every example runs, and says what its file promises; so does its notebook."""
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
 from tools.examples import output_of
+from tools.notebooks import to_notebook
 
 EXAMPLES = sorted(Path("examples").glob("*.py"))
 PROMISES = {
@@ -47,10 +53,24 @@ def test_an_example_says_what_it_promises(path: Path) -> None:
         assert promise in printed
 
 
+@pytest.mark.usefixtures("unchecked")  # the example itself runs with the checks
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_a_notebook_says_what_its_example_says(path: Path) -> None:
+    notebook = json.loads(to_notebook(path))
+    nbformat.validate(notebook)
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with redirect_stdout(StringIO()) as printed:
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                exec(cell["source"], namespace)
+    assert printed.getvalue() == output_of(str(path))
+
+
 def test_every_example_is_on_the_examples_page() -> None:
     page = Path("docs/examples.md").read_text()
     for path in EXAMPLES:
         assert page.count(f'"{path}"') == 2  # its source, and its output
+        assert page.count(f"({path.with_suffix('.ipynb')})") == 1
 
 
 def test_about_three_seeds_in_four_memorise_it_in_a_hundred_epochs() -> None:

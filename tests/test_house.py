@@ -68,5 +68,11 @@ def test_the_library_speaks_of_itself_alone() -> None:
         assert not re.search(foreign, path.read_text())
 
 
+@pytest.mark.parametrize("page", sorted(Path().glob("*.md")), ids=lambda page: page.name)
+def test_a_page_links_to_what_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text())
+    assert [link for link in links if "://" not in link and not Path(link).exists()] == []
+
+
 def test_the_version_is_told_once() -> None:
     assert version("seqtoys") == seqtoys.__version__

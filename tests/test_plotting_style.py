@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from itertools import combinations, pairwise
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -230,6 +232,21 @@ def test_a_notebook_in_a_dark_style_takes_the_colours_of_its_page() -> None:
         shown = HISTORY._repr_html_()
     assert "#ffffff" not in shown
     assert shown == HISTORY._repr_html_()
+
+
+def test_after_a_result_a_notebook_still_shows_figures(tmp_path: Path) -> None:
+    """A backend that turns figures on when it is loaded, as that of notebooks does."""
+    backend = "import matplotlib\nfrom matplotlib.backends.backend_agg import FigureCanvas\n"
+    (tmp_path / "inline.py").write_text(f"{backend}matplotlib.interactive(True)\n")
+    code = (
+        "import matplotlib; from seqtoys import ElmanCharModel, Vocab;"
+        "shown = ElmanCharModel(Vocab('hielo')).trace('hihell')._repr_html_();"
+        "print('<svg' in shown, matplotlib.is_interactive())"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    env = {**os.environ, "MPLBACKEND": "module://inline", "PYTHONPATH": path}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=env)
+    assert run.stdout.split() == [b"True", b"True"]
 
 
 # --- packages

@@ -170,11 +170,11 @@ class Batch:
         return scored if self.counts is None else scored * self.counts.unsqueeze(1)
 
     def to(self, device: torch.device | str) -> Batch:
-        """Move the batch to a device."""
+        """Move the batch to a `device`, such as `"cuda"`."""
         return self._each(lambda part: part.to(device))
 
     def take(self, rows: Int[Tensor, " rows"]) -> Batch:
-        """Select sequences by their position.
+        """Select the sequences at the positions `rows`.
 
         Examples:
             >>> batch = Batch.from_texts(["hihello", "hello"], Vocab("hielo"))

@@ -146,7 +146,7 @@ class ElmanEnsemble(ElmanNetwork):
         return logits.squeeze(1), hidden  # (replicas, 1, batch, vocab) -> (replicas, batch, vocab)
 
     def initial_hidden(self, batch_size: int) -> Float[Tensor, "replicas layers batch hidden"]:
-        """Make the states before the first symbol: zeros.
+        """Make the states before the first symbol of `batch_size` sequences: zeros.
 
         Examples:
             >>> ElmanEnsemble(Vocab("hielo"), seeds=range(9)).initial_hidden(3).shape

@@ -131,7 +131,7 @@ class EnsembleHistory:
         return quantiles_of(self.loss, shares)
 
     def row(self, index: int) -> Row:
-        """Sum up an epoch: the median loss and the mean accuracy over the seeds."""
+        """Sum up the epoch at an `index`: the median loss and the mean accuracy over the seeds."""
         row = self.rows[index]
         loss, accuracy = row.validation_loss, row.validation_accuracy
         return Row(
@@ -145,12 +145,12 @@ class EnsembleHistory:
         )
 
     def append(self, row: EnsembleRow) -> None:
-        """Add an epoch of the replicas that still run."""
+        """Add an epoch, a `row`, of the replicas that still run."""
         self.rows.append(row)
         self.epochs += self.running
 
     def end(self, replicas: Bool[Tensor, " replicas"], reason: str) -> None:
-        """Note that replicas end with the last epoch."""
+        """Note that `replicas` end with the last epoch, and the `reason`, as in `stopped`."""
         for replica in (replicas & self.running).nonzero().flatten().tolist():
             self.stopped[replica] = reason
         self.running = self._runs()
@@ -196,7 +196,7 @@ class EnsembleHistory:
 
     @classmethod
     def from_json(cls, text: str) -> EnsembleHistory:
-        """Read what `to_json` wrote.
+        """Read a `text` that `to_json` wrote.
 
         Raises:
             DataError: If the text is not the history of an ensemble.

@@ -30,6 +30,12 @@ class EnsembleRow:
         validation_loss: The losses on the held-out part, None without one.
         validation_accuracy: The accuracies on the held-out part, None without one.
         optimum: The lowest loss that any model could reach on the epoch's data.
+
+    Examples:
+        >>> from seqtoys import ElmanEnsemble, Vocab, fit
+        >>> history = fit(ElmanEnsemble(Vocab("hielo"), seeds=range(3)), "hihello", epochs=10)
+        >>> history.rows[-1].loss.shape, history.rows[-1].lr
+        (torch.Size([3]), 0.01)
     """
 
     loss: Float[Tensor, " replicas"]

@@ -74,6 +74,11 @@ class MissingPackageError(SeqtoysError, ImportError):
 def excerpt(sequence: Sequence[str], position: int = 0, width: int = 20) -> str:
     """Quote a sequence for a message: whole if short, else the part around a position.
 
+    Args:
+        sequence: The sequence.
+        position: Where to look.
+        width: How many symbols to show on each side.
+
     Examples:
         >>> excerpt("hihell")
         "'hihell'"

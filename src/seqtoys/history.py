@@ -38,6 +38,12 @@ class Row:
         validation_loss: The loss on the held-out part, None without one.
         validation_accuracy: The accuracy on the held-out part, None without one.
         optimum: The lowest loss that any model could reach on the epoch's data.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, Vocab, fit
+        >>> history = fit(ElmanCharModel(Vocab("hielo"), seed=777), "hihello", lr=0.05)
+        >>> history.row(-1).epoch, history.row(-1).prediction
+        (100, 'ihello')
     """
 
     epoch: int
@@ -109,7 +115,7 @@ class History:
         return [self.row(index) for index in range(len(self))]
 
     def row(self, index: int) -> Row:
-        """The epoch at an index, counted from 0, or from the end if negative."""
+        """The epoch at an `index`, counted from 0, or from the end if negative."""
         return Row(
             epoch=range(len(self))[index] + 1,
             loss=self.loss[index],
@@ -124,7 +130,7 @@ class History:
         )
 
     def append(self, row: Row) -> None:
-        """Add an epoch."""
+        """Add an epoch, a `row`."""
         self.loss.append(row.loss)
         self.accuracy.append(row.accuracy)
         self.lr.append(row.lr)
@@ -168,7 +174,11 @@ class History:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain]) -> History:
-        """Make a history of what `state` gave."""
+        """Make a history of what `state` gave.
+
+        Raises:
+            DataError: If columns have other numbers of epochs.
+        """
         lists = {name: state[name].tolist() for name in COLUMNS}
         epochs, kept = len(lists["loss"]), [*lists.values(), state["predictions"]]
         if any(len(column) not in (0, epochs) for column in kept) or not all(
@@ -183,7 +193,7 @@ class History:
 
     @classmethod
     def from_json(cls, text: str) -> History:
-        """Read what `to_json` wrote.
+        """Read a `text` that `to_json` wrote.
 
         Raises:
             DataError: If the text is not a history.

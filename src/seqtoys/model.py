@@ -146,7 +146,7 @@ class ElmanCharModel(ElmanNetwork):
         return self._read_out(states.squeeze(time_axis)), hidden
 
     def initial_hidden(self, batch_size: int) -> Float[Tensor, "layers batch hidden"]:
-        """Make the state before the first symbol: zeros.
+        """Make the state before the first symbol of `batch_size` sequences: zeros.
 
         Examples:
             >>> ElmanCharModel(Vocab("hielo")).initial_hidden(3).shape

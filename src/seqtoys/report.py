@@ -29,6 +29,13 @@ class Score:
             source to the model.
         accuracy: The share of the scored symbols that are predicted.
         whole_accuracy: The share of the sequences whose every scored symbol is predicted.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, evaluate, get_task
+        >>> task = get_task("parity")
+        >>> score = evaluate(ElmanCharModel(task.vocab, seed=0), task, count=100).seen
+        >>> score.sequences, score.optimum, float(score.excess) == float(score.loss)
+        (100, 0.0, True)
     """
 
     sequences: int
@@ -114,7 +121,7 @@ class Report:
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """Read what `to_json` wrote.
+        """Read a `text` that `to_json` wrote.
 
         Raises:
             DataError: If the text is not a report.

@@ -69,6 +69,9 @@ def draw_result(result: Any) -> str:
         MissingPackageError: If matplotlib is not installed.
     """
     pyplot = load("matplotlib.pyplot")
+    # Loads the backend. A notebook's turns figures on as it is loaded, and `ioff`, if it were open
+    # by then, would turn them off again for all that come later.
+    pyplot.draw_if_interactive()
     with load("matplotlib").rc_context(PAGE), pyplot.ioff():
         plot = next(FIGURES[kind] for kind in FIGURES if isinstance(result, kind))
         ax = plot(result)

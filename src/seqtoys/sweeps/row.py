@@ -76,7 +76,7 @@ class SweepRow:
 
     @classmethod
     def from_json(cls, line: str) -> SweepRow:
-        """Read what `to_json` wrote.
+        """Read a `line` that `to_json` wrote.
 
         Raises:
             DataError: If the line is no row.

@@ -51,11 +51,17 @@ class AnswerTask(Task):
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
-        """Draw inputs of one length, as symbol indices."""
+        """Draw inputs of one length, as symbol indices.
+
+        Args:
+            batch_size: How many.
+            length: Their length.
+            generator: Where all randomness comes from.
+        """
 
     @abstractmethod
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Compute the answers, as symbol indices; -100 after the end of a shorter one."""
+        """Compute the answers to `inputs`, as symbol indices; -100 after a shorter one's end."""
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw inputs of one length, and answer them."""

@@ -6,11 +6,10 @@ from typing import Any
 
 
 class Estimate(float):
-    """A float with its standard error: 0 where the number is exact.
+    """A float with its standard error: `Estimate(value, standard_error)`.
 
-    Args:
-        value: The number.
-        standard_error: The standard deviation of the number over repetitions.
+    Attributes:
+        standard_error: The standard deviation of the number over repetitions; 0 where it is exact.
 
     Examples:
         >>> print(Estimate(0.25), Estimate(0.31, 0.012))
@@ -22,7 +21,12 @@ class Estimate(float):
     standard_error: float
 
     def __new__(cls, value: float, standard_error: float = 0.0) -> Estimate:
-        """Make a float that knows its standard error."""
+        """Make a float that knows its standard error.
+
+        Args:
+            value: The number.
+            standard_error: The standard deviation of the number over repetitions.
+        """
         made = super().__new__(cls, value)
         made.standard_error = float(standard_error)
         return made

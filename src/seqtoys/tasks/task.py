@@ -34,6 +34,11 @@ class Task(ABC):
             `"deterministic context-free"` or `"context-sensitive"`.
         lengths: The shortest and the longest length to train on.
         longer: Lengths beyond those, to test on.
+
+    Examples:
+        >>> from seqtoys import get_task
+        >>> get_task("reber").optimum  # of what the next symbol is, this much can't be known
+        0.594...
     """
 
     name: str
@@ -77,7 +82,7 @@ class Task(ABC):
         return estimate_chance(self.sample, len(self.vocab))
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
+        """Say why no sequence has this `length`; None: some have."""
         return None if length >= 1 else "a sequence has at least one symbol"
 
     def sample(

@@ -1,0 +1,156 @@
+"""All that is public is documented, and what is not would be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from tools.documented import complaints
+
+PACKAGE = '''
+    """A package."""
+
+    from specimen.shapes import VERSION as VERSION
+    from specimen.shapes import Circle as Circle
+    from specimen.shapes import area as area
+    from specimen.shapes import forgotten as forgotten
+
+    __all__ = ["VERSION", "Circle", "__version__", "area", "forgotten"]
+    __version__ = "1"
+'''
+MODULE = '''
+    """Shapes."""
+
+    from specimen.hidden import Base
+
+    VERSION = "1"
+
+
+    class Circle(Base):
+        """A circle.
+
+        Args:
+            radius: Its radius.
+
+        Examples:
+            >>> Circle(1.0).scaled(2.0)
+        """
+
+        def __init__(self, radius: float) -> None: ...
+
+        def scaled(self, factor: float, centre: float) -> None:
+            """Scale it.
+
+            Args:
+                factor: By how much.
+            """
+
+        def moved(self, by: float) -> None:
+            """Move it: this is told by the base."""
+
+        def grown(self, by: float, often: int) -> None:
+            """Grow it `by` this.
+
+            As `often` as wished.
+            """
+
+        @property
+        def width(self) -> float:
+            return 1.0
+
+
+    class ShapeError(ValueError):
+        """There is no such shape. One never knows."""
+
+
+    def area(shape: Circle, *digits: int) -> None:
+        """Compute an area to some `digits`.
+
+        Args:
+            shape: The shape.
+
+        Examples:
+            >>> area(Circle(1.0))
+        """
+
+
+    def forgotten() -> None:
+        """Do what is on no page
+        and takes two lines.
+        """
+'''
+HIDDEN = '''
+    """What is not public, and the base of what is."""
+
+
+    class Base:
+        """A base."""
+
+        def moved(self, by: float) -> None:
+            """Move it.
+
+            Args:
+                by: How far.
+            """
+
+        def turned(self) -> None:
+            """Turn it."""
+
+        def shown(self) -> None:
+            """Show it."""
+'''
+PAGE = """
+    # Shapes
+
+    ::: specimen.Circle
+        options: { inherited_members: [shown] }
+
+    ::: specimen.shapes.ShapeError
+    ::: specimen.area
+"""
+
+
+@pytest.fixture
+def specimen(tmp_path: Path) -> Path:
+    (tmp_path / "specimen").mkdir()
+    for name, text in {"__init__": PACKAGE, "shapes": MODULE, "hidden": HIDDEN}.items():
+        (tmp_path / "specimen" / f"{name}.py").write_text(dedent(text))
+    (tmp_path / "page.md").write_text(dedent(PAGE))
+    return tmp_path
+
+
+def test_all_that_is_public_is_documented() -> None:
+    assert complaints() == []
+
+
+def test_what_is_not_documented_is_told(specimen: Path) -> None:
+    assert complaints("specimen", specimen, specimen) == [
+        "specimen.shapes.Circle.scaled does not tell what is centre",
+        "specimen.shapes.Circle.grown does not tell what is often",
+        "specimen.shapes.Circle.width does not begin with a sentence of one line",
+        "specimen.shapes.Circle does not show turned, which it inherits",
+        "specimen.shapes.ShapeError does not begin with a sentence of one line",
+        "specimen.shapes.VERSION is public, and on no API page",
+        "specimen.shapes.VERSION does not begin with a sentence of one line",
+        "specimen.shapes.area does not tell what is digits",
+        "specimen.shapes.forgotten is public, and on no API page",
+        "specimen.shapes.forgotten does not begin with a sentence of one line",
+        "specimen.shapes.forgotten has no worked example",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [
+        ("", {"VERSION"}),
+        ("    options: { members: [forgotten] }\n", {"VERSION", "Circle", "area"}),
+    ],
+)
+def test_a_module_shows_its_public_members(
+    specimen: Path, options: str, missing: set[str]
+) -> None:
+    (specimen / "page.md").write_text(f"::: specimen.shapes\n{options}")
+    told = complaints("specimen", specimen, specimen)
+    nowhere = {line.split()[0] for line in told if line.endswith("on no API page")}
+    assert nowhere == {f"specimen.shapes.{name}" for name in missing}
