@@ -27,6 +27,13 @@ def on_startup(**_: object) -> None:
     matplotlib.rcParams["font.size"] = 12  # points: the 16 pixels of the body's text
 
 
+def on_config(config: MkDocsConfig) -> None:
+    """Let warnings fail a strict build that is to be quiet: MkDocs would not count them."""
+    logger = logging.getLogger("mkdocs")
+    if config.strict:
+        logger.setLevel(min(logger.level, logging.WARNING))
+
+
 def on_pre_build(**_: object) -> None:
     """Warn of each public name that is not documented."""
     from tools.documented import complaints

@@ -1,0 +1,38 @@
+"""What is wrong with the pages fails their build."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SETTINGS = f"""
+site_name: specimen
+strict: true
+hooks: [{Path("docs/tools/hooks.py").resolve()}]
+validation: {{ anchors: warn }}
+"""
+
+
+def built(folder: Path, page: str) -> tuple[int, str]:
+    """Build a site of one page, quietly; give the exit code, and what was said."""
+    (folder / "docs").mkdir()
+    (folder / "docs/index.md").write_text(page)
+    (folder / "mkdocs.yml").write_text(SETTINGS)
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet"]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return ended.returncode, ended.stderr
+
+
+def test_an_example_can_be_downloaded_as_a_notebook(tmp_path: Path) -> None:
+    assert built(tmp_path, "[notebook](examples/01_one_hot.ipynb)") == (0, "")
+    assert (tmp_path / "site/examples/01_one_hot.ipynb").exists()
+
+
+@pytest.mark.parametrize("target", ["none.md", "#none", "examples/none.ipynb"])
+def test_a_dead_link_fails_a_strict_build_even_if_it_is_quiet(tmp_path: Path, target: str) -> None:
+    code, said = built(tmp_path, f"[dead]({target})")
+    assert code == 1
+    assert target in said
