@@ -1,0 +1,153 @@
+"""A network that learns a word, epoch by epoch: a strip of frames, and a film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+from seqtoys import ElmanCharModel, History, Trace, Vocab, fit
+from seqtoys.plotting.labels import Mark, draw_levels, label_levels, number, symbol_ticks
+from seqtoys.plotting.style import COLOURS, FAINT, TEAL, colour_map, ink, new_axes
+from tools.figures import show
+from tools.svg import INK, drawing, label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PAIR = ("hihell", "ihello")
+RING = 45  # square points
+CELL = 38.0  # pixels
+LEFT, TOP = 70.0, 62.0  # of the cells
+SECONDS = 10
+BEGIN = f'begin="0s;film.click" dur="{SECONDS}s" fill="freeze"'
+CURVE = (400.0, 270.0, 660.0, 62.0)  # left, bottom, right, top
+
+
+def strip(traces: Sequence[Trace], epochs: Sequence[int], pair: tuple[str, str] = PAIR) -> str:
+    """Draw what a network says of each next symbol, in some epochs of its training.
+
+    Args:
+        traces: What it did with the input after each epoch.
+        epochs: Which to draw, counted from 1.
+        pair: What it reads, and what it should answer.
+    """
+    columns = 3
+    rows = -(-len(epochs) // columns)
+    panels = plt.subplots(rows, columns, figsize=(7, 2.4 * rows), layout="constrained")[1]
+    for ax, epoch in zip(panels.flat, epochs, strict=True):
+        _draw_frame(ax, traces[epoch - 1], pair[1])
+        answer = "".join(traces[epoch - 1].predictions)
+        ax.set_title(f"{epoch}: {answer}", family="monospace", fontsize="medium")
+    return show(panels.flat[0])
+
+
+def _draw_frame(ax: Axes, trace: Trace, answer: str) -> None:
+    """Draw a cell for each step and symbol, with rings where they should be dark."""
+    steps, symbols = trace.probabilities.shape
+    ax.imshow(
+        trace.probabilities.T, cmap=colour_map(TEAL), vmin=0, vmax=1, aspect="auto",
+        interpolation="none", extent=(0.5, steps + 0.5, symbols + 0.5, 0.5),
+    )  # fmt: skip
+    ax.scatter(range(1, steps + 1), trace.vocab.encode(answer) + 1, s=RING,
+               facecolors="none", edgecolors=ink())  # fmt: skip
+    symbol_ticks(ax.xaxis, trace.symbols)
+    symbol_ticks(ax.yaxis, list(trace.vocab))
+    ax.spines[:].set_visible(False)
+
+
+def loss_curves(losses: Mapping[str, Sequence[float]], levels: Mapping[str, float]) -> str:
+    """Draw the losses of networks over the epochs, among levels to compare them with.
+
+    Args:
+        losses: The loss of each epoch, by name.
+        levels: The levels, by name.
+    """
+    ax, ends = new_axes(None, 7.0, 3.4), list[Mark]()
+    for (name, course), colour in zip(losses.items(), COLOURS, strict=False):
+        ax.plot(range(1, len(course) + 1), course, color=colour, linewidth=2)
+        ends.append(Mark(course[-1], name, colour))
+    ax.set(xlabel="epoch", ylabel="loss (nats per symbol)", ylim=(-0.05, 1.75))
+    marks = [Mark(level, f"{name} {number(level)}") for name, level in levels.items()]
+    draw_levels(ax, marks)
+    label_levels(ax, [*marks, *ends])
+    return show(ax)
+
+
+def learning_film(epochs: int = 100, lr: float = 0.005) -> str:
+    """Draw a moving picture of five units that learn "hihello".
+
+    Args:
+        epochs: How long they learn.
+        lr: The learning rate.
+    """
+    model, traces = ElmanCharModel(Vocab("hielo"), seed=777), list[Trace]()
+    history = fit(
+        model, PAIR, epochs=epochs, lr=lr, on_epoch=lambda _: traces.append(model.trace(PAIR[0]))
+    )
+    parts = [*_cells(traces), *_answers(traces), *_losses(history)]
+    title = "Probabilities of each next letter at each step, from the first epoch to the last"
+    return drawing(690, 330, title, *parts).replace("<svg ", '<svg id="film" ', 1)
+
+
+def _cells(traces: Sequence[Trace]) -> Iterator[str]:
+    """The probabilities, and the letters beside and below them."""
+    chances = np.stack([trace.probabilities for trace in traces])  # (epochs, time, vocab)
+    _, steps, symbols = chances.shape
+    targets = traces[0].vocab.encode(PAIR[1]).tolist()
+    for step, symbol in product(range(steps), range(symbols)):
+        x, y = LEFT + step * CELL, TOP + symbol * CELL
+        place = f'x="{x:g}" y="{y:g}" width="{CELL:g}" height="{CELL:g}"'
+        moving = _animated("fill-opacity", (f"{p:.2f}" for p in chances[:, step, symbol]))
+        edge = f'stroke="{INK}" stroke-opacity="0.2"'
+        yield f'<rect {place} fill="{TEAL}" {edge}>{moving}</rect>'
+        if symbol == targets[step]:
+            middle = f'cx="{x + CELL / 2:g}" cy="{y + CELL / 2:g}"'
+            yield f'<circle {middle} r="6" fill="none" stroke="{INK}" stroke-width="1.5"/>'
+    bottom = TOP + symbols * CELL
+    yield from (label(LEFT + (i + 0.5) * CELL, bottom + 18, c) for i, c in enumerate(PAIR[0]))
+    yield label(LEFT + steps * CELL / 2, bottom + 46, "it reads", faint=True)
+    for i, name in enumerate(traces[0].vocab):
+        yield label(LEFT - 18, TOP + (i + 0.5) * CELL, name)
+
+
+def _answers(traces: Sequence[Trace]) -> Iterator[str]:
+    """The letter that is said at each step: each in its place, and seen when its time has come."""
+    said = np.array([trace.predictions for trace in traces])  # (epochs, time)
+    for step, target in enumerate(PAIR[1]):
+        for letter in np.unique(said[:, step]):
+            shown = ("1" if now == letter else "0" for now in said[:, step])
+            moving = _animated("opacity", shown, ' calcMode="discrete"')
+            colour = TEAL if letter == target else INK
+            written = label(LEFT + (step + 0.5) * CELL, TOP - 18, str(letter), colour=colour)
+            weight = ' font-weight="bold"' if letter == target else ""
+            yield written.replace("<text", f"<text{weight}").replace("</text>", f"{moving}</text>")
+    yield label(LEFT + len(PAIR[1]) * CELL / 2, TOP - 46, "it answers", faint=True)
+
+
+def _losses(history: History) -> Iterator[str]:
+    """The loss over the epochs, with a dot that moves along."""
+    left, bottom, right, top = CURVE
+    across = np.linspace(left, right, len(history)).tolist()
+    scale = (bottom - top) / history.loss[0]
+    down = [bottom - scale * loss for loss in history.loss]
+    wall = bottom - scale * history.baselines.memoryless
+    line = f'fill="none" stroke="{INK}" stroke-opacity="{FAINT}"'
+    yield f'<path d="M{left:g},{top:g} V{bottom:g} H{right:g}" {line}/>'
+    yield f'<path d="M{left:g},{wall:g} H{right:g}" {line} stroke-dasharray="5 5"/>'
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True))
+    yield f'<polyline points="{points}" fill="none" stroke="{TEAL}" stroke-width="2"/>'
+    places = (("cx", across), ("cy", down))
+    moving = "".join(_animated(name, (f"{v:.1f}" for v in places)) for name, places in places)
+    yield f'<circle r="6" fill="{TEAL}">{moving}</circle>'
+    yield label((left + right) / 2, bottom + 18, f"{len(history)} epochs")
+    yield label(left + 12, top - 8, "loss", anchor="start")
+    yield label(left + 12, wall + 18, "the least without a memory", anchor="start", faint=True)
+
+
+def _animated(name: str, values: Iterable[str], mode: str = "") -> str:
+    """Let an attribute take one value after the other, and keep the last."""
+    return f'<animate attributeName="{name}" values="{";".join(values)}" {BEGIN}{mode}/>'

@@ -1,0 +1,33 @@
+"""Was it luck? Many samples of few seeds, each with what it lets one claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqtoys import Rate
+from seqtoys.plotting.labels import Mark, draw_levels, label_levels
+from seqtoys.plotting.style import TEAL, VERMILLION, new_axes
+from tools.figures import show
+
+
+def intervals(solved: Sequence[bool], size: int) -> str:
+    """Draw the share in each sample of seeds, with its 95 % interval, among the share of all.
+
+    Args:
+        solved: Whether each seed solved it.
+        size: The number of seeds of a sample.
+    """
+    everyone, ax = Rate(sum(solved), len(solved)).value, new_axes(None, 7.0, 3.6)
+    starts = range(0, len(solved), size)
+    samples = [Rate(sum(solved[start : start + size]), size) for start in starts]
+    for place, rate in enumerate(samples, 1):
+        colour = TEAL if rate.low <= everyone <= rate.high else VERMILLION
+        ax.plot([place, place], [rate.low, rate.high], color=colour, linewidth=1.5)
+        ax.plot(place, rate.value, "o", color=colour, markersize=3)
+    ax.yaxis.set_major_formatter("{x:.0%}")
+    ax.set(xlabel=f"sample of {size} seeds", ylabel="solved", ylim=(0, 1.02))
+    ax.set_xlim(0, len(samples) + 1)
+    mark = Mark(everyone, f"all {len(solved):,} {everyone:.1%}")
+    draw_levels(ax, [mark])
+    label_levels(ax, [mark])
+    return show(ax)

@@ -1,0 +1,74 @@
+"""The whole sequence at once: the floor that tanh sets, and the way of the gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from seqtoys import ElmanCharModel
+from seqtoys.plotting.style import FAINT, TEAL, VERMILLION, ink, new_axes
+from tools.figures import show
+from tools.svg import INK, arrow, box, disc, drawing, symbol
+
+FARTHEST = 7.0  # distance of logits
+STEPS, STEP = ("t-1", "t", "t+1"), 190.0  # pixels from one step to the next
+INPUT, STATE, LOSS, RADIUS = 250.0, 150.0, 50.0, 25.0
+APART = 11.0  # pixels from what goes forward to what goes back, on either side of the middle
+
+
+def floor_of_tanh(model: ElmanCharModel, pair: tuple[str, str]) -> str:
+    """Draw the loss by the distance of the right logit from the others, and where tanh ends.
+
+    Args:
+        model: A network whose state is its logits.
+        pair: What it reads, and what it should answer.
+    """
+    others = len(model.vocab) - 1
+    targets = model.vocab.encode(pair[1]).numpy()
+    chances = model.trace(pair[0]).probabilities[np.arange(len(targets)), targets]
+    ax, margins = new_axes(None, 7.0, 3.4), np.linspace(0, FARTHEST, 200)
+    ax.axvspan(0, 2, color=ink(), alpha=0.08, linewidth=0)
+    ax.plot(margins, np.log1p(others * np.exp(-margins)), color=TEAL, linewidth=2)
+    reached = np.log(others * chances / (1 - chances))  # the distance that gives such a chance
+    ax.plot(reached, -np.log(chances), "o", color=VERMILLION)
+    floor = math.log1p(others * math.exp(-2))
+    ax.hlines(floor, 2, FARTHEST, color=ink(), linewidth=1, linestyle="--", alpha=FAINT)
+    ax.text(FARTHEST, floor + 0.04, f"floor of tanh {floor:.4f}", ha="right")
+    ax.text(0.1, 0.05, "within reach of tanh")
+    ax.set(xlabel="right logit minus each other logit", ylabel="loss (nats)")
+    ax.set(xlim=(0, FARTHEST), ylim=(0, None))
+    return show(ax)
+
+
+def backward_picture() -> str:
+    """Draw three steps of a network: forward, and the gradients that go back."""
+    parts = [part for place, name in enumerate(STEPS) for part in _step(place, name)]
+    title = "Each state acts on the loss of its step and on the next state; gradients go both ways"
+    return drawing(690, 290, title, *parts)
+
+
+def _step(place: int, name: str) -> Iterator[str]:
+    """One step: its input, state and loss, what goes forward, and what comes back."""
+    x, low = 155 + STEP * place, f"{{{name}}}"
+    yield box(x, INPUT, 50, 40) + symbol(x, INPUT - 2, f"x_{low}")
+    yield disc(x, STATE, RADIUS) + symbol(x, STATE - 2, f"h_{low}")
+    yield box(x, LOSS, 60, 40) + symbol(x, LOSS - 2, f"L_{low}")
+    yield arrow((x, INPUT - 20), (x, STATE + RADIUS)) + symbol(x - 17, 200, "U")
+    up, down = x - APART, x + APART
+    yield arrow((up, STATE - 24), (up, LOSS + 20))
+    yield arrow((down, LOSS + 20), (down, STATE - 24), colour=VERMILLION)
+    beside = 18 + 5 * len(name)
+    yield symbol(down + beside, (STATE + LOSS) / 2, f"g_{low}", colour=VERMILLION)
+    yield from _between(x - STEP + RADIUS if place else x - 85, x - RADIUS)
+    if place == len(STEPS) - 1:
+        yield from _between(x + RADIUS, x + 85)
+
+
+def _between(start: float, end: float) -> Iterator[str]:
+    """What goes from one state to the next, and what comes back."""
+    middle, above, below = (start + end) / 2, STATE - APART, STATE + APART
+    yield arrow((start, above), (end, above), colour=INK) + symbol(middle, above - 14, "V")
+    yield arrow((end, below), (start, below), colour=VERMILLION)
+    yield symbol(middle, below + 20, "V\N{MODIFIER LETTER CAPITAL T}", colour=VERMILLION)
