@@ -1,9 +1,11 @@
-"""The catalogue of tasks as Markdown, from the tasks themselves."""
+"""The catalogue of tasks as Markdown, from the tasks themselves, and which page each is on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from dataclasses import dataclass
 
+from benchmarks.recipes import family_of
 from seqtoys import Task, get_task, list_tasks
 from seqtoys.tasks.estimate import Estimate
 
@@ -11,37 +13,87 @@ HEAD = "| task | level | optimum | without memory | chance |"
 RULE = "| --- | --- | --- | --- | --- |"
 
 
-def table(source: str | None = None) -> str:
-    """Write the tasks as tables, one for each source.
+@dataclass(frozen=True)
+class Family:
+    """Tasks that have a page together.
+
+    Attributes:
+        title: The title of the page.
+        modules: The modules that they come from.
+    """
+
+    title: str
+    modules: tuple[str, ...]
+
+
+FAMILIES = {
+    "text": Family("Texts of your own", ("text",)),
+    "elman1990": Family("Structure in time", ("elman1990",)),
+    "reber": Family("The Reber grammars", ("reber",)),
+    "tomita": Family("Tomita's seven languages", ("tomita",)),
+    "counting": Family("Counting and brackets", ("counting", "dyck")),
+    "memory": Family("Memory", ("memory_copy", "memory_recall")),
+    "chomsky": Family(
+        "The Chomsky hierarchy",
+        (
+            "chomsky_regular",
+            "chomsky_context_free",
+            "chomsky_context_sensitive",
+            "chomsky_arithmetic",
+        ),
+    ),
+}
+"""Each family, by the name of its page."""
+
+
+def names_on(page: str) -> list[str]:
+    """The tasks on a page, in the order of the catalogue.
+
+    Examples:
+        >>> names_on("reber")
+        ['reber', 'embedded_reber']
+    """
+    return [name for name in list_tasks() if family_of(name) in FAMILIES[page].modules]
+
+
+def catalogue() -> str:
+    """Write all tasks as tables, one for each page, with links to the pages."""
+    return "\n\n".join(
+        f"### [{family.title}]({page}/)\n\n{table(names_on(page), f'{page}/')}"
+        for page, family in FAMILIES.items()
+    )
+
+
+def table(names: list[str], page: str = "") -> str:
+    """Write a table of tasks: a row of numbers, and what each is about.
 
     Args:
-        source: Only those whose source begins so; None: all.
+        names: Their names.
+        page: The address of the page they are on; none: this page.
     """
-    tasks = [get_task(name) for name in list_tasks()]
-    sources = list(dict.fromkeys(task.source for task in tasks))
-    parts = [
-        f"### {each}\n\n{rows(task for task in tasks if task.source == each)}"
-        for each in sources
-        if source is None or each.startswith(source)
-    ]
-    return "\n\n".join(parts)
+    lines = [HEAD, RULE, *(_row(get_task(name), page) for name in names)]
+    return "\n".join(['<div class="catalogue" markdown>\n', *lines, "\n</div>"])
 
 
-def rows(tasks: Iterable[Task]) -> str:
-    """Write a table of tasks: a row of numbers, and what each is about."""
-    lines = list_tasks()
-    return "\n".join([HEAD, RULE, *(_row(task, lines[task.name]) for task in tasks)])
-
-
-def _row(task: Task, line: str) -> str:
+def _row(task: Task, page: str) -> str:
     cells = [
-        f"`{task.name}`: {line}".replace("|", "\\|"),
+        f"[`{task.name}`]({page}#{task.name}): {about(task.name)}",
         task.level,
         f"{task.optimum:.4f}",
         str(task.memoryless),
         percent(task.chance),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def about(name: str) -> str:
+    """Say in a line what a task is, with powers set as such.
+
+    Examples:
+        >>> about("anbmcnm")[:43]
+        'a<sup>n</sup> b<sup>m</sup> c<sup>n+m</sup>'
+    """
+    return re.sub(r"(\w)\^\(?([\w+]+)\)?", r"\1<sup>\2</sup>", list_tasks()[name])
 
 
 def percent(share: Estimate) -> str:

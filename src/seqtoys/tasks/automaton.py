@@ -28,7 +28,7 @@ CYCLES = 30  # how often an endless source comes back to its start in a sequence
 
 
 class Automaton(Task):
-    """The sequences of a finite-state source: learn each next symbol.
+    r"""The sequences of a finite-state source: learn each next symbol.
 
     In each state some symbols may come, each with its probability, and each leads to a state. From
     a state where nothing may come, the string has ended; if there is no such state, the source is
@@ -36,10 +36,12 @@ class Automaton(Task):
     of a sequence is read, and all others are scored.
 
     **Optimum.** A symbol leads to one state only, so the string so far tells the state, and the
-    best any model can do is to know the probabilities there: a loss of the state's entropy. How
-    often each state is visited is one linear system, `visits = first + visits moves`. So
+    best any model can do is to know the probabilities there: a loss of the state's entropy,
+    $H_s$. How often each state is visited, $v_s$, is one linear system: $v = f + v M$, with the
+    first state $f$ and the moves $M$ from state to state. So
 
-        optimum = (sum of visits x entropy - entropy of the start) / expected scored symbols,
+    $$\text{optimum} = \frac{\sum_s v_s H_s - H_\text{start}}{\text{expected scored symbols}} ,
+    \qquad H_s = -\sum_x p_s(x) \ln p_s(x) ,$$
 
     as the first symbol is not scored. Of an endless source, visits are shares of the time, and
     the optimum is its entropy rate; since sequences end where they began, it is exact for them.

@@ -20,11 +20,12 @@ OPERATOR, END = 2, 3  # their indices
 
 
 class BinaryAddition(AnswerTask):
-    """Add two binary numbers, written with their least significant bit first.
+    r"""Add two binary numbers, written with their least significant bit first.
 
-    The input is a number, + and a second one, L symbols in all. The first has 1 … L - 2 bits, all
-    sizes alike, the second the rest; each is uniform in 1 … 2^bits - 1. The answer is the sum
-    without zeros at its end, and then `$`. There are L + 1 blanks; those after `$` are not scored.
+    The input is a number, `+` and a second one, $L$ symbols in all. The first has
+    $1 \dots L - 2$ bits, all sizes alike, the second the rest; each is uniform in
+    $1 \dots 2^\text{bits} - 1$. The answer is the sum without zeros at its end, and then `$`.
+    There are $L + 1$ blanks; those after `$` are not scored.
 
     The optimum is 0. The memoryless loss and chance depend on the sizes of the sums; they are
     estimates.
@@ -66,8 +67,8 @@ class BinaryMultiplication(AnswerTask):
     """Multiply two binary numbers, written with their least significant bit first.
 
     The input is drawn as in `binary_addition`, with `*` between the numbers. The answer is the
-    product without zeros at its end, and then `$`. There are L blanks; those after `$` are not
-    scored.
+    product without zeros at its end, and then `$`. There are as many blanks as input symbols;
+    those after `$` are not scored.
 
     The optimum is 0. The memoryless loss and chance depend on the sizes of the products; they are
     estimates.
@@ -106,10 +107,10 @@ class BinaryMultiplication(AnswerTask):
 
 
 class ComputeSqrt(AnswerTask):
-    """Find the square root of a binary number, rounded down.
+    r"""Find the square root of a binary number, rounded down.
 
-    The input is a number uniform in 1 … 2^L - 1, its most significant bit first. The answer is
-    its root in ceil(L / 2) bits, as many as it can need, with zeros before it.
+    The input is a number uniform in $1 \dots 2^L - 1$, its most significant bit first. The answer
+    is its root in $\lceil L / 2 \rceil$ bits, as many as it can need, with zeros before it.
 
     The optimum is 0. The memoryless loss and chance are estimates.
 

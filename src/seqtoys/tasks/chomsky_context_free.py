@@ -19,13 +19,13 @@ _STACK_SYMBOLS = np.array([2, 3, 4, 2, 3, 4, 0, 1, 0, 1, 0, 1])  # a b P, or 0 1
 
 
 class StackManipulation(AnswerTask):
-    """Carry out pushes and pops on a stack, then write it from the top to the bottom.
+    r"""Carry out pushes and pops on a stack, then write it from the top to the bottom.
 
     The input is a stack of 0s and 1s, its bottom first, and actions after it: P (pop), a (push 0),
-    b (push 1). A pop on the empty stack does nothing. The stack has 1 … L - 1 symbols, all
-    lengths alike (L = 1: a stack alone); its symbols and the actions are uniform. The answer is
-    the final stack, its top first, and then `$`. There are L + 1 blanks; those after `$` are not
-    scored.
+    b (push 1). A pop on the empty stack does nothing. Of $L$ symbols, the stack has
+    $1 \dots L - 1$, all lengths alike ($L = 1$: a stack alone); its symbols and the actions are
+    uniform. The answer is the final stack, its top first, and then `$`. There are $L + 1$ blanks;
+    those after `$` are not scored.
 
     The optimum is 0. The memoryless loss and chance depend on the final height: estimates.
 
@@ -72,11 +72,11 @@ class StackManipulation(AnswerTask):
 
 
 class ReverseString(KnownShares):
-    """Write a string backwards.
+    r"""Write a string backwards.
 
-    The input is L random bits, the answer as long.
+    The input is random bits, the answer as long.
 
-    The optimum is 0. All strings are equally likely, so without memory the loss is ln 2, and
+    The optimum is 0. All strings are equally likely, so without memory the loss is $\ln 2$, and
     chance 1/2.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
@@ -110,11 +110,12 @@ class ReverseString(KnownShares):
 
 
 class ModularArithmeticBrackets(KnownShares):
-    """Find the value modulo 5 of a fully bracketed expression.
+    r"""Find the value modulo 5 of a fully bracketed expression.
 
     An expression of 1 symbol is a digit `d` of 0 … 4, of 2 `-d`, of 3 `(d)`, of 4 `(-d)`; longer
-    ones are `(left op right)`, with the length of `left` uniform in 1 … L - 4, `right` taking the
-    rest, and the operator uniform among + - *. Digits are uniform. The answer is one digit.
+    ones, of $L$ symbols, are `(left op right)`, with the length of `left` uniform in
+    $1 \dots L - 4$, `right` taking the rest, and the operator uniform among `+ - *`. Digits are
+    uniform. The answer is one digit.
 
     The optimum is 0. Without memory the loss is the entropy of the value. Of up to four symbols
     it is uniform; that of a longer expression follows from those of all pairs of shorter ones.
@@ -166,16 +167,16 @@ class ModularArithmeticBrackets(KnownShares):
 
 
 class SolveEquation(KnownShares):
-    """Find the x that solves an equation modulo 5.
+    r"""Find the x that solves an equation modulo 5.
 
-    The input is a fully bracketed expression of L - 2 symbols, as in `modular_arithmetic_brackets`
-    but without `*`, and after it `=` and its value. One digit of the expression is replaced by x:
-    a position is drawn uniformly, and the first digit from there on is taken, going on at the
-    start where none is left. The answer is that digit. It is the only solution, as x comes once
-    and is added or subtracted.
+    The input is a fully bracketed expression, as in `modular_arithmetic_brackets` but without
+    `*`, and after it `=` and its value. One digit of the expression is replaced by x: a position
+    is drawn uniformly, and the first digit from there on is taken, going on at the start where
+    none is left. The answer is that digit. It is the only solution, as x comes once and is added
+    or subtracted.
 
-    The optimum is 0. Digits are uniform, and so is the answer: the loss without memory is ln 5,
-    chance 1/5.
+    The optimum is 0. Digits are uniform, and so is the answer: the loss without memory is
+    $\ln 5$, chance 1/5.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 

@@ -14,11 +14,11 @@ LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 
 
 class DuplicateString(KnownShares):
-    """Write a string twice.
+    r"""Write a string twice.
 
-    The input is L random bits, the answer 2L bits.
+    The input is $L$ random bits, the answer $2L$ bits.
 
-    The optimum is 0. All strings are equally likely, so without memory the loss is ln 2, and
+    The optimum is 0. All strings are equally likely, so without memory the loss is $\ln 2$, and
     chance 1/2.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
@@ -52,15 +52,15 @@ class DuplicateString(KnownShares):
 
 
 class MissingDuplicate(KnownShares):
-    """Find the symbol that is missing in a string which is written twice.
+    r"""Find the symbol that is missing in a string which is written twice.
 
-    The input is a string of L // 2 random bits, twice, with one of all these symbols, any alike,
-    replaced by `?`; where L is odd, `#` comes last. The answer is the bit that `?` stands for. Of
-    length 1 there is the input 1 alone, with the answer 1.
+    The input is a string of random bits, twice, with one of all these symbols, any alike,
+    replaced by `?`; where the length is odd, `#` comes last. The answer is the bit that `?` stands
+    for. Of length 1 there is the input 1 alone, with the answer 1.
 
     The optimum is 0. A model without memory sees the blank alone. The missing bit is 0 or 1
-    equally often, but at length 1 always 1; so with lengths uniform in 1 … n the share of 1 is
-    s = (n + 1) / 2n, the memoryless loss the entropy of s, and chance s.
+    equally often, but at length 1 always 1; so with lengths uniform in $1 \dots n$ the share of 1
+    is $s = (n + 1) / 2n$, the memoryless loss the entropy of $s$, and chance $s$.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -108,11 +108,11 @@ class MissingDuplicate(KnownShares):
 
 
 class OddsFirst(KnownShares):
-    """Write the symbols at odd positions of a string, then those at even ones.
+    r"""Write the symbols at odd positions of a string, then those at even ones.
 
-    The input is L random bits, the answer as long.
+    The input is random bits, the answer as long.
 
-    The optimum is 0. All strings are equally likely, so without memory the loss is ln 2, and
+    The optimum is 0. All strings are equally likely, so without memory the loss is $\ln 2$, and
     chance 1/2.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy. This is the task as
@@ -147,12 +147,12 @@ class OddsFirst(KnownShares):
 
 
 class BucketSort(KnownShares):
-    """Write the symbols of a string in increasing order.
+    r"""Write the symbols of a string in increasing order.
 
-    The input is L random symbols 0 … 4, the answer the same symbols, sorted.
+    The input is random symbols 0 … 4, the answer the same symbols, sorted.
 
     The optimum is 0. The answers hold the symbols of the inputs, all equally often, so without
-    memory (a blank does not tell its place) the loss is ln 5, and chance 1/5.
+    memory (a blank does not tell its place) the loss is $\ln 5$, and chance 1/5.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 

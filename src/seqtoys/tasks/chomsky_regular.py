@@ -16,14 +16,14 @@ LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 
 
 class EvenPairs(KnownShares):
-    """Is the number of 01 and 10 pairs in a string even (0) or odd (1)?
+    r"""Is the number of 01 and 10 pairs in a string even (0) or odd (1)?
 
     Each such pair is a change of symbol, so the number is even if the first symbol is the last.
-    The input is L random bits, the answer one symbol.
+    The input is random bits, the answer one symbol.
 
     The optimum is 0. A model without memory sees the blank alone. Two bits or more give 0 and 1
-    equally often, one bit always gives 0; so with lengths uniform in 1 … n the share of 0 is
-    s = (n + 1) / 2n, the memoryless loss the entropy of s, and chance s.
+    equally often, one bit always gives 0; so with lengths uniform in $1 \dots n$ the share of 0
+    is $s = (n + 1) / 2n$, the memoryless loss the entropy of $s$, and chance $s$.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -59,12 +59,12 @@ class EvenPairs(KnownShares):
 
 
 class Parity(KnownShares):
-    """Is the number of 1s in a string even (0) or odd (1)?
+    r"""Is the number of 1s in a string even (0) or odd (1)?
 
-    The input is L random bits, the answer one symbol.
+    The input is random bits, the answer one symbol.
 
     The optimum is 0. The last bit turns the answer over, so 0 and 1 are equally likely at any
-    length: without memory the loss is ln 2, and chance 1/2.
+    length: without memory the loss is $\ln 2$, and chance 1/2.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -97,15 +97,19 @@ class Parity(KnownShares):
 
 
 class CycleNavigation(KnownShares):
-    """Where on a circle of five places does a walk end?
+    r"""Where on a circle of five places does a walk end?
 
-    The input is L steps, each of them - (one back), 0 (stay) or + (one ahead) with probability
+    The input is $L$ steps, each of them - (one back), 0 (stay) or + (one ahead) with probability
     1/3; the answer is the place, counted from 0, where the walk begins.
 
-    The optimum is 0. Without memory the loss is the entropy of the place. After L steps its
-    distribution p(L) is not uniform: p(L + 1)[k] = (p(L)[k - 1] + p(L)[k] + p(L)[k + 1]) / 3,
-    starting from p(0) = (1, 0, 0, 0, 0). Averaged over the lengths of training, this gives the
-    memoryless loss, and its largest entry gives chance; both are exact.
+    The optimum is 0. Without memory the loss is the entropy of the place. After $L$ steps its
+    distribution $p_L$ is not uniform: it starts from $p_0 = (1, 0, 0, 0, 0)$, and with places
+    modulo 5
+
+    $$p_{L + 1}(k) = \tfrac{1}{3} \big( p_L(k - 1) + p_L(k) + p_L(k + 1) \big) .$$
+
+    Averaged over the lengths of training, this gives the memoryless loss, and its largest entry
+    gives chance; both are exact.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -149,8 +153,8 @@ class CycleNavigation(KnownShares):
 class ModularArithmetic(KnownShares):
     """Find the value modulo 5 of a sum of products, without brackets.
 
-    Digits 0 … 4 and the operators + - * alternate, all drawn uniformly; `*` binds before `+` and
-    `-`, and those go from left to right. L is odd; the answer is one digit.
+    Digits 0 … 4 and the operators `+ - *` alternate, all drawn uniformly; `*` binds before `+` and
+    `-`, and those go from left to right. The length is odd; the answer is one digit.
 
     The optimum is 0. Reading from the left, it is enough to remember the sum of the finished
     terms and the term at hand, both modulo 5: 25 states, of which each operator and digit lead to

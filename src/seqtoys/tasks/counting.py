@@ -24,32 +24,31 @@ RARE = 0.01  # of all strings are longer than those of training, when drawn as t
 
 
 class CountingLanguage(Task):
-    """Strings of blocks, one for each letter, whose lengths follow from one or two counts.
+    r"""Strings of blocks, one for each letter, whose lengths follow from one or two counts.
 
-    A sequence is `#`, the string, `#`; each next symbol is predicted. The counts n (and m) are
-    geometric on 1, 2, …: P(n) = p (1 - p)^(n - 1).
+    A sequence is `#`, the string, `#`; each next symbol is predicted. The counts $n$ (and $m$) are
+    geometric on 1, 2, …: $P(n) = p (1 - p)^{n - 1}$.
 
     **Optimum.** After `#` comes an `a`. Inside a block whose length is a free count, the next
-    symbol goes on with probability 1 - p and closes the block with p, whatever its length so far:
-    over the block these surprises add up to -ln P(n). All else is determined by the counts. So the
-    expected surprise of a string is the entropy of its counts, each h(p) / p nats, where
-    h(p) = -p ln p - (1 - p) ln(1 - p); and the optimum is that over the expected number of scored
-    symbols, the string's and the last `#`. With `c_i` the expected length of block i (a^n: 1/p),
+    symbol goes on with probability $1 - p$ and closes the block with $p$, whatever its length so
+    far: over the block these surprises add up to $-\ln P(n)$, in expectation $h(p) / p$ nats with
+    $h(p) = -p \ln p - (1 - p) \ln(1 - p)$. All else is certain, and the string and its last `#`
+    are scored. With $k$ counts, and $c_i$ the expected length of block $i$ ($1 / p$ for $a^n$),
 
-        optimum = counts x h(p) / p / (1 + sum of c_i).
+    $$\text{optimum} = \frac{k \, h(p) / p}{1 + \sum_i c_i} .$$
 
-    For a^n b^n at p = 0.3: 2.0362 / (2 / 0.3 + 1) = 0.2656 nats.
+    For $a^n b^n$ at $p = 0.3$: $2.0362 / (2 / 0.3 + 1) = 0.2656$ nats.
 
-    **Memoryless.** Under a letter stands, `c_i` times in a string, the same letter, but once the
-    next one (or `#`): a surprise of `c_i` h(1 / c_i). Under `#` always stands `a`. So
+    **Memoryless.** Under a letter stands, $c_i$ times in a string, the same letter, but once the
+    next one (or `#`): a surprise of $c_i \, h(1 / c_i)$. Under `#` always stands `a`. So
 
-        memoryless = (sum of c_i h(1 / c_i)) / (1 + sum of c_i).
+    $$\text{memoryless} = \frac{\sum_i c_i \, h(1 / c_i)}{1 + \sum_i c_i} .$$
 
-    **Chance.** The letter with the longest block: (largest c_i) / (1 + sum of c_i).
+    **Chance.** The letter with the longest block: $\max_i c_i / (1 + \sum_i c_i)$.
 
-    `length` counts the input symbols, 1 more than the string has. It fixes n; or n + m, and then
-    each split is as likely as any other, since P(n) P(m) = p^2 (1 - p)^(n + m - 2). As they come,
-    strings have any length; `lengths` reaches as far as 99 in 100 of them do.
+    **Lengths.** `length` counts the input symbols, 1 more than the string has. It fixes $n$; or
+    $n + m$, all splits alike, since $P(n) P(m) = p^2 (1 - p)^{n + m - 2}$. As they come, strings
+    have any length; `lengths` reaches as far as 99 in 100 of them do.
 
     Args:
         name: What to call the task.
@@ -164,11 +163,11 @@ def anbn(p: float = 0.3) -> CountingLanguage:
     """a^n b^n: as many b as a, the smallest language that needs a counter.
 
     Source: Gers & Schmidhuber (2001), LSTM recurrent networks learn simple context-free and
-    context-sensitive languages; the geometric n is from Lan et al. (2022). The optimum, derived in
-    `CountingLanguage`, is (h(p) / p) / (2 / p + 1).
+    context-sensitive languages; the geometric $n$ is from Lan et al. (2022). The optimum, derived
+    in `CountingLanguage`, is $(h(p) / p) / (2 / p + 1)$.
 
     Args:
-        p: The probability that n ends, at each step.
+        p: The probability that $n$ ends, at each step.
 
     Examples:
         >>> task = anbn()
@@ -184,11 +183,11 @@ def anbn(p: float = 0.3) -> CountingLanguage:
 def anbncn(p: float = 0.3) -> CountingLanguage:
     """a^n b^n c^n: as many b and c as a, beyond what one stack can check.
 
-    Source: Gers & Schmidhuber (2001), with the geometric n of Lan et al. (2022). The
-    optimum, derived in `CountingLanguage`, is (h(p) / p) / (3 / p + 1).
+    Source: Gers & Schmidhuber (2001), with the geometric $n$ of Lan et al. (2022). The
+    optimum, derived in `CountingLanguage`, is $(h(p) / p) / (3 / p + 1)$.
 
     Args:
-        p: The probability that n ends, at each step.
+        p: The probability that $n$ ends, at each step.
 
     Examples:
         >>> anbncn().optimum
@@ -201,10 +200,10 @@ def anbncndn(p: float = 0.3) -> CountingLanguage:
     """a^n b^n c^n d^n: four blocks of one length.
 
     Source: Lan et al. (2022), Minimum description length recurrent neural networks. The
-    optimum, derived in `CountingLanguage`, is (h(p) / p) / (4 / p + 1).
+    optimum, derived in `CountingLanguage`, is $(h(p) / p) / (4 / p + 1)$.
 
     Args:
-        p: The probability that n ends, at each step.
+        p: The probability that $n$ ends, at each step.
 
     Examples:
         >>> anbncndn().optimum
@@ -217,10 +216,10 @@ def anb2n(p: float = 0.3) -> CountingLanguage:
     """a^n b^2n: two b for each a.
 
     Source: Lan et al. (2022), Minimum description length recurrent neural networks. The
-    optimum, derived in `CountingLanguage`, is (h(p) / p) / (3 / p + 1).
+    optimum, derived in `CountingLanguage`, is $(h(p) / p) / (3 / p + 1)$.
 
     Args:
-        p: The probability that n ends, at each step.
+        p: The probability that $n$ ends, at each step.
 
     Examples:
         >>> anb2n().optimum  # as many symbols are certain as in a^n b^n c^n
@@ -233,10 +232,10 @@ def anbmcnm(p: float = 0.3) -> CountingLanguage:
     """a^n b^m c^(n+m): as many c as a and b together, which is addition.
 
     Source: Lan et al. (2022), Minimum description length recurrent neural networks. The
-    optimum, derived in `CountingLanguage`, is 2 (h(p) / p) / (4 / p + 1).
+    optimum, derived in `CountingLanguage`, is $2 (h(p) / p) / (4 / p + 1)$.
 
     Args:
-        p: The probability that n ends, at each step; and m alike.
+        p: The probability that $n$ ends, at each step; and $m$ alike.
 
     Examples:
         >>> task = anbmcnm()

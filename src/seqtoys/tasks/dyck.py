@@ -21,34 +21,35 @@ RARE = 0.01  # of all strings are longer than those of training, when drawn as t
 
 
 class Dyck(Task):
-    """Strings of balanced brackets of one or more kinds.
+    r"""Strings of balanced brackets of one or more kinds.
 
     A sequence is `#`, the string, `#`; each next symbol is predicted. Strings come from the
-    grammar S → ( S ) S with probability p, all kinds of brackets alike, and S → nothing else.
+    grammar $S \to ( S ) S$ with probability $p$, all $k$ kinds of brackets alike, and else from
+    $S \to$ nothing.
 
-    **Optimum.** The grammar writes from left to right, and at each symbol decides for an S whether
-    to open a bracket (p, each kind with p / kinds) or to end that S (1 - p), which writes the
-    bracket that closes the innermost open one, or `#` if there is none. So each scored symbol has
-    the same surprise in expectation, whatever came before:
+    **Optimum.** The grammar writes from left to right, and at each symbol decides for an $S$
+    whether to open a bracket ($p$, each kind with $p / k$) or to end that $S$ ($1 - p$), which
+    writes the bracket that closes the innermost open one, or `#` if there is none. So each scored
+    symbol has the same surprise in expectation, whatever came before:
 
-        optimum = h(p) + p ln(kinds),    h(p) = -p ln p - (1 - p) ln(1 - p),
+    $$\text{optimum} = h(p) + p \ln k, \qquad h(p) = -p \ln p - (1 - p) \ln(1 - p),$$
 
-    which is 0.6109 nats for one kind at p = 0.3. A string of m pairs has probability
-    (p / kinds)^m (1 - p)^(m + 1): all of one length are equally likely.
+    which is 0.6109 nats for one kind at $p = 0.3$. A string of $m$ pairs has probability
+    $(p / k)^m (1 - p)^{m + 1}$: all of one length are equally likely.
 
-    **Expected length.** The number of pairs, E, is p (1 + 2 E), so E = p / (1 - 2p), and
-    1 / (1 - 2p) symbols are scored. With p of 1/2 or more, strings would never end, or have no
+    **Expected length.** The number of pairs, $E$, is $p (1 + 2E)$, so $E = p / (1 - 2p)$, and
+    $1 / (1 - 2p)$ symbols are scored. With $p$ of 1/2 or more, strings would never end, or have no
     expected length.
 
     **Memoryless.** What follows `#` and an opening bracket does not depend on more: the surprise
-    there is the optimum. After a closing bracket comes an opening one with p, and `#` in p strings
-    for the E closing brackets of each, so with 1 - 2p; the rest, p, is another closing one, of any
-    kind, as kinds are drawn independently. There are E closing brackets for 1 / (1 - 2p) scored
-    symbols:
+    there is the optimum. After a closing bracket comes an opening one with $p$, and `#` in $p$
+    strings for the $E$ closing brackets of each, so with $1 - 2p$; the rest, $p$, is another
+    closing one, of any kind, as kinds are drawn independently. There are $E$ closing brackets for
+    $1 / (1 - 2p)$ scored symbols, so with $h(p, q, r) = -p \ln p - q \ln q - r \ln r$
 
-        memoryless = (1 - p) x optimum + p (h(p, 1 - 2p, p) + 2p ln(kinds)).
+    $$\text{memoryless} = (1 - p) \cdot \text{optimum} + p \, (h(p, 1 - 2p, p) + 2p \ln k).$$
 
-    **Chance.** `#` is the target with 1 - 2p, each bracket with p / kinds: the larger of the two.
+    **Chance.** `#` is the target with $1 - 2p$, each bracket with $p / k$: the larger of the two.
 
     `length` counts the input symbols, 1 more than the string has, so it is odd. As they come,
     strings have any length, none among them; `lengths` reaches as far as 99 in 100 of them do.
@@ -57,7 +58,7 @@ class Dyck(Task):
     are those of Chomsky & Schützenberger (1963), The algebraic theory of context-free languages.
 
     Args:
-        kinds: How many kinds of brackets: 1 to 8.
+        kinds: How many kinds of brackets, $k$: 1 to 8.
         p: The probability to open a bracket at any symbol, below 1/2.
 
     Raises:

@@ -55,12 +55,12 @@ TEMPLATES = (
 
 
 def temporal_xor() -> Automaton:
-    """Two random bits and their exclusive or, again and again.
+    r"""Two random bits and their exclusive or, again and again.
 
     Every third bit is certain for who keeps count and remembers two bits; the two before it are
-    not to be known. So the optimum is 2/3 ln 2 = 0.4621 nats, the best accuracy 2/3.
+    not to be known. So the optimum is $2/3 \ln 2 = 0.4621$ nats, the best accuracy 2/3.
 
-    **Without memory** a bit says nothing of the next: ln 2. Chance is 1/2.
+    **Without memory** a bit says nothing of the next: $\ln 2$. Chance is 1/2.
 
     Source: Elman (1990), Finding structure in time.
 
@@ -81,11 +81,11 @@ def temporal_xor() -> Automaton:
 
 
 def letters() -> Automaton:
-    """Random consonants, each with its vowels: b is followed by a, d by ii, g by uuu.
+    r"""Random consonants, each with its vowels: b is followed by a, d by ii, g by uuu.
 
     A consonant is one of three, its vowels are certain. A syllable has 3 letters on average, so
-    the optimum is ln 3 / 3 = 0.3662 nats. The best guess is right for every vowel, and for a
-    consonant one time in three: an accuracy of (2 + 1/3) / 3 = 7/9.
+    the optimum is $\ln 3 / 3 = 0.3662$ nats. The best guess is right for every vowel, and for a
+    consonant one time in three: an accuracy of $(2 + 1/3) / 3 = 7/9$.
 
     Source: Elman (1990), Finding structure in time.
 
@@ -103,11 +103,11 @@ def letters() -> Automaton:
 
 
 def word_boundaries(lexicon: Sequence[str] = LEXICON) -> Automaton:
-    """Words run together without spaces: the loss peaks where a word begins.
+    r"""Words run together without spaces: the loss peaks where a word begins.
 
     Words are drawn alike from a lexicon. The letters of a word so far narrow down what comes,
-    and the first letter of the next is the hardest to tell. A word has ln(size of the lexicon)
-    nats of surprise in all, so the optimum is that over the mean length of a word.
+    and the first letter of the next is the hardest to tell. A word of a lexicon of $n$ has
+    $\ln n$ nats of surprise in all, so the optimum is that over the mean length of a word.
 
     Source: Elman (1990), Finding structure in time; there, words come from generated sentences.
 

@@ -21,18 +21,18 @@ REPEATS = "123456789"
 
 
 class Copy(AnswerTask):
-    """Read a string up to its end marker, then write it out.
+    r"""Read a string up to its end marker, then write it out.
 
     The input is a string of random letters and the marker `:`; the answer is the string.
 
-    The optimum is 0. Without memory a model sees the blank alone, and all k letters are equally
-    likely: it loses ln k at each, and guesses 1 in k.
+    The optimum is 0. Without memory a model sees the blank alone, and all $k$ letters are equally
+    likely: it loses $\ln k$ at each, and guesses 1 in $k$.
 
     Source: Graves et al. (2014), Neural Turing Machines, with letters for binary vectors. As
     there, training has strings of 1 to 20 symbols. `length` counts the marker.
 
     Args:
-        symbols: The number of letters, k.
+        symbols: The number of letters, $k$.
 
     Raises:
         OptionError: If it is not 2 to 26.
@@ -80,27 +80,28 @@ class Copy(AnswerTask):
 
 
 class RepeatCopy(AnswerTask):
-    """Read a string and a number, then write the string out so many times, and an end marker.
+    r"""Read a string and a number, then write the string out so many times, and an end marker.
 
-    The input is a string of random letters and a digit from 1 to the most repeats, R; the answer
+    The input is a string of random letters and a digit from 1 to the most repeats; the answer
     is the string so many times, then `$`. There are blanks for the most repeats; those after `$`
     are not scored.
 
-    The optimum is 0. Without memory a model sees the blank alone. An answer has K x N + 1 symbols,
-    with K letters in the string and N repeats drawn independently, of which one is `$`. So with
-    e = 1 / (E[K] E[N] + 1), the share of `$`, and k letters, each with (1 - e) / k,
+    The optimum is 0. Without memory a model sees the blank alone. An answer has $KN + 1$ symbols,
+    with $K$ letters in the string and $N$ repeats drawn independently, of which one is `$`. So
+    with $e = 1 / (\mathrm{E}[K] \, \mathrm{E}[N] + 1)$, the share of `$`, and $k$ letters, each
+    with $(1 - e) / k$,
 
-        memoryless = h(e) + (1 - e) ln k,    h(e) = -e ln e - (1 - e) ln(1 - e),
+    $$\text{memoryless} = h(e) + (1 - e) \ln k, \qquad h(e) = -e \ln e - (1 - e) \ln(1 - e),$$
 
-    and chance is the larger of e and (1 - e) / k.
+    and chance is the larger of $e$ and $(1 - e) / k$.
 
     Source: Graves et al. (2014), Neural Turing Machines, with letters for binary vectors. There,
     training has strings of 1 to 10 symbols and 1 to 10 repeats; here 1 to 9, one digit.
     `length` counts the digit.
 
     Args:
-        symbols: The number of letters, k.
-        repeats: The most repeats, R.
+        symbols: The number of letters, $k$.
+        repeats: The most repeats.
 
     Raises:
         OptionError: If symbols is not 2 to 26, or repeats not 1 to 9.
@@ -160,29 +161,30 @@ class RepeatCopy(AnswerTask):
 
 
 class DelayedCopy(Task):
-    """Remember ten symbols over a long delay, then write them out.
+    r"""Remember ten symbols over a long delay, then write them out.
 
-    The input is 10 letters of 8 kinds, T - 1 times `_`, the go symbol `>` and 10 blanks `.`. The
-    target is `_` at the first T + 10 positions, and the ten letters at the last 10. All T + 20
+    The input is 10 letters of 8 kinds, $T - 1$ times `_`, the go symbol `>` and 10 blanks `.`. The
+    target is `_` at the first $T + 10$ positions, and the ten letters at the last 10. All $T + 20$
     positions are scored.
 
     The optimum is 0. Without memory, a letter, `_` or `>` tells that the target is `_`, and a
-    blank that it is a letter, any of 8 alike. So the loss is that of ten guesses over T + 20
-    positions, 10 ln 8 / (T + 20): the baseline of Arjovsky et al. Chance is the share of `_`,
-    (T + 10) / (T + 20).
+    blank that it is a letter, any of 8 alike. So the loss is that of ten guesses over $T + 20$
+    positions, $10 \ln 8 / (T + 20)$: the baseline of Arjovsky et al. Chance is the share of `_`,
+    $(T + 10) / (T + 20)$.
 
     In the papers `_` and `.` are one symbol, and that baseline is of a model which forgets the
-    letters but counts the time: `one_blank=True`. Seen alone, a blank then stands over T - 1 times
-    `_` and 10 letters, and with r = 10 / (T + 9) and h(r) = -r ln r - (1 - r) ln(1 - r),
+    letters but counts the time: `one_blank=True`. Seen alone, a blank then stands over $T - 1$
+    times `_` and 10 letters, and with $r = 10 / (T + 9)$ and
+    $h(r) = -r \ln r - (1 - r) \ln(1 - r)$,
 
-        memoryless = ((T + 9) h(r) + 10 ln 8) / (T + 20).
+    $$\text{memoryless} = \frac{(T + 9) \, h(r) + 10 \ln 8}{T + 20} .$$
 
     Source: Arjovsky et al. (2016), Unitary evolution recurrent neural networks, after
     Hochreiter & Schmidhuber (1997), Long short-term memory.
 
     Args:
-        delay: T, the number of steps from the last letter to the go symbol. `length` is T + 20,
-            so that longer delays can be tested.
+        delay: $T$, the number of steps from the last letter to the go symbol. `length` is
+            $T + 20$, so that longer delays can be tested.
         one_blank: Whether the ten last inputs are `_` too.
 
     Raises:

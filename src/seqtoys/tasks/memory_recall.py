@@ -22,13 +22,13 @@ DIGITS = "0123456789"
 
 
 class AssociativeRecall(AnswerTask):
-    """Read pairs of a key and a value, then a key once more: what was its value?
+    r"""Read pairs of a key and a value, then a key once more: what was its value?
 
     The input is pairs of a letter and a digit, no letter twice, then `?` and one of the letters,
     each alike; the answer is the digit that came with it.
 
     The optimum is 0. Without memory a model sees the blank alone, and all ten digits are equally
-    likely: it loses ln 10, and guesses 1 in 10.
+    likely: it loses $\ln 10$, and guesses 1 in 10.
 
     Source: Ba et al. (2016), Using fast weights to attend to the recent past; an earlier one, over
     binary vectors, is in Graves et al. (2014). With 26 keys at most, the language is finite.
@@ -108,15 +108,16 @@ class AssociativeRecall(AnswerTask):
 
 
 class NBack(Task):
-    """At each symbol: is it the same as n symbols before, yes (Y) or no (N)?
+    r"""At each symbol: is it the same as n symbols before, yes (Y) or no (N)?
 
-    The input is a string of random letters; the answers stand under it, from the symbol n + 1 on.
-    There each symbol repeats the one n before with the probability `matches`, and is else one of
+    The input is a string of random letters; the answers stand under it, from symbol $n + 1$ on.
+    There each symbol repeats the one $n$ before with the probability `matches`, and is else one of
     the others, each alike.
 
     The optimum is 0. All letters stay equally likely, and a match is as likely at each of them:
-    without memory nothing is known but `matches`, q. So the loss is -q ln q - (1 - q) ln(1 - q),
-    ln 2 at q = 1/2, and chance is the larger of q and 1 - q.
+    without memory nothing is known but `matches`, $q$. So the loss is
+    $-q \ln q - (1 - q) \ln(1 - q)$, $\ln 2$ at $q = 1/2$, and chance is the larger of $q$ and
+    $1 - q$.
 
     Source: Kirchner (1958), Age differences in short-term retention of rapidly changing
     information.
@@ -186,18 +187,18 @@ class NBack(Task):
 
 
 class FirstSymbol(AnswerTask):
-    """Read a string, and at its end name its first symbol.
+    r"""Read a string, and at its end name its first symbol.
 
     The input is a string of random letters; the answer is its first.
 
-    The optimum is 0. Without memory a model sees the blank alone, and all k letters are equally
-    likely: it loses ln k, and guesses 1 in k.
+    The optimum is 0. Without memory a model sees the blank alone, and all $k$ letters are equally
+    likely: it loses $\ln k$, and guesses 1 in $k$.
 
     Source: the latch problem of Bengio et al. (1994), Learning long-term dependencies with
     gradient descent is difficult, over letters.
 
     Args:
-        symbols: The number of letters, k.
+        symbols: The number of letters, $k$.
 
     Raises:
         OptionError: If it is not 2 to 26.

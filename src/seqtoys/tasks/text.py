@@ -161,10 +161,10 @@ class Pairs(Listed):
 
 
 def hihello() -> Text:
-    """One word, "hihello": the smallest text in which the current symbol is not enough.
+    r"""One word, "hihello": the smallest text in which the current symbol is not enough.
 
     Its `h` is followed by `i` and by `e`, its `l` by `l` and by `o`: a model without memory loses
-    4 ln 2 / 6 = 0.4621 nats per symbol, one with memory nothing.
+    $4 \ln 2 / 6 = 0.4621$ nats per symbol, one with memory nothing.
 
     Examples:
         >>> task = hihello()

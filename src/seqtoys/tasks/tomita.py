@@ -68,8 +68,8 @@ class Tomita(AnswerTask):
     class is empty, all are drawn from the other. `class_balance` tells the shares.
 
     The answer is determined: the optimum is 0. Without memory a model sees the blank alone, so the
-    best loss is the entropy of the share `s` of members among what is drawn (averaged over the
-    lengths of training), and the best accuracy the larger of `s` and `1 - s`.
+    best loss is the entropy of the share $s$ of members among what is drawn (averaged over the
+    lengths of training), and the best accuracy the larger of $s$ and $1 - s$.
 
     Source: Tomita (1982), Dynamic construction of finite automata from examples using
     hill-climbing. Its strings have up to about 20 symbols, and so have those of training here;

@@ -1,0 +1,53 @@
+"""How surprised the true source is at each symbol of a sequence: the floor below any network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from seqtoys import Batch, Task
+from seqtoys.tasks.automaton import Automaton
+from seqtoys.tasks.beginnings import Beginnings
+from seqtoys.tasks.counting import CountingLanguage
+from seqtoys.tasks.dyck import Dyck
+from seqtoys.tasks.reading import Reader
+from seqtoys.tasks.text import Listed
+
+
+def surprise_of_source(task: Task, batch: Batch) -> list[float] | None:
+    """Compute it for one sequence, in nats; None for a task that answers after reading.
+
+    Args:
+        task: The task.
+        batch: One sequence of it, all of it scored.
+
+    Examples:
+        >>> from seqtoys import get_task
+        >>> task = get_task("anbn", p=0.5)
+        >>> [round(x, 3) for x in surprise_of_source(task, task.sample(1, length=7))]
+        [0.0, 0.693, 0.693, 0.693, 0.0, 0.0, 0.0]
+    """
+    if isinstance(task, Automaton):
+        _, surprise = Reader(task.graph, task.vocab, task.name).read(batch)  # (time, 1)
+        return [float(x) for x in surprise[:, 0]]
+    if isinstance(task, Listed):
+        return [float(x) for x in Beginnings(task.batch).surprise(batch)]
+    targets: list[int] = batch.targets[0].tolist()
+    if isinstance(task, CountingLanguage):
+        return list(_of_counts(task, targets))
+    if isinstance(task, Dyck):
+        opens, closes = -math.log(task.p / task.kinds), -math.log1p(-task.p)
+        return [opens if target % 2 else closes for target in targets]
+    return None
+
+
+def _of_counts(task: CountingLanguage, targets: Sequence[int]) -> Iterator[float]:
+    """A block whose length is a free count goes on or ends; all else is certain."""
+    free = task.blocks.shape[1]  # the first letters, whose counts are drawn
+    before = 0  # the index of #
+    for target in targets:
+        if 1 <= before <= free:
+            yield -math.log1p(-task.p) if target == before else -math.log(task.p)
+        else:
+            yield 0.0
+        before = target

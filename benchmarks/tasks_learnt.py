@@ -1,0 +1,172 @@
+"""What an Elman network learns of each task in seconds: `python -m benchmarks.tasks_learnt`.
+
+`--write` stores it for the pages of the tasks. What an interrupted run has finished is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.machine import describe
+from benchmarks.published.cells import run_cells
+from benchmarks.recipes import SEEDS, Network, networks_for
+from benchmarks.surprise import surprise_of_source
+from seqtoys import Batch, Curriculum, ElmanCharModel, Task, evaluate, fit, get_task, list_tasks
+from seqtoys.inspection import loss_by_position
+
+STORED = Path(__file__).with_name("tasks_learnt.jsonl")
+KEPT = STORED.with_suffix(".unfinished.jsonl")
+COMMAND = "python -m benchmarks.tasks_learnt --write"
+CLIP, THRESHOLD = 1.0, 0.98
+COUNT = 1000  # sequences of each length to test on
+SHOWN = 30  # symbols of a curve
+DIGITS = 5
+
+
+def run(network: Network) -> dict[str, Any]:
+    """Train and test one network.
+
+    Args:
+        network: What to train.
+
+    Returns:
+        `seconds` of one core for the training; the `report` of `evaluate`; the `accuracy` on
+        sequences as in training; and of the first seed the `curve` of its loss.
+    """
+    task = get_task(network.task)
+    model = ElmanCharModel(
+        task.vocab,
+        hidden_size=network.units,
+        nonlinearity=network.nonlinearity,
+        recurrent_init=network.recurrent_init,
+        seed=network.seed,
+    )
+    started = time.process_time()
+    fit(
+        model,
+        task,
+        epochs=network.batches,
+        batch_size=network.batch_size,
+        lr=network.lr,
+        clip_norm=CLIP,
+        lengths=growing_lengths(task) if network.grow else None,
+        seed=network.seed,
+        progress=False,
+    )
+    seconds = time.process_time() - started
+    report = evaluate(model, task, count=COUNT)
+    return {
+        "seconds": round(seconds, 2),
+        "accuracy": round(report.seen.accuracy, DIGITS),
+        "report": rounded(json.loads(report.to_json())),
+        "curve": draw_curve(model, task) if network.seed == SEEDS[0] else None,
+    }
+
+
+def growing_lengths(task: Task) -> Curriculum:
+    """Lengths that grow from the shortest few to the longest of training."""
+    shortest, longest = task.lengths
+    return Curriculum(longest, shortest=shortest, start=shortest + 2, threshold=THRESHOLD)
+
+
+def draw_curve(model: ElmanCharModel, task: Task) -> dict[str, Any] | None:
+    """The loss at each symbol of one sequence, beside the surprise of the true source.
+
+    None for a task that answers after reading.
+    """
+    batch = shown_sequence(task)
+    source = surprise_of_source(task, batch)
+    if source is None:
+        return None
+    return {
+        "symbols": [task.vocab.symbols[i] for i in batch.targets[0, :SHOWN].tolist()],
+        "losses": rounded(loss_by_position(model, batch)[0, :SHOWN].tolist()),
+        "source": rounded(source[:SHOWN]),
+    }
+
+
+def shown_sequence(task: Task) -> Batch:
+    """A sequence that shows what a task is about: of middle length, where lengths vary."""
+    middle = sum(task.lengths) // 2
+    length = next((n for n in range(middle, middle + 9) if task.refusal(n) is None), None)
+    return task.sample(1, length=length, generator=torch.Generator().manual_seed(1))
+
+
+def rounded(value: Any) -> Any:
+    """Round all numbers in plain values, which keeps the file short.
+
+    Examples:
+        >>> rounded({"loss": [0.123456789, 1]})
+        {'loss': [0.12346, 1]}
+    """
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return {k: rounded(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def store(
+    networks: Sequence[Network], rows: Sequence[Mapping[str, Any]], path: Path = STORED
+) -> None:
+    """Put what was found in place of the same tasks' former rows, a line for each network.
+
+    Rows of another machine, or of other versions, are left out: no page mixes them.
+
+    Args:
+        networks: What was trained.
+        rows: What `run` found for each.
+        path: The file.
+    """
+    machine, today = describe(), date.today().isoformat()
+    kept = [row for row in read(path) if row["machine"] == machine]
+    facts = {"command": COMMAND, "machine": machine, "date": today, "clip_norm": CLIP}
+    new = [
+        {**row, "network": asdict(network), **facts}
+        for network, row in zip(networks, rows, strict=True)
+    ]
+    again = {network.task for network in networks}
+    lines = [row for row in kept if row["network"]["task"] not in again] + new
+    order = list(list_tasks())
+    lines.sort(key=lambda row: order.index(row["network"]["task"]))  # stable: seeds stay in order
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in lines)
+    path.write_text(text, encoding="utf-8")
+
+
+def read(path: Path = STORED) -> list[dict[str, Any]]:
+    """Read what `store` wrote; nothing, if it has not."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        arguments: The words after `python -m benchmarks.tasks_learnt`; None: the program's.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tasks_learnt", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="TASK", help="tasks; none: all")
+    parser.add_argument("--write", action="store_true", help="store what is found, for the pages")
+    options = parser.parse_args(arguments)
+    unknown = set(options.names) - set(list_tasks())
+    if unknown:
+        parser.error(f"no such task: {', '.join(sorted(unknown))}")
+    names = options.names or list(list_tasks())
+    networks = [network for name in names for network in networks_for(name)]
+    rows = run_cells(run, networks, KEPT if options.write else None)
+    if options.write:
+        store(networks, rows)
+
+
+if __name__ == "__main__":
+    main()

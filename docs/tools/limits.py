@@ -1,0 +1,82 @@
+"""The figures of chapter 10: where the states of a grammar lie, and how far gradients reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import torch
+
+from seqtoys import ElmanCharModel
+from seqtoys.inspection import principal_components
+from seqtoys.plotting.labels import Mark, label_levels, symbol_ticks
+from seqtoys.plotting.style import COLOURS, FAINT, ink, new_axes
+from seqtoys.tasks.automaton import Automaton
+from seqtoys.trace import Trace
+from tools.figures import show
+
+MARKERS = "os^Dv*"
+LOWEST = 1e-8  # the smallest gradient that is drawn
+
+
+def map_of_states(model: ElmanCharModel, task: Automaton, count: int = 100) -> str:
+    """Draw the hidden states of a network, marked by the state of the grammar it has come to.
+
+    Args:
+        model: The network.
+        task: The grammar; its inner states are named by digits.
+        count: How many strings are read.
+    """
+    batch = task.sample(count)
+    with torch.no_grad():
+        hidden, _ = model.rnn(task.vocab.one_hot(batch.inputs))  # (batch, time, hidden)
+    names = [name for name in task.graph.states if str(name).isdigit()]
+    groups = [task.comes_from(batch, name) for name in names]  # of (batch, time)
+    states = torch.cat([hidden[group] for group in groups])  # (all steps, hidden)
+    points, shares = principal_components(states.numpy())
+    ax, start = new_axes(None, 7.0, 5.0), 0
+    for name, group, colour, marker in zip(names, groups, cycle(COLOURS), MARKERS, strict=False):
+        cloud = points[start : start + int(group.sum())]
+        ax.plot(*cloud.T, marker, color=colour, alpha=FAINT, label=f"state {name}")
+        start += len(cloud)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    for axis, order, share in zip("xy", ("first", "second"), shares, strict=True):
+        ax.set(**{f"{axis}label": f"{order} principal component ({share:.0%})"})
+    return show(ax)
+
+
+def draw_units(trace: Trace, units: Sequence[int]) -> str:
+    """Draw what some hidden units hold after each symbol.
+
+    Args:
+        trace: The way of a network through a text.
+        units: Which units, counted from 1.
+    """
+    ax = new_axes(None, 7.0, 3.0)
+    for unit, colour in zip(units, COLOURS, strict=False):
+        steps = range(1, len(trace) + 1)
+        ax.plot(steps, trace.hidden[:, unit - 1], "o-", color=colour, label=f"unit {unit}")
+    symbol_ticks(ax.xaxis, trace.symbols)
+    ax.set(xlabel="symbol read", ylabel="activation", ylim=(-1.05, 1.05))
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(units), frameon=False)
+    return show(ax)
+
+
+def reach_of_gradients(curves: Mapping[str, Sequence[float]]) -> str:
+    """Draw how large the gradient of the last loss is, by how long ago a symbol was read.
+
+    Args:
+        curves: For each network the sizes at distance 0, 1, 2 …
+    """
+    ax, ends = new_axes(None, 7.0, 4.2), list[Mark]()
+    for (name, sizes), colour, dashes in zip(
+        curves.items(), cycle(COLOURS), ("-", "-", "-", "--", "--"), strict=False
+    ):
+        ax.plot(range(len(sizes)), sizes, dashes, color=colour, linewidth=2)
+        ends.append(Mark(sizes[-1], name, colour))
+    ax.axhline(1, color=ink(), linewidth=1, alpha=FAINT)
+    ax.set_yscale("log")
+    ax.set(xlabel="steps back", ylabel="gradient (1: at the last symbol)", ylim=(LOWEST, 10))
+    ax.set_xlim(0, max(map(len, curves.values())) - 1)
+    label_levels(ax, ends)
+    return show(ax)

@@ -1,0 +1,86 @@
+"""The figures of the pages of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqtoys import get_task
+from seqtoys.plotting.labels import symbol_ticks
+from seqtoys.plotting.style import FAINT, TEAL, VERMILLION, ink, new_axes
+from seqtoys.tasks.catalogue import TOMITA
+from seqtoys.tasks.tomita import Tomita
+from tools.figures import show
+from tools.learnt import scores_of
+
+ROW, AROUND = 0.36, 1.3  # inches: a task, and what is above and below
+LENGTHS = range(1, 21)
+HEIGHT = 0.8  # of the bars of a row
+DOT: dict[str, Any] = {"color": TEAL, "alpha": FAINT}
+RING: dict[str, Any] = {"color": VERMILLION, "fillstyle": "none", "markersize": 10}
+
+
+def loss_figure(curve: Mapping[str, Any]) -> str:
+    """Draw the loss of a network at each symbol of a sequence, above the surprise of the source.
+
+    Args:
+        curve: As `python -m benchmarks.tasks_learnt --write` stores it.
+    """
+    ax = new_axes(None, 7.0, 3.0)
+    places = range(1, len(curve["losses"]) + 1)
+    grey: dict[str, Any] = {"color": ink(), "alpha": FAINT}
+    ax.plot(places, curve["source"], "--", **grey, label="surprise of the source")
+    ax.plot(places, curve["losses"], "o-", color=TEAL, linewidth=2, label="loss of a network")
+    symbol_ticks(ax.xaxis, curve["symbols"])
+    top = 1.1 * max(*curve["losses"], *curve["source"], 0.1)
+    ax.set(xlabel="the symbol to be predicted", ylabel="nats", ylim=(-0.04 * top, top))
+    _legend(ax)
+    return show(ax)
+
+
+def reach_figure(names: Sequence[str]) -> str:
+    """Draw how often networks are right, on strings as in training and on the longest ones.
+
+    Args:
+        names: The tasks.
+    """
+    learnt = [name for name in names if scores_of(name)]
+    ax = new_axes(None, 7.0, AROUND + ROW * len(learnt))
+    for place, name in enumerate(learnt, 1):
+        scores = scores_of(name)
+        shares = [[score["accuracy"]["value"] for score in scores[kind]] for kind in scores]
+        chance = float(get_task(name).chance)
+        ax.plot([chance] * 2, [place - 0.3, place + 0.3], color=ink(), alpha=FAINT)
+        ax.plot(shares[-1], [place] * len(shares[-1]), "o", **RING)
+        ax.plot(shares[0], [place] * len(shares[0]), "o", **DOT)
+    ax.plot([], [], "o", **DOT, label="lengths of training")
+    ax.plot([], [], "o", **RING, label="longest")
+    ax.plot([], [], "|", color=ink(), alpha=FAINT, markersize=14, label="chance")
+    ax.set_yticks(range(1, len(learnt) + 1), learnt)
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_formatter("{x:.0%}")
+    ax.set(xlabel="answer symbols right", xlim=(0, 1.02), ylim=(len(learnt) + 0.6, 0.4))
+    _legend(ax)
+    return show(ax)
+
+
+def balance_figure() -> str:
+    """Draw how many of all strings of each length are in each of Tomita's languages."""
+    ax = new_axes(None, 7.0, 5.2)
+    for number in TOMITA:
+        shares = [Tomita(number).class_balance(length).members for length in LENGTHS]
+        floor = len(TOMITA) - number
+        ax.bar(LENGTHS, [HEIGHT * share for share in shares], bottom=floor, color=TEAL)
+        ax.axhline(floor, color=ink(), linewidth=1, alpha=FAINT)
+    ax.set_yticks([len(TOMITA) - n + 0.3 for n in TOMITA], [f"tomita_{n}" for n in TOMITA])
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.set(xlabel="length", xlim=(0.4, 20.6), ylim=(-0.02, len(TOMITA)))
+    ax.set_xticks([1, 5, 10, 15, 20])
+    return show(ax)
+
+
+def _legend(ax: Any) -> None:
+    """Name what is drawn, above the figure, from its right edge on."""
+    place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 3}
+    ax.legend(**place, frameon=False, columnspacing=1.2, handletextpad=0.4)

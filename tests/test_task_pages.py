@@ -1,0 +1,159 @@
+"""The pages of tasks, and the drawings of chapter 10: what they show is what there is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tools import automata
+from tools.learnt import rows_of, scores_table
+from tools.task_pages import definition, options, samples, tasks_of
+from tools.tasks import FAMILIES, catalogue, names_on
+
+from benchmarks import tasks_learnt
+from benchmarks.recipes import SEEDS, family_of, networks_for
+from benchmarks.surprise import surprise_of_source
+from seqtoys import Report, get_task, list_tasks
+from seqtoys.tasks.reber import GRAMMAR
+
+PREDICTED = [
+    name
+    for name in list_tasks()
+    if family_of(name) in ("text", "elman1990", "reber", "counting", "dyck")
+]
+
+
+def test_every_task_is_on_one_page_and_the_catalogue_links_to_it() -> None:
+    names = [name for page in FAMILIES for name in names_on(page)]
+    assert sorted(names) == sorted(list_tasks())
+    linked, nav = catalogue(), Path("mkdocs.yml").read_text()
+    for page, family in FAMILIES.items():
+        text = Path(f"docs/tasks/{page}.md").read_text()
+        assert text.startswith(f"# {family.title}\n")
+        assert f'tasks_of("{page}")' in text
+        assert f"{family.title}: tasks/{page}.md" in nav
+        for name in names_on(page):
+            assert f"[`{name}`]({page}/#{name})" in linked
+
+
+def test_a_page_has_a_heading_for_each_task_that_links_can_name() -> None:
+    text = tasks_of("reber")
+    assert "\n## `reber` { #reber }\n" in text
+    assert "\n## `embedded_reber` { #embedded_reber }\n" in text
+
+
+def test_what_is_shared_is_told_once() -> None:
+    text = tasks_of("tomita")
+    assert text.count("| 1 | it has no 0: `1*` |") == 1
+    assert text.count("## `tomita_") == 7
+
+
+@pytest.mark.parametrize("name", list_tasks())
+def test_the_definition_is_prose(name: str) -> None:
+    text = definition(name)
+    assert text
+    assert not {"Args:", "Raises:", "Examples:"} & set(text.split("\n"))
+    assert ">>>" not in text
+    assert text.count("$$") % 2 == 0
+
+
+def test_options_stand_with_their_defaults() -> None:
+    lines = options("dyck").split("\n")
+    assert lines[2:] == [
+        "| `kinds` | How many kinds of brackets, $k$: 1 to 8. | `1` |",
+        "| `p` | The probability to open a bracket at any symbol, below 1/2. | `0.3` |",
+    ]
+
+
+def test_samples_are_of_the_task() -> None:
+    lines = samples(get_task("parity")).split("\n")
+    answers = 0
+    for inputs, targets in pairwise(lines):
+        if inputs.startswith("inputs"):
+            bits = inputs.split()[1].rstrip("=")
+            assert targets.split()[1] == "·" * len(bits) + str(bits.count("1") % 2)
+            answers += 1
+    assert answers == 3
+
+
+@pytest.mark.parametrize("name", PREDICTED)
+def test_the_surprise_at_each_symbol_adds_up_to_that_of_the_sequence(name: str) -> None:
+    task = get_task(name)
+    for seed in range(3):
+        batch = task.sample(1, generator=torch.Generator().manual_seed(seed))
+        surprise = surprise_of_source(task, batch)
+        assert surprise is not None
+        assert sum(surprise) / len(surprise) == pytest.approx(task.optimal_loss(batch))
+
+
+def test_answers_have_no_surprise_to_draw() -> None:
+    assert surprise_of_source(get_task("parity"), get_task("parity").sample(1)) is None
+
+
+def test_a_network_is_trained_tested_and_stored(tmp_path: Path) -> None:
+    network = replace(networks_for("reber")[0], units=4, batches=3)
+    row = tasks_learnt.run(network)
+    report = Report.from_json(json.dumps(row["report"]))
+    assert (report.task, row["accuracy"]) == ("reber", float(report.seen.accuracy))
+    assert (
+        len(row["curve"]["losses"]) == len(row["curve"]["symbols"]) == len(row["curve"]["source"])
+    )
+
+    path = tmp_path / "learnt.jsonl"
+    other = replace(network, task="anbn")
+    tasks_learnt.store([other], [row], path)
+    tasks_learnt.store([network], [row], path)
+    tasks_learnt.store([network], [row], path)  # again: in place of the former
+    stored = tasks_learnt.read(path)
+    assert [each["network"] for each in stored] == [asdict(network), asdict(other)]
+    assert stored[0]["report"] == row["report"]
+
+
+def test_an_unknown_task_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        tasks_learnt.main(["rebber"])
+    assert "no such task: rebber" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", list_tasks())
+def test_what_is_stored_was_made_by_the_recipe_of_today(name: str) -> None:
+    assert [row["network"] for row in rows_of(name)] == [asdict(n) for n in networks_for(name)]
+    assert len(rows_of(name)) == len(SEEDS)
+
+
+def test_scores_are_written_as_median_and_range() -> None:
+    def row(loss: float, share: float) -> dict[str, Any]:
+        scores = {"value": loss}, {"value": share}, {"value": 1.0}
+        named = zip(("loss", "accuracy", "whole_accuracy"), scores, strict=True)
+        seen = {"optimum": 0.25, **dict(named)}
+        return {"report": {"scores": {"seen": seen, "length 9": seen}}}
+
+    text = scores_table([row(0.5, 0.9), row(0.3, 1.0), row(0.4, 0.95)])
+    cells = "0.2500 | 0.4000 (0.3000 to 0.5000) | 95.0% (90.0% to 100.0%) |"
+    assert text.split("\n")[4:6] == [f"| as in training | {cells}", f"| of length 9 | {cells}"]
+
+
+def test_whole_strings_are_told_of_tasks_that_can_be_known() -> None:
+    assert "| whole strings |" in scores_table(rows_of("parity"))
+    assert "| whole strings |" not in scores_table(rows_of("reber"))
+
+
+def test_the_drawn_grammar_is_rebers() -> None:
+    arcs = {tuple(arc.split()) for arc in automata.ARCS}
+    arcs |= {(state, letter, state) for state, (letter, _) in automata.LOOPS.items()}
+    inner = {(str(s), letter, str(end)) for s, steps in GRAMMAR.items() for letter, end in steps}
+    assert arcs == inner | {("begin", "B", "1"), ("6", "E", "end")}
+
+
+def test_the_drawn_hierarchy_names_tasks_of_its_levels() -> None:
+    levels = list(automata.LEVELS)
+    assert list(automata.SHOWN) == levels
+    for level, names in automata.SHOWN.items():
+        assert {get_task(name).level for name in names} == {level}
+    drawn = automata.hierarchy()
+    assert sorted(levels, key=drawn.index) == levels  # from the outermost to the innermost
