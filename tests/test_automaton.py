@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from seqtoys import Automaton, Batch, ElmanCharModel, FiniteLanguage, evaluate, fit, get_task
-from seqtoys.errors import DataError, IndexRangeError, OptionError
+from seqtoys.errors import DataError, IndexRangeError, InputTypeError, OptionError
 from seqtoys.tasks import paths
 
 COIN: dict[Any, Any] = {
@@ -275,17 +275,21 @@ def test_bad_lengths_are_told(
     def build(**options: Any) -> Callable[[], object]:
         return lambda: Automaton(FORKED, "begin", **options)
 
-    pair = "expected lengths as (shortest, longest), got "
     cases: list[tuple[dict[str, Any], str]] = [
-        ({"lengths": (5, 3)}, pair + "(5, 3)"),
-        ({"lengths": 5}, pair + "5"),
-        ({"lengths": (1, 2, 3)}, pair + "(1, 2, 3)"),
+        ({"lengths": (5, 3)}, "expected lengths as (shortest, longest), got (5, 3)"),
+        ({"lengths": (5, 10**7)}, "expected lengths of 1,000,000 at most, got (5, 10000000)"),
         ({"lengths": (0, 3)}, "expected lengths to be a positive integer, got 0"),
         ({"lengths": (1, 3), "longer": [3]}, "expected longer lengths than 3 to test on, got 3"),
-        ({"longer": ["9"]}, "expected longer to be a positive integer, got '9'"),
     ]
     for options, message in cases:
         assert_told(build(**options), OptionError, message)
+    cases = [
+        ({"lengths": 5}, "expected lengths to be a tuple of 2 or None, got 5"),
+        ({"lengths": (1, 2, 3)}, "expected lengths to be a tuple of 2 or None, got a tuple of 3"),
+        ({"longer": ["9"]}, "expected longer[0] to be an integer, got '9'"),
+    ]
+    for options, message in cases:
+        assert_told(build(**options), InputTypeError, message)
     even: dict[Any, Any] = {
         "a": [("x", "b", 1.0)],
         "b": [("y", "c", 1.0)],

@@ -127,7 +127,7 @@ ERRORS: dict[str, Any] = {
     "no text": (
         lambda: to_batch(["hello", 3], VOCAB),  # type: ignore[arg-type]
         InputTypeError,
-        "expected a string or a list of symbols, got a int",
+        "expected texts[1] to be a string or a list, got 3",
     ),
     "uneven pair": (
         lambda: Batch.from_pairs([("hi", "h")], VOCAB),
@@ -173,7 +173,7 @@ ERRORS: dict[str, Any] = {
     "lists": (
         lambda: Batch(ONE, [[0, 1]]),  # type: ignore[arg-type]
         InputTypeError,
-        "expected targets to be a tensor of integers, got list",
+        "expected targets to be a tensor of integers, got a list of 1",
     ),
     "no vocabulary": (
         lambda: to_batch("hello", None),
@@ -183,7 +183,7 @@ ERRORS: dict[str, Any] = {
     "no data": (
         lambda: to_batch(5, VOCAB),  # type: ignore[arg-type]
         InputTypeError,
-        "expected a text, an (input, target) tuple, a list of either, or a Batch, got a int",
+        "expected a text, an (input, target) tuple, a list of either, a Batch or a task, got 5",
     ),
     "foreign indices": (
         lambda: to_batch(Batch(ONE, ONE + 7), VOCAB),

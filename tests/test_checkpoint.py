@@ -37,6 +37,12 @@ def elman(**options: Any) -> Callable[[], ElmanCharModel]:
     return lambda: ElmanCharModel(VOCAB, **{"hidden_size": 6, "seed": 3, **options})
 
 
+def one_weight_frozen() -> ElmanCharModel:
+    model = elman()()
+    model.rnn.bias_ih_l0.requires_grad_(False)
+    return model
+
+
 class Own(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -181,7 +187,7 @@ OTHERS: dict[str, tuple[Callable[[], Any], Any, dict[str, Any], str]] = {
         "model was ElmanCharModel and is Own",
     ),
     "a frozen weight": (
-        lambda: elman()().requires_grad_(False),
+        one_weight_frozen,
         TEXTS,
         {},
         "gradients was written out and is by autograd",

@@ -10,7 +10,7 @@ import torch
 
 from seqtoys import Batch, Curriculum, ElmanCharModel, ElmanEnsemble, History, Text, fit, get_task
 from seqtoys.curriculum import LengthPlan
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, InputTypeError, OptionError
 
 PARITY = get_task("parity")
 REBER = get_task("reber")
@@ -144,9 +144,14 @@ def test_shares_that_cannot_be_held_out_are_told(
         "expected several sequences to hold some out, got the task hihello: all 2048 that were "
         "drawn are the same",
     )
-    for fraction in (1.0, 0.0001, "half"):
+    for fraction in (1.0, 0.0001):
         message = f"expected a fraction from 0.001 to 0.999, got {fraction!r}"
         assert_told(lambda f=fraction: two.held_out(f), OptionError, message)  # type: ignore[misc]
+    assert_told(
+        lambda: two.held_out("half"),  # type: ignore[arg-type]
+        InputTypeError,
+        "expected fraction to be a number, got 'half'",
+    )
 
 
 def test_lengths_that_a_side_lacks_are_told(

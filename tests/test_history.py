@@ -6,8 +6,8 @@ import pytest
 
 from seqtoys import Baselines, History, Row
 from seqtoys.errors import DataError
-from seqtoys.history import describe
 from seqtoys.progress import Progress
+from seqtoys.row import describe
 from seqtoys.tables import text_table
 
 BASELINES = Baselines(uniform=1.6, memoryless=0.5, full_past=0.0)

@@ -294,8 +294,7 @@ CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a seed that is none": (
         {"seeds": [0.5]},
-        "facts that make no model (OptionError: expected seed to be an integer of at most 64 "
-        "bits, got 0.5)",
+        "facts that make no model (InputTypeError: expected seed to be an integer, got 0.5)",
     ),
     "many of one": (
         {"kind": "ElmanEnsemble"},
@@ -353,12 +352,13 @@ HISTORIES: dict[str, tuple[int, dict[str, Any], str]] = {
     "columns": (
         2,
         {"loss": {"$tensor": "history/1"}},  # which is held_out: they are stored by the alphabet
-        "DataError: expected columns of 0 epochs, got others, too",
+        "DataError: expected accuracy of 0 epochs, as of the loss, got 3",
     ),
     "reasons": (
         1,
         {"stopped": ["epochs"]},
-        "DataError: expected 3 replicas as there are seeds, got other numbers",
+        "DataError: expected one replica or more, as many as seeds, got 3 seeds, 1 reasons to "
+        "stop, 3 numbers of epochs",
     ),
     "replicas": (
         1,

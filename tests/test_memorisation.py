@@ -56,7 +56,7 @@ ERRORS: dict[str, Any] = {
     "numbers": (
         lambda: novelty(["hat"], TRAINING, held_out=[7]),  # type: ignore[list-item]
         InputTypeError,
-        "expected held_out to be strings or lists of symbols, got a int",
+        "expected held_out[0] to be a string or a list, got 7",
     ),
     "held out and trained on": (
         lambda: novelty(["hat"], TRAINING, held_out=["hut", "hit"]),

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from seqtoys import ElmanCharModel, Vocab
+from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab
 from seqtoys.errors import DeviceError, IndexRangeError, InputTypeError, OptionError, ShapeError
 
 VOCAB = Vocab("hielo")
+SIGNED = (torch.int64, torch.int32, torch.int16, torch.int8)
 SIZES = st.fixed_dictionaries(
     {
         "hidden_size": st.none() | st.integers(1, 9),
@@ -70,6 +71,14 @@ def pytorch_logits(
     return (parts["readout"](states) if "readout" in parts else states), final
 
 
+@pytest.mark.usefixtures("unchecked")
+def test_bytes_are_indices_too() -> None:
+    indices = VOCAB.encode_batch(["hel", "oil"])
+    for kind in (ElmanCharModel(VOCAB), ElmanEnsemble(VOCAB, [1, 2], embedding_size=2)):
+        assert torch.equal(kind(indices.byte())[0], kind(indices)[0])
+        assert torch.equal(kind.step(indices[:, 0].byte())[0], kind.step(indices[:, 0])[0])
+
+
 @settings(deadline=None)
 @given(SIZES, st.sampled_from(["uniform", "orthogonal", "identity"]), st.integers(1, 40))
 def test_weights_are_those_of_the_global_seed_and_pytorchs_constructors(
@@ -100,6 +109,7 @@ def test_steps_and_whole_sequences_equal_torch_nn_rnn(
     )
     targets = torch.randn(batch, time, 5, generator=generator, dtype=dtype)
     one_hots = torch.eye(5, dtype=dtype)[indices]
+    indices = indices.to(data.draw(st.sampled_from(SIGNED)))
 
     def swap(tensor: Tensor) -> Tensor:
         return tensor if options["batch_first"] else tensor.transpose(0, 1)
@@ -238,7 +248,7 @@ ERRORS: dict[str, Any] = {
     "text": (
         lambda: MODEL("hihell"),  # type: ignore[arg-type]
         InputTypeError,
-        "expected inputs to be a tensor, got a str; model.vocab.encode_batch([text]) makes one",
+        "expected inputs to be a tensor, got 'hihell'; model.vocab.encode_batch([text]) makes one",
     ),
     "doubles": (
         lambda: MODEL(torch.zeros(1, 2, 5, dtype=torch.float64)),
@@ -268,7 +278,7 @@ ERRORS: dict[str, Any] = {
     "hidden type": (
         lambda: MODEL(ONE, 0),  # type: ignore[arg-type]
         InputTypeError,
-        "expected hidden to be a tensor, got a int",
+        "expected hidden to be a tensor, got 0",
     ),
     "device": (
         lambda: MODEL(ONE.to("meta")),
@@ -287,8 +297,8 @@ ERRORS: dict[str, Any] = {
     ),
     "layers": (
         lambda: ElmanCharModel(VOCAB, num_layers=None),  # type: ignore[arg-type]
-        OptionError,
-        "expected num_layers to be a positive integer, got None",
+        InputTypeError,
+        "expected num_layers to be an integer, got None",
     ),
     "nonlinearity": (
         lambda: ElmanCharModel(VOCAB, nonlinearity="sigmoid"),  # type: ignore[arg-type]
@@ -302,8 +312,8 @@ ERRORS: dict[str, Any] = {
     ),
     "seed": (
         lambda: ElmanCharModel(VOCAB, seed=0.5),  # type: ignore[arg-type]
-        OptionError,
-        "expected seed to be an integer of at most 64 bits, got 0.5",
+        InputTypeError,
+        "expected seed to be an integer, got 0.5",
     ),
 }
 

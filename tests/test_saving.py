@@ -187,7 +187,8 @@ def test_bad_histories_are_told(tmp_path: Path, assert_told: Told) -> None:
     model, path = ElmanCharModel(VOCAB), tmp_path / "model"
     made = History(Baselines(1.6, 0.5, 0.0))
     made.append(Row(1, 1.0, 0.5, 0.1, "hi"))
-    foreign = History(Baselines(1.6, 0.5, 0.0), predictions=["xy"])
+    foreign = History(Baselines(1.6, 0.5, 0.0))
+    foreign.append(Row(1, 1.0, 0.5, 0.1, "xy"))
     with pytest.raises(UnknownSymbolError):
         save(model, path, history=foreign)
     made.predictions.append("hihi")
@@ -205,7 +206,7 @@ def test_bad_histories_are_told(tmp_path: Path, assert_told: Told) -> None:
         "save(model, path, history=…) keeps it",
     )
     for text in ("", "[]", "{}", '{"seeds": [1]}', History(Baselines(1, 1, 0)).to_json()):
-        with pytest.raises(DataError, match=r"expected an ensemble's history from to_json, got "):
+        with pytest.raises(DataError, match="history as to_json writes it, got: "):
             EnsembleHistory.from_json(text)
 
 

@@ -36,7 +36,7 @@ from seqtoys import (
     get_task,
     sweep,
 )
-from seqtoys.errors import DataError, MissingPackageError, OptionError
+from seqtoys.errors import DataError, InputTypeError, MissingPackageError, OptionError
 from seqtoys.sweeps import sweep as sweep_module
 from seqtoys.sweeps.journal import Journal
 
@@ -578,8 +578,8 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     ),
     "no values": (
         bad(grid={"lr": 0.1}),
-        OptionError,
-        "expected a list of values for lr in the grid, got 0.1",
+        InputTypeError,
+        "expected grid['lr'] to be a list, got 0.1",
     ),
     "a string": (
         bad(grid={"nonlinearity": "relu"}),

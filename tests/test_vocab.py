@@ -179,7 +179,7 @@ ERRORS: dict[str, Any] = {
     "no symbols": (
         lambda: Vocab(5),  # type: ignore[arg-type]
         InputTypeError,
-        "expected symbols, got a int",
+        "expected symbols to be a list, got 5",
     ),
     "index out of range": (
         lambda: HIELO.decode([0, 5]),

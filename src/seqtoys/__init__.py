@@ -15,7 +15,6 @@ from seqtoys.ensemble_row import EnsembleRow as EnsembleRow
 from seqtoys.errors import SeqtoysError as SeqtoysError
 from seqtoys.evaluation import evaluate as evaluate
 from seqtoys.history import History as History
-from seqtoys.history import Row as Row
 from seqtoys.inspection import loss_by_position as loss_by_position
 from seqtoys.inspection import mean_hidden_by_symbol as mean_hidden_by_symbol
 from seqtoys.memorisation import Novelty as Novelty
@@ -23,6 +22,7 @@ from seqtoys.memorisation import novelty as novelty
 from seqtoys.model import ElmanCharModel as ElmanCharModel
 from seqtoys.rate import Rate as Rate
 from seqtoys.report import Report as Report
+from seqtoys.row import Row as Row
 from seqtoys.sampling import generate as generate
 from seqtoys.sampling import stream as stream
 from seqtoys.sweeps.result import SweepResult as SweepResult

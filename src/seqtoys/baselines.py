@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from seqtoys.arguments import check_fields
 from seqtoys.batch import Batch
 
 IntArray = npt.NDArray[np.int64]
@@ -35,6 +36,9 @@ class Baselines:
     uniform: float
     memoryless: float
     full_past: float
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def count_baselines(batch: Batch, vocab_size: int) -> Baselines:

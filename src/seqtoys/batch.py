@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -12,17 +11,17 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqtoys.errors import DataError, ShapeError, excerpt
-from seqtoys.indices import check_integers
+from seqtoys.amounts import check_count
+from seqtoys.arguments import checked
+from seqtoys.batch_checks import UNSCORED as UNSCORED
+from seqtoys.batch_checks import Pair as Pair
+from seqtoys.batch_checks import check_pairs, check_parts, check_texts, wrong_rows
+from seqtoys.devices import find_device
+from seqtoys.errors import DataError
 from seqtoys.symbols import Symbols, legible
 from seqtoys.tables import align
+from seqtoys.tensors import check_integers, check_size
 from seqtoys.vocab import Vocab
-
-UNSCORED = -100
-"""The target of a position that is not scored: PyTorch's own `ignore_index`."""
-
-Pair: TypeAlias = tuple[Symbols, Symbols]
-"""An input sequence and the target of each of its symbols."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +39,8 @@ class Batch:
     Raises:
         ShapeError: If inputs and targets are not `(batch, time)`, or the others not `(batch,)`.
         InputTypeError: If a tensor does not hold integers.
-        DataError: If no position is scored, or a count is not positive.
+        DataError: If no position is scored, a length is not that of a part of the width, or a
+            count is not positive.
 
     Examples:
         >>> vocab = Vocab("hielo")
@@ -55,29 +55,10 @@ class Batch:
     counts: Int[Tensor, " batch"] | None = None
 
     def __post_init__(self) -> None:
-        check_integers(self.inputs, "inputs")
-        check_integers(self.targets, "targets")
-        if self.inputs.ndim != 2 or self.inputs.shape != self.targets.shape:
-            raise ShapeError(
-                "expected inputs and targets of one shape (batch, time), "
-                f"got {tuple(self.inputs.shape)} and {tuple(self.targets.shape)}"
-            )
-        for name in ("lengths", "counts"):
-            values = getattr(self, name)
-            if values is None:
-                continue
-            check_integers(values, name)
-            if values.shape != self.inputs.shape[:1]:
-                shape = f"({len(self.inputs)},)"
-                raise ShapeError(
-                    f"expected {name} of shape (batch,) = {shape}, got {tuple(values.shape)}"
-                )
-        if self.counts is not None and (self.counts < 1).any():
-            raise DataError(f"expected positive counts, got {int(self.counts.min())}")
-        if not self.targets.numel() or self.targets.amax() <= UNSCORED:
-            raise DataError("expected at least one scored position, got targets of only -100")
+        check_parts(self.inputs, self.targets, self.lengths, self.counts)
 
     @classmethod
+    @checked
     def from_texts(cls, texts: Sequence[Symbols], vocab: Vocab) -> Batch:
         """Pair each symbol of each text with the symbol that follows it.
 
@@ -93,17 +74,13 @@ class Batch:
             >>> Batch.from_texts(["hello"], Vocab("hielo")).targets
             tensor([[2, 3, 3, 4]])
         """
-        for position, text in enumerate(texts):
-            if isinstance(text, Sequence) and len(text) < 2:
-                raise DataError(
-                    "expected texts of at least two symbols (one to read, one to predict), "
-                    f"got {excerpt(text)} at position {position}"
-                )
+        check_texts(texts)
         symbols, lengths = vocab.encode_batch(texts, return_lengths=True)
         inputs, targets = symbols[:, :-1], symbols[:, 1:]  # (batch, time - 1)
         return cls(inputs, _unscore_padding(targets, lengths - 1), lengths - 1)
 
     @classmethod
+    @checked
     def from_pairs(cls, pairs: Sequence[Pair], vocab: Vocab) -> Batch:
         """Pair each symbol of each input sequence with the symbol at its place in the target.
 
@@ -119,29 +96,26 @@ class Batch:
             >>> Batch.from_pairs([("hihell", "ihello")], Vocab("hielo")).inputs
             tensor([[0, 1, 0, 2, 3, 3]])
         """
-        for position, (source, target) in enumerate(pairs):
-            if len(source) != len(target):
-                raise DataError(
-                    "expected a target for each input symbol, got "
-                    f"{len(source)} inputs {excerpt(source)} and {len(target)} targets "
-                    f"{excerpt(target)} in the pair at position {position}"
-                )
+        check_pairs(pairs)
         inputs, lengths = vocab.encode_batch([source for source, _ in pairs], return_lengths=True)
         targets = vocab.encode_batch([target for _, target in pairs])
         return cls(inputs, _unscore_padding(targets, lengths), lengths)
 
     @classmethod
+    @checked
     def join(cls, batches: Sequence[Batch]) -> Batch:
-        """Put batches of any widths under each other.
+        """Put `batches` of any widths under each other.
 
-        Args:
-            batches: One or more.
+        Raises:
+            DataError: If there is no batch.
 
         Examples:
             >>> texts = [Batch.from_texts([text], Vocab("hielo")) for text in ("hill", "hello")]
             >>> Batch.join(texts).lengths
             tensor([3, 4])
         """
+        if not batches:
+            raise DataError("expected at least one batch to join, got none")
         batches = [batch.repeated() for batch in batches]
         widths = [batch.inputs.shape[1] for batch in batches]
         padded = [(batch, max(widths) - batch.inputs.shape[1]) for batch in batches]
@@ -170,18 +144,35 @@ class Batch:
         return scored if self.counts is None else scored * self.counts.unsqueeze(1)
 
     def to(self, device: torch.device | str) -> Batch:
-        """Move the batch to a `device`, such as `"cuda"`."""
-        return self._each(lambda part: part.to(device))
+        """Move the batch to a `device`, such as `"cuda"`.
+
+        Raises:
+            DeviceError: If PyTorch has no such device here.
+        """
+        where = find_device(device)
+        return self._each(lambda part: part.to(where))
 
     def take(self, rows: Int[Tensor, " rows"]) -> Batch:
         """Select the sequences at the positions `rows`.
+
+        Args:
+            rows: Positions, counted from the end if negative.
+
+        Raises:
+            IndexRangeError: If there is no such position.
 
         Examples:
             >>> batch = Batch.from_texts(["hihello", "hello"], Vocab("hielo"))
             >>> len(batch.take(torch.tensor([1])))
             1
         """
-        return self._each(lambda part: part[rows])
+        check_integers(rows, "rows")
+        check_size(rows, "rows", "rows", rows.numel())
+        at = rows.long()
+        try:
+            return self._each(lambda part: part[at])
+        except IndexError as error:
+            raise wrong_rows(rows, len(self)) from error
 
     def distinct(self) -> Batch:
         """Write equal sequences once, and count them, in order of first appearance.
@@ -212,13 +203,19 @@ class Batch:
         rows = torch.arange(len(self), device=self.inputs.device)
         return replace(self, counts=None).take(rows.repeat_interleave(self.counts))
 
+    @checked
     def show(self, vocab: Vocab, *, rows: int = 8) -> str:
         """Write inputs and targets under each other, `·` where nothing is scored.
 
         Args:
             vocab: The vocabulary of the symbols.
             rows: How many sequences to show at most.
+
+        Raises:
+            OptionError: If that is not a positive number.
+            IndexRangeError: If an index is not in the vocabulary.
         """
+        check_count("rows", rows, 1)
         shown = [self._show_row(row, vocab) for row in range(min(rows, len(self)))]
         more = [f"… and {len(self) - rows} more"] if len(self) > rows else []
         return "\n\n".join(shown + more)
@@ -234,11 +231,15 @@ class Batch:
     def _show_row(self, row: int, vocab: Vocab) -> str:
         end = self.inputs.shape[1] if self.lengths is None else int(self.lengths[row])
         cells = [
-            ["·" if i == UNSCORED else legible(vocab.symbols[i]) for i in part[row, :end].tolist()]
+            [_cell(index, vocab) for index in part[row, :end].tolist()]
             for part in (self.inputs, self.targets)
         ]
         lines = align(cells, gap=" " if vocab.has_words else "")
         return f"inputs   {lines[0]}\ntargets  {lines[1]}"
+
+
+def _cell(index: int, vocab: Vocab) -> str:
+    return "·" if index == UNSCORED else legible(*vocab.decode([index]))
 
 
 def _unscore_padding(

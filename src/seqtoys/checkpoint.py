@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqtoys.amounts import check_length
+from seqtoys.arguments import check_type, checked
 from seqtoys.ensemble import ElmanEnsemble
 from seqtoys.ensemble_history import EnsembleHistory
-from seqtoys.errors import InputTypeError, OptionError
+from seqtoys.errors import InputTypeError
 from seqtoys.history import History
 from seqtoys.initial import weight_shapes
 from seqtoys.model import ElmanCharModel
@@ -55,8 +57,8 @@ class Checkpoint:
     every: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.every, int) or isinstance(self.every, bool) or self.every < 1:
-            raise OptionError(f"expected every to be a positive integer, got {self.every!r}")
+        check_type("path", self.path, PathLike)
+        check_length(self.every, "every")
 
 
 def save(
@@ -91,6 +93,8 @@ def save(
         >>> torch.equal(again.rnn.weight_hh_l0, model.rnn.weight_hh_l0)
         True
     """
+    check_type("path", path, PathLike)
+    check_type("history", history, History | EnsembleHistory | None)
     if type(model) not in KINDS.values():
         raise InputTypeError(
             f"expected an ElmanCharModel or an ElmanEnsemble, got a {type(model).__name__}, whose "
@@ -103,6 +107,7 @@ def save(
     write_model(path, model, states)
 
 
+@checked
 def load(path: PathLike) -> ElmanCharModel | ElmanEnsemble:
     """Load what `save` saved, or the model of a checkpoint; on the CPU, in the dtype it had.
 
@@ -128,6 +133,7 @@ def load(path: PathLike) -> ElmanCharModel | ElmanEnsemble:
         raise file.refusal(f"facts that make no model ({brief_error(error)})") from error
 
 
+@checked
 def load_history(path: PathLike) -> History | EnsembleHistory:
     """Load the history that `save` saved with a model, or that of a checkpoint so far.
 

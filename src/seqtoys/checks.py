@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from seqtoys.errors import DeviceError, IndexRangeError, InputTypeError, ShapeError
+from seqtoys.kinds import described
+from seqtoys.tensors import INTEGERS
 
 
 def check_inputs(inputs: Tensor, axes: tuple[str, ...], vocab_size: int, weight: Tensor) -> None:
@@ -25,13 +27,13 @@ def check_inputs(inputs: Tensor, axes: tuple[str, ...], vocab_size: int, weight:
     """
     if not isinstance(inputs, Tensor):
         raise InputTypeError(
-            f"expected inputs to be a tensor, got a {type(inputs).__name__}; "
+            f"expected inputs to be a tensor, got {described(inputs)}; "
             "model.vocab.encode_batch([text]) makes one"
         )
     if inputs.is_floating_point():
         _check_dtype(inputs, "one-hot inputs", weight)
         _check_axes(inputs, (*axes, str(vocab_size)), "one-hot inputs")
-    elif inputs.dtype == torch.bool or inputs.is_complex():
+    elif inputs.dtype not in INTEGERS:
         raise InputTypeError(f"expected inputs to be integers or floats, got {inputs.dtype}")
     else:
         _check_axes(inputs, axes, "indices")
@@ -53,7 +55,7 @@ def check_hidden(hidden: Tensor, expected: tuple[int, ...], weight: Tensor) -> N
         DeviceError: If it lies on another device.
     """
     if not isinstance(hidden, Tensor):
-        raise InputTypeError(f"expected hidden to be a tensor, got a {type(hidden).__name__}")
+        raise InputTypeError(f"expected hidden to be a tensor, got {described(hidden)}")
     _check_dtype(hidden, "hidden", weight)
     if tuple(hidden.shape) != expected:
         axes = ("replicas", "layers", "batch", "hidden")[-len(expected) :]

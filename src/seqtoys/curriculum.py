@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 import torch
 
+from seqtoys.amounts import check_length, check_lengths
 from seqtoys.errors import OptionError
 from seqtoys.plain import Plain
-from seqtoys.tasks.checks import check_length, check_lengths
 from seqtoys.tasks.task import Task
 
 

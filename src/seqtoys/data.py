@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seqtoys.batch import Batch, Pair
 from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.kinds import described
 from seqtoys.ranges import check_range
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.task import Task
@@ -43,15 +44,24 @@ def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
         return data if vocab is None else check_range(data, len(vocab))
     if vocab is None:
         raise OptionError("expected a vocabulary, as the model has none: give fit a vocab=…")
-    if not isinstance(data, Sequence):
-        raise InputTypeError(
-            "expected a text, an (input, target) tuple, a list of either, or a Batch, "
-            f"got a {type(data).__name__}"
-        )
-    sequences: Sequence[Any] = [data] if is_single(data, vocab) else data
+    check_data(data)
+    sequences: Any = [data] if is_single(data, vocab) else data
     if sequences and all(isinstance(item, tuple) and len(item) == 2 for item in sequences):
         return Batch.from_pairs(sequences, vocab)
     return Batch.from_texts(sequences, vocab)
+
+
+def check_data(data: TrainingData) -> None:
+    """Make sure that data are of a type that can be trained on.
+
+    Raises:
+        InputTypeError: If they are not.
+    """
+    if not isinstance(data, Sequence | Batch | Task):
+        raise InputTypeError(
+            "expected a text, an (input, target) tuple, a list of either, a Batch or a task, "
+            f"got {described(data)}"
+        )
 
 
 def is_single(data: TrainingData, vocab: Vocab | None) -> bool:

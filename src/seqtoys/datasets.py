@@ -12,10 +12,12 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
+from seqtoys.amounts import check_length
+from seqtoys.arguments import check_type
 from seqtoys.curriculum import Curriculum, LengthPlan, Lengths
 from seqtoys.errors import OptionError
+from seqtoys.indices import check_index
 from seqtoys.initial import seeded_generator
-from seqtoys.tasks.checks import check_length
 from seqtoys.tasks.task import Task
 
 Pair: TypeAlias = tuple[Int[Tensor, "batch time"], Int[Tensor, "batch time"]]
@@ -96,19 +98,24 @@ class TaskDataset(Dataset[Pair]):
         seed: int = 0,
     ) -> None:
         check_length(batches, "batches")
-        self._numbers = range(batches)
+        self._batches = batches
         self._draw = _drawer(task, batch_size, lengths, seed)
 
     def __getitem__(self, number: int) -> Pair:
-        """Draw a batch: the same at each call."""
-        return self._draw(self._numbers[number])
+        """Draw a batch: the same at each call.
+
+        Raises:
+            IndexRangeError: If there are fewer batches.
+        """
+        return self._draw(check_index(number, len(self), "batch"))
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return self._batches
 
 
 def _drawer(task: Task, batch_size: int, lengths: Lengths, seed: int) -> partial[Pair]:
     """Check the options, and make what draws a batch by its number."""
+    check_type("task", task, Task)
     check_length(batch_size, "batch_size")
     if isinstance(lengths, Curriculum):
         raise OptionError(

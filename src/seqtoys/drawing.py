@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from seqtoys.amounts import check_count
 from seqtoys.errors import NonFiniteLossError, OptionError
 from seqtoys.readers import Array, Read
-from seqtoys.tasks.checks import check_count
 
 _FIRST, _MOST = 2**14, 2**20  # random numbers drawn in one go: at first, and at the most
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
@@ -11,8 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seqtoys.arguments import checked, listed
 from seqtoys.checks import check_hidden, check_inputs
 from seqtoys.errors import OptionError
+from seqtoys.indices import check_index
 from seqtoys.initial import draw_weights
 from seqtoys.layers import LayerWeights, project, run_layers
 from seqtoys.layouts import choose_layout
@@ -55,6 +56,7 @@ class ElmanEnsemble(ElmanNetwork):
         ('ihello', 17)
     """
 
+    @checked
     def __init__(
         self,
         vocab: Vocab,
@@ -70,7 +72,7 @@ class ElmanEnsemble(ElmanNetwork):
         settings = ElmanSettings(
             hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
         )
-        chosen = tuple(seeds)
+        chosen = tuple(listed("seeds", seeds))
         if not chosen:
             raise OptionError("expected at least one seed, got none")
         super().__init__(vocab, settings, choose_layout(len(chosen), settings.units(len(vocab))))
@@ -145,16 +147,6 @@ class ElmanEnsemble(ElmanNetwork):
         logits, hidden = self._run(inputs.unsqueeze(0), hidden)
         return logits.squeeze(1), hidden  # (replicas, 1, batch, vocab) -> (replicas, batch, vocab)
 
-    def initial_hidden(self, batch_size: int) -> Float[Tensor, "replicas layers batch hidden"]:
-        """Make the states before the first symbol of `batch_size` sequences: zeros.
-
-        Examples:
-            >>> ElmanEnsemble(Vocab("hielo"), seeds=range(9)).initial_hidden(3).shape
-            torch.Size([9, 1, 3, 5])
-        """
-        sizes = (len(self), self.settings.num_layers, batch_size, self._weight.shape[-1])
-        return self._weight.new_zeros(sizes)
-
     @torch.no_grad()
     def predict(self, sequence: Symbols) -> list[str] | list[list[str]]:
         """Tell the likeliest next symbol at each position, for each replica.
@@ -178,8 +170,12 @@ class ElmanEnsemble(ElmanNetwork):
         return len(self.seeds)
 
     def __getitem__(self, replica: int) -> ElmanCharModel:
-        """Copy a replica into a model of its own."""
-        at = range(len(self))[operator.index(replica)]
+        """Copy a replica into a model of its own.
+
+        Raises:
+            IndexRangeError: If there are fewer replicas.
+        """
+        at = check_index(replica, len(self), "replica")
         model = ElmanCharModel(self.vocab, seed=self.seeds[at], **asdict(self.settings))
         model.to(self._weight.device, self._weight.dtype)
         weights = {name: tensor[at] for name, tensor in self.state_dict().items()}
@@ -197,7 +193,7 @@ class ElmanEnsemble(ElmanNetwork):
         """The logits `(replicas, time, batch, vocab)` and the final states."""
         layout, rnn = self._layout, self.get_submodule("rnn")
         if hidden is None:
-            hidden = self.initial_hidden(inputs.shape[1])
+            hidden = self._zeros(inputs.shape[1])
         expected = (len(self), self.settings.num_layers, inputs.shape[1], self._weight.shape[-1])
         check_hidden(hidden, expected, self._weight)
         layers = [LayerWeights.of(rnn, i, layout) for i in range(self.settings.num_layers)]
@@ -221,7 +217,7 @@ class ElmanEnsemble(ElmanNetwork):
             cast(Tensor, self.get_submodule("embedding").weight)
         )  # (symbols, features)
         if not inputs.is_floating_point():
-            vectors = table.index_select(layout.positions, inputs.flatten())
+            vectors = table.index_select(layout.positions, inputs.flatten().long())
             return unflattened(vectors, inputs.shape, layout)
         columns, rows = layout.columns(flattened(inputs, layout)), layout.rows(table)
         vectors = layout.multiply_add(table.new_zeros(()), columns, rows)

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from seqtoys.arguments import check_fields, checked
 from seqtoys.baselines import Baselines
 from seqtoys.ensemble_row import (
-    COLUMNS,
-    NUMBERS,
     EnsembleRow,
+    check_replicas,
+    columns_of,
     held_column,
     quantiles_of,
+    summed_up,
     table_cells,
-    to_columns,
-    to_rows,
 )
-from seqtoys.errors import DataError
-from seqtoys.history import History, Row
-from seqtoys.history_fields import UNFINISHED, checked
+from seqtoys.ensemble_state import to_fields, to_state
+from seqtoys.history import History
+from seqtoys.history_fields import UNFINISHED
+from seqtoys.indices import check_index
 from seqtoys.notebook import html_figure
-from seqtoys.plain import MALFORMED, Plain, from_json, to_json
+from seqtoys.plain import Plain, expected, from_json, to_json
 from seqtoys.predictions import Predictions
 from seqtoys.rate import Rate
+from seqtoys.row import Row
 from seqtoys.tables import html_table, text_table
+from seqtoys.tensors import check_flags, check_size
 
 
 @dataclass(eq=False)
@@ -75,9 +77,11 @@ class EnsembleHistory:
     epochs: Int[Tensor, " replicas"] = field(default_factory=lambda: torch.zeros(0).long())
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.stopped:
             self.stopped = ["running"] * len(self.seeds)
             self.epochs = torch.zeros(len(self.seeds), dtype=torch.int64)
+        check_replicas(self.seeds, self.stopped, self.epochs, self.rows)
         self.running: Bool[Tensor, " replicas"] = self._runs()
 
     @property
@@ -127,30 +131,40 @@ class EnsembleHistory:
 
         Args:
             shares: Between 0 and 1: 0.5 is the median.
+
+        Raises:
+            OptionError: If one is not between 0 and 1.
         """
         return quantiles_of(self.loss, shares)
 
     def row(self, index: int) -> Row:
-        """Sum up the epoch at an `index`: the median loss and the mean accuracy over the seeds."""
-        row = self.rows[index]
-        loss, accuracy = row.validation_loss, row.validation_accuracy
-        return Row(
-            epoch=range(len(self.rows))[index] + 1,
-            loss=row.loss.median().item(),
-            accuracy=row.accuracy.mean().item(),
-            lr=row.lr,
-            validation_loss=None if loss is None else loss.median().item(),
-            validation_accuracy=None if accuracy is None else accuracy.mean().item(),
-            optimum=row.optimum,
-        )
+        """Sum up the epoch at an `index`: the median loss and the mean accuracy over the seeds.
 
+        Raises:
+            IndexRangeError: If there are fewer epochs.
+        """
+        at = check_index(index, len(self.rows), "epoch")
+        return summed_up(self.rows[at], at + 1)
+
+    @checked
     def append(self, row: EnsembleRow) -> None:
-        """Add an epoch, a `row`, of the replicas that still run."""
+        """Add an epoch, a `row`, of the replicas that still run.
+
+        Raises:
+            ShapeError: If it is of another number of replicas.
+        """
+        check_size(row.loss, "a row", "replicas", len(self))
         self.rows.append(row)
         self.epochs += self.running
 
+    @checked
     def end(self, replicas: Bool[Tensor, " replicas"], reason: str) -> None:
-        """Note that `replicas` end with the last epoch, and the `reason`, as in `stopped`."""
+        """Note that `replicas` end with the last epoch, and the `reason`, as in `stopped`.
+
+        Raises:
+            SeqtoysError: If the replicas are not told by one True or False each.
+        """
+        check_flags(replicas, "replicas", "replicas", len(self))
         for replica in (replicas & self.running).nonzero().flatten().tolist():
             self.stopped[replica] = reason
         self.running = self._runs()
@@ -167,28 +181,17 @@ class EnsembleHistory:
 
     def state(self) -> dict[str, Plain]:
         """The fields as plain values and tensors; `from_state` reads it."""
-        left_out = ("rows", "running")
-        return {name: value for name, value in vars(self).items() if name not in left_out} | {
-            **to_columns(self.rows),
-            "seeds": list(self.seeds),
-            "baselines": asdict(self.baselines),
-            "held_out": torch.tensor(self.held_out, dtype=torch.int64),
-            "predictions": None if self.predictions is None else self.predictions.state(),
-        }
+        return to_state(vars(self))
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain]) -> EnsembleHistory:
-        """Make a history of what `state` gave."""
-        kept, replicas = state["predictions"], len(state["seeds"])
-        if not len(state["stopped"]) == len(state["epochs"]) == replicas:
-            raise DataError(f"expected {replicas} replicas as there are seeds, got other numbers")
-        plain = {k: value for k, value in checked(state).items() if k not in (*COLUMNS, *NUMBERS)}
-        made = {
-            "seeds": tuple(state["seeds"]),
-            "rows": to_rows(state, replicas),
-            "predictions": None if kept is None else Predictions.from_state(kept, replicas),
-        }
-        return cls(**{**plain, **made})
+        """Make a history of what `state` gave.
+
+        Raises:
+            DataError: If it is something else.
+        """
+        with expected("an ensemble's history as state gives it"):
+            return cls(**to_fields(state))
 
     def to_json(self) -> str:
         """Write the history as JSON, its numbers as base64; `from_json` reads it back equal."""
@@ -201,12 +204,8 @@ class EnsembleHistory:
         Raises:
             DataError: If the text is not the history of an ensemble.
         """
-        try:
-            return cls.from_state(from_json(text))
-        except MALFORMED as error:
-            raise DataError(
-                f"expected an ensemble's history from to_json, got {error!r}"
-            ) from None
+        with expected("an ensemble's history as to_json writes it"):
+            return cls(**to_fields(from_json(text)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EnsembleHistory) and self.to_json() == other.to_json()
@@ -215,24 +214,22 @@ class EnsembleHistory:
         return len(self.seeds)
 
     def __getitem__(self, replica: int) -> History:
-        """The history of one replica, as if it had been trained alone."""
-        at = range(len(self))[operator.index(replica)]
+        """The history of one replica, as if it had been trained alone.
+
+        Raises:
+            IndexRangeError: If there are fewer replicas.
+        """
+        at = check_index(replica, len(self), "replica")
         rows = self.rows[: int(self.epochs[at])]
-        columns: dict[str, Any] = {
-            name: [value[at].item() for row in rows if (value := getattr(row, name)) is not None]
-            for name in COLUMNS
-        }
         return History(
             baselines=self.baselines,
             loss_floor=self.loss_floor,
             settings=self.settings,
             held_out=self.held_out,
-            lr=[row.lr for row in rows],
-            optimum=[row.optimum for row in rows],
             predictions=self.predictions.written(at, len(rows)) if self.predictions else [],
             stopped=self.stopped[at],
             seconds=self.seconds,
-            **columns,
+            **columns_of(rows, at),
         )
 
     def __str__(self) -> str:

@@ -11,7 +11,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqtoys.errors import DataError
+from seqtoys.arguments import check_fields
+from seqtoys.errors import DataError, OptionError
+from seqtoys.row import Row
+from seqtoys.tensors import check_floats, check_size
 
 COLUMNS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 NUMBERS = ("lr", "optimum")  # that all replicas share
@@ -19,7 +22,7 @@ SHOWN_QUANTILES = (0.05, 0.5, 0.95)
 HEADER = ["epoch", *(f"loss {share:.0%}" for share in SHOWN_QUANTILES), "accuracy", "solved"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EnsembleRow:
     """One epoch of every replica: the values are those before its update.
 
@@ -44,6 +47,69 @@ class EnsembleRow:
     validation_loss: Float[Tensor, " replicas"] | None = None
     validation_accuracy: Float[Tensor, " replicas"] | None = None
     optimum: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in COLUMNS:
+            values = getattr(self, name)
+            if values is not None:
+                check_floats(values, name)
+                check_size(values, name, "replicas", self.loss.numel())
+
+
+def check_replicas(
+    seeds: Sequence[int], stopped: Sequence[str], epochs: Tensor, rows: Sequence[EnsembleRow]
+) -> None:
+    """Make sure that a history is one of as many replicas as there are seeds.
+
+    Raises:
+        DataError: If there is none, or as to why they stopped or when there are others.
+        ShapeError: If a row is of another number.
+    """
+    if not seeds or not len(stopped) == len(epochs) == len(seeds):
+        raise DataError(
+            f"expected one replica or more, as many as seeds, got {len(seeds)} seeds, "
+            f"{len(stopped)} reasons to stop, {len(epochs)} numbers of epochs"
+        )
+    for row in rows:
+        check_size(row.loss, "a row", "replicas", len(seeds))
+
+
+def summed_up(row: EnsembleRow, epoch: int) -> Row:
+    """Sum up an epoch: the median loss and the mean accuracy over the seeds.
+
+    Args:
+        row: The epoch.
+        epoch: Its number, from 1.
+
+    Examples:
+        >>> summed_up(EnsembleRow(torch.tensor([0.1, 0.3, 0.9]), torch.ones(3), lr=0.5), 7).loss
+        0.3...
+    """
+    loss, accuracy = row.validation_loss, row.validation_accuracy
+    return Row(
+        epoch=epoch,
+        loss=row.loss.median().item(),
+        accuracy=row.accuracy.mean().item(),
+        lr=row.lr,
+        validation_loss=None if loss is None else loss.median().item(),
+        validation_accuracy=None if accuracy is None else accuracy.mean().item(),
+        optimum=row.optimum,
+    )
+
+
+def columns_of(rows: Sequence[EnsembleRow], replica: int) -> dict[str, list[float]]:
+    """Write epochs as the columns of one replica.
+
+    Examples:
+        >>> columns_of([EnsembleRow(torch.tensor([0.5, 2.0]), torch.ones(2), lr=0.1)], 1)["loss"]
+        [2.0]
+    """
+    columns = {name: [getattr(row, name) for row in rows] for name in NUMBERS}
+    for name in COLUMNS:
+        values = [value for row in rows if (value := getattr(row, name)) is not None]
+        columns[name] = [value[replica].item() for value in values]
+    return columns
 
 
 def to_columns(rows: Sequence[EnsembleRow]) -> dict[str, Any]:
@@ -111,10 +177,16 @@ def quantiles_of(
 ) -> Float[Tensor, "shares epochs"]:
     """Compute quantiles over the replicas, those that have diverged above all others.
 
+    Raises:
+        OptionError: If a share is not between 0 and 1.
+
     Examples:
         >>> quantiles_of(torch.tensor([[1.0, 2.0, float("nan")]]).double(), [0.5])
         tensor([[2.]], dtype=torch.float64)
     """
+    for share in shares:
+        if not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise OptionError(f"expected shares from 0 to 1, got {share!r}")
     return loss.nan_to_num(nan=math.inf, posinf=math.inf).quantile(
         torch.tensor(shares, dtype=torch.float64), dim=1, interpolation="nearest"
     )

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from seqtoys.checkpoint import Checkpoint
 from seqtoys.ensemble_row import EnsembleRow
-from seqtoys.history import History, Row
+from seqtoys.history import History
 from seqtoys.interrupt import Heard, postponed_interrupt
 from seqtoys.outputs import in_mode
+from seqtoys.row import Row
 from seqtoys.run import Run
 from seqtoys.saved_run import save_run
 

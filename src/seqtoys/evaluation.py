@@ -9,13 +9,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seqtoys.amounts import check_length
+from seqtoys.arguments import checked, listed
 from seqtoys.batch import Batch
-from seqtoys.errors import DataError
+from seqtoys.devices import device_of
+from seqtoys.errors import DataError, InputTypeError
 from seqtoys.initial import seeded_generator
+from seqtoys.kinds import described
 from seqtoys.metrics import symbol_losses
 from seqtoys.outputs import Ensemble, count_replicas, in_mode, logits_of
+from seqtoys.ranges import check_range
 from seqtoys.report import Report, Score
-from seqtoys.tasks.checks import check_length
 from seqtoys.tasks.counts import ratio
 from seqtoys.tasks.sides import hashes
 from seqtoys.tasks.task import Side, Task
@@ -49,6 +53,7 @@ def evaluate(
 ) -> Report: ...
 
 
+@checked
 def evaluate(
     model: nn.Module | Ensemble,
     task: Task,
@@ -90,10 +95,13 @@ def evaluate(
     """
     check_length(count, "count")
     check_vocab(task, getattr(model, "vocab", None))
-    assert isinstance(model, nn.Module)
+    if not isinstance(model, nn.Module):
+        raise InputTypeError(f"expected model to be a torch.nn.Module, got {described(model)}")
+    if seen is not None:
+        check_range(seen, len(task.vocab))
     generator = generator or seeded_generator(0)
     whole = task.whole if isinstance(task, Side) else task
-    lengths = whole.longer if longer is None else tuple(longer)
+    lengths = whole.longer if longer is None else tuple(listed("longer", longer))
     parts = {**_kinds(task, seen, count, generator)}
     parts.update({f"length {n}": _draw(whole, count, generator, n) for n in lengths})
     scores = {name: _measure(model, whole, batches) for name, batches in parts.items()}
@@ -155,7 +163,7 @@ def _groups(batch: Batch) -> Iterator[Batch]:
 
 def _measure(model: nn.Module, task: Task, batches: list[Batch]) -> list[Score]:
     """Measure each replica on groups of sequences; a model is one replica."""
-    device = next(model.parameters()).device
+    device = device_of(model)
     sums = [_sum(model, batch.to(device)) for batch in batches]
     losses, hits, wholes = (torch.stack(column, 1) for column in zip(*sums, strict=True))
     scored = torch.tensor([int(batch.scored.sum()) for batch in batches]).double()

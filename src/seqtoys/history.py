@@ -5,55 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 
+from seqtoys.arguments import check_fields, checked
 from seqtoys.baselines import Baselines
-from seqtoys.errors import DataError
-from seqtoys.history_fields import UNFINISHED, checked
+from seqtoys.errors import DataError, InputTypeError
+from seqtoys.history_fields import UNFINISHED, check_columns, read_fields
+from seqtoys.indices import check_index
 from seqtoys.notebook import html_figure
-from seqtoys.plain import Plain
+from seqtoys.plain import MALFORMED, Plain, expected
+from seqtoys.row import Prediction, Row, row_cells
 from seqtoys.tables import html_table, text_table
-
-Prediction: TypeAlias = str | list[str] | list[list[str]]
-"""What a model predicts: one sequence, or one for each of several."""
 
 COLUMNS = ("loss", "accuracy", "lr", "optimum", "validation_loss", "validation_accuracy")
 SHOWN_ROWS = 6
-SHOWN_WIDTH = 50
-
-
-@dataclass(frozen=True)
-class Row:
-    """One epoch: its values are those before its update.
-
-    Attributes:
-        epoch: The number of the epoch, from 1.
-        loss: The mean loss, in nats per scored symbol.
-        accuracy: The share of the scored symbols that are predicted.
-        lr: The learning rate.
-        prediction: The likeliest symbols: of one sequence, or a list for several; None if the
-            data are too large to keep them.
-        validation_loss: The loss on the held-out part, None without one.
-        validation_accuracy: The accuracy on the held-out part, None without one.
-        optimum: The lowest loss that any model could reach on the epoch's data.
-
-    Examples:
-        >>> from seqtoys import ElmanCharModel, Vocab, fit
-        >>> history = fit(ElmanCharModel(Vocab("hielo"), seed=777), "hihello", lr=0.05)
-        >>> history.row(-1).epoch, history.row(-1).prediction
-        (100, 'ihello')
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-    lr: float
-    prediction: Prediction | None = None
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None
-    optimum: float = 0.0
 
 
 @dataclass
@@ -104,6 +71,10 @@ class History:
     stopped: str = "running"
     seconds: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_columns(vars(self), COLUMNS[:4], (*COLUMNS[4:], "predictions"))
+
     @property
     def solved(self) -> bool:
         """Whether every scored symbol was predicted at the last epoch."""
@@ -115,9 +86,14 @@ class History:
         return [self.row(index) for index in range(len(self))]
 
     def row(self, index: int) -> Row:
-        """The epoch at an `index`, counted from 0, or from the end if negative."""
+        """The epoch at an `index`, counted from 0, or from the end if negative.
+
+        Raises:
+            IndexRangeError: If there are fewer epochs.
+        """
+        index = check_index(index, len(self), "epoch")
         return Row(
-            epoch=range(len(self))[index] + 1,
+            epoch=index + 1,
             loss=self.loss[index],
             accuracy=self.accuracy[index],
             lr=self.lr[index],
@@ -129,17 +105,29 @@ class History:
             optimum=self.optimum[index],
         )
 
+    @checked
     def append(self, row: Row) -> None:
-        """Add an epoch, a `row`."""
+        """Add an epoch, a `row`.
+
+        Raises:
+            DataError: If it has what those before it lack, or the other way round.
+        """
+        optional: tuple[tuple[str, Any, list[Any]], ...] = (
+            ("prediction", row.prediction, self.predictions),
+            ("validation_loss", row.validation_loss, self.validation_loss),
+            ("validation_accuracy", row.validation_accuracy, self.validation_accuracy),
+        )
+        for name, value, column in optional:
+            if self.loss and (value is not None) != bool(column):
+                wanted = f"{'a' if column else 'no'} {name}"
+                raise DataError(f"expected a row with {wanted}, as before, got {value!r}")
         self.loss.append(row.loss)
         self.accuracy.append(row.accuracy)
         self.lr.append(row.lr)
         self.optimum.append(row.optimum)
-        if row.prediction is not None:
-            self.predictions.append(row.prediction)
-        if row.validation_loss is not None and row.validation_accuracy is not None:
-            self.validation_loss.append(row.validation_loss)
-            self.validation_accuracy.append(row.validation_accuracy)
+        for _, value, column in optional:
+            if value is not None:
+                column.append(value)
 
     @property
     def is_open(self) -> bool:
@@ -177,19 +165,22 @@ class History:
         """Make a history of what `state` gave.
 
         Raises:
-            DataError: If columns have other numbers of epochs.
+            DataError: If it is something else.
         """
-        lists = {name: state[name].tolist() for name in COLUMNS}
-        epochs, kept = len(lists["loss"]), [*lists.values(), state["predictions"]]
-        if any(len(column) not in (0, epochs) for column in kept) or not all(
-            len(lists[name]) == epochs for name in COLUMNS[:4]
-        ):
-            raise DataError(f"expected columns of {epochs} epochs, got others, too")
-        return cls(**{**checked(state), **lists})
+        with expected("a history as state gives it"):
+            lists = {name: state[name].tolist() for name in COLUMNS}
+            return cls(**{**read_fields(state), **lists})
 
     def to_json(self) -> str:
-        """Write the history as JSON; `from_json` reads it back equal."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        """Write the history as JSON; `from_json` reads it back equal.
+
+        Raises:
+            InputTypeError: If the settings hold what JSON can't.
+        """
+        try:
+            return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        except MALFORMED as error:
+            raise InputTypeError(f"expected settings that JSON can hold, got: {error}") from None
 
     @classmethod
     def from_json(cls, text: str) -> History:
@@ -198,11 +189,9 @@ class History:
         Raises:
             DataError: If the text is not a history.
         """
-        try:
+        with expected("a history as to_json writes it"):
             columns = json.loads(text)
             return cls(**{**columns, "baselines": Baselines(**columns["baselines"])})
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"expected a history as to_json writes it, got: {error}") from None
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -219,28 +208,4 @@ class History:
         header += ["predicted"] if self.predictions else []
         stride = -(-len(self) // (SHOWN_ROWS - 1)) or 1
         shown = sorted({*range(0, len(self), stride), *range(len(self))[-1:]})
-        return header, [_row_cells(self.row(index)) for index in shown]
-
-
-def describe(prediction: Prediction) -> str:
-    """Write a prediction on one line: the sequence itself, or several with commas between.
-
-    Examples:
-        >>> describe("ihello")
-        'ihello'
-        >>> describe(["ello", "ill"])
-        'ello, ill'
-    """
-    parts = [prediction] if isinstance(prediction, str) else prediction
-    words = [part if isinstance(part, str) else " ".join(part) for part in parts]
-    line = repr(", ".join(words))[1:-1]  # with line breaks and the like escaped
-    return line if len(line) <= SHOWN_WIDTH else f"{line[: SHOWN_WIDTH - 1]}…"
-
-
-def _row_cells(row: Row) -> list[str]:
-    cells = [str(row.epoch), f"{row.loss:.4f}", f"{row.accuracy:.1%}"]
-    if row.validation_loss is not None and row.validation_accuracy is not None:
-        cells += [f"{row.validation_loss:.4f}", f"{row.validation_accuracy:.1%}"]
-    if row.prediction is not None:
-        cells.append(describe(row.prediction))
-    return cells
+        return header, [row_cells(self.row(index)) for index in shown]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from seqtoys.errors import InputTypeError, ShapeError
+from seqtoys.errors import IndexRangeError, InputTypeError, ShapeError
+from seqtoys.kinds import described
 
 Indices: TypeAlias = Tensor | npt.NDArray[np.integer[Any]] | Sequence[Any]
 """Symbol indices: an integer tensor or NumPy array, or (nested) lists of ints."""
@@ -33,24 +34,43 @@ def to_index_array(indices: Indices) -> npt.NDArray[np.int64]:
     return array.astype(np.int64, copy=False)
 
 
-def check_integers(values: Tensor, name: str) -> None:
-    """Make sure that a value is a tensor of integers.
+def check_index(index: int, size: int, name: str) -> int:
+    """Read a place among so many, counted from the end if negative, as one from 0 on.
+
+    Args:
+        index: An integer, of any type.
+        size: How many there are.
+        name: What to call it.
 
     Raises:
-        InputTypeError: If it is not; the message calls it by its name.
+        InputTypeError: If it is no integer.
+        IndexRangeError: If there are fewer.
+
+    Examples:
+        >>> check_index(-1, 3, "replica")
+        2
     """
-    if not isinstance(values, Tensor) or values.is_floating_point() or values.dtype == torch.bool:
-        kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
-        raise InputTypeError(f"expected {name} to be a tensor of integers, got {kind}")
+    try:
+        at = operator.index(index)
+    except (TypeError, RuntimeError):  # of a tensor without numbers
+        raise InputTypeError(f"expected {name} to be an integer, got {described(index)}") from None
+    if not -size <= at < size:
+        wanted = f"one from {-size} to {size - 1}" if size else "none, as there are none"
+        raise IndexRangeError(f"expected {name} to be {wanted}, got {at}")
+    return at % size
 
 
 def _to_array(indices: Indices) -> npt.NDArray[Any]:
-    if isinstance(indices, Tensor):
-        wide = indices.detach().double() if indices.is_floating_point() else indices
-        return wide.cpu().numpy()  # by way of double, as NumPy has no bfloat16
     try:
+        if isinstance(indices, Tensor):
+            wide = indices.detach().double() if indices.is_floating_point() else indices
+            return wide.cpu().numpy()  # by way of double, as NumPy has no bfloat16
         array = np.asarray(indices)
     except ValueError:
         raise ShapeError("expected rows of one length, got rows of several lengths") from None
+    except Exception as error:  # whatever some object raises when it is asked for numbers
+        raise InputTypeError(
+            f"expected integer indices, got {described(indices)}: {error}"
+        ) from error
     is_empty_list = array.size == 0 and not isinstance(indices, np.ndarray)
     return array.astype(np.int64) if is_empty_list else array  # an empty list tells no type

@@ -7,12 +7,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from seqtoys.amounts import EnoughMemory
 from seqtoys.errors import OptionError
 from seqtoys.settings import ElmanSettings
+
+Module = TypeVar("Module", bound=nn.Module)
+
+SILENT: dict[type, Any] = {
+    kind: type(kind.__name__, (kind,), {"reset_parameters": lambda module: None})
+    for kind in (nn.Embedding, nn.RNN, nn.Linear)
+}
+"""The same modules, whose constructors leave the weights as memory has them."""
 
 
 def seeded_generator(seed: int) -> torch.Generator:
@@ -28,6 +38,7 @@ def seeded_generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(_checked(seed))
 
 
+@EnoughMemory()
 def build_parts(
     vocab_size: int, settings: ElmanSettings, seed: int
 ) -> tuple[nn.Embedding | None, nn.RNN, nn.Linear | None]:
@@ -46,22 +57,33 @@ def build_parts(
     generator = seeded_generator(seed)
     embedding = readout = None
     if settings.embedding_size is not None:
-        embedding = nn.utils.skip_init(nn.Embedding, vocab_size, features)
+        embedding = _undrawn(nn.Embedding, vocab_size, features)
         nn.init.normal_(embedding.weight, generator=generator)
-    rnn = nn.RNN(
+    rnn = _undrawn(
+        nn.RNN,
         features,
         units,
         num_layers=settings.num_layers,
         nonlinearity=settings.nonlinearity,
         batch_first=settings.batch_first,
-        device="meta",  # so that the constructor draws nothing
-    ).to_empty(device="cpu")
+    )
     _draw_uniform(rnn, units, generator)
     if settings.hidden_size is not None:
-        readout = nn.utils.skip_init(nn.Linear, units, vocab_size)
+        readout = _undrawn(nn.Linear, units, vocab_size)
         _draw_uniform(readout, units, generator)
     _start_recurrence(dict(rnn.named_parameters(prefix="rnn")), settings, generator)
     return embedding, rnn, readout
+
+
+def _undrawn(kind: type[Module], *sizes: int, **options: Any) -> Module:
+    """Construct a module of PyTorch without drawing its weights.
+
+    PyTorch's own way, `skip_init`, goes by its meta device: that takes half a second the first
+    time, as it imports SymPy, which adds to the filters of warnings.
+    """
+    made: Module = SILENT[kind](*sizes, **options)
+    made.__class__ = kind
+    return made
 
 
 def _draw_uniform(module: nn.Module, fan_in: int, generator: torch.Generator) -> None:
@@ -109,6 +131,7 @@ def weight_shapes(vocab_size: int, settings: ElmanSettings) -> dict[str, tuple[i
     return shapes
 
 
+@EnoughMemory()
 def draw_weights(
     vocab_size: int, settings: ElmanSettings, seeds: Sequence[int]
 ) -> dict[str, Tensor]:

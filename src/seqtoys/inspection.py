@@ -10,15 +10,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seqtoys.arguments import checked
 from seqtoys.batch import Batch
+from seqtoys.devices import device_of
 from seqtoys.errors import DataError, OptionError, ShapeError
 from seqtoys.metrics import symbol_losses
 from seqtoys.outputs import StepwiseModel, in_mode, logits_of
+from seqtoys.ranges import check_range
 from seqtoys.vocab import Vocab
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
+@checked
 @torch.no_grad()
 def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas batch time"]:
     """Compute the loss of a model at each position of some sequences.
@@ -36,6 +40,7 @@ def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas
 
     Raises:
         ShapeError: If the logits are not `(batch, time, vocab)`.
+        IndexRangeError: If an index names no symbol.
 
     Examples:
         >>> from seqtoys import ElmanCharModel
@@ -45,13 +50,15 @@ def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas
         >>> losses.shape, losses.nanmean()
         (torch.Size([2, 6]), tensor(1.6704, dtype=torch.float64))
     """
-    batch = batch.to(_device(model, batch))
+    batch = batch.to(device_of(model))
     with in_mode(model, training=False):
         logits = logits_of(model, batch.inputs)
+    check_range(batch, logits.shape[-1])
     losses = symbol_losses(logits.double(), batch.targets)  # ([replicas,] batch, time)
     return losses.masked_fill(~batch.scored, torch.nan).cpu()
 
 
+@checked
 @torch.no_grad()
 def mean_hidden_by_symbol(
     model: nn.Module, batch: Batch, vocab: Vocab | None = None
@@ -70,6 +77,7 @@ def mean_hidden_by_symbol(
     Raises:
         OptionError: If the model does not step, or there is no vocabulary.
         ShapeError: If its state is not `(layers, batch, hidden)`.
+        IndexRangeError: If an index names no symbol.
 
     Examples:
         >>> from seqtoys import ElmanCharModel
@@ -79,7 +87,7 @@ def mean_hidden_by_symbol(
         (['h', 'i', 'e', 'l'], torch.Size([5]))
     """
     vocab = vocab or vocab_of(model)
-    batch = batch.repeated().to(_device(model, batch))
+    batch = check_range(batch.repeated(), len(vocab)).to(device_of(model))
     states = _states(model, batch)  # (batch, time, hidden)
     time = torch.arange(states.shape[1], device=states.device)
     real = time < batch.count_symbols().unsqueeze(1)  # (batch, time): no padding
@@ -164,8 +172,3 @@ def _last_layer(hidden: Any, batch: int) -> Float[Tensor, "batch hidden"]:
         got = f"shape {tuple(hidden.shape)}" if is_tensor else f"a {type(hidden).__name__}"
         raise ShapeError(f"expected a state of shape (layers, {batch}, hidden), got {got}")
     return cast(Tensor, hidden[-1])  # (layers, batch, hidden) -> (batch, hidden)
-
-
-def _device(model: nn.Module, batch: Batch) -> torch.device:
-    """Where a model is; one without weights is wherever the batch is."""
-    return next((weight.device for weight in model.parameters()), batch.inputs.device)

@@ -60,7 +60,7 @@ class LongText:
         count = streams * length
         self._inputs = symbols[:count].view(streams, length)
         self._targets = symbols[1 : count + 1].view(streams, length)
-        self._chunk = chunk
+        self._chunk = min(chunk, length)
         self._device = device
 
     @property

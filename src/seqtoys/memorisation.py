@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from seqtoys.amounts import check_count
+from seqtoys.arguments import listed
 from seqtoys.errors import DataError, InputTypeError, excerpt
 from seqtoys.symbols import Symbols
 
@@ -18,6 +20,9 @@ class Novelty:
         held_out: How many are among the held-out texts; None: none were held out.
         new: How many are neither.
 
+    Raises:
+        OptionError: If one is no number from 0 on.
+
     Examples:
         >>> print(Novelty(training=150, held_out=10, new=40))
         200 samples: 150 among the training texts (75%), 10 held out (5%), 40 new (20%)
@@ -27,6 +32,11 @@ class Novelty:
     held_out: int | None
     new: int
 
+    def __post_init__(self) -> None:
+        for name in ("training", "held_out", "new"):
+            if name != "held_out" or self.held_out is not None:
+                check_count(name, getattr(self, name), 0)
+
     def __len__(self) -> int:
         """The number of samples."""
         return self.training + (self.held_out or 0) + self.new
@@ -35,7 +45,7 @@ class Novelty:
         kinds = [(self.training, "among the training texts"), (self.new, "new")]
         if self.held_out is not None:
             kinds.insert(1, (self.held_out, "held out"))
-        shares = (f"{count} {kind} ({count / len(self):.0%})" for count, kind in kinds)
+        shares = (f"{count} {kind} ({count / max(len(self), 1):.0%})" for count, kind in kinds)
         return f"{len(self)} sample{'s' * (len(self) > 1)}: {', '.join(shares)}"
 
 
@@ -82,10 +92,4 @@ def _checked(texts: Iterable[Symbols], name: str) -> list[Symbols]:
             f"expected {name} to be several texts, got the one string {excerpt(texts)}; "
             "write [text] for one"
         )
-    found = list(texts)
-    for text in found:
-        if not isinstance(text, Sequence):
-            raise InputTypeError(
-                f"expected {name} to be strings or lists of symbols, got a {type(text).__name__}"
-            )
-    return found
+    return listed(name, texts, list[Symbols])

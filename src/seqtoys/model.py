@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqtoys.arguments import checked
 from seqtoys.checks import check_hidden, check_inputs
 from seqtoys.initial import build_parts
 from seqtoys.layers import LayerWeights, run_layers, step_layers
@@ -53,6 +54,7 @@ class ElmanCharModel(ElmanNetwork):
         (torch.Size([1, 6, 5]), torch.Size([1, 1, 5]))
     """
 
+    @checked
     def __init__(
         self,
         vocab: Vocab,
@@ -145,15 +147,6 @@ class ElmanCharModel(ElmanNetwork):
         states, hidden = self._run(inputs.unsqueeze(time_axis), hidden)
         return self._read_out(states.squeeze(time_axis)), hidden
 
-    def initial_hidden(self, batch_size: int) -> Float[Tensor, "layers batch hidden"]:
-        """Make the state before the first symbol of `batch_size` sequences: zeros.
-
-        Examples:
-            >>> ElmanCharModel(Vocab("hielo")).initial_hidden(3).shape
-            torch.Size([1, 3, 5])
-        """
-        return self._weight.new_zeros(self.rnn.num_layers, batch_size, self.rnn.hidden_size)
-
     @torch.no_grad()
     def predict(self, sequence: Symbols) -> str | list[str]:
         """Tell the likeliest next symbol at each position.
@@ -231,7 +224,7 @@ class ElmanCharModel(ElmanNetwork):
 
     def _start(self, hidden: Tensor | None, batch: int) -> Tensor:
         if hidden is None:
-            return self.initial_hidden(batch)
+            return self._zeros(batch)
         check_hidden(hidden, (self.rnn.num_layers, batch, self.rnn.hidden_size), self._weight)
         return hidden
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from typing import cast
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from seqtoys.amounts import EnoughMemory, check_count
+from seqtoys.arguments import checked
 from seqtoys.backprop import Backprop, is_covered, parameters_of
 from seqtoys.batch import Batch
+from seqtoys.errors import OptionError
 from seqtoys.layouts import Layout
+from seqtoys.ranges import check_range
 from seqtoys.settings import ElmanSettings
 from seqtoys.vocab import Vocab
 
@@ -47,6 +52,26 @@ class ElmanNetwork(nn.Module):
             return 0.0
         return math.log1p((len(self.vocab) - 1) * math.exp(-2))
 
+    def initial_hidden(self, batch_size: int) -> Float[Tensor, "*replicas layers batch hidden"]:
+        """Make the state before the first symbol: zeros; an ensemble's has replicas first.
+
+        Args:
+            batch_size: How many sequences are read side by side.
+
+        Raises:
+            OptionError: If that is no number from 0 on.
+
+        Examples:
+            >>> from seqtoys import ElmanCharModel, ElmanEnsemble
+            >>> ElmanCharModel(Vocab("hielo")).initial_hidden(3).shape
+            torch.Size([1, 3, 5])
+            >>> ElmanEnsemble(Vocab("hielo"), seeds=range(9)).initial_hidden(3).shape
+            torch.Size([9, 1, 3, 5])
+        """
+        check_count("batch_size", batch_size, 0)
+        with EnoughMemory():
+            return self._zeros(batch_size)
+
     @property
     def writes_gradients(self) -> bool:
         """Whether `backprop` can stand in for autograd.
@@ -56,9 +81,26 @@ class ElmanNetwork(nn.Module):
         """
         return type(self).__base__ is ElmanNetwork and is_covered(self)
 
+    @checked
     def backprop(self, batch: Batch) -> Backprop:
-        """Prepare to compute the loss of sequences and its gradients without autograd."""
+        """Prepare to compute the loss of sequences and its gradients without autograd.
+
+        Raises:
+            OptionError: If this network leaves its gradients to autograd.
+            IndexRangeError: If an index names no symbol.
+        """
+        if not self.writes_gradients:
+            raise OptionError(
+                "expected a network that writes its gradients: one layer on one-hot symbols, on "
+                f"a CPU, with no hooks and nothing frozen; got\n{self}\nautograd trains any other"
+            )
+        check_range(batch, len(self.vocab))
         return Backprop(parameters_of(self), self._layout, self.settings.nonlinearity, batch)
+
+    def _zeros(self, batch: int) -> Tensor:
+        """The same unchecked: while a graph is exported, its batch is no number yet."""
+        *replicas, _, units = self._weight.shape
+        return self._weight.new_zeros(*replicas, self.settings.num_layers, batch, units)
 
     @property
     def _weight(self) -> Tensor:

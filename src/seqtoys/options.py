@@ -8,16 +8,22 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypedDict, cast
 
+from seqtoys.arguments import check_values
 from seqtoys.checkpoint import Checkpoint
 from seqtoys.curriculum import Curriculum, Lengths
 from seqtoys.errors import OptionError
-from seqtoys.history import Row
+from seqtoys.row import Row
 from seqtoys.stopping import Until
 from seqtoys.updates import OptimizerFactory, SchedulerFactory
 from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
 
-Written: TypeAlias = str | int | float | list[Any] | None
+OF_OTHER_TYPES = (
+    "stepwise", "optimizer", "scheduler", "vocab", "progress", "on_epoch", "resume",
+)  # fmt: skip
+"""Options that are no numbers, and that no one else checks."""
+
+Written: TypeAlias = str | bool | int | float | list[Any] | None
 """The value of an option as a history, or a file, has it."""
 
 
@@ -54,17 +60,17 @@ def check_options(arguments: dict[str, Any]) -> FitOptions:
     """Pick the options among fit's arguments, and check those that are numbers."""
     options = cast(FitOptions, {name: arguments[name] for name in FitOptions.__annotations__})
     for name in ("epochs", "batch_size", "chunk", "patience", "report_every", "lr", "clip_norm"):
-        value, wanted = options[name], "integer"
-        fits = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        if name in ("lr", "clip_norm"):
-            wanted = "finite number"
-            fits = isinstance(value, int | float) and 0 < value < math.inf
+        value, is_real = arguments[name], name in ("lr", "clip_norm")
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        fits = (is_integer or (is_real and isinstance(value, float))) and 0 < value < math.inf
         if not fits and not (value is None and name not in ("epochs", "lr")):
+            wanted = "finite number" if is_real else "integer"
             raise OptionError(f"expected {name} to be a positive {wanted}, got {value!r}")
     if options["chunk"] is not None and options["stepwise"]:
         raise OptionError(
             "expected chunk or stepwise, got both; chunk reads whole chunks at a time"
         )
+    check_values(arguments, FitOptions, OF_OTHER_TYPES)
     if not isinstance(options["checkpoint"], Checkpoint | None):
         raise OptionError(
             f"expected checkpoint to be a Checkpoint(path, every=…), got {options['checkpoint']!r}"

@@ -11,7 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqtoys.batch import Batch
-from seqtoys.errors import OptionError, ShapeError
+from seqtoys.errors import InputTypeError, OptionError, ShapeError
+from seqtoys.kinds import described
 from seqtoys.metrics import accuracy, cross_entropy
 
 
@@ -60,7 +61,11 @@ def logits_of(
         return _checked(_logits_by_steps(model, inputs), model, inputs)
     time_first = _is_time_first(model)
     output = model(inputs.T if time_first else inputs)
-    logits = output[0] if isinstance(output, tuple) else output
+    logits = output[0] if isinstance(output, tuple) and output else output
+    if not isinstance(logits, Tensor):
+        raise InputTypeError(
+            f"expected the model to give logits as a tensor, got {described(logits)}"
+        )
     return _checked(logits.transpose(-3, -2) if time_first else logits, model, inputs)
 
 

@@ -6,19 +6,45 @@ import base64
 import json
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from seqtoys.errors import InputTypeError
+from seqtoys.errors import DataError, InputTypeError
 
 Plain: TypeAlias = Any
 """None, numbers, strings and tensors; lists, tuples, dicts and Counters of them."""
 
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What reading values may raise that are not as they should be."""
+
+
+@contextmanager
+def expected(what: str) -> Iterator[None]:
+    """Turn what malformed values make a reader raise into the error that says what they are not.
+
+    Args:
+        what: What the values should be.
+
+    Raises:
+        DataError: If they are not.
+
+    Examples:
+        >>> with expected("two numbers"):
+        ...     x, y = [1]
+        Traceback (most recent call last):
+        seqtoys.errors.DataError: expected two numbers, got: not enough values to unpack ...
+    """
+    try:
+        yield
+    except DataError:  # which says more
+        raise
+    except MALFORMED as error:
+        raise DataError(f"expected {what}, got: {error}") from error
+
 
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from seqtoys.batch import Batch
 from seqtoys.errors import DataError
-from seqtoys.history import Prediction
 from seqtoys.plain import Plain
+from seqtoys.row import Prediction
 from seqtoys.vocab import Vocab
 
 KEPT_SYMBOLS = 10_000  # the most scored symbols for which the predictions of every epoch are kept

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Never
 
-from seqtoys.history import Row, describe
+from seqtoys.row import Row, describe
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from seqtoys.amounts import check_count
+
 NORMAL_95 = 1.959963984540054  # 95 % of a normal distribution lie within so many deviations
 
 
@@ -16,6 +18,9 @@ class Rate:
         count: How many trials succeeded.
         trials: How many there were.
 
+    Raises:
+        OptionError: If they are no numbers from 0 on, or more succeeded than there were.
+
     Examples:
         >>> rate = Rate(770, 1000)
         >>> print(rate)
@@ -26,6 +31,10 @@ class Rate:
 
     count: int
     trials: int
+
+    def __post_init__(self) -> None:
+        check_count("trials", self.trials, 0)
+        check_count("count", self.count, 0, self.trials)
 
     @property
     def value(self) -> float:

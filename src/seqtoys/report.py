@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
+from seqtoys.arguments import check_fields
 from seqtoys.errors import DataError
 from seqtoys.notebook import html_figure
+from seqtoys.plain import expected
 from seqtoys.tables import html_table, text_table
 from seqtoys.tasks.estimate import Estimate
 
 SLIGHT = 0.01  # nats
+KINDS = re.compile(r"seen|unseen|length [0-9]+")
 KNOWS, GUESSES = 0.9, 0.5  # shares of the way from no memory to the best there is
 WIDTH = 80  # columns of a terminal, which the table fits
 
@@ -45,6 +49,9 @@ class Score:
     accuracy: Estimate
     whole_accuracy: Estimate
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -57,6 +64,9 @@ class Report:
         memoryless: The loss of the best model that sees the current symbol only.
         chance: The accuracy of always naming the most frequent target.
         lengths: The shortest and the longest length that the task has in training.
+
+    Raises:
+        DataError: If a score is of another kind, or none is of what was seen.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, evaluate, fit, get_task
@@ -73,6 +83,14 @@ class Report:
     memoryless: Estimate
     chance: Estimate
     lengths: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if "seen" not in self.scores or not all(map(KINDS.fullmatch, self.scores)):
+            raise DataError(
+                "expected scores of 'seen', perhaps of 'unseen' and of 'length 100' or others, "
+                f"got {list(self.scores)}"
+            )
 
     @property
     def seen(self) -> Score:
@@ -126,13 +144,11 @@ class Report:
         Raises:
             DataError: If the text is not a report.
         """
-        try:
+        with expected("a report as to_json writes it"):
             facts = json.loads(text)
             scores = {name: Score(**_restored(score)) for name, score in facts["scores"].items()}
             shortest, longest = facts["lengths"]
             return cls(**{**_restored(facts), "scores": scores, "lengths": (shortest, longest)})
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"expected a report as to_json writes it, got: {error}") from None
 
     def __str__(self) -> str:
         foot = "\n".join(fill(line, WIDTH) for line in self._foot().split("\n"))

@@ -11,19 +11,22 @@ import torch
 from torch import nn
 
 from seqtoys.checkpoint import describe
-from seqtoys.data import TrainingData, is_single
+from seqtoys.data import TrainingData, check_data, is_single
+from seqtoys.devices import device_of
 from seqtoys.digest import brief
 from seqtoys.draws import GlobalDraws
 from seqtoys.ensemble_history import EnsembleHistory
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, OptionError
 from seqtoys.fused_adam import FusedAdam
 from seqtoys.history import History
 from seqtoys.initial import seeded_generator
+from seqtoys.kinds import described
 from seqtoys.learner import writes_gradients
 from seqtoys.options import FitOptions, record
 from seqtoys.outputs import Ensemble, count_replicas, logits_of
 from seqtoys.plain import Plain
 from seqtoys.predictions import Predictions
+from seqtoys.ranges import check_range
 from seqtoys.sources import Source, to_sources
 from seqtoys.stopping import make_rule
 from seqtoys.updates import Optimizer, Updates
@@ -130,9 +133,16 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
     Raises:
         SeqtoysError: As `fit` says.
     """
-    vocab = options["vocab"] or getattr(model, "vocab", None) or getattr(data, "vocab", None)
+    device = device_of(model)
+    check_data(data)
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise OptionError(
+            f"expected a model with weights to train, got {type(model).__name__}, none of whose "
+            "requires a gradient"
+        )
+    known = (options["vocab"], getattr(model, "vocab", None), getattr(data, "vocab", None))
+    vocab = next((each for each in known if isinstance(each, Vocab)), None)
     generator = seeded_generator(options["seed"])
-    device = next(model.parameters()).device
     training, held_out, held_rows = to_sources(
         data,
         vocab,
@@ -181,7 +191,12 @@ def _make_optimizer(model: nn.Module, options: FitOptions) -> Optimizer:
         if options["scheduler"] is not None:  # which takes PyTorch's own optimizers only
             return torch.optim.Adam(model.parameters(), lr=lr, fused=True)
         return FusedAdam(model.parameters(), lr=lr)
-    return optimizer(model.parameters(), lr=lr)
+    made: Any = optimizer(model.parameters(), lr=lr)
+    if not isinstance(made, Optimizer):
+        raise OptionError(
+            f"expected optimizer to make an optimizer of torch.optim, got {described(made)}"
+        )
+    return made
 
 
 def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
@@ -189,4 +204,6 @@ def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
         return len(vocab)
     assert source.sequences is not None, "a long text comes with a vocabulary"
     with torch.no_grad():
-        return logits_of(model, source.sequences.inputs[:1]).shape[-1]
+        size = logits_of(model, source.sequences.inputs[:1]).shape[-1]
+    check_range(source.sequences, size)
+    return size

@@ -7,13 +7,13 @@ from typing import Any, TypedDict, Unpack, overload
 
 import torch
 
+from seqtoys.amounts import EnoughMemory, check_count
 from seqtoys.drawing import Drawing, draw_text, draw_texts
 from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.initial import seeded_generator
 from seqtoys.outputs import Ensemble, StepwiseModel, count_replicas
 from seqtoys.readers import Array, Reader, make_reader
 from seqtoys.symbols import Symbols
-from seqtoys.tasks.checks import check_count
 from seqtoys.vocab import Vocab
 
 
@@ -127,8 +127,9 @@ def generate(
         with reader.around():
             return vocab.decode(list(draw_text(reader.read, symbol, drawing, length)))
     texts = (*([replicas] if replicas else []), 1 if num is None else check_count("num", num, 1))
-    reader, symbol = _read_prompt(model, prompt, texts, vocab)
-    with reader.around():
+    with EnoughMemory():
+        reader, symbol = _read_prompt(model, prompt, texts, vocab)
+    with reader.around(), EnoughMemory():
         drawn, lengths = draw_texts(reader.read, symbol, drawing, texts, length)
     written = _decode(drawn, lengths, vocab)
     return [text for (text,) in written] if num is None else written

@@ -66,7 +66,7 @@ class ElmanSettings:
             )
         for name, known in CHOICES.items():
             value = getattr(self, name)
-            if value not in known:
+            if not isinstance(value, str) or value not in known:
                 *others, last = map(repr, known)
                 wanted = f"{', '.join(others)} or {last}"
                 raise OptionError(f"expected {name} to be {wanted}, got {value!r}")

@@ -31,8 +31,9 @@ class StoppingRule:
         OptionError: If the goal is neither, or the patience no positive integer.
 
     Examples:
-        >>> from seqtoys.baselines import Baselines
-        >>> history = History(Baselines(1.6, 0.5, 0.0), loss=[0.2], accuracy=[1.0])
+        >>> from seqtoys import Baselines, Row
+        >>> history = History(Baselines(1.6, 0.5, 0.0))
+        >>> history.append(Row(1, loss=0.2, accuracy=1.0, lr=0.1))
         >>> StoppingRule("solved", None).reason(history)
         'solved'
     """
@@ -133,7 +134,8 @@ class StoppingRules:
             better = watched < self._best
             self._best = torch.where(better, watched, self._best)
             self._best_epoch = torch.where(better, len(history.rows), self._best_epoch)
-            yield "patience", len(history.rows) - self._best_epoch >= self.patience
+            waited = len(history.rows) - self._best_epoch
+            yield "patience", waited >= min(self.patience, len(history.rows) + 1)
 
 
 def make_rule(until: Until, patience: int | None, replicas: int) -> Any:

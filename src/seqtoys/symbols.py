@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seqtoys.errors import InputTypeError, VocabError
+from seqtoys.arguments import check_type, listed
+from seqtoys.errors import DataError, InputTypeError, VocabError, excerpt
 
 Symbols: TypeAlias = str | Sequence[str]
 """A sequence of symbols: a string of characters, or a list of words."""
@@ -25,9 +26,7 @@ def to_symbols(symbols: Iterable[str]) -> tuple[str, ...]:
         >>> to_symbols("hi")
         ('h', 'i')
     """
-    if not isinstance(symbols, Iterable):
-        raise InputTypeError(f"expected symbols, got a {type(symbols).__name__}")
-    symbols = tuple(symbols)
+    symbols = tuple(listed("symbols", symbols))
     if not symbols:
         raise VocabError("expected at least one symbol, got none")
     first: dict[str, int] = {}
@@ -42,6 +41,28 @@ def to_symbols(symbols: Iterable[str]) -> tuple[str, ...]:
                 f"{position}; Vocab.from_text keeps the first of each"
             )
     return symbols
+
+
+def several(texts: Sequence[Symbols]) -> Sequence[Symbols]:
+    """Make sure that texts are several, and not one string, whose characters would be taken.
+
+    Raises:
+        InputTypeError: If they are one string, or no list.
+        DataError: If there is none.
+
+    Examples:
+        >>> several(["hihello"])
+        ['hihello']
+    """
+    if isinstance(texts, str):
+        raise InputTypeError(
+            f"expected several sequences, got the one string {excerpt(texts)}; "
+            "write [text] for a batch of one"
+        )
+    check_type("sequences", texts, Sequence)
+    if not texts:
+        raise DataError("expected at least one sequence, got none")
+    return texts
 
 
 def legible(symbol: str) -> str:

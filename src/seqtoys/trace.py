@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
+from seqtoys.arguments import check_fields
+from seqtoys.errors import InputTypeError, ShapeError
 from seqtoys.notebook import html_figure
 from seqtoys.symbols import legible
 from seqtoys.tables import html_table, text_table
@@ -28,6 +30,9 @@ class Trace:
         probabilities: The probability given to each next symbol.
         predictions: The likeliest next symbol.
 
+    Raises:
+        ShapeError: If they are not of one text and vocabulary.
+
     Examples:
         >>> from seqtoys import ElmanCharModel
         >>> trace = ElmanCharModel(Vocab("hielo"), seed=777).trace("hi")
@@ -41,6 +46,15 @@ class Trace:
     probabilities: Float[npt.NDArray[np.floating], "time vocab"]
     predictions: list[str]
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        self._check_array("hidden", "hidden")
+        self._check_array("probabilities", len(self.vocab))
+        if len(self.predictions) != len(self):
+            raise ShapeError(
+                f"expected a prediction at each of {len(self)} steps, got {len(self.predictions)}"
+            )
+
     def __len__(self) -> int:
         return len(self.symbols)
 
@@ -49,6 +63,15 @@ class Trace:
 
     def _repr_html_(self) -> str:
         return f"{html_figure(self)}{html_table(*self._cells())}"
+
+    def _check_array(self, name: str, width: int | str) -> None:
+        values = getattr(self, name)
+        if values.dtype.kind != "f":
+            raise InputTypeError(f"expected {name} to be an array of floats, got {values.dtype}")
+        if values.ndim != 2 or len(values) != len(self) or width not in (name, values.shape[1]):
+            raise ShapeError(
+                f"expected {name} of shape ({len(self)}, {width}), got {values.shape}"
+            )
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         rows = [self._row(step) for step in range(min(len(self), SHOWN_STEPS))]

@@ -13,10 +13,11 @@ from seqtoys.curriculum import Lengths
 from seqtoys.data import TrainingData
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.epochs import run_epochs
-from seqtoys.history import History, Row
+from seqtoys.history import History
 from seqtoys.options import FitOptions, check_options
 from seqtoys.outputs import Ensemble
 from seqtoys.progress import Progress
+from seqtoys.row import Row
 from seqtoys.run import make_run
 from seqtoys.saved_run import resume_run
 from seqtoys.stopping import Until

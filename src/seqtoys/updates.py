@@ -15,11 +15,12 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from seqtoys.batch import Batch
 from seqtoys.epoch_sums import EpochSums, Value
 from seqtoys.errors import NonFiniteLossError, OptionError
-from seqtoys.history import Row
+from seqtoys.kinds import described
 from seqtoys.learner import Learner
 from seqtoys.metrics import count_hits
 from seqtoys.outputs import count_replicas
 from seqtoys.plain import Plain, on_device
+from seqtoys.row import Row
 from seqtoys.sources import Source
 
 
@@ -74,6 +75,11 @@ class Updates:
         self.scheduler = (
             None if scheduler is None else scheduler(cast(torch.optim.Optimizer, optimizer))
         )
+        if self.scheduler is not None and not hasattr(self.scheduler, "step"):
+            raise OptionError(
+                "expected scheduler to make a scheduler of torch.optim.lr_scheduler, "
+                f"got {described(self.scheduler)}"
+            )
         self.clip_norm = clip_norm
         self.replicas = count_replicas(model)
         self.epoch = 0

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from seqtoys.arguments import check_type
 from seqtoys.errors import (
-    DataError,
     IndexRangeError,
     InputTypeError,
     ShapeError,
@@ -22,7 +22,7 @@ from seqtoys.errors import (
     excerpt,
 )
 from seqtoys.indices import Indices, to_index_array
-from seqtoys.symbols import Symbols, code_point_table, to_symbols
+from seqtoys.symbols import Symbols, code_point_table, several, to_symbols
 
 
 class Vocab:
@@ -71,6 +71,7 @@ class Vocab:
             >>> Vocab.from_text("boy sees dog".split())
             Vocab(['boy', 'sees', 'dog'])
         """
+        check_type("texts", texts, tuple[Symbols, ...])
         return cls(dict.fromkeys(chain.from_iterable(texts)))
 
     @property
@@ -140,14 +141,8 @@ class Vocab:
             (tensor([[0, 2, 3, 3, 4],
                     [0, 1, 0, 0, 0]]), tensor([5, 2]))
         """
-        if isinstance(sequences, str):
-            raise InputTypeError(
-                f"expected several sequences, got the one string {excerpt(sequences)}; "
-                "write [text] for a batch of one"
-            )
-        if not sequences:
-            raise DataError("expected at least one sequence, got none")
-        rows = [self.encode(sequence) for sequence in sequences]
+        check_type("return_lengths", return_lengths, bool)
+        rows = [self.encode(sequence) for sequence in several(sequences)]
         batch = pad_sequence(rows, batch_first=True)  # (batch, time)
         return (batch, torch.tensor([len(row) for row in rows])) if return_lengths else batch
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
 from seqtoys.errors import ModelFileError
@@ -44,13 +45,33 @@ def write_whole(path: PathLike, contents: bytes) -> None:
         ...     path.read_text()
         'hello'
     """
-    name = os.fsdecode(path)
+    with writing(path, ". Whatever was there is as it was"):
+        _replace(os.path.realpath(os.fsdecode(path)), contents)
+
+
+@contextmanager
+def writing(path: PathLike, comfort: str = "") -> Iterator[None]:
+    """Turn what the system raises while a file is written into an error that says what to do.
+
+    Args:
+        path: The file.
+        comfort: What else to say.
+
+    Raises:
+        ModelFileError: If something is raised.
+
+    Examples:
+        >>> with writing("none/such"):
+        ...     open("none/such", "w")
+        Traceback (most recent call last):
+        seqtoys.errors.ModelFileError: can't write none/such: No such file or directory; make ...
+    """
     try:
-        _replace(os.path.realpath(name), contents)
+        yield
     except (OSError, ValueError) as error:  # a name with a null character is a ValueError
         advice = ADVICE.get(getattr(error, "errno", 0), "try another place")
         raise ModelFileError(
-            f"can't write {name}: {reason_of(error)}; {advice}. Whatever was there is as it was"
+            f"can't write {os.fsdecode(path)}: {reason_of(error)}; {advice}{comfort}"
         ) from error
 
 

@@ -11,8 +11,8 @@ from seqtoys import Batch, ElmanCharModel, History, Row, Vocab, fit
 from seqtoys.cli.terminal import fold, note, print_json
 from seqtoys.cli.training import add_training_options, is_interrupted, train
 from seqtoys.errors import DataError
-from seqtoys.history import describe
 from seqtoys.outputs import measure
+from seqtoys.row import describe
 
 NEAR = 0.05  # nats above the optimum, for texts of which none can tell every symbol
 LONG, CHUNK, STREAM = 5000, 100, 1000  # symbols

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from seqtoys.baselines import Baselines
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import DataError
-from seqtoys.history import History, describe
+from seqtoys.history import History
 from seqtoys.plotting.labels import (
     Mark,
     draw_levels,
@@ -24,6 +24,7 @@ from seqtoys.plotting.labels import (
     whole_ticks,
 )
 from seqtoys.plotting.style import TEAL, VERMILLION, Axes, new_axes
+from seqtoys.row import describe
 
 LASTING = 5  # epochs for which a prediction must last to be marked
 FAN = (0.05, 0.25, 0.75, 0.95)  # quantiles

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from torch import nn
 
+from seqtoys.arguments import listed
 from seqtoys.data import TrainingData
 from seqtoys.errors import OptionError
 from seqtoys.initial import seeded_generator
@@ -66,7 +67,7 @@ def make_settings(
         [{'lr': 0.1, 'hidden_size': 4}, {'lr': 0.2, 'hidden_size': 4}]
     """
     for name, values in grid.items():
-        if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+        if isinstance(values, str) or not values:
             raise OptionError(f"expected a list of values for {name} in the grid, got {values!r}")
         written = list(map(as_written, values))
         twice = [value for at, value in enumerate(written) if value in written[:at]]
@@ -132,7 +133,7 @@ def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
     Raises:
         OptionError: If there is none, one twice, or one that is no integer.
     """
-    chosen = tuple(seeds)
+    chosen = tuple(listed("seeds", seeds))
     for seed in chosen:
         seeded_generator(seed)  # checks it
     if not chosen or len(set(chosen)) < len(chosen):

@@ -10,13 +10,15 @@ from typing import Any
 
 from seqtoys.errors import DataError
 from seqtoys.options import Written
+from seqtoys.plain import MALFORMED
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.version import __version__
-from seqtoys.whole_file import PathLike
+from seqtoys.whole_file import PathLike, writing
 
 Key = tuple[str, int]
 """What tells rows apart: the setting and the seed."""
 
+ENCODING = ("utf-8", "surrogatepass")  # as any code point can be a symbol
 SHOWN = 60  # characters of a value in an error
 
 
@@ -38,6 +40,7 @@ class Journal:
 
     Raises:
         DataError: If the file holds another sweep, or something else.
+        ModelFileError: If it can't be read or written.
 
     Examples:
         >>> journal = Journal(None, {})
@@ -52,16 +55,19 @@ class Journal:
         if path is None:
             return
         first = {"sweep": about, "version": __version__}
-        head = f"{json.dumps(first, ensure_ascii=False)}\n".encode()
-        known = Path(path).read_bytes() if Path(path).exists() else b""
+        head = f"{json.dumps(first, ensure_ascii=False)}\n".encode(*ENCODING)
+        with writing(path):
+            known = Path(path).read_bytes() if Path(path).exists() else b""
         whole = known[: known.rfind(b"\n") + 1]
         if whole:
             _check_same(_read_head(path, whole), json.loads(head)["sweep"], path)
             self._keep(read_rows(path, whole))
         elif not head.startswith(known):
             raise _foreign(path)
-        self._file = open(path, "ab")  # noqa: SIM115 - closed by __exit__
-        self._file.truncate(len(whole))
+        self._path = path
+        with writing(path):
+            self._file = open(path, "ab")  # noqa: SIM115 - closed by __exit__
+            self._file.truncate(len(whole))
         if not whole:
             self._write(head)
 
@@ -73,7 +79,7 @@ class Journal:
         """Keep the rows of a cell; those that are kept already stay as they are."""
         new = [row for row in rows if not self.has([key_of(row.settings, row.seed)])]
         self._keep(new)
-        self._write("".join(f"{row.to_json()}\n" for row in new).encode())
+        self._write("".join(f"{row.to_json()}\n" for row in new).encode(*ENCODING))
 
     def __enter__(self) -> Journal:
         return self
@@ -87,9 +93,10 @@ class Journal:
 
     def _write(self, lines: bytes) -> None:
         if self._file is not None:
-            self._file.write(lines)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with writing(self._path, ". All rows before are in it"):
+                self._file.write(lines)
+                self._file.flush()
+                os.fsync(self._file.fileno())
 
 
 def read_rows(path: PathLike, whole: bytes) -> list[SweepRow]:
@@ -101,7 +108,7 @@ def read_rows(path: PathLike, whole: bytes) -> list[SweepRow]:
     rows = []
     for number, line in enumerate(whole.split(b"\n")[1:-1], start=2):
         try:
-            rows.append(SweepRow.from_json(line.decode()))
+            rows.append(SweepRow.from_json(line.decode(*ENCODING)))
         except (DataError, UnicodeDecodeError) as error:
             raise DataError(f"line {number} of {path} is no row of a sweep: {error}") from None
     return rows
@@ -109,9 +116,9 @@ def read_rows(path: PathLike, whole: bytes) -> list[SweepRow]:
 
 def _read_head(path: PathLike, whole: bytes) -> dict[str, Any]:
     try:
-        about = json.loads(whole.partition(b"\n")[0])["sweep"]
+        about = json.loads(whole.partition(b"\n")[0].decode(*ENCODING))["sweep"]
         return dict(about)
-    except (KeyError, TypeError, ValueError):
+    except MALFORMED:
         raise _foreign(path) from None
 
 

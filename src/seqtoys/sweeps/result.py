@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from seqtoys.arguments import check_fields, checked
 from seqtoys.errors import MissingPackageError, OptionError
 from seqtoys.options import Written, as_written
 from seqtoys.rate import Rate
@@ -36,6 +37,9 @@ class SweepResult:
     rows: list[SweepRow]
     grid: dict[str, list[Written]]
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     @property
     def solve_rate(self) -> Rate:
         """The share of the rows that are solved, among those that did not fail."""
@@ -60,6 +64,7 @@ class SweepResult:
             rows, {**self.grid, **{name: [value] for name, value in wanted.items()}}
         )
 
+    @checked
     def rate_grid(self, down: str, across: str) -> list[list[Rate]]:
         """Compute the solve rates over two names of the grid, over all values of the others.
 

@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from seqtoys.errors import DataError
+from seqtoys.arguments import check_fields
 from seqtoys.options import Written
+from seqtoys.plain import expected
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class SweepRow:
     seconds: float = field(default=0.0, compare=False)
     error: str | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def to_record(self) -> dict[str, Any]:
         """Write the row as one flat record, as tables take it.
 
@@ -81,12 +85,10 @@ class SweepRow:
         Raises:
             DataError: If the line is no row.
         """
-        try:
+        with expected("a row as to_json writes it"):
             facts = json.loads(line)
             longer = {int(length): share for length, share in facts["longer_accuracy"].items()}
             return cls(**{**facts, "longer_accuracy": longer})
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"expected a row as to_json writes it, got: {error}") from None
 
 
 COLUMNS = {each.name for each in fields(SweepRow)}

@@ -7,6 +7,8 @@ from concurrent.futures import Executor
 from contextlib import closing
 from typing import Any, Unpack
 
+from seqtoys.amounts import check_length
+from seqtoys.arguments import checked, listed
 from seqtoys.data import TrainingData, to_batch
 from seqtoys.digest import brief
 from seqtoys.errors import OptionError
@@ -17,7 +19,6 @@ from seqtoys.sweeps.cells import Cell, MakeModel, check_names, check_seeds, make
 from seqtoys.sweeps.dispatch import run_cells
 from seqtoys.sweeps.journal import Journal, Key, key_of
 from seqtoys.sweeps.result import SweepResult
-from seqtoys.tasks.checks import check_length
 from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
@@ -25,6 +26,7 @@ from seqtoys.whole_file import PathLike
 SAMPLES = 16  # of a task, by which a file knows it again
 
 
+@checked
 def sweep(
     make_model: MakeModel,
     task: TrainingData,
@@ -70,6 +72,7 @@ def sweep(
     Raises:
         OptionError: If a name or value of the grid, a seed or an option can't be.
         DataError: If the file holds another sweep, or something else.
+        ModelFileError: If it can't be read or written.
 
     Examples:
         >>> from seqtoys import ElmanEnsemble, Text
@@ -84,7 +87,7 @@ def sweep(
     if vocab is None:
         raise OptionError("expected a vocabulary, as the data have none: give sweep a vocab=…")
     check_length(count, "count")
-    lengths = None if longer is None else tuple(longer)
+    lengths = None if longer is None else tuple(listed("longer", longer))
     cells = _make_cells(make_model, task, vocab, grid, seeds, options, (count, lengths))
     about = {} if path is None else _describe(cells[0], grid, options)
     with Journal(path, about) as journal:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.errors import OptionError, ShapeError
 from seqtoys.tasks.task import Task
+from seqtoys.tensors import check_integers
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -67,12 +68,14 @@ class AnswerTask(Task):
         """Draw inputs of one length, and answer them."""
         length = length or self.draw_length(generator)
         inputs = self.draw_inputs(batch_size, length, generator)
+        check_integers(inputs, f"the inputs that {self.name} draws")
         if inputs.shape != (batch_size, length):
             raise ShapeError(
                 f"expected draw_inputs of {self.name} to give inputs of shape (batch, length) = "
                 f"({batch_size}, {length}), got {tuple(inputs.shape)}"
             )
         answers = self.answer(inputs)
+        check_integers(answers, f"the answers of {self.name}")
         if answers.ndim != 2 or len(answers) != batch_size:
             raise ShapeError(
                 f"expected answer of {self.name} to give answers of shape (batch, answer) = "

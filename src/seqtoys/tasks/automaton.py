@@ -10,10 +10,11 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from seqtoys.amounts import check_lengths
+from seqtoys.arguments import checked
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.errors import DataError, OptionError
 from seqtoys.symbols import Symbols
-from seqtoys.tasks.checks import check_lengths
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.expected import Expected, expect, expect_within
 from seqtoys.tasks.graph import Ints, Transitions, read_graph
@@ -98,6 +99,7 @@ class Automaton(Task):
         0.4773...
     """
 
+    @checked
     def __init__(
         self,
         transitions: Transitions,
@@ -190,6 +192,7 @@ class Automaton(Task):
             total += self._surprise_at_lengths(batch, states[0])
         return float(total / int(batch.scored.sum()))
 
+    @checked
     def comes_from(self, batch: Batch, state: Hashable) -> Bool[Tensor, "batch time"]:
         """Tell which targets of sequences come from a state.
 

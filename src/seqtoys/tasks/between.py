@@ -31,6 +31,7 @@ def between_marks(targets: Array, lengths: Array) -> Batch:
     inputs = np.zeros_like(targets)
     inputs[:, 1:] = np.where(beyond, 0, targets)[:, :-1]
     targets = np.where(beyond, UNSCORED, targets)
+    lengths = lengths.clip(max=targets.shape[1])  # a string may be longer than the width
     return Batch(*map(torch.from_numpy, (inputs, targets, lengths)))
 
 

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seqtoys.amounts import check_probability
 from seqtoys.batch import Batch
 from seqtoys.tasks.between import between_marks, check_same
-from seqtoys.tasks.checks import check_probability
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.task import Task

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import torch
 
+from seqtoys.amounts import check_count, check_probability
 from seqtoys.batch import Batch
 from seqtoys.errors import DataError
 from seqtoys.tasks.between import Array, between_marks, check_same
-from seqtoys.tasks.checks import check_count, check_probability
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.task import Task

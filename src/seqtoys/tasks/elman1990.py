@@ -9,6 +9,7 @@ from math import prod
 from jaxtyping import Bool
 from torch import Tensor
 
+from seqtoys.arguments import checked
 from seqtoys.batch import Batch
 from seqtoys.tasks.automaton import Automaton
 from seqtoys.tasks.finite_language import prefix_tree
@@ -102,6 +103,7 @@ def letters() -> Automaton:
     return Automaton(tree, ROOT, symbols="bdgaiu", name="letters", source=SOURCE)
 
 
+@checked
 def word_boundaries(lexicon: Sequence[str] = LEXICON) -> Automaton:
     r"""Words run together without spaces: the loss peaks where a word begins.
 

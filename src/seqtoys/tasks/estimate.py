@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -37,7 +38,7 @@ class Estimate(float):
         return self.standard_error == 0
 
     def __str__(self) -> str:
-        if self.is_exact:
+        if self.is_exact or not math.isfinite(self.standard_error):
             return f"{float(self):.4f}"
         # Two digits of the error, but no more than four after the point.
         digits = min(max(0, 1 - _magnitude(self.standard_error)), 4)

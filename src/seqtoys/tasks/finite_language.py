@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 
+from seqtoys.arguments import checked, listed
 from seqtoys.errors import DataError, OptionError
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.automaton import Automaton
@@ -54,6 +55,7 @@ class FiniteLanguage(Automaton):
         (['.', 'm'], True)
     """
 
+    @checked
     def __init__(
         self,
         strings: Mapping[str, float] | Iterable[tuple[Symbols, float]],
@@ -65,7 +67,8 @@ class FiniteLanguage(Automaton):
         name: str = "finite language",
         source: str = "my own",
     ) -> None:
-        pairs = list(strings.items() if isinstance(strings, Mapping) else strings)
+        given = strings.items() if isinstance(strings, Mapping) else strings
+        pairs = listed("strings", given, list[tuple[Symbols, float]])
         weighted = [(tuple(string), weight) for string, weight in pairs]
         if end is not None:
             weighted = [((*_without(end, string), end), weight) for string, weight in weighted]

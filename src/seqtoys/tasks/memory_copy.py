@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seqtoys.amounts import check_count
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.tasks.answers import AnswerTask
-from seqtoys.tasks.checks import check_count
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.task import Task

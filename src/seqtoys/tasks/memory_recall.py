@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seqtoys.amounts import check_count, check_probability
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.tasks.answers import AnswerTask, Array
-from seqtoys.tasks.checks import check_count, check_probability
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.memory_copy import LETTERS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from seqtoys.arguments import checked
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.errors import DataError
 from seqtoys.symbols import Symbols
@@ -34,6 +35,7 @@ class Reader:
         self._following, self._surprise = following.ravel(), -surprise.ravel()
         self._is_over = np.append(graph.is_end | graph.is_endless, False)
 
+    @checked
     def follow(self, symbols: Symbols) -> int | None:
         """The state after the beginning of a string; None: no string begins so."""
         state = self.graph.start

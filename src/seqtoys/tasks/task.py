@@ -7,10 +7,11 @@ from functools import cached_property
 
 import torch
 
+from seqtoys.amounts import EnoughMemory, check_length, check_lengths
+from seqtoys.arguments import check_type, checked
 from seqtoys.batch import Batch
 from seqtoys.errors import DataError, OptionError
 from seqtoys.initial import seeded_generator
-from seqtoys.tasks.checks import check_length
 from seqtoys.tasks.counts import estimate_chance, estimate_memoryless
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.sides import Parting, find_parting
@@ -48,6 +49,12 @@ class Task(ABC):
     lengths: tuple[int, int]
     longer: tuple[int, ...] = ()
 
+    def __init_subclass__(cls) -> None:
+        """Hold what anyone may ask a task to the annotations below, whoever made it."""
+        super().__init_subclass__()
+        for name in {"refusal", "optimal_loss"} & vars(cls).keys():
+            setattr(cls, name, checked(vars(cls)[name], getattr(Task, name)))
+
     @abstractmethod
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw sequences; `sample` has checked the arguments.
@@ -65,11 +72,7 @@ class Task(ABC):
 
     @abstractmethod
     def optimal_loss(self, batch: Batch) -> float:
-        """Compute the loss of the true source on these very sequences, in nats per scored symbol.
-
-        Args:
-            batch: Sequences of the task.
-        """
+        """Compute the true source's loss on this very `batch`, in nats per scored symbol."""
 
     @cached_property
     def memoryless(self) -> Estimate:
@@ -81,10 +84,12 @@ class Task(ABC):
         """The accuracy of always naming the most frequent target."""
         return estimate_chance(self.sample, len(self.vocab))
 
+    @checked
     def refusal(self, length: int) -> str | None:
         """Say why no sequence has this `length`; None: some have."""
         return None if length >= 1 else "a sequence has at least one symbol"
 
+    @checked
     def sample(
         self,
         batch_size: int,
@@ -92,15 +97,12 @@ class Task(ABC):
         length: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Batch:
-        """Draw sequences.
+        """Draw sequences; their targets are -100 where nothing is scored.
 
         Args:
             batch_size: How many.
             length: Of what length; None: as they come in training.
             generator: Draws them; None: one seeded with 0, for the same batch at each call.
-
-        Returns:
-            A batch; its targets are -100 where nothing is scored.
 
         Raises:
             OptionError: If the size is no positive integer, or no sequence has such a length.
@@ -115,12 +117,13 @@ class Task(ABC):
         check_length(batch_size, "batch_size")
         if length is not None:
             check_length(length, "length")
-            refusal = self.refusal(length)
-            if refusal is not None:
-                told = f"{self.name} has no sequence of length {length}: {refusal}"
-                raise OptionError(told)
-        return self.draw(batch_size, length, generator or seeded_generator(0))
+            if (refusal := self.refusal(length)) is not None:
+                raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
+        with EnoughMemory():
+            batch = self.draw(batch_size, length, generator or seeded_generator(0))
+        return check_type(f"what draw of {self.name} gives", batch, Batch)
 
+    @checked
     def draw_length(
         self, generator: torch.Generator, lengths: tuple[int, int] | None = None
     ) -> int:
@@ -133,25 +136,25 @@ class Task(ABC):
         Raises:
             OptionError: If no sequence has such a length.
         """
-        shortest, longest = self.lengths if lengths is None else lengths
-        possible = [n for n in range(shortest, longest + 1) if self.refusal(n) is None]
+        shortest, longest = self.lengths if lengths is None else check_lengths(lengths)
+        known = self.__dict__.setdefault("_possible", {})  # as each batch asks for them
+        if (possible := known.get((shortest, longest))) is None:
+            each = range(shortest, longest + 1)
+            possible = known[shortest, longest] = [n for n in each if self.refusal(n) is None]
         if not possible:
             raise OptionError(f"{self.name} has no sequence of {shortest} to {longest} symbols")
-        return possible[int(torch.randint(len(possible), (), generator=generator))]
+        return int(possible[torch.randint(len(possible), (), generator=generator)])
 
+    @checked
     def held_out(self, fraction: float) -> tuple[Side, Side]:
-        """Part the task in two that have no sequence in common, however many are drawn.
+        """Part the task in two, to train on and held out, that never have a sequence in common.
 
-        A hash of each sequence decides its side: the same at any time, on any machine. Where a
-        few sequences are frequent, of many such hashes the first is taken that holds out about
-        this share of what is drawn.
+        A hash of each sequence decides its side, the same at any time, on any machine: the first
+        of many such hashes that holds out about this share of what is drawn.
 
         Args:
             fraction: The share of what is drawn to hold out, 0.001 to 0.999; up to a quarter of
                 it more or less.
-
-        Returns:
-            The task to train on, and the one held out.
 
         Raises:
             OptionError: If the fraction is out of its range, or the task has too few sequences to
@@ -163,7 +166,7 @@ class Task(ABC):
             >>> len(held_out.sample(100))
             100
         """
-        if not isinstance(fraction, int | float) or not 0.001 <= fraction <= 0.999:
+        if not 0.001 <= fraction <= 0.999:
             raise OptionError(f"expected a fraction from 0.001 to 0.999, got {fraction!r}")
         parting = find_parting(self.name, self.sample, fraction)
         training = Side(self, fraction, parting, is_held_out=False)
@@ -190,8 +193,7 @@ class Side(Task):
     def __init__(
         self, whole: Task, fraction: float, parting: Parting, *, is_held_out: bool
     ) -> None:
-        self.whole = whole
-        self.fraction, self.parting = fraction, parting
+        self.whole, self.fraction, self.parting = whole, fraction, parting
         self.is_held_out = is_held_out
         self.name = f"{whole.name} ({'held out' if is_held_out else 'training'})"
         self.vocab, self.source, self.level = whole.vocab, whole.source, whole.level
@@ -200,8 +202,7 @@ class Side(Task):
     @property
     def complement(self) -> Side:
         """The other side."""
-        other = not self.is_held_out
-        return Side(self.whole, self.fraction, self.parting, is_held_out=other)
+        return Side(self.whole, self.fraction, self.parting, is_held_out=not self.is_held_out)
 
     @property
     def optimum(self) -> float:
@@ -239,8 +240,7 @@ class Side(Task):
             if not missing:
                 return Batch.join(found)
             drawn = self.whole.draw(int(missing / share * 1.2) + 8, length, generator)
-            is_here = self.parting.holds_out(drawn) == self.is_held_out
-            rows = is_here.nonzero().flatten()
+            rows = (self.parting.holds_out(drawn) == self.is_held_out).nonzero().flatten()
             if len(rows):
                 found.append(drawn.take(rows[:missing]))
         asked = "" if length is None else f" of length {length}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seqtoys.amounts import check_length
 from seqtoys.errors import OptionError
-from seqtoys.tasks.checks import check_length
 from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab
 

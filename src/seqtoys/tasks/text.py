@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from seqtoys.arguments import checked
 from seqtoys.baselines import Baselines, count_baselines
 from seqtoys.batch import Batch, Pair
 from seqtoys.errors import DataError
-from seqtoys.symbols import Symbols
+from seqtoys.symbols import Symbols, several
 from seqtoys.tasks.beginnings import Beginnings
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.task import Task
@@ -117,6 +118,7 @@ class Text(Listed):
         targets  at
     """
 
+    @checked
     def __init__(
         self,
         texts: Sequence[Symbols],
@@ -125,7 +127,7 @@ class Text(Listed):
         name: str = "text",
         source: str = "my own",
     ) -> None:
-        vocab = vocab or Vocab.from_text(*texts)
+        vocab = vocab or Vocab.from_text(*several(texts))
         super().__init__(Batch.from_texts(texts, vocab), vocab, name=name, source=source)
 
 
@@ -148,6 +150,7 @@ class Pairs(Listed):
         (0.0, Estimate(0.4620..., 0.0))
     """
 
+    @checked
     def __init__(
         self,
         pairs: Sequence[Pair],

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seqtoys.amounts import check_count
 from seqtoys.batch import Batch
 from seqtoys.errors import OptionError
 from seqtoys.tasks.answers import AnswerTask, Array
@@ -29,6 +30,7 @@ ACCEPTORS: dict[int, tuple[tuple[tuple[int, int], ...], frozenset[int]]] = {
 """For each language its smallest acceptor: where 0 and 1 lead from each state (the first is the
 start), and the states that accept."""
 
+LONGEST = 10_000  # symbols in strings that are counted: their number has as many bits
 BLOCK = 7  # symbols that are drawn, and read, in one step
 POWERS = 1 << np.arange(BLOCK)[::-1]
 BITS = np.arange(2**BLOCK)[:, np.newaxis] // POWERS % 2  # of each number, highest first
@@ -123,6 +125,12 @@ class Tomita(AnswerTask):
             self._leads.append(np.array(self._arrows)[self._leads[-1]].ravel())
         self._chances: dict[tuple[int, int], Array] = {}
 
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence has this length; None: some have."""
+        if length > LONGEST:
+            return f"strings are counted up to {LONGEST:,} symbols"
+        return super().refusal(length)
+
     def class_balance(self, length: int) -> ClassBalance:
         """Tell the share of members among all strings of a length, and among those drawn.
 
@@ -130,14 +138,13 @@ class Tomita(AnswerTask):
             length: The number of 0s and 1s.
 
         Raises:
-            OptionError: If the length is below 1.
+            OptionError: If the length is below 1, or too long to count.
 
         Examples:
             >>> Tomita(4).class_balance(3), Tomita(4).class_balance(2)
             (ClassBalance(members=0.875, drawn=0.5), ClassBalance(members=1.0, drawn=1.0))
         """
-        if length < 1:
-            raise OptionError(f"expected a length of 1 or more, got {length!r}")
+        check_count("length", length, 1, LONGEST)
         strangers, members = self._class_sizes(length)
         drawn = 0.5 if strangers and members else float(members > 0)
         return ClassBalance(members / 2**length, drawn)

@@ -1,10 +1,16 @@
-"""Checks of the options that tasks share."""
+"""Checks of numbers: how many, how long, how likely."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import ContextDecorator
 
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, SeqtoysError
+
+TOO_LARGE = re.compile("allocat|[Oo]verflow|too big|too large to|Maximum allowed|cannot fit")
+TELLING = (MemoryError, OverflowError, RuntimeError, TypeError, ValueError)
+LONGEST = 1_000_000  # symbols in a sequence of a task
 
 
 def check_count(name: str, value: int, least: int, most: int | None = None) -> int:
@@ -51,6 +57,31 @@ def check_probability(name: str, value: float, below: float = 1.0) -> float:
     return float(value)
 
 
+class EnoughMemory(ContextDecorator):
+    """Turns a lack of memory, however PyTorch and NumPy tell of it, into an error of the library.
+
+    Raises:
+        OptionError: If there is none.
+
+    Examples:
+        >>> import numpy as np
+        >>> with EnoughMemory():
+        ...     table = np.zeros(2**62)
+        Traceback (most recent call last):
+        seqtoys.errors.OptionError: expected sizes for which there is memory: ...
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, TELLING) or isinstance(error, SeqtoysError):
+            return
+        if TOO_LARGE.search(str(error)):
+            reason = str(error).partition("\n")[0]
+            raise OptionError(f"expected sizes for which there is memory: {reason}") from error
+
+
 def check_length(length: object, name: str = "lengths") -> None:
     """Make sure that a length is one.
 
@@ -77,4 +108,6 @@ def check_lengths(lengths: tuple[int, int]) -> tuple[int, int]:
         check_length(length)
     if lengths[0] > lengths[1]:
         raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
+    if lengths[1] > LONGEST:
+        raise OptionError(f"expected lengths of {LONGEST:,} at most, got {lengths!r}")
     return lengths[0], lengths[1]

@@ -1,0 +1,135 @@
+"""Arguments, held to the annotations of who takes them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast, get_type_hints
+
+from seqtoys.errors import InputTypeError
+from seqtoys.kinds import ANYTHING, Kind, described, kind_of, misfit
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Value = TypeVar("Value")
+
+
+def checked(function: Function, declared: Callable[..., Any] | None = None) -> Function:
+    """Hold the arguments of a function to its annotations, at each call.
+
+    Ranges and shapes are left to the function, and so are the items of iterators.
+
+    Args:
+        function: What takes them.
+        declared: A function with the same arguments whose annotations count; None: its own do.
+
+    Examples:
+        >>> @checked
+        ... def repeated(symbols: list[str], times: int = 2) -> list[str]:
+        ...     return symbols * times
+        >>> repeated(["h", "i"], times=2.5)
+        Traceback (most recent call last):
+        seqtoys.errors.InputTypeError: expected times to be an integer, got 2.5
+        >>> repeated(["h", 1])
+        Traceback (most recent call last):
+        seqtoys.errors.InputTypeError: expected symbols[1] to be a string, got 1
+    """
+    names = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def call(*positional: Any, **named: Any) -> Any:
+        kinds = _kinds(declared or function)
+        for given in (zip(names, positional, strict=False), named.items()):
+            for name, value in given:
+                if name in kinds and type(value) not in kinds[name].exact:
+                    _check(name, value, kinds[name])
+        return function(*positional, **named)
+
+    return cast(Function, call)
+
+
+def check_fields(instance: Any) -> None:
+    """Hold the fields of a dataclass to their annotations.
+
+    Raises:
+        InputTypeError: If one is of another type; it tells which.
+    """
+    check_values(vars(instance), instance.__class__)
+
+
+def check_values(values: Mapping[str, Any], owner: Any, names: Iterable[str] = ()) -> None:
+    """Hold values to the annotations that their names have.
+
+    Args:
+        values: The values by their names.
+        owner: What has the annotations: a dataclass, a `TypedDict`, a function.
+        names: Which to hold; none: all that have annotations.
+
+    Raises:
+        InputTypeError: If one is of another type; it tells which.
+    """
+    kinds = _kinds(owner)
+    for name in names or kinds:
+        if type(values[name]) not in kinds[name].exact:
+            _check(name, values[name], kinds[name])
+
+
+def check_type(name: str, value: Value, annotation: Any) -> Value:
+    """Hold a value to a type.
+
+    Args:
+        name: What to call it.
+        value: It.
+        annotation: A class, or whatever else stands in annotations.
+
+    Raises:
+        InputTypeError: If it is of another type.
+
+    Examples:
+        >>> check_type("progress", "yes", bool | None)
+        Traceback (most recent call last):
+        seqtoys.errors.InputTypeError: expected progress to be True, False or None, got 'yes'
+    """
+    kind = kind_of(annotation)
+    if type(value) not in kind.exact:
+        _check(name, value, kind)
+    return value
+
+
+def listed(name: str, values: Iterable[Value], annotation: Any = Any) -> list[Value]:
+    """List what an iterable gives.
+
+    Args:
+        name: What to call it.
+        values: It.
+        annotation: What the list should be.
+
+    Raises:
+        InputTypeError: If it gives nothing, or something of another type.
+
+    Examples:
+        >>> listed("lengths", (n * n for n in range(3)), list[int])
+        [0, 1, 4]
+    """
+    try:
+        found = list(values)
+    except TypeError:
+        raise InputTypeError(f"expected {name} to be a list, got {described(values)}") from None
+    return check_type(name, found, annotation)
+
+
+def _check(name: str, value: object, kind: Kind) -> None:
+    found = misfit(value, kind)
+    if found is not None:
+        place, wrong, wanted = found
+        *others, last = wanted.words
+        words = f"{', '.join(others)} or {last}" if others else last
+        raise InputTypeError(f"expected {name}{place} to be {words}, got {described(wrong)}")
+
+
+@functools.cache
+def _kinds(owner: Any) -> dict[str, Kind]:
+    """What each argument of a function should be, or each field of a dataclass."""
+    hints = get_type_hints(owner).items()
+    kinds = {name: kind_of(hint) for name, hint in hints if name != "return"}
+    return {name: kind for name, kind in kinds.items() if kind is not ANYTHING}

@@ -1,0 +1,208 @@
+"""Call everything public with wild arguments: a right result, or an error of the library's own.
+
+    python -m tests.fuzz --seconds 600 --seed 1
+
+Each call begins with right arguments; then one, two or three of them are replaced by something
+wild, or damaged from within. What comes back is looked at from all sides, and nothing global may
+have changed. A call that fails is printed with the seed that repeats it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import io
+import itertools
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+
+import seqtoys
+from seqtoys import SeqtoysError
+from tests.fuzz_targets import CALLS, Call
+from tests.fuzz_values import damage, wild
+
+PATIENCE = 20  # seconds: after so many a call counts as hanging
+SHOWN = 300  # characters of an argument
+SOURCE = str(Path(seqtoys.__file__).parent)
+
+
+class Hanging(BaseException):
+    """A call that takes too long."""
+
+
+def hang(number: int, frame: FrameType | None) -> None:
+    """Handle the alarm."""
+    raise Hanging
+
+
+@contextlib.contextmanager
+def workplace() -> Iterator[Path]:
+    """A folder for the files of wild names, and warnings as errors."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+        warnings.catch_warnings(),
+    ):
+        importlib.import_module(
+            "torch._dynamo"
+        )  # as optimizers do, which adds filters of warnings
+        warnings.simplefilter("error")
+        yield Path(folder)
+
+
+def global_state() -> dict[str, Any]:
+    """What no call may change."""
+    return {
+        "torch's random state": torch.get_rng_state().tolist(),
+        "NumPy's random state": str(np.random.get_state()),  # noqa: NPY002 - it is to stay
+        "Python's random state": random.getstate(),
+        "the grad mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
+        "the default dtype": torch.get_default_dtype(),
+        "the threads": torch.get_num_threads(),
+        "determinism": torch.are_deterministic_algorithms_enabled(),
+        "the warnings filter": list(warnings.filters),
+        "NumPy's errors": np.geterr(),
+        "the handler of Ctrl-C": signal.getsignal(signal.SIGINT),
+        "the trace function": sys.gettrace(),
+    }
+
+
+def explore(value: Any, depth: int = 0) -> None:
+    """Look at a result from all sides: as text, and at its public properties."""
+    if isinstance(value, Iterator):
+        value = list(itertools.islice(value, 5))
+    if isinstance(value, list | tuple) and depth < 2:
+        for item in value[:3]:
+            explore(item, depth + 1)
+    if not type(value).__module__.startswith("seqtoys"):
+        return
+    repr(value), str(value)
+    if hasattr(type(value), "__len__"):
+        len(value)
+    if hasattr(type(value), "__iter__"):
+        list(itertools.islice(value, 5))
+    for name in dir(type(value)):
+        if not name.startswith("_") and not callable(getattr(type(value), name)):
+            getattr(value, name)
+
+
+def is_of_another_model(error: BaseException) -> bool:
+    """Whether an error is raised in a model that is not the library's own."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [i for i, each in enumerate(frames) if each.f_code.co_filename.startswith(SOURCE)]
+    return any(frame.f_code.co_name == "_call_impl" for frame in frames[max(ours, default=0) :])
+
+
+def run(call: Call) -> str | None:
+    """Make a call, and say what is wrong with how it went; None: nothing."""
+    before, handler = global_state(), signal.signal(signal.SIGALRM, hang)
+    signal.alarm(PATIENCE)
+    wrong = None
+    try:
+        explore(call.function(*call.positional, **call.named))
+    except SeqtoysError as error:
+        if not str(error):
+            wrong = "an error without a message"
+    except (Exception, Hanging) as error:
+        wrong = None if is_of_another_model(error) else traceback.format_exc()
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, handler)
+    after = global_state()
+    changed = [name for name in before if before[name] != after[name]]
+    if changed:
+        wrong = f"{wrong or ''}\nchanged: {', '.join(changed)}"
+    return wrong
+
+
+def make(name: str, seed: int, folder: Path) -> Call:
+    """Make a call with right arguments, and spoil some of them."""
+    rng = random.Random(f"{name} {seed}")
+    call = CALLS[name](rng, folder)
+    places: list[Any] = [*range(len(call.positional)), *call.named]
+    spoilt = rng.sample(places, min(len(places), rng.choice((0, 1, 1, 1, 2, 3))))
+    for place in spoilt:
+        values: Any = call.positional if isinstance(place, int) else call.named
+        if rng.random() < 0.6:
+            values[place] = wild(rng, str(place), call.amounts)
+        else:
+            values[place] = damage(rng, values[place], str(place), call.amounts)
+    return call
+
+
+def shown(call: Call) -> str:
+    """Write a call as far as that can be done."""
+
+    def brief(value: Any) -> str:
+        try:
+            text = repr(value)
+        except Exception as error:
+            text = f"<no repr: {error}>"
+        return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+    parts = [brief(value) for value in call.positional]
+    parts += [f"{name}={brief(value)}" for name, value in call.named.items()]
+    return ", ".join(parts)
+
+
+def fuzz(numbers: Iterable[tuple[str, int]], tell: Callable[[str], None]) -> int:
+    """Make calls by their names and numbers; tell of each that goes wrong, and count those."""
+    wrong, calls, told = 0, 0, set[str]()
+    with workplace() as folder:
+        for name, number in numbers:
+            call = make(name, number, folder)
+            arguments = shown(call)
+            with contextlib.redirect_stdout(io.StringIO()):
+                trouble = run(call)
+            calls += 1
+            if trouble is not None:
+                wrong += 1
+                last = trouble.strip().splitlines()[-1]
+                if (key := f"{name} {last[:60]}") not in told:
+                    told.add(key)
+                    tell(f"== {name}, number {number}: {arguments}\n{trouble}")
+    tell(f"{calls:,} calls, {wrong} of them wrong")
+    return wrong
+
+
+def for_a_while(names: list[str], seed: int, seconds: float) -> Iterator[tuple[str, int]]:
+    """Name one call after the other until the time is over."""
+    end = time.monotonic() + seconds
+    for number in itertools.count(seed * 10_000_000):
+        for name in names:
+            if time.monotonic() > end:
+                return
+            yield name, number
+
+
+def main() -> None:
+    """Read the command line, and go."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="*", default=list(CALLS), help="names of calls")
+    parser.add_argument("--number", type=int, help="repeat one call, with --only")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    names = [name for name in CALLS if any(part in name for part in options.only)]
+    numbers: Iterable[tuple[str, int]] = for_a_while(names, options.seed, options.seconds)
+    if options.number is not None:
+        numbers = [(name, options.number) for name in names]
+    sys.exit(min(1, fuzz(numbers, print)))
+
+
+if __name__ == "__main__":
+    main()

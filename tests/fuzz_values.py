@@ -1,0 +1,208 @@
+"""Wild values, and damage to right ones, for `fuzz.py`."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Container
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Rate, Row, Vocab, get_task
+
+VOCAB = Vocab("hielo")
+SMALL = (0, 1, -1, 2, 3, 5, 17)
+LARGE = (2**31, 2**40, 2**63 - 1, 2**63, 2**64, 10**30, -(2**63), -(10**30))
+FLOATS = (0.0, -0.0, 0.5, 1.0, 1.5, -2.5, 1e-320, 1e300, math.inf, -math.inf, math.nan)
+TEXTS = (
+    "", "h", "hihello", "z", "boy", "\ud800", "😀", "é", "e\u0301", "\0", "a/b", "{}", "null",
+    "[]", "solved", "cpu", "meta", "1", "nan", "h" * 300, " ", "\n", "%s {x}", "none/such/file",
+)  # fmt: skip
+DTYPES = (
+    torch.int64, torch.int32, torch.uint8, torch.int8, torch.bool, torch.float32, torch.float64,
+    torch.float16, torch.bfloat16, torch.complex64, torch.uint16,
+)  # fmt: skip
+
+
+class Broken:
+    """An object whose every use fails."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+    def __len__(self) -> int:
+        raise RuntimeError("no length")
+
+    def __repr__(self) -> str:
+        return "Broken()"
+
+
+def wild_tensor(rng: random.Random) -> torch.Tensor:
+    """A tensor of some shape and type, now and then of a strange kind."""
+    shape = tuple(rng.choice((0, 1, 1, 2, 3, 5)) for _ in range(rng.randint(0, 4)))
+    generator = torch.Generator().manual_seed(rng.getrandbits(32))
+    low, high = rng.choice(((0, 5), (0, 5), (-100, 100), (0, 1)))
+    tensor = torch.randint(low, high, shape, generator=generator).to(rng.choice(DTYPES))
+    kind = rng.randrange(12)
+    if kind == 0 and tensor.is_floating_point():
+        tensor = tensor * math.nan
+    elif kind == 1 and tensor.is_floating_point():
+        tensor = tensor.requires_grad_()
+    elif kind == 2:
+        tensor = tensor.to("meta")
+    elif kind == 3 and tensor.dtype != torch.uint16:
+        tensor = tensor.to_sparse()
+    elif kind == 4 and tensor.ndim:
+        tensor = tensor.expand(*tensor.shape).transpose(0, -1)
+    return tensor
+
+
+def wild_model(rng: random.Random) -> Any:
+    """A model of some kind, perhaps with weights that are none."""
+    model: Any = rng.choice(
+        (
+            lambda: ElmanCharModel(VOCAB, seed=rng.randrange(9)),
+            lambda: ElmanCharModel(VOCAB, hidden_size=3, batch_first=False),
+            lambda: ElmanCharModel(Vocab(["boy", "sees"]), hidden_size=3, embedding_size=2),
+            lambda: ElmanCharModel(Vocab("a")),
+            lambda: ElmanEnsemble(VOCAB, seeds=[1, 2]),
+            lambda: nn.Linear(5, 5),
+            lambda: nn.Identity(),
+            lambda: nn.Sequential(nn.Embedding(5, 5)),
+            lambda: nn.ModuleList(),
+            lambda: nn.GRU(5, 5),
+            lambda: ElmanCharModel,
+        )
+    )()
+    change = rng.randrange(10)
+    if isinstance(model, nn.Module) and change < 5:
+        with torch.no_grad():
+            for weight in model.parameters():
+                if change == 0:
+                    weight.fill_(math.nan)
+                elif change == 1:
+                    weight.fill_(math.inf)
+                elif change == 2:
+                    weight.requires_grad_(False)
+        if change == 3:
+            model = model.double()
+        elif change == 4:
+            model = model.to("meta")
+    return model
+
+
+def wild_batch(rng: random.Random) -> Batch:
+    """A batch that is one, if of indices that few vocabularies have."""
+    shape = rng.choice(((1, 1), (2, 3), (3, 6)))
+    generator = torch.Generator().manual_seed(rng.getrandbits(32))
+    most = rng.choice((1, 5, 5, 5, 40))
+    inputs, targets = (torch.randint(most, shape, generator=generator) for _ in range(2))
+    kind = rng.choice((torch.int64, torch.int64, torch.int32, torch.uint8))
+    return Batch(inputs.to(kind), targets)
+
+
+MAKERS: tuple[Callable[[random.Random], Any], ...] = (
+    lambda rng: None,
+    lambda rng: rng.random() < 0.5,
+    lambda rng: rng.choice(SMALL),
+    lambda rng: rng.choice(SMALL),
+    lambda rng: rng.choice(FLOATS),
+    lambda rng: rng.choice(TEXTS),
+    lambda rng: rng.choice(TEXTS),
+    lambda rng: rng.choice(TEXTS).encode("utf-8", "surrogatepass"),
+    lambda rng: complex(rng.choice(SMALL), 1),
+    lambda rng: Fraction(1, 2),
+    lambda rng: np.int64(rng.choice(SMALL)),
+    lambda rng: np.float32(rng.choice(FLOATS[:6])),
+    lambda rng: np.array(rng.choice(([], [0, 1], [[0, 1], [2, 3]], [0.5], ["h"], [None]))),
+    wild_tensor,
+    wild_tensor,
+    wild_model,
+    wild_batch,
+    lambda rng: rng.choice((VOCAB, Vocab(["boy", "sees", "dog"]), Vocab("a"), Vocab("=01"))),
+    lambda rng: get_task(rng.choice(("hihello", "parity", "reber", "anbn", "tomita_2"))),
+    lambda rng: [wild(rng) for _ in range(rng.randint(0, 3))],
+    lambda rng: tuple(wild(rng) for _ in range(rng.randint(0, 3))),
+    lambda rng: {rng.choice((*TEXTS, *SMALL, None)): wild(rng) for _ in range(rng.randint(0, 2))},
+    lambda rng: set(rng.sample(TEXTS, 2)),
+    lambda rng: range(*rng.choice(((0,), (3,), (5, 0)))),
+    lambda rng: iter(["h", "i"]),
+    lambda rng: (symbol for symbol in "hi"),
+    lambda rng: lambda *arguments, **named: None,
+    lambda rng: rng.choice((object(), Broken(), NotImplemented, ..., int, str, Exception, math)),
+    lambda rng: torch.Generator().manual_seed(1),
+    lambda rng: torch.device(rng.choice(("cpu", "meta"))),
+    lambda rng: rng.choice((Rate(1, 2), Row(1, 0.5, 0.5, 0.1))),
+    lambda rng: Path(rng.choice(("", "none/such", "/", ".", "\0", "x" * 400))),
+)
+
+
+def wild(rng: random.Random, name: str = "", amounts: Container[str] = ()) -> Any:
+    """Make a value of any kind; large numbers only where they are not an amount of work."""
+    if name not in amounts and rng.random() < 0.08:
+        return rng.choice(LARGE)
+    return rng.choice(MAKERS)(rng)
+
+
+def damage(rng: random.Random, value: Any, name: str, amounts: Container[str]) -> Any:
+    """Make something of a right value that is no longer quite right."""
+    if isinstance(value, bool | None):
+        return rng.choice((0, 1, "False", "", "yes", [], 2, 0.5, np.True_, torch.tensor(True)))
+    if isinstance(value, int | float):
+        large = () if name in amounts else (value * 10**12,)
+        return rng.choice(
+            (-value, value + 1, value - 1, value / 2, float(value), str(value), [value], 0, *large,
+             np.float64(value), torch.tensor(value), complex(value), value + 0.5)
+        )  # fmt: skip
+    if isinstance(value, str):
+        at = rng.randint(0, len(value))
+        longer = value[:at] + rng.choice(TEXTS) + value[at:]
+        return rng.choice((longer, longer, value[:at], value.encode(), list(value), [value]))
+    if isinstance(value, torch.Tensor):
+        return damaged_tensor(rng, value)
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if rng.random() < 0.8}
+        if kept and rng.random() < 0.7:
+            key = rng.choice(list(kept))
+            kept[key] = damage(rng, kept[key], name, amounts)
+        return rng.choice((kept, kept, OrderedDict(kept), list(value), list(value.items())))
+    if isinstance(value, list | tuple):
+        return damaged_list(rng, list(value), type(value), name, amounts)
+    return wild(rng, name, amounts)
+
+
+def damaged_list(
+    rng: random.Random, items: list[Any], kind: type, name: str, amounts: Container[str]
+) -> Any:
+    """Change an item, put one in, take one out, or make it another kind of collection."""
+    at = rng.randrange(len(items)) if items else 0
+    change = rng.randrange(6)
+    if change < 2 and items:
+        items[at] = damage(rng, items[at], name, amounts)
+    elif change == 2:
+        items.insert(at, wild(rng, name, amounts))
+    elif change == 3 and items:
+        del items[at]
+    elif change == 4:
+        items = [items]
+    return rng.choice((kind, kind, kind, list, tuple, iter, lambda x: dict(enumerate(x))))(items)
+
+
+def damaged_tensor(rng: random.Random, value: torch.Tensor) -> Any:
+    """Change the type, the shape, the numbers or the kind of a tensor."""
+    changed = value.detach().clone()
+    if changed.numel():
+        numbers = (-1, -100, 99) if not changed.is_floating_point() else (math.nan, math.inf, 1e30)
+        if changed.dtype not in (torch.bool, torch.uint8):
+            changed.view(-1)[rng.randrange(changed.numel())] = rng.choice(numbers)
+    return rng.choice(
+        (changed, changed, value.to(rng.choice(DTYPES)), value.unsqueeze(0), value[..., :0],
+         value[:0] if value.ndim else value, value.tolist(), value.numpy(), value.to("meta"),
+         value.flatten(), value.sum(), value.T if value.ndim == 2 else value.unsqueeze(-1))
+    )  # fmt: skip
