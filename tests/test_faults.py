@@ -23,6 +23,7 @@ from torch import Tensor, nn
 import seqtoys
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit, generate, load, save
 from seqtoys.errors import NonFiniteLossError, OptionError, UnknownSymbolError
+from tests.soak import soak
 
 VOCAB = Vocab("hielo")
 SOURCE = str(Path(seqtoys.__file__).parent)
@@ -225,3 +226,10 @@ def test_nothing_reaches_for_the_network(tmp_path: Path) -> None:
         [sys.executable, "-c", OFFLINE], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert (run.stdout, run.stderr) == ("5\n", "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+@pytest.mark.usefixtures("unchecked")
+def test_memory_stays_flat() -> None:
+    _, first, *_, last = soak(fits=160, symbols=20_000, parts=8)
+    assert last - first < 2  # MB
