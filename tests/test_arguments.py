@@ -25,6 +25,7 @@ from seqtoys import (
     EnsembleRow,
     FiniteLanguage,
     History,
+    Novelty,
     Rate,
     Report,
     Row,
@@ -358,6 +359,26 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "weights of strings": (
         FiniteLanguage, {"h": "often"}, InputTypeError,
         "expected strings[0][1] to be a number, got 'often'",
+    ),
+    "a state that can't be hashed": (
+        lambda start: Automaton({"a": [("h", "a", 1.0)]}, start), ({},), InputTypeError,
+        "expected states that can be hashed, got ({},)",
+    ),
+    "an option of a task": (
+        lambda blank: get_task("delayed_copy", one_blank=blank), 1, InputTypeError,
+        "expected one_blank to be True or False, got 1",
+    ),
+    "whether step by step": (
+        lambda stepwise: fit(MODEL, "hihello", stepwise=stepwise), torch.ones(0), InputTypeError,
+        "expected stepwise to be True or False, got a Tensor",
+    ),
+    "a chance too small": (
+        lambda p: get_task("anbn", p=p), 1e-300, OptionError,
+        "expected p to be above 0.0001 and below 1, got 1e-300",
+    ),
+    "more samples than can be counted": (
+        lambda number: Novelty(number, None, 4), 10**18, OptionError,
+        "expected training to be an integer from 0 to 1000000000000000, got 1000000000000000000",
     ),
     "a string": (
         Automaton({"a": [("h", "a", 1.0)]}, "a").accepts, 5, InputTypeError,

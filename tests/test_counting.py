@@ -218,7 +218,7 @@ def test_long_strings_and_other_options() -> None:
         with pytest.raises(OptionError, match="expected"):
             Dyck(kinds, p)
     for p in (0.0, 1.0, -1.0):
-        with pytest.raises(OptionError, match="expected p to be above 0 and below 1"):
+        with pytest.raises(OptionError, match="expected p to be above"):
             counting.anbn(p)
 
 

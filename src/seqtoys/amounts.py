@@ -36,13 +36,14 @@ def check_count(name: str, value: int, least: int, most: int | None = None) -> i
     return value
 
 
-def check_probability(name: str, value: float, below: float = 1.0) -> float:
-    """Make sure that an option lies between 0 and a limit, both excluded.
+def check_probability(name: str, value: float, *, above: float = 0.0, below: float = 1.0) -> float:
+    """Make sure that an option lies between two limits, both excluded.
 
     Args:
         name: What to call it.
         value: It.
-        below: The limit.
+        above: The lower limit.
+        below: The upper limit.
 
     Raises:
         OptionError: If it does not.
@@ -52,8 +53,10 @@ def check_probability(name: str, value: float, below: float = 1.0) -> float:
         0.3
     """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value < below:
-        raise OptionError(f"expected {name} to be above 0 and below {below:g}, got {value!r}")
+    if not is_number or not above < value < below:
+        raise OptionError(
+            f"expected {name} to be above {above:g} and below {below:g}, got {value!r}"
+        )
     return float(value)
 
 

@@ -66,11 +66,11 @@ def check_options(arguments: dict[str, Any]) -> FitOptions:
         if not fits and not (value is None and name not in ("epochs", "lr")):
             wanted = "finite number" if is_real else "integer"
             raise OptionError(f"expected {name} to be a positive {wanted}, got {value!r}")
+    check_values(arguments, FitOptions, OF_OTHER_TYPES)
     if options["chunk"] is not None and options["stepwise"]:
         raise OptionError(
             "expected chunk or stepwise, got both; chunk reads whole chunks at a time"
         )
-    check_values(arguments, FitOptions, OF_OTHER_TYPES)
     if not isinstance(options["checkpoint"], Checkpoint | None):
         raise OptionError(
             f"expected checkpoint to be a Checkpoint(path, every=…), got {options['checkpoint']!r}"

@@ -78,7 +78,7 @@ class CountingLanguage(Task):
         source: str = "my own",
         level: str = "context-sensitive",
     ) -> None:
-        self.p = check_probability("p", p)
+        self.p = check_probability("p", p, above=1e-4)
         self.name, self.source, self.level = name, source, level
         self.vocab = Vocab("#" + "abcdefgh"[: len(blocks)])
         self.blocks = torch.tensor(blocks)  # (letters, counts)

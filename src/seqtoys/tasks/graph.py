@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seqtoys.errors import OptionError
+from seqtoys.errors import InputTypeError, OptionError
 
 Transitions: TypeAlias = Mapping[Any, Sequence[tuple[str, Any, float]]]
 """For each state, any hashable, what may come: the symbol, the next state, the probability."""
@@ -157,6 +157,7 @@ def _reachable(transitions: Transitions, start: Hashable) -> list[Hashable]:
     found, waiting = dict[Hashable, None](), [start]
     while waiting:
         state = waiting.pop(0)
+        _check_hashable(state)
         if state in found:
             continue
         if state not in transitions:
@@ -168,6 +169,13 @@ def _reachable(transitions: Transitions, start: Hashable) -> list[Hashable]:
         _check_state(state, transitions[state])
         waiting += [after for _, after, _ in transitions[state]]
     return list(found)
+
+
+def _check_hashable(state: Hashable) -> None:
+    try:
+        hash(state)
+    except TypeError as error:  # a tuple, of something that is not
+        raise InputTypeError(f"expected states that can be hashed, got {state!r}") from error
 
 
 def _check_state(state: Hashable, arcs: Sequence[tuple[str, Hashable, float]]) -> None:

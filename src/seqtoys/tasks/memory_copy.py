@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.amounts import check_count
+from seqtoys.arguments import check_type
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.tasks.answers import AnswerTask
 from seqtoys.tasks.entropy import entropy
@@ -204,7 +205,7 @@ class DelayedCopy(Task):
 
     def __init__(self, delay: int = 100, *, one_blank: bool = False) -> None:
         self.delay = check_count("delay", delay, 1)
-        self.one_blank = one_blank
+        self.one_blank = check_type("one_blank", one_blank, bool)
         self.vocab = Vocab(LETTERS[: self.kinds] + "_>" + "." * (not one_blank))
         longest = delay + 2 * self.letters
         self.lengths = (longest, longest)
