@@ -30,6 +30,7 @@ from seqtoys import (
     Report,
     Row,
     SweepRow,
+    TaskDataset,
     Text,
     Trace,
     Vocab,
@@ -313,6 +314,10 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer),
         lambda parameters, lr: 5, OptionError,
         "expected optimizer to make an optimizer of torch.optim, got 5",
+    ),
+    "more batches than can be counted": (
+        lambda batches: TaskDataset(PARITY, batches), 2**63, OptionError,
+        f"expected batches to be an integer from 1 to {10**15}, got {2**63}",
     ),
     "what a scheduler is not": (
         lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), lambda optimizer: 5,

@@ -39,6 +39,7 @@ def test_the_likeliest_symbols_are_the_memorised_ones() -> None:
     assert generate(model, "h", 6, temperature=0) == "ihello"
     assert generate(model, "hih", 4, temperature=0.0) == "ello"
     assert generate(model, "h", 6, temperature=5e-324) == "ihello"
+    assert len(generate(model, "h", 6, temperature=2**64)) == 6
 
 
 @pytest.mark.parametrize(("temperature", "top_k"), [(0.6, None), (1, None), (2.5, None), (1.5, 3)])

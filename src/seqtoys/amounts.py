@@ -10,6 +10,7 @@ from seqtoys.errors import OptionError, SeqtoysError
 
 TOO_LARGE = re.compile("allocat|[Oo]verflow|too big|too large to|Maximum allowed|cannot fit")
 TELLING = (MemoryError, OverflowError, RuntimeError, TypeError, ValueError)
+MANY = 10**15  # more than anyone counts, and less than Python's len allows
 LONGEST = 1_000_000  # symbols in a sequence of a task
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
-from seqtoys.amounts import check_length
+from seqtoys.amounts import MANY, check_count, check_length
 from seqtoys.arguments import check_type
 from seqtoys.curriculum import Curriculum, LengthPlan, Lengths
 from seqtoys.errors import OptionError
@@ -97,8 +97,7 @@ class TaskDataset(Dataset[Pair]):
         lengths: int | tuple[int, int] | None = None,
         seed: int = 0,
     ) -> None:
-        check_length(batches, "batches")
-        self._batches = batches
+        self._batches = check_count("batches", batches, 1, MANY)
         self._draw = _drawer(task, batch_size, lengths, seed)
 
     def __getitem__(self, number: int) -> Pair:

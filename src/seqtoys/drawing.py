@@ -84,7 +84,8 @@ class Drawing:
             nothing = np.zeros((*texts, 1))
             yield from repeat(nothing) if length is None else repeat(nothing, length)
             return
-        scale = min(self.temperature, 1e300)  # hotter, it would overflow; the draw is even by now
+        # Hotter, it would overflow; the draw is even by now.
+        scale = float(min(self.temperature, 1e300))
         numbers = math.prod(texts) * self.vocab_size
         block, left = _FIRST, math.inf if length is None else length
         while left > 0:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from seqtoys.amounts import check_count
+from seqtoys.amounts import MANY, check_count
 from seqtoys.arguments import listed
 from seqtoys.errors import DataError, InputTypeError, excerpt
 from seqtoys.symbols import Symbols
-
-MOST = 10**15  # samples of a kind, so that there is a number of all
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Novelty:
     def __post_init__(self) -> None:
         for name in ("training", "held_out", "new"):
             if name != "held_out" or self.held_out is not None:
-                check_count(name, getattr(self, name), 0, MOST)
+                check_count(name, getattr(self, name), 0, MANY)
 
     def __len__(self) -> int:
         """The number of samples."""
