@@ -319,6 +319,10 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         lambda batches: TaskDataset(PARITY, batches), 2**63, OptionError,
         f"expected batches to be an integer from 1 to {10**15}, got {2**63}",
     ),
+    "a goal": (
+        lambda until: fit(MODEL, "hihello", until=until), np.array([0, 1]), OptionError,
+        "expected until to be 'solved', a positive number of nats or None, got array([0, 1])",
+    ),
     "what a scheduler is not": (
         lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), lambda optimizer: 5,
         OptionError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import torch
 from jaxtyping import Bool
@@ -146,7 +146,8 @@ def make_rule(until: Until, patience: int | None, replicas: int) -> Any:
 def check_goal(until: Until) -> None:
     """Make sure that a goal is one."""
     is_number = isinstance(until, int | float) and not isinstance(until, bool)
-    if until not in (None, "solved") and not (is_number and 0 < float(until) < math.inf):
+    is_named = until is None or (isinstance(until, str) and until == "solved")
+    if not is_named and not (is_number and 0 < cast(float, until) < math.inf):
         raise OptionError(
             f"expected until to be 'solved', a positive number of nats or None, got {until!r}"
         )
