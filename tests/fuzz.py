@@ -99,11 +99,12 @@ def explore(value: Any, depth: int = 0) -> None:
             getattr(value, name)
 
 
-def is_of_another_model(error: BaseException) -> bool:
-    """Whether an error is raised in a model that is not the library's own."""
+def is_of_another(error: BaseException) -> bool:
+    """Whether an error is raised in a model that is not the library's own, or by `on_epoch`."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     ours = [i for i, each in enumerate(frames) if each.f_code.co_filename.startswith(SOURCE)]
-    return any(frame.f_code.co_name == "_call_impl" for frame in frames[max(ours, default=0) :])
+    names = [frame.f_code.co_name for frame in frames[max(ours, default=0) :]]
+    return "_call_impl" in names or names == ["_run_epoch"]
 
 
 def run(call: Call) -> str | None:
@@ -117,7 +118,7 @@ def run(call: Call) -> str | None:
         if not str(error):
             wrong = "an error without a message"
     except (Exception, Hanging) as error:
-        wrong = None if is_of_another_model(error) else traceback.format_exc()
+        wrong = None if is_of_another(error) else traceback.format_exc()
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, handler)

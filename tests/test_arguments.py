@@ -150,6 +150,11 @@ def test_arguments_are_held_wherever_they_stand(assert_told: Any) -> None:
         Base().times()  # type: ignore[call-arg]
 
 
+@pytest.mark.usefixtures("unchecked")
+def test_a_goal_may_be_any_number_that_a_float_can_hold() -> None:
+    assert fit(ElmanEnsemble(VOCAB, [1, 2]), "hihello", until=10**30).stopped == ["excess"] * 2
+
+
 def test_annotations_may_be_those_of_another_function(assert_told: Any) -> None:
     times = checked(Own.times, Base.times)
     text: Any = 0.5
@@ -322,6 +327,10 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "a goal": (
         lambda until: fit(MODEL, "hihello", until=until), np.array([0, 1]), OptionError,
         "expected until to be 'solved', a positive number of nats or None, got array([0, 1])",
+    ),
+    "a goal beyond numbers": (
+        lambda until: fit(ENSEMBLE, "hihello", until=until), 10**400, OptionError,
+        f"expected until to be 'solved', a positive number of nats or None, got {10**400}",
     ),
     "what a scheduler is not": (
         lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), lambda optimizer: 5,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias, cast
 
@@ -128,7 +129,7 @@ class StoppingRules:
         if self.until == "solved":
             yield "solved", row.accuracy == 1
         elif self.until is not None:
-            yield "excess", loss - history.optimum[-1] <= self.until
+            yield "excess", loss - history.optimum[-1] <= float(self.until)
         if self.patience is not None:
             watched = loss if row.validation_loss is None else row.validation_loss.double()
             better = watched < self._best
@@ -147,7 +148,7 @@ def check_goal(until: Until) -> None:
     """Make sure that a goal is one."""
     is_number = isinstance(until, int | float) and not isinstance(until, bool)
     is_named = until is None or (isinstance(until, str) and until == "solved")
-    if not is_named and not (is_number and 0 < cast(float, until) < math.inf):
+    if not is_named and not (is_number and 0 < cast(float, until) <= sys.float_info.max):
         raise OptionError(
             f"expected until to be 'solved', a positive number of nats or None, got {until!r}"
         )
