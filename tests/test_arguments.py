@@ -367,6 +367,13 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "a batch of a task": (
         PARITY.optimal_loss, "0110", InputTypeError, "expected batch to be a Batch, got '0110'",
     ),
+    "what draws": (
+        lambda generator: PARITY.sample(1, generator=generator), 5, InputTypeError,
+        "expected generator to be a torch.Generator, got 5",
+    ),
+    "what draws a length": (
+        PARITY.draw_length, 5, InputTypeError, "expected generator to be a torch.Generator, got 5",
+    ),
     "many sequences": (
         PARITY.sample, 2**60, OptionError, "expected sizes for which there is memory: ",
     ),

@@ -225,11 +225,7 @@ class Automaton(Task):
         return {s for s, chance in zip(self.vocab.symbols, chances, strict=True) if chance}
 
     def accepts(self, symbols: Symbols) -> bool:
-        """Whether the source can write this string; of an endless one, this beginning.
-
-        Args:
-            symbols: A whole string.
-        """
+        """Whether the source can write `symbols`, a string; of an endless one, a beginning."""
         state = self._reader.follow(symbols)
         return state is not None and (self.is_endless or bool(self.graph.is_end[state]))
 

@@ -241,8 +241,7 @@ class DelayedCopy(Task):
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw ten letters for each sequence, and the delay that the length tells."""
-        size = (batch_size, self.letters)
-        letters = torch.randint(self.kinds, size, generator=generator)
+        letters = torch.randint(self.kinds, (batch_size, self.letters), generator=generator)
         wait, go, due = self.kinds, self.kinds + 1, self.kinds + 2 * (not self.one_blank)
         targets = torch.full((batch_size, length or self.lengths[0]), wait)  # (batch, time)
         inputs = targets.clone()

@@ -89,7 +89,6 @@ class Task(ABC):
         """Say why no sequence has this `length`; None: some have."""
         return None if length >= 1 else "a sequence has at least one symbol"
 
-    @checked
     def sample(
         self,
         batch_size: int,
@@ -114,16 +113,16 @@ class Task(ABC):
             inputs   0110=
             targets  ····0
         """
+        generator = check_type("generator", generator or seeded_generator(0), torch.Generator)
         check_length(batch_size, "batch_size")
         if length is not None:
             check_length(length, "length")
             if (refusal := self.refusal(length)) is not None:
                 raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
         with EnoughMemory():
-            batch = self.draw(batch_size, length, generator or seeded_generator(0))
+            batch = self.draw(batch_size, length, generator)
         return check_type(f"what draw of {self.name} gives", batch, Batch)
 
-    @checked
     def draw_length(
         self, generator: torch.Generator, lengths: tuple[int, int] | None = None
     ) -> int:
@@ -136,6 +135,7 @@ class Task(ABC):
         Raises:
             OptionError: If no sequence has such a length.
         """
+        check_type("generator", generator, torch.Generator)
         shortest, longest = self.lengths if lengths is None else check_lengths(lengths)
         known = self.__dict__.setdefault("_possible", {})  # as each batch asks for them
         if (possible := known.get((shortest, longest))) is None:
