@@ -16,11 +16,24 @@ validation: {{ anchors: warn }}
 """
 
 
-def built(folder: Path, page: str) -> tuple[int, str]:
+BLOCKS = """
+plugins: [search, markdown-exec]
+markdown_extensions: [admonition, pymdownx.details, pymdownx.superfences]
+"""
+BROKEN = """
+??? success "Answer"
+
+    ```python exec="on" source="above" result="text"
+    print(1 / 0)
+    ```
+"""
+
+
+def built(folder: Path, page: str, settings: str = SETTINGS) -> tuple[int, str]:
     """Build a site of one page, quietly; give the exit code, and what was said."""
     (folder / "docs").mkdir()
     (folder / "docs/index.md").write_text(page)
-    (folder / "mkdocs.yml").write_text(SETTINGS)
+    (folder / "mkdocs.yml").write_text(settings)
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     return ended.returncode, ended.stderr
@@ -36,3 +49,14 @@ def test_a_dead_link_fails_a_strict_build_even_if_it_is_quiet(tmp_path: Path, ta
     code, said = built(tmp_path, f"[dead]({target})")
     assert code == 1
     assert target in said
+
+
+def test_a_block_is_run_by_the_build(tmp_path: Path) -> None:
+    assert built(tmp_path, BROKEN.replace("1 / 0", "6 / 4"), SETTINGS + BLOCKS) == (0, "")
+    assert ">1.5" in (tmp_path / "site/index.html").read_text()
+
+
+def test_a_block_that_fails_fails_the_build_even_if_it_is_folded(tmp_path: Path) -> None:
+    code, said = built(tmp_path, BROKEN, SETTINGS + BLOCKS)
+    assert code == 1
+    assert "ZeroDivisionError" in said
