@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Callable
@@ -12,7 +13,16 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
-from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, History, Row, Vocab, fit
+from seqtoys import (
+    Batch,
+    ElmanCharModel,
+    ElmanEnsemble,
+    History,
+    Row,
+    Vocab,
+    fit,
+    loss_by_position,
+)
 from seqtoys.errors import DataError, NonFiniteLossError, OptionError, ShapeError
 
 VOCAB = Vocab("hielo")
@@ -411,3 +421,14 @@ def test_stepwise_feeds_one_symbol_at_a_time() -> None:
     history = fit(model, TEXTS, epochs=10, stepwise=True)
     assert len(steps) == 10 * 4
     assert history.loss == pytest.approx(fit(twin, TEXTS, epochs=10).loss, rel=1e-4)
+
+
+def test_a_model_may_read_other_symbols_than_it_predicts() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Embedding(4, 8), nn.Linear(8, 2))
+    batch = Batch(torch.tensor([[0, 1, 2, 3]]), torch.tensor([[0, 1, 1, 0]]))
+    history = fit(model, batch, epochs=100, lr=0.1)
+    assert history.solved
+    assert history.baselines.uniform == pytest.approx(math.log(2))
+    assert loss_by_position(model, batch)[0].tolist() == pytest.approx([0.0] * 4, abs=0.05)

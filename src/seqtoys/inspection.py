@@ -16,7 +16,7 @@ from seqtoys.devices import device_of
 from seqtoys.errors import DataError, OptionError, ShapeError
 from seqtoys.metrics import symbol_losses
 from seqtoys.outputs import StepwiseModel, in_mode, logits_of
-from seqtoys.ranges import check_range
+from seqtoys.ranges import check_range, check_targets
 from seqtoys.vocab import Vocab
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -53,7 +53,7 @@ def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas
     batch = batch.to(device_of(model))
     with in_mode(model, training=False):
         logits = logits_of(model, batch.inputs)
-    check_range(batch, logits.shape[-1])
+    check_targets(batch, logits.shape[-1])
     losses = symbol_losses(logits.double(), batch.targets)  # ([replicas,] batch, time)
     return losses.masked_fill(~batch.scored, torch.nan).cpu()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from seqtoys.batch import Batch
 from seqtoys.errors import IndexRangeError
 
@@ -16,12 +18,28 @@ def check_range(batch: Batch, symbols: int) -> Batch:
     Raises:
         IndexRangeError: If an index is not in it.
     """
-    scored = batch.targets[batch.scored]
-    for name, indices in (("inputs", batch.inputs), ("scored targets", scored)):
-        low, high = (int(bound) for bound in indices.aminmax())
-        if low < 0 or high >= symbols:
-            raise IndexRangeError(
-                f"expected {name} in 0 … {symbols - 1}, got {low} to {high} "
-                f"for a vocabulary of {symbols} symbols"
-            )
+    _check("inputs", batch.inputs, symbols)
+    return check_targets(batch, symbols)
+
+
+def check_targets(batch: Batch, symbols: int) -> Batch:
+    """Make sure that the scored targets of a batch are indices of a vocabulary.
+
+    Args:
+        batch: The batch.
+        symbols: The size of the vocabulary.
+
+    Raises:
+        IndexRangeError: If one is not in it.
+    """
+    _check("scored targets", batch.targets[batch.scored], symbols)
     return batch
+
+
+def _check(name: str, indices: Tensor, symbols: int) -> None:
+    low, high = (int(bound) for bound in indices.aminmax())
+    if low < 0 or high >= symbols:
+        raise IndexRangeError(
+            f"expected {name} in 0 … {symbols - 1}, got {low} to {high} "
+            f"for a vocabulary of {symbols} symbols"
+        )

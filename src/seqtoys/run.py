@@ -26,7 +26,7 @@ from seqtoys.options import FitOptions, record
 from seqtoys.outputs import Ensemble, count_replicas, logits_of
 from seqtoys.plain import Plain
 from seqtoys.predictions import Predictions
-from seqtoys.ranges import check_range
+from seqtoys.ranges import check_targets
 from seqtoys.sources import Source, to_sources
 from seqtoys.stopping import make_rule
 from seqtoys.updates import Optimizer, Updates
@@ -205,5 +205,6 @@ def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
     assert source.sequences is not None, "a long text comes with a vocabulary"
     with torch.no_grad():
         size = logits_of(model, source.sequences.inputs[:1]).shape[-1]
-    check_range(source.sequences, size)
+    # A model may read other symbols than it predicts; what it can read is for itself to say.
+    check_targets(source.sequences, size)
     return size
