@@ -14,6 +14,8 @@ import pytest
 from tools.examples import output_of
 from tools.notebooks import to_notebook
 
+pytestmark = pytest.mark.usefixtures("unchecked")  # as users run them
+
 EXAMPLES = sorted(Path("examples").glob("*.py"))
 PROMISES = {
     "01_one_hot": ["[0, 1, 0, 2, 3, 3]", "and back: hihell"],
@@ -53,7 +55,6 @@ def test_an_example_says_what_it_promises(path: Path) -> None:
         assert promise in printed
 
 
-@pytest.mark.usefixtures("unchecked")  # the example itself runs with the checks
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_a_notebook_says_what_its_example_says(path: Path) -> None:
     notebook = json.loads(to_notebook(path))
