@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -17,10 +16,10 @@ from typing import Any
 import torch
 
 from benchmarks.machine import describe
-from benchmarks.published.cells import run_cells
+from benchmarks.published.cells import run_cells, train
 from benchmarks.recipes import SEEDS, Network, networks_for
 from benchmarks.surprise import surprise_of_source
-from seqtoys import Batch, Curriculum, ElmanCharModel, Task, evaluate, fit, get_task, list_tasks
+from seqtoys import Batch, Curriculum, ElmanCharModel, Task, evaluate, get_task, list_tasks
 from seqtoys.inspection import loss_by_position
 
 STORED = Path(__file__).with_name("tasks_learnt.jsonl")
@@ -43,29 +42,21 @@ def run(network: Network) -> dict[str, Any]:
         sequences as in training; and of the first seed the `curve` of its loss.
     """
     task = get_task(network.task)
-    model = ElmanCharModel(
-        task.vocab,
-        hidden_size=network.units,
+    model, seconds = train(
+        task,
+        units=network.units,
         nonlinearity=network.nonlinearity,
         recurrent_init=network.recurrent_init,
         seed=network.seed,
-    )
-    started = time.process_time()
-    fit(
-        model,
-        task,
         epochs=network.batches,
         batch_size=network.batch_size,
         lr=network.lr,
         clip_norm=CLIP,
         lengths=growing_lengths(task) if network.grow else None,
-        seed=network.seed,
-        progress=False,
     )
-    seconds = time.process_time() - started
     report = evaluate(model, task, count=COUNT)
     return {
-        "seconds": round(seconds, 2),
+        "seconds": seconds,
         "accuracy": round(report.seen.accuracy, DIGITS),
         "report": rounded(json.loads(report.to_json())),
         "curve": draw_curve(model, task) if network.seed == SEEDS[0] else None,

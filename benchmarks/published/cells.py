@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
@@ -13,6 +14,8 @@ from typing import Any, TypeVar
 import torch
 
 from benchmarks.machine import count_cores
+from seqtoys import ElmanCharModel, Task, fit
+from seqtoys.settings import Nonlinearity, RecurrentInit
 
 KEPT = Path(__file__).with_name("results") / "unfinished.jsonl"
 Cell = TypeVar("Cell")
@@ -55,6 +58,40 @@ def run_cells(
     if path is not None:
         path.unlink(missing_ok=True)
     return [rows[_key(cell)] for cell in cells]
+
+
+def train(
+    task: Task,
+    *,
+    units: int,
+    nonlinearity: Nonlinearity,
+    recurrent_init: RecurrentInit,
+    seed: int,
+    **options: Any,
+) -> tuple[ElmanCharModel, float]:
+    """Train a network on a task.
+
+    Args:
+        task: The task.
+        units: Hidden units.
+        nonlinearity: `"relu"` or `"tanh"`.
+        recurrent_init: How recurrent weights start.
+        seed: Decides the weights and the sequences.
+        **options: Those of `fit`.
+
+    Returns:
+        The network, and the seconds of one core that the training took.
+    """
+    model = ElmanCharModel(
+        task.vocab,
+        hidden_size=units,
+        nonlinearity=nonlinearity,
+        recurrent_init=recurrent_init,
+        seed=seed,
+    )
+    started = time.process_time()
+    fit(model, task, seed=seed, progress=False, **options)
+    return model, round(time.process_time() - started, 2)
 
 
 def _read(path: Path | None) -> dict[str, Row]:

@@ -8,7 +8,6 @@ takes them away one by one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -17,9 +16,9 @@ from typing import Any, get_args
 
 import torch
 
-from benchmarks.published.cells import is_unfinished, run_cells
+from benchmarks.published.cells import is_unfinished, run_cells, train
 from benchmarks.published.findings import Finding, Study
-from seqtoys import Curriculum, ElmanCharModel, Task, fit, get_task
+from seqtoys import Curriculum, ElmanCharModel, Task, get_task
 from seqtoys.outputs import measure as measure_batch
 from seqtoys.settings import Nonlinearity, RecurrentInit
 
@@ -139,33 +138,25 @@ def run(cell: Cell) -> dict[str, Any]:
         `by_length`; `seconds` of one core for the training.
     """
     task = get_task(cell.task)
-    model = ElmanCharModel(
-        task.vocab,
-        hidden_size=cell.units,
+    grown = Curriculum(longest=TRAINED[1], start=3, threshold=0.98)
+    model, seconds = train(
+        task,
+        units=cell.units,
         nonlinearity=cell.nonlinearity,
         recurrent_init=cell.recurrent_init,
         seed=cell.seed,
-    )
-    grown = Curriculum(longest=TRAINED[1], start=3, threshold=0.98)
-    started = time.process_time()
-    fit(
-        model,
-        task,
         epochs=cell.steps,
         lr=cell.lr,
         clip_norm=1.0,
         lengths=grown if cell.grow else TRAINED,
-        seed=cell.seed,
-        progress=False,
     )
-    seconds = time.process_time() - started
     by_length = test_lengths(model, task, cell)
     shares = list(by_length.values())
     return {
         "accuracy": sum(shares) / len(shares),
         "perfect": min(shares) == 1,
         "by_length": by_length,
-        "seconds": round(seconds, 2),
+        "seconds": seconds,
     }
 
 
