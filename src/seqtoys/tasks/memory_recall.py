@@ -43,7 +43,7 @@ class AssociativeRecall(AnswerTask):
     Examples:
         >>> task = AssociativeRecall()
         >>> print(task.sample(1, length=10).show(task.vocab))
-        inputs   w1g1a9p0?g=
+        inputs   s5q1x9e5?q=
         targets  ··········1
     """
 
@@ -94,17 +94,19 @@ class AssociativeRecall(AnswerTask):
     ) -> tuple[Array, Array]:
         """Draw inputs, with room for a blank, and their answers."""
         pairs, letters = length // 2 - 1, len(LETTERS)
-        shape = (batch_size, letters + pairs + 1)
-        drawn = torch.empty(shape, dtype=torch.int32).random_(generator=generator).numpy()
-        # Letters come in the order of random numbers that hold them in their last five bits.
-        order = drawn[:, :letters] & -32 | np.arange(letters, dtype=np.int32)
-        keys = np.sort(order, 1)[:, :pairs] & 31
-        values = letters + drawn[:, letters:-1] % len(DIGITS)  # digits come after the letters
-        asked = np.arange(batch_size), drawn[:, -1] % pairs
+        choices = [*range(letters, letters - pairs, -1), *[len(DIGITS)] * pairs, pairs]
+        drawn = torch.empty((len(choices), batch_size), dtype=torch.int32)
+        numbers = drawn.random_(generator=generator).numpy() % np.array(choices, np.int32)[:, None]
+        keys, values, asked = numbers[:pairs], numbers[pairs:-1], numbers[-1]  # (pairs, batch)
+        # Key k came as its place among the letters that keys before it have left.
+        for k in range(pairs - 2, -1, -1):
+            keys[k + 1 :] += keys[k + 1 :] >= keys[k]
+        values += letters  # digits come after the letters
+        question = asked, np.arange(batch_size)
         symbols = np.empty((batch_size, length + 1), np.int64)
-        symbols[:, :-3:2], symbols[:, 1:-3:2] = keys, values
-        symbols[:, -3], symbols[:, -2] = letters + len(DIGITS), keys[asked]  # ? and the key
-        return symbols, values[asked]
+        symbols[:, :-3:2], symbols[:, 1:-3:2] = keys.T, values.T
+        symbols[:, -3], symbols[:, -2] = letters + len(DIGITS), keys[question]  # ? and the key
+        return symbols, values[question]
 
 
 class NBack(Task):

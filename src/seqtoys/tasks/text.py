@@ -70,11 +70,13 @@ class Listed(Task):
         """Draw sequences from the list, each as likely as any other."""
         rows = self._rows if length is None else self._rows[self._counts == length]
         chosen = rows[torch.randint(len(rows), (batch_size,), generator=generator)]
-        drawn = self.batch.take(chosen)
-        if drawn.lengths is None:
-            return drawn
-        width = int(drawn.lengths.max())
-        return Batch(drawn.inputs[:, :width], drawn.targets[:, :width], drawn.lengths)
+        lengths = self._counts[chosen]
+        width = int(lengths.max())
+        inputs, targets = (
+            part[:, :width].index_select(0, chosen)
+            for part in (self.batch.inputs, self.batch.targets)
+        )
+        return Batch(inputs, targets, lengths)
 
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the mean surprise of sequences of the list.
