@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from seqtoys import Checkpoint, ElmanCharModel, Row, Vocab, fit, load, load_history, save
+from seqtoys import Checkpoint, ElmanCharModel, Vocab, fit, load, load_history, save
+from seqtoys.results import Row
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hill", "hole", "oil", "hihello"]

@@ -4,17 +4,8 @@ import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
-from seqtoys import (
-    Curriculum,
-    ElmanCharModel,
-    ElmanEnsemble,
-    Rate,
-    Vocab,
-    evaluate,
-    fit,
-    get_task,
-    mean_hidden_by_symbol,
-)
+from seqtoys import Curriculum, ElmanCharModel, ElmanEnsemble, Vocab, evaluate, fit, get_task
+from seqtoys.inspection import mean_hidden_by_symbol
 from seqtoys.plotting import (
     plot_accuracy_by_length,
     plot_dendrogram,
@@ -25,6 +16,7 @@ from seqtoys.plotting import (
     plot_solve_rate,
     plot_trajectory,
 )
+from seqtoys.results import Rate
 
 EPOCHS, SEEDS = [25, 50, 100], range(100)
 

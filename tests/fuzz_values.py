@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Rate, Row, Vocab, get_task
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, get_task
+from seqtoys.results import Rate, Row
 
 VOCAB = Vocab("hielo")
 SMALL = (0, 1, -1, 2, 3, 5, 17)

@@ -16,23 +16,13 @@ from torch import nn
 
 from seqtoys import (
     Automaton,
-    Baselines,
     Batch,
     Checkpoint,
     ElmanCharModel,
     ElmanEnsemble,
-    EnsembleHistory,
-    EnsembleRow,
     FiniteLanguage,
-    History,
-    Novelty,
-    Rate,
-    Report,
-    Row,
-    SweepRow,
     TaskDataset,
     Text,
-    Trace,
     Vocab,
     evaluate,
     fit,
@@ -49,6 +39,18 @@ from seqtoys.errors import (
     InputTypeError,
     OptionError,
     ShapeError,
+)
+from seqtoys.results import (
+    Baselines,
+    EnsembleHistory,
+    EnsembleRow,
+    History,
+    Novelty,
+    Rate,
+    Report,
+    Row,
+    SweepRow,
+    Trace,
 )
 from seqtoys.tasks.estimate import Estimate
 

@@ -17,7 +17,6 @@ from seqtoys import (
     Checkpoint,
     ElmanCharModel,
     ElmanEnsemble,
-    Row,
     Text,
     Vocab,
     fit,
@@ -27,6 +26,7 @@ from seqtoys import (
 )
 from seqtoys.draws import GlobalDraws
 from seqtoys.errors import InputTypeError, ModelFileError, OptionError
+from seqtoys.results import Row
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]

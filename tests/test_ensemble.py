@@ -18,10 +18,11 @@ from torch import Tensor
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
-from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, History, Rate, Row, Vocab, fit
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys import ensemble as ensemble_module
 from seqtoys.errors import OptionError, ShapeError
 from seqtoys.layouts import REPLICAS_LAST, UNITS_LAST, ReplicasLast
+from seqtoys.results import History, Rate, Row
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel", "oil"]

@@ -13,18 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqtoys import (
-    Batch,
-    ElmanCharModel,
-    ElmanEnsemble,
-    Report,
-    Text,
-    Vocab,
-    evaluate,
-    fit,
-    get_task,
-)
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Text, Vocab, evaluate, fit, get_task
 from seqtoys.errors import DataError, OptionError
+from seqtoys.results import Report
 from seqtoys.tasks.estimate import Estimate
 
 PARITY = get_task("parity")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from seqtoys import Batch, Curriculum, ElmanCharModel, ElmanEnsemble, History, Text, fit, get_task
+from seqtoys import Batch, Curriculum, ElmanCharModel, ElmanEnsemble, Text, fit, get_task
 from seqtoys.curriculum import LengthPlan
 from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.results import History
 
 PARITY = get_task("parity")
 REBER = get_task("reber")

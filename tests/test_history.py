@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from seqtoys import Baselines, History, Row
 from seqtoys.errors import DataError
 from seqtoys.progress import Progress
+from seqtoys.results import Baselines, History, Row
 from seqtoys.row import describe
 from seqtoys.tables import text_table
 

@@ -7,11 +7,12 @@ import inspect
 import re
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import seqtoys
-from seqtoys import errors
+from seqtoys import errors, results
 
 SOURCE = Path("src/seqtoys")
 LAYERS = re.findall(r"^([\w/]+\.py)\b", Path("docs/design.md").read_text(), flags=re.MULTILINE)
@@ -40,14 +41,15 @@ def test_a_file_imports_only_from_files_above_it(name: str) -> None:
     assert imported_files(SOURCE / name) <= set(above)
 
 
-def test_all_holds_the_public_names() -> None:
+@pytest.mark.parametrize("module", [seqtoys, results], ids=lambda module: module.__name__)
+def test_all_holds_the_public_names(module: ModuleType) -> None:
     public = {
         name
-        for name, value in vars(seqtoys).items()
+        for name, value in vars(module).items()
         if not name.startswith("_") and not inspect.ismodule(value)
     }
-    assert seqtoys.__all__ == sorted(seqtoys.__all__)
-    assert set(seqtoys.__all__) == public | {"__version__"}
+    assert module.__all__ == sorted(module.__all__)
+    assert set(module.__all__) - {"__version__"} == public
 
 
 def test_the_error_tree_is_drawn_as_it_is() -> None:

@@ -11,17 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqtoys import (
-    Batch,
-    ElmanCharModel,
-    ElmanEnsemble,
-    Vocab,
-    fit,
-    loss_by_position,
-    mean_hidden_by_symbol,
-)
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys.errors import DataError, OptionError, ShapeError
-from seqtoys.inspection import principal_components
+from seqtoys.inspection import loss_by_position, mean_hidden_by_symbol, principal_components
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hihello", "hell", "ole"]

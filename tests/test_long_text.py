@@ -16,9 +16,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, History, Vocab, fit, long_text
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit, long_text
 from seqtoys.errors import DataError, InputTypeError, OptionError, UnknownSymbolError
 from seqtoys.long_text import LongText, encode_compact
+from seqtoys.results import History
 
 VOCAB = Vocab("abcd")
 TEXT = "".join("abcd"[(i * i + i // 3) % 4] for i in range(75))

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from seqtoys import Novelty, novelty
+from seqtoys import novelty
 from seqtoys.errors import DataError, InputTypeError
+from seqtoys.results import Novelty
 
 TRAINING, HELD_OUT = ["hat", "hit", "hot"], ["hut"]
 

@@ -15,22 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from torch import nn
 
-from seqtoys import (
-    Baselines,
-    Batch,
-    ElmanCharModel,
-    ElmanEnsemble,
-    EnsembleHistory,
-    EnsembleRow,
-    History,
-    Rate,
-    Report,
-    Row,
-    Vocab,
-    evaluate,
-    fit,
-    get_task,
-)
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, evaluate, fit, get_task
 from seqtoys.errors import DataError, OptionError
 from seqtoys.plotting import (
     plot_accuracy_by_length,
@@ -40,6 +25,7 @@ from seqtoys.plotting import (
 )
 from seqtoys.plotting.style import TEAL, VERMILLION
 from seqtoys.report import Score
+from seqtoys.results import Baselines, EnsembleHistory, EnsembleRow, History, Rate, Report, Row
 from seqtoys.tasks.estimate import Estimate
 
 VOCAB = Vocab("hielo")

@@ -22,23 +22,12 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from scipy.optimize import isotonic_regression
 
-from seqtoys import (
-    Baselines,
-    Batch,
-    ElmanCharModel,
-    ElmanEnsemble,
-    EnsembleHistory,
-    History,
-    Vocab,
-    evaluate,
-    fit,
-    get_task,
-    mean_hidden_by_symbol,
-    plotting,
-)
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, evaluate, fit, get_task, plotting
 from seqtoys.errors import MissingPackageError
+from seqtoys.inspection import mean_hidden_by_symbol
 from seqtoys.plotting.labels import Mark, label_levels, printable, spread
 from seqtoys.plotting.style import COLOURS
+from seqtoys.results import Baselines, EnsembleHistory, History
 
 VOCAB = Vocab("hielo")
 MODEL = ElmanCharModel(VOCAB, seed=777)

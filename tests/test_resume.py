@@ -25,7 +25,6 @@ from seqtoys import (
     Curriculum,
     ElmanCharModel,
     ElmanEnsemble,
-    Row,
     Text,
     Vocab,
     fit,
@@ -34,6 +33,7 @@ from seqtoys import (
     load_history,
 )
 from seqtoys.errors import ModelFileError
+from seqtoys.results import Row
 from seqtoys.updates import Updates
 
 VOCAB = Vocab("hielo")

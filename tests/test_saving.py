@@ -23,20 +23,7 @@ from safetensors import safe_open
 from torch import nn
 
 import seqtoys
-from seqtoys import (
-    Baselines,
-    Checkpoint,
-    ElmanCharModel,
-    ElmanEnsemble,
-    EnsembleHistory,
-    History,
-    Row,
-    Vocab,
-    fit,
-    load,
-    load_history,
-    save,
-)
+from seqtoys import Checkpoint, ElmanCharModel, ElmanEnsemble, Vocab, fit, load, load_history, save
 from seqtoys.errors import (
     DataError,
     InputTypeError,
@@ -44,6 +31,7 @@ from seqtoys.errors import (
     OptionError,
     UnknownSymbolError,
 )
+from seqtoys.results import Baselines, EnsembleHistory, History, Row
 
 VOCAB = Vocab("hielo")
 WORDS = Vocab(["boy", "sees", "dog", "é\n", "\ud800"])

@@ -26,9 +26,6 @@ from seqtoys import (
     Curriculum,
     ElmanCharModel,
     ElmanEnsemble,
-    Rate,
-    SweepResult,
-    SweepRow,
     Text,
     Vocab,
     evaluate,
@@ -37,6 +34,7 @@ from seqtoys import (
     sweep,
 )
 from seqtoys.errors import DataError, InputTypeError, MissingPackageError, OptionError
+from seqtoys.results import Rate, SweepResult, SweepRow
 from seqtoys.sweeps import sweep as sweep_module
 from seqtoys.sweeps.journal import Journal
 

@@ -18,7 +18,8 @@ from tools.tasks import FAMILIES, catalogue, names_on
 from benchmarks import tasks_learnt
 from benchmarks.recipes import SEEDS, family_of, networks_for
 from benchmarks.surprise import surprise_of_source
-from seqtoys import Report, get_task, list_tasks
+from seqtoys import get_task, list_tasks
+from seqtoys.results import Report
 from seqtoys.tasks.reber import GRAMMAR
 
 PREDICTED = [

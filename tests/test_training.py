@@ -13,17 +13,10 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
-from seqtoys import (
-    Batch,
-    ElmanCharModel,
-    ElmanEnsemble,
-    History,
-    Row,
-    Vocab,
-    fit,
-    loss_by_position,
-)
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys.errors import DataError, NonFiniteLossError, OptionError, ShapeError
+from seqtoys.inspection import loss_by_position
+from seqtoys.results import History, Row
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]

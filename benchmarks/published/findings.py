@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
-from seqtoys import Rate
+from seqtoys.results import Rate
 
 STORED = Path(__file__).with_name("results")
 

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from benchmarks.published.findings import Finding, Study
 from benchmarks.published.workers import spread
-from seqtoys import Batch, ElmanEnsemble, Rate, Task, fit, get_task
+from seqtoys import Batch, ElmanEnsemble, Task, fit, get_task
 from seqtoys.outputs import logits_of
+from seqtoys.results import Rate
 
 UNITS, BOUND = 3, 100.0
 GUESSES, AT_ONCE = 4_000_000, 4000

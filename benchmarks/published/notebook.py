@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.published.findings import Finding, Study
-from seqtoys import ElmanCharModel, ElmanEnsemble, History, Vocab, fit
+from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit
+from seqtoys.results import History
 
 VOCAB = Vocab("hielo")
 PAIR = ("hihell", "ihello")

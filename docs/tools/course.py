@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import pyplot as plt
 
-from seqtoys import EnsembleHistory, Vocab
+from seqtoys import Vocab
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels
 from seqtoys.plotting.style import TEAL, VERMILLION, VIOLET, colour_map, ink, new_axes
+from seqtoys.results import EnsembleHistory
 from tools.figures import show
 
 Array = npt.NDArray[np.floating[Any]]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib import pyplot as plt
 
-from seqtoys import ElmanCharModel, History, Trace, Vocab, fit
+from seqtoys import ElmanCharModel, Vocab, fit
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels, number, symbol_ticks
 from seqtoys.plotting.style import COLOURS, FAINT, TEAL, colour_map, ink, new_axes
+from seqtoys.results import History, Trace
 from tools.figures import show
 from tools.svg import INK, drawing, label
 

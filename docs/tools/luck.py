@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqtoys import Rate
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels
 from seqtoys.plotting.style import TEAL, VERMILLION, new_axes
+from seqtoys.results import Rate
 from tools.figures import show
 
 

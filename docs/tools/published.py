@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from benchmarks.published.findings import Finding, read
-from seqtoys import Rate
 from seqtoys.plotting import plot_dendrogram, plot_solve_rate
 from seqtoys.plotting.labels import symbol_ticks
 from seqtoys.plotting.style import COLOURS, FAINT, TEAL, VERMILLION, ink, new_axes
+from seqtoys.results import Rate
 from tools.figures import show
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """Sequence toy tasks in PyTorch, and the character-level Elman network that learns them."""
 
-from seqtoys.baselines import Baselines as Baselines
 from seqtoys.batch import Batch as Batch
 from seqtoys.checkpoint import Checkpoint as Checkpoint
 from seqtoys.checkpoint import load as load
@@ -10,23 +9,12 @@ from seqtoys.curriculum import Curriculum as Curriculum
 from seqtoys.datasets import TaskDataset as TaskDataset
 from seqtoys.datasets import TaskStream as TaskStream
 from seqtoys.ensemble import ElmanEnsemble as ElmanEnsemble
-from seqtoys.ensemble_history import EnsembleHistory as EnsembleHistory
-from seqtoys.ensemble_row import EnsembleRow as EnsembleRow
 from seqtoys.errors import SeqtoysError as SeqtoysError
 from seqtoys.evaluation import evaluate as evaluate
-from seqtoys.history import History as History
-from seqtoys.inspection import loss_by_position as loss_by_position
-from seqtoys.inspection import mean_hidden_by_symbol as mean_hidden_by_symbol
-from seqtoys.memorisation import Novelty as Novelty
 from seqtoys.memorisation import novelty as novelty
 from seqtoys.model import ElmanCharModel as ElmanCharModel
-from seqtoys.rate import Rate as Rate
-from seqtoys.report import Report as Report
-from seqtoys.row import Row as Row
 from seqtoys.sampling import generate as generate
 from seqtoys.sampling import stream as stream
-from seqtoys.sweeps.result import SweepResult as SweepResult
-from seqtoys.sweeps.row import SweepRow as SweepRow
 from seqtoys.sweeps.sweep import sweep as sweep
 from seqtoys.tasks.answers import AnswerTask as AnswerTask
 from seqtoys.tasks.automaton import Automaton as Automaton
@@ -36,7 +24,6 @@ from seqtoys.tasks.finite_language import FiniteLanguage as FiniteLanguage
 from seqtoys.tasks.task import Task as Task
 from seqtoys.tasks.text import Pairs as Pairs
 from seqtoys.tasks.text import Text as Text
-from seqtoys.trace import Trace as Trace
 from seqtoys.training import fit as fit
 from seqtoys.version import __version__ as __version__
 from seqtoys.vocab import Vocab as Vocab
@@ -44,29 +31,18 @@ from seqtoys.vocab import Vocab as Vocab
 __all__ = [
     "AnswerTask",
     "Automaton",
-    "Baselines",
     "Batch",
     "Checkpoint",
     "Curriculum",
     "ElmanCharModel",
     "ElmanEnsemble",
-    "EnsembleHistory",
-    "EnsembleRow",
     "FiniteLanguage",
-    "History",
-    "Novelty",
     "Pairs",
-    "Rate",
-    "Report",
-    "Row",
     "SeqtoysError",
-    "SweepResult",
-    "SweepRow",
     "Task",
     "TaskDataset",
     "TaskStream",
     "Text",
-    "Trace",
     "Vocab",
     "__version__",
     "evaluate",
@@ -76,8 +52,6 @@ __all__ = [
     "list_tasks",
     "load",
     "load_history",
-    "loss_by_position",
-    "mean_hidden_by_symbol",
     "novelty",
     "save",
     "stream",

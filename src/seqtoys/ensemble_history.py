@@ -54,7 +54,8 @@ class EnsembleHistory:
         seconds: How long it took.
 
     Examples:
-        >>> from seqtoys import ElmanEnsemble, EnsembleHistory, Vocab, fit
+        >>> from seqtoys import ElmanEnsemble, Vocab, fit
+        >>> from seqtoys.results import EnsembleHistory
         >>> ensemble = ElmanEnsemble(Vocab("hielo"), seeds=[777, 1, 2])
         >>> history = fit(ensemble, "hihello", epochs=100, lr=0.05)
         >>> history.loss.shape, history.solved

@@ -32,7 +32,7 @@ class StoppingRule:
         OptionError: If the goal is neither, or the patience no positive integer.
 
     Examples:
-        >>> from seqtoys import Baselines, Row
+        >>> from seqtoys.results import Baselines, Row
         >>> history = History(Baselines(1.6, 0.5, 0.0))
         >>> history.append(Row(1, loss=0.2, accuracy=1.0, lr=0.1))
         >>> StoppingRule("solved", None).reason(history)

@@ -7,11 +7,12 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from seqtoys import Batch, ElmanCharModel, History, Row, Vocab, fit
+from seqtoys import Batch, ElmanCharModel, Vocab, fit
 from seqtoys.cli.terminal import fold, note, print_json
 from seqtoys.cli.training import add_training_options, is_interrupted, train
 from seqtoys.errors import DataError
 from seqtoys.outputs import measure
+from seqtoys.results import History, Row
 from seqtoys.row import describe
 
 NEAR = 0.05  # nats above the optimum, for texts of which none can tell every symbol

@@ -41,7 +41,7 @@ def plot_solve_rate(
         MissingPackageError: If matplotlib is not installed.
 
     Examples:
-        >>> from seqtoys import Rate
+        >>> from seqtoys.results import Rate
         >>> rates = [[Rate(5, 50), Rate(20, 50)], [Rate(39, 50), Rate(41, 50)]]
         >>> learning_rates, epochs = ("learning rate", [0.01, 0.05]), ("epochs", [100, 200])
         >>> ax = plot_solve_rate(rates, learning_rates, epochs, mark=(0.05, 100))

@@ -42,7 +42,7 @@ def to_svg(ax: Axes) -> str:
         An `<svg>` element, with text as text and a clear background.
 
     Examples:
-        >>> from seqtoys import Rate
+        >>> from seqtoys.results import Rate
         >>> from seqtoys.plotting import plot_solve_rate
         >>> svg = to_svg(plot_solve_rate([[Rate(3, 4)]], ("lr", [0.1]), ("epochs", [100])))
         >>> svg[:24], "75%" in svg

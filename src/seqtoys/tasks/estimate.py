@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from seqtoys.arguments import checked
+
 
 class Estimate(float):
     """A float with its standard error: `Estimate(value, standard_error)`.
@@ -21,12 +23,16 @@ class Estimate(float):
 
     standard_error: float
 
+    @checked
     def __new__(cls, value: float, standard_error: float = 0.0) -> Estimate:
         """Make a float that knows its standard error.
 
         Args:
             value: The number.
             standard_error: The standard deviation of the number over repetitions.
+
+        Raises:
+            InputTypeError: If either is no number.
         """
         made = super().__new__(cls, value)
         made.standard_error = float(standard_error)
