@@ -7,11 +7,9 @@ import math
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -20,45 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-import seqtoys
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit, generate, load, save
 from seqtoys.errors import NonFiniteLossError, OptionError, UnknownSymbolError
+from tests.pressing import pressed_at_line, spread
 from tests.soak import soak
 
 VOCAB = Vocab("hielo")
-SOURCE = str(Path(seqtoys.__file__).parent)
 TEXTS = st.lists(st.text("hielo", min_size=2, max_size=6), min_size=1, max_size=4)
-
-
-@contextmanager
-def pressed_at_line(number: int) -> Iterator[list[int]]:
-    """Press Ctrl-C when so many lines of the library have run; tell how many have in the end."""
-    lines, before = [0], sys.gettrace()
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        if not frame.f_code.co_filename.startswith(SOURCE):
-            return None
-        if event == "line":
-            lines[0] += 1
-            if lines[0] == number:
-                signal.raise_signal(signal.SIGINT)
-        return trace
-
-    sys.settrace(trace)
-    try:
-        yield lines
-    finally:
-        sys.settrace(before)
 
 
 def weights_of(model: nn.Module) -> list[Tensor]:
     return [weight.detach().clone() for weight in model.parameters()]
-
-
-def spread(function: Callable[[int], int], places: int) -> list[int]:
-    """Line numbers from the first line of a call to its last, evenly."""
-    lines = function(-1)
-    return [1 + place * (lines - 1) // (places - 1) for place in range(places)]
 
 
 @pytest.mark.usefixtures("unchecked")

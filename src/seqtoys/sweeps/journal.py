@@ -66,10 +66,16 @@ class Journal:
             raise _foreign(path)
         self._path = path
         with writing(path):
-            self._file = open(path, "ab")  # noqa: SIM115 - closed by __exit__
-            self._file.truncate(len(whole))
-        if not whole:
-            self._write(head)
+            # closed by __exit__; without a buffer, as one would be written again when it is closed
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115
+        try:
+            with writing(path):
+                self._file.truncate(len(whole))
+            if not whole:
+                self._write(head)
+        except BaseException:
+            self._file.close()
+            raise
 
     def has(self, keys: Iterable[Key]) -> bool:
         """Whether there are rows of these, none of them failed."""
@@ -93,9 +99,11 @@ class Journal:
 
     def _write(self, lines: bytes) -> None:
         if self._file is not None:
+            with writing(self._path):
+                os.stat(self._path)  # what is written to a file that was deleted is lost
             with writing(self._path, ". All rows before are in it"):
-                self._file.write(lines)
-                self._file.flush()
+                while lines:  # as a disk that fills up takes a part first
+                    lines = lines[self._file.write(lines) :]
                 os.fsync(self._file.fileno())
 
 
