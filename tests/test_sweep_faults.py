@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from seqtoys import ElmanEnsemble, SweepResult, Vocab, sweep
+from seqtoys import ElmanEnsemble, Vocab, sweep
 from seqtoys.errors import DataError, ModelFileError
+from seqtoys.results import SweepResult
 from tests.pressing import pressed_at_line, spread
 
 OPTIONS: dict[str, Any] = {
