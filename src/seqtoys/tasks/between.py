@@ -28,11 +28,11 @@ def between_marks(targets: Array, lengths: Array) -> Batch:
         ([[0, 1, 0], [0, 1, 1]], [[1, 0, -100], [1, 1, 0]])
     """
     beyond = np.arange(targets.shape[1]) >= lengths[:, np.newaxis]  # (batch, time)
-    inputs = np.zeros_like(targets)
-    inputs[:, 1:] = np.where(beyond, 0, targets)[:, :-1]
     targets = np.where(beyond, UNSCORED, targets)
+    inputs = np.zeros(targets.shape, np.int64)
+    np.maximum(targets[:, :-1], 0, out=inputs[:, 1:])
     lengths = lengths.clip(max=targets.shape[1])  # a string may be longer than the width
-    return Batch(*map(torch.from_numpy, (inputs, targets, lengths)))
+    return Batch(*map(torch.from_numpy, (inputs, targets.astype(np.int64), lengths)))
 
 
 def check_same(task: Task, written: Batch, batch: Batch) -> None:

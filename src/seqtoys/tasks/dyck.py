@@ -114,9 +114,10 @@ class Dyck(Task):
             opens, lengths = walk(batch_size, self.p, generator)
         else:
             opens, lengths = shuffle(batch_size, length, generator), np.full(batch_size, length)
-        kinds = np.zeros(opens.shape, np.int64)  # (batch, time)
+        kinds = np.zeros(opens.shape, np.int8)  # (batch, time)
         if self.kinds > 1:
-            kinds = torch.randint(self.kinds, opens.shape, generator=generator).numpy()
+            drawn = torch.empty(opens.shape, dtype=torch.int8)
+            kinds = drawn.random_(self.kinds, generator=generator).numpy()
         return self._write(opens, lengths, kinds)
 
     def optimal_loss(self, batch: Batch) -> float:
@@ -141,7 +142,7 @@ class Dyck(Task):
         """Write strings, told where brackets open, where they end, and the kinds of brackets."""
         if self.kinds > 1:
             kinds = share_kinds(kinds, heights(opens) + ~opens, lengths - 1)
-        targets = 1 + 2 * kinds + ~opens  # (batch, time)
+        targets = 2 * kinds + 2 - opens  # (batch, time)
         targets[np.arange(len(targets)), lengths - 1] = 0
         return between_marks(targets, lengths)
 
@@ -159,7 +160,7 @@ class Dyck(Task):
 
 def heights(opens: Array) -> Array:
     """How many brackets are open after each symbol; -1 where `#` closes the string."""
-    return (2 * opens.view(np.int8) - 1).cumsum(1, dtype=np.int32)  # (batch, time)
+    return (2 * opens.view(np.int8) - 1).cumsum(-1, dtype=np.int32)  # (…, time)
 
 
 def find_ends(opens: Array) -> Array:
@@ -170,7 +171,7 @@ def find_ends(opens: Array) -> Array:
 
 
 def walk(batch_size: int, p: float, generator: torch.Generator) -> tuple[Array, Array]:
-    """Open a bracket with probability p at each symbol, until all strings have ended.
+    """Open a bracket with probability p at each symbol, string after string.
 
     Args:
         batch_size: How many strings.
@@ -180,11 +181,16 @@ def walk(batch_size: int, p: float, generator: torch.Generator) -> tuple[Array, 
     Returns:
         Where brackets open, `(batch, time)`, and where strings end, `(batch,)`.
     """
-    opens = torch.rand(batch_size, 32, generator=generator).numpy() < p
-    while not (lengths := find_ends(opens)).all():
+    # One walk for all: a string ends wherever it is lower than ever before, the first before them.
+    opens = torch.rand(4 * batch_size + 32, generator=generator).numpy() < p
+    opens[0] = False
+    while (lowest := np.minimum.accumulate(heights(opens)))[-1] > -1 - batch_size:
         more = torch.rand(opens.shape, generator=generator).numpy() < p
-        opens = np.concatenate([opens, more], 1)  # twice as long
-    return opens[:, : lengths.max()], lengths
+        opens = np.concatenate([opens, more])  # twice as long
+    ends = np.searchsorted(-lowest, np.arange(1, batch_size + 2, dtype=np.int32))
+    lengths = ends[1:] - ends[:-1]
+    places = ends[:-1, np.newaxis] + np.arange(1, lengths.max() + 1)  # (batch, time)
+    return opens.take(places, mode="clip"), lengths
 
 
 def shuffle(batch_size: int, length: int, generator: torch.Generator) -> Array:
