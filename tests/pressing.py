@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -18,9 +19,12 @@ SOURCE = str(Path(seqtoys.__file__).parent)
 @contextmanager
 def pressed_at_line(number: int) -> Iterator[list[int]]:
     """Press Ctrl-C when so many lines of the library have run; tell how many have in the end."""
-    lines, before = [0], sys.gettrace()
+    lines, before, pressed = [0], sys.gettrace(), os.getpid()
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        if os.getpid() != pressed:  # a forked worker inherits the trace, not the press
+            sys.settrace(None)
+            return None
         if not frame.f_code.co_filename.startswith(SOURCE):
             return None
         if event == "line":
