@@ -150,7 +150,7 @@ def test_large_vocabularies_and_texts() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(TEXTS, st.integers(0, 4), st.integers(1, 2), st.booleans())
-def test_padding_changes_no_loss_and_no_gradient(
+def test_what_stands_in_the_padding_changes_no_loss_and_no_gradient(
     texts: list[str], symbol: int, layers: int, is_many: bool
 ) -> None:
     batch = Batch.from_texts(texts, VOCAB)
@@ -171,6 +171,38 @@ def test_padding_changes_no_loss_and_no_gradient(
         losses = [torch.as_tensor(history.loss).double().flatten()]
         results.append([loss, *losses, *(weight.grad for weight in model.parameters())])
     assert all(map(torch.equal, *results))
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    TEXTS, st.integers(0, 4), st.integers(1, 40), st.sampled_from([None, 1, 2]), st.booleans()
+)
+def test_more_padding_changes_no_loss_and_no_weight(
+    texts: list[str], symbol: int, columns: int, batch_size: int | None, is_many: bool
+) -> None:
+    batch = Batch.from_texts(texts, VOCAB)
+    padded = Batch(
+        nn.functional.pad(batch.inputs, (0, columns), value=symbol),
+        nn.functional.pad(batch.targets, (0, columns), value=-100),
+        batch.lengths,
+    )
+    options: dict[str, Any] = {"epochs": 3, "batch_size": batch_size}
+    if len(set(texts)) > 1:
+        options["validation"] = 0.5
+    models: list[Any] = []
+    for each in (batch, padded):
+        model: Any = ElmanEnsemble(VOCAB, [1, 2], hidden_size=9)
+        if not is_many:
+            model = ElmanCharModel(VOCAB, hidden_size=9, embedding_size=3)
+        history = fit(model, each, **options)
+        models.append((model, history))
+    (plain, first), (other, second) = models
+    for column in ("loss", "accuracy", "validation_loss"):
+        values = [getattr(history, column) for history in (first, second)]
+        assert (values[0] is None) == (values[1] is None)
+        if values[0] is not None:
+            assert torch.equal(*map(torch.as_tensor, values))
+    assert all(map(torch.equal, plain.parameters(), other.parameters()))
 
 
 OFFLINE = """

@@ -89,7 +89,7 @@ class SequencesSource:
     def __init__(
         self, batch: Batch, *, batch_size: int | None, generator: torch.Generator
     ) -> None:
-        self.sequences: Batch = batch
+        self.sequences: Batch = _without_empty_columns(batch)
         self.scored = int(batch.tally.sum())
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
         self._generator = generator
@@ -207,6 +207,16 @@ def to_sources(
         batch.take(held_rows).to(device), batch_size=None, generator=generator
     )
     return sequences, held_out, held_rows.tolist()
+
+
+def _without_empty_columns(batch: Batch) -> Batch:
+    """Cut off the columns in which every sequence has ended.
+
+    A model says the same without them, but sums over more numbers may be rounded otherwise.
+    """
+    width = int(batch.count_symbols().max())
+    parts = (part[:, :width].contiguous() for part in (batch.inputs, batch.targets))
+    return Batch(*parts, batch.lengths, batch.counts)
 
 
 def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]:
