@@ -174,9 +174,7 @@ def test_what_stands_in_the_padding_changes_no_loss_and_no_gradient(
 
 
 @settings(deadline=None, max_examples=30)
-@given(
-    TEXTS, st.integers(0, 4), st.integers(1, 40), st.sampled_from([None, 1, 2]), st.booleans()
-)
+@given(TEXTS, st.integers(0, 4), st.integers(1, 40), st.sampled_from([None, 1, 2]), st.booleans())
 def test_more_padding_changes_no_loss_and_no_weight(
     texts: list[str], symbol: int, columns: int, batch_size: int | None, is_many: bool
 ) -> None:

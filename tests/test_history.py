@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from seqtoys.errors import DataError
 from seqtoys.progress import Progress
@@ -35,6 +39,51 @@ def test_rows_and_json_say_the_same_as_the_columns(held_out: bool, predictions: 
     assert made.row(0).validation_loss == (2.0 if held_out else None)
     assert made.optimum == [0.0] * 3
     assert json.loads(made.to_json())["settings"] == {"lr": 0.1}
+
+
+NUMBERS = st.floats(allow_nan=False)
+TEXTS = st.text(max_size=4)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+VALIDATION = ("validation_loss", "validation_accuracy")
+
+
+@st.composite
+def fields(draw: st.DrawFn) -> dict[str, Any]:
+    """Arguments of a History."""
+    epochs = draw(st.integers(0, 4))
+    kinds = (TEXTS, st.lists(TEXTS, max_size=2), st.lists(st.lists(TEXTS, max_size=2), max_size=2))
+
+    def column(values: st.SearchStrategy[Any]) -> list[Any]:
+        return draw(st.lists(values, min_size=epochs, max_size=epochs))
+
+    return {
+        "loss_floor": draw(NUMBERS),
+        "settings": draw(st.dictionaries(TEXTS, JSON, max_size=3)),
+        "held_out": draw(st.lists(st.integers(0), max_size=3)),
+        **{name: column(NUMBERS) for name in ("loss", "accuracy", "lr", "optimum")},
+        **{name: column(NUMBERS) * draw(st.integers(0, 1)) for name in VALIDATION},
+        "predictions": column(draw(st.sampled_from(kinds))) * draw(st.integers(0, 1)),
+        "stopped": draw(st.sampled_from(["running", "epochs", "solved", "excess", "patience"])),
+        "seconds": draw(NUMBERS),
+    }
+
+
+@settings(deadline=None)
+@given(st.tuples(NUMBERS, NUMBERS, NUMBERS), fields())
+def test_json_brings_any_history_back(
+    baselines: tuple[float, float, float], columns: dict[str, Any]
+) -> None:
+    made = History(Baselines(*baselines), **columns)
+    text = made.to_json()
+    assert History.from_json(text) == made
+    assert json.loads(text) == asdict(made)  # any reader of JSON finds the columns
+    assert History.from_json(text).to_json() == text
 
 
 def test_rows_out_of_range_are_no_rows() -> None:
