@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from itertools import combinations
@@ -12,8 +13,10 @@ import torch
 
 
 def pytest_configure() -> None:
-    """One thread: for tensors this small, two would mostly wait for each other."""
+    """One thread, as for tensors this small two would mostly wait for each other; Ctrl-C heard."""
     torch.set_num_threads(1)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell runs behind
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
