@@ -213,9 +213,8 @@ class ElmanEnsemble(ElmanNetwork):
             inputs = layout.arrange(inputs.expand(len(self), *inputs.shape))
         if self.settings.embedding_size is None:
             return inputs
-        table = layout.arrange(
-            cast(Tensor, self.get_submodule("embedding").weight)
-        )  # (symbols, features)
+        weight = cast(Tensor, self.get_submodule("embedding").weight)
+        table = layout.arrange(weight)  # (symbols, features)
         if not inputs.is_floating_point():
             vectors = table.index_select(layout.positions, inputs.flatten().long())
             return unflattened(vectors, inputs.shape, layout)

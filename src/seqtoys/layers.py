@@ -87,9 +87,8 @@ def step_layers(
         if states:
             inputs = states[-1] @ layer.weight_ih.T
         else:
-            inputs = F.embedding(
-                symbols.long(), layer.weight_ih.T
-            )  # the rows, as in drive_by_symbols
+            # The rows, as in drive_by_symbols.
+            inputs = F.embedding(symbols.long(), layer.weight_ih.T)
         total = torch.addmm(inputs + layer.bias, before, layer.weight_hh.T)
         states.append(SQUASH[nonlinearity](total))
     return torch.stack(states)
@@ -109,9 +108,8 @@ def drive_by_symbols(symbols: Tensor, layer: LayerWeights, layout: Layout) -> Te
     at = layout.positions
     rows = swapped(layer.weight_ih, layout)  # (symbols, units)
     drive = rows.index_select(at, symbols.flatten().long()) + layer.bias.unsqueeze(at)
-    return unflattened(
-        drive, symbols.shape, layout
-    )  # (time * batch, units) -> (time, batch, units)
+    # (time * batch, units) -> (time, batch, units)
+    return unflattened(drive, symbols.shape, layout)
 
 
 def drive_by_vectors(vectors: Tensor, layer: LayerWeights, layout: Layout) -> Tensor:
