@@ -32,7 +32,7 @@ FAMILIES = {
     "reber": Family("The Reber grammars", ("reber",)),
     "tomita": Family("Tomita's seven languages", ("tomita",)),
     "counting": Family("Counting and brackets", ("counting", "dyck")),
-    "memory": Family("Memory", ("memory_copy", "memory_recall")),
+    "memory": Family("Memory", ("memory_copy", "memory_delay", "memory_recall")),
     "chomsky": Family(
         "The Chomsky hierarchy",
         (

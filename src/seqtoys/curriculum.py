@@ -89,6 +89,8 @@ class LengthPlan:
         self._task = task
         self._curriculum = lengths if isinstance(lengths, Curriculum) else None
         self._mean = 0.0
+        self.shortest: int
+        self.longest: int
         self.shortest, self.longest = _bounds(lengths)
         if self._curriculum is not None:
             self.longest = self._curriculum.first

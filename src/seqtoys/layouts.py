@@ -62,7 +62,9 @@ class UnitsLast:
                 [2., 2., 2.]])
     """
 
-    time, positions, units = -3, -2, -1
+    time = -3
+    positions = -2
+    units = -1
 
     def arrange(self, tensor: Tensor) -> Tensor:
         """View `([replicas], …)` in this layout: as it is."""
@@ -116,7 +118,9 @@ class ReplicasLast:
         torch.Size([1, 3, 4])
     """
 
-    time, positions, units = -4, -3, -2
+    time = -4
+    positions = -3
+    units = -2
 
     def arrange(self, tensor: Tensor) -> Tensor:
         """View `(replicas, …)` in this layout."""

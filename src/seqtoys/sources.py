@@ -90,7 +90,7 @@ class SequencesSource:
         self, batch: Batch, *, batch_size: int | None, generator: torch.Generator
     ) -> None:
         self.sequences: Batch = _without_empty_columns(batch)
-        self.scored = int(batch.tally.sum())
+        self.scored: int = int(batch.tally.sum())
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
         self._generator = generator
         self._order: Tensor | None = None  # in an epoch that has begun and not ended

@@ -45,8 +45,8 @@ class TaskSource:
         device: torch.device,
     ) -> None:
         self.task = task
-        self.plan = LengthPlan(task, lengths)
-        self.scored = 0
+        self.plan: LengthPlan = LengthPlan(task, lengths)
+        self.scored: int = 0
         self.optimum: float | None = None
         self._size = batch_size or BATCH_SIZE
         self._generator, self._device = generator, device

@@ -27,7 +27,7 @@ class TextSource:
 
     def __init__(self, text: LongText) -> None:
         self.text = text
-        self.scored = text.scored
+        self.scored: int = text.scored
 
     def parts(self) -> Iterator[tuple[None, Batch, int]]:
         """Go through the text once."""

@@ -72,7 +72,7 @@ class Updates:
         self.model = model
         self.source = source
         self.optimizer = optimizer
-        self.scheduler = (
+        self.scheduler: Any | None = (
             None if scheduler is None else scheduler(cast(torch.optim.Optimizer, optimizer))
         )
         if self.scheduler is not None and not hasattr(self.scheduler, "step"):
@@ -81,8 +81,8 @@ class Updates:
                 f"got {described(self.scheduler)}"
             )
         self.clip_norm = clip_norm
-        self.replicas = count_replicas(model)
-        self.epoch = 0
+        self.replicas: int = count_replicas(model)
+        self.epoch: int = 0
         if self.replicas and isinstance(self.scheduler, ReduceLROnPlateau):
             raise OptionError(
                 "expected a scheduler that goes by the epoch, as each replica of an ensemble "

@@ -32,8 +32,11 @@ class AnswerTask(Task):
     Examples:
         >>> from seqtoys import Vocab
         >>> class LastSymbol(AnswerTask):
-        ...     name, level = "last_symbol", "regular"
-        ...     vocab, lengths, longer = Vocab("01="), (1, 40), (100,)
+        ...     name = "last_symbol"
+        ...     level = "regular"
+        ...     vocab = Vocab("01=")
+        ...     lengths = (1, 40)
+        ...     longer = (100,)
         ...
         ...     def draw_inputs(self, batch_size, length, generator):
         ...         return torch.randint(2, (batch_size, length), generator=generator)

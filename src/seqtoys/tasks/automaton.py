@@ -17,7 +17,7 @@ from seqtoys.errors import DataError, OptionError
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.expected import Expected, expect, expect_within
-from seqtoys.tasks.graph import Ints, Transitions, read_graph
+from seqtoys.tasks.graph import Graph, Ints, Transitions, read_graph
 from seqtoys.tasks.reading import Reader
 from seqtoys.tasks.string_lengths import StringLengths
 from seqtoys.tasks.strings import StringSampler
@@ -112,14 +112,17 @@ class Automaton(Task):
         source: str = "my own",
         level: str = "regular",
     ) -> None:
-        self.graph = read_graph(transitions, start, symbols)
-        self.vocab = Vocab(self.graph.symbols)
-        self.name, self.source, self.level = name, source, level
+        self.graph: Graph = read_graph(transitions, start, symbols)
+        self.vocab: Vocab = Vocab(self.graph.symbols)
+        self.name = name
+        self.source = source
+        self.level = level
         self._strings = StringLengths(self.graph, CYCLES)
         self._sampler = StringSampler(self.graph, self._strings, CYCLES)
         self._bounds = None if lengths is None else check_lengths(lengths)
-        self.lengths = self._bounds or self._strings.usual()
-        self.longer = self._strings.longer(self.lengths[1]) if longer is None else tuple(longer)
+        self.lengths: tuple[int, int] = self._bounds or self._strings.usual()
+        more = self._strings.longer(self.lengths[1]) if longer is None else longer
+        self.longer: tuple[int, ...] = tuple(more)
         check_tested(self, self.lengths, self.longer)
 
     @property
@@ -221,8 +224,7 @@ class Automaton(Task):
         state = self._reader.follow(symbols)
         if state is None:
             raise DataError(f"expected the beginning of a string of {self.name}, got {symbols!r}")
-        chances = self.graph.chances[state]
-        return {s for s, chance in zip(self.vocab.symbols, chances, strict=True) if chance}
+        return {s for s, p in zip(self.vocab.symbols, self.graph.chances[state], strict=True) if p}
 
     def accepts(self, symbols: Symbols) -> bool:
         """Whether the source can write `symbols`, a string; of an endless one, a beginning."""

@@ -43,9 +43,12 @@ class BinaryAddition(AnswerTask):
         targets  ······0001$··
     """
 
-    name, source, level = "binary_addition", SOURCE, LEVEL
-    lengths, longer = (3, 40), LONGER
-    vocab = Vocab("01+$=")
+    name = "binary_addition"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = (3, 40)
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01+$=")
 
     def refusal(self, length: int) -> str | None:
         """Say why no sequence has this length; None: some have."""
@@ -86,9 +89,12 @@ class BinaryMultiplication(AnswerTask):
         targets  ······111$··
     """
 
-    name, source, level = "binary_multiplication", SOURCE, LEVEL
-    lengths, longer = (3, 40), LONGER
-    vocab = Vocab("01*$=")
+    name = "binary_multiplication"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = (3, 40)
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01*$=")
 
     def refusal(self, length: int) -> str | None:
         """Say why no sequence has this length; None: some have."""
@@ -127,9 +133,12 @@ class ComputeSqrt(AnswerTask):
         targets  ······100
     """
 
-    name, source, level = "compute_sqrt", SOURCE, LEVEL
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01=")
+    name = "compute_sqrt"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01=")
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.tasks.answers import AnswerTask
-from seqtoys.tasks.expressions import APPLY, MODULUS, Array, draw_expressions, evaluate
+from seqtoys.tasks.expressions import APPLY, MODULUS, X, draw_equations, draw_expressions, evaluate
 from seqtoys.tasks.known_shares import KnownShares, draw_bits
 from seqtoys.vocab import Vocab
 
@@ -41,9 +41,12 @@ class StackManipulation(AnswerTask):
         targets  ······111011$
     """
 
-    name, source, level = "stack_manipulation", SOURCE, LEVEL
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01abP$=")
+    name = "stack_manipulation"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01abP$=")
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -90,9 +93,12 @@ class ReverseString(KnownShares):
         targets  ·····10110
     """
 
-    name, source, level = "reverse_string", SOURCE, LEVEL
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01=")
+    name = "reverse_string"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01=")
 
     def shares(self) -> list[float]:
         """Tell that all answers are equally likely."""
@@ -137,9 +143,12 @@ class ModularArithmeticBrackets(KnownShares):
         Estimate(0.2..., 0.0)
     """
 
-    name, source, level = "modular_arithmetic_brackets", SOURCE, LEVEL
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01234+-()*=")
+    name = "modular_arithmetic_brackets"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01234+-()*=")
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw expressions of one length, each with a structure of its own."""
@@ -189,9 +198,12 @@ class SolveEquation(KnownShares):
         targets  ···········2
     """
 
-    name, source, level = "solve_equation", SOURCE, LEVEL
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01234+-()x=.")
+    name = "solve_equation"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01234+-()x=.")
     blank = "."
 
     def shares(self) -> list[float]:
@@ -205,37 +217,19 @@ class SolveEquation(KnownShares):
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw equations of one length, each with a structure of its own."""
         length = length or self.draw_length(generator)
-        return self.one_answer(*_draw_equations(batch_size, length, generator, room=1))
+        return self.one_answer(*draw_equations(batch_size, length, generator, room=1))
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
         """Draw equations."""
-        return torch.from_numpy(_draw_equations(batch_size, length, generator)[0])
+        return torch.from_numpy(draw_equations(batch_size, length, generator)[0])
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Solve the equations, from the values at x = 0 and x = 1."""
         equations = inputs.numpy()
         expressions, value = equations[:, :-2], equations[:, -1]
-        at_0, at_1 = (evaluate(np.where(expressions == 9, x, expressions)) for x in (0, 1))
+        at_0, at_1 = (evaluate(np.where(expressions == X, x, expressions)) for x in (0, 1))
         # The difference of the two is 1 or -1, so to multiply by it is to divide by it.
         answers = (value - at_0) * (at_1 - at_0) % MODULUS
         return torch.from_numpy(answers).unsqueeze(1)  # (batch, 1)
-
-
-def _draw_equations(
-    batch_size: int, length: int, generator: torch.Generator, *, room: int = 0
-) -> tuple[Array, Array]:
-    """Draw equations `(batch, length + room)`, and the digits that x stands for."""
-    symbols, values = draw_expressions(batch_size, length - 2, 2, generator, room=2 + room)
-    symbols[:, length - 2], symbols[:, length - 1] = 10, values  # 10: the index of =
-    flat, width = symbols.ravel(), length + room
-    start = np.arange(batch_size) * width
-    chosen = torch.randint(length - 2, (batch_size,), generator=generator).numpy()
-    digits = np.flatnonzero(flat < MODULUS)  # a value, too, is one: it ends its expression
-    place = digits.take(digits.searchsorted(start + chosen))
-    is_outside = place - start >= length - 2
-    place[is_outside] = digits.take(digits.searchsorted(start[is_outside]))
-    answers = flat.take(place)
-    flat[place] = 9  # the index of x
-    return symbols, answers

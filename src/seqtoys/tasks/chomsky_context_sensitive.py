@@ -32,9 +32,12 @@ class DuplicateString(KnownShares):
         targets  ····01100110
     """
 
-    name, source, level = "duplicate_string", SOURCE, LEVEL
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01=")
+    name = "duplicate_string"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01=")
 
     def shares(self) -> list[float]:
         """Tell that all answers are equally likely."""
@@ -75,9 +78,12 @@ class MissingDuplicate(KnownShares):
         targets  ·······0
     """
 
-    name, source, level = "missing_duplicate", SOURCE, LEVEL
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01?#=")
+    name = "missing_duplicate"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01?#=")
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -127,9 +133,12 @@ class OddsFirst(KnownShares):
         targets  ·····01110
     """
 
-    name, source, level = "odds_first", SOURCE, LEVEL
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01=")
+    name = "odds_first"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01=")
 
     def shares(self) -> list[float]:
         """Tell that all answers are equally likely."""
@@ -165,9 +174,12 @@ class BucketSort(KnownShares):
         targets  ······033444
     """
 
-    name, source, level = "bucket_sort", SOURCE, LEVEL
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01234=")
+    name = "bucket_sort"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01234=")
 
     def shares(self) -> list[float]:
         """Tell that all answers are equally likely."""

@@ -38,9 +38,12 @@ class EvenPairs(KnownShares):
         targets  ·····1
     """
 
-    name, source, level = "even_pairs", SOURCE, "regular"
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01=")
+    name = "even_pairs"
+    source = SOURCE
+    level = "regular"
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01=")
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -77,9 +80,12 @@ class Parity(KnownShares):
         targets  ····0
     """
 
-    name, source, level = "parity", SOURCE, "regular"
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01=")
+    name = "parity"
+    source = SOURCE
+    level = "regular"
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01=")
 
     def shares(self) -> list[float]:
         """Tell that all answers are equally likely."""
@@ -124,9 +130,12 @@ class CycleNavigation(KnownShares):
         Estimate(0.2099..., 0.0)
     """
 
-    name, source, level = "cycle_navigation", SOURCE, "regular"
-    lengths, longer = LENGTHS, LONGER
-    vocab = Vocab("01234-+=")
+    name = "cycle_navigation"
+    source = SOURCE
+    level = "regular"
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01234-+=")
     places = 5
     _steps = torch.tensor([5, 0, 6])  # the indices of -, 0 and +
     _moves = torch.tensor([0, 0, 0, 0, 0, -1, 1, 0])  # by symbol
@@ -175,9 +184,12 @@ class ModularArithmetic(KnownShares):
         Estimate(0.2059..., 0.0)
     """
 
-    name, source, level = "modular_arithmetic", SOURCE, "regular"
-    lengths, longer = LENGTHS, (41, 51, 101, 201, 501)
-    vocab = Vocab("01234+-*=")
+    name = "modular_arithmetic"
+    source = SOURCE
+    level = "regular"
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = (41, 51, 101, 201, 501)
+    vocab: Vocab = Vocab("01234+-*=")
 
     def __init__(self) -> None:
         self._next = _list_steps()

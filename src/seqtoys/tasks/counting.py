@@ -78,15 +78,16 @@ class CountingLanguage(Task):
         source: str = "my own",
         level: str = "context-sensitive",
     ) -> None:
-        self.p = check_probability("p", p, above=1e-4)
-        self.name, self.source, self.level = name, source, level
-        self.vocab = Vocab("#" + "abcdefgh"[: len(blocks)])
-        self.blocks = torch.tensor(blocks)  # (letters, counts)
-        self._counts = len(blocks[0])
-        self._unit = sum(block[0] for block in blocks)
+        self.p: float = check_probability("p", p, above=1e-4)
+        self.name = name
+        self.source = source
+        self.level = level
+        self.vocab: Vocab = Vocab("#" + "abcdefgh"[: len(blocks)])
+        self.blocks: Tensor = torch.tensor(blocks)  # (letters, counts)
+        self._counts, self._unit = len(blocks[0]), sum(block[0] for block in blocks)
         typical = self._typical_total()
-        self.lengths = (1 + self._unit * self._counts, 1 + self._unit * typical)
-        self.longer = tuple(1 + self._unit * typical * k for k in (2, 4, 8))
+        self.lengths: tuple[int, int] = (1 + self._unit * self._counts, 1 + self._unit * typical)
+        self.longer: tuple[int, ...] = tuple(1 + self._unit * typical * k for k in (2, 4, 8))
 
     @property
     def optimum(self) -> float:

@@ -78,12 +78,12 @@ class Dyck(Task):
     level = "deterministic context-free"
 
     def __init__(self, kinds: int = 1, p: float = 0.3) -> None:
-        self.kinds = check_count("kinds", kinds, 1, len(BRACKETS) // 2)
-        self.p = check_probability("p", p, below=0.5)
-        self.vocab = Vocab("#" + BRACKETS[: 2 * kinds])
+        self.kinds: int = check_count("kinds", kinds, 1, len(BRACKETS) // 2)
+        self.p: float = check_probability("p", p, below=0.5)
+        self.vocab: Vocab = Vocab("#" + BRACKETS[: 2 * kinds])
         pairs = self._typical_pairs()
-        self.lengths = (1, 2 * pairs + 1)
-        self.longer = tuple(2 * pairs * k + 1 for k in (2, 4, 8))
+        self.lengths: tuple[int, int] = (1, 2 * pairs + 1)
+        self.longer: tuple[int, ...] = tuple(2 * pairs * k + 1 for k in (2, 4, 8))
 
     @property
     def optimum(self) -> float:

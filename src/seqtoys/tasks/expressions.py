@@ -1,4 +1,4 @@
-"""Bracketed expressions modulo 5: draw a batch of them, and find their values."""
+"""Bracketed expressions modulo 5, and equations: draw a batch, and find the values."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ Array: TypeAlias = npt.NDArray[Any]
 MODULUS = 5
 PLUS, MINUS, OPEN, CLOSE, TIMES = range(5, 10)
 """The indices of + - ( ) * in every vocabulary of expressions; before them come the digits."""
+X, EQUALS = 9, 10
+"""The indices of x and = in that of equations, which has no `*`."""
 
 _DIGITS = np.arange(MODULUS)
 _TABLES = (np.add, np.subtract, np.multiply)
@@ -99,6 +101,34 @@ def _part(
         lasts.append(last)
     first, last = np.concatenate(firsts), np.concatenate(lasts)
     return levels, first, last, np.minimum(last - first, 4)
+
+
+def draw_equations(
+    batch_size: int, length: int, generator: torch.Generator, *, room: int = 0
+) -> tuple[Array, Array]:
+    """Draw equations of one length: an expression without `*`, `=`, its value; and x for a digit.
+
+    Args:
+        batch_size: How many.
+        length: The number of symbols.
+        generator: Draws them.
+        room: How many symbols to leave free on the right, with anything in them.
+
+    Returns:
+        Symbol indices `(batch, length + room)`, and the digits that x stands for, `(batch,)`.
+    """
+    symbols, values = draw_expressions(batch_size, length - 2, 2, generator, room=2 + room)
+    symbols[:, length - 2], symbols[:, length - 1] = EQUALS, values
+    flat, width = symbols.ravel(), length + room
+    start = np.arange(batch_size) * width
+    chosen = torch.randint(length - 2, (batch_size,), generator=generator).numpy()
+    digits = np.flatnonzero(flat < MODULUS)  # a value, too, is one: it ends its expression
+    place = digits.take(digits.searchsorted(start + chosen))
+    is_outside = place - start >= length - 2
+    place[is_outside] = digits.take(digits.searchsorted(start[is_outside]))
+    answers = flat.take(place)
+    flat[place] = X
+    return symbols, answers
 
 
 def _join(symbols: Array, values: Array, levels: list[tuple[Array, Array]]) -> None:

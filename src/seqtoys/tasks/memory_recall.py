@@ -47,14 +47,16 @@ class AssociativeRecall(AnswerTask):
         targets  ··········1
     """
 
-    name, source, level = "associative_recall", "Ba et al. 2016", "finite"
+    name = "associative_recall"
+    source = "Ba et al. 2016"
+    level = "finite"
 
     def __init__(self, pairs: int = 4) -> None:
-        self.pairs = check_count("pairs", pairs, 1, len(LETTERS))
-        self.vocab = Vocab(LETTERS + DIGITS + "?=")
-        self.lengths = (4, 2 * pairs + 2)
+        self.pairs: int = check_count("pairs", pairs, 1, len(LETTERS))
+        self.vocab: Vocab = Vocab(LETTERS + DIGITS + "?=")
+        self.lengths: tuple[int, int] = (4, 2 * pairs + 2)
         more = (pairs * k for k in (2, 3, 6))
-        self.longer = tuple(2 * n + 2 for n in more if n <= len(LETTERS))
+        self.longer: tuple[int, ...] = tuple(2 * n + 2 for n in more if n <= len(LETTERS))
 
     @property
     def memoryless(self) -> Estimate:
@@ -139,15 +141,17 @@ class NBack(Task):
         targets  ··YNNNYYNNYN
     """
 
-    name, source, level = "n_back", "Kirchner 1958", "regular"
+    name = "n_back"
+    source = "Kirchner 1958"
+    level = "regular"
 
     def __init__(self, n: int = 2, symbols: int = 8, *, matches: float = 0.5) -> None:
-        self.n = check_count("n", n, 1)
-        self.symbols = check_count("symbols", symbols, 2, len(LETTERS))
-        self.matches = check_probability("matches", matches)
-        self.vocab = Vocab(LETTERS[:symbols] + "NY")
-        self.lengths = (n + 1, n + 20)
-        self.longer = (n + 30, n + 50, n + 100)
+        self.n: int = check_count("n", n, 1)
+        self.symbols: int = check_count("symbols", symbols, 2, len(LETTERS))
+        self.matches: float = check_probability("matches", matches)
+        self.vocab: Vocab = Vocab(LETTERS[:symbols] + "NY")
+        self.lengths: tuple[int, int] = (n + 1, n + 20)
+        self.longer: tuple[int, ...] = (n + 30, n + 50, n + 100)
 
     @property
     def optimum(self) -> float:
@@ -212,12 +216,15 @@ class FirstSymbol(AnswerTask):
         targets  ······e
     """
 
-    name, source, level = "first_symbol", "Bengio et al. 1994", "regular"
-    lengths, longer = (1, 20), (30, 50, 100, 200)
+    name = "first_symbol"
+    source = "Bengio et al. 1994"
+    level = "regular"
+    lengths: tuple[int, int] = (1, 20)
+    longer: tuple[int, ...] = (30, 50, 100, 200)
 
     def __init__(self, symbols: int = 8) -> None:
-        self.symbols = check_count("symbols", symbols, 2, len(LETTERS))
-        self.vocab = Vocab(LETTERS[:symbols] + "=")
+        self.symbols: int = check_count("symbols", symbols, 2, len(LETTERS))
+        self.vocab: Vocab = Vocab(LETTERS[:symbols] + "=")
 
     @property
     def memoryless(self) -> Estimate:

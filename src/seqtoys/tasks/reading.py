@@ -23,7 +23,9 @@ class Reader:
     """
 
     def __init__(self, graph: Graph, vocab: Vocab, name: str) -> None:
-        self.graph, self.vocab, self.name = graph, vocab, name
+        self.graph = graph
+        self.vocab = vocab
+        self.name = name
         states, self._columns = len(graph.states) + 1, len(graph.symbols) + 1
         # One more symbol, for what is not scored: it leads nowhere. One more state, for the lost.
         lost = states - 1

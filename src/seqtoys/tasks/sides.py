@@ -11,13 +11,14 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from seqtoys.batch import Batch
-from seqtoys.errors import OptionError
+from seqtoys.errors import DataError, OptionError
 from seqtoys.initial import seeded_generator
 
 BITS = 40  # of a hash that are compared
 BATCHES = 64  # that are drawn to see what a hash holds out
 MOST = 100_000  # sequences in them
 SALTS = 1000  # that are tried
+ROUNDS = 100  # of drawing, before a side counts as empty
 NEAR = 0.25  # how far a share may be from what was asked, relative to the smaller side
 
 
@@ -88,6 +89,47 @@ def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Pa
     raise OptionError(
         f"expected a share that can be held out of {name}, got {fraction:g}: with {len(drawn)} "
         f"sequences among the {counts.sum()} drawn, the nearest is {nearest:.2g}"
+    )
+
+
+def draw_side(
+    name: str,
+    draw: Callable[[int], Batch],
+    is_on_it: Callable[[Batch], Bool[Tensor, " batch"]],
+    batch_size: int,
+    share: float,
+) -> Batch:
+    """Draw until enough sequences lie on a side.
+
+    Args:
+        name: What to call them.
+        draw: Draws so many sequences of both sides.
+        is_on_it: Whether each sequence is on the side.
+        batch_size: How many are enough.
+        share: The share of all that are on it, about.
+
+    Raises:
+        DataError: If too few are found.
+
+    Examples:
+        >>> from seqtoys import get_task
+        >>> parity, half = get_task("parity"), Parting(2**39)
+        >>> len(draw_side("sequences", parity.sample, half.holds_out, 100, 0.5))
+        100
+    """
+    found: list[Batch] = []
+    missing = batch_size
+    for _ in range(ROUNDS):
+        drawn = draw(int(missing / share * 1.2) + 8)
+        rows = is_on_it(drawn).nonzero().flatten()
+        if len(rows):
+            found.append(drawn.take(rows[:missing]))
+            missing -= len(found[-1])
+        if not missing:
+            return Batch.join(found)
+    raise DataError(
+        f"expected {batch_size} {name}, found {batch_size - missing} in {ROUNDS} rounds; "
+        "take a length that has more"
     )
 
 

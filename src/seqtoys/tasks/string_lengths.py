@@ -18,7 +18,8 @@ class StringLengths:
     """
 
     def __init__(self, graph: Graph, cycles: int) -> None:
-        self.graph, self.cycles = graph, cycles
+        self.graph = graph
+        self.cycles = cycles
         self._within = [graph.is_end.astype(np.float64)]  # 0, 1, … symbols
         self._ahead: dict[int, list[tuple[Floats, float]]] = {}
 

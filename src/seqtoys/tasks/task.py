@@ -10,14 +10,12 @@ import torch
 from seqtoys.amounts import EnoughMemory, check_length, check_lengths
 from seqtoys.arguments import check_type, checked
 from seqtoys.batch import Batch
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import OptionError
 from seqtoys.initial import seeded_generator
 from seqtoys.tasks.counts import estimate_chance, estimate_memoryless
 from seqtoys.tasks.estimate import Estimate
-from seqtoys.tasks.sides import Parting, find_parting
+from seqtoys.tasks.sides import Parting, draw_side, find_parting
 from seqtoys.vocab import Vocab
-
-ROUNDS = 100  # of drawing, before a side of a task counts as empty
 
 
 class Task(ABC):
@@ -193,11 +191,16 @@ class Side(Task):
     def __init__(
         self, whole: Task, fraction: float, parting: Parting, *, is_held_out: bool
     ) -> None:
-        self.whole, self.fraction, self.parting = whole, fraction, parting
+        self.whole = whole
+        self.fraction = fraction
+        self.parting = parting
         self.is_held_out = is_held_out
-        self.name = f"{whole.name} ({'held out' if is_held_out else 'training'})"
-        self.vocab, self.source, self.level = whole.vocab, whole.source, whole.level
-        self.lengths, self.longer = whole.lengths, whole.longer
+        self.name: str = f"{whole.name} ({'held out' if is_held_out else 'training'})"
+        self.vocab: Vocab = whole.vocab
+        self.source: str = whole.source
+        self.level: str = whole.level
+        self.lengths: tuple[int, int] = whole.lengths
+        self.longer: tuple[int, ...] = whole.longer
 
     @property
     def complement(self) -> Side:
@@ -233,18 +236,11 @@ class Side(Task):
         Raises:
             DataError: If none is found.
         """
-        share = self.fraction if self.is_held_out else 1 - self.fraction
-        found: list[Batch] = []
-        for _ in range(ROUNDS):
-            missing = batch_size - sum(map(len, found))
-            if not missing:
-                return Batch.join(found)
-            drawn = self.whole.draw(int(missing / share * 1.2) + 8, length, generator)
-            rows = (self.parting.holds_out(drawn) == self.is_held_out).nonzero().flatten()
-            if len(rows):
-                found.append(drawn.take(rows[:missing]))
         asked = "" if length is None else f" of length {length}"
-        raise DataError(
-            f"expected {batch_size} sequences{asked} on this side of {self.name}, "
-            f"found {sum(map(len, found))} in {ROUNDS} rounds; take a length that has more"
+        return draw_side(
+            f"sequences{asked} on this side of {self.name}",
+            lambda size: self.whole.draw(size, length, generator),
+            lambda batch: self.parting.holds_out(batch) == self.is_held_out,
+            batch_size,
+            self.fraction if self.is_held_out else 1 - self.fraction,
         )

@@ -36,13 +36,15 @@ class Listed(Task):
     level = "finite"
 
     def __init__(self, batch: Batch, vocab: Vocab, *, name: str, source: str) -> None:
-        self.name, self.source, self.vocab = name, source, vocab
-        self.batch = batch = batch.repeated()
-        self._counts = batch.count_symbols()
+        self.name = name
+        self.source = source
+        self.vocab = vocab
+        self.batch: Batch = batch.repeated()
+        self._counts = self.batch.count_symbols()
         self._rows = torch.arange(len(self._counts))
         lengths = self._lengths = self._counts.unique().tolist()
-        self.lengths, self.longer = (lengths[0], lengths[-1]), ()
-        self._baselines: Baselines = count_baselines(batch, len(vocab))
+        self.lengths: tuple[int, int] = (lengths[0], lengths[-1])
+        self._baselines: Baselines = count_baselines(self.batch, len(vocab))
 
     @property
     def optimum(self) -> float:

@@ -102,14 +102,15 @@ class Tomita(AnswerTask):
 
     source = "Tomita 1982"
     level = "regular"
-    lengths = (1, 20)
-    longer = (30, 40, 60, 100)
+    lengths: tuple[int, int] = (1, 20)
+    longer: tuple[int, ...] = (30, 40, 60, 100)
 
     def __init__(self, number: int) -> None:
         if isinstance(number, bool) or number not in ACCEPTORS:
             raise OptionError(f"expected number to be one of 1 to 7, got {number!r}")
-        self.number, self.name = number, f"tomita_{number}"
-        self.vocab = Vocab("01=")
+        self.number = number
+        self.name: str = f"tomita_{number}"
+        self.vocab: Vocab = Vocab("01=")
         arrows, accepting = ACCEPTORS[number]
         self._size = size = len(arrows)
         self._accepts = np.array([state in accepting for state in range(size)])

@@ -1,0 +1,108 @@
+"""A memory task of one long delay: give back a string after it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from seqtoys.amounts import check_count
+from seqtoys.arguments import check_type
+from seqtoys.batch import Batch
+from seqtoys.tasks.entropy import entropy
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.memory_copy import LETTERS
+from seqtoys.tasks.task import Task
+from seqtoys.vocab import Vocab
+
+
+class DelayedCopy(Task):
+    r"""Remember ten symbols over a long delay, then write them out.
+
+    The input is 10 letters of 8 kinds, $T - 1$ times `_`, the go symbol `>` and 10 blanks `.`. The
+    target is `_` at the first $T + 10$ positions, and the ten letters at the last 10. All $T + 20$
+    positions are scored.
+
+    The optimum is 0. Without memory, a letter, `_` or `>` tells that the target is `_`, and a
+    blank that it is a letter, any of 8 alike. So the loss is that of ten guesses over $T + 20$
+    positions, $10 \ln 8 / (T + 20)$: the baseline of Arjovsky et al. Chance is the share of `_`,
+    $(T + 10) / (T + 20)$.
+
+    In the papers `_` and `.` are one symbol, and that baseline is of a model which forgets the
+    letters but counts the time: `one_blank=True`. Seen alone, a blank then stands over $T - 1$
+    times `_` and 10 letters, and with $r = 10 / (T + 9)$ and
+    $h(r) = -r \ln r - (1 - r) \ln(1 - r)$,
+
+    $$\text{memoryless} = \frac{(T + 9) \, h(r) + 10 \ln 8}{T + 20} .$$
+
+    Source: Arjovsky et al. (2016), Unitary evolution recurrent neural networks, after
+    Hochreiter & Schmidhuber (1997), Long short-term memory.
+
+    Args:
+        delay: $T$, the number of steps from the last letter to the go symbol. `length` is
+            $T + 20$, so that longer delays can be tested.
+        one_blank: Whether the ten last inputs are `_` too.
+
+    Raises:
+        OptionError: If the delay is below 1.
+
+    Examples:
+        >>> task = DelayedCopy(delay=5)
+        >>> print(task.sample(1).show(task.vocab))
+        inputs   ehfadddhbd____>..........
+        targets  _______________ehfadddhbd
+        >>> task.memoryless  # 10 ln 8 / 25
+        Estimate(0.8317..., 0.0)
+    """
+
+    name = "delayed_copy"
+    source = "Arjovsky et al. 2016"
+    level = "regular"
+    letters = 10
+    kinds = 8
+
+    def __init__(self, delay: int = 100, *, one_blank: bool = False) -> None:
+        self.delay: int = check_count("delay", delay, 1)
+        self.one_blank: bool = check_type("one_blank", one_blank, bool)
+        self.vocab: Vocab = Vocab(LETTERS[: self.kinds] + "_>" + "." * (not one_blank))
+        longest = delay + 2 * self.letters
+        self.lengths: tuple[int, int] = (longest, longest)
+        self.longer: tuple[int, ...] = tuple(k * delay + 2 * self.letters for k in (2, 3, 5))
+
+    @property
+    def optimum(self) -> float:
+        """0: the letters come again as they came."""
+        return 0.0
+
+    def optimal_loss(self, batch: Batch) -> float:
+        """0, for any sequences: the letters come again as they came."""
+        return 0.0
+
+    @property
+    def memoryless(self) -> Estimate:
+        """10 ln 8 / (T + 20), and with one blank the entropy of whether a letter is due."""
+        loss = self.letters * math.log(self.kinds)
+        if self.one_blank:
+            waiting = self.delay + self.letters - 1
+            loss += waiting * entropy(self.letters / waiting)
+        return Estimate(loss / self.lengths[0])
+
+    @property
+    def chance(self) -> Estimate:
+        """The share of `_`: (T + 10) / (T + 20)."""
+        return Estimate(1 - self.letters / self.lengths[0])
+
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence has this length; None: some have."""
+        shortest = 2 * self.letters + 1
+        return None if length >= shortest else f"the shortest, of delay 1, has {shortest}"
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw ten letters for each sequence, and the delay that the length tells."""
+        letters = torch.randint(self.kinds, (batch_size, self.letters), generator=generator)
+        wait, go, due = self.kinds, self.kinds + 1, self.kinds + 2 * (not self.one_blank)
+        targets = torch.full((batch_size, length or self.lengths[0]), wait)  # (batch, time)
+        inputs = targets.clone()
+        inputs[:, : self.letters], targets[:, -self.letters :] = letters, letters
+        inputs[:, -self.letters - 1], inputs[:, -self.letters :] = go, due
+        return Batch(inputs, targets)
