@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
+from importlib import import_module
 from importlib.util import find_spec
 
 import jaxtyping
@@ -66,6 +67,11 @@ pytest_collect_file = Sybil(
     patterns=["README.md", "CONTRIBUTING.md", "docs/*.md", "docs/*/*.md"],
     fixtures=["unchecked"],  # as users run them
 ).pytest()
+
+
+def pytest_sessionstart() -> None:
+    """Load the library as a whole: what pytest loads of it alone, the rest would load again."""
+    import_module("seqtoys")
 
 
 @pytest.fixture
