@@ -373,6 +373,10 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         lambda generator: PARITY.sample(1, generator=generator), 5, InputTypeError,
         "expected generator to be a torch.Generator, got 5",
     ),
+    "what draws, and is no yes or no": (
+        lambda generator: PARITY.sample(1, generator=generator), torch.zeros(2), InputTypeError,
+        "expected generator to be a torch.Generator, got a Tensor",
+    ),
     "what draws a length": (
         PARITY.draw_length, 5, InputTypeError, "expected generator to be a torch.Generator, got 5",
     ),

@@ -337,9 +337,9 @@ def test_one_symbol_is_no_news() -> None:
     assert history.baselines.uniform == 0
 
 
-def diverge() -> None:
+def diverge(lr: float = 1e30) -> None:
     model = ElmanCharModel(VOCAB, nonlinearity="relu", hidden_size=8)
-    fit(model, "hihello", lr=1e30, optimizer=SGD)
+    fit(model, "hihello", lr=lr, optimizer=SGD)
 
 
 def unfit(**options: Any) -> Any:
@@ -352,6 +352,11 @@ ERRORS: dict[str, Any] = {
         diverge,
         NonFiniteLossError,
         "the loss became nan at epoch 2 with lr=1e+30; try a smaller lr, or clip_norm=1.0",
+    ),
+    "diverged by an integer that PyTorch has no room for": (
+        lambda: diverge(2**64),
+        NonFiniteLossError,
+        "the loss became nan at epoch 2 with lr=1.84467e+19; try a smaller lr, or clip_norm=1.0",
     ),
     "epochs": (unfit(epochs=0), OptionError, "expected epochs to be a positive integer, got 0"),
     "a share of an epoch": (

@@ -186,7 +186,7 @@ def _make_history(
 
 def _make_optimizer(model: nn.Module, options: FitOptions) -> Optimizer:
     """Make the optimizer, a fused one for networks whose gradients are written out."""
-    optimizer, lr = options["optimizer"], options["lr"]
+    optimizer, lr = options["optimizer"], float(options["lr"])
     if optimizer is torch.optim.Adam and writes_gradients(model):
         if options["scheduler"] is not None:  # which takes PyTorch's own optimizers only
             return torch.optim.Adam(model.parameters(), lr=lr, fused=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol, cast, runtime_checkable
 
 import torch
@@ -215,8 +216,8 @@ def _without_empty_columns(batch: Batch) -> Batch:
     A model says the same without them, but sums over more numbers may be rounded otherwise.
     """
     width = int(batch.count_symbols().max())
-    parts = (part[:, :width].contiguous() for part in (batch.inputs, batch.targets))
-    return Batch(*parts, batch.lengths, batch.counts)
+    inputs, targets = batch.inputs[:, :width], batch.targets[:, :width]
+    return replace(batch, inputs=inputs.contiguous(), targets=targets.contiguous())
 
 
 def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]:

@@ -111,7 +111,8 @@ class Task(ABC):
             inputs   0110=
             targets  ····0
         """
-        generator = check_type("generator", generator or seeded_generator(0), torch.Generator)
+        generator = seeded_generator(0) if generator is None else generator
+        check_type("generator", generator, torch.Generator)
         check_length(batch_size, "batch_size")
         if length is not None:
             check_length(length, "length")
