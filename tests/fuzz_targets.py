@@ -231,7 +231,7 @@ def of_model(rng: random.Random, folder: Path) -> Call:
     """Call a method of a network, or of many."""
     network: Any = model(rng) if rng.random() < 0.6 else ensemble(rng)
     calls = [
-        Call(network.initial_hidden, [], {"batch_size": 3}),
+        Call(network.initial_hidden, [], {"batch_size": 3}, ("batch_size",)),
         Call(network.predict, [], {"sequence": "hihell"}),
         Call(network.backprop, [], {"batch": batch()}),
     ]

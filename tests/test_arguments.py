@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import StepLR
 
 from seqtoys import (
     Automaton,
@@ -338,6 +339,23 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), lambda optimizer: 5,
         OptionError,
         "expected scheduler to make a scheduler of torch.optim.lr_scheduler, got 5",
+    ),
+    "a scheduler that needs more": (
+        lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), StepLR, OptionError,
+        "expected scheduler to need no more than an optimizer, got StepLR: StepLR.__init__() "
+        "missing 1 required positional argument: 'step_size'; functools.partial(StepLR, …) gives "
+        "it the rest",
+    ),
+    "an optimizer that needs less": (
+        lambda optimizer: fit(ENSEMBLE, "hihello", optimizer=optimizer), Exception, OptionError,
+        "expected optimizer to need no more than parameters and lr, got Exception: Exception() "
+        "takes no keyword arguments; functools.partial(Exception, …) gives it the rest",
+    ),
+    "what makes models, not written in Python": (
+        lambda make_model: sweep(make_model, "hihello", grid={}, seeds=[1], vocab=MODEL.vocab),
+        str, OptionError,
+        "expected make_model to tell what it takes, got: no signature found for builtin type "
+        "<class 'str'>",
     ),
     "progress": (
         lambda progress: fit(MODEL, "hihello", progress=progress), "yes", InputTypeError,

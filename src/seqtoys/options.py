@@ -12,9 +12,9 @@ from seqtoys.arguments import check_values
 from seqtoys.checkpoint import Checkpoint
 from seqtoys.curriculum import Curriculum, Lengths
 from seqtoys.errors import OptionError
+from seqtoys.optimizers import OptimizerFactory, SchedulerFactory
 from seqtoys.row import Row
 from seqtoys.stopping import Until
-from seqtoys.updates import OptimizerFactory, SchedulerFactory
 from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
 

@@ -17,11 +17,10 @@ from seqtoys.digest import brief
 from seqtoys.draws import GlobalDraws
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import DataError, OptionError
-from seqtoys.fused_adam import FusedAdam
 from seqtoys.history import History
 from seqtoys.initial import seeded_generator
-from seqtoys.kinds import described
 from seqtoys.learner import writes_gradients
+from seqtoys.optimizers import make_optimizer, make_scheduler
 from seqtoys.options import FitOptions, record
 from seqtoys.outputs import Ensemble, count_replicas, logits_of
 from seqtoys.plain import Plain
@@ -29,7 +28,7 @@ from seqtoys.predictions import Predictions
 from seqtoys.ranges import check_targets
 from seqtoys.sources import Source, to_sources
 from seqtoys.stopping import make_rule
-from seqtoys.updates import Optimizer, Updates
+from seqtoys.updates import Updates
 from seqtoys.vocab import Vocab
 
 
@@ -153,15 +152,19 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
         generator=generator,
         device=device,
     )
+    replicas, scheduler = count_replicas(model), options["scheduler"]
+    optimizer = make_optimizer(
+        options["optimizer"], model, options["lr"], is_scheduled=scheduler is not None
+    )
     updates = Updates(
         model,
         training,
-        _make_optimizer(model, options),
-        scheduler=options["scheduler"],
+        optimizer,
+        scheduler=make_scheduler(scheduler, optimizer, replicas=replicas),
         clip_norm=options["clip_norm"],
         stepwise=options["stepwise"],
     )
-    replicas, single = count_replicas(model), is_single(data, vocab)
+    single = is_single(data, vocab)
     predictions = Predictions.of(training.sequences, vocab, single=single, replicas=replicas)
     history = _make_history(model, training, vocab, predictions)
     history.settings, history.held_out = record(options), held_rows
@@ -182,21 +185,6 @@ def _make_history(
     if isinstance(model, Ensemble):
         return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions)
     return History(baselines, floor)
-
-
-def _make_optimizer(model: nn.Module, options: FitOptions) -> Optimizer:
-    """Make the optimizer, a fused one for networks whose gradients are written out."""
-    optimizer, lr = options["optimizer"], float(options["lr"])
-    if optimizer is torch.optim.Adam and writes_gradients(model):
-        if options["scheduler"] is not None:  # which takes PyTorch's own optimizers only
-            return torch.optim.Adam(model.parameters(), lr=lr, fused=True)
-        return FusedAdam(model.parameters(), lr=lr)
-    made: Any = optimizer(model.parameters(), lr=lr)
-    if not isinstance(made, Optimizer):
-        raise OptionError(
-            f"expected optimizer to make an optimizer of torch.optim, got {described(made)}"
-        )
-    return made
 
 
 def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:

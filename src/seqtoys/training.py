@@ -14,6 +14,7 @@ from seqtoys.data import TrainingData
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.epochs import run_epochs
 from seqtoys.history import History
+from seqtoys.optimizers import OptimizerFactory, SchedulerFactory
 from seqtoys.options import FitOptions, check_options
 from seqtoys.outputs import Ensemble
 from seqtoys.progress import Progress
@@ -21,7 +22,6 @@ from seqtoys.row import Row
 from seqtoys.run import make_run
 from seqtoys.saved_run import resume_run
 from seqtoys.stopping import Until
-from seqtoys.updates import OptimizerFactory, SchedulerFactory
 from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
 

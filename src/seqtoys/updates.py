@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Bool
@@ -15,36 +15,13 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from seqtoys.batch import Batch
 from seqtoys.epoch_sums import EpochSums, Value
 from seqtoys.errors import NonFiniteLossError, OptionError
-from seqtoys.kinds import described
 from seqtoys.learner import Learner
 from seqtoys.metrics import count_hits
+from seqtoys.optimizers import Optimizer
 from seqtoys.outputs import count_replicas
 from seqtoys.plain import Plain, on_device
 from seqtoys.row import Row
 from seqtoys.sources import Source
-
-
-@runtime_checkable
-class Optimizer(Protocol):
-    """Updates parameters by their gradients; has its learning rate where `torch.optim` has it."""
-
-    param_groups: list[dict[str, Any]]
-
-    def step(self) -> Any:
-        """Update the parameters."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What it remembers from one update to the next."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember that again."""
-
-
-OptimizerFactory: TypeAlias = Callable[..., torch.optim.Optimizer]
-"""Makes an optimizer of parameters and `lr=`, as each class of `torch.optim` does."""
-
-SchedulerFactory: TypeAlias = Callable[[torch.optim.Optimizer], Any]
-"""Makes a learning-rate scheduler of `torch.optim.lr_scheduler`, stepped once an epoch."""
 
 
 class Updates:
@@ -54,7 +31,7 @@ class Updates:
         model: The model, trained in place.
         source: What it is trained on.
         optimizer: Updates the model.
-        scheduler: Makes a scheduler for the optimizer; None: a constant learning rate.
+        scheduler: Changes the learning rate of that; None: nothing does.
         clip_norm: The largest norm of a gradient; None: any.
         stepwise: Whether to feed the model one symbol at a time.
     """
@@ -65,29 +42,17 @@ class Updates:
         source: Source,
         optimizer: Optimizer,
         *,
-        scheduler: SchedulerFactory | None,
+        scheduler: Any,
         clip_norm: float | None,
         stepwise: bool,
     ) -> None:
         self.model = model
         self.source = source
         self.optimizer = optimizer
-        self.scheduler: Any | None = (
-            None if scheduler is None else scheduler(cast(torch.optim.Optimizer, optimizer))
-        )
-        if self.scheduler is not None and not hasattr(self.scheduler, "step"):
-            raise OptionError(
-                "expected scheduler to make a scheduler of torch.optim.lr_scheduler, "
-                f"got {described(self.scheduler)}"
-            )
+        self.scheduler = scheduler
         self.clip_norm = clip_norm
         self.replicas: int = count_replicas(model)
         self.epoch: int = 0
-        if self.replicas and isinstance(self.scheduler, ReduceLROnPlateau):
-            raise OptionError(
-                "expected a scheduler that goes by the epoch, as each replica of an ensemble "
-                "has a loss of its own; got ReduceLROnPlateau"
-            )
         self._learner = Learner(model, stepwise=stepwise)
         self._sums: EpochSums | None = None  # of an epoch that has begun and not ended
         self._is_waiting = False

@@ -97,8 +97,11 @@ def check_names(
     Raises:
         OptionError: If a name is no one's, or given twice, or taken by a column of the rows.
     """
-    takes = signature(make_model).parameters
     called = as_written(make_model)
+    try:
+        takes = signature(make_model).parameters
+    except ValueError as error:  # of what is not written in Python
+        raise OptionError(f"expected make_model to tell what it takes, got: {error}") from error
     if not {"seed", "seeds"} & takes.keys():
         raise OptionError(
             f"expected {called} to take seeds=… (and make an ensemble of them), or seed=… "
