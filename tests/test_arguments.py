@@ -27,9 +27,11 @@ from seqtoys import (
     Vocab,
     evaluate,
     fit,
+    generate,
     get_task,
     load,
     save,
+    stream,
     sweep,
 )
 from seqtoys.arguments import check_type, checked
@@ -57,6 +59,7 @@ from seqtoys.tasks.estimate import Estimate
 
 VOCAB = Vocab("hielo")
 MODEL = ElmanCharModel(VOCAB)
+NOWHERE = ElmanCharModel(VOCAB).to("meta")
 ENSEMBLE = ElmanEnsemble(VOCAB, [1, 2])
 BATCH = Batch.from_texts(["hello", "hi"], VOCAB)
 PARITY = get_task("parity")
@@ -310,10 +313,24 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected a model with weights to train, got Identity, none of whose requires a gradient",
     ),
     "a model that is nowhere": (
-        lambda model: fit(model, "hihello"), ElmanCharModel(VOCAB).to("meta"), DeviceError,
+        lambda model: fit(model, "hihello"), NOWHERE, DeviceError,
         "expected a model with weights, got ElmanCharModel on the meta device; "
         "model.to_empty(device='cpu') makes room, load_state_dict fills it",
     ),
+    **{
+        f"a model that is nowhere, and is to {name}": (
+            use, NOWHERE, DeviceError,
+            "expected a model with weights, got ElmanCharModel on the meta device; "
+            "model.to_empty(device='cpu') makes room, load_state_dict fills it",
+        )
+        for name, use in {
+            "write": lambda model: generate(model, "h", 3),
+            "stream": lambda model: stream(model, "h", 3),
+            "predict": lambda model: model.predict("hi"),
+            "be followed": lambda model: model.trace("hi"),
+            "be saved": lambda model: save(model, "none"),
+        }.items()
+    },
     "an optimizer": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer), "adam", InputTypeError,
         "expected optimizer to be a function, got 'adam'",

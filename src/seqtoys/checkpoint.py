@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seqtoys.amounts import check_length
 from seqtoys.arguments import check_type, checked
+from seqtoys.devices import device_of
 from seqtoys.ensemble import ElmanEnsemble
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import InputTypeError
@@ -82,6 +83,7 @@ def save(
     Raises:
         ModelFileError: If the file can't be written; one that was there is then as it was.
         InputTypeError: If the model is of another class, whose code the file would not have.
+        DeviceError: If it is on the meta device, where there are no numbers.
         SeqtoysError: If the predictions of the history are no sequences of the model's symbols.
 
     Examples:
@@ -100,6 +102,7 @@ def save(
             f"expected an ElmanCharModel or an ElmanEnsemble, got a {type(model).__name__}, whose "
             "code the file would not have; safetensors.torch.save_model saves any weights"
         )
+    device_of(model)  # sees to it that it has numbers
     wrong = misfit(_shapes_and_types(describe(model), model.state_dict()), model.state_dict())
     if wrong is not None:
         raise InputTypeError(f"expected a model with the weights it was made with; {wrong}")

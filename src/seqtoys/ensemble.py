@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from seqtoys.arguments import checked, listed
 from seqtoys.checks import check_hidden, check_inputs
+from seqtoys.devices import device_of
 from seqtoys.errors import OptionError
 from seqtoys.indices import check_index
 from seqtoys.initial import draw_weights
@@ -156,12 +157,13 @@ class ElmanEnsemble(ElmanNetwork):
 
         Raises:
             UnknownSymbolError: If a symbol is not in the vocabulary.
+            DeviceError: If the ensemble is on the meta device, where there are no numbers.
 
         Examples:
             >>> [len(text) for text in ElmanEnsemble(Vocab("hielo"), [1, 2]).predict("hihell")]
             [6, 6]
         """
-        indices = self.vocab.encode(sequence).to(self._weight.device)
+        indices = self.vocab.encode(sequence).to(device_of(self))
         logits, _ = self._run(indices.unsqueeze(1), None)  # (time, 1)
         predicted = logits.argmax(-1).squeeze(2)  # (replicas, time, 1) -> (replicas, time)
         return [self.vocab.decode(row) for row in predicted]  # type: ignore[return-value]

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from seqtoys.arguments import checked
 from seqtoys.checks import check_hidden, check_inputs
+from seqtoys.devices import device_of
 from seqtoys.initial import build_parts
 from seqtoys.layers import LayerWeights, run_layers, step_layers
 from seqtoys.layouts import UNITS_LAST
@@ -156,6 +157,7 @@ class ElmanCharModel(ElmanNetwork):
 
         Raises:
             UnknownSymbolError: If a symbol is not in the vocabulary.
+            DeviceError: If the model is on the meta device, where there are no numbers.
 
         Examples:
             >>> len(ElmanCharModel(Vocab("hielo")).predict("hihell"))
@@ -173,6 +175,7 @@ class ElmanCharModel(ElmanNetwork):
 
         Raises:
             UnknownSymbolError: If a symbol is not in the vocabulary.
+            DeviceError: If the model is on the meta device, where there are no numbers.
 
         Examples:
             >>> ElmanCharModel(Vocab("hielo")).trace("hihell").probabilities.shape
@@ -233,7 +236,7 @@ class ElmanCharModel(ElmanNetwork):
 
     def _read(self, sequence: Symbols) -> tuple[Tensor, Tensor]:
         """The logits `(time, vocab)` and the states `(time, hidden)` along one sequence."""
-        indices = self.vocab.encode(sequence).to(self._weight.device)
+        indices = self.vocab.encode(sequence).to(device_of(self))
         states, _ = self._run(indices.unsqueeze(self._batch_axis), None)
         states = states.squeeze(self._batch_axis)  # (batch, time, hidden) -> (time, hidden)
         return self._read_out(states), states

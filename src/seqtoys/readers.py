@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from seqtoys.devices import device_of
 from seqtoys.ensemble import ElmanEnsemble
 from seqtoys.errors import InputTypeError, ShapeError
 from seqtoys.model import ElmanCharModel
@@ -56,6 +57,7 @@ def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reade
 
     Raises:
         InputTypeError: If the model has no `step` or no `initial_hidden`.
+        DeviceError: If it is on the meta device.
 
     Examples:
         >>> from seqtoys import Vocab
@@ -63,6 +65,8 @@ def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reade
         >>> reader.read(0).shape, reader.read(np.array([1, 2, 3])).shape
         ((5,), (3, 5))
     """
+    if isinstance(model, nn.Module):
+        device_of(model)  # sees to it that it has numbers
     if _is_plain(model):
         quiet = partial(np.errstate, over="ignore", invalid="ignore")
         return Reader(_elman_reader(model), quiet)

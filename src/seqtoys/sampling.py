@@ -107,6 +107,7 @@ def generate(
         DataError: If the prompt is empty.
         OptionError: If an option is out of its range.
         ShapeError: If `step` gives logits of another shape.
+        DeviceError: If the model is on the meta device, where there are no numbers.
         NonFiniteLossError: If a logit is inf or nan; -inf is fine for a symbol never to draw.
 
     Examples:
