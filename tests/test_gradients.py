@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys import backprop as backprop_module
@@ -87,6 +87,21 @@ def test_gradients_of_gradients_are_right(nonlinearity: Nonlinearity, layout: La
         assert gradgradcheck(
             lambda drive, weight, h_0: recur(drive, weight, h_0, layout, nonlinearity), tensors
         )
+
+
+@quiet
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_forward_mode_derivatives_are_those_of_finite_differences(layout: Layout) -> None:
+    shapes = [(2, 3, 1, 2), (2, 2, 2), (2, 1, 2)]  # drive, weight_hh, h_0
+    at, along = ([layout.arrange(numbers(*s, seed=k)) for s in shapes] for k in (1, 2))
+    with forward_ad.dual_level():
+        duals = [forward_ad.make_dual(x, t) for x, t in zip(at, along, strict=True)]
+        slope = forward_ad.unpack_dual(recur(*duals, layout, "tanh")).tangent
+    ahead, behind = (
+        recur(*(x + h * t for x, t in zip(at, along, strict=True)), layout, "tanh")
+        for h in (1e-6, -1e-6)
+    )
+    torch.testing.assert_close(slope, (ahead - behind) / 2e-6)
 
 
 @quiet

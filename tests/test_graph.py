@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqtoys.errors import OptionError
+from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.tasks.graph import Graph, count_visits, read_graph
 
 Told = Callable[[Callable[[], object], type[Exception], str], None]
@@ -147,3 +147,9 @@ def test_the_symbols_must_be_those_of_the_graph(assert_told: Told) -> None:
             OptionError,
             f"{start}{symbols}",
         )
+
+
+def test_states_must_be_hashable(assert_told: Told) -> None:
+    message = "expected states that can be hashed, got ('t', [])"
+    written = {"s": [("a", ("t", []), 1.0)]}
+    assert_told(lambda: read_graph(written, "s"), InputTypeError, message)
