@@ -12,7 +12,14 @@ from seqtoys.symbols import legible, several
 
 @pytest.mark.parametrize(
     ("symbol", "seen"),
-    [("a", "a"), ("é", "é"), (" ", "␣"), ("\n", r"\n"), ("\x00", r"\x00"), ("\u2028", r"\u2028")],
+    [
+        ("é", "é"),
+        ("\\", "\\"),
+        (" ", "␣"),
+        ("\n", r"\n"),
+        ("\x00", r"\x00"),
+        ("\u2028", r"\u2028"),
+    ],
 )
 def test_a_legible_symbol_can_be_seen(symbol: str, seen: str) -> None:
     assert legible(symbol) == seen
