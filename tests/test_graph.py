@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from seqtoys import Batch, Vocab
 from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.tasks.graph import Graph, count_visits, read_graph
+from seqtoys.tasks.reading import Reader
+from seqtoys.tasks.string_lengths import StringLengths
+from seqtoys.tasks.strings import StringSampler
 
 Told = Callable[[Callable[[], object], type[Exception], str], None]
 COIN: dict[Any, Any] = {
@@ -99,6 +104,30 @@ def test_visits_are_sums_over_steps(written: dict[Any, Any], start: Any) -> None
     else:
         shorter = total * ~graph.is_end
         assert count_visits(graph) * ~graph.is_end == pytest.approx(shorter)
+
+
+@graphs
+def test_numbers_do_not_depend_on_the_order_of_states(written: dict[Any, Any], start: Any) -> None:
+    graph = read_graph(written, start)
+    last = len(graph.states) - 1
+    following = np.where(graph.following < 0, -1, last - graph.following)[::-1]
+    reverse = Graph(graph.states[::-1], graph.symbols, graph.chances[::-1], following, last)
+    assert count_visits(reverse)[::-1] == pytest.approx(count_visits(graph))
+    vocab, (lengths, others) = (
+        Vocab(graph.symbols),
+        (StringLengths(g, 30) for g in (graph, reverse)),
+    )
+    assert others.usual() == lengths.usual()
+    assert [others.exist(n, n) for n in range(9)] == [lengths.exist(n, n) for n in range(9)]
+    generator = torch.Generator().manual_seed(0)
+    strings, counts = StringSampler(reverse, others, 30).draw(9, (3, 3), generator)
+    assert counts.tolist() == [3] * 9
+    batch = Batch(torch.from_numpy(strings[:, :-1]), torch.from_numpy(strings[:, 1:]))
+    (states, surprise), (numbers, again) = (
+        Reader(g, vocab, "it").read(batch) for g in (graph, reverse)
+    )
+    assert np.array_equal(last - numbers, states)
+    assert np.array_equal(again, surprise)
 
 
 def test_rounded_probabilities_are_fine() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
 import torch
 
 from seqtoys import Automaton, Batch
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, IndexRangeError, OptionError
 
 Told = Callable[[Callable[[], object], type[Exception], str], None]
 COIN: dict[Any, Any] = {
@@ -21,6 +22,52 @@ COIN: dict[Any, Any] = {
 }
 TASK = Automaton(COIN, "begin")
 BATCH = Batch.from_texts(["bhx", "btthy"], TASK.vocab)
+
+
+def chance_of(text: str) -> float:
+    """The probability of a string, 0 if it is none."""
+    state, chance = "begin", 1.0
+    for symbol in text:
+        arcs = {s: (after, p) for s, after, p in COIN[state]}
+        state, p = arcs.get(symbol, ("end", 0.0))
+        chance *= p
+    return chance if state == "end" else 0.0
+
+
+@pytest.mark.parametrize("length", [2, 3, 4])
+def test_the_strings_of_the_source_are_read_and_no_others(length: int) -> None:
+    found = 0
+    for text in map("".join, product("bthxy", repeat=length)):
+        chance, batch = chance_of(text), Batch.from_texts([text], TASK.vocab)
+        found += chance > 0
+        assert TASK.accepts(text) == (chance > 0)
+        if chance > 0:
+            surprise = -math.log(chance) / (length - 1)
+            assert TASK.optimal_loss(batch) == pytest.approx(surprise)
+        else:
+            with pytest.raises(DataError, match=f"got '{text[:-1]}' at position 0"):
+                TASK.optimal_loss(batch)
+    assert found == {2: 0, 3: 2, 4: 2}[length]
+
+
+B, T, H, X = range(4)
+NO_STRINGS = {
+    "of a first symbol that is none": ([9, B, H, X], [B, H, X, -100]),
+    "of a first symbol that is padding": ([-100, H], [H, X]),
+    "of a last symbol that is none": ([B, H, X], [H, X, -3]),
+    "of a symbol between that is none": ([B, H, -3], [H, -3, X]),
+    "of a symbol beyond the last": ([B, H, 5], [H, 5, X]),
+    "cut off": ([B, H, X], [H, -100, -100]),
+    "whose targets do not follow their inputs": ([B, T], [H, X]),
+    "that goes on after its end": ([B, H, X, B], [H, X, -100, B]),
+}
+
+
+@pytest.mark.parametrize("case", NO_STRINGS)
+def test_no_sequences_are_read(case: str) -> None:
+    inputs, targets = (torch.tensor([row]) for row in NO_STRINGS[case])
+    with pytest.raises((DataError, IndexRangeError)):
+        TASK.optimal_loss(Batch(inputs, targets))
 
 
 def test_sequences_count_as_often_as_they_say() -> None:
