@@ -94,12 +94,15 @@ def test_gradients_of_gradients_are_right(nonlinearity: Nonlinearity, layout: La
 def test_forward_mode_derivatives_are_those_of_finite_differences(layout: Layout) -> None:
     shapes = [(2, 3, 1, 2), (2, 2, 2), (2, 1, 2)]  # drive, weight_hh, h_0
     at, along = ([layout.arrange(numbers(*s, seed=k)) for s in shapes] for k in (1, 2))
+
+    def states(drive: Tensor, weight: Tensor, h_0: Tensor) -> Tensor:
+        return recur(drive, weight, h_0, layout, "tanh")
+
     with forward_ad.dual_level():
         duals = [forward_ad.make_dual(x, t) for x, t in zip(at, along, strict=True)]
-        slope = forward_ad.unpack_dual(recur(*duals, layout, "tanh")).tangent
+        slope = forward_ad.unpack_dual(states(*duals)).tangent
     ahead, behind = (
-        recur(*(x + h * t for x, t in zip(at, along, strict=True)), layout, "tanh")
-        for h in (1e-6, -1e-6)
+        states(*(x + h * t for x, t in zip(at, along, strict=True))) for h in (1e-6, -1e-6)
     )
     torch.testing.assert_close(slope, (ahead - behind) / 2e-6)
 

@@ -180,5 +180,5 @@ def test_the_symbols_must_be_those_of_the_graph(assert_told: Told) -> None:
 
 def test_states_must_be_hashable(assert_told: Told) -> None:
     message = "expected states that can be hashed, got ('t', [])"
-    written = {"s": [("a", ("t", []), 1.0)]}
+    written: dict[Any, Any] = {"s": [("a", ("t", []), 1.0)]}
     assert_told(lambda: read_graph(written, "s"), InputTypeError, message)
