@@ -136,10 +136,10 @@ def test_transforms_of_torch_func_give_pytorchs_numbers() -> None:
 
 @quiet
 def test_exported_models_give_the_same_logits() -> None:
-    model = ElmanCharModel(VOCAB, hidden_size=4)
     symbols = VOCAB.encode_batch(["hihell"])
-    exported = torch.export.export(model, (symbols,), strict=False)
-    torch.testing.assert_close(exported.module()(symbols)[0], model(symbols)[0])
+    for model in (ElmanEnsemble(VOCAB, [0, 1], hidden_size=4), ElmanCharModel(VOCAB)):
+        exported = torch.export.export(model, (symbols,), strict=False)
+        torch.testing.assert_close(exported.module()(symbols)[0], model(symbols)[0])
     assert "rnn_tanh" in str(exported.graph)
 
 
