@@ -53,6 +53,7 @@ def test_the_strings_of_the_source_are_read_and_no_others(length: int) -> None:
 B, T, H, X = range(4)
 NO_STRINGS = {
     "of a first symbol that is none": ([9, B, H, X], [B, H, X, -100]),
+    "of a first index that would fit a later state": ([8, T, H], [T, H, X]),
     "of a first symbol that is padding": ([-100, H], [H, X]),
     "of a last symbol that is none": ([B, H, X], [H, X, -3]),
     "of a symbol between that is none": ([B, H, -3], [H, -3, X]),
