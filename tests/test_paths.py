@@ -13,6 +13,8 @@ from seqtoys import Automaton, Batch
 from seqtoys.tasks import paths as paths_module
 from seqtoys.tasks.graph import read_graph
 from seqtoys.tasks.paths import LONGEST, Paths, list_paths
+from seqtoys.tasks.string_lengths import StringLengths
+from seqtoys.tasks.strings import StringSampler
 
 COIN: dict[Any, Any] = {
     "begin": [("b", "toss", 1.0)],
@@ -86,6 +88,7 @@ def test_each_path_has_its_share_of_the_line(case: str) -> None:
         assert np.diff(line, prepend=0) == pytest.approx(shares, abs=1e-12)
         last = np.flatnonzero(np.diff(paths.start, append=paths.rest + 1))
         assert line[last].tolist() == list(range(1, paths.rest + 2))
+        assert (np.diff(line) >= 0).all()
 
 
 def test_the_rounding_of_many_states_does_not_add_up() -> None:
@@ -117,3 +120,26 @@ def test_an_endless_source_is_cut_after_thirty_returns_and_one_symbol() -> None:
     assert rest.count("ab") / rest.count("a") == pytest.approx(0.1, abs=0.01)
     assert rest.count("ba") / rest.count("b") == pytest.approx(0.3, abs=0.02)
     assert sum(text.startswith("b") for text in texts) / 2000 == pytest.approx(0.1, abs=0.03)
+
+
+def test_of_several_lengths_an_endless_string_has_the_most() -> None:
+    graph = read_graph(LOOP, "s")
+    sampler = StringSampler(graph, StringLengths(graph, 30), 30)
+    strings, counts = sampler.draw(3, (2, 50), torch.Generator().manual_seed(0))
+    assert strings.shape == (3, 50)
+    assert counts.tolist() == [50] * 3
+
+
+@pytest.mark.parametrize("number", [0.0, 1 - 2**-53])
+def test_the_extremes_of_random_numbers_make_strings(
+    number: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        torch, "rand", lambda size, **_: torch.full((size,), number, dtype=torch.float64)
+    )
+    for written, start in ((COIN, "begin"), (LOOP, "s")):
+        task = Automaton(written, start)
+        for length in (2, 3, 9, 10, 11, 40):
+            (text,) = texts_of(task, task.sample(1, length=length))
+            assert len(text) == length + 1
+            assert task.accepts(text)
