@@ -135,7 +135,7 @@ def test_the_extremes_of_random_numbers_make_strings(
     number: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        torch, "rand", lambda size, **_: torch.full((size,), number, dtype=torch.float64)
+        torch, "rand", lambda size, dtype, **_: torch.full((size,), number, dtype=dtype)
     )
     for written, start in ((COIN, "begin"), (LOOP, "s")):
         task = Automaton(written, start)
