@@ -96,16 +96,12 @@ def test_the_usual_length_of_an_endless_source_is_that_of_its_cycles() -> None:
 def test_longer_lengths_are_twice_and_four_times_as_long_or_the_next_that_exist() -> None:
     even = StringLengths(read_graph(EVEN, "a"), 1)
     assert even.longer(5) == (11, 21)  # counted without the last symbol
-    bounded = {
-        "a": [("x", "b", 1.0)],
-        "b": [("y", "c", 0.5), ("z", "end", 0.5)],
-        "c": [("y", "d", 1.0)],
-        "d": [("y", "end", 1.0)],
-        "end": list[Any](),
-    }
-    few = StringLengths(read_graph(bounded, "a"), 1)  # strings of 2 and 4 symbols
-    assert few.longer(1) == (3,)
-    assert few.longer(3) == ()
+    few: dict[Any, Any] = {n: [("y", n + 1, 1.0)] for n in range(5)} | {5: []}
+    few |= {"a": [("x", "b", 1.0)], "b": [("y", 0, 0.5), ("z", 5, 0.5)]}
+    lengths = StringLengths(read_graph(few, "a"), 1)  # of strings of 2 and 7 symbols
+    assert lengths.longer(1) == ()  # neither 2 or 3 nor 4 or 5
+    assert lengths.longer(2) == (6,)
+    assert lengths.longer(3) == (6,)
 
 
 def test_a_task_says_which_lengths_it_has(
