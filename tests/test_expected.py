@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from seqtoys import Automaton
+from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.expected import Expected, entropies
 
 LOOP: dict[Any, Any] = {
@@ -76,3 +77,9 @@ def test_numbers_of_pairs() -> None:
     double = expected + expected
     assert (double.scored, double.surprise, double.hits) == (20, 2, 4)
     assert entropies(pairs / 4)[:2] == pytest.approx([surprises[0] / 4 + surprises[1] / 4, 0])
+
+
+def test_the_entropy_of_what_is_certain_is_zero() -> None:
+    assert repr(entropy(1.0)) == repr(entropy(0.0, 1.0)) == "0.0"
+    assert entropy(0.5, 0.0, 0.5) == pytest.approx(math.log(2))
+    assert entropy(0.25) == entropy(0.25, 0.75)
