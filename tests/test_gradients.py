@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys import backprop as backprop_module
@@ -90,6 +90,24 @@ def test_gradients_of_gradients_are_right(nonlinearity: Nonlinearity, layout: La
 
 
 @quiet
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_forward_mode_derivatives_are_those_of_finite_differences(layout: Layout) -> None:
+    shapes = [(2, 3, 1, 2), (2, 2, 2), (2, 1, 2)]  # drive, weight_hh, h_0
+    at, along = ([layout.arrange(numbers(*s, seed=k)) for s in shapes] for k in (1, 2))
+
+    def states(drive: Tensor, weight: Tensor, h_0: Tensor) -> Tensor:
+        return recur(drive, weight, h_0, layout, "tanh")
+
+    with forward_ad.dual_level():
+        duals = [forward_ad.make_dual(x, t) for x, t in zip(at, along, strict=True)]
+        slope = forward_ad.unpack_dual(states(*duals)).tangent
+    ahead, behind = (
+        states(*(x + h * t for x, t in zip(at, along, strict=True))) for h in (1e-6, -1e-6)
+    )
+    torch.testing.assert_close(slope, (ahead - behind) / 2e-6)
+
+
+@quiet
 def test_transforms_of_torch_func_give_pytorchs_numbers() -> None:
     model = ElmanCharModel(VOCAB, hidden_size=4).double()
     symbols = VOCAB.encode_batch(["hihell", "ellohi"])
@@ -118,10 +136,10 @@ def test_transforms_of_torch_func_give_pytorchs_numbers() -> None:
 
 @quiet
 def test_exported_models_give_the_same_logits() -> None:
-    model = ElmanCharModel(VOCAB, hidden_size=4)
     symbols = VOCAB.encode_batch(["hihell"])
-    exported = torch.export.export(model, (symbols,), strict=False)
-    torch.testing.assert_close(exported.module()(symbols)[0], model(symbols)[0])
+    for model in (ElmanEnsemble(VOCAB, [0, 1], hidden_size=4), ElmanCharModel(VOCAB)):
+        exported = torch.export.export(model, (symbols,), strict=False)
+        torch.testing.assert_close(exported.module()(symbols)[0], model(symbols)[0])
     assert "rnn_tanh" in str(exported.graph)
 
 

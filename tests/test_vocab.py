@@ -39,6 +39,7 @@ def test_a_vocabulary_is_a_collection_and_a_value() -> None:
     assert "h" in HIELO
     assert "x" not in HIELO
     assert 3 not in HIELO
+    assert ["h"] not in HIELO
     assert Vocab(["h", "i"]) == Vocab("hi") != Vocab("ih")
     assert Vocab("hi") != "hi"
     assert len({Vocab("hi"), Vocab(["h", "i"]), Vocab("ih")}) == 2
@@ -54,6 +55,7 @@ def test_words() -> None:
     assert WORDS.encode([]).tolist() == []
     assert WORDS.decode([]) == []
     assert Vocab.from_text(["boy", "sees", "boy"], ["dog"]) == WORDS
+    assert Vocab(["to", "a"]).decode([1, 0]) == ["a", "to"]  # a word may be of two characters
 
 
 def test_a_list_of_characters_is_as_good_as_a_string() -> None:
@@ -94,6 +96,7 @@ def test_lone_surrogates_are_symbols_too() -> None:
 def test_one_hot_of_indices_of_any_shape() -> None:
     assert HIELO.one_hot(torch.zeros(2, 0, 3, dtype=torch.int32)).shape == (2, 0, 3, 5)
     assert HIELO.one_hot(torch.tensor(4)).tolist() == [0, 0, 0, 0, 1]
+    assert HIELO.one_hot("").shape == HIELO.one_hot([]).shape == (0, 5)
 
 
 def test_a_large_vocabulary() -> None:
@@ -129,10 +132,21 @@ ERRORS: dict[str, Any] = {
         UnknownSymbolError,
         "3 at position 1 of ['boy', 3] is not among the 3 symbols ['boy', 'sees', 'dog']",
     ),
+    "a list for a symbol": (
+        lambda: WORDS.encode(["boy", ["dog"]]),  # type: ignore[list-item]
+        UnknownSymbolError,
+        "['dog'] at position 1 of ['boy', ['dog']] is not among the 3 symbols "
+        "['boy', 'sees', 'dog']",
+    ),
     "one symbol": (
         lambda: Vocab("a").encode("b"),
         UnknownSymbolError,
         "'b' at position 0 of 'b' is not among the 1 symbol 'a'",
+    ),
+    "two symbols": (
+        lambda: Vocab("ab").encode("c"),
+        UnknownSymbolError,
+        "'c' at position 0 of 'c' is not among the 2 symbols 'ab'",
     ),
     "string for words": (
         lambda: WORDS.encode("boy sees"),

@@ -90,7 +90,7 @@ def accuracy(
 def likeliest(logits: Tensor, axis: int) -> Tensor:
     """Compute the index of the largest logit along the last axis, or the last but one.
 
-    The first one, where several are largest; the last one of all where one is nan.
+    The first one, where several are largest; where one is nan, any.
 
     Examples:
         >>> likeliest(torch.tensor([[0.0, 2.0], [1.0, 2.0]]), -2)

@@ -59,7 +59,9 @@ class Paths:
         shares = np.divide(weights, totals, out=self._equal.copy(), where=totals > 0)
         ends = shares.cumsum()
         line: Floats = ends + (self.start - (ends - shares)[self._first][self.start])
-        line[self._last] = np.arange(self.rest + 1) + 1  # against rounding
+        # Against rounding: what lies beyond its state would be found from the next one.
+        np.minimum(line, self.start + 1, out=line)
+        line[self._last] = np.arange(self.rest + 1) + 1
         return line
 
     @cached_property

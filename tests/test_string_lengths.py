@@ -1,0 +1,125 @@
+"""How long the strings of an automaton are, against a list of all strings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqtoys import Automaton
+from seqtoys.errors import OptionError
+from seqtoys.tasks.graph import read_graph
+from seqtoys.tasks.string_lengths import StringLengths
+
+COIN: dict[Any, Any] = {
+    "begin": [("b", "toss", 1.0)],
+    "toss": [("t", "toss", 0.2), ("h", "last", 0.8)],
+    "last": [("x", "end", 0.5), ("y", "end", 0.25), ("t", "toss", 0.25)],
+    "end": [],
+}
+EVEN: dict[Any, Any] = {  # strings of an even number of symbols
+    "a": [("x", "b", 1.0)],
+    "b": [("y", "a", 0.9), ("z", "end", 0.1)],
+    "end": [],
+}
+LOOP: dict[Any, Any] = {
+    "s": [("a", "s", 0.9), ("b", "t", 0.1)],
+    "t": [("b", "t", 0.7), ("a", "s", 0.3)],
+}
+
+
+def chances_of_lengths(written: dict[Any, Any], start: Any, longest: int) -> list[float]:
+    """The chance of 0, 1, … symbols, by following each string on its own."""
+    chances, waiting = [0.0] * (longest + 1), [(0, start, 1.0)]
+    while waiting:
+        length, state, chance = waiting.pop()
+        if not written[state]:
+            chances[length] += chance
+        elif length < longest:
+            waiting += [(length + 1, after, chance * p) for _, after, p in written[state]]
+    return chances
+
+
+@pytest.mark.parametrize(
+    "bounds", [(0, 0), (3, 3), (0, 5), (2, 6), (5, 9), (-4, 3), (-2, -1), (3, 2)]
+)
+def test_the_chance_to_end_in_time_is_a_sum_over_strings(bounds: tuple[int, int]) -> None:
+    graph = read_graph(COIN, "begin")
+    lengths, (low, high) = StringLengths(graph, 1), bounds
+    for _ in range(2):  # what is known is used again
+        chances, factor = lengths.reach(low, high)
+        for state, chance in zip(graph.states, chances * math.exp(factor), strict=True):
+            each = chances_of_lengths(COIN, state, 9)
+            expected = sum(p for n, p in enumerate(each) if low <= n <= high)
+            assert chance == pytest.approx(expected, rel=1e-12)
+        lengths.reach(1, 7)
+
+
+def test_chances_too_small_for_a_float_keep_their_proportions() -> None:
+    lengths = StringLengths(read_graph(EVEN, "a"), 1)
+    chances, factor = lengths.reach(20_000, 20_000)
+    assert np.log(chances[0]) + factor == pytest.approx(9_999 * math.log(0.9) + math.log(0.1))
+    assert chances.tolist() == [1, 0, 0]
+
+
+def test_lengths_exist_where_strings_do() -> None:
+    lengths = StringLengths(read_graph(EVEN, "a"), 1)
+    assert [n for n in range(9) if lengths.exist(n, n)] == [2, 4, 6, 8]
+    assert lengths.exist(3, 4)
+    assert not lengths.exist(4, 3)
+    endless = StringLengths(read_graph(LOOP, "s"), 1)
+    assert all(endless.exist(n, n) for n in range(1, 9))
+
+
+@pytest.mark.parametrize(("written", "start"), [(COIN, "begin"), (EVEN, "a")])
+def test_the_usual_lengths_leave_out_one_string_in_a_hundred(
+    written: dict[Any, Any], start: Any
+) -> None:
+    shortest, longest = StringLengths(read_graph(written, start), 1).usual()
+    chances = chances_of_lengths(written, start, longest + 1)
+    assert sum(chances[: shortest + 1]) == 0  # a length is told without the last symbol
+    assert chances[shortest + 1] > 0
+    assert sum(chances[: longest + 1]) < 0.99 <= sum(chances)
+    assert Automaton(written, start).lengths == (shortest, longest)
+
+
+def test_the_usual_length_of_an_endless_source_is_that_of_its_cycles() -> None:
+    task = Automaton(LOOP, "s")  # a cycle has 0.9 * 1 + 0.1 * (1 + 1 / 0.3) symbols in the mean
+    assert task.lengths == (40, 40)
+    assert task.longer == (80, 200)
+    assert StringLengths(read_graph(LOOP, "s"), 3).usual() == (4, 4)
+
+
+def test_longer_lengths_are_twice_and_four_times_as_long_or_the_next_that_exist() -> None:
+    even = StringLengths(read_graph(EVEN, "a"), 1)
+    assert even.longer(5) == (11, 21)  # counted without the last symbol
+    few: dict[Any, Any] = {n: [("y", n + 1, 1.0)] for n in range(5)} | {5: []}
+    few |= {"a": [("x", "b", 1.0)], "b": [("y", 0, 0.5), ("z", 5, 0.5)]}
+    lengths = StringLengths(read_graph(few, "a"), 1)  # of strings of 2 and 7 symbols
+    assert lengths.longer(1) == ()  # neither 2 or 3 nor 4 or 5
+    assert lengths.longer(2) == (6,)
+    assert lengths.longer(3) == (6,)
+
+
+def test_a_task_says_which_lengths_it_has(
+    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+) -> None:
+    even, endless = Automaton(EVEN, "a"), Automaton(LOOP, "s", lengths=(3, 6))
+    assert [n for n in range(-1, 8) if even.refusal(n) is None] == [1, 3, 5, 7]
+    assert [n for n in range(-1, 4) if endless.refusal(n) is None] == [1, 2, 3]
+    assert_told(
+        lambda: even.sample(1, length=2),
+        OptionError,
+        "automaton has no sequence of length 2: no string has 2 symbols and one more",
+    )
+    batch = endless.sample(4, length=9)  # of one length, so that none has to be told
+    assert batch.inputs.shape == (4, 9)
+    assert batch.lengths is None
+    assert even.sample(4, length=3).lengths is None
+
+
+def test_an_automaton_is_my_own_unless_it_is_told() -> None:
+    assert repr(Automaton(COIN, "begin")) == "<task automaton: my own; regular>"

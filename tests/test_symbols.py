@@ -1,0 +1,32 @@
+"""What stands for symbols: how each is shown, and what is taken for several sequences of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from seqtoys.errors import InputTypeError
+from seqtoys.symbols import legible, several
+
+
+@pytest.mark.parametrize(
+    ("symbol", "seen"),
+    [
+        ("é", "é"),
+        ("\\", "\\"),
+        (" ", "␣"),
+        ("\n", r"\n"),
+        ("\x00", r"\x00"),
+        ("\u2028", r"\u2028"),
+    ],
+)
+def test_a_legible_symbol_can_be_seen(symbol: str, seen: str) -> None:
+    assert legible(symbol) == seen
+
+
+def test_what_is_no_list_of_sequences_is_told(
+    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+) -> None:
+    message = "expected sequences to be a list, got 5"
+    assert_told(lambda: several(5), InputTypeError, message)  # type: ignore[arg-type]
