@@ -520,7 +520,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected count to be an integer from 0 to 4, got 5",
     ),
     "no scores": (
-        lambda scores: Report("hi", scores, Estimate(0.5), Estimate(0.5), (1, 9)), {},
+        lambda scores: Report("hi", scores, 0.7, Estimate(0.5), Estimate(0.5), (1, 9)), {},
         DataError,
         "expected scores of 'seen', perhaps of 'unseen' and of 'length 100' or others, got []",
     ),

@@ -6,14 +6,26 @@ import importlib
 import math
 import re
 from dataclasses import replace
+from itertools import chain
 from statistics import mean, stdev
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Text, Vocab, evaluate, fit, get_task
+from seqtoys import (
+    Automaton,
+    Batch,
+    ElmanCharModel,
+    ElmanEnsemble,
+    Text,
+    Vocab,
+    evaluate,
+    fit,
+    get_task,
+)
 from seqtoys.errors import DataError, OptionError
 from seqtoys.results import Report
 from seqtoys.tasks.estimate import Estimate
@@ -126,6 +138,37 @@ def test_the_excess_over_a_random_source_is_its_divergence() -> None:
     shares = torch.tensor([[0.25, 0.75]]).log().expand(2, 2).clone()
     knowing = nn.Embedding.from_pretrained(shares, freeze=False)
     assert evaluate(knowing, task).sentence().startswith("it knows what it was trained on")
+
+
+NOISE: dict[str, Any] = {"s": [(symbol, "s", 0.25) for symbol in "abcd"]}
+LIGHTS: dict[str, Any] = {
+    "red": [("r", "red", 0.7), ("o", "amber", 0.3)],
+    "amber": [("g", "green", 1.0)],
+    "green": [("g", "green", 0.8), ("a", "yellow", 0.2)],
+    "yellow": [("r", "red", 1.0)],
+}
+
+
+@pytest.mark.parametrize(("arcs", "start", "error"), [(NOISE, "s", 0.1), (LIGHTS, "red", 0.2)])
+def test_where_a_memory_is_of_no_use_who_comes_near_has_learnt(
+    arcs: dict[str, Any], start: str, error: float
+) -> None:
+    task = Automaton(arcs, start, lengths=(5, 20), longer=())
+    assert task.memoryless == pytest.approx(task.optimum)
+    logits = torch.full((4, 4), -5.0)  # (symbol, next symbol)
+    for symbol, after, _ in chain(*arcs.values()):
+        for following, _, chance in arcs[after]:
+            row, column = task.vocab.encode(symbol + following).tolist()
+            logits[row, column] = math.log(chance)
+    training, _ = task.held_out(0.2)
+    noise = error * torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
+    report = evaluate(nn.Embedding.from_pretrained(logits + noise, freeze=False), training)
+    assert 0.002 < report.unseen.excess < 0.05
+    assert report.sentence().startswith("it learnt: ")
+    far = evaluate(nn.Embedding.from_pretrained(logits.roll(1, 1), freeze=False), training)
+    assert far.sentence().startswith(
+        "it has not learnt it (yet)" if len(arcs) > 1 else "it learnt"
+    )
 
 
 def test_a_report_is_a_table_and_json() -> None:

@@ -281,7 +281,7 @@ def score(accuracy: float, error: float = 0.0) -> Score:
 
 def report(**accuracies: float) -> Report:
     scores = {name.replace("_", " "): score(share, 0.05) for name, share in accuracies.items()}
-    return Report("parity", scores, Estimate(0.7), Estimate(0.5), (3, 40))
+    return Report("parity", scores, 1.1, Estimate(0.7), Estimate(0.5), (3, 40))
 
 
 def test_accuracies_stand_over_their_lengths(drawn: Drawn) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import overload
 
@@ -109,6 +110,7 @@ def evaluate(
         Report(
             task=whole.name,
             scores={name: each[replica] for name, each in scores.items()},
+            uniform=math.log(len(whole.vocab)),
             memoryless=whole.memoryless,
             chance=whole.chance,
             lengths=whole.lengths,

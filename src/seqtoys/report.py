@@ -15,9 +15,9 @@ from seqtoys.plain import expected
 from seqtoys.tables import html_table, text_table
 from seqtoys.tasks.estimate import Estimate
 
-SLIGHT = 0.01  # nats
+SLIGHT = 0.1  # of the way from knowing nothing to the best: a gain that hardly needs a memory
 KINDS = re.compile(r"seen|unseen|length [0-9]+")
-KNOWS, GUESSES = 0.9, 0.5  # shares of the way from no memory to the best there is
+KNOWS, GUESSES = 0.9, 0.5  # shares of the way to the best there is
 WIDTH = 80  # columns of a terminal, which the table fits
 
 
@@ -61,6 +61,7 @@ class Report:
         task: The name of the task.
         scores: The score of each kind of sequences: `"seen"`, `"unseen"` where there are such,
             and `"length 100"` and the like for longer ones.
+        uniform: The loss of knowing nothing: the logarithm of the number of symbols.
         memoryless: The loss of the best model that sees the current symbol only.
         chance: The accuracy of always naming the most frequent target.
         lengths: The shortest and the longest length that the task has in training.
@@ -80,6 +81,7 @@ class Report:
 
     task: str
     scores: dict[str, Score]
+    uniform: float
     memoryless: Estimate
     chance: Estimate
     lengths: tuple[int, int]
@@ -177,13 +179,16 @@ class Report:
         return header, rows
 
     def _knowledge(self, score: Score) -> float:
-        """How far a score has come from no memory (0) to the best there is (1)."""
+        """How far a score has come from no memory (0) to the best there is (1).
+
+        Where a memory is of little use, the way begins with knowing nothing.
+        """
         if score.optimum == 0:  # every symbol can be told: how sure the model is matters less
             return (score.accuracy - self.chance) / max(1 - self.chance, 0.01)
-        gap = self.memoryless - score.optimum
-        if gap < SLIGHT:  # a memory is of no use
-            return float(score.excess < SLIGHT)
-        return 1 - score.excess / gap
+        # Of a source that is all noise there is nothing to know: a tenth of a nat serves as well.
+        whole = max(self.uniform - score.optimum, 0.1)
+        by_memory = self.memoryless - score.optimum
+        return 1 - score.excess / (by_memory if by_memory >= SLIGHT * whole else whole)
 
     def _beyond(self) -> str:
         """How it does on longer strings."""
