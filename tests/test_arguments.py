@@ -56,6 +56,7 @@ from seqtoys.results import (
     Trace,
 )
 from seqtoys.tasks.estimate import Estimate
+from tests.writers import Team
 
 VOCAB = Vocab("hielo")
 MODEL = ElmanCharModel(VOCAB)
@@ -325,6 +326,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         )
         for name, use in {
             "write": lambda model: generate(model, "h", 3),
+            "write in a team": lambda model: generate(Team([model]), "h", 3),
             "stream": lambda model: stream(model, "h", 3),
             "predict": lambda model: model.predict("hi"),
             "be followed": lambda model: model.trace("hi"),

@@ -65,8 +65,6 @@ def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reade
         >>> reader.read(0).shape, reader.read(np.array([1, 2, 3])).shape
         ((5,), (3, 5))
     """
-    if isinstance(model, nn.Module):
-        device_of(model)  # sees to it that it has numbers
     if _is_plain(model):
         quiet = partial(np.errstate, over="ignore", invalid="ignore")
         return Reader(_elman_reader(model), quiet)
@@ -151,6 +149,8 @@ def _step_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Read
             f"expected a model with step and initial_hidden, got {type(model).__name__}; "
             "give it both: step(indices, hidden) returns logits (batch, vocab) and the next hidden"
         )
+    if isinstance(model, nn.Module):
+        device_of(model)  # sees to it that it has numbers
     batch = math.prod(texts)
     hidden = model.initial_hidden(batch)
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
