@@ -14,13 +14,7 @@ import torch
 from seqtoys import Automaton, Batch, ElmanCharModel, FiniteLanguage, evaluate, fit, get_task
 from seqtoys.errors import DataError, IndexRangeError, InputTypeError, OptionError
 from seqtoys.tasks import paths
-
-COIN: dict[Any, Any] = {
-    "begin": [("b", "toss", 1.0)],
-    "toss": [("t", "toss", 0.2), ("h", "last", 0.8)],
-    "last": [("x", "end", 0.5), ("y", "end", 0.25), ("t", "toss", 0.25)],
-    "end": [],
-}
+from tests.graphs import COIN
 
 
 def strings(graph: dict[Any, Any], start: Any, longest: int) -> dict[str, float]:

@@ -12,11 +12,8 @@ import pytest
 from seqtoys import Automaton
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.expected import Expected, entropies
+from tests.graphs import LOOP
 
-LOOP: dict[Any, Any] = {
-    "s": [("a", "s", 0.9), ("b", "t", 0.1)],
-    "t": [("b", "t", 0.7), ("a", "s", 0.3)],
-}
 CHANCES = {"aa": 0.9, "ab": 0.1, "bb": 0.7, "ba": 0.3}  # the last symbol tells the state
 SEVERAL: dict[Any, Any] = {
     "s": [("a", "t", 0.5), ("b", "t", 0.3), ("c", "u", 0.2)],

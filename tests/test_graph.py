@@ -15,15 +15,10 @@ from seqtoys.tasks.graph import Graph, count_visits, read_graph
 from seqtoys.tasks.reading import Reader
 from seqtoys.tasks.string_lengths import StringLengths
 from seqtoys.tasks.strings import StringSampler
+from tests.graphs import COIN, LOOP
 
 Told = Callable[[Callable[[], object], type[Exception], str], None]
-COIN: dict[Any, Any] = {
-    "begin": [("b", "toss", 1.0)],
-    "toss": [("t", "toss", 0.2), ("h", "last", 0.8)],
-    "last": [("x", "end", 0.5), ("y", "end", 0.25), ("t", "toss", 0.25)],
-    "end": [],
-    "nowhere": [("z", "begin", 1.0)],  # out of reach
-}
+FLIP = COIN | {"nowhere": [("z", "begin", 1.0)]}  # out of reach
 TREE: dict[Any, Any] = {
     0: [("a", 1, 0.25), ("b", 2, 0.75)],
     1: [("a", 3, 1.0)],
@@ -31,11 +26,7 @@ TREE: dict[Any, Any] = {
     3: [],
     4: [("b", 3, 1.0)],
 }
-LOOP: dict[Any, Any] = {
-    "s": [("a", "s", 0.9), ("b", "t", 0.1)],
-    "t": [("b", "t", 0.7), ("a", "s", 0.3)],
-}
-GRAPHS = {"coin": (COIN, "begin"), "tree": (TREE, 0), "loop": (LOOP, "s"), "from t": (LOOP, "t")}
+GRAPHS = {"coin": (FLIP, "begin"), "tree": (TREE, 0), "loop": (LOOP, "s"), "from t": (LOOP, "t")}
 graphs = pytest.mark.parametrize(("written", "start"), GRAPHS.values(), ids=GRAPHS)
 
 
@@ -49,7 +40,7 @@ def moves(graph: Graph, written: dict[Any, Any]) -> Any:
 
 
 def test_states_and_symbols_come_in_the_order_they_are_met() -> None:
-    graph = read_graph(COIN, "begin")
+    graph = read_graph(FLIP, "begin")
     assert graph.states == ["begin", "toss", "last", "end"]
     assert graph.symbols == ["b", "t", "h", "x", "y"]
     assert read_graph(TREE, 0).states == [0, 1, 2, 3, 4]  # level by level
@@ -68,7 +59,7 @@ def test_states_and_symbols_come_in_the_order_they_are_met() -> None:
     ]
     assert graph.is_start.tolist() == [True, False, False, False]
     assert graph.is_end.tolist() == graph.is_stop.tolist() == [False, False, False, True]
-    ordered = read_graph(COIN, "begin", "xythb")
+    ordered = read_graph(FLIP, "begin", "xythb")
     assert ordered.symbols == list("xythb")
     assert np.array_equal(ordered.chances[:, ::-1], graph.chances[:, [0, 2, 1, 4, 3]])
 
@@ -172,7 +163,7 @@ def test_the_symbols_must_be_those_of_the_graph(assert_told: Told) -> None:
     start = "expected symbols to be ['b', 'h', 't', 'x', 'y'] in some order, got "
     for symbols in (list("bhtx"), list("bhtxyz")):
         assert_told(
-            lambda symbols=symbols: read_graph(COIN, "begin", symbols),  # type: ignore[misc]
+            lambda symbols=symbols: read_graph(FLIP, "begin", symbols),  # type: ignore[misc]
             OptionError,
             f"{start}{symbols}",
         )

@@ -15,17 +15,8 @@ from seqtoys.tasks.graph import read_graph
 from seqtoys.tasks.paths import LONGEST, Paths, list_paths
 from seqtoys.tasks.string_lengths import StringLengths
 from seqtoys.tasks.strings import StringSampler
+from tests.graphs import COIN, LOOP
 
-COIN: dict[Any, Any] = {
-    "begin": [("b", "toss", 1.0)],
-    "toss": [("t", "toss", 0.2), ("h", "last", 0.8)],
-    "last": [("x", "end", 0.5), ("y", "end", 0.25), ("t", "toss", 0.25)],
-    "end": [],
-}
-LOOP: dict[Any, Any] = {
-    "s": [("a", "s", 0.9), ("b", "t", 0.1)],
-    "t": [("b", "t", 0.7), ("a", "s", 0.3)],
-}
 CASES = {
     "to an end": (COIN, "begin", {"end"}),
     "to the start": (LOOP, "s", {"s"}),

@@ -5,21 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import pytest
 import torch
 
 from seqtoys import Automaton, Batch
 from seqtoys.errors import DataError, IndexRangeError, OptionError
+from tests.graphs import COIN
 
 Told = Callable[[Callable[[], object], type[Exception], str], None]
-COIN: dict[Any, Any] = {
-    "begin": [("b", "toss", 1.0)],
-    "toss": [("t", "toss", 0.2), ("h", "last", 0.8)],
-    "last": [("x", "end", 0.5), ("y", "end", 0.25), ("t", "toss", 0.25)],
-    "end": [],
-}
 TASK = Automaton(COIN, "begin")
 BATCH = Batch.from_texts(["bhx", "btthy"], TASK.vocab)
 

@@ -13,21 +13,12 @@ from seqtoys import Automaton
 from seqtoys.errors import OptionError
 from seqtoys.tasks.graph import read_graph
 from seqtoys.tasks.string_lengths import StringLengths
+from tests.graphs import COIN, LOOP
 
-COIN: dict[Any, Any] = {
-    "begin": [("b", "toss", 1.0)],
-    "toss": [("t", "toss", 0.2), ("h", "last", 0.8)],
-    "last": [("x", "end", 0.5), ("y", "end", 0.25), ("t", "toss", 0.25)],
-    "end": [],
-}
 EVEN: dict[Any, Any] = {  # strings of an even number of symbols
     "a": [("x", "b", 1.0)],
     "b": [("y", "a", 0.9), ("z", "end", 0.1)],
     "end": [],
-}
-LOOP: dict[Any, Any] = {
-    "s": [("a", "s", 0.9), ("b", "t", 0.1)],
-    "t": [("b", "t", 0.7), ("a", "s", 0.3)],
 }
 
 
