@@ -122,9 +122,10 @@ class Report:
     def sentence(self) -> str:
         """Say in a sentence whether the model has learnt the task.
 
-        Strings are known by a model that has come nine tenths of the way from no memory to the
-        best there is: in accuracy where that is perfect, else in loss. It learnt if it knows
-        strings that it was not shown, and memorised if it has not come half of that way on them.
+        Strings are known by a model that has come nine tenths of the way from no memory (or from
+        knowing nothing, where a memory hardly helps) to the best there is: in accuracy where that
+        is perfect, else in loss. It learnt if it knows strings that it was not shown, and
+        memorised if it has not come half of that way on them.
         """
         seen = self._knowledge(self.seen)
         guess = f"guessing gives {self.chance:.0%}"
