@@ -7,7 +7,7 @@ from collections.abc import Callable
 from benchmarks.timing import Claim, Contestant, Row, compare, share_of_time, take_turns
 from seqtoys import Batch, ElmanCharModel, Task, get_task, list_tasks
 from seqtoys.fused_adam import FusedAdam
-from seqtoys.initial import seeded_generator
+from seqtoys.randomness import seeded_generator
 from seqtoys.sources import SequencesSource
 from seqtoys.updates import Updates
 

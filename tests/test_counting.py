@@ -12,7 +12,7 @@ import torch
 
 from seqtoys import Batch
 from seqtoys.errors import DataError, OptionError
-from seqtoys.initial import seeded_generator
+from seqtoys.randomness import seeded_generator
 from seqtoys.tasks import counting
 from seqtoys.tasks.counting import CountingLanguage
 from seqtoys.tasks.dyck import Dyck

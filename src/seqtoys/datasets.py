@@ -17,7 +17,7 @@ from seqtoys.arguments import check_type
 from seqtoys.curriculum import Curriculum, LengthPlan, Lengths
 from seqtoys.errors import OptionError
 from seqtoys.indices import check_index
-from seqtoys.initial import seeded_generator
+from seqtoys.randomness import seeded_generator
 from seqtoys.tasks.task import Task
 
 Pair: TypeAlias = tuple[Int[Tensor, "batch time"], Int[Tensor, "batch time"]]

@@ -15,10 +15,10 @@ from seqtoys.arguments import checked, listed
 from seqtoys.batch import Batch
 from seqtoys.devices import device_of
 from seqtoys.errors import DataError, InputTypeError
-from seqtoys.initial import seeded_generator
 from seqtoys.kinds import described
 from seqtoys.metrics import symbol_losses
 from seqtoys.outputs import Ensemble, count_replicas, in_mode, logits_of
+from seqtoys.randomness import generator_for
 from seqtoys.ranges import check_range
 from seqtoys.report import Report, Score
 from seqtoys.tasks.counts import ratio
@@ -100,7 +100,7 @@ def evaluate(
         raise InputTypeError(f"expected model to be a torch.nn.Module, got {described(model)}")
     if seen is not None:
         check_range(seen, len(task.vocab))
-    generator = generator or seeded_generator(0)
+    generator = generator or generator_for("evaluation")
     whole = task.whole if isinstance(task, Side) else task
     lengths = whole.longer if longer is None else tuple(listed("longer", longer))
     parts = {**_kinds(task, seen, count, generator)}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from seqtoys.amounts import EnoughMemory
-from seqtoys.errors import OptionError
+from seqtoys.randomness import check_seed, seeded_generator
 from seqtoys.settings import ElmanSettings
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -23,19 +23,6 @@ SILENT: dict[type, Any] = {
     for kind in (nn.Embedding, nn.RNN, nn.Linear)
 }
 """The same modules, whose constructors leave the weights as memory has them."""
-
-
-def seeded_generator(seed: int) -> torch.Generator:
-    """Make a generator that draws what PyTorch draws after `torch.manual_seed(seed)`.
-
-    Raises:
-        OptionError: If the seed is not an integer that fits 64 bits.
-
-    Examples:
-        >>> torch.rand(2, generator=seeded_generator(777)).shape
-        torch.Size([2])
-    """
-    return torch.Generator().manual_seed(_checked(seed))
 
 
 @EnoughMemory()
@@ -149,7 +136,7 @@ def draw_weights(
     pieces = zip(shapes.items(), uniform.split(sizes, dim=1), strict=True)
     weights = {name: piece.unflatten(1, shape) for (name, shape), piece in pieces}
     for replica, seed in enumerate(seeds):
-        generator.manual_seed(_checked(seed))
+        generator.manual_seed(check_seed(seed))
         if normal.numel():
             normal[replica].normal_(generator=generator)
         uniform[replica].uniform_(-bound, bound, generator=generator)
@@ -157,9 +144,3 @@ def draw_weights(
             one = {name: weight[replica] for name, weight in weights.items()}
             _start_recurrence(one, settings, generator)
     return {"embedding.weight": normal, **weights} if normal.numel() else weights
-
-
-def _checked(seed: int) -> int:
-    if not isinstance(seed, int) or isinstance(seed, bool) or not -(2**63) <= seed < 2**64:
-        raise OptionError(f"expected seed to be an integer of at most 64 bits, got {seed!r}")
-    return seed

@@ -18,13 +18,13 @@ from seqtoys.draws import GlobalDraws
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import DataError, OptionError
 from seqtoys.history import History
-from seqtoys.initial import seeded_generator
 from seqtoys.learner import writes_gradients
 from seqtoys.optimizers import make_optimizer, make_scheduler
 from seqtoys.options import FitOptions, record
 from seqtoys.outputs import Ensemble, count_replicas, logits_of
 from seqtoys.plain import Plain
 from seqtoys.predictions import Predictions
+from seqtoys.randomness import seeded_generator
 from seqtoys.ranges import check_targets
 from seqtoys.sources import Source, to_sources
 from seqtoys.stopping import make_rule

@@ -10,8 +10,8 @@ import torch
 from seqtoys.amounts import EnoughMemory, check_count
 from seqtoys.drawing import Drawing, draw_text, draw_texts
 from seqtoys.errors import DataError, InputTypeError, OptionError
-from seqtoys.initial import seeded_generator
 from seqtoys.outputs import Ensemble, StepwiseModel, count_replicas
+from seqtoys.randomness import seeded_generator
 from seqtoys.readers import Array, Reader, make_reader
 from seqtoys.symbols import Symbols
 from seqtoys.vocab import Vocab

@@ -7,7 +7,7 @@ from typing import Any
 
 from seqtoys import ElmanEnsemble, Vocab, generate, load, stream
 from seqtoys.cli.terminal import print_json
-from seqtoys.initial import seeded_generator
+from seqtoys.randomness import seeded_generator
 from seqtoys.symbols import Symbols
 
 

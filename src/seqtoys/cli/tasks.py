@@ -8,7 +8,7 @@ from typing import Any
 from seqtoys import Batch, Task, get_task, list_tasks
 from seqtoys.batch import UNSCORED
 from seqtoys.cli.terminal import clip, fold, print_json, terminal_width
-from seqtoys.initial import seeded_generator
+from seqtoys.randomness import seeded_generator
 from seqtoys.tables import text_table
 from seqtoys.tasks.estimate import Estimate
 

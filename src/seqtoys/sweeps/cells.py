@@ -14,8 +14,8 @@ from torch import nn
 from seqtoys.arguments import listed
 from seqtoys.data import TrainingData
 from seqtoys.errors import OptionError
-from seqtoys.initial import seeded_generator
 from seqtoys.options import TrainingOptions, Written, as_written
+from seqtoys.randomness import seeded_generator
 from seqtoys.sweeps.row import COLUMNS
 from seqtoys.vocab import Vocab
 

@@ -45,7 +45,7 @@ class AnswerTask(Task):
         ...         return inputs[:, -1:]
         >>> task = LastSymbol()
         >>> print(task.sample(1, length=4).show(task.vocab))
-        inputs   0110=
+        inputs   1010=
         targets  ····0
     """
 

@@ -39,8 +39,8 @@ class BinaryAddition(AnswerTask):
         >>> task.vocab.decode(answers[:, :6])
         ['00011$']
         >>> print(task.sample(1, length=6).show(task.vocab))
-        inputs   1110+1=======
-        targets  ······0001$··
+        inputs   1010+1=======
+        targets  ······011$···
     """
 
     name = "binary_addition"
@@ -85,8 +85,8 @@ class BinaryMultiplication(AnswerTask):
         >>> task.vocab.decode(answers[:, :8])
         ['0011011$']
         >>> print(task.sample(1, length=6).show(task.vocab))
-        inputs   1110*1======
-        targets  ······111$··
+        inputs   1010*1======
+        targets  ······101$··
     """
 
     name = "binary_multiplication"
@@ -129,8 +129,8 @@ class ComputeSqrt(AnswerTask):
         ['110']
         ['10']
         >>> print(task.sample(1, length=6).show(task.vocab))
-        inputs   011000===
-        targets  ······100
+        inputs   101001===
+        targets  ······110
     """
 
     name = "compute_sqrt"

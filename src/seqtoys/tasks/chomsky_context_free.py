@@ -37,8 +37,8 @@ class StackManipulation(AnswerTask):
         >>> task.vocab.decode(answers[:, :4])
         ['110$']
         >>> print(task.sample(1, length=6).show(task.vocab))
-        inputs   11011b=======
-        targets  ······111011$
+        inputs   010aaP=======
+        targets  ······0010$··
     """
 
     name = "stack_manipulation"
@@ -89,8 +89,8 @@ class ReverseString(KnownShares):
         >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["0010"])))
         ['0100']
         >>> print(task.sample(1, length=5).show(task.vocab))
-        inputs   01101=====
-        targets  ·····10110
+        inputs   10100=====
+        targets  ·····00101
     """
 
     name = "reverse_string"
@@ -137,8 +137,8 @@ class ModularArithmeticBrackets(KnownShares):
         [[2]]
         [[2]]
         >>> print(task.sample(1, length=9).show(task.vocab))
-        inputs   ((0)+(2))=
-        targets  ·········2
+        inputs   ((3+2)+3)=
+        targets  ·········3
         >>> task.chance
         Estimate(0.2..., 0.0)
     """
@@ -194,8 +194,8 @@ class SolveEquation(KnownShares):
         >>> task.answer(task.vocab.encode_batch(["(x+3)=1"])).tolist()
         [[3]]
         >>> print(task.sample(1, length=11).show(task.vocab))
-        inputs   ((0)+(x))=2.
-        targets  ···········2
+        inputs   ((x+2)+3)=3.
+        targets  ···········3
     """
 
     name = "solve_equation"

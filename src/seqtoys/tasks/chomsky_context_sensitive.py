@@ -28,8 +28,8 @@ class DuplicateString(KnownShares):
         >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["101"])))
         ['101101']
         >>> print(task.sample(1, length=4).show(task.vocab))
-        inputs   0110========
-        targets  ····01100110
+        inputs   1010========
+        targets  ····10101010
     """
 
     name = "duplicate_string"
@@ -74,8 +74,8 @@ class MissingDuplicate(KnownShares):
         [[1]]
         [[0]]
         >>> print(task.sample(1, length=7).show(task.vocab))
-        inputs   ?11011#=
-        targets  ·······0
+        inputs   ?01101#=
+        targets  ·······1
     """
 
     name = "missing_duplicate"
@@ -129,8 +129,8 @@ class OddsFirst(KnownShares):
         >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["00110101"])))
         ['01000111']
         >>> print(task.sample(1, length=5).show(task.vocab))
-        inputs   01101=====
-        targets  ·····01110
+        inputs   10100=====
+        targets  ·····11000
     """
 
     name = "odds_first"
@@ -170,8 +170,8 @@ class BucketSort(KnownShares):
         >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["10204112"])))
         ['00111224']
         >>> print(task.sample(1, length=6).show(task.vocab))
-        inputs   443034======
-        targets  ······033444
+        inputs   231014======
+        targets  ······011234
     """
 
     name = "bucket_sort"

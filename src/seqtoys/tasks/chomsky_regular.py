@@ -34,7 +34,7 @@ class EvenPairs(KnownShares):
         [[0]]
         [[1]]
         >>> print(task.sample(1, length=5).show(task.vocab))
-        inputs   01101=
+        inputs   10100=
         targets  ·····1
     """
 
@@ -76,7 +76,7 @@ class Parity(KnownShares):
         >>> task.answer(task.vocab.encode_batch(["0110", "0111"])).tolist()
         [[0], [1]]
         >>> print(task.sample(1, length=4).show(task.vocab))
-        inputs   0110=
+        inputs   1010=
         targets  ····0
     """
 
@@ -124,8 +124,8 @@ class CycleNavigation(KnownShares):
         >>> task.answer(task.vocab.encode_batch(["+-0--"])).tolist()
         [[3]]
         >>> print(task.sample(1, length=5).show(task.vocab))
-        inputs   +-+-0=
-        targets  ·····0
+        inputs   +0---=
+        targets  ·····3
         >>> task.chance
         Estimate(0.2099..., 0.0)
     """
@@ -178,8 +178,8 @@ class ModularArithmetic(KnownShares):
         >>> task.answer(task.vocab.encode_batch(["1+2*3", "1-1-1"])).tolist()
         [[2], [4]]
         >>> print(task.sample(1, length=5).show(task.vocab))
-        inputs   4+3-3=
-        targets  ·····4
+        inputs   2+1*1=
+        targets  ·····3
         >>> task.chance
         Estimate(0.2059..., 0.0)
     """

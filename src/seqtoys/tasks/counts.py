@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqtoys.batch import Batch
-from seqtoys.initial import seeded_generator
+from seqtoys.randomness import generator_for
 from seqtoys.ranges import check_range
 from seqtoys.tasks.estimate import Estimate
 
@@ -45,7 +45,7 @@ def estimate_chance(sample: Callable[..., Batch], vocab_size: int) -> Estimate:
 
 def _count(sample: Callable[..., Batch], vocab_size: int) -> Float[Tensor, "batches vocab vocab"]:
     """Count how often each target stands under each input, in each batch."""
-    generator = seeded_generator(0)
+    generator = generator_for("baselines")
     drawn = (sample(BATCH_SIZE, generator=generator) for _ in range(BATCHES))
     checked = (check_range(batch, vocab_size) for batch in drawn)
     return torch.stack([_count_pairs(batch, vocab_size) for batch in checked])

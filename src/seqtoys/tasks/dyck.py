@@ -67,8 +67,8 @@ class Dyck(Task):
     Examples:
         >>> task = Dyck(kinds=2)
         >>> print(task.sample(1, length=9).show(task.vocab))
-        inputs   #()([])()
-        targets  ()([])()#
+        inputs   #[([[]])]
+        targets  [([[]])]#
         >>> Dyck().optimum, task.optimum
         (0.6108..., 0.8188...)
     """

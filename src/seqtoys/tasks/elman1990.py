@@ -68,8 +68,8 @@ def temporal_xor() -> Automaton:
     Examples:
         >>> task = temporal_xor()
         >>> print(task.sample(1, length=9).show(task.vocab))
-        inputs   110110101
-        targets  101101010
+        inputs   110101000
+        targets  101010000
         >>> task.optimum, task.best_accuracy
         (0.4620..., 0.6666...)
     """
@@ -93,8 +93,8 @@ def letters() -> Automaton:
     Examples:
         >>> task = letters()
         >>> print(task.sample(1, length=20).show(task.vocab))
-        inputs   guuuguuuguuubadiiguu
-        targets  uuuguuuguuubadiiguuu
+        inputs   guuudiiguuuguuudiiba
+        targets  uuudiiguuuguuudiibab
         >>> task.optimum, task.best_accuracy
         (0.3662..., 0.7777...)
     """
@@ -122,8 +122,8 @@ def word_boundaries(lexicon: Sequence[str] = LEXICON) -> Automaton:
     Examples:
         >>> task = word_boundaries(["cat", "cow", "dog"])
         >>> print(task.sample(1, length=15).show(task.vocab))
-        inputs   dogdogdogcatcow
-        targets  ogdogdogcatcowd
+        inputs   dogcowdogdogcow
+        targets  ogcowdogdogcowc
         >>> task.optimum  # ln 3 / 3
         0.3662...
     """

@@ -39,8 +39,8 @@ class Copy(AnswerTask):
     Examples:
         >>> task = Copy()
         >>> print(task.sample(1, length=5).show(task.vocab))
-        inputs   ehfa:....
-        targets  ·····ehfa
+        inputs   fcbg:....
+        targets  ·····fcbg
     """
 
     name = "copy"
@@ -111,8 +111,8 @@ class RepeatCopy(AnswerTask):
     Examples:
         >>> task = RepeatCopy(repeats=3)
         >>> print(task.sample(1, length=4).show(task.vocab))
-        inputs   ehf2..........
-        targets  ····ehfehf$···
+        inputs   fcb1..........
+        targets  ····fcb$······
     """
 
     name = "repeat_copy"

@@ -49,8 +49,8 @@ class DelayedCopy(Task):
     Examples:
         >>> task = DelayedCopy(delay=5)
         >>> print(task.sample(1).show(task.vocab))
-        inputs   ehfadddhbd____>..........
-        targets  _______________ehfadddhbd
+        inputs   fcbgeahhda____>..........
+        targets  _______________fcbgeahhda
         >>> task.memoryless  # 10 ln 8 / 25
         Estimate(0.8317..., 0.0)
     """

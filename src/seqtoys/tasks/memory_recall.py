@@ -43,8 +43,8 @@ class AssociativeRecall(AnswerTask):
     Examples:
         >>> task = AssociativeRecall()
         >>> print(task.sample(1, length=10).show(task.vocab))
-        inputs   s5q1x9e5?q=
-        targets  ··········1
+        inputs   h6l6k7w7?w=
+        targets  ··········7
     """
 
     name = "associative_recall"
@@ -137,8 +137,8 @@ class NBack(Task):
     Examples:
         >>> task = NBack(n=2)
         >>> print(task.sample(1, length=12).show(task.vocab))
-        inputs   abaechchhfhg
-        targets  ··YNNNYYNNYN
+        inputs   hfdfefdhdhdb
+        targets  ··NYNYNNYYYN
     """
 
     name = "n_back"
@@ -212,8 +212,8 @@ class FirstSymbol(AnswerTask):
     Examples:
         >>> task = FirstSymbol()
         >>> print(task.sample(1, length=6).show(task.vocab))
-        inputs   ehfadd=
-        targets  ······e
+        inputs   fcbgea=
+        targets  ······f
     """
 
     name = "first_symbol"

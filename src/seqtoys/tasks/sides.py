@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqtoys.batch import Batch
 from seqtoys.errors import DataError, OptionError
-from seqtoys.initial import seeded_generator
+from seqtoys.randomness import generator_for
 
 BITS = 40  # of a hash that are compared
 BATCHES = 64  # that are drawn to see what a hash holds out
@@ -65,7 +65,7 @@ def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Pa
         >>> for name in ("parity", "anbn"):
         ...     find_parting(name, get_task(name).sample, 0.25)
         Parting(limit=274877906944, salt=0)
-        Parting(limit=274877906944, salt=5)
+        Parting(limit=274877906944, salt=10)
     """
     smaller, limit = min(fraction, 1 - fraction), round(fraction * 2**BITS)
     drawn, counts = _draw(sample, round(400 / smaller))
@@ -170,7 +170,7 @@ def _draw(
     sample: Callable[..., Batch], wanted: int
 ) -> tuple[Int[Tensor, " distinct"], Int[Tensor, " distinct"]]:
     """Draw the codes of sequences in many batches, as each may have one length; count them."""
-    size, generator = -(-min(wanted, MOST) // BATCHES), seeded_generator(0)
+    size, generator = -(-min(wanted, MOST) // BATCHES), generator_for("split")
     drawn = torch.cat([codes(sample(size, generator=generator)) for _ in range(BATCHES)])
     distinct, counts = drawn.unique(return_counts=True)
     return distinct, counts

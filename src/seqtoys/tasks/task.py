@@ -11,7 +11,7 @@ from seqtoys.amounts import EnoughMemory, check_length, check_lengths
 from seqtoys.arguments import check_type, checked
 from seqtoys.batch import Batch
 from seqtoys.errors import OptionError
-from seqtoys.initial import seeded_generator
+from seqtoys.randomness import generator_for
 from seqtoys.tasks.counts import estimate_chance, estimate_memoryless
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.sides import Parting, draw_side, find_parting
@@ -108,10 +108,10 @@ class Task(ABC):
             >>> from seqtoys import get_task
             >>> task = get_task("parity")
             >>> print(task.sample(1, length=4).show(task.vocab))
-            inputs   0110=
+            inputs   1010=
             targets  ····0
         """
-        generator = seeded_generator(0) if generator is None else generator
+        generator = generator_for("sample") if generator is None else generator
         check_type("generator", generator, torch.Generator)
         check_length(batch_size, "batch_size")
         if length is not None:

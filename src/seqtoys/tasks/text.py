@@ -118,8 +118,8 @@ class Text(Listed):
         >>> task.optimum  # ln 2 for one symbol of two
         0.3465...
         >>> print(task.sample(1).show(task.vocab))
-        inputs   ha
-        targets  at
+        inputs   ho
+        targets  ot
     """
 
     @checked
