@@ -59,7 +59,7 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         check_type("path", self.path, PathLike)
-        check_length(self.every, "every")
+        vars(self)["every"] = check_length(self.every, "every")
 
 
 def save(

@@ -94,7 +94,7 @@ def evaluate(
         >>> report.unseen.excess == report.unseen.loss - report.unseen.optimum
         True
     """
-    check_length(count, "count")
+    count = check_length(count, "count")
     check_vocab(task, getattr(model, "vocab", None))
     if not isinstance(model, nn.Module):
         raise InputTypeError(f"expected model to be a torch.nn.Module, got {described(model)}")
@@ -102,7 +102,9 @@ def evaluate(
         check_range(seen, len(task.vocab))
     generator = generator or generator_for("evaluation")
     whole = task.whole if isinstance(task, Side) else task
-    lengths = whole.longer if longer is None else tuple(listed("longer", longer))
+    lengths = whole.longer
+    if longer is not None:
+        lengths = tuple(check_length(length, "length") for length in listed("longer", longer))
     parts = {**_kinds(task, seen, count, generator)}
     parts.update({f"length {n}": _draw(whole, count, generator, n) for n in lengths})
     scores = {name: _measure(model, whole, batches) for name, batches in parts.items()}

@@ -68,9 +68,9 @@ class ElmanNetwork(nn.Module):
             >>> ElmanEnsemble(Vocab("hielo"), seeds=range(9)).initial_hidden(3).shape
             torch.Size([9, 1, 3, 5])
         """
-        check_count("batch_size", batch_size, 0)
+        count = check_count("batch_size", batch_size, 0)
         with EnoughMemory():
-            return self._zeros(batch_size)
+            return self._zeros(count)
 
     @property
     def writes_gradients(self) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from seqtoys.baselines import Baselines, count_baselines
 from seqtoys.batch import Batch
 from seqtoys.curriculum import Lengths
-from seqtoys.data import TrainingData, check_share, is_single, split_rows, to_batch
+from seqtoys.data import TrainingData, is_single, split_rows, to_batch
 from seqtoys.digest import brief
 from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.long_text import LongText, encode_compact
@@ -235,5 +235,4 @@ def _held_count(text: Tensor, validation: float | None) -> int:
     """The number of symbols at the end of a text to hold out."""
     if validation is None:
         return 0
-    check_share(validation)
     return round(validation * len(text))

@@ -86,8 +86,10 @@ def sweep(
     vocab = vocab or getattr(task, "vocab", None)
     if vocab is None:
         raise OptionError("expected a vocabulary, as the data have none: give sweep a vocab=…")
-    check_length(count, "count")
-    lengths = None if longer is None else tuple(listed("longer", longer))
+    count = check_length(count, "count")
+    lengths = None
+    if longer is not None:
+        lengths = tuple(check_length(length, "longer") for length in listed("longer", longer))
     cells = _make_cells(make_model, task, vocab, grid, seeds, options, (count, lengths))
     about = {} if path is None else _describe(cells[0], grid, options)
     with Journal(path, about) as journal:

@@ -113,9 +113,9 @@ class Task(ABC):
         """
         generator = generator_for("sample") if generator is None else generator
         check_type("generator", generator, torch.Generator)
-        check_length(batch_size, "batch_size")
+        batch_size = check_length(batch_size, "batch_size")
         if length is not None:
-            check_length(length, "length")
+            length = check_length(length, "length")
             if (refusal := self.refusal(length)) is not None:
                 raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
         with EnoughMemory():
