@@ -19,6 +19,7 @@ from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.long_text import LongText, encode_compact
 from seqtoys.outputs import measure
 from seqtoys.plain import Plain
+from seqtoys.randomness import generator_for
 from seqtoys.symbols import Symbols
 from seqtoys.task_source import TaskSource
 from seqtoys.tasks.task import Task
@@ -162,6 +163,7 @@ def to_sources(
     chunk: int | None,
     lengths: Lengths,
     validation: float | None,
+    seed: int,
     generator: torch.Generator,
     device: torch.device,
 ) -> tuple[Source, Source | None, list[int]]:
@@ -178,25 +180,23 @@ def to_sources(
         if chunk is not None:
             raise OptionError(f"expected one text for chunk=…, got the task {data.name}")
         check_vocab(data, vocab)
-        sides = [data] if validation is None else data.held_out(validation)
-        sources = [
-            TaskSource(
-                side, batch_size=batch_size, lengths=lengths, generator=generator, device=device
-            )
-            for side in sides
-        ]
-        return sources[0], sources[1] if validation else None, []
+        training, held = (data, None) if validation is None else data.held_out(validation)
+        draws = TaskSource(
+            training, batch_size=batch_size, lengths=lengths, generator=generator, device=device
+        )
+        if held is None:
+            return draws, None, []
+        # The same sequences are measured, whatever the batch size.
+        of_its_own = generator_for("validation", seed)
+        measured = TaskSource(
+            held, batch_size=None, lengths=lengths, generator=of_its_own, device=device
+        )
+        return draws, measured, []
     if lengths is not None:
         raise OptionError("expected a task for lengths=…, as given sequences have theirs")
     if chunk is not None:
         text = _to_text(data, vocab)
-        split = len(text) - _held_count(text, validation)
-        pieces = [text[:split]] if split == len(text) else [text[:split], text[split:]]
-        training, *held = [
-            TextSource(LongText(piece, streams=batch_size or 1, chunk=chunk, device=device))
-            for piece in pieces
-        ]
-        return training, held[0] if held else None, []
+        return *_text_sources(text, batch_size or 1, chunk, validation, device), []
     batch = to_batch(data, vocab)
     rows, held_rows = split_rows(batch, validation, generator)
     sequences = SequencesSource(
@@ -231,8 +231,23 @@ def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"
     return encode_compact(cast(Symbols, data), vocab)
 
 
-def _held_count(text: Tensor, validation: float | None) -> int:
-    """The number of symbols at the end of a text to hold out."""
-    if validation is None:
-        return 0
-    return round(validation * len(text))
+def _text_sources(
+    text: Tensor, streams: int, chunk: int, validation: float | None, device: torch.device
+) -> tuple[TextSource, TextSource | None]:
+    """Cut a text into what is trained on, in parallel streams, and its end, read as one stream.
+
+    Each stream starts without a past. If the end were cut into many, its loss would be that of
+    many beginnings, and depend on their number.
+    """
+    held = 0 if validation is None else round(validation * len(text))
+    if validation is not None and held < 2:
+        raise DataError(
+            f"expected a text whose held-out end has 2 symbols or more, got {len(text)} symbols, "
+            f"of which validation={validation:g} holds out {held}; hold out more"
+        )
+    split = len(text) - held
+    training = TextSource(LongText(text[:split], streams=streams, chunk=chunk, device=device))
+    if not held:
+        return training, None
+    end = LongText(text[split:], streams=1, chunk=chunk, device=device)
+    return training, TextSource(end)

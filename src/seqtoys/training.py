@@ -80,9 +80,11 @@ def fit(
             The text is kept in a byte a symbol, and no predictions are kept.
         lengths: How long the sequences of a task are: one length, a shortest and a longest, or a
             `Curriculum`, which lets them grow; None: as the task says.
-        validation: The share of the distinct sequences to hold out; with `chunk`, of the end of
-            the text. They are not trained on; their loss is measured each epoch. Of a task, as
-            `Task.held_out` parts it: the loss is that on one batch.
+        validation: The share of the distinct sequences to hold out; with `chunk`, the share of
+            the text to hold out at its end. What is held out is not trained on; its loss is
+            measured each epoch, whatever the `batch_size`. The end of a text is read in one pass,
+            as a text of its own: the state starts at zeros, and the first symbol is not predicted.
+            A task is split by `Task.held_out`, and the loss is that of one batch of 128.
         optimizer: Called with the parameters and `lr=`: a class of `torch.optim`, or
             `functools.partial` of one.
         scheduler: Called with the optimizer: a class of `torch.optim.lr_scheduler`, or a partial
