@@ -21,10 +21,18 @@ Each is also the built-in error named beside it, so `except ValueError` works as
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class SeqtoysError(Exception):
-    """The base of every error this library raises on purpose."""
+    """The base of every error this library raises on purpose.
+
+    Attributes:
+        history: If the error ended a training, the history of the epochs before it, else None.
+            `fit` gives this attribute to errors of other classes, too.
+    """
+
+    history: Any = None
 
 
 class VocabError(SeqtoysError, ValueError):

@@ -9,7 +9,7 @@ from seqtoys.baselines import Baselines
 from seqtoys.errors import DataError
 from seqtoys.plain import Plain
 
-UNFINISHED = ("running", "epochs", "interrupted")  # why a training ended that could go on
+UNFINISHED = ("running", "epochs", "interrupted", "error")  # why a training ended that could go on
 KINDS: dict[str, Any] = {
     "settings": dict,
     "stopped": str | list,

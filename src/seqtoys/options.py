@@ -49,7 +49,7 @@ class TrainingOptions(TypedDict, total=False):
     """What decides a training, among what `fit` takes by name; it says what each means."""
 
     epochs: int
-    lr: float
+    lr: float | None
     stepwise: bool
     batch_size: int | None
     chunk: int | None
