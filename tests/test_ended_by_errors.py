@@ -41,7 +41,7 @@ class Alarm:
     def __init__(self, at: int, error: type[Exception] = Broken) -> None:
         self.at, self.error, self.calls = at, error, 0
 
-    def __call__(self, *_: Any) -> None:
+    def __call__(self, *_: Any) -> Any:
         self.calls += 1
         if self.calls == self.at:
             raise self.error("at last")
@@ -50,7 +50,7 @@ class Alarm:
 class Fragile(nn.Module):
     """A model of one's own that fails at some call."""
 
-    def __init__(self, alarm: Callable[[], None]) -> None:
+    def __init__(self, alarm: Callable[[], Any]) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -66,7 +66,7 @@ class Fragile(nn.Module):
 class Drawing(Text):
     """A task of one's own whose drawing fails at some batch."""
 
-    def __init__(self, alarm: Callable[[], None]) -> None:
+    def __init__(self, alarm: Callable[[], Any]) -> None:
         super().__init__(TEXTS, vocab=VOCAB)
         self.alarm = alarm
 
@@ -79,14 +79,14 @@ class Drawing(Text):
 class Stubborn(SGD):
     """An optimizer of one's own that fails at some step."""
 
-    alarm: Callable[[], None]
+    alarm: Callable[[], Any]
 
     def step(self, closure: Any = None) -> Any:
         self.alarm()
         return super().step(closure)
 
 
-def stubborn(alarm: Callable[[], None], parameters: Any, lr: float) -> Stubborn:
+def stubborn(alarm: Callable[[], Any], parameters: Any, lr: float) -> Stubborn:
     made = Stubborn(parameters, lr=lr)
     made.alarm = alarm
     return made

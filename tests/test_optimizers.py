@@ -78,7 +78,7 @@ def test_every_optimizer_trains_as_by_hand(name: str) -> None:
 @pytest.mark.parametrize("name", FLAGS)
 def test_flags_are_those_of_pytorch(name: str) -> None:
     oracle, model = network(), network()
-    own = {} if "lr" in FLAGS[name].keywords else {"lr": 0.05}
+    own: dict[str, Any] = {} if "lr" in FLAGS[name].keywords else {"lr": 0.05}
     losses, rates = by_hand(oracle, FLAGS[name](oracle.parameters(), **own))
     history = fit(model, "hihello", epochs=EPOCHS, optimizer=FLAGS[name], **own)
     assert history.loss == pytest.approx(losses, rel=1e-9)
@@ -132,46 +132,48 @@ def test_optimizers_of_matrices_or_sparse_gradients_train_the_models_they_are_fo
     assert history.loss == pytest.approx(losses, rel=1e-5)
 
 
+given: Any = partial  # of arguments that type checkers refuse
+
 WILD: dict[str, tuple[dict[str, Any], type[Exception] | None]] = {
     "a closure": ({"optimizer": optim.LBFGS}, None),
     "dense gradients": ({"optimizer": optim.SparseAdam}, RuntimeError),
-    "no matrices": ({"optimizer": getattr(optim, "Muon", partial(Adam, eps=-1))}, ValueError),
-    "betas": ({"optimizer": partial(Adam, betas=(2, 3))}, ValueError),
-    "one beta": ({"optimizer": partial(Adam, betas=(0.9,))}, IndexError),
-    "words for betas": ({"optimizer": partial(Adam, betas="ab")}, TypeError),
-    "capturable": ({"optimizer": partial(Adam, capturable=True)}, AssertionError),
-    "differentiable": ({"optimizer": partial(Adam, differentiable=True)}, RuntimeError),
-    "fused and foreach": ({"optimizer": partial(Adam, fused=True, foreach=True)}, RuntimeError),
-    "momentum": ({"optimizer": partial(SGD, momentum=-1)}, ValueError),
-    "its own learning rate": ({"optimizer": partial(SGD, lr=-1)}, ValueError),
-    "an option it has not": ({"optimizer": partial(SGD, betas=(0.9, 0.9))}, TypeError),
+    "no matrices": ({"optimizer": getattr(optim, "Muon", given(Adam, eps=-1))}, ValueError),
+    "betas": ({"optimizer": given(Adam, betas=(2, 3))}, ValueError),
+    "one beta": ({"optimizer": given(Adam, betas=(0.9,))}, IndexError),
+    "words for betas": ({"optimizer": given(Adam, betas="ab")}, TypeError),
+    "capturable": ({"optimizer": given(Adam, capturable=True)}, AssertionError),
+    "differentiable": ({"optimizer": given(Adam, differentiable=True)}, RuntimeError),
+    "fused and foreach": ({"optimizer": given(Adam, fused=True, foreach=True)}, RuntimeError),
+    "momentum": ({"optimizer": given(SGD, momentum=-1)}, ValueError),
+    "its own learning rate": ({"optimizer": given(SGD, lr=-1)}, ValueError),
+    "an option it has not": ({"optimizer": given(SGD, betas=(0.9, 0.9))}, TypeError),
     "a factory that fails": ({"optimizer": lambda parameters, lr: {}[lr]}, KeyError),
-    "no step": ({"scheduler": partial(schedulers.StepLR, step_size=0)}, ZeroDivisionError),
+    "no step": ({"scheduler": given(schedulers.StepLR, step_size=0)}, ZeroDivisionError),
     "no period": (
-        {"scheduler": partial(schedulers.CosineAnnealingLR, T_max=0)},
+        {"scheduler": given(schedulers.CosineAnnealingLR, T_max=0)},
         ZeroDivisionError,
     ),
-    "a word": ({"scheduler": partial(schedulers.ExponentialLR, gamma="x")}, TypeError),
+    "a word": ({"scheduler": given(schedulers.ExponentialLR, gamma="x")}, TypeError),
     "a rate that is a word": (
-        {"scheduler": partial(schedulers.LambdaLR, lr_lambda=lambda epoch: "x" * epoch)},
+        {"scheduler": given(schedulers.LambdaLR, lr_lambda=lambda epoch: "x" * epoch)},
         TypeError,
     ),
-    "a factor": ({"scheduler": partial(schedulers.ReduceLROnPlateau, factor=2)}, ValueError),
-    "patience": ({"scheduler": partial(schedulers.ReduceLROnPlateau, patience="x")}, TypeError),
+    "a factor": ({"scheduler": given(schedulers.ReduceLROnPlateau, factor=2)}, ValueError),
+    "patience": ({"scheduler": given(schedulers.ReduceLROnPlateau, patience="x")}, TypeError),
     "no momentum to cycle": (
         {
-            "scheduler": partial(schedulers.CyclicLR, base_lr=0.1, max_lr=0.2),
+            "scheduler": given(schedulers.CyclicLR, base_lr=0.1, max_lr=0.2),
             "optimizer": optim.Rprop,
         },
         ValueError,
     ),
     "a scheduler that ends": (
-        {"scheduler": partial(schedulers.OneCycleLR, max_lr=0.1, total_steps=5)},
+        {"scheduler": given(schedulers.OneCycleLR, max_lr=0.1, total_steps=5)},
         None,
     ),
     "a huge integer": ({"lr": 10**400}, None),
     "a float that is 0": ({"lr": 1e-400}, None),
-    "two learning rates": ({"lr": 0.1, "optimizer": partial(SGD, lr=0.5)}, None),
+    "two learning rates": ({"lr": 0.1, "optimizer": given(SGD, lr=0.5)}, None),
 }
 
 
@@ -288,7 +290,8 @@ def test_the_same_learning_rate_twice_is_no_contradiction(lr: float | None) -> N
 
 
 def test_the_default_is_a_hundredth_for_fused_adam_too() -> None:
-    for options in ({}, {"scheduler": partial(schedulers.StepLR, step_size=9)}):
+    step: dict[str, Any] = {"scheduler": partial(schedulers.StepLR, step_size=9)}
+    for options in ({}, step):
         model, oracle = (ElmanCharModel(VOCAB, hidden_size=6).double() for _ in range(2))
         losses, rates = by_hand(oracle, Adam(oracle.parameters(), lr=0.01))
         history = fit(model, "hihello", epochs=EPOCHS, **options)
@@ -420,3 +423,42 @@ def test_an_optimizer_of_ones_own_steps_in_training_alone() -> None:
 
     fit(network(), "hihello", epochs=3, optimizer=factory)
     assert [each.steps for each in made] == [3]
+
+
+class WarmUp:
+    """A scheduler of one's own, which does not note what it started from."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.group, self.full = optimizer.param_groups[0], optimizer.param_groups[0]["lr"]
+        self.group["lr"] = 0.0
+
+    def step(self) -> None:
+        self.group["lr"] = min(self.full, self.group["lr"] + self.full / 2)
+
+
+def test_a_scheduler_of_ones_own_may_change_the_learning_rate_at_once() -> None:
+    history = fit(network(), "hihello", epochs=4, lr=0.2, scheduler=WarmUp)
+    assert history.lr == [0.0, 0.1, 0.2, 0.2]
+    assert history.settings["lr"] == 0.2
+
+
+class Uncopied:
+    """A schedule that can't be copied."""
+
+    def __init__(self) -> None:
+        self.epochs: list[int] = []
+
+    def __call__(self, epoch: int) -> float:
+        self.epochs.append(epoch)
+        return 0.5**epoch
+
+    def __deepcopy__(self, memo: object) -> Any:
+        raise TypeError("no copies")
+
+
+def test_what_cannot_be_copied_is_first_called_in_training() -> None:
+    schedule = Uncopied()
+    scheduler = partial(schedulers.LambdaLR, lr_lambda=schedule)
+    history = fit(network(), "hihello", epochs=3, lr=0.2, optimizer=SGD, scheduler=scheduler)
+    assert history.lr == [0.2, 0.1, 0.05]
+    assert schedule.epochs == [0, 1, 2, 3]

@@ -155,12 +155,13 @@ def test_every_public_call_takes_them_and_gives_the_same(
 
 @pytest.mark.usefixtures("unchecked")
 def test_what_is_written_to_files_has_plain_numbers(tmp_path: Path) -> None:
+    two: Any = np.uint8(2)
     rate: Any = np.float32(0.5)
     history = fit(
         ElmanCharModel(VOCAB, hidden_size=np.int64(4), seed=np.int64(3)),  # type: ignore[arg-type]
         ["hello", "hill", "oil"],
-        epochs=np.int64(2),  # type: ignore[arg-type]
-        batch_size=np.uint8(2),  # type: ignore[arg-type]
+        epochs=two,
+        batch_size=two,
         validation=rate,
         optimizer=partial(torch.optim.SGD, lr=rate, momentum=rate),
         scheduler=partial(torch.optim.lr_scheduler.ExponentialLR, gamma=rate),

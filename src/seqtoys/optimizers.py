@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from inspect import signature
@@ -72,7 +72,7 @@ def make_optimizer(
             f"expected optimizer to make an optimizer of torch.optim, got {described(made)}"
         )
     _check_usable(made, replicas=count_replicas(model))
-    rates = _rates(made, "lr")
+    rates = rates_of(made)
     if lr is not None and not _is_among(lr, rates):
         raise OptionError(
             f"lr={lr:g} cannot be combined with an optimizer made with lr={rates[0]:g}; "
@@ -98,6 +98,11 @@ def leaves_lr_open(optimizer: OptimizerFactory) -> bool:
     except (TypeError, ValueError):  # not a function, or one not written in Python
         return True
     return any(each.name == "lr" or each.kind is each.VAR_KEYWORD for each in takes)
+
+
+def rates_of(optimizer: Optimizer) -> list[float]:
+    """Return the learning rate of each group of parameters."""
+    return [float(group["lr"]) for group in optimizer.param_groups]
 
 
 def make_scheduler(
@@ -144,15 +149,25 @@ def make_scheduler(
     return made
 
 
-def check_rate(lr: float | None, optimizer: Optimizer, scheduler: Any) -> float:
-    """Return the learning rate that training starts from, or that its scheduler starts from.
+def check_rate(
+    lr: float | None, before: Sequence[float], optimizer: Optimizer, scheduler: Any
+) -> float:
+    """Return the learning rate that the scheduler starts from.
 
-    A few schedulers, such as `OneCycleLR`, replace the learning rate by one of their own.
+    Most schedulers start from that of the optimizer. A few, such as `OneCycleLR`, replace it by
+    one of their own, and note that as `initial_lr`.
+
+    Args:
+        lr: The learning rate that was asked for; None if none was.
+        before: What `rates_of` gave before there was a scheduler.
+        optimizer: The optimizer.
+        scheduler: The scheduler, or None.
 
     Raises:
-        OptionError: If a learning rate was given, and the scheduler replaces it.
+        OptionError: If a learning rate was asked for, and the scheduler replaces it.
     """
-    rates = _rates(optimizer, "initial_lr" if scheduler is not None else "lr")
+    groups = zip(optimizer.param_groups, before, strict=True)
+    rates = [float(group.get("initial_lr", rate)) for group, rate in groups]
     if lr is not None and not _is_among(lr, rates):
         raise OptionError(
             f"lr={lr:g} cannot be combined with {type(scheduler).__name__}, which starts from a "
@@ -181,7 +196,10 @@ def rehearse(optimizer: Any, scheduler: Any) -> None:
     are_pytorchs = all(_is_pytorchs(part) for part in (optimizer, scheduler))
     if not are_pytorchs or isinstance(optimizer, torch.optim.SparseAdam):
         return  # only training shows whether gradients are sparse
-    optimizer, scheduler = deepcopy((optimizer, scheduler))
+    try:
+        optimizer, scheduler = deepcopy((optimizer, scheduler))
+    except Exception:  # the scheduler calls something that can't be copied
+        return
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)
@@ -238,12 +256,7 @@ def _check_usable(optimizer: Optimizer, *, replicas: int) -> None:
         )
 
 
-def _rates(optimizer: Optimizer, name: str) -> list[float]:
-    """The learning rate of each group of parameters."""
-    return [float(group.get(name, group["lr"])) for group in optimizer.param_groups]
-
-
-def _is_among(lr: float, rates: list[float]) -> bool:
+def _is_among(lr: float, rates: Sequence[float]) -> bool:
     return any(math.isclose(lr, rate, rel_tol=1e-6) for rate in rates)  # one may be a float32
 
 

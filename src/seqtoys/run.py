@@ -19,7 +19,13 @@ from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import DataError, OptionError
 from seqtoys.history import History
 from seqtoys.learner import writes_gradients
-from seqtoys.optimizers import check_rate, make_optimizer, make_scheduler, rehearse
+from seqtoys.optimizers import (
+    check_rate,
+    make_optimizer,
+    make_scheduler,
+    rates_of,
+    rehearse,
+)
 from seqtoys.options import FitOptions, record
 from seqtoys.outputs import Ensemble, count_replicas, logits_of
 from seqtoys.plain import Plain
@@ -157,8 +163,9 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
     optimizer = make_optimizer(
         options["optimizer"], model, options["lr"], is_scheduled=scheduler is not None
     )
+    rates = rates_of(optimizer)
     made = make_scheduler(scheduler, optimizer, replicas=replicas, epochs=options["epochs"])
-    rate = check_rate(options["lr"], optimizer, made)
+    rate = check_rate(options["lr"], rates, optimizer, made)
     rehearse(optimizer, made)
     updates = Updates(
         model,
