@@ -255,6 +255,15 @@ class Automaton(Task):
             return expect_cut(self.graph, lengths[0], lengths[-1])
         return expect_known(self.graph, self._at(lengths))
 
+    def _hidden_lengths(self) -> tuple[int, ...]:
+        if self._bounds is None or not self.is_endless:
+            return ()
+        return self.possible_lengths(self._bounds)
+
+    @property
+    def _has_probabilities(self) -> bool:
+        return not self.is_endless or self._bounds is None
+
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         expected = self._expected_over(lengths)
         return Estimate(expected.surprise / expected.scored)

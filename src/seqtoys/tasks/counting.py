@@ -140,6 +140,10 @@ class CountingLanguage(Task):
         batch = batch.repeated()
         return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
+    @property
+    def _has_probabilities(self) -> bool:
+        return True
+
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         surprise = torch.tensor([self._splits(n) * len(lengths) for n in lengths]).double().log()
         return Estimate(float(surprise.sum() / sum(lengths)))

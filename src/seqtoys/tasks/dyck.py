@@ -136,6 +136,10 @@ class Dyck(Task):
         batch = batch.repeated()
         return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
+    @property
+    def _has_probabilities(self) -> bool:
+        return True
+
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         surprise = self._log_choices(torch.tensor(lengths)) + math.log(len(lengths))
         return Estimate(float(surprise.sum() / sum(lengths)))

@@ -29,7 +29,8 @@ class Draws:
     Attributes:
         first: The first symbol of each.
         code: What tells one sequence from another.
-        log_chance: The logarithm of the probability of each at its length, given its first symbol.
+        log_chance: The logarithm of the probability of each at its length, given its first symbol;
+            -inf where it is not known.
         values: Whether each is on the side; if so, also its surprise and its scored symbols.
     """
 
@@ -91,6 +92,7 @@ class SplitShares:
         is_on_side: Whether each sequence of a batch is on the side.
         usual: The usual length, which decides how many are drawn.
         rare: Lengths that strings seldom have, of which some are listed as well.
+        can_list: Whether exp(-surprise) is the probability of a sequence as the task draws them.
     """
 
     def __init__(
@@ -101,9 +103,10 @@ class SplitShares:
         *,
         usual: int,
         rare: Iterable[int] = (),
+        can_list: bool = True,
     ) -> None:
         self._draw = draw
-        self._usual, self._rare = usual, tuple(rare)
+        self._usual, self._rare, self._can_list = usual, tuple(rare), can_list
         self._surprise = surprise
         self._is_on_side = is_on_side
         self._known: dict[tuple[int, ...], Masses] = {}
@@ -190,6 +193,8 @@ class SplitShares:
         chance = -surprise
         if at_length != bounds:
             chance = -self._surprise(batch.with_length_range(at_length)).double()
+        if length is None and not self._can_list:
+            chance = torch.full_like(chance, -math.inf)  # all are left to be estimated
         is_on_side = self._is_on_side(batch)
         each = (torch.ones_like(surprise), surprise, batch.scored.sum(1).double())
         values = torch.stack(each, 1) * is_on_side.unsqueeze(1)  # (batch, 3)
@@ -204,7 +209,8 @@ def _weigh(listed: Draws, drawn: Draws, first: float) -> Mass:
     known = listed.where(order[is_new])
     chances = known.log_chance.exp()
     unlisted = max(1.0 - float(chances.sum()), 0.0)
-    others = drawn.where(~torch.isin(drawn.code, known.code))
+    is_listed = torch.isin(drawn.code, known.code[chances > 0])
+    others = drawn.where(~is_listed)
     values = next(draws.values for draws in (others, listed, drawn) if len(draws.code))
     sums = chances @ known.values  # (draws,) @ (draws, 3)
     if unlisted > NEGLIGIBLE:

@@ -280,6 +280,15 @@ class Task(ABC):
         """Lengths seldom drawn that have so few sequences that all are soon listed."""
         return ()
 
+    def _hidden_lengths(self) -> tuple[int, ...]:
+        """The lengths drawn by default, equally often, if no symbol says where a sequence ends."""
+        return ()
+
+    @property
+    def _has_probabilities(self) -> bool:
+        """Whether exp(-surprise) is the probability of a sequence, given its first symbol."""
+        return False
+
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         """Compute what `optimal_loss` is the mean of: the nats of each sequence of a batch."""
         rows = torch.arange(len(batch)).split(1)
@@ -293,7 +302,8 @@ class Side(Task):
     Its optimum is that of a model that knows the split: the task's own source, given that the
     sequence is on this side. Such a model can be better than one that knows only the task, above
     all where single sequences are frequent. It is exact if the sequences can be listed, else an
-    `Estimate`. The memoryless loss and the accuracy of chance are those of the whole task.
+    `Estimate`; and if no symbol says where a sequence ends, it is that of a model that also knows
+    the length, which is a lower bound. The memoryless loss and the accuracy of chance are those of the whole task.
 
     Args:
         whole: The task.
@@ -326,7 +336,7 @@ class Side(Task):
         """The lowest expected loss of any causal model that knows the split."""
         if self._restricted is not None:
             return Estimate(self._restricted.optimum)
-        return self._shares.optimum()
+        return self._shares.optimum(self._hidden_lengths())
 
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the loss, on these sequences of this side, of the best model knowing the split.
@@ -379,7 +389,12 @@ class Side(Task):
         whole = self.whole
         rare = whole._rare_lengths()
         return SplitShares(
-            whole.draw, whole._surprise, self._holds, usual=sum(self.lengths) // 2, rare=rare
+            whole.draw,
+            whole._surprise,
+            self._holds,
+            usual=sum(self.lengths) // 2,
+            rare=rare,
+            can_list=whole._has_probabilities,
         )
 
     def restricted(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
@@ -388,6 +403,13 @@ class Side(Task):
 
     def _rare_lengths(self) -> tuple[int, ...]:
         return self.whole._rare_lengths()
+
+    def _hidden_lengths(self) -> tuple[int, ...]:
+        return self.whole._hidden_lengths()
+
+    @property
+    def _has_probabilities(self) -> bool:
+        return self.whole._has_probabilities
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         if self._restricted is not None:
@@ -403,6 +425,6 @@ class Side(Task):
         if self._restricted is not None:
             return self._restricted._surprise(batch)
         bounds = batch.length_range
-        lengths = () if bounds is None else self.possible_lengths(bounds)
-        total = self.whole._surprise(batch) + self._shares.correction(batch, lengths)
+        chosen = self._hidden_lengths() if bounds is None else self.possible_lengths(bounds)
+        total = self.whole._surprise(batch) + self._shares.correction(batch, chosen)
         return total.clamp(min=0)  # the correction may be estimated
