@@ -260,6 +260,14 @@ class Automaton(Task):
             return ()
         return self.possible_lengths(self._bounds)
 
+    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        chances = self.graph.chances
+        if batch.length_range is not None and not self.is_endless:
+            chances = self._at(self.possible_lengths(batch.length_range)).chances(0)
+        elif self._bounds is not None and not self.is_endless:
+            chances = self._within.chances(0)
+        return -torch.from_numpy(chances)[self.graph.start, batch.inputs[:, 0]].log()
+
     @property
     def _has_probabilities(self) -> bool:
         return not self.is_endless or self._bounds is None

@@ -136,6 +136,9 @@ class Dyck(Task):
         batch = batch.repeated()
         return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
+    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        return torch.zeros(len(batch), dtype=torch.float64)  # always #
+
     @property
     def _has_probabilities(self) -> bool:
         return True

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqtoys.batch import Batch
+from seqtoys.errors import OptionError
 from seqtoys.randomness import generator_for
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.sides import codes
@@ -28,6 +29,7 @@ class Draws:
 
     Attributes:
         first: The first symbol of each.
+        first_chance: The probability of that symbol at the length of each; nan if not known.
         code: What tells one sequence from another.
         log_chance: The logarithm of the probability of each at its length, given its first symbol;
             -inf where it is not known.
@@ -35,6 +37,7 @@ class Draws:
     """
 
     first: Int[Tensor, " draws"]
+    first_chance: Float[Tensor, " draws"]
     code: Int[Tensor, " draws"]
     log_chance: Float[Tensor, " draws"]
     values: Float[Tensor, "draws 3"]
@@ -89,6 +92,7 @@ class SplitShares:
     Args:
         draw: Draws sequences of a length (None: as the task does), given their number.
         surprise: Computes the surprise of sequences after their first symbol, in nats.
+        first_surprise: Computes the surprise of their first symbol, if that is known.
         is_on_side: Whether each sequence of a batch is on the side.
         usual: The usual length, which decides how many are drawn.
         rare: Lengths that strings seldom have, of which some are listed as well.
@@ -99,6 +103,7 @@ class SplitShares:
         self,
         draw: Callable[[int, int | None, torch.Generator], Batch],
         surprise: Callable[[Batch], Float[Tensor, " batch"]],
+        first_surprise: Callable[[Batch], Float[Tensor, " batch"] | None],
         is_on_side: Callable[[Batch], Bool[Tensor, " batch"]],
         *,
         usual: int,
@@ -108,6 +113,7 @@ class SplitShares:
         self._draw = draw
         self._usual, self._rare, self._can_list = usual, tuple(rare), can_list
         self._surprise = surprise
+        self._first_surprise = first_surprise
         self._is_on_side = is_on_side
         self._known: dict[tuple[int, ...], Masses] = {}
 
@@ -116,9 +122,14 @@ class SplitShares:
 
         Args:
             lengths: The lengths, each drawn equally often; none: as the task draws them.
+
+        Raises:
+            OptionError: If no sequence on the side has such a length.
         """
         masses = self._masses(lengths)
         sides = _side_by_length(masses)
+        if not any(sides.values()):
+            raise OptionError(f"no sequence on this side has a length in {list(lengths)}")
         parts = [
             (mass, gain, mass.first / sides[n])
             for n, gains in _gains(masses).items()
@@ -165,15 +176,17 @@ class SplitShares:
         listed, drawn = (
             self._drawn(wanted, length, bounds, generator) for wanted in (often + seldom, often)
         )
-        firsts = torch.cat([listed.first[:total], drawn.first])  # those drawn as they come
-        return {
-            int(first): _weigh(
+        firsts = torch.cat([listed.first[:total], drawn.first])  # drawn as often as they come
+        chances = torch.cat([listed.first_chance[:total], drawn.first_chance])
+        masses = {}
+        for first in firsts.unique():
+            frequency, known = (firsts == first).double().mean(), chances[firsts == first][0]
+            masses[int(first)] = _weigh(
                 listed.where(listed.first == first),
                 drawn.where(drawn.first == first),
-                float((firsts == first).double().mean()),
+                float(frequency if known.isnan() else known),
             )
-            for first in firsts.unique()
-        }
+        return masses
 
     def _drawn(
         self,
@@ -195,10 +208,12 @@ class SplitShares:
             chance = -self._surprise(batch.with_length_range(at_length)).double()
         if length is None and not self._can_list:
             chance = torch.full_like(chance, -math.inf)  # all are left to be estimated
+        first = self._first_surprise(batch.with_length_range(at_length))
+        first_chance = torch.full_like(chance, math.nan) if first is None else (-first).exp()
         is_on_side = self._is_on_side(batch)
         each = (torch.ones_like(surprise), surprise, batch.scored.sum(1).double())
         values = torch.stack(each, 1) * is_on_side.unsqueeze(1)  # (batch, 3)
-        return Draws(batch.inputs[:, 0], codes(batch), chance, values)
+        return Draws(batch.inputs[:, 0], first_chance, codes(batch), chance, values)
 
 
 def _weigh(listed: Draws, drawn: Draws, first: float) -> Mass:
@@ -230,9 +245,9 @@ def _gains(masses: Masses) -> dict[int | None, dict[int, float]]:
     given_side, at_all = dict[int, float](), dict[int, float]()
     for n, each in masses.items():
         for first, mass in each.items():
-            if sides[n]:  # lengths that the side lacks are never drawn
-                given_side[first] = given_side.get(first, 0.0) + mass.joint / sides[n]
-                at_all[first] = at_all.get(first, 0.0) + mass.first
+            share = mass.joint / sides[n] if sides[n] else 0.0  # the side may lack the length
+            given_side[first] = given_side.get(first, 0.0) + share
+            at_all[first] = at_all.get(first, 0.0) + mass.first
     return {
         n: {
             first: math.log(sides[n]) + math.log(given_side[first] / at_all[first])

@@ -284,6 +284,10 @@ class Task(ABC):
         """The lengths drawn by default, equally often, if no symbol says where a sequence ends."""
         return ()
 
+    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"] | None:
+        """The nats of the first symbol of each sequence, which is not scored; None: unknown."""
+        return None
+
     @property
     def _has_probabilities(self) -> bool:
         """Whether exp(-surprise) is the probability of a sequence, given its first symbol."""
@@ -303,7 +307,8 @@ class Side(Task):
     sequence is on this side. Such a model can be better than one that knows only the task, above
     all where single sequences are frequent. It is exact if the sequences can be listed, else an
     `Estimate`; and if no symbol says where a sequence ends, it is that of a model that also knows
-    the length, which is a lower bound. The memoryless loss and the accuracy of chance are those of the whole task.
+    the length, which is a lower bound. The memoryless loss and the accuracy of chance are those of
+    the whole task.
 
     Args:
         whole: The task.
@@ -391,6 +396,7 @@ class Side(Task):
         return SplitShares(
             whole.draw,
             whole._surprise,
+            whole._first_surprise,
             self._holds,
             usual=sum(self.lengths) // 2,
             rare=rare,
@@ -401,9 +407,6 @@ class Side(Task):
         """Return the task that the whole becomes if both splits are known, if it can say so."""
         return None if self._restricted is None else self._restricted.restricted(holds)
 
-    def _rare_lengths(self) -> tuple[int, ...]:
-        return self.whole._rare_lengths()
-
     def _hidden_lengths(self) -> tuple[int, ...]:
         return self.whole._hidden_lengths()
 
@@ -413,7 +416,8 @@ class Side(Task):
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         if self._restricted is not None:
-            return self._restricted._optimum_over(lengths)
+            known = [n for n in lengths if self._restricted.refusal(n) is None]
+            return self._restricted.optimum_of((known[0], known[-1]) if known else lengths[0])
         return self._shares.optimum(lengths)
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
