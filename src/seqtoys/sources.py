@@ -129,7 +129,7 @@ class SequencesSource:
     def identity(self) -> str:
         """Name the sequences, so that no others have this name."""
         batch = self.sequences
-        fingerprint = brief(*vars(batch).values())
+        fingerprint = brief(*batch.tensors.values())
         return f"{len(batch):,} sequence{'s' * (len(batch) > 1)} ({fingerprint})"
 
     def state(self) -> Tensor | None:
@@ -180,18 +180,17 @@ def to_sources(
         if chunk is not None:
             raise OptionError(f"expected one text for chunk=…, got the task {data.name}")
         check_vocab(data, vocab)
-        training, held = (data, None) if validation is None else data.held_out(validation)
-        draws = TaskSource(
-            training, batch_size=batch_size, lengths=lengths, generator=generator, device=device
-        )
-        if held is None:
-            return draws, None, []
-        # The same sequences are measured, whatever the batch size.
-        of_its_own = generator_for("validation", seed)
-        measured = TaskSource(
-            held, batch_size=None, lengths=lengths, generator=of_its_own, device=device
-        )
-        return draws, measured, []
+        sides = [data] if validation is None else data.held_out(validation)
+        generators = (generator, generator_for("validation", seed))
+        sizes = (
+            batch_size,
+            None,
+        )  # what is held out is measured on the same sequences in any case
+        sources = [
+            TaskSource(side, batch_size=size, lengths=lengths, generator=each, device=device)
+            for side, size, each in zip(sides, sizes, generators, strict=False)
+        ]
+        return sources[0], sources[1] if validation else None, []
     if lengths is not None:
         raise OptionError("expected a task for lengths=…, as given sequences have theirs")
     if chunk is not None:
