@@ -81,10 +81,16 @@ class TaskSource:
         return {"plan": self.plan.state(), "measured": batch}
 
     def restore(self, state: Plain) -> None:
-        """Go on from what `state` gave."""
+        """Go on from what `state` gave.
+
+        Raises:
+            SeqtoysError: If it is something else.
+        """
         self.plan.restore(state["plan"])
-        batch = state["measured"]
-        self._measured = None if batch is None else Batch(**batch).to(self._device)
+        kept = state["measured"]
+        if kept is not None:
+            batch = check_range(Batch(**kept), len(self.task.vocab))
+            self._measured = batch.to(self._device)
 
     def baselines(self, vocab_size: int) -> Baselines:
         """What can be predicted knowing nothing, the current symbol, and all that can be known."""
