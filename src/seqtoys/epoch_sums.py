@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from seqtoys.amounts import MANY
 from seqtoys.batch import Batch
 from seqtoys.errors import DataError
 from seqtoys.kinds import described
@@ -52,7 +53,7 @@ class EpochSums:
             DataError: If it is something else.
         """
         sums = cls(**state)
-        if type(sums.parts) is not int or sums.parts < 1:
+        if type(sums.parts) is not int or not 1 <= sums.parts <= MANY:
             raise DataError(f"expected a number of parts, got {described(sums.parts)}")
         if not all(_is_value(value, replicas) for value in (sums.loss, sums.hits)):
             raise DataError("expected sums of the losses and the hits of an epoch, got others")

@@ -204,7 +204,8 @@ class History:
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = ["epoch", "loss", "accuracy"]
-        header += ["held-out loss", "held-out accuracy"] if self.validation_loss else []
+        has_both = self.validation_loss and self.validation_accuracy
+        header += ["held-out loss", "held-out accuracy"] if has_both else []
         header += ["predicted"] if self.predictions else []
         stride = -(-len(self) // (SHOWN_ROWS - 1)) or 1
         shown = sorted({*range(0, len(self), stride), *range(len(self))[-1:]})

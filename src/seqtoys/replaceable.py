@@ -45,9 +45,9 @@ def _unfinished(file: TensorFile) -> str | None:
         history = file.state("history")
         stopped, epochs = history["stopped"], len(history["lr"])
         has_begun = epochs > 0 or file.state("training")["updates"]["begun"] is not None
+        reasons = {stopped} if isinstance(stopped, str) else set(stopped)
     except MALFORMED:
         return FOREIGN
-    reasons = {stopped} if isinstance(stopped, str) else set(stopped)
     if has_begun and not reasons.isdisjoint(INTERRUPTED):
         return f"an unfinished training of {epochs} epoch{'s' * (epochs != 1)}"
     return None

@@ -119,6 +119,9 @@ class Run:
         for name in ("predictions", "settings", "baselines", "loss_floor", "held_out"):
             setattr(self.history, name, getattr(fresh, name))
         self.history.reopen()
+        for name in ("validation_loss", "validation_accuracy"):
+            if epochs and (len(getattr(self.history, name)) > 0) != (self.held_out is not None):
+                raise DataError(f"expected {name} where something is held out, and only there")
         self.rule.restore(training["rule"], self.history)
         self.updates.restore(updates, symbols=MANY if self.vocab is None else len(self.vocab))
         if self.held_out is not None:

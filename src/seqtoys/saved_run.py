@@ -81,8 +81,8 @@ def resume_run(run: Run, path: PathLike, *, epochs: int) -> None:
                 f"expected {done} epochs or more, as many as there have been in {file.path}, "
                 f"got {epochs}"
             )
-        run.restore(history, training)
         with _unchanged_on_failure(run.model):
+            run.restore(history, training)
             run.model.load_state_dict({**file.weights(), **training["extras"]})
             run.go_on(training["draws"])
     except OptionError:
@@ -93,7 +93,7 @@ def resume_run(run: Run, path: PathLike, *, epochs: int) -> None:
 
 @contextmanager
 def _unchanged_on_failure(model: nn.Module) -> Iterator[None]:
-    """Give a model its weights back if anything is raised, as by a module's own extra state."""
+    """Give a model its weights, buffers and extra state back if anything is raised."""
     before = copy.deepcopy(model.state_dict())
     try:
         yield
