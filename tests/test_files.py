@@ -258,7 +258,7 @@ def test_a_link_to_nothing_yet_gets_its_target(tmp_path: Path, assert_told: Told
     save(model(5), link)
     assert link.is_symlink()
     assert not target.is_symlink()
-    assert load(link).seed == 5  # type: ignore[union-attr]
+    assert load(link).seed == 5
     loop = tmp_path / "loop"
     loop.symlink_to("loop")
     with pytest.raises(ModelFileError, match=r"loop: Too many levels of symbolic links"):
@@ -272,7 +272,7 @@ def test_other_hard_links_keep_the_old_contents(tmp_path: Path) -> None:
     save(model(1), path)
     os.link(path, other)
     save(model(2), path)
-    assert [load(each).seed for each in (path, other)] == [2, 1]  # type: ignore[union-attr]
+    assert [load(each).seed for each in (path, other)] == [2, 1]
 
 
 FOREIGN: dict[str, bytes] = {
@@ -302,7 +302,7 @@ def test_the_file_of_others_is_not_replaced(kind: str, tmp_path: Path, assert_to
     )
     assert path.read_bytes() == FOREIGN[kind]
     save(model(5), path, overwrite=True)
-    assert load(path).seed == 5  # type: ignore[union-attr]
+    assert load(path).seed == 5
     path.write_bytes(FOREIGN[kind])
     fit(model(), "hihello", epochs=1, checkpoint=Checkpoint(path, every=1, overwrite=True))
     assert len(load_history(path).lr) == 1
@@ -317,7 +317,7 @@ def test_what_is_the_librarys_is_replaced(tmp_path: Path) -> None:
     for _ in range(2):
         train(path)
     save(model(7), path)
-    assert load(path).seed == 7  # type: ignore[union-attr]
+    assert load(path).seed == 7
 
 
 def test_a_damaged_file_is_not_replaced(tmp_path: Path) -> None:
@@ -448,10 +448,10 @@ def test_what_a_killed_save_left_is_removed_and_what_a_live_one_writes_is_not(
         assert process.stdout.readline() == b"writing\n"
         save(model(2), tmp_path / "model")
         assert len(temporary(tmp_path)) == 2  # that of the live one, and the notes
-        assert load(tmp_path / "model").seed == 2  # type: ignore[union-attr]
+        assert load(tmp_path / "model").seed == 2
         process.communicate(b"\n")
     assert process.returncode == 0
-    assert load(tmp_path / "model").seed == 1  # type: ignore[union-attr]
+    assert load(tmp_path / "model").seed == 1
     assert {path.name for path in tmp_path.iterdir()} == {"model", ".seqtoys-notes.tmp"}
 
 
