@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, replace
 from itertools import product
@@ -159,6 +160,24 @@ def test_parity_is_solved_up_to_length_500() -> None:
 def test_lengths_that_no_sequence_has_are_left_out_of_the_test() -> None:
     cell = replace(deletang2023.REGULAR[-1], units=4, steps=1, every=100, count=2)
     assert list(deletang2023.run(cell)["by_length"]) == [41, 241, 441, 499]  # odd ones
+
+
+@pytest.mark.parametrize("name", deletang2023.PUBLISHED)
+def test_guessing_is_told_for_the_lengths_that_were_tested(name: str) -> None:
+    cell = next(cell for cell in deletang2023.table_cells() if cell.task == name)
+    found = next(f for f in read("deletang2023")["findings"] if f.what.startswith(f"{name}: "))
+    told = deletang2023.guessing_accuracy(name, cell.every)  # of three tasks an estimate
+    assert found.memoryless == pytest.approx(told, abs=0.2)
+
+
+@pytest.mark.parametrize("name", ["even_pairs", "modular_arithmetic_brackets", "compute_sqrt"])
+def test_guessing_is_the_most_frequent_answer_of_fresh_sequences(name: str) -> None:
+    task, generator = get_task(name), torch.Generator().manual_seed(5)
+    batches = [task.sample(500, length=n, generator=generator) for n in (41, 149, 257, 365, 473)]
+    targets = torch.cat([batch.targets[batch.scored] for batch in batches])
+    share = torch.bincount(targets).max().item() / len(targets)
+    error = math.sqrt(share * (1 - share) / len(targets))
+    assert abs(deletang2023.guessing_accuracy(name, 108) / 100 - share) < 4.5 * error
 
 
 def test_guessing_finds_networks_that_know_the_language() -> None:
