@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from scipy.stats import binomtest
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -137,6 +138,23 @@ def test_the_notebooks_losses_are_met(training: tuple[Any, ...]) -> None:
     assert found.note == "it predicts ihello"
 
 
+def test_from_top_to_bottom_one_seed_gives_other_losses() -> None:
+    found = notebook.train_in_order()
+    assert [each.here for each in found] == pytest.approx(notebook.IN_ORDER, abs=0.0006)
+    assert found[0].here == pytest.approx(notebook.train_once(*notebook.TRAININGS[0]).here)
+
+
+def test_the_notebook_draws_as_pytorch_does() -> None:
+    state = torch.random.get_rng_state()
+    first, second, _ = notebook.draw_in_order()
+    assert torch.equal(torch.random.get_rng_state(), state)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(notebook.SEED)
+        for weights in (first, second):
+            for name, weight in nn.RNN(5, 5).named_parameters():
+                assert torch.equal(weights[f"rnn.{name}"], weight)
+
+
 def test_the_solve_rates_are_those_that_are_stored() -> None:
     found = read("notebook")["curves"]
     for name, size in notebook.READOUTS.items():
@@ -206,6 +224,20 @@ def test_an_exam_is_passed_by_who_makes_no_mistake() -> None:
     assert guessing.passes(Saying(said), batch)
     said[3, -1] += 1
     assert not guessing.passes(Saying(said), batch)
+
+
+def test_the_intervals_of_guessing_are_exact_where_few_solved_it() -> None:
+    notes = {f.solved: f.note for f in read("guessing")["findings"] if f.unit == "guesses"}
+    few = [solved for solved in notes if solved[0] <= 3]
+    assert len(few) == 3  # none, one and three
+    for count, drawn in few:
+        exact = binomtest(count, drawn).proportion_ci(method="exact")
+        told = [
+            int(number.replace(",", ""))
+            for number in re.findall(r"[\d,]{4,}", notes[count, drawn])
+        ]
+        wanted = [1 / exact.high, *([1 / exact.low] if count else [])]
+        assert told == pytest.approx(wanted, rel=1e-5)
 
 
 # --- What is stored
