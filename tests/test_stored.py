@@ -104,3 +104,16 @@ def test_nothing_short_of_all_is_written_as_100_percent() -> None:
     text = published.table("reber")
     assert "| 99.98 % | 100.0 % |" in text
     assert "none of 4,000,000" in published.table("guessing")
+
+
+def test_networks_above_guessing_at_the_longest_lengths_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shares = {"parity": [0.5, 0.54, 0.56], "cycle_navigation": [0.26, 0.2]}
+    monkeypatch.setattr(stored, "longest_of", lambda name: (100, shares[name]))
+    assert stored.longest_told(["parity", "cycle_navigation"]) == (
+        "At the longest lengths 2 of the 5 networks of these tasks are right more than 5 "
+        "percentage points more often than guessing."
+    )
+    shares["parity"] = shares["cycle_navigation"] = [0.1]
+    assert "none of the 2 networks of these tasks is right" in stored.longest_told(list(shares))

@@ -29,6 +29,12 @@ def scores_of(name: str) -> dict[str, list[dict[str, Any]]]:
     return {kind: [each[kind] for each in scores] for kind in scores[0]} if scores else {}
 
 
+def longest_of(name: str) -> tuple[int, list[float]]:
+    """The longest length that a task was tested on, and the accuracies there."""
+    kind, scores = list(scores_of(name).items())[-1]
+    return int(kind.rpartition(" ")[2]), [score["accuracy"]["value"] for score in scores]
+
+
 def scores_table(stored: Sequence[Mapping[str, Any]]) -> str:
     """Write how the seeds of a task did: the median, and in brackets the range.
 

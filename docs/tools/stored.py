@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.published.findings import Finding, read
+from benchmarks.shares import answer_shares
 from seqtoys.results import Rate
+from tools.learnt import longest_of
 
 SMALL = 4  # units, at most, of the networks whose digits are compared
 DIGITS = {"bits": 3, "%": 1}  # after the point, as the paper prints them
@@ -119,6 +121,24 @@ def others_told() -> str:
     return (
         f"*Without memory* is the best share of right symbols that one fixed answer gives at the "
         f"lengths tested. Here {here} In the paper {paper}"
+    )
+
+
+def longest_told(names: Sequence[str]) -> str:
+    """Count the networks that are right more often than guessing at the longest lengths.
+
+    Args:
+        names: The tasks.
+    """
+    above = list[bool]()
+    for name in names:
+        length, shares = longest_of(name)
+        guessing = max(answer_shares(name, length))
+        above += [100 * (share - guessing) > NEAR for share in shares]
+    return (
+        f"At the longest lengths {sum(above) or 'none'} of the {len(above)} networks of these "
+        f"tasks {'is' if sum(above) < 2 else 'are'} right more than {NEAR:.0f} percentage points "
+        "more often than guessing."
     )
 
 
