@@ -102,6 +102,19 @@ class LengthPlan:
             return None
         return self._task.draw_length(generator, (self.shortest, self.longest))
 
+    @property
+    def range(self) -> tuple[int, int] | None:
+        """The shortest and the longest length of the whole training; None: the task decides."""
+        if self.longest == 0:
+            return None
+        plan = self._curriculum
+        return self.shortest, self.longest if plan is None else plan.longest
+
+    @property
+    def current_range(self) -> tuple[int, int] | None:
+        """The shortest and the longest length of the next batch; None: the task decides."""
+        return None if self.longest == 0 else (self.shortest, self.longest)
+
     def heed(self, accuracy: float) -> None:
         """Take note of how well the last batch was predicted."""
         plan = self._curriculum

@@ -149,6 +149,7 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
         chunk=options["chunk"],
         lengths=options["lengths"],
         validation=options["validation"],
+        seed=options["seed"],
         generator=generator,
         device=device,
     )

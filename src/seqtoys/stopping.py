@@ -50,10 +50,10 @@ class StoppingRule:
         """Tell why to stop after the last epoch of a history, or None to go on."""
         if self.until == "solved" and history.solved:
             return "solved"
-        if isinstance(self.until, int | float):
-            excess = history.loss[-1] - history.optimum[-1]
-            if excess <= self.until:
-                return "excess"
+        excess = history.loss[-1] - history.optimum[-1]
+        # A loss far below the optimum is no success: such a model sees what it should predict.
+        if isinstance(self.until, int | float) and abs(excess) <= self.until:
+            return "excess"
         watched = (history.validation_loss or history.loss)[-1]
         if watched < self._best:
             self._best, self._best_epoch = watched, len(history)
@@ -129,7 +129,7 @@ class StoppingRules:
         if self.until == "solved":
             yield "solved", row.accuracy == 1
         elif self.until is not None:
-            yield "excess", loss - history.optimum[-1] <= float(self.until)
+            yield "excess", (loss - history.optimum[-1]).abs() <= float(self.until)
         if self.patience is not None:
             watched = loss if row.validation_loss is None else row.validation_loss.double()
             better = watched < self._best
