@@ -157,7 +157,7 @@ ERRORS: dict[str, Any] = {
     "no sequence": (
         lambda: HIELO.encode(3),  # type: ignore[arg-type]
         InputTypeError,
-        "expected a string or a list of symbols, got a int",
+        "expected a string or a list of symbols, got 3",
     ),
     "one string for several": (
         lambda: HIELO.encode_batch("hello"),

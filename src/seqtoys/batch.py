@@ -20,7 +20,7 @@ from seqtoys.devices import find_device
 from seqtoys.errors import DataError
 from seqtoys.symbols import Symbols, legible
 from seqtoys.tables import align
-from seqtoys.tensors import check_integers, check_size
+from seqtoys.tensors import check_size, to_int64
 from seqtoys.vocab import Vocab
 
 
@@ -29,6 +29,7 @@ class Batch:
     """Input sequences and, for each symbol of theirs, the target (or -100: not scored).
 
     Sequences are padded on the right; a causal model can't see the padding, and it is not scored.
+    Integers of any type are converted to int64.
 
     Attributes:
         inputs: Symbol indices, any valid index as padding.
@@ -39,6 +40,8 @@ class Batch:
     Raises:
         ShapeError: If inputs and targets are not `(batch, time)`, or the others not `(batch,)`.
         InputTypeError: If a tensor does not hold integers.
+        IndexRangeError: If an index is negative, other than a target of -100.
+        DeviceError: If the tensors are on several devices.
         DataError: If no position is scored, a length is not that of a part of the width, or a
             count is not positive.
 
@@ -55,6 +58,9 @@ class Batch:
     counts: Int[Tensor, " batch"] | None = None
 
     def __post_init__(self) -> None:
+        for name, part in vars(self).items():
+            if part is not None or name in ("inputs", "targets"):
+                object.__setattr__(self, name, to_int64(part, name))
         check_parts(self.inputs, self.targets, self.lengths, self.counts)
 
     @classmethod
@@ -166,13 +172,12 @@ class Batch:
             >>> len(batch.take(torch.tensor([1])))
             1
         """
-        check_integers(rows, "rows")
-        check_size(rows, "rows", "rows", rows.numel())
-        at = rows.long()
+        at = to_int64(rows, "rows")
+        check_size(at, "rows", "rows", at.numel())
         try:
             return self._each(lambda part: part[at])
         except IndexError as error:
-            raise wrong_rows(rows, len(self)) from error
+            raise wrong_rows(at, len(self)) from error
 
     def distinct(self) -> Batch:
         """Write equal sequences once, and count them, in order of first appearance.

@@ -10,8 +10,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.batch import Batch, Pair
-from seqtoys.errors import DataError, InputTypeError, OptionError
-from seqtoys.kinds import described
+from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
+from seqtoys.kinds import described, order_hint
 from seqtoys.ranges import check_range
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.task import Task
@@ -60,7 +60,7 @@ def check_data(data: TrainingData) -> None:
     if not isinstance(data, Sequence | Batch | Task):
         raise InputTypeError(
             "expected a text, an (input, target) tuple, a list of either, a Batch or a task, "
-            f"got {described(data)}"
+            f"got {described(data)}{order_hint(data)}"
         )
 
 
@@ -127,4 +127,6 @@ def check_share(validation: float) -> None:
         OptionError: If it is not between 0 and 1.
     """
     if not isinstance(validation, int | float) or not 0 < validation < 1:
-        raise OptionError(f"expected validation to be a share between 0 and 1, got {validation!r}")
+        raise OptionError(
+            f"expected validation to be a share between 0 and 1, got {quoted(validation)}"
+        )

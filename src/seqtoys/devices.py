@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from seqtoys.arguments import check_type
-from seqtoys.errors import DeviceError
+from seqtoys.errors import ROOM, DeviceError, quoted
 
 
 def find_device(device: torch.device | str) -> torch.device:
@@ -22,9 +22,9 @@ def find_device(device: torch.device | str) -> torch.device:
     try:
         return torch.empty(0).to(device).device
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0][:ROOM]
         raise DeviceError(
-            f"expected a device that PyTorch has here, got {device!r}: {reason}"
+            f"expected a device that PyTorch has here, got {quoted(device)}: {reason}"
         ) from error
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqtoys.arguments import check_fields
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.row import Row
 from seqtoys.tensors import check_floats, check_size
 
@@ -186,7 +186,7 @@ def quantiles_of(
     """
     for share in shares:
         if not isinstance(share, int | float) or not 0 <= share <= 1:
-            raise OptionError(f"expected shares from 0 to 1, got {share!r}")
+            raise OptionError(f"expected shares from 0 to 1, got {quoted(share)}")
     return loss.nan_to_num(nan=math.inf, posinf=math.inf).quantile(
         torch.tensor(shares, dtype=torch.float64), dim=1, interpolation="nearest"
     )

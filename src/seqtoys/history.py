@@ -11,7 +11,7 @@ import torch
 
 from seqtoys.arguments import check_fields, checked
 from seqtoys.baselines import Baselines
-from seqtoys.errors import DataError, InputTypeError
+from seqtoys.errors import DataError, InputTypeError, quoted
 from seqtoys.history_fields import UNFINISHED, check_columns, read_fields
 from seqtoys.indices import check_index
 from seqtoys.notebook import html_figure
@@ -120,7 +120,7 @@ class History:
         for name, value, column in optional:
             if self.loss and (value is not None) != bool(column):
                 wanted = f"{'a' if column else 'no'} {name}"
-                raise DataError(f"expected a row with {wanted}, as before, got {value!r}")
+                raise DataError(f"expected a row with {wanted}, as before, got {quoted(value)}")
         self.loss.append(row.loss)
         self.accuracy.append(row.accuracy)
         self.lr.append(row.lr)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from seqtoys.amounts import EnoughMemory
+from seqtoys.memory import EnoughMemory
 from seqtoys.randomness import check_seed, seeded_generator
 from seqtoys.settings import ElmanSettings
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from seqtoys.ensemble_history import EnsembleHistory
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.history import History
 from seqtoys.plain import Plain
 
@@ -150,5 +150,6 @@ def check_goal(until: Until) -> None:
     is_named = until is None or (isinstance(until, str) and until == "solved")
     if not is_named and not (is_number and 0 < cast(float, until) <= sys.float_info.max):
         raise OptionError(
-            f"expected until to be 'solved', a positive number of nats or None, got {until!r}"
+            "expected until to be 'solved', a positive number of nats or None, got "
+            f"{quoted(until)}"
         )

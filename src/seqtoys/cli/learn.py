@@ -10,7 +10,7 @@ from pathlib import Path
 from seqtoys import Batch, ElmanCharModel, Vocab, fit
 from seqtoys.cli.terminal import fold, note, print_json
 from seqtoys.cli.training import add_training_options, is_interrupted, train
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, quoted
 from seqtoys.outputs import measure
 from seqtoys.results import History, Row
 from seqtoys.row import describe
@@ -71,7 +71,8 @@ def _read(argument: str) -> str:
             raise DataError(f"expected a text file in UTF-8 at {argument}, got: {error}") from None
     if len(text) < 2:
         raise DataError(
-            f"expected texts of at least two symbols (one to read, one to predict), got {text!r}"
+            "expected texts of at least two symbols (one to read, one to predict), got "
+            f"{quoted(text)}"
         )
     return text
 

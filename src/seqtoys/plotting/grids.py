@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.plotting.labels import printable
 from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, load, new_axes
 from seqtoys.rate import Rate
@@ -50,9 +50,13 @@ def plot_solve_rate(
     """
     rows, columns, widths = list(down[1]), list(across[1]), [len(row) for row in rates]
     if widths != [len(columns)] * len(rows) or not widths:
-        raise DataError(f"expected {len(rows)} rows of {len(columns)} rates, got rows of {widths}")
+        raise DataError(
+            f"expected {len(rows)} rows of {len(columns)} rates, got rows of {quoted(widths)}"
+        )
     if mark is not None and (mark[0] not in rows or mark[1] not in columns):
-        raise OptionError(f"expected mark to be values of {down[0]} and {across[0]}, got {mark}")
+        raise OptionError(
+            f"expected mark to be values of {down[0]} and {across[0]}, got {quoted(mark)}"
+        )
     ax = new_axes(ax, max(3.0, 1.2 + 0.8 * len(columns)), 1.3 + 0.4 * len(rows))
     for y, row in enumerate(rates, 1):
         for x, rate in enumerate(row, 1):

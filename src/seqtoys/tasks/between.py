@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from seqtoys.batch import UNSCORED, Batch
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, quoted
 from seqtoys.tasks.task import Task
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -52,6 +52,6 @@ def check_same(task: Task, written: Batch, batch: Batch) -> None:
         row = int(differs.any(1).nonzero()[0])
         shown = task.vocab.decode(inputs[row, : int(batch.count_symbols()[row])])
         raise DataError(
-            f"expected sequences of {task.name} from # to #, got {shown!r} at position {row}; "
-            "task.sample draws them"
+            f"expected sequences of {task.name} from # to #, got {quoted(shown)} "
+            f"at position {row}; task.sample draws them"
         )

@@ -7,10 +7,11 @@ from functools import cached_property
 
 import torch
 
-from seqtoys.amounts import EnoughMemory, check_length, check_lengths
+from seqtoys.amounts import check_length, check_lengths
 from seqtoys.arguments import check_type, checked
 from seqtoys.batch import Batch
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
+from seqtoys.memory import EnoughMemory, check_room
 from seqtoys.randomness import generator_for
 from seqtoys.tasks.counts import estimate_chance, estimate_memoryless
 from seqtoys.tasks.estimate import Estimate
@@ -118,6 +119,8 @@ class Task(ABC):
             check_length(length, "length")
             if (refusal := self.refusal(length)) is not None:
                 raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
+        least = 16 * batch_size * (length or 1)  # inputs and targets, 8 bytes a symbol
+        check_room(f"{batch_size:,} sequences of {self.name}", least)
         with EnoughMemory():
             batch = self.draw(batch_size, length, generator)
         return check_type(f"what draw of {self.name} gives", batch, Batch)
@@ -166,7 +169,7 @@ class Task(ABC):
             100
         """
         if not 0.001 <= fraction <= 0.999:
-            raise OptionError(f"expected a fraction from 0.001 to 0.999, got {fraction!r}")
+            raise OptionError(f"expected a fraction from 0.001 to 0.999, got {quoted(fraction)}")
         parting = find_parting(self.name, self.sample, fraction)
         training = Side(self, fraction, parting, is_held_out=False)
         return training, training.complement
