@@ -191,11 +191,11 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a huge size": (
         lambda size: ElmanCharModel(VOCAB, hidden_size=size), 2**40, OptionError,
-        "not enough memory: ",
+        f"not enough memory for {2**80 + 12 * 2**40 + 5:,} weights: ",
     ),
     "huge ensembles": (
         lambda size: ElmanEnsemble(VOCAB, [1, 2], hidden_size=size), 2**40, OptionError,
-        "not enough memory: ",
+        f"not enough memory for {2 * (2**80 + 12 * 2**40 + 5):,} weights: ",
     ),
     "seeds": (
         lambda seeds: ElmanEnsemble(VOCAB, seeds), 5, InputTypeError,
@@ -266,7 +266,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "rows": (
         BATCH.take, [0], InputTypeError,
-        "expected rows to be a tensor of integers, got a list of 1",
+        "expected rows to be a tensor of integers, got a list of 1; torch.as_tensor(…) makes one",
     ),
     "rows beyond": (
         BATCH.take, torch.tensor([1, 2]), IndexRangeError,

@@ -173,7 +173,8 @@ ERRORS: dict[str, Any] = {
     "lists": (
         lambda: Batch(ONE, [[0, 1]]),  # type: ignore[arg-type]
         InputTypeError,
-        "expected targets to be a tensor of integers, got a list of 1; torch.as_tensor(…) makes one",
+        "expected targets to be a tensor of integers, got a list of 1; "
+        "torch.as_tensor(…) makes one",
     ),
     "no vocabulary": (
         lambda: to_batch("hello", None),

@@ -85,15 +85,17 @@ def check_parts(
 
 def _check_indices(inputs: Tensor, targets: Tensor) -> None:
     """Check that indices are positive, and some target is scored."""
-    if not targets.numel() or targets.amax() <= UNSCORED:
+    if not targets.numel() or (targets == UNSCORED).all():
         raise DataError("expected at least one scored position, got targets of only -100")
     if inputs.amin() < 0:
         raise IndexRangeError(
             f"expected inputs of 0 or more, got {int(inputs.amin())}; pad with any index"
         )
-    if (least := int(targets[targets != UNSCORED].amin())) < 0:
+    wrong = (targets < 0) & (targets != UNSCORED)
+    if wrong.any():
         raise IndexRangeError(
-            f"expected targets of 0 or more, or {UNSCORED} where nothing is scored, got {least}"
+            f"expected targets of 0 or more, or {UNSCORED} where nothing is scored, "
+            f"got {int(targets[wrong][0])}"
         )
 
 

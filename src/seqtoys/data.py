@@ -107,15 +107,15 @@ def split_rows(
         [[0, 2], [1]]
     """
     if fraction is None:
-        return torch.arange(len(batch)), torch.arange(0)
+        return torch.arange(len(batch), device="cpu"), torch.arange(0, device="cpu")
     check_share(fraction)
     rows = torch.cat([batch.inputs, batch.targets], dim=1).cpu()  # (batch, 2 time)
     distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)
     if len(distinct) < 2:
         raise DataError("expected two distinct sequences or more to hold one out, got one")
     count = min(max(round(fraction * len(distinct)), 1), len(distinct) - 1)
-    chosen = torch.zeros(len(distinct), dtype=torch.bool)
-    chosen[torch.randperm(len(distinct), generator=generator)[:count]] = True
+    chosen = torch.zeros(len(distinct), dtype=torch.bool, device="cpu")
+    chosen[torch.randperm(len(distinct), generator=generator, device="cpu")[:count]] = True
     held_out = chosen[group]  # (batch,)
     return (~held_out).nonzero().flatten(), held_out.nonzero().flatten()
 

@@ -139,7 +139,8 @@ def _draw(
     task: Task, count: int, generator: torch.Generator, length: int | None = None
 ) -> list[Batch]:
     """Draw groups of sequences: where a batch has one length, the groups have several."""
-    sizes = [len(part) for part in torch.arange(count).chunk(GROUPS)]
+    most = -(-count // GROUPS)  # sequences of a group
+    sizes = [min(most, count - start) for start in range(0, count, most)]
     return [task.sample(size, length=length, generator=generator) for size in sizes]
 
 
@@ -158,7 +159,7 @@ def _draw_unseen(task: Task, seen: Batch, count: int, generator: torch.Generator
 
 
 def _groups(batch: Batch) -> Iterator[Batch]:
-    for rows in torch.arange(len(batch)).chunk(GROUPS):
+    for rows in torch.arange(len(batch), device="cpu").chunk(GROUPS):
         if batch.scored[rows].any():
             yield batch.take(rows)
 
@@ -168,9 +169,9 @@ def _measure(model: nn.Module, task: Task, batches: list[Batch]) -> list[Score]:
     device = device_of(model)
     sums = [_sum(model, batch.to(device)) for batch in batches]
     losses, hits, wholes = (torch.stack(column, 1) for column in zip(*sums, strict=True))
-    scored = torch.tensor([int(batch.scored.sum()) for batch in batches]).double()
-    sizes = torch.tensor([int(batch.scored.any(1).sum()) for batch in batches]).double()
-    best = torch.tensor([task.optimal_loss(batch) for batch in batches]) * scored  # (groups,)
+    scored = _numbers(int(batch.scored.sum()) for batch in batches)
+    sizes = _numbers(int(batch.scored.any(1).sum()) for batch in batches)
+    best = _numbers(task.optimal_loss(batch) for batch in batches) * scored  # (groups,)
     return [
         Score(
             sequences=int(sizes.sum()),
@@ -182,6 +183,10 @@ def _measure(model: nn.Module, task: Task, batches: list[Batch]) -> list[Score]:
         )
         for loss, hit, whole in zip(losses, hits, wholes, strict=True)  # of (groups,)
     ]
+
+
+def _numbers(values: Iterable[float]) -> Float[Tensor, " groups"]:
+    return torch.tensor(list(values), dtype=torch.float64, device="cpu")
 
 
 @torch.no_grad()

@@ -157,8 +157,10 @@ class History:
     def state(self) -> dict[str, Plain]:
         """The fields as plain values, the columns of numbers as tensors; `from_state` reads it."""
         fields = {**vars(self), "baselines": asdict(self.baselines)}
-        fields["held_out"] = torch.tensor(self.held_out, dtype=torch.int64)
-        return fields | {name: torch.tensor(fields[name], dtype=torch.float64) for name in COLUMNS}
+        fields["held_out"] = torch.tensor(self.held_out, dtype=torch.int64, device="cpu")
+        return fields | {
+            name: torch.tensor(fields[name], dtype=torch.float64, device="cpu") for name in COLUMNS
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain]) -> History:

@@ -102,7 +102,7 @@ def encode_compact(text: Symbols, vocab: Vocab) -> Integer[Tensor, " time"]:
     """
     kinds = (torch.uint8, torch.int16, torch.int32)
     kind = next(kind for kind in kinds if len(vocab) - 1 <= torch.iinfo(kind).max)
-    symbols = torch.empty(len(text), dtype=kind)
+    symbols = torch.empty(len(text), dtype=kind, device="cpu")
     for start in range(0, len(text), BLOCK):
         block = text[start : start + BLOCK]
         try:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from seqtoys.devices import on_cpu
 from seqtoys.errors import DataError, InputTypeError
 
 Plain: TypeAlias = Any
@@ -167,7 +168,8 @@ def outline(written: Any) -> Tensor:
     data = bytearray(base64.b64decode(written["data"], validate=True))
     if math.prod(map(_checked_size, shape)) * dtype.itemsize != len(data):
         raise ValueError(f"{len(data)} bytes are no tensor of shape {shape}")
-    flat = torch.frombuffer(data, dtype=dtype) if data else torch.zeros(0, dtype=dtype)
+    with on_cpu():
+        flat = torch.frombuffer(data, dtype=dtype) if data else torch.zeros(0, dtype=dtype)
     return flat.reshape(shape)
 
 

@@ -96,9 +96,11 @@ class StoppingRules:
         check_goal(until)
         self.until = until
         self.patience = patience
-        self.ended: Bool[Tensor, " replicas"] = torch.zeros(replicas, dtype=torch.bool)
-        self._best = torch.full((replicas,), math.inf, dtype=torch.float64)
-        self._best_epoch = torch.zeros(replicas, dtype=torch.int64)
+        self.ended: Bool[Tensor, " replicas"] = torch.zeros(
+            replicas, dtype=torch.bool, device="cpu"
+        )
+        self._best = torch.full((replicas,), math.inf, dtype=torch.float64, device="cpu")
+        self._best_epoch = torch.zeros(replicas, dtype=torch.int64, device="cpu")
 
     def reason(self, history: EnsembleHistory) -> str | None:
         """End replicas after the last epoch of a history; tell if none goes on."""

@@ -18,7 +18,7 @@ STORED = (*INTEGERS, torch.uint16, torch.uint32, torch.uint64)
 """All types of integers: of the last three PyTorch knows little more than how to convert them."""
 
 
-def to_int64(values: Tensor, name: str) -> Int[Tensor, "..."]:
+def to_int64(values: Tensor, name: str) -> Int[Tensor, ...]:
     """Return integers of any type as int64: the same tensor, if it is one.
 
     Embeddings and losses read no other type alike, and -100 has no place in an unsigned one.

@@ -152,7 +152,11 @@ class Vocab:
         check_type("return_lengths", return_lengths, bool)
         rows = [self.encode(sequence) for sequence in several(sequences)]
         batch = pad_sequence(rows, batch_first=True)  # (batch, time)
-        return (batch, torch.tensor([len(row) for row in rows])) if return_lengths else batch
+        return (
+            (batch, torch.tensor([len(row) for row in rows], device="cpu"))
+            if return_lengths
+            else batch
+        )
 
     def decode(self, indices: Indices) -> str | list[str] | list[list[str]]:
         """Turn indices back into symbols: one sequence, or for a batch a list of sequences.

@@ -83,7 +83,7 @@ class CountingLanguage(Task):
         self.source = source
         self.level = level
         self.vocab: Vocab = Vocab("#" + "abcdefgh"[: len(blocks)])
-        self.blocks: Tensor = torch.tensor(blocks)  # (letters, counts)
+        self.blocks: Tensor = torch.tensor(blocks, device="cpu")  # (letters, counts)
         self._counts, self._unit = len(blocks[0]), sum(block[0] for block in blocks)
         typical = self._typical_total()
         self.lengths: tuple[int, int] = (1 + self._unit * self._counts, 1 + self._unit * typical)

@@ -182,10 +182,10 @@ def walk(batch_size: int, p: float, generator: torch.Generator) -> tuple[Array, 
         Where brackets open, `(batch, time)`, and where strings end, `(batch,)`.
     """
     # One walk for all: a string ends wherever it is lower than ever before, the first before them.
-    opens = torch.rand(4 * batch_size + 32, generator=generator).numpy() < p
+    opens = torch.rand(4 * batch_size + 32, dtype=torch.float32, generator=generator).numpy() < p
     opens[0] = False
     while (lowest := np.minimum.accumulate(heights(opens)))[-1] > -1 - batch_size:
-        more = torch.rand(opens.shape, generator=generator).numpy() < p
+        more = torch.rand(opens.shape, dtype=torch.float32, generator=generator).numpy() < p
         opens = np.concatenate([opens, more])  # twice as long
     ends = np.searchsorted(-lowest, np.arange(1, batch_size + 2, dtype=np.int32))
     lengths = ends[1:] - ends[:-1]

@@ -10,6 +10,7 @@ import torch
 from seqtoys.amounts import check_length, check_lengths
 from seqtoys.arguments import check_type, checked
 from seqtoys.batch import Batch
+from seqtoys.devices import on_cpu
 from seqtoys.errors import OptionError, quoted
 from seqtoys.memory import EnoughMemory, check_room
 from seqtoys.randomness import generator_for
@@ -121,7 +122,7 @@ class Task(ABC):
                 raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
         least = 16 * batch_size * (length or 1)  # inputs and targets, 8 bytes a symbol
         check_room(f"{batch_size:,} sequences of {self.name}", least)
-        with EnoughMemory():
+        with EnoughMemory(), on_cpu():
             batch = self.draw(batch_size, length, generator)
         return check_type(f"what draw of {self.name} gives", batch, Batch)
 
@@ -145,7 +146,7 @@ class Task(ABC):
             possible = known[shortest, longest] = [n for n in each if self.refusal(n) is None]
         if not possible:
             raise OptionError(f"{self.name} has no sequence of {shortest} to {longest} symbols")
-        return int(possible[torch.randint(len(possible), (), generator=generator)])
+        return int(possible[torch.randint(len(possible), (), generator=generator, device="cpu")])
 
     @checked
     def held_out(self, fraction: float) -> tuple[Side, Side]:

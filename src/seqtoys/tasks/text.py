@@ -41,7 +41,7 @@ class Listed(Task):
         self.vocab = vocab
         self.batch: Batch = batch.repeated()
         self._counts = self.batch.count_symbols()
-        self._rows = torch.arange(len(self._counts))
+        self._rows = torch.arange(len(self._counts), device="cpu")
         lengths = self._lengths = self._counts.unique().tolist()
         self.lengths: tuple[int, int] = (lengths[0], lengths[-1])
         self._baselines: Baselines = count_baselines(self.batch, len(vocab))
