@@ -69,7 +69,7 @@ def check_parts(
         if part is not None and part.device != inputs.device:
             raise DeviceError(
                 f"expected inputs and {name} on one device, "
-                f"got {inputs.device} and {part.device}; move them with .to(device)"
+                f"got {inputs.device} and {part.device}; move them with .to(…)"
             )
     if lengths is not None and len(lengths):
         low, high = (int(bound) for bound in lengths.aminmax())

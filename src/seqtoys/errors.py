@@ -79,7 +79,7 @@ class MissingPackageError(SeqtoysError, ImportError):
     """A package that only a part of the library needs is not installed."""
 
 
-def excerpt(sequence: Sequence[str], position: int = 0, width: int = 20) -> str:
+def excerpt(sequence: Sequence[Any], position: int = 0, width: int = 20) -> str:
     """Quote a sequence for a message: whole if short, else the part around a position.
 
     Args:
@@ -97,7 +97,7 @@ def excerpt(sequence: Sequence[str], position: int = 0, width: int = 20) -> str:
     if isinstance(sequence, str):
         shown = repr(sequence[start:end])
     else:  # islice, as not every sequence has slices: a deque has none
-        shown = f"[{', '.join(quoted(item, width) for item in islice(sequence, start, end))}]"
+        shown = f"[{', '.join(quoted(item, ROOM // 4) for item in islice(sequence, start, end))}]"
     return f"{'…' * (start > 0)}{shown}{'…' * (end < len(sequence))}"
 
 

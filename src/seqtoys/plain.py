@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from seqtoys.devices import on_cpu
-from seqtoys.errors import DataError, InputTypeError
+from seqtoys.errors import DataError, InputTypeError, quoted
 
 Plain: TypeAlias = Any
 """None, numbers, strings and tensors; lists, tuples, dicts and Counters of them."""
@@ -230,5 +230,5 @@ def _unpack_tensor(value: dict[str, Any], fetch: Callable[[Any], Tensor]) -> Ten
 
 def _checked_size(size: Any) -> int:
     if type(size) is not int or size < 0:
-        raise ValueError(f"{size!r} is no size of an axis")
+        raise ValueError(f"{quoted(size)} is no size of an axis")
     return size

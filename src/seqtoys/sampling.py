@@ -225,7 +225,7 @@ def _read_prompt(
     if not indices:
         raise DataError(
             f"expected a prompt of at least one symbol, got {quoted(prompt)}; "
-            f"begin with one of the vocabulary, such as {vocab.symbols[0]!r}"
+            f"begin with one of the vocabulary, such as {quoted(vocab.symbols[0])}"
         )
     reader = make_reader(model, texts, len(vocab))
     with reader.around():

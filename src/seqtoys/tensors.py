@@ -44,10 +44,8 @@ def to_int64(values: Tensor, name: str) -> Int[Tensor, ...]:
         raise InputTypeError(f"expected {name} to be a tensor of integers, got {values.dtype}")
     _check_held(values, name)
     wide = _plain(values, name).long()
-    if values.dtype == torch.uint64 and (wide < 0).any():  # beyond 63 bits it comes out negative
-        raise IndexRangeError(
-            f"expected {name} of at most 63 bits, got {int(values[wide < 0][0])}"
-        )
+    if values.dtype == torch.uint64 and (beyond := wide[wide < 0]).numel():  # they wrapped around
+        raise IndexRangeError(f"expected {name} of at most 63 bits, got {int(beyond[0]) + 2**64}")
     return wide
 
 
