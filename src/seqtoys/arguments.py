@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 from seqtoys.errors import InputTypeError
 from seqtoys.kinds import ANYTHING, Kind, described, kind_of, misfit, order_hint
+from seqtoys.memory import EnoughMemory, check_room
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Value = TypeVar("Value")
@@ -118,6 +119,9 @@ def listed(
     hint = order_hint(values) if ordered or isinstance(values, Mapping) else ""
     if hint or not _is_iterable(values):
         raise InputTypeError(f"expected {name} to be a list, got {described(values)}{hint}")
+    if isinstance(values, range):
+        with EnoughMemory():  # beyond 63 bits, len is an error
+            check_room(f"{len(values):,} {name}", 8 * len(values))
     found = list(values)
     return check_type(name, found, annotation)
 

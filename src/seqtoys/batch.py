@@ -18,6 +18,7 @@ from seqtoys.batch_checks import Pair as Pair
 from seqtoys.batch_checks import check_pairs, check_parts, check_texts, wrong_rows
 from seqtoys.devices import find_device
 from seqtoys.errors import DataError
+from seqtoys.memory import check_room
 from seqtoys.symbols import Symbols, legible
 from seqtoys.tables import align
 from seqtoys.tensors import check_size, to_int64
@@ -124,6 +125,8 @@ class Batch:
             raise DataError("expected at least one batch to join, got none")
         batches = [batch.repeated() for batch in batches]
         widths = [batch.inputs.shape[1] for batch in batches]
+        rows = sum(map(len, batches))
+        check_room(f"{rows:,} sequences of {max(widths):,} symbols", 16 * rows * max(widths))
         padded = [(batch, max(widths) - batch.inputs.shape[1]) for batch in batches]
         inputs = torch.cat([F.pad(batch.inputs, (0, n)) for batch, n in padded])
         targets = torch.cat([F.pad(batch.targets, (0, n), value=UNSCORED) for batch, n in padded])
@@ -205,6 +208,8 @@ class Batch:
         """
         if self.counts is None:
             return self
+        total = int(self.counts.sum())
+        check_room(f"{total:,} sequences", 16 * total * self.inputs.shape[1])
         rows = torch.arange(len(self), device=self.inputs.device)
         return replace(self, counts=None).take(rows.repeat_interleave(self.counts))
 

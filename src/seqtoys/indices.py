@@ -37,7 +37,7 @@ def to_index_array(indices: Indices) -> npt.NDArray[np.int64]:
     # A copy, as PyTorch takes neither negative strides nor memory that can't be written.
     copy = array.astype(np.int64, order="C")
     if array.dtype == np.uint64 and (copy < 0).any():  # beyond 63 bits it comes out negative
-        raise IndexRangeError(f"expected indices of 63 bits at most, got {array.max()}")
+        raise IndexRangeError(f"expected indices of at most 63 bits, got {array.max()}")
     return copy
 
 

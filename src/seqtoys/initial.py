@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
@@ -153,9 +154,12 @@ def draw_weights(
 
 
 def _check_room(vocab_size: int, settings: ElmanSettings, seeds: int) -> None:
-    numbers = sum(math.prod(shape) for shape in weight_shapes(vocab_size, settings).values())
-    size = seeds * numbers * torch.get_default_dtype().itemsize
-    check_room(f"{seeds * numbers:,} weights", size)
+    one, two = (
+        sum(map(math.prod, weight_shapes(vocab_size, replace(settings, num_layers=n)).values()))
+        for n in (1, 2)
+    )
+    numbers = seeds * (one + (settings.num_layers - 1) * (two - one))
+    check_room(f"{numbers:,} weights", numbers * torch.get_default_dtype().itemsize)
 
 
 def _draw_stacked(

@@ -151,6 +151,8 @@ class Vocab:
         """
         check_type("return_lengths", return_lengths, bool)
         rows = [self.encode(sequence) for sequence in several(sequences)]
+        longest = max(map(len, rows))
+        check_room(f"{len(rows):,} sequences of {longest:,} symbols", 8 * len(rows) * longest)
         batch = pad_sequence(rows, batch_first=True)  # (batch, time)
         return (
             (batch, torch.tensor([len(row) for row in rows], device="cpu"))
