@@ -24,6 +24,7 @@ NAMES = {
     "str": "a string", "NoneType": "None", "Iterable": "a list", "Sequence": "a list",
     "Mapping": "a dict", "PathLike": "a path", "Callable": "a function", "Tensor": "a tensor",
     "Module": "a torch.nn.Module", "Generator": "a torch.Generator", "Hashable": "hashable",
+    "Real": "a number",
 }  # fmt: skip
 
 
