@@ -18,6 +18,22 @@ STORED = (*INTEGERS, torch.uint16, torch.uint32, torch.uint64)
 """All types of integers: of the last three PyTorch knows little more than how to convert them."""
 
 
+def check_integers(values: Tensor, name: str) -> None:
+    """Check that a value is a tensor of integers that can be read.
+
+    Raises:
+        InputTypeError: If it is not; the message calls it by its name.
+    """
+    if not isinstance(values, Tensor):
+        hint = "; torch.as_tensor(…) makes one" if isinstance(values, LISTS) else ""
+        raise InputTypeError(
+            f"expected {name} to be a tensor of integers, got {described(values)}{hint}"
+        )
+    if values.dtype not in STORED:
+        raise InputTypeError(f"expected {name} to be a tensor of integers, got {values.dtype}")
+    _check_held(values, name)
+
+
 def to_int64(values: Tensor, name: str) -> Int[Tensor, ...]:
     """Return integers of any type as int64: the same tensor, if it is one.
 
@@ -35,14 +51,7 @@ def to_int64(values: Tensor, name: str) -> Int[Tensor, ...]:
         >>> to_int64(torch.tensor([0, 255], dtype=torch.uint8), "inputs")
         tensor([  0, 255])
     """
-    if not isinstance(values, Tensor):
-        hint = "; torch.as_tensor(…) makes one" if isinstance(values, LISTS) else ""
-        raise InputTypeError(
-            f"expected {name} to be a tensor of integers, got {described(values)}{hint}"
-        )
-    if values.dtype not in STORED:
-        raise InputTypeError(f"expected {name} to be a tensor of integers, got {values.dtype}")
-    _check_held(values, name)
+    check_integers(values, name)
     wide = _plain(values, name).long()
     if values.dtype == torch.uint64 and (beyond := wide[wide < 0]).numel():  # they wrapped around
         raise IndexRangeError(f"expected {name} of at most 63 bits, got {int(beyond[0]) + 2**64}")
