@@ -108,7 +108,7 @@ class Backprop:
         self._rows, self._grad_rows = (
             torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(2)
         )
-        positions = torch.zeros((time + 1) * batch, dtype=torch.int64)
+        positions = torch.zeros((time + 1) * batch, dtype=torch.int64, device="cpu")
         states = self._rows.zero_().index_select(at, positions)  # the first step is h_0: zeros
         states = unflattened(states, (time + 1, batch), layout)
         self._states = states.unbind(layout.time)

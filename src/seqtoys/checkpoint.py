@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seqtoys.amounts import check_length
 from seqtoys.arguments import check_type, checked
-from seqtoys.devices import device_of
+from seqtoys.devices import device_of, on_cpu
 from seqtoys.ensemble import ElmanEnsemble
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import InputTypeError, ModelFileError
@@ -229,6 +229,7 @@ def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
     return model
 
 
+@on_cpu()
 def _make(about: Mapping[str, Any], settings: Mapping[str, Any]) -> ElmanCharModel | ElmanEnsemble:
     vocab, seeds = Vocab(about["vocab"]), about["seeds"]
     if about["kind"] == ElmanEnsemble.__name__:

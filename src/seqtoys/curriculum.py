@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 
 from seqtoys.amounts import check_length, check_lengths
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.kinds import described
 from seqtoys.plain import Plain, is_number
 from seqtoys.tasks.task import Task
@@ -53,7 +53,7 @@ class Curriculum:
             raise OptionError(f"expected shortest <= start <= longest, got {in_order}")
         if not isinstance(self.threshold, int | float) or not 0 < self.threshold < 1:
             raise OptionError(
-                f"expected threshold to be a share between 0 and 1, got {self.threshold!r}"
+                f"expected threshold to be a share between 0 and 1, got {quoted(self.threshold)}"
             )
 
     @property

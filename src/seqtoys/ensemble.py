@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seqtoys.arguments import checked, listed
 from seqtoys.checks import check_hidden, check_inputs
-from seqtoys.devices import device_of
+from seqtoys.devices import device_of, on_cpu
 from seqtoys.errors import OptionError
 from seqtoys.indices import check_index
 from seqtoys.initial import draw_weights
@@ -178,7 +178,8 @@ class ElmanEnsemble(ElmanNetwork):
             IndexRangeError: If there are fewer replicas.
         """
         at = check_index(replica, len(self), "replica")
-        model = ElmanCharModel(self.vocab, seed=self.seeds[at], **asdict(self.settings))
+        with on_cpu():
+            model = ElmanCharModel(self.vocab, seed=self.seeds[at], **asdict(self.settings))
         model.to(self._weight.device, self._weight.dtype)
         weights = {name: tensor[at] for name, tensor in self.state_dict().items()}
         model.load_state_dict(weights)

@@ -43,7 +43,7 @@ class FusedAdam:
         self._weights = [flat(parameter) for parameter in params]
         self._means = [torch.zeros_like(weight) for weight in self._weights]
         self._squares = [torch.zeros_like(weight) for weight in self._weights]
-        self._count = torch.zeros(())
+        self._count = torch.zeros((), dtype=torch.float32, device="cpu")
 
     def state_dict(self) -> dict[str, Any]:
         """What it remembers from one update to the next, each number at its parameter's place."""

@@ -8,12 +8,13 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqtoys.amounts import EnoughMemory, check_count
+from seqtoys.amounts import check_count
 from seqtoys.arguments import checked
 from seqtoys.backprop import Backprop, is_covered, parameters_of
 from seqtoys.batch import Batch
 from seqtoys.errors import OptionError
 from seqtoys.layouts import Layout
+from seqtoys.memory import EnoughMemory, check_room
 from seqtoys.ranges import check_range
 from seqtoys.settings import ElmanSettings
 from seqtoys.vocab import Vocab
@@ -69,6 +70,9 @@ class ElmanNetwork(nn.Module):
             torch.Size([9, 1, 3, 5])
         """
         check_count("batch_size", batch_size, 0)
+        *replicas, _, units = self._weight.shape
+        numbers = math.prod(replicas) * self.settings.num_layers * batch_size * units
+        check_room(f"the state of {batch_size:,} sequences", numbers * self._weight.element_size())
         with EnoughMemory():
             return self._zeros(batch_size)
 

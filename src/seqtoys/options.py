@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypedDict, cast
 from seqtoys.arguments import check_values
 from seqtoys.checkpoint import Checkpoint
 from seqtoys.curriculum import Curriculum, Lengths
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.optimizers import OptimizerFactory, SchedulerFactory
 from seqtoys.row import Row
 from seqtoys.stopping import Until
@@ -65,7 +65,7 @@ def check_options(arguments: dict[str, Any]) -> FitOptions:
         fits = (is_integer or (is_real and isinstance(value, float))) and 0 < value < math.inf
         if not fits and not (value is None and name not in ("epochs", "lr")):
             wanted = "finite number" if is_real else "integer"
-            raise OptionError(f"expected {name} to be a positive {wanted}, got {value!r}")
+            raise OptionError(f"expected {name} to be a positive {wanted}, got {quoted(value)}")
     check_values(arguments, FitOptions, OF_OTHER_TYPES)
     if options["chunk"] is not None and options["stepwise"]:
         raise OptionError(
@@ -73,7 +73,8 @@ def check_options(arguments: dict[str, Any]) -> FitOptions:
         )
     if not isinstance(options["checkpoint"], Checkpoint | None):
         raise OptionError(
-            f"expected checkpoint to be a Checkpoint(path, every=…), got {options['checkpoint']!r}"
+            "expected checkpoint to be a Checkpoint(path, every=…), got "
+            f"{quoted(options['checkpoint'])}"
         )
     return options
 

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from seqtoys.errors import DataError, InputTypeError
+from seqtoys.devices import on_cpu
+from seqtoys.errors import DataError, InputTypeError, quoted
 from seqtoys.kinds import described
 
 Plain: TypeAlias = Any
@@ -231,7 +232,8 @@ def outline(written: Any) -> Tensor:
     data = bytearray(base64.b64decode(written["data"], validate=True))
     if math.prod(map(_checked_size, shape)) * dtype.itemsize != len(data):
         raise ValueError(f"{len(data)} bytes are no tensor of shape {shape}")
-    flat = torch.frombuffer(data, dtype=dtype) if data else torch.zeros(0, dtype=dtype)
+    with on_cpu():
+        flat = torch.frombuffer(data, dtype=dtype) if data else torch.zeros(0, dtype=dtype)
     return flat.reshape(shape)
 
 
@@ -292,5 +294,5 @@ def _unpack_tensor(value: dict[str, Any], fetch: Callable[[Any], Tensor]) -> Ten
 
 def _checked_size(size: Any) -> int:
     if type(size) is not int or size < 0:
-        raise ValueError(f"{size!r} is no size of an axis")
+        raise ValueError(f"{quoted(size)} is no size of an axis")
     return size

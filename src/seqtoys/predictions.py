@@ -62,7 +62,11 @@ class Predictions:
             single: As for `Predictions`.
             replicas: As for `Predictions`.
         """
-        scored = torch.zeros(0, 0).bool() if batch is None else batch.scored.cpu()
+        scored = (
+            torch.zeros(0, 0, dtype=torch.bool, device="cpu")
+            if batch is None
+            else batch.scored.cpu()
+        )
         count = int(scored.sum())
         fits = 0 < count <= KEPT_SYMBOLS and count * replicas <= KEPT_BY_REPLICAS
         counts = scored.sum(1).tolist()

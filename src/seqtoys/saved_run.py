@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from seqtoys.checkpoint import Checkpoint, write_model
-from seqtoys.errors import ModelFileError, OptionError
+from seqtoys.errors import ModelFileError, OptionError, quoted
 from seqtoys.plain import MALFORMED, Plain
 from seqtoys.replaceable import loss_of
 from seqtoys.run import Run
@@ -50,8 +50,8 @@ def check_replaceable(checkpoint: Checkpoint | None, resume: PathLike | None) ->
     if lost is not None:
         name = os.fsdecode(checkpoint.path)
         raise ModelFileError(
-            f"can't write {name}: it holds {lost}; resume={name!r} to go on with a training, "
-            "choose another path, or Checkpoint(…, overwrite=True) to replace it"
+            f"can't write {name}: it holds {lost}; resume={quoted(name)} to go on with a "
+            "training, choose another path, or Checkpoint(…, overwrite=True) to replace it"
         )
 
 

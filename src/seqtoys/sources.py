@@ -103,7 +103,9 @@ class SequencesSource:
             yield None, self.sequences, self.scored
             return
         if self._order is None:
-            self._order = torch.randperm(len(self.sequences), generator=self._generator)
+            self._order = torch.randperm(
+                len(self.sequences), generator=self._generator, device="cpu"
+            )
         for rows in self._order.to(self.sequences.inputs.device).split(self._size):
             if self.sequences.scored[rows].any():
                 part = self.sequences.take(rows)

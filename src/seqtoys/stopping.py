@@ -12,7 +12,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from seqtoys.ensemble_history import EnsembleHistory
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.history import History
 from seqtoys.plain import Plain, mismatch
 
@@ -104,9 +104,11 @@ class StoppingRules:
         check_goal(until)
         self.until = until
         self.patience = patience
-        self.ended: Bool[Tensor, " replicas"] = torch.zeros(replicas, dtype=torch.bool)
-        self._best = torch.full((replicas,), math.inf, dtype=torch.float64)
-        self._best_epoch = torch.zeros(replicas, dtype=torch.int64)
+        self.ended: Bool[Tensor, " replicas"] = torch.zeros(
+            replicas, dtype=torch.bool, device="cpu"
+        )
+        self._best = torch.full((replicas,), math.inf, dtype=torch.float64, device="cpu")
+        self._best_epoch = torch.zeros(replicas, dtype=torch.int64, device="cpu")
 
     def reason(self, history: EnsembleHistory) -> str | None:
         """End replicas after the last epoch of a history; tell if none goes on."""
@@ -167,5 +169,6 @@ def check_goal(until: Until) -> None:
     is_named = until is None or (isinstance(until, str) and until == "solved")
     if not is_named and not (is_number and 0 < cast(float, until) <= sys.float_info.max):
         raise OptionError(
-            f"expected until to be 'solved', a positive number of nats or None, got {until!r}"
+            "expected until to be 'solved', a positive number of nats or None, got "
+            f"{quoted(until)}"
         )

@@ -65,7 +65,7 @@ class TaskSource:
 
     def heed(self, accuracy: float | Tensor) -> None:
         """Take note of how well an epoch was predicted, by each replica of an ensemble."""
-        self.plan.heed(float(torch.as_tensor(accuracy).mean()))
+        self.plan.heed(float(torch.as_tensor(accuracy, device="cpu").mean()))
 
     def identity(self) -> str:
         """Name the task, so that no other has this name: by what it draws, too."""

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from seqtoys.devices import on_cpu
 from seqtoys.digest import digest
 from seqtoys.errors import ModelFileError
 from seqtoys.file_kinds import special_kind
@@ -185,6 +186,7 @@ def _read(name: str) -> bytes:
         return start + header + file.read()
 
 
+@on_cpu()  # safetensors leaves the device to PyTorch
 def _parse(name: str, contents: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Take a file apart into facts and tensors."""
     end = SIZE + int.from_bytes(contents[:SIZE], "little")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from seqtoys import Batch, ElmanCharModel, Vocab, fit
 from seqtoys.cli.terminal import fold, note, print_json
 from seqtoys.cli.training import add_training_options, is_interrupted, train
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, quoted
 from seqtoys.file_kinds import special_kind
 from seqtoys.outputs import measure
 from seqtoys.results import History, Row
@@ -89,7 +89,7 @@ def _read(argument: str) -> str:
         return _long_enough(argument)
     if kind not in (None, "a named pipe"):
         raise DataError(
-            f"expected a text or the name of a text file, got {argument!r}, which is {kind}"
+            f"expected a text or the name of a text file, got {quoted(argument)}, which is {kind}"
         )
     try:
         with open(argument, encoding="utf-8") as file:
@@ -104,7 +104,8 @@ def _read(argument: str) -> str:
 def _long_enough(text: str) -> str:
     if len(text) < 2:
         raise DataError(
-            f"expected texts of at least two symbols (one to read, one to predict), got {text!r}"
+            "expected texts of at least two symbols (one to read, one to predict), got "
+            f"{quoted(text)}"
         )
     return text
 

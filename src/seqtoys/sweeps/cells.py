@@ -13,7 +13,7 @@ from torch import nn
 
 from seqtoys.arguments import listed
 from seqtoys.data import TrainingData
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.options import TrainingOptions, Written, as_written
 from seqtoys.randomness import seeded_generator
 from seqtoys.sweeps.row import COLUMNS
@@ -68,12 +68,14 @@ def make_settings(
     """
     for name, values in grid.items():
         if isinstance(values, str) or not values:
-            raise OptionError(f"expected a list of values for {name} in the grid, got {values!r}")
+            raise OptionError(
+                f"expected a list of values for {name} in the grid, got {quoted(values)}"
+            )
         written = list(map(as_written, values))
         twice = [value for at, value in enumerate(written) if value in written[:at]]
         if twice:
             raise OptionError(
-                f"expected values of {name} that can be told apart, got {twice[0]!r} twice"
+                f"expected values of {name} that can be told apart, got {quoted(twice[0])} twice"
             )
     combined = [
         dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
@@ -110,8 +112,9 @@ def check_names(
     for name in options:
         if name not in FIT_OPTIONS:
             raise OptionError(
-                f"expected fixed options of fit, got {name!r}; those of the model go into the grid"
-                f", as {{{name!r}: [value]}}, or into functools.partial({called}, {name}=value)"
+                f"expected fixed options of fit, got {quoted(name)}; those of the model go into "
+                f"the grid, as {{{quoted(name)}: [value]}}, or into functools.partial({called}, "
+                f"{name}=value)"
             )
         if name in grid:
             raise OptionError(f"expected {name} once, got it in the grid and as a fixed option")
@@ -121,12 +124,12 @@ def check_names(
     for name in grid:
         if name in COLUMNS:
             raise OptionError(
-                f"expected no {name!r} in the grid: a column of the rows has the name"
+                f"expected no {quoted(name)} in the grid: a column of the rows has the name"
             )
         if name not in known and not any_name:
             near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise OptionError(f"neither fit nor {called} has an option {name!r}; {hint}")
+            hint = f"did you mean {quoted(near[0])}?" if near else f"known are {', '.join(known)}"
+            raise OptionError(f"neither fit nor {called} has an option {quoted(name)}; {hint}")
     return "seeds" in takes, set(grid) - FIT_OPTIONS.keys()
 
 
@@ -140,5 +143,5 @@ def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
     for seed in chosen:
         seeded_generator(seed)  # checks it
     if not chosen or len(set(chosen)) < len(chosen):
-        raise OptionError(f"expected one seed or more, each once, got {list(chosen)}")
+        raise OptionError(f"expected one seed or more, each once, got {quoted(list(chosen))}")
     return chosen

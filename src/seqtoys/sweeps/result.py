@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqtoys.arguments import check_fields, checked
-from seqtoys.errors import MissingPackageError, OptionError
+from seqtoys.errors import MissingPackageError, OptionError, quoted
 from seqtoys.options import Written, as_written
 from seqtoys.rate import Rate
 from seqtoys.sweeps.row import SweepRow
@@ -58,7 +58,9 @@ class SweepResult:
         wanted = {name: as_written(value) for name, value in settings.items()}
         for name, value in wanted.items():
             if value not in self._values(name):
-                raise OptionError(f"expected {name} to be one of {self.grid[name]}, got {value!r}")
+                raise OptionError(
+                    f"expected {name} to be one of {quoted(self.grid[name])}, got {quoted(value)}"
+                )
         rows = [row for row in self.rows if {**row.settings, **wanted} == row.settings]
         return SweepResult(
             rows, {**self.grid, **{name: [value] for name, value in wanted.items()}}
@@ -84,7 +86,7 @@ class SweepResult:
             [[Rate(count=0, trials=1)], [Rate(count=1, trials=1)]]
         """
         if down == across:
-            raise OptionError(f"expected two names of the grid, got {down!r} twice")
+            raise OptionError(f"expected two names of the grid, got {quoted(down)} twice")
         lines, columns = self._values(down), self._values(across)
         return [
             [self.where(**{down: line, across: column}).solve_rate for column in columns]
@@ -131,5 +133,7 @@ class SweepResult:
 
     def _values(self, name: str) -> list[Written]:
         if name not in self.grid:
-            raise OptionError(f"expected a name of the grid, {list(self.grid)}, got {name!r}")
+            raise OptionError(
+                f"expected a name of the grid, {quoted(list(self.grid))}, got {quoted(name)}"
+            )
         return self.grid[name]

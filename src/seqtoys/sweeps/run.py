@@ -133,7 +133,11 @@ def _facts(stopped: str, epoch: int, numbers: Facts, *, is_near: bool) -> Facts:
 
 def _epochs(history: History | EnsembleHistory, is_near: bool) -> list[int]:
     """The first epoch at which each replica was right everywhere, or near; else its last."""
-    last = torch.tensor([len(history)]) if isinstance(history, History) else history.epochs
+    last = (
+        torch.tensor([len(history)], device="cpu")
+        if isinstance(history, History)
+        else history.epochs
+    )
     if is_near:
         return last.tolist()
     right = _column(history.accuracy) == 1  # (epochs, replicas)
@@ -185,4 +189,4 @@ def _column(values: list[float] | Tensor) -> Tensor:
     """One history as one replica of many: `(epochs, replicas)`."""
     if isinstance(values, Tensor):
         return values
-    return torch.tensor(values, dtype=torch.float64).unsqueeze(1)
+    return torch.tensor(values, dtype=torch.float64, device="cpu").unsqueeze(1)
