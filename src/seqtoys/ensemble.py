@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,7 +25,7 @@ from seqtoys.outputs import in_mode, logits_of
 from seqtoys.recurrence import flattened, unflattened
 from seqtoys.settings import ElmanSettings, Nonlinearity, RecurrentInit
 from seqtoys.symbols import Symbols
-from seqtoys.unmodified import expected_shapes
+from seqtoys.unmodified import PartTypes, make_plans
 from seqtoys.vocab import Vocab
 
 
@@ -60,9 +60,7 @@ class ElmanEnsemble(ElmanNetwork):
         ('ihello', 17)
     """
 
-    PART_TYPES: ClassVar[Mapping[str, type[nn.Module]]] = dict.fromkeys(
-        ("embedding", "rnn", "readout"), nn.Module
-    )
+    PART_TYPES: ClassVar[PartTypes] = (nn.Module, nn.Module, nn.Module)
 
     @checked
     def __init__(
@@ -268,11 +266,12 @@ class ElmanEnsemble(ElmanNetwork):
 
     def _check_weights(self) -> None:
         """Make sure that the parts still have the weights of all replicas."""
-        shapes = expected_shapes(len(self.vocab), self.settings, self._replicas)
-        for part, expected in shapes.items():
+        symbols = len(self.vocab.symbols)
+        plans = make_plans(self.PART_TYPES, symbols, self.settings, self._replicas)
+        for part, plan in plans.items():
             module = self._modules.get(part)
             stored = {} if module is None else module._parameters
-            for name, shape in expected.items():
+            for name, shape in plan.shapes.items():
                 weight = stored.get(name)
                 weight = getattr(module, name, None) if weight is None else weight
                 if not isinstance(weight, Tensor) or weight.shape != shape:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -24,7 +23,7 @@ from seqtoys.recurrence import is_left_to_pytorch
 from seqtoys.settings import ElmanSettings, Nonlinearity, RecurrentInit
 from seqtoys.symbols import Symbols
 from seqtoys.trace import Trace
-from seqtoys.unmodified import is_plain_embedding, is_plain_rnn
+from seqtoys.unmodified import PartTypes, is_plain_embedding, is_plain_rnn
 from seqtoys.vocab import Vocab
 
 
@@ -60,11 +59,7 @@ class ElmanCharModel(ElmanNetwork):
         (torch.Size([1, 6, 5]), torch.Size([1, 1, 5]))
     """
 
-    PART_TYPES: ClassVar[Mapping[str, type[nn.Module]]] = {
-        "embedding": nn.Embedding,
-        "rnn": nn.RNN,
-        "readout": nn.Linear,
-    }
+    PART_TYPES: ClassVar[PartTypes] = (nn.Embedding, nn.RNN, nn.Linear)
 
     @checked
     def __init__(
@@ -222,12 +217,13 @@ class ElmanCharModel(ElmanNetwork):
         """Whether inputs are symbols whose rows of `weight_ih` can be looked up."""
         if torch.compiler.is_compiling() or inputs.is_floating_point():
             return False
-        symbols = len(self.vocab)
+        symbols = len(self.vocab.symbols)
         units = self.settings.units(symbols)
         return self.embedding is None and is_plain_rnn(self.rnn, symbols, units, self.settings)
 
     def _layers(self) -> list[LayerWeights]:
-        return [LayerWeights.of(self.rnn, i, UNITS_LAST) for i in range(self.rnn.num_layers)]
+        rnn = self.rnn
+        return [LayerWeights.of(rnn, i, UNITS_LAST) for i in range(self.settings.num_layers)]
 
     def _vectors(self, inputs: Tensor) -> Tensor:
         if not inputs.is_floating_point():
@@ -245,7 +241,8 @@ class ElmanCharModel(ElmanNetwork):
     def _start(self, hidden: Tensor | None, batch: int) -> Tensor:
         if hidden is None:
             return self._zeros(batch)
-        check_hidden(hidden, (self.rnn.num_layers, batch, self.rnn.hidden_size), self._weight)
+        weight = self._weight
+        check_hidden(hidden, (self.settings.num_layers, batch, weight.shape[-1]), weight)
         return hidden
 
     def _zeros(self, batch: int) -> Tensor:

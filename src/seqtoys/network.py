@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from contextvars import ContextVar
 from inspect import signature
 from typing import ClassVar
@@ -19,7 +18,7 @@ from seqtoys.errors import OptionError
 from seqtoys.layouts import Layout
 from seqtoys.ranges import check_range
 from seqtoys.settings import ElmanSettings
-from seqtoys.unmodified import calls_only_forward, expected_shapes, has_expected_parts
+from seqtoys.unmodified import PartTypes, calls_only_forward, fits_plans, make_plans
 from seqtoys.vocab import Vocab
 
 _within_step: ContextVar[bool] = ContextVar("_within_step", default=False)
@@ -38,7 +37,7 @@ class ElmanNetwork(nn.Module):
             subclass inherits them, and may compute something else.
     """
 
-    PART_TYPES: ClassVar[Mapping[str, type[nn.Module]]]
+    PART_TYPES: ClassVar[PartTypes]
 
     def __init__(self, vocab: Vocab, settings: ElmanSettings, layout: Layout) -> None:
         super().__init__()
@@ -102,11 +101,11 @@ class ElmanNetwork(nn.Module):
             >>> model.is_unmodified
             False
         """
-        kinds = vars(type(self)).get("PART_TYPES")
-        if kinds is None:
+        types = vars(type(self)).get("PART_TYPES")
+        if types is None:
             return False
-        shapes = expected_shapes(len(self.vocab), self.settings, self._replicas)
-        return has_expected_parts(self, kinds, shapes, self.settings)
+        plans = make_plans(types, len(self.vocab.symbols), self.settings, self._replicas)
+        return fits_plans(self, plans)
 
     @property
     def writes_gradients(self) -> bool:
@@ -127,8 +126,9 @@ class ElmanNetwork(nn.Module):
         """
         if not self.writes_gradients:
             raise OptionError(
-                "expected an unmodified network of one layer on one-hot symbols, on a CPU, with "
-                f"nothing frozen; got\n{self}\nautograd trains any other"
+                "expected a network that writes its gradients: an unmodified one of one layer on "
+                f"one-hot symbols, on a CPU, with nothing frozen; got\n{self}\nautograd trains "
+                "any other"
             )
         check_range(batch, len(self.vocab))
         return Backprop(parameters_of(self), self._layout, self.settings.nonlinearity, batch)
@@ -144,7 +144,8 @@ class ElmanNetwork(nn.Module):
 
         Read where it is stored: a parametrized weight would be computed, and might change by that.
         """
-        stored: Tensor | None = self.get_submodule("rnn")._parameters.get("weight_hh_l0")
+        rnn = self._modules["rnn"]
+        stored: Tensor | None = None if rnn is None else rnn._parameters.get("weight_hh_l0")
         return next(self.parameters()) if stored is None else stored
 
     def _zeros(self, batch: int) -> Tensor:
@@ -153,15 +154,19 @@ class ElmanNetwork(nn.Module):
 
     def _is_wrapped(self) -> bool:
         """Whether calling the network is more than the `forward` of the library's class."""
-        return not calls_only_forward(self) or self._overrides("forward")
+        if not calls_only_forward(self):
+            return True
+        return "PART_TYPES" not in vars(type(self)) and self._overrides("forward")
 
     def _steps_by_forward(self) -> bool:
         """Whether `forward` is replaced or hooked and `step` is not: a step is then a call.
 
         Not within such a step: a `forward` of one's own may go step by step.
         """
+        if not self._is_wrapped():
+            return False
         replaced = "step" in vars(self) or self._overrides("step")
-        return self._is_wrapped() and not replaced and not _within_step.get()
+        return not replaced and not _within_step.get()
 
     def _overrides(self, name: str) -> bool:
         """Whether a subclass has a method of its own in place of the library's."""

@@ -18,6 +18,7 @@ from torch import nn
 from seqtoys.devices import device_of
 from seqtoys.ensemble import ElmanEnsemble
 from seqtoys.errors import InputTypeError, ShapeError
+from seqtoys.layers import weight_of
 from seqtoys.model import ElmanCharModel
 from seqtoys.network import ElmanNetwork
 from seqtoys.outputs import Ensemble, StepwiseModel, count_replicas, in_mode
@@ -26,7 +27,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Read: TypeAlias = Callable[[Any], Array]
 """Reads a symbol of each text, keeps the states, and tells the logits `(*texts, vocab)`."""
 
-_FOR_NUMPY = [{("cpu", dtype)} for dtype in (torch.float32, torch.float64)]
+_OF_NUMPY = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,10 @@ def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reade
 
 def _is_for_numpy(model: object) -> TypeGuard[ElmanCharModel | ElmanEnsemble]:
     """Whether a model is its weights and no more, and NumPy can read those where they are."""
-    return (
-        isinstance(model, ElmanNetwork)
-        and model.is_unmodified
-        and {(weight.device.type, weight.dtype) for weight in model.parameters()} in _FOR_NUMPY
-    )
+    if not isinstance(model, ElmanNetwork) or not model.is_unmodified:
+        return False
+    weight = weight_of(model.get_submodule("rnn"), "weight_hh_l0")  # all weights are alike
+    return weight.device.type == "cpu" and weight.dtype in _OF_NUMPY
 
 
 def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
@@ -93,7 +93,12 @@ def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
     States are `(units,)`, then `(texts, units)`; of an ensemble `(replicas, texts, units)`.
     """
     replicas, settings = count_replicas(model), model.settings
-    weights = {name: weight.detach().numpy() for name, weight in model.named_parameters()}
+    weights = {
+        f"{name}.{key}": weight.detach().numpy()
+        for name, part in model.named_children()
+        for key, weight in part._parameters.items()
+        if weight is not None
+    }
 
     def matrix(name: str) -> Array:  # ([replicas,] from, to), seen through a view
         return np.ascontiguousarray(weights[name]).swapaxes(-1, -2)

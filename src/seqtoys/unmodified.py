@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from operator import attrgetter
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from torch import nn
 from torch.nn.modules.module import _has_any_global_hook
@@ -18,36 +18,79 @@ from torch.nn.modules.module import _has_any_global_hook
 from seqtoys.initial import weight_shapes
 from seqtoys.settings import ElmanSettings
 
-Shapes: TypeAlias = dict[str, dict[str, tuple[int, ...]]]
-"""The shapes of weights by the names of their parts, then by their own."""
+PartTypes: TypeAlias = tuple[type[nn.Module], type[nn.Module], type[nn.Module]]
+"""The types of the embedding, the recurrence and the readout of a network."""
 
 _rnn_options = attrgetter(
     "mode", "input_size", "hidden_size", "num_layers", "batch_first", "bias", "dropout",
     "bidirectional", "proj_size",
 )  # fmt: skip
 _embedding_options = attrgetter("padding_idx", "max_norm", "scale_grad_by_freq", "sparse")
+_PLAIN_EMBEDDING = (None, None, False, False)
 
 
-def has_expected_parts(
-    network: nn.Module, kinds: Mapping[str, type], shapes: Shapes, settings: ElmanSettings
-) -> bool:
-    """Whether a network consists of the parts it was made with, and does nothing besides.
+class Plan(NamedTuple):
+    """What one part of a network was made as.
+
+    Attributes:
+        kind: Its exact type.
+        shapes: The shapes of its weights by their names.
+        options: The options that decide what it computes.
+    """
+
+    kind: type[nn.Module]
+    shapes: dict[str, tuple[int, ...]]
+    options: tuple[Any, ...]
+
+
+@lru_cache(maxsize=256)
+def make_plans(
+    types: PartTypes, vocab_size: int, settings: ElmanSettings, replicas: tuple[int, ...] = ()
+) -> dict[str, Plan]:
+    """Describe the parts that a network is made with, by their names.
 
     Args:
-        network: The network.
-        kinds: The exact types of its parts, by their names.
-        shapes: The shapes of all its weights.
-        settings: Its sizes and options.
+        types: Their types.
+        vocab_size: The number of symbols.
+        settings: The sizes and options of the network.
+        replicas: The leading axis of the weights of an ensemble.
+
+    Examples:
+        >>> types = (nn.Embedding, nn.RNN, nn.Linear)
+        >>> make_plans(types, 5, ElmanSettings(hidden_size=8))["readout"].shapes
+        {'weight': (5, 8), 'bias': (5,)}
     """
+    kinds = dict(zip(("embedding", "rnn", "readout"), types, strict=True))
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {}
+    for path, shape in weight_shapes(vocab_size, settings).items():
+        part, _, name = path.partition(".")
+        shapes.setdefault(part, {})[name] = (*replicas, *shape)
+    features, units = settings.features(vocab_size), settings.units(vocab_size)
+    options = {
+        nn.Embedding: _PLAIN_EMBEDDING,
+        nn.RNN: _expected_rnn_options(features, units, settings),
+    }
+    return {
+        name: Plan(kinds[name], shapes[name], options.get(kinds[name], ())) for name in shapes
+    }
+
+
+def fits_plans(network: nn.Module, plans: Mapping[str, Plan]) -> bool:
+    """Whether a network consists of the planned parts, and calling it does nothing besides."""
+    if network._parameters or not calls_only_forward(network):
+        return False
     parts = {name: part for name, part in network._modules.items() if part is not None}
-    return (
-        calls_only_forward(network)
-        and not network._parameters
-        and parts.keys() == shapes.keys()
-        and all(_is_as_made(part, kinds[name], shapes[name]) for name, part in parts.items())
-        and _shares_nothing(parts)
-        and all(_has_expected_options(part, shapes, settings) for part in parts.values())
-    )
+    if parts.keys() != plans.keys():
+        return False
+    for name, part in parts.items():
+        if not _fits(part, plans[name]):
+            return False
+    weights = [weight for part in parts.values() for weight in part._parameters.values()]
+    first: Any = weights[0]
+    for weight in weights:
+        if weight.dtype is not first.dtype or weight.device != first.device:  # type: ignore[union-attr]
+            return False
+    return len(set(map(id, weights))) == len(weights)  # none is shared
 
 
 def calls_only_forward(module: nn.Module) -> bool:
@@ -67,70 +110,41 @@ def is_plain_rnn(rnn: nn.Module, features: int, units: int, settings: ElmanSetti
     return (
         type(rnn) is nn.RNN
         and calls_only_forward(rnn)
-        and _rnn_options(rnn) == _expected_options(features, units, settings)
+        and _rnn_options(rnn) == _expected_rnn_options(features, units, settings)
     )
 
 
 def is_plain_embedding(module: nn.Module) -> bool:
-    """Whether calling a module looks rows of its weight up, and no more."""
+    """Whether calling a module looks rows of its weight up, and does no more."""
     return (
         type(module) is nn.Embedding
         and calls_only_forward(module)
-        and _embedding_options(module) == (None, None, False, False)
+        and _embedding_options(module) == _PLAIN_EMBEDDING
     )
-
-
-@lru_cache(maxsize=256)
-def expected_shapes(
-    vocab_size: int, settings: ElmanSettings, replicas: tuple[int, ...] = ()
-) -> Shapes:
-    """Return the shapes of the weights of each part; of an ensemble, replicas first.
-
-    Examples:
-        >>> expected_shapes(5, ElmanSettings(hidden_size=8))["readout"]
-        {'weight': (5, 8), 'bias': (5,)}
-    """
-    shapes: Shapes = {}
-    for path, shape in weight_shapes(vocab_size, settings).items():
-        part, _, name = path.partition(".")
-        shapes.setdefault(part, {})[name] = (*replicas, *shape)
-    return shapes
 
 
 @cache
 def _attributes(kind: type) -> frozenset[str]:
-    """The names of a class; an instance that has one as its own hides what the class has."""
+    """The names of a class: an instance that has one of them itself hides what the class has."""
     return frozenset(dir(kind))
 
 
 @lru_cache(maxsize=256)
-def _expected_options(features: int, units: int, settings: ElmanSettings) -> tuple[object, ...]:
+def _expected_rnn_options(features: int, units: int, settings: ElmanSettings) -> tuple[Any, ...]:
     mode = f"RNN_{settings.nonlinearity.upper()}"
-    layers, batch_first = settings.num_layers, settings.batch_first
-    return mode, features, units, layers, batch_first, True, 0.0, False, 0
+    return mode, features, units, settings.num_layers, settings.batch_first, True, 0.0, False, 0
 
 
-def _is_as_made(part: nn.Module, kind: type, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+def _fits(part: nn.Module, plan: Plan) -> bool:
     weights = part._parameters
-    return (
-        type(part) is kind
-        and calls_only_forward(part)
-        and not part._modules
-        and weights.keys() == shapes.keys()
-        and all(
-            type(weight) is nn.Parameter and weight.shape == shapes[name]
-            for name, weight in weights.items()
-        )
-    )
-
-
-def _shares_nothing(parts: Mapping[str, nn.Module]) -> bool:
-    weights = [weight for part in parts.values() for weight in part._parameters.values()]
-    return len(set(map(id, weights))) == len(weights)
-
-
-def _has_expected_options(part: nn.Module, shapes: Shapes, settings: ElmanSettings) -> bool:
-    if isinstance(part, nn.RNN):
-        units, features = shapes["rnn"]["weight_ih_l0"]
-        return _rnn_options(part) == _expected_options(features, units, settings)
-    return not isinstance(part, nn.Embedding) or is_plain_embedding(part)
+    if type(part) is not plan.kind or part._modules or weights.keys() != plan.shapes.keys():
+        return False
+    for name, shape in plan.shapes.items():
+        weight = weights[name]
+        if type(weight) is not nn.Parameter or weight.shape != shape:
+            return False
+    if plan.kind is nn.RNN and _rnn_options(part) != plan.options:
+        return False
+    if plan.kind is nn.Embedding and _embedding_options(part) != plan.options:
+        return False
+    return calls_only_forward(part)
