@@ -10,6 +10,7 @@ from torch import Tensor
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import OptionError
 from seqtoys.history import History
+from seqtoys.stopping import Until
 
 TOLERANCE = 0.01  # nats per scored symbol
 ERRORS_ADDED = 2  # one-sided, chance exceeds them once in 44 times
@@ -17,17 +18,20 @@ ERRORS_BELOW = 5  # so many that chance does not explain them, in thousands of r
 ROUNDING = 1e-9
 
 
-def check_excess_goal(goal: float | None) -> None:
-    """Check the goal that `sweep` is given.
+def check_excess_goal(goal: float | None) -> float | None:
+    """Check the goal that `sweep` is given, and return it as a float.
 
     Raises:
         OptionError: If it is neither None nor a positive finite number.
     """
-    if goal is not None and (isinstance(goal, bool) or not 0 < goal < math.inf):
+    if goal is None:
+        return None
+    if not 0 < goal < math.inf:
         raise OptionError(f"expected goal to be a positive finite number of nats, got {goal!r}")
+    return float(goal)
 
 
-def find_goal(goal: float | None, until: object, optimum: float) -> float | None:
+def find_goal(goal: float | None, until: Until, optimum: float) -> float | None:
     """Return the excess that counts as solved; None if every scored symbol must be predicted.
 
     Args:
@@ -43,7 +47,7 @@ def find_goal(goal: float | None, until: object, optimum: float) -> float | None
     """
     if goal is not None:
         return goal
-    if isinstance(until, int | float):
+    if until is not None and until != "solved":
         return float(until)
     # Where the optimum is above 0, no model predicts every symbol.
     return None if optimum <= ROUNDING else TOLERANCE

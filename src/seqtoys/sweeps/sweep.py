@@ -107,7 +107,6 @@ def sweep(
     if vocab is None:
         raise OptionError("expected a vocabulary, as the data have none: give sweep a vocab=…")
     check_length(count, "count")
-    check_excess_goal(goal)
     makes_ensemble, of_model = check_names(make_model, grid, options)
     if vary_data and "seed" in options:
         raise OptionError(
@@ -124,7 +123,7 @@ def sweep(
         fit_options={**options},
         count=count,
         longer=None if longer is None else tuple(listed("longer", longer)),
-        goal=goal,
+        goal=check_excess_goal(goal),
     )
     cells = list(_make_cells(common, grid, of_model, vary_data=vary_data))
     _try_lengths(task, common.longer or ())
