@@ -241,8 +241,7 @@ def reading(path: Path, found: str) -> tuple[Callable[[], object], type[Exceptio
 def test_what_is_no_model_file_is_told(tmp_path: Path, assert_told: Told) -> None:
     path = tmp_path / "model"
     assert_told(*reading(path, "nothing; check the path"))
-    assert_told(*reading(tmp_path, "a folder"))
-    assert_told(*reading(Path("/dev/zero"), "no regular file"))
+    assert_told(*reading(tmp_path, "a directory"))
     save(ElmanCharModel(VOCAB), path)
     whole = path.read_bytes()
     beyond = path / "model"
@@ -328,7 +327,11 @@ def test_when_writing_fails_the_old_file_stays(
     save(ElmanCharModel(VOCAB, seed=5), path)
     before = path.read_bytes()
 
-    def fails(*_: object) -> None:
+    real = open
+
+    def fails(*given: Any, **options: Any) -> Any:
+        if function == "open" and "x" not in given[1]:  # reading what is there goes well
+            return real(*given, **options)
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("builtins.open" if function == "open" else f"os.{function}", fails)

@@ -61,8 +61,8 @@ def count_baselines(batch: Batch, vocab_size: int) -> Baselines:
     scored = batch.scored.cpu().numpy()
     return Baselines(
         uniform=math.log(vocab_size),
-        memoryless=_conditional_entropy(inputs[scored], targets[scored]),
-        full_past=_conditional_entropy(number_prefixes(inputs)[scored], targets[scored]),
+        memoryless=conditional_entropy(inputs[scored], targets[scored]),
+        full_past=conditional_entropy(number_prefixes(inputs)[scored], targets[scored]),
     )
 
 
@@ -83,9 +83,25 @@ def number_prefixes(inputs: IntArray) -> IntArray:
     return nodes
 
 
-def _conditional_entropy(contexts: IntArray, targets: IntArray) -> float:
-    """The mean of log(count of the context / count of the context with its target), in nats."""
-    _, context, counts = np.unique(contexts, return_inverse=True, return_counts=True)
-    pairs, together = np.unique(np.stack([context, targets]), axis=1, return_counts=True)
-    surprise = np.log(counts[pairs[0]] / together)
-    return float(together @ surprise / len(targets))
+def conditional_entropy(
+    contexts: IntArray, targets: IntArray, weights: npt.NDArray[np.float64] | None = None
+) -> float:
+    """Compute the mean surprise at targets, given how often each follows its context, in nats.
+
+    Args:
+        contexts: The context of each target.
+        targets: The targets.
+        weights: How much each counts. If None, all count alike.
+
+    Examples:
+        >>> conditional_entropy(np.array([0, 0, 1]), np.array([2, 3, 4]))  # 2/3 ln 2
+        0.4620...
+    """
+    _, context, above = np.unique(contexts, return_inverse=True, return_counts=True)
+    pairs, at = np.unique(np.stack([context, targets]), axis=1, return_inverse=True)
+    # Counts are summed as integers: floats round, and certainty would no longer be exactly 0.
+    together = np.bincount(at.ravel(), weights)
+    if weights is not None:
+        above = np.bincount(pairs[0], together)
+    surprise = np.log(above[pairs[0]] / together)
+    return float(together @ surprise / together.sum())

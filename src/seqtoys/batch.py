@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqtoys.amounts import check_count
+from seqtoys.amounts import check_count, check_lengths
 from seqtoys.arguments import checked
 from seqtoys.batch_checks import UNSCORED as UNSCORED
 from seqtoys.batch_checks import Pair as Pair
@@ -35,6 +36,9 @@ class Batch:
         targets: Symbol indices, -100 where nothing is scored.
         lengths: The number of symbols in each input sequence; None: all fill the whole width.
         counts: How many times each sequence counts, as if it stood there so often; None: once.
+        length_range: The shortest and the longest length from which the lengths were drawn, where
+            they were chosen; None: as the task draws them. A task's `optimal_loss` is that of a
+            model that knows this range.
 
     Raises:
         ShapeError: If inputs and targets are not `(batch, time)`, or the others not `(batch,)`.
@@ -53,9 +57,12 @@ class Batch:
     targets: Int[Tensor, "batch time"]
     lengths: Int[Tensor, " batch"] | None = None
     counts: Int[Tensor, " batch"] | None = None
+    length_range: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         check_parts(self.inputs, self.targets, self.lengths, self.counts)
+        if self.length_range is not None:
+            check_lengths(self.length_range)
 
     @classmethod
     @checked
@@ -121,9 +128,32 @@ class Batch:
         padded = [(batch, max(widths) - batch.inputs.shape[1]) for batch in batches]
         inputs = torch.cat([F.pad(batch.inputs, (0, n)) for batch, n in padded])
         targets = torch.cat([F.pad(batch.targets, (0, n), value=UNSCORED) for batch, n in padded])
-        if len(set(widths)) == 1 and all(batch.lengths is None for batch in batches):
-            return cls(inputs, targets)
-        return cls(inputs, targets, torch.cat([batch.count_symbols() for batch in batches]))
+        ranges = {batch.length_range for batch in batches}
+        length_range = ranges.pop() if len(ranges) == 1 else None
+        lengths = torch.cat([batch.count_symbols() for batch in batches])
+        is_full = len(set(widths)) == 1 and all(batch.lengths is None for batch in batches)
+        return cls(inputs, targets, None if is_full else lengths, length_range=length_range)
+
+    def with_length_range(self, length_range: tuple[int, int] | None) -> Batch:
+        """Return the same sequences, marked with the range that their lengths were drawn from.
+
+        Args:
+            length_range: The shortest and the longest length; None: as the task draws them.
+
+        Examples:
+            >>> batch = Batch.from_texts(["hello"], Vocab("hielo"))
+            >>> batch.with_length_range((4, 4)).length_range
+            (4, 4)
+        """
+        marked = copy(self)  # not through the checks again: tasks call this for each batch
+        object.__setattr__(marked, "length_range", length_range)
+        return marked
+
+    @property
+    def tensors(self) -> dict[str, Tensor | None]:
+        """The tensors by their names; None where there is none."""
+        names = ("inputs", "targets", "lengths", "counts")
+        return {name: getattr(self, name) for name in names}
 
     def count_symbols(self) -> Int[Tensor, " batch"]:
         """The number of symbols in each input sequence, padding not counted."""
@@ -226,7 +256,8 @@ class Batch:
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         optional = (self.lengths, self.counts)
         lengths, counts = (None if part is None else change(part) for part in optional)
-        return Batch(change(self.inputs), change(self.targets), lengths, counts)
+        changed = change(self.inputs), change(self.targets)
+        return Batch(*changed, lengths, counts, self.length_range)
 
     def _show_row(self, row: int, vocab: Vocab) -> str:
         end = self.inputs.shape[1] if self.lengths is None else int(self.lengths[row])

@@ -24,6 +24,7 @@ from seqtoys.ensemble_row import (
 from seqtoys.ensemble_state import to_fields, to_state
 from seqtoys.history import History
 from seqtoys.history_fields import UNFINISHED
+from seqtoys.impossible import REMARK, is_impossible
 from seqtoys.indices import check_index
 from seqtoys.notebook import html_figure
 from seqtoys.plain import Plain, expected, from_json, to_json
@@ -234,11 +235,22 @@ class EnsembleHistory:
         )
 
     def __str__(self) -> str:
-        return f"{text_table(*table_cells(self.loss, self.accuracy))}\n\nsolved: {self.solve_rate}"
+        return f"{text_table(*table_cells(self.loss, self.accuracy))}\n\n{self._foot()}"
 
     def _repr_html_(self) -> str:
         table = html_table(*table_cells(self.loss, self.accuracy))
-        return f"{html_figure(self)}{table}<p>solved: {self.solve_rate}</p>"
+        return f"{html_figure(self)}{table}<pre>{self._foot()}</pre>"
+
+    def _foot(self) -> str:
+        solved = f"solved: {self.solve_rate}"
+        if not self.rows:
+            return solved
+        losses, optimum = self.loss.numpy(), self.optimum
+        impossible = sum(
+            bool(is_impossible(losses[:end, [at]], optimum[:end])[0])
+            for at, end in enumerate(self.epochs.tolist())
+        )
+        return f"{solved}\n\n{impossible} of {len(self)} seeds: {REMARK}" if impossible else solved
 
     def _runs(self) -> Bool[Tensor, " replicas"]:
         return torch.tensor([why == "running" for why in self.stopped])

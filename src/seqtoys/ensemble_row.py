@@ -14,7 +14,7 @@ from torch import Tensor
 from seqtoys.arguments import check_fields
 from seqtoys.errors import DataError, OptionError
 from seqtoys.row import Row
-from seqtoys.tensors import check_floats, check_size
+from seqtoys.tensors import check_floats, check_integers, check_size
 
 COLUMNS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 NUMBERS = ("lr", "optimum")  # that all replicas share
@@ -71,6 +71,10 @@ def check_replicas(
             f"expected one replica or more, as many as seeds, got {len(seeds)} seeds, "
             f"{len(stopped)} reasons to stop, {len(epochs)} numbers of epochs"
         )
+    check_integers(epochs, "epochs")
+    check_size(epochs, "epochs", "replicas", len(seeds))
+    if not bool(((epochs >= 0) & (epochs <= len(rows))).all()):
+        raise DataError(f"expected epochs from 0 to {len(rows)}, got {epochs.tolist()}")
     for row in rows:
         check_size(row.loss, "a row", "replicas", len(seeds))
 

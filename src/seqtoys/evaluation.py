@@ -1,17 +1,20 @@
-"""evaluate: how near a model comes to the optimum, on sequences it saw and others."""
+"""evaluate: how close a model comes to the optimum, on sequences it was trained on and others."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import overload
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqtoys.amounts import check_length
 from seqtoys.arguments import checked, listed
+from seqtoys.baselines import conditional_entropy
 from seqtoys.batch import Batch
 from seqtoys.devices import device_of
 from seqtoys.errors import DataError, InputTypeError
@@ -22,7 +25,8 @@ from seqtoys.randomness import generator_for
 from seqtoys.ranges import check_range
 from seqtoys.report import Report, Score
 from seqtoys.tasks.counts import ratio
-from seqtoys.tasks.sides import hashes
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.sides import NotListed, hashes
 from seqtoys.tasks.task import Side, Task
 from seqtoys.tasks.task_checks import check_vocab
 
@@ -66,17 +70,18 @@ def evaluate(
 ) -> Report | list[Report]:
     """Measure a model on seen, unseen and longer sequences of a task, against the optimum.
 
-    What was seen is the batch given as `seen`; else, for a side of `task.held_out(…)`, the side
-    to train on. Without either, all sequences of the task may have been seen.
+    "Seen" are the sequences given as `seen`. If there are none and `task` is one side of
+    `task.held_out(…)`, they are fresh sequences of the training side; else any of the task.
+    Sequences are drawn from a stream of random numbers that `fit` never uses, whatever its seed.
 
     Args:
         model: An `ElmanCharModel`, an `ElmanEnsemble`, or any module that maps indices
             `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first of a tuple.
         task: The task, or a side of it.
-        seen: The very sequences the model was trained on; unseen ones are others.
-        count: How many sequences to draw of each kind.
-        longer: The lengths of longer sequences; None: `task.longer`.
-        generator: Draws them; None: one seeded with 0.
+        seen: The sequences that the model was trained on; unseen ones are others.
+        count: The number of sequences to draw of each kind.
+        longer: The lengths of longer sequences. If None, `task.longer`.
+        generator: The source of randomness. If None, every call draws the same sequences.
 
     Returns:
         A `Report`; for an ensemble, one of each replica.
@@ -103,9 +108,9 @@ def evaluate(
     generator = generator or generator_for("evaluation")
     whole = task.whole if isinstance(task, Side) else task
     lengths = whole.longer if longer is None else tuple(listed("longer", longer))
-    parts = {**_kinds(task, seen, count, generator)}
-    parts.update({f"length {n}": _draw(whole, count, generator, n) for n in lengths})
-    scores = {name: _measure(model, whole, batches) for name, batches in parts.items()}
+    parts = [*_kinds(task, seen, count, generator)]
+    parts += [Part(f"length {n}", whole, _draw(whole, count, generator, n)) for n in lengths]
+    scores = {part.name: _measure(model, whole, part) for part in parts}
     reports = [
         Report(
             task=whole.name,
@@ -120,19 +125,39 @@ def evaluate(
     return reports if isinstance(model, Ensemble) else reports[0]
 
 
+@dataclass(frozen=True)
+class Part:
+    """Sequences of one kind, in groups.
+
+    Attributes:
+        name: The name of the kind.
+        source: The task, or the side of it, that they were drawn from.
+        batches: The groups.
+        is_given: Whether they are the training sequences themselves, rather than fresh ones.
+    """
+
+    name: str
+    source: Task
+    batches: list[Batch]
+    is_given: bool = False
+
+
 def _kinds(
     task: Task, seen: Batch | None, count: int, generator: torch.Generator
-) -> dict[str, list[Batch]]:
+) -> Iterator[Part]:
     """Draw what was seen, and what was not."""
     if seen is not None:
+        whole = task.whole if isinstance(task, Side) else task
         seen = seen.to("cpu")  # where tasks and hashes are
-        unseen = _draw_unseen(task, seen, count, generator)
-        return {"seen": list(_groups(seen.repeated())), "unseen": unseen}
-    if isinstance(task, Side):
-        training, other = (task.complement, task) if task.is_held_out else (task, task.complement)
-        drawn = [_draw(side, count, generator) for side in (training, other)]
-        return {"seen": drawn[0], "unseen": drawn[1]}
-    return {"seen": _draw(task, count, generator)}
+        yield Part("seen", whole, list(_groups(seen.repeated())), is_given=True)
+        rest = Side(whole, 1.0, NotListed(seen), is_held_out=True)
+        yield Part("unseen", rest, _draw_unseen(task, seen, count, generator))
+    elif isinstance(task, Side):
+        sides = (task.complement, task) if task.is_held_out else (task, task.complement)
+        for name, side in zip(("seen", "unseen"), sides, strict=True):
+            yield Part(name, side, _draw(side, count, generator))
+    else:
+        yield Part("seen", task, _draw(task, count, generator))
 
 
 def _draw(
@@ -163,25 +188,71 @@ def _groups(batch: Batch) -> Iterator[Batch]:
             yield batch.take(rows)
 
 
-def _measure(model: nn.Module, task: Task, batches: list[Batch]) -> list[Score]:
+def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
     """Measure each replica on groups of sequences; a model is one replica."""
-    device = device_of(model)
+    device, batches = device_of(model), part.batches
     sums = [_sum(model, batch.to(device)) for batch in batches]
     losses, hits, wholes = (torch.stack(column, 1) for column in zip(*sums, strict=True))
     scored = torch.tensor([int(batch.scored.sum()) for batch in batches]).double()
     sizes = torch.tensor([int(batch.scored.any(1).sum()) for batch in batches]).double()
-    best = torch.tensor([task.optimal_loss(batch) for batch in batches]) * scored  # (groups,)
+    optima = [part.source.optimal_loss(batch) for batch in batches]
+    best = torch.tensor(optima, dtype=torch.float64) * scored  # (groups,)
+    shared = {
+        "sequences": int(sizes.sum()),
+        "optimum": float(best.sum() / scored.sum()),
+        "source_loss": _source_loss(whole, batches, scored),
+        "is_given": part.is_given,
+        **_counted(batches),
+    }
+    error = getattr(part.source.optimum, "standard_error", 0.0)  # of a side, an estimate
+    smallest = 0 if part.is_given else int(sizes.sum())
     return [
         Score(
-            sequences=int(sizes.sum()),
             loss=ratio(loss, scored),
-            optimum=float(best.sum() / scored.sum()),
-            excess=ratio(loss - best, scored),
-            accuracy=ratio(hit, scored),
-            whole_accuracy=ratio(whole, sizes),
+            excess=_plus_error(ratio(loss - best, scored), error),
+            accuracy=_proportion(hit, scored, smallest),
+            whole_accuracy=_proportion(right, sizes, smallest),
+            **shared,
         )
-        for loss, hit, whole in zip(losses, hits, wholes, strict=True)  # of (groups,)
+        for loss, hit, right in zip(losses, hits, wholes, strict=True)  # of (groups,)
     ]
+
+
+def _source_loss(whole: Task, batches: list[Batch], scored: Float[Tensor, " groups"]) -> float:
+    """The loss of the task's source, which knows neither a split nor a chosen length."""
+    each = [whole.optimal_loss(batch.with_length_range(None)) for batch in batches]
+    return float(torch.tensor(each, dtype=torch.float64) @ scored / scored.sum())
+
+
+def _counted(batches: list[Batch]) -> dict[str, float]:
+    """What counting in the sequences gives: baselines without memory, and how many differ."""
+    pairs = np.concatenate(
+        [torch.stack([b.inputs[b.scored], b.targets[b.scored]]).numpy() for b in batches], 1
+    )  # (2, scored)
+    _, frequencies = torch.cat([hashes(batch) for batch in batches]).unique(return_counts=True)
+    shares = frequencies.double() / frequencies.sum()
+    return {
+        "memoryless": conditional_entropy(*pairs),
+        "chance": float(np.bincount(pairs[1]).max() / pairs.shape[1]),
+        "effective_sequences": float(1 / (shares**2).sum()),
+    }
+
+
+def _proportion(
+    hits: Float[Tensor, " groups"], counts: Float[Tensor, " groups"], sequences: int
+) -> Estimate:
+    """Compute a share; none or all of some drawn sequences leaves it uncertain, too."""
+    share = ratio(hits, counts)
+    if share.standard_error or not sequences:
+        return share
+    # As if two more had been right and two more wrong (Agresti & Coull, 1998).
+    nearby = (share * sequences + 2) / (sequences + 4)
+    return Estimate(float(share), math.sqrt(nearby * (1 - nearby) / (sequences + 4)))
+
+
+def _plus_error(estimate: Estimate, error: float) -> Estimate:
+    """Add an independent standard error."""
+    return Estimate(float(estimate), math.hypot(estimate.standard_error, error))
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from seqtoys.arguments import check_fields, checked
 from seqtoys.baselines import Baselines
 from seqtoys.errors import DataError, InputTypeError
 from seqtoys.history_fields import UNFINISHED, check_columns, read_fields
+from seqtoys.impossible import REMARK, is_impossible
 from seqtoys.indices import check_index
 from seqtoys.notebook import html_figure
 from seqtoys.plain import MALFORMED, Plain, expected
@@ -152,7 +153,12 @@ class History:
             marks.append((self.loss[-1], f"<- the model at epoch {len(self)}"))
         ordered = sorted(marks, key=lambda mark: mark[0], reverse=True)
         lines = [f"{max(loss, 0):.4f}  {meaning}" for loss, meaning in ordered]
-        return "\n".join(["nats per scored symbol", *lines])
+        remark = ["", REMARK] if self.loss and self._is_impossible() else []
+        return "\n".join(["nats per scored symbol", *lines, *remark])
+
+    def _is_impossible(self) -> bool:
+        losses = [[loss] for loss in self.loss]  # (epochs, 1)
+        return bool(is_impossible(losses, self.optimum)[0])
 
     def state(self) -> dict[str, Plain]:
         """The fields as plain values, the columns of numbers as tensors; `from_state` reads it."""
@@ -204,7 +210,8 @@ class History:
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = ["epoch", "loss", "accuracy"]
-        header += ["held-out loss", "held-out accuracy"] if self.validation_loss else []
+        has_both = self.validation_loss and self.validation_accuracy
+        header += ["held-out loss", "held-out accuracy"] if has_both else []
         header += ["predicted"] if self.predictions else []
         stride = -(-len(self) // (SHOWN_ROWS - 1)) or 1
         shown = sorted({*range(0, len(self), stride), *range(len(self))[-1:]})

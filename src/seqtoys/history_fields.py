@@ -9,7 +9,8 @@ from seqtoys.baselines import Baselines
 from seqtoys.errors import DataError
 from seqtoys.plain import Plain
 
-UNFINISHED = ("running", "epochs", "interrupted")  # why a training ended that could go on
+INTERRUPTED = ("running", "interrupted")  # the training did not come to its end
+UNFINISHED = (*INTERRUPTED, "epochs")  # why a training ended that could go on
 KINDS: dict[str, Any] = {
     "settings": dict,
     "stopped": str | list,

@@ -1,4 +1,4 @@
-"""Report: what `evaluate` found, as a table, as JSON, and in one sentence."""
+"""Report: what `evaluate` measured, as a table, as JSON, and in one sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from seqtoys.plain import expected
 from seqtoys.tables import html_table, text_table
 from seqtoys.tasks.estimate import Estimate
 
-SLIGHT = 0.1  # of the way from knowing nothing to the best: a gain that hardly needs a memory
+SLIGHT = 0.1  # of the way from a uniform guess to the best: a gain that hardly needs a memory
+FEW = 10  # different sequences: too few to tell learning from memorizing
+ERRORS, ROUNDING = 5, 1e-4  # standard errors and nats by which a loss must be below the optimum
+MEASURED = 20  # sequences, from which on a standard error is reliable
 KINDS = re.compile(r"seen|unseen|length [0-9]+")
 KNOWS, GUESSES = 0.9, 0.5  # shares of the way to the best there is
 WIDTH = 80  # columns of a terminal, which the table fits
@@ -23,16 +26,27 @@ WIDTH = 80  # columns of a terminal, which the table fits
 
 @dataclass(frozen=True)
 class Score:
-    """How a model does on sequences of one kind; losses are in nats per scored symbol.
+    """The results of a model on sequences of one kind; losses are in nats per scored symbol.
 
     Attributes:
-        sequences: How many there were.
-        loss: Its mean loss.
-        optimum: The loss of the true source on the same sequences.
-        excess: `loss - optimum`: it estimates the Kullback-Leibler divergence from the true
-            source to the model.
-        accuracy: The share of the scored symbols that are predicted.
-        whole_accuracy: The share of the sequences whose every scored symbol is predicted.
+        sequences: The number of sequences.
+        loss: The model's mean loss.
+        optimum: The loss on the same sequences of the best causal model that knows how they were
+            drawn: their length where it was chosen, and their side where a task was split. Of
+            given training sequences, `source_loss`.
+        excess: `loss - optimum`: an estimate of the Kullback-Leibler divergence from the source of
+            these sequences to the model. Below 0 by chance only; of given training sequences, also
+            if the model memorized them.
+        accuracy: The proportion of scored symbols that are predicted.
+        whole_accuracy: The proportion of sequences with every scored symbol predicted.
+        source_loss: The loss on the same sequences of the task's source, a model that knows the
+            task as it is in training, but neither a split nor a chosen length. What was learned is
+            judged by it. If None, `optimum`.
+        memoryless: The lowest loss on these sequences without memory, by counting in them.
+        chance: The proportion of the most frequent target in these sequences.
+        effective_sequences: How many different sequences there are, counting frequent ones for
+            less: 1 over the sum of squared proportions.
+        is_given: Whether they are the training sequences themselves, rather than fresh ones.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, evaluate, get_task
@@ -48,6 +62,11 @@ class Score:
     excess: Estimate
     accuracy: Estimate
     whole_accuracy: Estimate
+    source_loss: float | None = None
+    memoryless: float | None = None
+    chance: float | None = None
+    effective_sequences: float | None = None
+    is_given: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -76,7 +95,7 @@ class Report:
         >>> history = fit(model, task, epochs=100, lr=0.05, until="solved")
         >>> report = evaluate(model, task)
         >>> report.seen.accuracy, Report.from_json(report.to_json()) == report
-        (Estimate(1.0, 0.0), True)
+        (Estimate(1.0, 0.0014071755786299353), True)
     """
 
     task: str
@@ -120,13 +139,17 @@ class Report:
         return {int(name.removeprefix("length ")): score for name, score in named.items()}
 
     def sentence(self) -> str:
-        """Say in a sentence whether the model has learnt the task.
+        """Summarize in a sentence whether the model learned the task.
 
-        Strings are known by a model that has come nine tenths of the way from no memory (or from
-        knowing nothing, where a memory hardly helps) to the best there is: in accuracy where that
-        is perfect, else in loss. It learnt if it knows strings that it was not shown, and
-        memorised if it has not come half of that way on them.
+        A model knows sequences if it has covered nine tenths of the way from no memory (from a
+        uniform guess, where a memory hardly helps) to the task's source: in accuracy where that
+        can be perfect, else in loss. It learned the task if it knows sequences that it was not
+        trained on, and memorized if it has covered less than half of that way on them; unless a
+        few sequences make up most of these. A loss below the optimum by more than chance is
+        reported first, as no causal model can have it.
         """
+        if (impossible := self._impossible()) is not None:
+            return impossible
         seen = self._knowledge(self.seen)
         guess = f"guessing gives {self.chance:.0%}"
         was = f"{self.seen.accuracy:.0%} of the symbols of strings as in training"
@@ -139,6 +162,9 @@ class Report:
         unseen = self._knowledge(self.unseen)
         if unseen >= KNOWS:
             return f"it learnt: {shown}{self._beyond()}"
+        if (effective := self.unseen.effective_sequences or FEW) < FEW:
+            few = f"about {effective:.1f} different ones, too few to tell learning from memorising"
+            return f"it knows what it was trained on: {shown}; the unseen strings are {few}"
         return f"it {'memorised' if unseen < GUESSES else 'learnt in part'}: {shown}"
 
     def to_json(self) -> str:
@@ -167,7 +193,19 @@ class Report:
 
     def _foot(self) -> str:
         marks = f"without memory: loss {self.memoryless}; guessing: accuracy {self.chance:.1%}"
-        return f"{self.task}: {self.sentence()}.\n{marks}"
+        return f"{self.task}: {self.sentence()}.\n{marks}{self._sources()}"
+
+    def _sources(self) -> str:
+        """The losses of the source where it does not know what the optimum knows."""
+        known = {
+            name: score.source_loss
+            for name, score in self.scores.items()
+            if score.source_loss is not None and score.source_loss - score.optimum > ROUNDING
+        }
+        if not known:
+            return ""
+        losses = ", ".join(f"{name} {loss:.4f}" for name, loss in known.items())
+        return f"\noptimum without knowing the split or the length: {losses}"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = ["strings", "loss", "optimum", "excess", "accuracy", "whole"]
@@ -184,23 +222,44 @@ class Report:
         ]
         return header, rows
 
-    def _knowledge(self, score: Score) -> float:
-        """How far a score has come from no memory (0) to the best there is (1).
+    def _impossible(self) -> str | None:
+        """Describe the score that lies furthest below its optimum, if that is no chance."""
+        below = {
+            name: score
+            for name, score in self.scores.items()
+            if not score.is_given
+            and score.sequences >= MEASURED
+            and score.excess + ERRORS * score.excess.standard_error < -ROUNDING
+        }
+        if not below:
+            return None
+        name = min(below, key=lambda name: below[name].excess)
+        excess = below[name].excess
+        error = excess.standard_error
+        far = f"{-excess / error:.0f} standard errors" if error else f"{-excess:.4f} nats"
+        return (
+            f"below the optimum by {far} ({name}): it sees what it should predict, by looking "
+            "ahead or by mixing the sequences of a batch, or the optimum is wrong"
+        )
 
-        Where a memory is of little use, the way begins with knowing nothing.
-        """
-        if score.optimum == 0:  # every symbol can be told: how sure the model is matters less
-            return (score.accuracy - self.chance) / max(1 - self.chance, 0.01)
+    def _knowledge(self, score: Score, *, is_longer: bool = False) -> float:
+        """How far a score has come from no memory (0) to the task's source (1)."""
+        best = score.optimum if score.source_loss is None else score.source_loss
+        chance, memoryless = float(self.chance), float(self.memoryless)
+        if is_longer and score.chance is not None and score.memoryless is not None:
+            chance, memoryless = score.chance, score.memoryless
+        if best == 0:  # every symbol can be predicted: how confident the model is matters less
+            return (score.accuracy - chance) / max(1 - chance, 0.01)
         # Of a source that is all noise there is nothing to know: a tenth of a nat serves as well.
-        whole = max(self.uniform - score.optimum, 0.1)
-        by_memory = self.memoryless - score.optimum
-        return 1 - score.excess / (by_memory if by_memory >= SLIGHT * whole else whole)
+        whole = max(self.uniform - best, 0.1)
+        by_memory = memoryless - best
+        return 1 - (score.loss - best) / (by_memory if by_memory >= SLIGHT * whole else whole)
 
     def _beyond(self) -> str:
         """How it does on longer strings."""
         if not self.longer:
             return ""
-        known = [n for n, score in self.longer.items() if self._knowledge(score) >= KNOWS]
+        known = [n for n, s in self.longer.items() if self._knowledge(s, is_longer=True) >= KNOWS]
         if len(known) == len(self.longer):
             return f"; and on longer ones, up to length {max(known)}"
         lost = min(set(self.longer) - set(known))

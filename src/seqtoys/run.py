@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seqtoys.amounts import MANY
 from seqtoys.checkpoint import describe
 from seqtoys.data import TrainingData, check_data, is_single
 from seqtoys.devices import device_of
@@ -101,24 +102,38 @@ class Run:
         return {"history": history, "training": training}
 
     def restore(self, history: Mapping[str, Plain], training: Mapping[str, Plain]) -> None:
-        """Go on from what `state` gave; the weights are those of then already."""
+        """Check what `state` gave, and set every part to it but the model and its random numbers.
+
+        Raises:
+            Exception: One of `MALFORMED`, if it is of another training, or of none.
+        """
         updates, epochs = training["updates"], len(history["lr"])
-        if not isinstance(updates, dict) or updates["epoch"] - epochs != bool(updates["begun"]):
+        done = epochs + bool(updates["begun"])
+        if type(updates["epoch"]) is not int or updates["epoch"] != done:
             raise DataError(f"expected updates of {epochs} epochs, got others")
-        self.predictions.restore(history["predictions"])
+        self.predictions.restore(history["predictions"], epochs)
         fresh = self.history
         none_yet: list[Any] | None = [] if isinstance(fresh, History) else None
         self.history = type(fresh).from_state({**history, "predictions": none_yet})
-        self.history.predictions, self.history.settings = fresh.predictions, fresh.settings
+        # What follows from the data and options has been compared with those of then.
+        for name in ("predictions", "settings", "baselines", "loss_floor", "held_out"):
+            setattr(self.history, name, getattr(fresh, name))
         self.history.reopen()
-        self.rule.restore(training["rule"])
-        self.updates.restore(updates)
-        if self.rule.ended is not None:
-            self.updates.freeze(self.rule.ended)
+        for name in ("validation_loss", "validation_accuracy"):
+            if epochs and (len(getattr(self.history, name)) > 0) != (self.held_out is not None):
+                raise DataError(f"expected {name} where something is held out, and only there")
+        self.rule.restore(training["rule"], self.history)
+        self.updates.restore(updates, symbols=MANY if self.vocab is None else len(self.vocab))
         if self.held_out is not None:
             self.held_out.restore(training["held_out"])
         self.generator.set_state(training["generator"])
-        self.draws.restore(training["draws"])
+        self.draws.check(training["draws"])
+
+    def go_on(self, draws: Plain) -> None:
+        """Begin where the training was, with the model as it was then."""
+        if self.rule.ended is not None:
+            self.updates.freeze(self.rule.ended)
+        self.draws.restore(draws)
 
 
 def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
@@ -149,6 +164,7 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
         chunk=options["chunk"],
         lengths=options["lengths"],
         validation=options["validation"],
+        seed=options["seed"],
         generator=generator,
         device=device,
     )

@@ -19,6 +19,7 @@ from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.long_text import LongText, encode_compact
 from seqtoys.outputs import measure
 from seqtoys.plain import Plain
+from seqtoys.randomness import generator_for
 from seqtoys.symbols import Symbols
 from seqtoys.task_source import TaskSource
 from seqtoys.tasks.task import Task
@@ -128,7 +129,7 @@ class SequencesSource:
     def identity(self) -> str:
         """Name the sequences, so that no others have this name."""
         batch = self.sequences
-        fingerprint = brief(*vars(batch).values())
+        fingerprint = brief(*batch.tensors.values())
         return f"{len(batch):,} sequence{'s' * (len(batch) > 1)} ({fingerprint})"
 
     def state(self) -> Tensor | None:
@@ -141,8 +142,12 @@ class SequencesSource:
         Raises:
             DataError: If it is no order of the sequences.
         """
-        if state is not None and sorted(state.tolist()) != list(range(len(self.sequences))):
-            raise DataError(f"expected an order of {len(self.sequences)} sequences, got another")
+        count = len(self.sequences)
+        is_order = state is None or (
+            state.dtype == torch.int64 and sorted(state.tolist()) == list(range(count))
+        )
+        if not is_order:
+            raise DataError(f"expected an order of {count} sequences, got another")
         self._order = state
 
     def baselines(self, vocab_size: int) -> Baselines:
@@ -162,6 +167,7 @@ def to_sources(
     chunk: int | None,
     lengths: Lengths,
     validation: float | None,
+    seed: int,
     generator: torch.Generator,
     device: torch.device,
 ) -> tuple[Source, Source | None, list[int]]:
@@ -179,11 +185,10 @@ def to_sources(
             raise OptionError(f"expected one text for chunk=…, got the task {data.name}")
         check_vocab(data, vocab)
         sides = [data] if validation is None else data.held_out(validation)
+        generators = (generator, generator_for("validation", seed))
         sources = [
-            TaskSource(
-                side, batch_size=batch_size, lengths=lengths, generator=generator, device=device
-            )
-            for side in sides
+            TaskSource(side, batch_size=batch_size, lengths=lengths, generator=each, device=device)
+            for side, each in zip(sides, generators, strict=False)
         ]
         return sources[0], sources[1] if validation else None, []
     if lengths is not None:

@@ -12,9 +12,9 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from seqtoys.ensemble_history import EnsembleHistory
-from seqtoys.errors import OptionError
+from seqtoys.errors import DataError, OptionError
 from seqtoys.history import History
-from seqtoys.plain import Plain
+from seqtoys.plain import Plain, mismatch
 
 Until: TypeAlias = Literal["solved"] | float | None
 """A goal: every scored symbol predicted, or the loss this near the optimum."""
@@ -50,10 +50,10 @@ class StoppingRule:
         """Tell why to stop after the last epoch of a history, or None to go on."""
         if self.until == "solved" and history.solved:
             return "solved"
-        if isinstance(self.until, int | float):
-            excess = history.loss[-1] - history.optimum[-1]
-            if excess <= self.until:
-                return "excess"
+        excess = history.loss[-1] - history.optimum[-1]
+        # A loss far below the optimum is no success: such a model sees what it should predict.
+        if isinstance(self.until, int | float) and abs(excess) <= self.until:
+            return "excess"
         watched = (history.validation_loss or history.loss)[-1]
         if watched < self._best:
             self._best, self._best_epoch = watched, len(history)
@@ -68,9 +68,17 @@ class StoppingRule:
         """The best loss so far, and when it was."""
         return {"best": self._best, "best_epoch": self._best_epoch}
 
-    def restore(self, state: Mapping[str, Plain]) -> None:
-        """Go on from what `state` gave."""
-        self._best, self._best_epoch = float(state["best"]), int(state["best_epoch"])
+    def restore(self, state: Mapping[str, Plain], history: History) -> None:
+        """Go on from what `state` gave after the epochs of a history.
+
+        Raises:
+            DataError: If it is something else.
+        """
+        best, epoch = state["best"], state["best_epoch"]
+        wrong = mismatch(best, math.inf, "best") or mismatch(epoch, 0, "best_epoch")
+        if wrong is not None or not 0 <= epoch <= len(history):
+            raise DataError(wrong or f"best_epoch is {epoch}, of {len(history)} epochs")
+        self._best, self._best_epoch = float(best), epoch
 
 
 class StoppingRules:
@@ -116,8 +124,17 @@ class StoppingRules:
         """Which replicas have ended, the best loss of each so far, and when it was."""
         return {"ended": self.ended, "best": self._best, "best_epoch": self._best_epoch}
 
-    def restore(self, state: Mapping[str, Plain]) -> None:
-        """Go on from what `state` gave."""
+    def restore(self, state: Mapping[str, Plain], history: EnsembleHistory) -> None:
+        """Go on from what `state` gave after the epochs of a history.
+
+        Raises:
+            DataError: If it is something else.
+        """
+        wrong = mismatch(dict(state), self.state(), "rule")
+        if wrong is None and not torch.equal(state["ended"], ~history.running):
+            wrong = "rule['ended'] differs from the history"
+        if wrong is not None:
+            raise DataError(wrong)
         self.ended, self._best = state["ended"], state["best"]
         self._best_epoch = state["best_epoch"]
 
@@ -129,7 +146,7 @@ class StoppingRules:
         if self.until == "solved":
             yield "solved", row.accuracy == 1
         elif self.until is not None:
-            yield "excess", loss - history.optimum[-1] <= float(self.until)
+            yield "excess", (loss - history.optimum[-1]).abs() <= float(self.until)
         if self.patience is not None:
             watched = loss if row.validation_loss is None else row.validation_loss.double()
             better = watched < self._best

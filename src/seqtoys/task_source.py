@@ -70,25 +70,35 @@ class TaskSource:
     def identity(self) -> str:
         """Name the task, so that no other has this name: by what it draws, too."""
         task, batch = self.task, self.task.sample(IDENTIFYING)
-        facts = f"{task.lengths} {task.optimum!r}"
-        fingerprint = brief(*vars(batch).values(), text=facts)
+        facts = f"{task.lengths} {float(task.optimum)!r}"
+        fingerprint = brief(*batch.tensors.values(), text=facts)
         return f"the task {task.name} ({fingerprint})"
 
     def state(self) -> Plain:
         """How long sequences are by now, and the batch that is measured each time."""
         kept = self._measured
-        batch = None if kept is None else dict(vars(kept))
+        batch = None if kept is None else kept.tensors
         return {"plan": self.plan.state(), "measured": batch}
 
     def restore(self, state: Plain) -> None:
-        """Go on from what `state` gave."""
+        """Go on from what `state` gave.
+
+        Raises:
+            SeqtoysError: If it is something else.
+        """
         self.plan.restore(state["plan"])
-        batch = state["measured"]
-        self._measured = None if batch is None else Batch(**batch).to(self._device)
+        kept = state["measured"]
+        if kept is not None:
+            batch = check_range(Batch(**kept), len(self.task.vocab))
+            self._measured = batch.to(self._device)
 
     def baselines(self, vocab_size: int) -> Baselines:
-        """What can be predicted knowing nothing, the current symbol, and all that can be known."""
-        return Baselines(math.log(vocab_size), float(self.task.memoryless), self.task.optimum)
+        """The losses without a model; with a curriculum, at the lengths it ends with."""
+        uniform, bounds = math.log(vocab_size), self.plan.range
+        if bounds is None:
+            return Baselines(uniform, float(self.task.memoryless), float(self.task.optimum))
+        memoryless, optimum = self.task.memoryless_of(bounds), self.task.optimum_of(bounds)
+        return Baselines(uniform, float(memoryless), float(optimum))
 
     def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model on one batch, the same each time."""
@@ -99,6 +109,7 @@ class TaskSource:
     def _draw(self) -> Batch:
         length = self.plan.draw(self._generator)
         batch = self.task.sample(self._size, length=length, generator=self._generator)
+        batch = batch.with_length_range(self.plan.current_range)
         if self._is_new:  # once is enough to see that a task of one's own is in order
             self._is_new = False
             check_range(batch, len(self.task.vocab))

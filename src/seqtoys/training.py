@@ -20,7 +20,7 @@ from seqtoys.outputs import Ensemble
 from seqtoys.progress import Progress
 from seqtoys.row import Row
 from seqtoys.run import make_run
-from seqtoys.saved_run import resume_run
+from seqtoys.saved_run import check_replaceable, resume_run
 from seqtoys.stopping import Until
 from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
@@ -101,7 +101,8 @@ def fit(
         on_epoch: Called with each epoch's row; an ensemble's holds the median loss and the mean
             accuracy over the seeds.
         checkpoint: Where and how often to save the training, so that it can be resumed: a
-            `Checkpoint`. Saved on Ctrl-C, too.
+            `Checkpoint`. Saved on Ctrl-C, too. An unfinished training that is there already is not
+            replaced, unless it is the one to resume.
         resume: The file of a checkpoint to go on from, with the same model, data and options, as
             if nothing had come between; `epochs` may be more than it had. On the same machine,
             versions and number of threads the numbers are the same to the last bit. PyTorch's
@@ -113,7 +114,8 @@ def fit(
 
     Raises:
         OptionError: If an option is out of its range, or differs from those that are resumed.
-        ModelFileError: If a checkpoint can't be written or read.
+        ModelFileError: If a checkpoint can't be written or read, would replace what may not be
+            replaced, or can't go on: the model is then unchanged.
         DataError: If there is nothing to learn from.
         UnknownSymbolError: If the vocabulary lacks a symbol of the data.
         NonFiniteLossError: If the loss becomes inf or nan.
@@ -126,6 +128,7 @@ def fit(
         'ihello'
     """
     options = check_options(locals())
+    check_replaceable(checkpoint, resume)
     run = make_run(model, data, options)
     if resume is not None:
         resume_run(run, resume, epochs=epochs)

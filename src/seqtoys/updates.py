@@ -13,13 +13,15 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from seqtoys.batch import Batch
+from seqtoys.devices import device_of
 from seqtoys.epoch_sums import EpochSums, Value
-from seqtoys.errors import NonFiniteLossError, OptionError
-from seqtoys.learner import Learner
+from seqtoys.errors import DataError, NonFiniteLossError, OptionError
+from seqtoys.learner import Learner, writes_gradients
 from seqtoys.metrics import count_hits
 from seqtoys.optimizers import Optimizer
-from seqtoys.outputs import count_replicas
-from seqtoys.plain import Plain, on_device
+from seqtoys.outputs import count_replicas, in_mode
+from seqtoys.plain import Plain, mismatch, on_device
+from seqtoys.rehearsal import check_memory
 from seqtoys.row import Row
 from seqtoys.sources import Source
 
@@ -132,16 +134,46 @@ class Updates:
             "begun": begun,
         }
 
-    def restore(self, state: Mapping[str, Plain]) -> None:
-        """Go on from what `state` gave."""
+    def restore(self, state: Mapping[str, Plain], symbols: int) -> None:
+        """Go on from what `state` gave.
+
+        Args:
+            state: It.
+            symbols: The number of symbols that can be predicted.
+
+        Raises:
+            Exception: One of `MALFORMED`, if it is of another training, or of none.
+        """
+        check_memory(self.optimizer, self.scheduler, state)
         self.epoch = state["epoch"]
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         self.source.restore(state["source"])
         if state["begun"] is not None:
-            begun = on_device(state["begun"], next(self.model.parameters()).device)
-            self._sums, self._learner.hidden = EpochSums(**begun["sums"]), begun["hidden"]
+            self._restore_begun(on_device(state["begun"], device_of(self.model)), symbols)
+
+    def _restore_begun(self, begun: Mapping[str, Plain], symbols: int) -> None:
+        """Go on in the middle of an epoch."""
+        sums = EpochSums.from_state(
+            begun["sums"], replicas=self.replicas, batch=self.source.sequences, symbols=symbols
+        )
+        if self.source.resumes:
+            self._check_hidden(begun["hidden"])
+        self._sums, self._learner.hidden = sums, begun["hidden"]
+
+    def _check_hidden(self, hidden: Plain) -> None:
+        """Make sure that the model can read on from a state: it does so once, on a trial."""
+        learner = Learner(self.model, stepwise=False)
+        _, part, _ = next(iter(self.source.parts()))
+        with in_mode(self.model, training=False), torch.no_grad():
+            if writes_gradients(self.model):  # which would copy any state into its own
+                learner.measure(part, resume=True)
+                wrong = mismatch(hidden, learner.hidden, "hidden")
+                if wrong is not None:
+                    raise DataError(wrong)
+            learner.hidden = hidden
+            learner.measure(part, resume=True)
 
     def _begin(self) -> EpochSums:
         """Begin an epoch."""

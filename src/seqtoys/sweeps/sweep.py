@@ -209,4 +209,4 @@ def _describe(
 def _fingerprint(data: TrainingData, vocab: Vocab) -> str:
     """Tell sequences and vocabularies apart; of a task, by some of its sequences."""
     batch = data.sample(SAMPLES) if isinstance(data, Task) else to_batch(data, vocab)
-    return brief(*vars(batch).values(), text=repr(vocab.symbols))
+    return brief(*batch.tensors.values(), text=repr(vocab.symbols))

@@ -14,13 +14,13 @@ from torch.nn import functional as F
 
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.errors import OptionError, ShapeError
-from seqtoys.tasks.task import Task
+from seqtoys.tasks.determined import Determined
 from seqtoys.tensors import check_integers
 
 Array: TypeAlias = npt.NDArray[Any]
 
 
-class AnswerTask(Task):
+class AnswerTask(Determined):
     """The abstract base of tasks whose answer is determined by the input.
 
     The model reads the input, then a blank for each symbol of the answer, and is scored there and
@@ -99,15 +99,6 @@ class AnswerTask(Task):
         targets = np.full(symbols.shape, UNSCORED)
         symbols[:, -1], targets[:, -1] = self._blank(), answers
         return Batch(torch.from_numpy(symbols), torch.from_numpy(targets))
-
-    @property
-    def optimum(self) -> float:
-        """0: the input determines the answer."""
-        return 0.0
-
-    def optimal_loss(self, batch: Batch) -> float:
-        """0, for any sequences: the input determines the answer."""
-        return 0.0
 
     def _blank(self) -> int:
         """The index of the blank."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from seqtoys.amounts import check_lengths
@@ -16,8 +16,9 @@ from seqtoys.batch import UNSCORED, Batch
 from seqtoys.errors import DataError, OptionError
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.estimate import Estimate
-from seqtoys.tasks.expected import Expected, expect, expect_within
-from seqtoys.tasks.graph import Graph, Ints, Transitions, read_graph
+from seqtoys.tasks.expected import Expected, expect, expect_cut, expect_known
+from seqtoys.tasks.graph import Graph, Transitions, read_graph
+from seqtoys.tasks.known_lengths import KnownLengths, equally_often, within
 from seqtoys.tasks.reading import Reader
 from seqtoys.tasks.string_lengths import StringLengths
 from seqtoys.tasks.strings import StringSampler
@@ -51,12 +52,13 @@ class Automaton(Task):
     `pairs`. The memoryless loss is the entropy of the next given the current one, chance the
     share of the most frequent next one.
 
-    **Lengths.** Strings come as they come, or within `lengths`: then each is as likely as among
-    all of those. Who knows that a string ends in time is surprised less: a symbol's probability
-    is that of the graph times the chance to end in time after it, over the sum of these. The
-    optimum and all other numbers are those of this source, computed from symbol to symbol; of a
-    sequence that is longer or shorter, `optimal_loss` is that of the graph. An endless source has
-    no ends to tell: it is cut, and all sequences of a batch at one length, each alike.
+    **Lengths.** Strings are drawn as the graph has them, or within `lengths`: then each is as
+    likely as among all strings of those lengths. Knowing the lengths makes the next symbol more
+    predictable: its probability is that of the graph, times the probability that the string then
+    ends at a length that occurs, normalized. The optimum and all other numbers are those of this
+    source, computed from place to place over all states, as is `optimum_of`, where each length is
+    drawn equally often. A sequence beyond `lengths` that was not drawn at a chosen length has the
+    `optimal_loss` of the graph. An endless source is cut: all sequences of a batch at one length.
 
     Args:
         transitions: For each state, a list of (symbol, next state, probability).
@@ -118,6 +120,7 @@ class Automaton(Task):
         self.source = source
         self.level = level
         self._strings = StringLengths(self.graph, CYCLES)
+        self._known: dict[tuple[int, ...], KnownLengths] = {}
         self._sampler = StringSampler(self.graph, self._strings, CYCLES)
         self._bounds = None if lengths is None else check_lengths(lengths)
         self.lengths: tuple[int, int] = self._bounds or self._strings.usual()
@@ -132,10 +135,12 @@ class Automaton(Task):
 
     @cached_property
     def expected(self) -> Expected:
-        """What is expected of a sequence; as they come from an endless source, of a symbol."""
+        """What is expected of a sequence as drawn; of an unbounded endless one, of a symbol."""
         if self._bounds is None:
             return expect(self.graph)
-        return expect_within(self.graph, self._strings, *self._bounds)
+        if self.is_endless:
+            return expect_cut(self.graph, *self._bounds)
+        return expect_known(self.graph, self._within)
 
     @property
     def optimum(self) -> float:
@@ -186,14 +191,11 @@ class Automaton(Task):
         """Compute the mean surprise of sequences at their symbols but the first.
 
         Raises:
-            DataError: If the source cannot have written one of them.
+            DataError: If the source cannot have written one of them, or one has a length outside
+                `batch.length_range`.
         """
         batch = batch.repeated()
-        states, surprise = self._reader.read(batch)
-        total = surprise.sum()
-        if self._bounds and not self.is_endless:
-            total += self._surprise_at_lengths(batch, states[0])
-        return float(total / int(batch.scored.sum()))
+        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
     @checked
     def comes_from(self, batch: Batch, state: Hashable) -> Bool[Tensor, "batch time"]:
@@ -235,16 +237,63 @@ class Automaton(Task):
     def _reader(self) -> Reader:
         return Reader(self.graph, self.vocab, self.name)
 
-    def _surprise_at_lengths(self, batch: Batch, states: Ints) -> float:
-        """What knowing the lengths of training is worth, below 0, where strings have those.
-
-        Args:
-            batch: Sequences.
-            states: The state that each of them is in after its first symbol.
-        """
+    @cached_property
+    def _within(self) -> KnownLengths:
+        """The strings within `lengths`."""
         assert self._bounds is not None
-        counts = batch.scored.sum(1).cpu().numpy()
-        low, high = self._bounds
-        chances, factor = self._strings.reach(low, high)
-        within = chances[states[(low <= counts) & (counts <= high)]]
-        return float(np.log(within).sum() + factor * len(within))
+        return within(self.graph, self._bounds[0] + 1, self._bounds[1] + 1)
+
+    def _at(self, lengths: tuple[int, ...]) -> KnownLengths:
+        """The strings of chosen lengths, which is kept as each batch asks for it."""
+        if lengths not in self._known:
+            counts = tuple(n + 1 for n in lengths)
+            self._known[lengths] = equally_often(self.graph, self._strings, counts)
+        return self._known[lengths]
+
+    def _expected_over(self, lengths: tuple[int, ...]) -> Expected:
+        if self.is_endless:
+            return expect_cut(self.graph, lengths[0], lengths[-1])
+        return expect_known(self.graph, self._at(lengths))
+
+    def _hidden_lengths(self) -> tuple[int, ...]:
+        if self._bounds is None or not self.is_endless:
+            return ()
+        return self.possible_lengths(self._bounds)
+
+    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        chances = self.graph.chances
+        if batch.length_range is not None and not self.is_endless:
+            chances = self._at(self.possible_lengths(batch.length_range)).chances(0)
+        elif self._bounds is not None and not self.is_endless:
+            chances = self._within.chances(0)
+        return -torch.from_numpy(chances)[self.graph.start, batch.inputs[:, 0]].log()
+
+    @property
+    def _has_probabilities(self) -> bool:
+        return not self.is_endless or self._bounds is None
+
+    def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
+        expected = self._expected_over(lengths)
+        return Estimate(expected.surprise / expected.scored)
+
+    def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
+        return Estimate(self._expected_over(lengths).memoryless)
+
+    def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        states, surprise = self._reader.read(batch)  # (time, batch)
+        total, counts = surprise.sum(0), batch.scored.sum(1).cpu().numpy()
+        if self.is_endless:
+            return torch.from_numpy(total)
+        if batch.length_range is not None:
+            lengths = self.possible_lengths(batch.length_range)
+            total += self._at(lengths).correction(states[0], counts + 1)
+            if not np.isfinite(total).all():
+                row = int(np.flatnonzero(~np.isfinite(total))[0])
+                raise DataError(
+                    f"expected sequences of {self.name} of lengths in {batch.length_range}, as "
+                    f"the batch's length_range has it, got one of length {counts[row]}"
+                )
+        elif self._bounds is not None:
+            correction = self._within.correction(states[0], counts + 1)
+            total += np.where(np.isfinite(correction), correction, 0.0)
+        return torch.from_numpy(total.clip(min=0.0))  # rounding may leave less than nothing

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.errors import DataError
@@ -33,6 +35,22 @@ def between_marks(targets: Array, lengths: Array) -> Batch:
     np.maximum(targets[:, :-1], 0, out=inputs[:, 1:])
     lengths = lengths.clip(max=targets.shape[1])  # a string may be longer than the width
     return Batch(*map(torch.from_numpy, (inputs, targets.astype(np.int64), lengths)))
+
+
+def check_lengths_of(task: Task, batch: Batch, lengths: tuple[int, ...]) -> Int[Tensor, " batch"]:
+    """Check that the sequences of a batch have lengths of its range, and return their lengths.
+
+    Raises:
+        DataError: If one has another length.
+    """
+    scored = batch.scored.sum(1).cpu()
+    other = ~torch.isin(scored, torch.tensor(lengths))
+    if other.any():
+        raise DataError(
+            f"expected sequences of {task.name} of lengths in {batch.length_range}, as the "
+            f"batch's length_range has it, got one of length {int(scored[other][0])}"
+        )
+    return scored
 
 
 def check_same(task: Task, written: Batch, batch: Batch) -> None:

@@ -56,8 +56,9 @@ class EvenPairs(KnownShares):
         return inputs[:, :1] ^ inputs[:, -1:]
 
     def shares(self) -> list[float]:
-        """Tell the share of 0, then of 1."""
-        share = (self.lengths[1] + 1) / (2 * self.lengths[1])
+        """Compute the share of 0, then of 1, over the lengths of training."""
+        shortest, longest = self.lengths
+        share = (1 + (shortest == 1) / (longest - shortest + 1)) / 2
         return [share, 1 - share]
 
 
@@ -222,8 +223,8 @@ class ModularArithmetic(KnownShares):
         states = np.arange(MODULUS**2)
         share = (states < MODULUS) / MODULUS  # after one digit
         total = np.zeros(MODULUS)
-        for _ in range(self.lengths[0], self.lengths[1] + 1, 2):
-            total += np.bincount(_value(states), share)
+        for length in range(1, self.lengths[1] + 1, 2):
+            total += np.bincount(_value(states), share) * (length >= self.lengths[0])
             steps = [np.bincount(ends, share, MODULUS**2) for ends in self._next]
             share = np.sum(steps, 0) / len(steps)
         return list(total / total.sum())

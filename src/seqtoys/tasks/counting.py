@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqtoys.amounts import check_probability
 from seqtoys.batch import Batch
-from seqtoys.tasks.between import between_marks, check_same
+from seqtoys.errors import OptionError
+from seqtoys.tasks.between import between_marks, check_lengths_of, check_same
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.task import Task
@@ -47,8 +49,10 @@ class CountingLanguage(Task):
     **Chance.** The letter with the longest block: $\max_i c_i / (1 + \sum_i c_i)$.
 
     **Lengths.** `length` counts the input symbols, 1 more than the string has. It fixes $n$; or
-    $n + m$, all splits alike, since $P(n) P(m) = p^2 (1 - p)^{n + m - 2}$. As they come, strings
-    have any length; `lengths` reaches as far as 99 in 100 of them do.
+    $n + m$, with all splits equally likely, since $P(n) P(m) = p^2 (1 - p)^{n + m - 2}$. By
+    default strings have any length; `lengths` is the range that holds 99 in 100 of them. For
+    chosen lengths the optimum is smaller: a string of one of $k$ lengths, each equally likely,
+    with $s$ possible splits, has a surprise of $\ln k + \ln s$ in all.
 
     Args:
         name: What to call the task.
@@ -58,7 +62,8 @@ class CountingLanguage(Task):
         level: Its place in the Chomsky hierarchy.
 
     Raises:
-        OptionError: If p is not between 0 and 1.
+        OptionError: If p is not between 0 and 1, or the blocks don't follow from one or two counts
+            that both add the same number of letters.
 
     Examples:
         >>> task = CountingLanguage("anb3n", ((1,), (3,)))
@@ -83,7 +88,7 @@ class CountingLanguage(Task):
         self.source = source
         self.level = level
         self.vocab: Vocab = Vocab("#" + "abcdefgh"[: len(blocks)])
-        self.blocks: Tensor = torch.tensor(blocks)  # (letters, counts)
+        self.blocks: Tensor = _check_blocks(blocks)  # (letters, counts)
         self._counts, self._unit = len(blocks[0]), sum(block[0] for block in blocks)
         typical = self._typical_total()
         self.lengths: tuple[int, int] = (1 + self._unit * self._counts, 1 + self._unit * typical)
@@ -126,18 +131,44 @@ class CountingLanguage(Task):
         return self._write(counts, width=1 + self._unit * int(counts.sum(1).max()))
 
     def optimal_loss(self, batch: Batch) -> float:
-        """Compute the mean surprise of strings, told by their counts.
+        """Compute the mean surprise of strings, from their counts.
 
         Raises:
-            DataError: If a sequence is not `#`, a string of the language, `#`.
+            DataError: If a sequence is not `#`, a string of the language, `#`, or has a length
+                outside `batch.length_range`.
         """
         batch = batch.repeated()
+        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
+
+    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        return torch.zeros(len(batch), dtype=torch.float64)  # always #
+
+    @property
+    def _has_probabilities(self) -> bool:
+        return True
+
+    def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
+        surprise = torch.tensor([self._splits(n) * len(lengths) for n in lengths]).double().log()
+        return Estimate(float(surprise.sum() / sum(lengths)))
+
+    def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         letters = torch.arange(1, 1 + self._counts, device=batch.targets.device)
         counts = (batch.targets.unsqueeze(2) == letters).sum(1).cpu()  # (batch, counts)
         written = self._write(counts.clamp(min=1), batch.targets.shape[1])
         check_same(self, written, batch)
-        goes_on = int((counts - 1).sum()) * math.log1p(-self.p)
-        return -(counts.numel() * math.log(self.p) + goes_on) / int(batch.scored.sum())
+        if batch.length_range is not None:
+            lengths = self.possible_lengths(batch.length_range)
+            scored = check_lengths_of(self, batch, lengths)
+            return (self._splits(scored) * len(lengths)).double().log()
+        total = (counts - 1).sum(1).double() * math.log1p(-self.p)  # (batch,)
+        return -(self._counts * math.log(self.p) + total)
+
+    def _rare_lengths(self) -> tuple[int, ...]:
+        return self.possible_lengths((self.lengths[1], 8 * self.lengths[1]))
+
+    def _splits(self, lengths: Any) -> Any:
+        """In how many ways the counts add up to strings of some lengths."""
+        return (lengths - 1) // self._unit - 1 if self._counts == 2 else lengths * 0 + 1
 
     def _write(self, counts: Int[Tensor, "batch counts"], width: int) -> Batch:
         """Write the strings of some counts."""
@@ -158,6 +189,20 @@ class CountingLanguage(Task):
         while q**total + (self._counts - 1) * total * self.p * q ** (total - 1) > RARE:
             total += 1
         return total
+
+
+def _check_blocks(blocks: tuple[tuple[int, ...], ...]) -> Tensor:
+    """Check that the first letters show the counts, which add the same number of letters each."""
+    counts = len(blocks[0]) if blocks else 0
+    shown = tuple(tuple(int(i == j) for j in range(counts)) for i in range(counts))
+    totals = {sum(column) for column in zip(*blocks, strict=False)}
+    same_width = {len(block) for block in blocks} == {counts}
+    if counts not in (1, 2) or not same_width or blocks[:counts] != shown or len(totals) > 1:
+        raise OptionError(
+            "expected blocks that begin with ((1,), …) or ((1, 0), (0, 1), …), with the same "
+            f"number of letters for each count, got {blocks}"
+        )
+    return torch.tensor(blocks)
 
 
 def anbn(p: float = 0.3) -> CountingLanguage:

@@ -1,53 +1,60 @@
-"""What counting many samples of a task tells: the memoryless loss, and the accuracy of chance."""
+"""What counting many samples of a task gives: the memoryless loss, and the accuracy of chance."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from seqtoys.batch import Batch
-from seqtoys.randomness import generator_for
 from seqtoys.ranges import check_range
 from seqtoys.tasks.estimate import Estimate
 
-BATCHES, BATCH_SIZE = 64, 256
 
-
-def estimate_memoryless(sample: Callable[..., Batch], vocab_size: int) -> Estimate:
+def estimate_memoryless(batches: Iterable[Batch], vocab_size: int) -> Estimate:
     """Estimate the lowest loss of a model that sees the current symbol only, from samples.
 
     It is the entropy of a target given the input above it, by the counts of both together.
 
     Args:
-        sample: Draws batches, as `Task.sample` does.
+        batches: The samples.
         vocab_size: The number of symbols.
     """
-    counts = _count(sample, vocab_size)  # (batches, vocab, vocab)
+    counts = _count(batches, vocab_size)  # (batches, vocab, vocab)
     together = counts.sum(0)
     surprise = torch.log(together.sum(1, keepdim=True) / together)  # (input, target)
     sums = (counts * surprise.nan_to_num(0, 0, 0)).sum((1, 2))
     return ratio(sums, counts.sum((1, 2)))
 
 
-def estimate_chance(sample: Callable[..., Batch], vocab_size: int) -> Estimate:
+def estimate_chance(batches: Iterable[Batch], vocab_size: int) -> Estimate:
     """Estimate the share of the most frequent target, from samples.
 
     Args:
-        sample: Draws batches, as `Task.sample` does.
+        batches: The samples.
         vocab_size: The number of symbols.
     """
-    counts = _count(sample, vocab_size).sum(1)  # (batches, target)
+    counts = _count(batches, vocab_size).sum(1)  # (batches, target)
     return ratio(counts[:, counts.sum(0).argmax()], counts.sum(1))
 
 
-def _count(sample: Callable[..., Batch], vocab_size: int) -> Float[Tensor, "batches vocab vocab"]:
+def estimate_mean(loss: Callable[[Batch], float], batches: Iterable[Batch]) -> Estimate:
+    """Estimate the mean of a loss per scored symbol, from samples.
+
+    Args:
+        loss: The loss of a batch, in nats per scored symbol.
+        batches: The samples.
+    """
+    pairs = [(loss(batch), float(batch.scored.sum())) for batch in batches]
+    losses, scored = torch.tensor(pairs, dtype=torch.float64).unbind(1)  # of (batches,)
+    return ratio(losses * scored, scored)
+
+
+def _count(batches: Iterable[Batch], vocab_size: int) -> Float[Tensor, "batches vocab vocab"]:
     """Count how often each target stands under each input, in each batch."""
-    generator = generator_for("baselines")
-    drawn = (sample(BATCH_SIZE, generator=generator) for _ in range(BATCHES))
-    checked = (check_range(batch, vocab_size) for batch in drawn)
+    checked = (check_range(batch, vocab_size) for batch in batches)
     return torch.stack([_count_pairs(batch, vocab_size) for batch in checked])
 
 

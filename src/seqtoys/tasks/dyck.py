@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from seqtoys.amounts import check_count, check_probability
 from seqtoys.batch import Batch
 from seqtoys.errors import DataError
-from seqtoys.tasks.between import Array, between_marks, check_same
+from seqtoys.tasks.between import Array, between_marks, check_lengths_of, check_same
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.task import Task
@@ -51,8 +53,12 @@ class Dyck(Task):
 
     **Chance.** `#` is the target with $1 - 2p$, each bracket with $p / k$: the larger of the two.
 
-    `length` counts the input symbols, 1 more than the string has, so it is odd. As they come,
-    strings have any length, none among them; `lengths` reaches as far as 99 in 100 of them do.
+    **Lengths.** `length` counts the input symbols, 1 more than the string has, so it is odd. By
+    default strings have any length, 0 included; `lengths` is the range that holds 99 in 100 of
+    them. For chosen lengths the optimum is smaller: all strings of $m$ pairs are equally likely,
+    as many as there are shapes, the Catalan number $C_m$, times the choices of kinds, $k^m$. So a
+    string of one of $n$ lengths, each equally likely, has a surprise of
+    $\ln n + \ln C_m + m \ln k$ in all, over $2m + 1$ scored symbols.
 
     Source: Lan et al. (2022), Minimum description length recurrent neural networks; the languages
     are those of Chomsky & Schützenberger (1963), The algebraic theory of context-free languages.
@@ -121,12 +127,33 @@ class Dyck(Task):
         return self._write(opens, lengths, kinds)
 
     def optimal_loss(self, batch: Batch) -> float:
-        """Compute the mean surprise of strings, told by their number of brackets.
+        """Compute the mean surprise of strings, from their number of brackets.
 
         Raises:
-            DataError: If a sequence is not `#`, balanced brackets, `#`.
+            DataError: If a sequence is not `#`, balanced brackets, `#`, or has a length outside
+                `batch.length_range`.
         """
         batch = batch.repeated()
+        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
+
+    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        return torch.zeros(len(batch), dtype=torch.float64)  # always #
+
+    @property
+    def _has_probabilities(self) -> bool:
+        return True
+
+    def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
+        surprise = self._log_choices(torch.tensor(lengths)) + math.log(len(lengths))
+        return Estimate(float(surprise.sum() / sum(lengths)))
+
+    def _log_choices(self, lengths: Int[Tensor, " lengths"]) -> Float[Tensor, " lengths"]:
+        """The logarithm of the number of strings of each length."""
+        pairs = (lengths.double() - 1) / 2
+        shapes = (2 * pairs + 1).lgamma() - (pairs + 1).lgamma() - (pairs + 2).lgamma()
+        return shapes + pairs * math.log(self.kinds)
+
+    def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         targets = batch.targets.cpu().numpy()
         opens = (targets > 0) & (targets % 2 == 1)
         lengths = find_ends(opens)
@@ -134,9 +161,13 @@ class Dyck(Task):
             raise DataError(f"expected sequences of {self.name} that end, got an open bracket")
         kinds = (targets.clip(1, 2 * self.kinds) - 1) // 2
         check_same(self, self._write(opens, lengths, kinds), batch)
-        opened, scored = int(opens.sum()), int(batch.scored.sum())
-        surprise = opened * math.log(self.kinds / self.p)
-        return (surprise - (scored - opened) * math.log1p(-self.p)) / scored
+        if batch.length_range is not None:
+            possible = self.possible_lengths(batch.length_range)
+            choices = self._log_choices(check_lengths_of(self, batch, possible))
+            return choices.clamp(min=0) + math.log(len(possible))
+        opened = torch.from_numpy(opens.sum(1)).double()  # (batch,)
+        scored = batch.scored.sum(1).cpu().double()
+        return opened * math.log(self.kinds / self.p) - (scored - opened) * math.log1p(-self.p)
 
     def _write(self, opens: Array, lengths: Array, kinds: Array) -> Batch:
         """Write strings, told where brackets open, where they end, and the kinds of brackets."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqtoys.tasks.graph import Floats, Graph, count_visits
-from seqtoys.tasks.string_lengths import StringLengths
+from seqtoys.tasks.known_lengths import KnownLengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +16,7 @@ class Expected:
 
     Attributes:
         pairs: How often each symbol is expected with each next one, `(symbols, symbols)`.
-        surprise: The expected surprise of one who knows the source, in nats.
+        surprise: The expected surprise of a model that knows the source, in nats.
         hits: How often the likeliest symbol is expected to come.
     """
 
@@ -52,39 +52,39 @@ def expect(graph: Graph) -> Expected:
     return _scored(graph.arrivals(count_visits(graph), graph.chances), graph.chances)
 
 
-def expect_within(graph: Graph, lengths: StringLengths, low: int, high: int) -> Expected:
-    """Compute what is expected of sequences of `low` to `high` scored symbols, one by one.
-
-    Strings that end are as likely among those as among all: a symbol's chance is in proportion to
-    that of an end in time after it. Endless ones are cut, at each length alike: a symbol is scored
-    where the cut comes after it.
+def expect_known(graph: Graph, known: KnownLengths) -> Expected:
+    """Compute what is expected of strings whose lengths are known to be drawn in some way.
 
     Args:
         graph: The graph.
-        lengths: How long its strings are.
-        low: The smallest number.
-        high: The largest number.
+        known: Its strings, reweighted by their length.
     """
-    chances = _chances_within(graph, lengths, low, high)
-    arrivals = graph.arrivals(graph.is_start.astype(np.float64), chances)
-    parts = []
-    for t in range(1, high + 1):
-        chances = _chances_within(graph, lengths, low - t, high - t)
-        is_there = (high + 1 - max(t, low)) / (high + 1 - low) if graph.is_endless else 1.0
-        parts.append(_scored(is_there * arrivals, chances))
-        arrivals = graph.arrivals(arrivals.sum(1), chances)
-    return sum(parts[1:], start=parts[0])
+    arrivals = graph.arrivals(graph.is_start.astype(np.float64), known.chances(0))
+    total = _scored(arrivals, known.chances(1))
+    for place in range(2, known.longest):
+        arrivals = graph.arrivals(arrivals.sum(1), known.chances(place - 1))
+        total += _scored(arrivals, known.chances(place))
+    return total
 
 
-def _chances_within(graph: Graph, lengths: StringLengths, low: int, high: int) -> Floats:
-    """The chances of symbols after which strings end in `low` to `high` more."""
-    if graph.is_endless:
-        return graph.chances
-    reach, _ = lengths.reach(low, high)
-    ways = graph.chances * reach[graph.following]
-    totals = ways.sum(1, keepdims=True)
-    within: Floats = np.divide(ways, totals, out=np.zeros_like(ways), where=totals > 0)
-    return within
+def expect_cut(graph: Graph, low: int, high: int) -> Expected:
+    """Compute what is expected of an endless source that is cut, at each length equally often.
+
+    The cut depends on no symbol, so it changes no probability: a symbol is scored if the cut comes
+    after it.
+
+    Args:
+        graph: The graph; its strings don't end.
+        low: The smallest number of scored symbols.
+        high: The largest.
+    """
+    here = graph.arrivals(graph.is_start.astype(np.float64), graph.chances)
+    total = _scored(here, graph.chances)
+    for place in range(2, high + 1):
+        here = graph.arrivals(here.sum(1), graph.chances)
+        share = (high + 1 - max(place, low)) / (high + 1 - low)
+        total += _scored(share * here, graph.chances)
+    return total
 
 
 def entropies(rows: Floats) -> Floats:

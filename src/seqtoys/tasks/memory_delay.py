@@ -9,14 +9,14 @@ import torch
 from seqtoys.amounts import check_count
 from seqtoys.arguments import check_type
 from seqtoys.batch import Batch
+from seqtoys.tasks.determined import Determined
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.memory_copy import LETTERS
-from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab
 
 
-class DelayedCopy(Task):
+class DelayedCopy(Determined):
     r"""Remember ten symbols over a long delay, then write them out.
 
     The input is 10 letters of 8 kinds, $T - 1$ times `_`, the go symbol `>` and 10 blanks `.`. The
@@ -68,15 +68,6 @@ class DelayedCopy(Task):
         longest = delay + 2 * self.letters
         self.lengths: tuple[int, int] = (longest, longest)
         self.longer: tuple[int, ...] = tuple(k * delay + 2 * self.letters for k in (2, 3, 5))
-
-    @property
-    def optimum(self) -> float:
-        """0: the letters come again as they came."""
-        return 0.0
-
-    def optimal_loss(self, batch: Batch) -> float:
-        """0, for any sequences: the letters come again as they came."""
-        return 0.0
 
     @property
     def memoryless(self) -> Estimate:

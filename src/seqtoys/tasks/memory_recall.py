@@ -12,10 +12,10 @@ from torch import Tensor
 from seqtoys.amounts import check_count, check_probability
 from seqtoys.batch import UNSCORED, Batch
 from seqtoys.tasks.answers import AnswerTask, Array
+from seqtoys.tasks.determined import Determined
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.memory_copy import LETTERS
-from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab
 
 DIGITS = "0123456789"
@@ -111,7 +111,7 @@ class AssociativeRecall(AnswerTask):
         return symbols, values[question]
 
 
-class NBack(Task):
+class NBack(Determined):
     r"""At each symbol: is it the same as n symbols before, yes (Y) or no (N)?
 
     The input is a string of random letters; the answers stand under it, from symbol $n + 1$ on.
@@ -152,15 +152,6 @@ class NBack(Task):
         self.vocab: Vocab = Vocab(LETTERS[:symbols] + "NY")
         self.lengths: tuple[int, int] = (n + 1, n + 20)
         self.longer: tuple[int, ...] = (n + 30, n + 50, n + 100)
-
-    @property
-    def optimum(self) -> float:
-        """0: the symbols so far tell each answer."""
-        return 0.0
-
-    def optimal_loss(self, batch: Batch) -> float:
-        """0, for any sequences: the symbols so far tell each answer."""
-        return 0.0
 
     @property
     def memoryless(self) -> Estimate:

@@ -19,6 +19,7 @@ BATCHES = 64  # that are drawn to see what a hash holds out
 MOST = 100_000  # sequences in them
 SALTS = 1000  # that are tried
 ROUNDS = 100  # of drawing, before a side counts as empty
+EVEN = 0.1  # of a side, the smaller: no sequence should make up more of it, if possible
 NEAR = 0.25  # how far a share may be from what was asked, relative to the smaller side
 
 
@@ -46,26 +47,42 @@ class Parting:
         return held
 
 
-def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Parting:
-    """Find the first hash that holds out about a share of what is drawn.
-
-    Where no sequence is frequent, that is the first of all, with the share as its limit. Where a
-    few make up most of what is drawn, others are tried; and at last other limits, too.
+class NotListed:
+    """Holds out all sequences but those of a list.
 
     Args:
-        name: Of the task.
+        batch: The list.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._known = hashes(batch)
+
+    def holds_out(self, batch: Batch) -> Bool[Tensor, " batch"]:
+        """Whether each sequence is held out."""
+        return ~torch.isin(hashes(batch), self._known)
+
+
+def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Parting:
+    """Find a hash that holds out about a share of what is drawn.
+
+    If no sequence is frequent, that is the first of all, with the share as its limit. If a few
+    make up most of what is drawn, it is the one among many that leaves the smaller side with the
+    least frequent ones; if none holds out such a share, other limits are tried.
+
+    Args:
+        name: The name of the task.
         sample: Draws batches, as `Task.sample` does.
-        fraction: The share.
+        fraction: The share to hold out.
 
     Raises:
-        OptionError: If there is none.
+        OptionError: If there is no such hash.
 
     Examples:
         >>> from seqtoys import get_task
         >>> for name in ("parity", "anbn"):
         ...     find_parting(name, get_task(name).sample, 0.25)
         Parting(limit=274877906944, salt=0)
-        Parting(limit=274877906944, salt=10)
+        Parting(limit=274877906944, salt=670)
     """
     smaller, limit = min(fraction, 1 - fraction), round(fraction * 2**BITS)
     drawn, counts = _draw(sample, round(400 / smaller))
@@ -74,16 +91,25 @@ def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Pa
             f"expected several sequences to hold some out, got the task {name}: "
             f"all {counts.sum()} that were drawn are the same"
         )
-    best, nearest = Parting(limit), math.inf
+    best, nearest = Parting(limit), math.inf  # by other limits, should none hold out such a share
+    evenest, least = Parting(limit), math.inf
     for salt in range(SALTS):
         hashed, order = salted(drawn, salt).sort()
-        shares = counts[order].cumsum(0) / counts.sum()  # held out up to each of the hashes
+        sizes = counts[order]
+        shares = sizes.cumsum(0) / counts.sum()  # held out up to each of the hashes
         below = int((hashed < limit).sum())
         if below and abs(shares[below - 1] - fraction) <= NEAR * smaller:
-            return Parting(limit, salt)
+            side = sizes[:below] if fraction <= 0.5 else sizes[below:]
+            largest = float(side.max() / side.sum())
+            if largest <= EVEN:
+                return Parting(limit, salt)
+            if largest < least:
+                evenest, least = Parting(limit, salt), largest
         place = int((shares[:-1] - fraction).abs().argmin())
         if abs(shares[place] - fraction) < abs(nearest - fraction):
             best, nearest = Parting(int(hashed[place]) + 1, salt), float(shares[place])
+    if least < math.inf:
+        return evenest
     if abs(nearest - fraction) <= NEAR * smaller:
         return best
     raise OptionError(

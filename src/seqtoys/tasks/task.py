@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from seqtoys.amounts import EnoughMemory, check_length, check_lengths
 from seqtoys.arguments import check_type, checked
 from seqtoys.batch import Batch
-from seqtoys.errors import OptionError
+from seqtoys.errors import DataError, OptionError
 from seqtoys.randomness import generator_for
-from seqtoys.tasks.counts import estimate_chance, estimate_memoryless
+from seqtoys.tasks.counts import estimate_chance, estimate_mean, estimate_memoryless
 from seqtoys.tasks.estimate import Estimate
-from seqtoys.tasks.sides import Parting, draw_side, find_parting
+from seqtoys.tasks.sides import NotListed, Parting, draw_side, find_parting
+from seqtoys.tasks.split_shares import SplitShares
 from seqtoys.vocab import Vocab
+
+BATCHES, SIZE = 64, 256  # of the samples from which losses are estimated
+MOST_LENGTHS = 256  # of which such samples are drawn: beyond that, evenly spaced ones
 
 
 class Task(ABC):
     """A source of sequences to learn: the abstract base of all tasks.
 
-    A task of one's own says its `name`, `level`, `vocab` and `lengths`, draws batches in `draw`,
-    with all randomness from the generator it is given, and knows its `optimum` and
-    `optimal_loss`. All else follows. Where an answer follows an input, an `AnswerTask` is shorter.
+    To write a task of your own, set `name`, `level`, `vocab` and `lengths`, draw batches in `draw`
+    with all randomness from the generator it is given, and define `optimum` and `optimal_loss`.
+    Everything else follows. If an answer follows an input, subclass `AnswerTask` instead.
+
+    **Optimum** means the lowest expected loss, in nats per scored symbol, of any causal model that
+    knows how the sequences and their lengths are drawn. `optimum` is that for lengths as the task
+    draws them, `optimum_of(lengths)` for chosen lengths, and `optimal_loss(batch)` is the loss of
+    the same best model on one batch, which varies by chance.
 
     Attributes:
         name: What `get_task` calls it.
@@ -66,26 +78,95 @@ class Task(ABC):
     @property
     @abstractmethod
     def optimum(self) -> float:
-        """The expected loss of the best model there can be, in nats per scored symbol."""
+        """The lowest expected loss of any causal model, in nats per scored symbol."""
 
     @abstractmethod
     def optimal_loss(self, batch: Batch) -> float:
-        """Compute the true source's loss on this very `batch`, in nats per scored symbol."""
+        """Compute the loss of the best possible model on this `batch`, in nats per scored symbol.
+
+        That model knows how the lengths were drawn: from `batch.length_range` where that is set.
+        """
+
+    def optimum_of(self, lengths: int | tuple[int, int]) -> Estimate:
+        """Return the lowest expected loss of any causal model, for sequences of chosen lengths.
+
+        The model knows that lengths are drawn so: in each batch one of all that are possible, each
+        with equal probability. `fit(lengths=…)` and `evaluate` state this as the optimum.
+
+        Args:
+            lengths: One length, or the shortest and the longest.
+
+        Returns:
+            Nats per scored symbol; exact for all tasks of the library. For a task of your own, the
+            mean of `optimal_loss` over samples, with its standard error.
+
+        Raises:
+            OptionError: If no sequence has such a length.
+
+        Examples:
+            >>> from seqtoys import get_task
+            >>> get_task("anbn").optimum_of(7)  # only one string has this length
+            Estimate(0.0, 0.0)
+            >>> get_task("reber").optimum_of(8), get_task("reber").optimum_of((4, 8))
+            (Estimate(0.29973690909979633, 0.0), Estimate(0.5189682938124044, 0.0))
+        """
+        return self._optimum_over(self.possible_lengths(lengths))
+
+    def memoryless_of(self, lengths: int | tuple[int, int]) -> Estimate:
+        """Return the loss of the best model without memory, for sequences of chosen lengths.
+
+        Args:
+            lengths: As for `optimum_of`.
+
+        Raises:
+            OptionError: If no sequence has such a length.
+
+        Examples:
+            >>> from seqtoys import get_task
+            >>> get_task("letters").memoryless_of(5)
+            Estimate(0.5..., 0.0)
+        """
+        return self._memoryless_over(self.possible_lengths(lengths))
 
     @cached_property
     def memoryless(self) -> Estimate:
         """The loss of the best model that sees the current symbol only."""
-        return estimate_memoryless(self.sample, len(self.vocab))
+        return estimate_memoryless(self._samples(), len(self.vocab))
 
     @cached_property
     def chance(self) -> Estimate:
         """The accuracy of always naming the most frequent target."""
-        return estimate_chance(self.sample, len(self.vocab))
+        return estimate_chance(self._samples(), len(self.vocab))
 
     @checked
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this `length`; None: some have."""
+        """Return why no sequence has this `length`, or None if some have it."""
         return None if length >= 1 else "a sequence has at least one symbol"
+
+    def possible_lengths(self, lengths: int | tuple[int, int]) -> tuple[int, ...]:
+        """List the lengths in a range that sequences of this task have.
+
+        Args:
+            lengths: One length, or the shortest and the longest.
+
+        Raises:
+            OptionError: If no sequence has such a length.
+
+        Examples:
+            >>> from seqtoys import get_task
+            >>> get_task("dyck").possible_lengths((2, 8))
+            (3, 5, 7)
+        """
+        pair = lengths if isinstance(lengths, tuple | list) else (lengths, lengths)
+        shortest, longest = check_lengths(pair)
+        known = self.__dict__.setdefault("_possible", {})  # as each batch asks for them
+        if (possible := known.get((shortest, longest))) is None:
+            each = range(shortest, longest + 1)
+            possible = tuple(n for n in each if self.refusal(n) is None)
+            known[shortest, longest] = possible
+        if not possible:
+            raise OptionError(f"{self.name} has no sequence of {shortest} to {longest} symbols")
+        return possible
 
     def sample(
         self,
@@ -97,12 +178,13 @@ class Task(ABC):
         """Draw sequences; their targets are -100 where nothing is scored.
 
         Args:
-            batch_size: How many.
-            length: Of what length; None: as they come in training.
-            generator: Draws them; None: one seeded with 0, for the same batch at each call.
+            batch_size: The number of sequences.
+            length: The length of each. If None, lengths are drawn as in training.
+            generator: The source of randomness. If None, every call returns the same batch, from
+                a stream of random numbers that neither `fit` nor `evaluate` uses.
 
         Raises:
-            OptionError: If the size is no positive integer, or no sequence has such a length.
+            OptionError: If the size is not a positive integer, or no sequence has such a length.
 
         Examples:
             >>> from seqtoys import get_task
@@ -120,36 +202,32 @@ class Task(ABC):
                 raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
         with EnoughMemory():
             batch = self.draw(batch_size, length, generator)
-        return check_type(f"what draw of {self.name} gives", batch, Batch)
+        check_type(f"what draw of {self.name} gives", batch, Batch)
+        return batch if length is None else batch.with_length_range((length, length))
 
     def draw_length(
         self, generator: torch.Generator, lengths: tuple[int, int] | None = None
     ) -> int:
-        """Draw a length, all possible ones alike.
+        """Draw one of the possible lengths, each with equal probability.
 
         Args:
-            generator: Draws it.
-            lengths: The shortest and the longest; None: those to train on.
+            generator: The source of randomness.
+            lengths: The shortest and the longest. If None, those to train on.
 
         Raises:
             OptionError: If no sequence has such a length.
         """
         check_type("generator", generator, torch.Generator)
-        shortest, longest = self.lengths if lengths is None else check_lengths(lengths)
-        known = self.__dict__.setdefault("_possible", {})  # as each batch asks for them
-        if (possible := known.get((shortest, longest))) is None:
-            each = range(shortest, longest + 1)
-            possible = known[shortest, longest] = [n for n in each if self.refusal(n) is None]
-        if not possible:
-            raise OptionError(f"{self.name} has no sequence of {shortest} to {longest} symbols")
+        possible = self.possible_lengths(self.lengths if lengths is None else lengths)
         return int(possible[torch.randint(len(possible), (), generator=generator)])
 
     @checked
     def held_out(self, fraction: float) -> tuple[Side, Side]:
-        """Part the task in two, to train on and held out, that never have a sequence in common.
+        """Split the task in two sides, to train on and held out, that never share a sequence.
 
-        A hash of each sequence decides its side, the same at any time, on any machine: the first
-        of many such hashes that holds out about this share of what is drawn.
+        A hash of each sequence decides its side, the same at any time, on any machine. Of many
+        such hashes it is one that holds out about this share of what is drawn, with no sequence
+        more frequent on the held-out side than need be.
 
         Args:
             fraction: The share of what is drawn to hold out, 0.001 to 0.999; up to a quarter of
@@ -174,13 +252,63 @@ class Task(ABC):
     def __repr__(self) -> str:
         return f"<task {self.name}: {self.source}; {self.level}>"
 
+    def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
+        """Compute the optimum where each batch has one of these lengths, all equally likely."""
+        return estimate_mean(self.optimal_loss, self._samples(lengths))
+
+    def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
+        return estimate_memoryless(self._samples(lengths), len(self.vocab))
+
+    def _samples(self, lengths: tuple[int, ...] = ()) -> Iterator[Batch]:
+        """Sample many batches, of these lengths equally often; none: as the task draws them."""
+        generator = generator_for("baselines")
+        if not lengths:
+            yield from (self.sample(SIZE, generator=generator) for _ in range(BATCHES))
+            return
+        chosen = lengths[:: -(-len(lengths) // MOST_LENGTHS)]
+        rounds = -(-BATCHES // len(chosen))
+        size = -(-BATCHES * SIZE // (rounds * len(chosen)))
+        for length in chosen * rounds:
+            batch = self.sample(size, length=length, generator=generator)
+            yield batch.with_length_range((lengths[0], lengths[-1]))
+
+    def restricted(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
+        """Return the task of only those sequences that a function holds, or None if unknown."""
+        return self if self.optimum == 0 else None  # what is certain stays certain
+
+    def _rare_lengths(self) -> tuple[int, ...]:
+        """Lengths seldom drawn that have so few sequences that all are soon listed."""
+        return ()
+
+    def _hidden_lengths(self) -> tuple[int, ...]:
+        """The lengths drawn by default, equally often, if no symbol says where a sequence ends."""
+        return ()
+
+    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"] | None:
+        """The nats of the first symbol of each sequence, which is not scored; None: unknown."""
+        return None
+
+    @property
+    def _has_probabilities(self) -> bool:
+        """Whether exp(-surprise) is the probability of a sequence, given its first symbol."""
+        return False
+
+    def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        """Compute what `optimal_loss` is the mean of: the nats of each sequence of a batch."""
+        rows = torch.arange(len(batch)).split(1)
+        each = [(self.optimal_loss(part := batch.take(row)), part.scored.sum()) for row in rows]
+        return torch.stack([loss * scored.double() for loss, scored in each])
+
 
 class Side(Task):
-    """One side of a task whose sequences are parted.
+    """One side of a task whose sequences are split in two.
 
-    Its optimum and other numbers are those of the whole task. Where single sequences are frequent,
-    a model of one side can learn that those of the other never come, and come out below the
-    optimum on its own side.
+    Its optimum is that of a model that knows the split: the task's own source, given that the
+    sequence is on this side. Such a model can be better than one that knows only the task, above
+    all where single sequences are frequent. It is exact if the sequences can be listed, else an
+    `Estimate`; and if no symbol says where a sequence ends, it is that of a model that also knows
+    the length, which is a lower bound. The memoryless loss and the accuracy of chance are those of
+    the whole task.
 
     Args:
         whole: The task.
@@ -190,7 +318,7 @@ class Side(Task):
     """
 
     def __init__(
-        self, whole: Task, fraction: float, parting: Parting, *, is_held_out: bool
+        self, whole: Task, fraction: float, parting: Parting | NotListed, *, is_held_out: bool
     ) -> None:
         self.whole = whole
         self.fraction = fraction
@@ -203,19 +331,26 @@ class Side(Task):
         self.lengths: tuple[int, int] = whole.lengths
         self.longer: tuple[int, ...] = whole.longer
 
-    @property
+    @cached_property
     def complement(self) -> Side:
         """The other side."""
         return Side(self.whole, self.fraction, self.parting, is_held_out=not self.is_held_out)
 
     @property
-    def optimum(self) -> float:
-        """The optimum of the whole task."""
-        return self.whole.optimum
+    def optimum(self) -> Estimate:
+        """The lowest expected loss of any causal model that knows the split."""
+        if self._restricted is not None:
+            return Estimate(self._restricted.optimum)
+        return self._shares.optimum(self._hidden_lengths())
 
     def optimal_loss(self, batch: Batch) -> float:
-        """Compute the loss of the whole task's true source on these very sequences."""
-        return self.whole.optimal_loss(batch)
+        """Compute the loss, on these sequences of this side, of the best model knowing the split.
+
+        Raises:
+            DataError: If a sequence is on the other side.
+        """
+        batch = batch.repeated()
+        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
     @property
     def memoryless(self) -> Estimate:
@@ -228,11 +363,11 @@ class Side(Task):
         return self.whole.chance
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence of the whole task has this length; None: some have."""
+        """Return why no sequence of the whole task has this length, or None if some have it."""
         return self.whole.refusal(length)
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw sequences of the whole task until enough lie on this side.
+        """Draw sequences of the whole task until enough are on this side.
 
         Raises:
             DataError: If none is found.
@@ -241,7 +376,59 @@ class Side(Task):
         return draw_side(
             f"sequences{asked} on this side of {self.name}",
             lambda size: self.whole.draw(size, length, generator),
-            lambda batch: self.parting.holds_out(batch) == self.is_held_out,
+            self._holds,
             batch_size,
             self.fraction if self.is_held_out else 1 - self.fraction,
         )
+
+    def _holds(self, batch: Batch) -> Bool[Tensor, " batch"]:
+        """Whether each sequence is on this side."""
+        return self.parting.holds_out(batch) == self.is_held_out
+
+    @cached_property
+    def _restricted(self) -> Task | None:
+        return self.whole.restricted(self._holds)
+
+    @cached_property
+    def _shares(self) -> SplitShares:
+        whole = self.whole
+        rare = whole._rare_lengths()
+        return SplitShares(
+            whole.draw,
+            whole._surprise,
+            whole._first_surprise,
+            self._holds,
+            usual=sum(self.lengths) // 2,
+            rare=rare,
+            can_list=whole._has_probabilities,
+        )
+
+    def restricted(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
+        """Return the task that the whole becomes if both splits are known, if it can say so."""
+        return None if self._restricted is None else self._restricted.restricted(holds)
+
+    def _hidden_lengths(self) -> tuple[int, ...]:
+        return self.whole._hidden_lengths()
+
+    @property
+    def _has_probabilities(self) -> bool:
+        return self.whole._has_probabilities
+
+    def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
+        if self._restricted is not None:
+            known = [n for n in lengths if self._restricted.refusal(n) is None]
+            return self._restricted.optimum_of((known[0], known[-1]) if known else lengths[0])
+        return self._shares.optimum(lengths)
+
+    def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        if not self._holds(batch).all():
+            raise DataError(
+                f"expected sequences on this side of {self.name}, got some on the other side; "
+                "the whole task has the optimal loss of any"
+            )
+        if self._restricted is not None:
+            return self._restricted._surprise(batch)
+        bounds = batch.length_range
+        chosen = self._hidden_lengths() if bounds is None else self.possible_lengths(bounds)
+        total = self.whole._surprise(batch) + self._shares.correction(batch, chosen)
+        return total.clamp(min=0)  # the correction may be estimated

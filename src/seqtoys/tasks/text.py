@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from seqtoys.arguments import checked
-from seqtoys.baselines import Baselines, count_baselines
+from seqtoys.baselines import Baselines, conditional_entropy, count_baselines, number_prefixes
 from seqtoys.batch import Batch, Pair
 from seqtoys.errors import DataError
 from seqtoys.symbols import Symbols, several
@@ -17,6 +20,9 @@ from seqtoys.tasks.beginnings import Beginnings
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
 
 
 class Listed(Task):
@@ -45,6 +51,7 @@ class Listed(Task):
         lengths = self._lengths = self._counts.unique().tolist()
         self.lengths: tuple[int, int] = (lengths[0], lengths[-1])
         self._baselines: Baselines = count_baselines(self.batch, len(vocab))
+        self._trees: dict[tuple[int, int] | None, Beginnings] = {}
 
     @property
     def optimum(self) -> float:
@@ -84,18 +91,56 @@ class Listed(Task):
         """Compute the mean surprise of sequences of the list.
 
         Raises:
-            DataError: If a target never follows its beginning in the list.
+            DataError: If a target never follows its beginning in the list, or in those sequences
+                of it that have a length in `batch.length_range`.
         """
-        surprise = self._beginnings.surprise(batch.repeated())
-        if np.isinf(surprise).any():
-            raise DataError(
-                f"expected sequences of {self.name}, got some that are not in its list"
-            )
-        return float(surprise.mean())
+        batch = batch.repeated()
+        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
-    @cached_property
-    def _beginnings(self) -> Beginnings:
-        return Beginnings(self.batch)
+    def restricted(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task:
+        """Return the task of those listed sequences that a function holds."""
+        kept = self.batch.take(holds(self.batch).nonzero().flatten())
+        return Listed(kept, self.vocab, name=self.name, source=self.source)
+
+    def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
+        batch, weights = self._weighted(lengths)
+        return _mean_surprise(number_prefixes(batch.inputs.numpy()), batch, weights)
+
+    def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
+        batch, weights = self._weighted(lengths)
+        return _mean_surprise(batch.inputs.numpy(), batch, weights)
+
+    def _weighted(self, lengths: tuple[int, ...]) -> tuple[Batch, Floats]:
+        """The sequences of some lengths, and how likely each is, up to a factor."""
+        counts = self._counts.bincount()
+        rows = torch.isin(self._counts, torch.tensor(lengths)).nonzero().flatten()
+        return self.batch.take(rows), 1 / counts[self._counts[rows]].double().numpy()
+
+    def _beginnings(self, length_range: tuple[int, int] | None) -> Beginnings:
+        if length_range not in self._trees:
+            if length_range is None:
+                batch, weights = self.batch, np.ones(len(self.batch))
+            else:
+                batch, weights = self._weighted(self.possible_lengths(length_range))
+            self._trees[length_range] = Beginnings(batch, weights)
+        return self._trees[length_range]
+
+    def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        lengths = batch.length_range
+        surprise = self._beginnings(lengths).surprise(batch)  # (batch, time)
+        if np.isinf(surprise).any():
+            at = "" if lengths is None else f" with lengths in {lengths}"
+            raise DataError(
+                f"expected sequences of {self.name}{at}, got some that are not in its list"
+            )
+        return torch.from_numpy(surprise.sum(1))
+
+
+def _mean_surprise(contexts: Ints, batch: Batch, weights: Floats) -> Estimate:
+    """Compute the weighted mean surprise at the targets of a batch, given their contexts."""
+    scored, targets = batch.scored.numpy(), batch.targets.numpy()
+    each = np.broadcast_to(weights[:, np.newaxis], scored.shape)
+    return Estimate(conditional_entropy(contexts[scored], targets[scored], each[scored]))
 
 
 class Text(Listed):

@@ -1,0 +1,38 @@
+"""Determined: the base of tasks whose targets follow from the inputs so far."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seqtoys.batch import Batch
+from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.task import Task
+
+
+class Determined(Task):
+    """The abstract base of tasks whose scored targets follow from the inputs so far.
+
+    The lowest possible loss is 0, at any length and on any sequences.
+
+    Examples:
+        >>> from seqtoys import get_task
+        >>> isinstance(get_task("parity"), Determined), get_task("parity").optimum_of((1, 500))
+        (True, Estimate(0.0, 0.0))
+    """
+
+    @property
+    def optimum(self) -> float:
+        """0: the inputs determine each target."""
+        return 0.0
+
+    def optimal_loss(self, batch: Batch) -> float:
+        """Return 0, for any `batch`: the inputs determine each target."""
+        return 0.0
+
+    def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
+        return Estimate(0.0)
+
+    def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        return torch.zeros(len(batch), dtype=torch.float64)

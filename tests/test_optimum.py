@@ -1,0 +1,457 @@
+"""The optimum at chosen lengths and on the sides of a split, against sums over listed strings."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+
+from seqtoys import (
+    Automaton,
+    Batch,
+    ElmanCharModel,
+    FiniteLanguage,
+    Task,
+    Text,
+    Vocab,
+    evaluate,
+    fit,
+    get_task,
+)
+from seqtoys.errors import DataError, OptionError
+from seqtoys.tasks.counting import CountingLanguage
+from seqtoys.tasks.estimate import Estimate
+
+Weighted = list[tuple[str, float]]
+SOURCES = [
+    *("temporal_xor", "letters", "word_boundaries", "sentences", "reber", "embedded_reber"),
+    *("anbn", "anbncn", "anbncndn", "anb2n", "anbmcnm", "dyck"),
+]
+
+
+def least_loss(strings: Weighted) -> float:
+    """The loss of the best causal model, from the frequency of each symbol after each prefix."""
+    after: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for string, weight in strings:
+        for at in range(1, len(string)):
+            after[string[:at]][string[at]] += weight
+    nats = scored = 0.0
+    for counts in after.values():
+        total = sum(counts.values())
+        nats -= sum(count * math.log(count / total) for count in counts.values())
+        scored += total
+    return nats / scored
+
+
+def surprise_of(strings: Weighted, wanted: str) -> float:
+    """The nats of one string after its first symbol, for that model."""
+    total = 0.0
+    for at in range(1, len(wanted)):
+        below = sum(w for s, w in strings if s[:at] == wanted[:at] and len(s) > at)
+        total -= math.log(sum(w for s, w in strings if s[: at + 1] == wanted[: at + 1]) / below)
+    return total
+
+
+def walks(arcs: Any, start: Any, symbols: int, *, is_endless: bool) -> Weighted:
+    """All strings of a number of symbols that an automaton writes, with their probabilities."""
+    found, waiting = [], [("", start, 1.0)]
+    while waiting:
+        string, state, chance = waiting.pop()
+        if len(string) == symbols:
+            if is_endless or not arcs[state]:
+                found.append((string, chance))
+            continue
+        waiting += [(string + symbol, after, chance * p) for symbol, after, p in arcs[state]]
+    return found
+
+
+def brackets(pairs: int, kinds: int) -> Iterator[str]:
+    opening, closing = "([{"[:kinds], ")]}"[:kinds]
+
+    def grow(text: str, waiting: str) -> Iterator[str]:
+        if len(text) + len(waiting) == 2 * pairs:
+            yield text + waiting[::-1]
+            return
+        for symbol, close in zip(opening, closing, strict=True):
+            yield from grow(text + symbol, waiting + close)
+        if waiting:
+            yield from grow(text + waiting[-1], waiting[:-1])
+
+    yield from set(grow("", ""))
+
+
+COIN: Any = {
+    "a": [("x", "b", 0.3), ("y", "a", 0.5), ("z", "end", 0.2)],
+    "b": [("x", "a", 0.6), ("y", "end", 0.4)],
+    "end": [],
+}
+COIN_START: Any = {"begin": [("s", "a", 0.7), ("t", "b", 0.3)], **COIN}
+RING: Any = {0: [("x", 1, 0.9), ("y", 0, 0.1)], 1: [("x", 0, 0.25), ("z", 1, 0.75)]}
+SHORT: Any = {
+    "begin": [("s", "a", 0.7), ("t", "b", 0.3)],
+    "a": [("x", "b", 0.2), ("y", "a", 0.1), ("z", "end", 0.7)],
+    "b": [("x", "a", 0.4), ("y", "end", 0.6)],
+    "end": [],
+}
+TEXTS = ["hat", "hot", "hats", "hit", "hi", "hated", "hater", "hi", "a cat", "at"]
+
+
+def listed_at(name: str, length: int) -> Weighted:
+    """The strings of a length, each with its probability up to a factor."""
+    if name.startswith("coin"):
+        arcs, start = (COIN_START, "begin") if name == "coin" else (RING, 0)
+        return walks(arcs, start, length + 1, is_endless=name == "coin ring")
+    if name.startswith("dyck"):
+        kinds = int(name[-1])
+        return [(f"#{text}#", 1.0) for text in brackets((length - 1) // 2, kinds)]
+    if name == "anbmcnm":
+        total = (length - 1) // 2
+        pairs = [(n, total - n) for n in range(1, total)]
+        return [(f"#{'a' * n}{'b' * m}{'c' * (n + m)}#", 1.0) for n, m in pairs]
+    if name == "anbn":
+        n = (length - 1) // 2
+        return [(f"#{'a' * n}{'b' * n}#", 1.0)]
+    return [(text, 1.0) for text in TEXTS if len(text) == length + 1]
+
+
+CASES: dict[str, Callable[[], Task]] = {
+    "coin": lambda: Automaton(COIN_START, "begin", longer=()),
+    "coin ring": lambda: Automaton(RING, 0, longer=()),
+    "dyck 1": lambda: get_task("dyck"),
+    "dyck 2": lambda: get_task("dyck", kinds=2, p=0.2),
+    "anbn": lambda: get_task("anbn", p=0.4),
+    "anbmcnm": lambda: get_task("anbmcnm"),
+    "texts": lambda: Text(TEXTS),
+}
+
+
+def mixed(name: str, task: Task, low: int, high: int) -> Weighted:
+    """The strings of a range of lengths, each length equally often."""
+    lengths = [n for n in range(low, high + 1) if task.refusal(n) is None]
+    strings: Weighted = []
+    for length in lengths:
+        at = listed_at(name, length)
+        total = sum(weight for _, weight in at)
+        strings += [(string, weight / total) for string, weight in at]
+    return strings
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("bounds", [(3, 3), (5, 5), (1, 5), (2, 7), (4, 9)])
+def test_the_optimum_of_lengths_is_that_of_all_strings_with_them(
+    name: str, bounds: tuple[int, int]
+) -> None:
+    task = CASES[name]()
+    if all(task.refusal(n) for n in range(bounds[0], bounds[1] + 1)):
+        with pytest.raises(OptionError, match=f"{task.name} has no sequence of {bounds[0]} to"):
+            task.optimum_of(bounds)
+        return
+    strings = mixed(name, task, *bounds)
+    optimum = task.optimum_of(bounds)
+    assert optimum == pytest.approx(least_loss(strings), abs=1e-12)
+    assert optimum.is_exact
+    if bounds[0] == bounds[1]:
+        assert task.optimum_of(bounds[0]) == optimum
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_optimal_loss_of_a_batch_is_that_of_its_length_range(name: str) -> None:
+    task = CASES[name]()
+    length = 5 if task.refusal(5) is None else 4
+    for bounds in ((length, length), (1, 7)):
+        strings = mixed(name, task, *bounds)
+        batch = task.sample(40, length=length).with_length_range(bounds)
+        texts = [
+            str(task.vocab.decode(row[:length]))
+            + str(task.vocab.decode(last[length - 1 : length]))
+            for row, last in zip(batch.inputs, batch.targets, strict=True)
+        ]
+        expected = sum(surprise_of(strings, text) for text in texts) / (40 * length)
+        assert task.optimal_loss(batch) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_batch_remembers_how_its_lengths_were_chosen() -> None:
+    task = get_task("anbn")
+    batch = task.sample(6, length=7)
+    assert batch.length_range == (7, 7)
+    assert task.optimal_loss(batch) == 0.0
+    natural = -math.log(0.3 * 0.7**2) / 7
+    assert task.optimal_loss(batch.with_length_range(None)) == pytest.approx(natural)
+    for other in (batch.take(torch.tensor([1])), batch.to("cpu"), batch.distinct(), batch):
+        assert other.length_range == (7, 7)
+        assert Batch.join([other, batch]).length_range == (7, 7)
+    assert Batch.join([batch, task.sample(6, length=9)]).length_range is None
+    assert task.sample(6).length_range is None
+    with pytest.raises(OptionError, match="expected lengths as"):
+        Batch(batch.inputs, batch.targets, length_range=(3, 2))
+
+
+@pytest.mark.parametrize("task", [*map(get_task, ("anbn", "dyck", "reber")), Text(["abc", "ab"])])
+def test_sequences_of_other_lengths_than_the_range_are_refused(task: Task) -> None:
+    length = next(n for n in range(1, 20) if task.refusal(n) is None)
+    longer = next(n for n in range(length + 1, 20) if task.refusal(n) is None)
+    batch = task.sample(2, length=longer).with_length_range((length, length))
+    with pytest.raises(DataError, match="expected sequences of"):
+        task.optimal_loss(batch)
+
+
+def test_values_derived_by_hand() -> None:
+    assert get_task("anbn").optimum_of(7) == 0
+    assert get_task("dyck").optimum_of(5) == pytest.approx(math.log(2) / 5)
+    # BT…E and BP…E of 9 letters, from the grammar's own diagram.
+    assert get_task("reber").optimum_of(8) == pytest.approx(0.2997, abs=5e-5)
+    assert get_task("reber").optimum_of(38) == pytest.approx(0.3665, abs=5e-5)
+    letters = get_task("letters")
+    assert letters.optimum_of(30) == pytest.approx(0.35535, abs=5e-6)
+    assert get_task("parity").optimum_of((1, 500)) == 0
+    assert get_task("n_back").optimum_of(30) == get_task("delayed_copy").optimum_of(50) == 0
+    # Long strings, whose probabilities no float holds: a cycle of the coin's takes 0.5 per symbol.
+    toss: Any = {"a": [("t", "a", 0.5), ("h", "end", 0.5)], "end": []}
+    toss = {"begin": [("b", "a", 1.0)], **toss}
+    assert Automaton(toss, "begin").optimum_of((4000, 4003)) == pytest.approx(
+        math.log(4) / 4001.5, rel=1e-9
+    )
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_bad_lengths_are_told() -> None:
+    task = get_task("dyck")
+    for lengths, message in (
+        (4, "dyck has no sequence of 4 to 4 symbols"),
+        ((5, 3), "expected lengths as"),
+        (0, "expected lengths to be a positive integer, got 0"),
+        ("ab", "expected lengths to be a positive integer, got 'ab'"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            task.optimum_of(lengths)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="expected blocks that begin with"):
+        CountingLanguage("wrong", ((1, 0), (0, 2)))
+
+
+@pytest.mark.parametrize("name", ["coin", "coin ring", "texts", "dyck 1"])
+def test_the_memoryless_loss_of_lengths_counts_pairs(name: str) -> None:
+    task = CASES[name]()
+    pairs: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for string, weight in mixed(name, task, 3, 6):
+        for symbol, target in pairwise(string):
+            pairs[symbol][target] += weight
+    nats = sum(
+        -n * math.log(n / sum(below.values())) for below in pairs.values() for n in below.values()
+    )
+    expected = nats / sum(sum(below.values()) for below in pairs.values())
+    loss = task.memoryless_of((3, 6))
+    assert abs(loss - expected) <= 4 * loss.standard_error + 1e-9
+
+
+class Bits(Task):
+    """Random bits: a task of one's own, with nothing but what a task must define."""
+
+    name, level, vocab, lengths = "bits", "regular", Vocab("01"), (2, 9)
+    optimum = math.log(2)
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        size = (batch_size, 1 + (length or self.draw_length(generator)))
+        bits = torch.randint(2, size, generator=generator)
+        return Batch(bits[:, :-1], bits[:, 1:])
+
+    def optimal_loss(self, batch: Batch) -> float:
+        return math.log(2)
+
+
+def test_a_task_of_ones_own_has_an_estimate() -> None:
+    bits = Bits()
+    assert bits.optimum_of((1, 400)) == pytest.approx(math.log(2))
+    training, _ = bits.held_out(0.4)
+    # Knowing the side is worth -ln 0.6 nats for each sequence, which has 5.5 symbols on average.
+    share = training.sample(4000, length=9)
+    assert training.optimal_loss(share) == pytest.approx(math.log(2) + math.log(0.6) / 9, abs=0.02)
+    assert training.optimum < math.log(2) - 0.03
+
+
+# --- Sides of a split
+
+
+def on_side(side: Any, strings: Weighted) -> Weighted:
+    batch = Batch.from_texts([string for string, _ in strings], side.vocab)
+    held = side.parting.holds_out(batch).tolist()
+    pairs = zip(strings, held, strict=True)
+    return [string for string, is_held in pairs if is_held == side.is_held_out]
+
+
+ENGLISH = {"hat": 3.0, "hot": 1.0, "hit": 2.0, "cat": 4.0, "cot": 1.0, "cut": 1.0, "at": 2.0}
+SPLIT: dict[str, tuple[Callable[[], Task], Callable[[], Weighted]]] = {
+    "anbn": (
+        lambda: get_task("anbn"),
+        lambda: [(f"#{'a' * n}{'b' * n}#", 0.3 * 0.7 ** (n - 1)) for n in range(1, 120)],
+    ),
+    "dyck": (
+        lambda: get_task("dyck", kinds=3, p=0.1),
+        lambda: [
+            (f"#{text}#", (0.1 / 3) ** m * 0.9 ** (m + 1))
+            for m in range(6)
+            for text in brackets(m, 3)
+        ],
+    ),
+    "coin": (
+        lambda: Automaton(SHORT, "begin", longer=()),
+        lambda: [s for n in range(2, 13) for s in walks(SHORT, "begin", n, is_endless=False)],
+    ),
+    "english": (lambda: FiniteLanguage(ENGLISH), lambda: [*ENGLISH.items()]),
+    "texts": (lambda: Text(TEXTS), lambda: [(text, 1.0) for text in TEXTS]),
+}
+
+
+@pytest.mark.parametrize("name", SPLIT)
+@pytest.mark.parametrize("fraction", [0.06, 0.1])
+def test_the_optimum_of_a_side_is_that_of_its_strings(name: str, fraction: float) -> None:
+    make, strings = SPLIT[name]
+    fraction = 0.2 if name in ("english", "texts") else fraction  # of a handful of strings
+    for side in make().held_out(fraction):
+        expected = least_loss(on_side(side, strings()))
+        cut = 0.0 if name in ("anbn", "english", "texts") else 4e-3  # of the longest strings
+        assert abs(side.optimum - expected) <= 4 * side.optimum.standard_error + cut + 1e-9
+        if name in ("anbn", "english", "texts"):
+            assert side.optimum.is_exact
+        drawn = side.sample(300)
+        counts = drawn.count_symbols().tolist()
+        rows = zip(drawn.inputs.tolist(), drawn.targets.tolist(), counts, strict=True)
+        texts = [str(side.vocab.decode([*i[:n], t[n - 1]])) for i, t, n in rows]
+        listed = on_side(side, strings())
+        known = {text: surprise_of(listed, text) for text in set(texts) & {s for s, _ in listed}}
+        chosen = [row for row, text in enumerate(texts) if text in known]
+        loss = sum(known[texts[row]] for row in chosen) / sum(counts[row] for row in chosen)
+        assert side.optimal_loss(drawn.take(torch.tensor(chosen))) == pytest.approx(loss, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["dyck 1", "coin", "texts", "anbmcnm"])
+def test_the_optimum_of_a_side_at_lengths_is_that_of_its_strings(name: str) -> None:
+    task = CASES[name]()
+    for side in task.held_out(0.2):
+        for bounds in ((5, 5), (3, 7)):
+            strings: Weighted = []
+            for length in (n for n in range(bounds[0], bounds[1] + 1) if task.refusal(n) is None):
+                at = on_side(side, listed_at(name, length))
+                total = sum(weight for _, weight in at)
+                strings += [(string, weight / total) for string, weight in at]
+            if strings:
+                optimum = side.optimum_of(bounds)
+                assert optimum == pytest.approx(least_loss(strings), abs=1e-9)
+            else:
+                with pytest.raises(OptionError, match="no sequence"):
+                    side.optimum_of(bounds)
+
+
+def test_a_side_of_an_endless_source_adds_up_with_the_other() -> None:
+    """Which side a sequence is on is worth the entropy of the split, and no more."""
+    task = get_task("temporal_xor")
+    training, held_out = task.held_out(0.3)
+    share = 0.3  # of sequences that are all rare
+    length = task.lengths[1]
+    entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
+    parts = (1 - share) * training.optimum + share * held_out.optimum
+    assert parts == pytest.approx(task.optimum - entropy / length, abs=1e-3)
+    bounded = Automaton(RING, 0, lengths=(20, 30), longer=()).held_out(0.3)
+    for side, part in zip(bounded, (0.7, 0.3), strict=True):
+        expected = side.whole.optimum + math.log(part) / 25
+        assert side.optimum == pytest.approx(expected, abs=5e-3)
+
+
+def test_what_is_determined_stays_so_on_a_side() -> None:
+    for name in ("parity", "n_back"):
+        for side in get_task(name).held_out(0.25):
+            assert side.optimum == side.optimum_of(9) == side.optimal_loss(side.sample(9)) == 0
+            part = side.held_out(0.5)[1]
+            assert part.optimum == part.optimum_of((5, 20)) == 0
+
+
+def test_a_side_of_a_side_knows_both_splits() -> None:
+    training, _ = get_task("anbn").held_out(0.4)
+    first, other = training.held_out(0.5)
+    strings = on_side(training, SPLIT["anbn"][1]())
+    for side in (first, other):
+        expected = least_loss(on_side(side, strings))
+        assert abs(side.optimum - expected) <= 4 * side.optimum.standard_error + 1e-6
+
+
+def test_sequences_of_the_other_side_are_refused() -> None:
+    training, held_out = get_task("reber").held_out(0.3)
+    with pytest.raises(DataError, match="expected sequences on this side of reber"):
+        training.optimal_loss(held_out.sample(3))
+
+
+def test_no_sequence_is_more_frequent_on_the_held_out_side_than_need_be() -> None:
+    task = get_task("dyck")
+    _, held_out = task.held_out(0.1)
+    _, frequencies = held_out.sample(2000).inputs.unique(dim=0, return_counts=True)
+    # () alone is drawn 147 times in 1,000: with it there would be hardly room for another.
+    assert frequencies.max() < 0.5 * 2000
+
+
+# --- No model comes below it
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_network_comes_below_the_optimum_of_a_length_or_a_side(name: str) -> None:
+    task = get_task(name)
+    length = task.possible_lengths((8, 20))[0]
+    for source, options in ((task, {"lengths": length}), (task.held_out(0.3)[0], {})):
+        model = ElmanCharModel(task.vocab, hidden_size=16, seed=1)
+        history = fit(model, source, epochs=150, batch_size=64, lr=0.02, **options)  # type: ignore[arg-type]
+        report = evaluate(model, source, count=300, longer=[length] if options else [])
+        scores = report.longer.values() if options else [report.seen, report.unseen]
+        for score in scores:
+            assert score.excess >= -4 * score.excess.standard_error - 1e-6
+        assert "lower than any model" not in str(history)
+        assert "below the optimum" not in report.sentence()
+
+
+@pytest.mark.parametrize("name", ["anbn", "dyck", "reber"])
+def test_training_states_the_optimum_of_its_lengths(name: str) -> None:
+    task = get_task(name)
+    length = task.possible_lengths((7, 12))[0]
+    model = ElmanCharModel(task.vocab, hidden_size=8)
+    history = fit(model, task, epochs=3, lengths=length)
+    assert history.baselines.full_past == task.optimum_of(length)
+    assert history.baselines.memoryless == task.memoryless_of(length)
+    generator = torch.Generator().manual_seed(0)
+    torch.randint(1, (), generator=generator)  # of the one length
+    batches = [task.sample(128, length=length, generator=generator) for _ in range(3)]
+    assert history.optimum[0] == task.optimal_loss(batches[0])
+    bounds = fit(model, task, epochs=2, lengths=(1, length)).baselines
+    assert bounds.full_past == task.optimum_of((1, length))
+
+
+def test_estimates_say_how_sure_they_are() -> None:
+    task = get_task("parity")
+    model = ElmanCharModel(task.vocab, seed=0)
+    report = evaluate(model, task, count=100)
+    assert report.seen.whole_accuracy.standard_error > 0
+    always = Text(["ab"])
+    perfect = ElmanCharModel(always.vocab, hidden_size=4)
+    fit(perfect, "ab", epochs=100, lr=0.1, until="solved")
+    score = evaluate(perfect, always, count=50).seen
+    assert score.accuracy == 1
+    assert 0.02 < score.accuracy.standard_error < 0.03  # 54 with 2 more wrong ones among them
+    seen = evaluate(perfect, Text(["ab", "ba"]), seen=always.batch, count=5).seen
+    assert seen.accuracy.is_exact  # of these very strings
+    reber = get_task("reber")
+    scored = evaluate(ElmanCharModel(reber.vocab), reber, count=64, longer=[])
+    generator = torch.Generator()
+    generator.set_state(_evaluation_state())
+    batches = [reber.sample(2, generator=generator) for _ in range(32)]
+    sizes = [int(batch.scored.sum()) for batch in batches]
+    expected = sum(reber.optimal_loss(b) * n for b, n in zip(batches, sizes, strict=True))
+    assert scored.seen.optimum == pytest.approx(expected / sum(sizes), abs=1e-12)
+    assert isinstance(reber.optimum_of(8), Estimate)
+
+
+def _evaluation_state() -> torch.Tensor:
+    from seqtoys.randomness import generator_for
+
+    return generator_for("evaluation").get_state()
