@@ -103,11 +103,12 @@ def first_epochs(history: History | EnsembleHistory, goal: float | None) -> list
         goal: As for `is_solved`.
     """
     loss, accuracy = _column(history.loss), _column(history.accuracy)  # (epochs, replicas)
-    last = torch.tensor([len(history)]) if isinstance(history, History) else history.epochs
+    last = history.epochs if isinstance(history, EnsembleHistory) else torch.tensor([len(history)])
     if goal is None:
         reached = accuracy == 1
     else:
-        reached = loss - torch.tensor(history.optimum).double().unsqueeze(1) <= goal
+        optimum = torch.tensor(history.optimum, dtype=torch.float64, device="cpu")
+        reached = loss - optimum.unsqueeze(1) <= goal
     return torch.where(reached.any(0), reached.int().argmax(0) + 1, last).tolist()
 
 
@@ -115,4 +116,4 @@ def _column(values: list[float] | Tensor) -> Tensor:
     """Read a column of a history as that of one replica or many: `(epochs, replicas)`."""
     if isinstance(values, Tensor):
         return values
-    return torch.tensor(values, dtype=torch.float64).unsqueeze(1)
+    return torch.tensor(values, dtype=torch.float64, device="cpu").unsqueeze(1)
