@@ -10,12 +10,12 @@ from torch import Tensor
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import OptionError
 from seqtoys.history import History
+from seqtoys.impossible import ERRORS, ROUNDING
 from seqtoys.stopping import Until
 
 TOLERANCE = 0.01  # nats per scored symbol
-ERRORS_ADDED = 2  # one-sided, chance exceeds them once in 44 times
-ERRORS_BELOW = 5  # so many that chance does not explain them, in thousands of rows either
-ROUNDING = 1e-9
+ERRORS_ADDED = 2  # chance exceeds them once in 44 times
+NONE = 1e-9  # what a sum of rounding errors may make of 0
 
 
 def check_excess_goal(goal: float | None) -> float | None:
@@ -50,7 +50,7 @@ def find_goal(goal: float | None, until: Until, optimum: float) -> float | None:
     if until is not None and until != "solved":
         return float(until)
     # Where the optimum is above 0, no model predicts every symbol.
-    return None if optimum <= ROUNDING else TOLERANCE
+    return None if optimum <= NONE else TOLERANCE
 
 
 def is_solved(goal: float | None, *, excess: float, error: float | None, accuracy: float) -> bool:
@@ -69,7 +69,7 @@ def is_solved(goal: float | None, *, excess: float, error: float | None, accurac
     if remark_on(excess, error):
         return False
     if goal is None:
-        return accuracy >= 1 - ROUNDING
+        return accuracy >= 1 - NONE
     return error is not None and excess + ERRORS_ADDED * error <= goal
 
 
@@ -86,7 +86,7 @@ def remark_on(excess: float, error: float | None) -> str | None:
         >>> remark_on(-0.03, 0.01) is None
         True
     """
-    if error is None or excess + ERRORS_BELOW * error >= -ROUNDING:
+    if error is None or excess + ERRORS * error >= -ROUNDING:
         return None
     far = f"{-excess / error:.0f} standard errors" if error > 0 else f"{-excess:.4g} nats"
     return (
@@ -103,12 +103,20 @@ def first_epochs(history: History | EnsembleHistory, goal: float | None) -> list
         goal: As for `is_solved`.
     """
     loss, accuracy = _column(history.loss), _column(history.accuracy)  # (epochs, replicas)
-    last = history.epochs if isinstance(history, EnsembleHistory) else torch.tensor([len(history)])
+    if isinstance(history, EnsembleHistory):
+        last = history.epochs
+    else:
+        last = torch.tensor([len(history)], device="cpu")
     if goal is None:
         reached = accuracy == 1
     else:
+<<<<<<< HEAD
         optimum = torch.tensor(history.optimum, dtype=torch.float64, device="cpu")
         reached = loss - optimum.unsqueeze(1) <= goal
+=======
+        optimum = torch.tensor(history.optimum, dtype=torch.float64).unsqueeze(1)
+        reached = (loss - optimum).abs() <= goal  # as `fit` decides with until=
+>>>>>>> sweeps
     return torch.where(reached.any(0), reached.int().argmax(0) + 1, last).tolist()
 
 

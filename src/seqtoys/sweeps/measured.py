@@ -16,7 +16,7 @@ from seqtoys.history import History
 from seqtoys.metrics import count_hits, symbol_losses
 from seqtoys.outputs import count_replicas, in_mode, logits_of
 from seqtoys.randomness import seeded_generator
-from seqtoys.report import Report
+from seqtoys.report import MEASURED, Report
 from seqtoys.sources import Source, to_sources
 from seqtoys.sweeps.cells import Cell
 from seqtoys.tasks.task import Task
@@ -25,25 +25,34 @@ Facts: TypeAlias = dict[str, Any]
 """Columns of a row."""
 
 
-def measure(cell: Cell, model: nn.Module, history: History | EnsembleHistory) -> list[Facts]:
+def measure(
+    cell: Cell, model: nn.Module, history: History | EnsembleHistory
+) -> tuple[list[Facts], float]:
     """Measure a trained model, or each replica of an ensemble.
 
     Args:
         cell: The cell that it belongs to.
         model: The trained model.
         history: Its history.
+
+    Returns:
+        The facts of each replica, and the excess of the task's source itself: above 0 if a part of
+        the task is held out, as the optimum of the rest is that of a model that knows the split.
     """
-    if isinstance(cell.data, Task):
-        return _measure_on_task(cell, cell.data, model)
-    return _measure_on_data(cell, model, history.optimum[-1])
+    if not isinstance(cell.data, Task):
+        return _measure_on_data(cell, model, history.optimum[-1]), 0.0
+    reports = _evaluate(cell, cell.data, model)
+    seen = reports[0].seen  # of other replicas, too: they read the same sequences
+    source = seen.optimum if seen.source_loss is None else seen.source_loss
+    return [_scores(report) for report in reports], max(0.0, source - seen.optimum)
 
 
-def _measure_on_task(cell: Cell, task: Task, model: nn.Module) -> list[Facts]:
-    """Run `evaluate`, which draws the same sequences for all seeds, and trains on none of them."""
+def _evaluate(cell: Cell, task: Task, model: nn.Module) -> list[Report]:
+    """Run `evaluate`, which draws the same sequences for all seeds."""
     share = cell.fit_options.get("validation")
     task = task if share is None else task.held_out(share)[0]
     found: Any = evaluate(model, task, count=cell.count, longer=cell.longer)
-    return [_scores(report) for report in (found if isinstance(found, list) else [found])]
+    return found if isinstance(found, list) else [found]
 
 
 def _scores(report: Report) -> Facts:
@@ -63,8 +72,8 @@ def _scores(report: Report) -> Facts:
 
 
 def _known_error(error: float, sequences: int) -> float | None:
-    """Return a standard error; None if it is unknown, as from one sequence or an infinite loss."""
-    return error if sequences > 1 and math.isfinite(error) else None
+    """Return a standard error; None if few sequences or an infinite loss leave it unknown."""
+    return error if sequences >= MEASURED and math.isfinite(error) else None
 
 
 def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts]:
@@ -72,7 +81,7 @@ def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts
 
     The last epoch would not do: its losses were computed before its last update, and with dropout.
     """
-    options = cell.fit_options
+    options, seed = cell.fit_options, cell.fit_options.get("seed", 0)
     training, held_out, _ = to_sources(
         cell.data,
         cell.vocab,
@@ -80,7 +89,8 @@ def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts
         chunk=options.get("chunk"),
         lengths=None,  # of tasks only
         validation=options.get("validation"),
-        generator=seeded_generator(options.get("seed", 0)),
+        seed=seed,
+        generator=seeded_generator(seed),
         device=device_of(model),
     )
     columns = dict(zip(("loss", "accuracy"), _measure_source(cell, model, training), strict=True))

@@ -20,8 +20,10 @@ class SweepRow:
     if the training diverged or failed.
 
     A row is solved if its excess, even with two standard errors added, is at most the goal; or,
-    where the goal is None, if every scored symbol is predicted. A loss below the optimum beyond
-    chance is never solved, and `remark` says so. Rows are equal whatever time they took.
+    where the goal is None, if every scored symbol is predicted. If a part of a task is held out,
+    the goal is that far from the task's source, which does not know the split. A loss below the
+    optimum by more than chance is never solved, and `remark` says so. Rows are equal whatever time
+    they took.
 
     Attributes:
         settings: The values of the grid.
@@ -35,7 +37,7 @@ class SweepRow:
         optimum: The lowest loss that any model could reach there.
         excess: `loss - optimum`.
         excess_error: Its standard error: 0 where all of the data were measured, None where it is
-            unknown, as from a single sequence.
+            unknown, as from fewer than 20 sequences.
         accuracy: The share of the scored symbols that are predicted.
         unseen_loss: The loss on what was held out; None if nothing was.
         unseen_accuracy: The accuracy on what was held out.

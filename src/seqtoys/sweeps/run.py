@@ -68,13 +68,9 @@ def _measure_cell(cell: Cell) -> list[Facts]:
         )
     except NonFiniteLossError:  # of one model: in an ensemble, the others go on
         return [DIVERGED] * len(cell.seeds)
-    reasons = [history.stopped] if isinstance(history, History) else history.stopped
-    if "interrupted" in reasons:
+    if "interrupted" in _reasons(history):
         raise KeyboardInterrupt
-    facts = measure(cell, model, history)
-    goal = find_goal(cell.goal, options.get("until"), facts[0]["optimum"])
-    epochs = first_epochs(history, goal)
-    return [_judged(*each, goal) for each in zip(reasons, epochs, facts, strict=True)]
+    return _judge(cell, history, *measure(cell, model, history))
 
 
 def _make(cell: Cell) -> nn.Module:
@@ -91,13 +87,24 @@ def _make(cell: Cell) -> nn.Module:
     return model
 
 
-def _judged(stopped: str, epoch: int, facts: Facts, goal: float | None) -> Facts:
-    """Decide whether a replica solved it."""
+def _judge(
+    cell: Cell, history: History | EnsembleHistory, facts: list[Facts], source_excess: float
+) -> list[Facts]:
+    """Decide which replicas solved it, and when; `measure` gives the last two arguments."""
+    goal = find_goal(cell.goal, cell.fit_options.get("until"), facts[0]["optimum"])
+    near = None if goal is None else goal + source_excess
+    columns = zip(_reasons(history), first_epochs(history, near), facts, strict=True)
+    return [_verdict(*each, goal, near) for each in columns]
+
+
+def _verdict(
+    stopped: str, epoch: int, facts: Facts, goal: float | None, near: float | None
+) -> Facts:
     # The last update may be the one that diverges, after the last loss of training.
     if stopped == "diverged" or math.isnan(facts["loss"]):
         return DIVERGED
     excess, error = facts["excess"], facts["excess_error"]
-    solved = is_solved(goal, excess=excess, error=error, accuracy=facts["accuracy"])
+    solved = is_solved(near, excess=excess, error=error, accuracy=facts["accuracy"])
     return {
         **facts,
         "stopped": stopped,
@@ -106,3 +113,8 @@ def _judged(stopped: str, epoch: int, facts: Facts, goal: float | None) -> Facts
         "epochs_to_solve": epoch if solved else None,
         "remark": remark_on(excess, error),
     }
+
+
+def _reasons(history: History | EnsembleHistory) -> list[str]:
+    """Why the training of each replica ended."""
+    return [history.stopped] if isinstance(history, History) else history.stopped
