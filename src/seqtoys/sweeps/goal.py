@@ -110,13 +110,8 @@ def first_epochs(history: History | EnsembleHistory, goal: float | None) -> list
     if goal is None:
         reached = accuracy == 1
     else:
-<<<<<<< HEAD
         optimum = torch.tensor(history.optimum, dtype=torch.float64, device="cpu")
         reached = loss - optimum.unsqueeze(1) <= goal
-=======
-        optimum = torch.tensor(history.optimum, dtype=torch.float64).unsqueeze(1)
-        reached = (loss - optimum).abs() <= goal  # as `fit` decides with until=
->>>>>>> sweeps
     return torch.where(reached.any(0), reached.int().argmax(0) + 1, last).tolist()
 
 
