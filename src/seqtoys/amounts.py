@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from contextlib import ContextDecorator
 
-from seqtoys.errors import OptionError, SeqtoysError
+from seqtoys.errors import OptionError, quoted
 
-TOO_LARGE = re.compile("allocat|[Oo]verflow|too big|too large to|Maximum allowed|cannot fit")
-TELLING = (MemoryError, OverflowError, RuntimeError, TypeError, ValueError)
 MANY = 10**15  # more than anyone counts, and less than Python's len allows
 LONGEST = 1_000_000  # symbols in a sequence of a task
 
@@ -33,7 +29,7 @@ def check_count(name: str, value: int, least: int, most: int | None = None) -> i
     is_integer = isinstance(value, int) and not isinstance(value, bool)
     if not is_integer or value < least or (most is not None and value > most):
         wanted = f"of {least} or more" if most is None else f"from {least} to {most}"
-        raise OptionError(f"expected {name} to be an integer {wanted}, got {value!r}")
+        raise OptionError(f"expected {name} to be an integer {wanted}, got {quoted(value)}")
     return value
 
 
@@ -56,34 +52,9 @@ def check_probability(name: str, value: float, *, above: float = 0.0, below: flo
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not above < value < below:
         raise OptionError(
-            f"expected {name} to be above {above:g} and below {below:g}, got {value!r}"
+            f"expected {name} to be above {above:g} and below {below:g}, got {quoted(value)}"
         )
     return float(value)
-
-
-class EnoughMemory(ContextDecorator):
-    """Turns a lack of memory, however PyTorch and NumPy tell of it, into an error of the library.
-
-    Raises:
-        OptionError: If there is none.
-
-    Examples:
-        >>> import numpy as np
-        >>> with EnoughMemory():
-        ...     table = np.zeros(2**62)
-        Traceback (most recent call last):
-        seqtoys.errors.OptionError: expected sizes for which there is memory: ...
-    """
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, TELLING) or isinstance(error, SeqtoysError):
-            return
-        if TOO_LARGE.search(str(error)):
-            reason = str(error).partition("\n")[0]
-            raise OptionError(f"expected sizes for which there is memory: {reason}") from error
 
 
 def check_length(length: object, name: str = "lengths") -> None:
@@ -93,7 +64,7 @@ def check_length(length: object, name: str = "lengths") -> None:
         OptionError: If it is no positive integer.
     """
     if not isinstance(length, int) or isinstance(length, bool) or length < 1:
-        raise OptionError(f"expected {name} to be a positive integer, got {length!r}")
+        raise OptionError(f"expected {name} to be a positive integer, got {quoted(length)}")
 
 
 def check_lengths(lengths: tuple[int, int]) -> tuple[int, int]:
@@ -107,11 +78,11 @@ def check_lengths(lengths: tuple[int, int]) -> tuple[int, int]:
         (5, 40)
     """
     if not isinstance(lengths, Sequence) or len(lengths) != 2:
-        raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
+        raise OptionError(f"expected lengths as (shortest, longest), got {quoted(lengths)}")
     for length in lengths:
         check_length(length)
     if lengths[0] > lengths[1]:
-        raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
+        raise OptionError(f"expected lengths as (shortest, longest), got {quoted(lengths)}")
     if lengths[1] > LONGEST:
-        raise OptionError(f"expected lengths of {LONGEST:,} at most, got {lengths!r}")
+        raise OptionError(f"expected lengths of {LONGEST:,} at most, got {quoted(lengths)}")
     return lengths[0], lengths[1]

@@ -10,8 +10,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.batch import Batch, Pair
-from seqtoys.errors import DataError, InputTypeError, OptionError
-from seqtoys.kinds import described
+from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
+from seqtoys.kinds import described, order_hint
 from seqtoys.ranges import check_range
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.task import Task
@@ -60,7 +60,7 @@ def check_data(data: TrainingData) -> None:
     if not isinstance(data, Sequence | Batch | Task):
         raise InputTypeError(
             "expected a text, an (input, target) tuple, a list of either, a Batch or a task, "
-            f"got {described(data)}"
+            f"got {described(data)}{order_hint(data)}"
         )
 
 
@@ -107,15 +107,15 @@ def split_rows(
         [[0, 2], [1]]
     """
     if fraction is None:
-        return torch.arange(len(batch)), torch.arange(0)
+        return torch.arange(len(batch), device="cpu"), torch.arange(0, device="cpu")
     check_share(fraction)
     rows = torch.cat([batch.inputs, batch.targets], dim=1).cpu()  # (batch, 2 time)
     distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)
     if len(distinct) < 2:
         raise DataError("expected two distinct sequences or more to hold one out, got one")
     count = min(max(round(fraction * len(distinct)), 1), len(distinct) - 1)
-    chosen = torch.zeros(len(distinct), dtype=torch.bool)
-    chosen[torch.randperm(len(distinct), generator=generator)[:count]] = True
+    chosen = torch.zeros(len(distinct), dtype=torch.bool, device="cpu")
+    chosen[torch.randperm(len(distinct), generator=generator, device="cpu")[:count]] = True
     held_out = chosen[group]  # (batch,)
     return (~held_out).nonzero().flatten(), held_out.nonzero().flatten()
 
@@ -127,4 +127,6 @@ def check_share(validation: float) -> None:
         OptionError: If it is not between 0 and 1.
     """
     if not isinstance(validation, int | float) or not 0 < validation < 1:
-        raise OptionError(f"expected validation to be a share between 0 and 1, got {validation!r}")
+        raise OptionError(
+            f"expected validation to be a share between 0 and 1, got {quoted(validation)}"
+        )

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from seqtoys.amounts import check_count
-from seqtoys.errors import NonFiniteLossError, OptionError
+from seqtoys.errors import NonFiniteLossError, OptionError, quoted
 from seqtoys.readers import Array, Read
 
 _FIRST, _MOST = 2**14, 2**20  # random numbers drawn in one go: at first, and at the most
@@ -50,15 +50,15 @@ class Drawing:
         is_number = isinstance(heat, int | float) and not isinstance(heat, bool)
         if not is_number or not 0 <= heat < math.inf:
             raise OptionError(
-                f"expected temperature to be a finite number of at least 0, got {heat!r}; "
+                f"expected temperature to be a finite number of at least 0, got {quoted(heat)}; "
                 "0 takes the likeliest symbol, 1 draws as the model says"
             )
         if self.top_k is not None:
             check_count("top_k", self.top_k, 1, self.vocab_size)
         if not isinstance(self.generator, torch.Generator):
             raise OptionError(
-                f"expected generator to be a torch.Generator or None, got {self.generator!r}; "
-                "torch.Generator().manual_seed(0) makes one"
+                "expected generator to be a torch.Generator or None, "
+                f"got {quoted(self.generator)}; torch.Generator().manual_seed(0) makes one"
             )
 
     def limit(self, read: Read) -> Read:

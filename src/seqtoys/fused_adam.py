@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqtoys.errors import DataError
+from seqtoys.plain import mismatch
+
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # the defaults of torch.optim.Adam
 
 
@@ -40,7 +43,7 @@ class FusedAdam:
         self._weights = [flat(parameter) for parameter in params]
         self._means = [torch.zeros_like(weight) for weight in self._weights]
         self._squares = [torch.zeros_like(weight) for weight in self._weights]
-        self._count = torch.zeros(())
+        self._count = torch.zeros((), dtype=torch.float32, device="cpu")
 
     def state_dict(self) -> dict[str, Any]:
         """What it remembers from one update to the next, each number at its parameter's place."""
@@ -51,7 +54,14 @@ class FusedAdam:
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember what `state_dict` gave."""
+        """Remember what `state_dict` gave.
+
+        Raises:
+            DataError: If it is of other parameters, or something else.
+        """
+        wrong = mismatch(state_dict, self.state_dict(), "optimizer")
+        if wrong is not None:
+            raise DataError(wrong)
         self._count.copy_(state_dict["count"])
         for name, kept in (("means", self._means), ("squares", self._squares)):
             for view, tensor in zip(self._shaped(kept), state_dict[name], strict=True):

@@ -58,6 +58,7 @@ class Learner:
     Args:
         model: The model, or an ensemble.
         stepwise: Whether to feed it one symbol at a time.
+        symbols: The number of symbols; None: as many as the model has logits.
 
     Attributes:
         hidden: The state after the last sequences, from which others may go on; None: none.
@@ -71,9 +72,12 @@ class Learner:
         tensor(1.6925)
     """
 
-    def __init__(self, model: nn.Module, *, stepwise: bool) -> None:
+    def __init__(
+        self, model: nn.Module, *, stepwise: bool, symbols: int | None = None
+    ) -> None:
         self.model = model
         self.stepwise = stepwise
+        self.symbols = symbols
         self._writer: Any = model if writes_gradients(model) else None
         self._written: dict[tuple[int, ...], Gradients] = {}
         self._batch: Batch | None = None
@@ -99,9 +103,13 @@ class Learner:
             self.hidden = self._gradients.final_state
             return measured
         if resume:
-            logits, self.hidden = logits_and_state(self.model, batch.inputs, self.hidden)
+            logits, self.hidden = logits_and_state(
+                self.model, batch.inputs, self.hidden, symbols=self.symbols
+            )
         else:
-            logits = logits_of(self.model, batch.inputs, stepwise=self.stepwise)
+            logits = logits_of(
+                self.model, batch.inputs, symbols=self.symbols, stepwise=self.stepwise
+            )
         self._loss = cross_entropy(logits, batch)
         return self._loss.detach(), logits.detach().argmax(-1)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypedDict, cast
 from seqtoys.arguments import check_values
 from seqtoys.checkpoint import Checkpoint
 from seqtoys.curriculum import Curriculum, Lengths
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.optimizers import OptimizerFactory, SchedulerFactory
 from seqtoys.row import Row
 from seqtoys.stopping import Until
@@ -19,7 +19,7 @@ from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
 
 OF_OTHER_TYPES = (
-    "stepwise", "optimizer", "scheduler", "vocab", "progress", "on_epoch", "resume",
+    "stepwise", "optimizer", "scheduler", "vocab", "check", "progress", "on_epoch", "resume",
 )  # fmt: skip
 """Options that are no numbers, and that no one else checks."""
 
@@ -49,6 +49,7 @@ class FitOptions(TrainingOptions, total=False):
     """All that `fit` takes by name."""
 
     vocab: Vocab | None
+    check: bool
     progress: bool | None
     report_every: int | None
     on_epoch: Callable[[Row], object] | None
@@ -65,7 +66,7 @@ def check_options(arguments: dict[str, Any]) -> FitOptions:
         fits = (is_integer or (is_real and isinstance(value, float))) and 0 < value < math.inf
         if not fits and not (value is None and name not in ("epochs", "lr")):
             wanted = "finite number" if is_real else "integer"
-            raise OptionError(f"expected {name} to be a positive {wanted}, got {value!r}")
+            raise OptionError(f"expected {name} to be a positive {wanted}, got {quoted(value)}")
     check_values(arguments, FitOptions, OF_OTHER_TYPES)
     if options["chunk"] is not None and options["stepwise"]:
         raise OptionError(
@@ -73,7 +74,8 @@ def check_options(arguments: dict[str, Any]) -> FitOptions:
         )
     if not isinstance(options["checkpoint"], Checkpoint | None):
         raise OptionError(
-            f"expected checkpoint to be a Checkpoint(path, every=…), got {options['checkpoint']!r}"
+            "expected checkpoint to be a Checkpoint(path, every=…), got "
+            f"{quoted(options['checkpoint'])}"
         )
     return options
 

@@ -7,10 +7,10 @@ from typing import Literal, TypeAlias
 
 import torch
 
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 
-Purpose: TypeAlias = Literal["validation", "evaluation", "sample", "baselines", "split"]
-"""What random numbers are drawn for, other than training."""
+Purpose: TypeAlias = Literal["validation", "evaluation", "sample", "baselines", "split", "model"]
+"""What random numbers are drawn for, other than the order and the sequences of training."""
 
 
 def seeded_generator(seed: int) -> torch.Generator:
@@ -58,5 +58,5 @@ def check_seed(seed: int) -> int:
         OptionError: If it is not.
     """
     if not isinstance(seed, int) or isinstance(seed, bool) or not -(2**63) <= seed < 2**64:
-        raise OptionError(f"expected seed to be an integer of at most 64 bits, got {seed!r}")
+        raise OptionError(f"expected seed to be an integer of at most 64 bits, got {quoted(seed)}")
     return seed

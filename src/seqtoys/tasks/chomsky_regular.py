@@ -138,8 +138,8 @@ class CycleNavigation(KnownShares):
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01234-+=")
     places = 5
-    _steps = torch.tensor([5, 0, 6])  # the indices of -, 0 and +
-    _moves = torch.tensor([0, 0, 0, 0, 0, -1, 1, 0])  # by symbol
+    _steps = torch.tensor([5, 0, 6], device="cpu")  # the indices of -, 0 and +
+    _moves = torch.tensor([0, 0, 0, 0, 0, -1, 1, 0], device="cpu")  # by symbol
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator

@@ -10,10 +10,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from seqtoys.amounts import EnoughMemory, check_length, check_lengths
+from seqtoys.amounts import check_length, check_lengths
 from seqtoys.arguments import check_type, checked
 from seqtoys.batch import Batch
-from seqtoys.errors import DataError, OptionError
+from seqtoys.devices import on_cpu
+from seqtoys.errors import DataError, OptionError, quoted
+from seqtoys.memory import EnoughMemory, check_room
 from seqtoys.randomness import generator_for
 from seqtoys.tasks.counts import estimate_chance, estimate_mean, estimate_memoryless
 from seqtoys.tasks.estimate import Estimate
@@ -200,7 +202,9 @@ class Task(ABC):
             check_length(length, "length")
             if (refusal := self.refusal(length)) is not None:
                 raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
-        with EnoughMemory():
+        least = 16 * batch_size * (length or 1)  # inputs and targets, 8 bytes a symbol
+        check_room(f"{batch_size:,} sequences of {self.name}", least)
+        with EnoughMemory(), on_cpu():
             batch = self.draw(batch_size, length, generator)
         check_type(f"what draw of {self.name} gives", batch, Batch)
         return batch if length is None else batch.with_length_range((length, length))
@@ -219,7 +223,7 @@ class Task(ABC):
         """
         check_type("generator", generator, torch.Generator)
         possible = self.possible_lengths(self.lengths if lengths is None else lengths)
-        return int(possible[torch.randint(len(possible), (), generator=generator)])
+        return int(possible[torch.randint(len(possible), (), generator=generator, device="cpu")])
 
     @checked
     def held_out(self, fraction: float) -> tuple[Side, Side]:
@@ -244,7 +248,7 @@ class Task(ABC):
             100
         """
         if not 0.001 <= fraction <= 0.999:
-            raise OptionError(f"expected a fraction from 0.001 to 0.999, got {fraction!r}")
+            raise OptionError(f"expected a fraction from 0.001 to 0.999, got {quoted(fraction)}")
         parting = find_parting(self.name, self.sample, fraction)
         training = Side(self, fraction, parting, is_held_out=False)
         return training, training.complement

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqtoys.amounts import check_count
 from seqtoys.batch import Batch
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.tasks.answers import AnswerTask, Array
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
@@ -101,7 +101,7 @@ class Tomita(AnswerTask):
 
     def __init__(self, number: int) -> None:
         if isinstance(number, bool) or number not in ACCEPTORS:
-            raise OptionError(f"expected number to be one of 1 to 7, got {number!r}")
+            raise OptionError(f"expected number to be one of 1 to 7, got {quoted(number)}")
         self.number = number
         self.name: str = f"tomita_{number}"
         self.vocab: Vocab = Vocab("01=")
