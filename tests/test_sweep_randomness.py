@@ -243,15 +243,19 @@ def greedy(vocab: Vocab, seed: int, sizes: list[int], generator: torch.Generator
     return model
 
 
+@pytest.mark.parametrize("place", ["grid", "partial"])
 @pytest.mark.parametrize("name", ["here", "threads", "fork"])
-def test_values_of_the_grid_are_not_changed_by_a_cell(name: str) -> None:
+def test_what_a_model_maker_is_given_is_not_changed_by_a_cell(name: str, place: str) -> None:
     sizes, generator = [4, 3], torch.Generator().manual_seed(5)
     options = {**QUICK, "grid": {"sizes": [sizes], "generator": [generator]}, "lr": 0.05}
+    make: Any = greedy
+    if place == "partial":
+        make, options["grid"] = partial(greedy, sizes=sizes, generator=generator), {}
     if name == "here":
-        rows = sweep(greedy, PARITY, **options).rows
+        rows = sweep(make, PARITY, **options).rows
     else:
         with pools()[name]() as executor:
-            rows = sweep(greedy, PARITY, executor=executor, **options).rows
+            rows = sweep(make, PARITY, executor=executor, **options).rows
     assert sizes == [4, 3]
     for row in rows:
         model = greedy(PARITY.vocab, row.seed, [4, 3], torch.Generator().manual_seed(5))

@@ -331,6 +331,32 @@ def test_a_maker_that_returns_an_ensemble_for_one_seed_fails() -> None:
     assert str(row.error).startswith("OptionError: expected one model, got a ElmanEnsemble of 2 (")
 
 
+def test_a_maker_that_returns_a_trained_model_fails() -> None:
+    model = ElmanCharModel(HEADS_OR_TAILS.vocab)
+    rows = sweep(lambda vocab, seed: model, HEADS_OR_TAILS, **{**ONE, "seeds": [0, 1]}).rows
+    assert rows[0].error is None
+    told = (
+        "OptionError: expected make_model to make a new model at each call, got one that another"
+    )
+    assert str(rows[1].error).startswith(told)
+
+
+def test_an_error_without_a_message_costs_its_own_seed() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def make(vocab: Vocab, seed: int) -> ElmanCharModel:
+        if seed == 0:
+            raise Mute
+        return ElmanCharModel(vocab, seed=seed)
+
+    rows = sweep(make, HEADS_OR_TAILS, **{**ONE, "seeds": [0, 1], "epochs": 2}).rows
+    told = "Mute: its message can't be written (test_sweep_solved.py, line "
+    assert str(rows[0].error).startswith(told)
+    assert rows[1].error is None
+
+
 @pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
 def test_an_executor_that_was_shut_down_is_refused(kind: Any, assert_told: Told) -> None:
     executor = kind(1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import math
 import time
+from functools import partial
 from pathlib import Path
 from traceback import extract_tb
+from weakref import WeakValueDictionary
 
 from torch import nn
 
@@ -22,6 +24,9 @@ from seqtoys.sweeps.row import SweepRow
 from seqtoys.training import fit
 
 DIVERGED: Facts = {"solved": False, "stopped": "diverged"}
+
+_MADE: WeakValueDictionary[int, nn.Module] = WeakValueDictionary()
+"""The models that cells of this process were given and still exist, by their id."""
 
 
 def run_cell(cell: Cell) -> list[SweepRow]:
@@ -55,7 +60,11 @@ def failed_rows(cell: Cell, error: str, seconds: float = 0.0) -> list[SweepRow]:
 def _told(error: Exception) -> str:
     """Write an error, and where it was raised."""
     at = extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(at.filename).name}, line {at.lineno})"
+    try:
+        message = str(error)
+    except Exception:  # of the user's error class
+        message = "its message can't be written"
+    return f"{type(error).__name__}: {message} ({Path(at.filename).name}, line {at.lineno})"
 
 
 def _measure_cell(cell: Cell) -> list[Facts]:
@@ -74,16 +83,30 @@ def _measure_cell(cell: Cell) -> list[Facts]:
 
 
 def _make(cell: Cell) -> nn.Module:
-    options = copy.deepcopy(cell.model_options)  # a model maker may change a list it is given
+    """Make the model or the ensemble of a cell.
+
+    What a model maker is given is copied, as a pool of processes would: it may change a list, or
+    train a module that it is given.
+    """
+    make_model, options = cell.make_model, copy.deepcopy(cell.model_options)
+    if isinstance(make_model, partial):
+        make_model = copy.deepcopy(make_model)
     if cell.makes_ensemble:
-        model, wanted = cell.make_model(cell.vocab, seeds=cell.seeds, **options), len(cell.seeds)
+        model, wanted = make_model(cell.vocab, seeds=cell.seeds, **options), len(cell.seeds)
     else:
-        model, wanted = cell.make_model(cell.vocab, seed=cell.seeds[0], **options), 0
+        model, wanted = make_model(cell.vocab, seed=cell.seeds[0], **options), 0
+    if _MADE.get(id(model)) is model:
+        raise OptionError(
+            "expected make_model to make a new model at each call, got one that another cell has "
+            "trained; build it inside make_model"
+        )
     replicas = count_replicas(model)
     if replicas != wanted:
         expected = f"an ensemble of {wanted} seeds" if wanted else "one model"
         found = f" of {replicas}" if replicas or wanted else ""
         raise OptionError(f"expected {expected}, got a {type(model).__name__}{found}")
+    if isinstance(model, nn.Module):
+        _MADE[id(model)] = model
     return model
 
 

@@ -64,7 +64,8 @@ def sweep(
     Args:
         make_model: `ElmanEnsemble`, or any callable that takes a vocabulary, its share of the grid
             by name, and either `seeds` (and returns an ensemble of them) or `seed` (and returns
-            one model, which is a cell of its own).
+            one model, which is a cell of its own). The values of the grid and of a
+            `functools.partial` are copied for each cell.
         task: What to learn: a task, or anything else that `fit` trains on.
         grid: A list of values for each name; every combination is a setting. Names of options of
             `fit` go to `fit`, all others to `make_model`.
