@@ -111,7 +111,7 @@ def first_epochs(history: History | EnsembleHistory, goal: float | None) -> list
         reached = accuracy == 1
     else:
         optimum = torch.tensor(history.optimum, dtype=torch.float64, device="cpu")
-        reached = loss - optimum.unsqueeze(1) <= goal
+        reached = (loss - optimum.unsqueeze(1)).abs() <= goal  # as `fit` decides with until=
     return torch.where(reached.any(0), reached.int().argmax(0) + 1, last).tolist()
 
 
