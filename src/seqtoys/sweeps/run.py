@@ -38,7 +38,7 @@ def run_cell(cell: Cell) -> list[SweepRow]:
     """
     started = time.perf_counter()
     try:
-        with one_thread():
+        with one_thread(), torch.inference_mode(False):  # so that weights made here can be trained
             facts = list(_measure_cell(cell))
     except Exception as error:  # of the user's model, or a setting that can't be
         return failed_rows(cell, _told(error), time.perf_counter() - started)
