@@ -395,8 +395,8 @@ ERRORS: dict[str, Any] = {
     "logits": (
         lambda: fit(Gru(axes=2), "hihello", vocab=VOCAB),
         ShapeError,
-        "expected logits (1, 6, 5), got (6, 5); a model gives logits of shape (batch, time, vocab), "
-        "one for each symbol of the vocabulary",
+        "expected logits (1, 6, 5), got (6, 5); return them as (batch, time, vocab), "
+        "with one for each symbol of the vocabulary",
     ),
     "too short": (
         lambda: fit(ElmanCharModel(VOCAB), "h"),

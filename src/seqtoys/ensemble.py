@@ -218,7 +218,8 @@ class ElmanEnsemble(ElmanNetwork):
             self._check_weights()
         if hidden is None:
             hidden = self._zeros(inputs.shape[1])
-        expected = (len(self), self.settings.num_layers, inputs.shape[1], self._weight.shape[-1])
+        units = self.settings.units(len(self.vocab.symbols))
+        expected = (len(self), self.settings.num_layers, inputs.shape[1], units)
         check_hidden(hidden, expected, self._weight)
         layers = [LayerWeights.of(rnn, i, layout) for i in range(self.settings.num_layers)]
         states, last = run_layers(
@@ -258,8 +259,8 @@ class ElmanEnsemble(ElmanNetwork):
         return states.shape[self._layout.time], states.shape[self._layout.positions]
 
     def _zeros(self, batch: int) -> Tensor:
-        *replicas, _, units = self._weight.shape
-        return self._weight.new_zeros(*replicas, self.settings.num_layers, batch, units)
+        units = self.settings.units(len(self.vocab.symbols))
+        return self._weight.new_zeros(len(self), self.settings.num_layers, batch, units)
 
     @property
     def _replicas(self) -> tuple[int, ...]:

@@ -72,18 +72,26 @@ class Learner:
         tensor(1.6925)
     """
 
-    def __init__(
-        self, model: nn.Module, *, stepwise: bool, symbols: int | None = None
-    ) -> None:
+    def __init__(self, model: nn.Module, *, stepwise: bool, symbols: int | None = None) -> None:
         self.model = model
         self.stepwise = stepwise
         self.symbols = symbols
-        self._writer: Any = model if writes_gradients(model) else None
         self._written: dict[tuple[int, ...], Gradients] = {}
+        self._writer: Any = None
+        self._places: list[int] = []  # in memory, of the weights
+        self.renew()
         self._batch: Batch | None = None
         self._gradients: Gradients | None = None
         self._loss: Tensor | None = None
         self.hidden: Any = None
+
+    def renew(self) -> None:
+        """Look at the model again, after a user may have changed it."""
+        self._writer = self.model if writes_gradients(self.model) else None
+        places = [weight.data_ptr() for weight in self.model.parameters()]
+        if places != self._places:
+            self._places = places
+            self._written.clear()
 
     def measure(
         self, batch: Batch, *, resume: bool = False

@@ -22,7 +22,7 @@ from seqtoys.parts import read_out, run_rnn, zero_state
 from seqtoys.recurrence import is_left_to_pytorch
 from seqtoys.settings import ElmanSettings, Nonlinearity, RecurrentInit
 from seqtoys.symbols import Symbols
-from seqtoys.trace import Trace
+from seqtoys.trace import Trace, widened
 from seqtoys.unmodified import PartTypes, is_plain_embedding, is_plain_rnn
 from seqtoys.vocab import Vocab
 
@@ -193,8 +193,8 @@ class ElmanCharModel(ElmanNetwork):
         return Trace(
             vocab=self.vocab,
             symbols=list(sequence),
-            hidden=states.cpu().numpy(),
-            probabilities=logits.softmax(-1).cpu().numpy(),
+            hidden=widened(states).cpu().numpy(),
+            probabilities=widened(logits).softmax(-1).cpu().numpy(),
             predictions=list(self.vocab.decode(logits.argmax(-1))),  # type: ignore[arg-type]
         )
 
@@ -241,8 +241,8 @@ class ElmanCharModel(ElmanNetwork):
     def _start(self, hidden: Tensor | None, batch: int) -> Tensor:
         if hidden is None:
             return self._zeros(batch)
-        weight = self._weight
-        check_hidden(hidden, (self.settings.num_layers, batch, weight.shape[-1]), weight)
+        units = self.settings.units(len(self.vocab.symbols))
+        check_hidden(hidden, (self.settings.num_layers, batch, units), self._weight)
         return hidden
 
     def _zeros(self, batch: int) -> Tensor:

@@ -65,9 +65,7 @@ def check_model(
         _warn(MIXES_SEQUENCES, model)
 
 
-def _part_of(
-    inputs: Int[Tensor, "batch time"], symbols: int | None
-) -> Int[Tensor, "rows steps"]:
+def _part_of(inputs: Int[Tensor, "batch time"], symbols: int | None) -> Int[Tensor, "rows steps"]:
     """Cut off a few rows and steps, so that rows, steps and symbols differ in number.
 
     Logits of shape (batch, vocab, time), say, then show.
@@ -98,9 +96,7 @@ def _other_symbols(inputs: Tensor) -> Tensor:
     return known[(at + 1) % len(known)]
 
 
-def _read(
-    model: nn.Module, inputs: Tensor, symbols: int | None, stepwise: bool
-) -> Tensor | None:
+def _read(model: nn.Module, inputs: Tensor, symbols: int | None, stepwise: bool) -> Tensor | None:
     try:
         with undisturbed(model):
             logits = run_model(model, inputs, stepwise=stepwise)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from contextvars import ContextVar
-from inspect import signature
+import sys
+from inspect import signature, unwrap
 from typing import ClassVar
 
 from jaxtyping import Float
@@ -19,10 +19,14 @@ from seqtoys.layouts import Layout
 from seqtoys.memory import EnoughMemory, check_room
 from seqtoys.ranges import check_range
 from seqtoys.settings import ElmanSettings
-from seqtoys.unmodified import PartTypes, calls_only_forward, fits_plans, make_plans
+from seqtoys.unmodified import (
+    PartTypes,
+    calls_only_forward,
+    fits_plans,
+    is_hooked,
+    make_plans,
+)
 from seqtoys.vocab import Vocab
-
-_within_step: ContextVar[bool] = ContextVar("_within_step", default=False)
 
 
 class ElmanNetwork(nn.Module):
@@ -105,6 +109,19 @@ class ElmanNetwork(nn.Module):
             >>> model.is_unmodified
             False
         """
+        return self.has_own_parts and not is_hooked(self)
+
+    @property
+    def has_own_parts(self) -> bool:
+        """Whether the network is of the parts it was made with: all but hooks, which no file has.
+
+        Examples:
+            >>> from seqtoys import ElmanCharModel
+            >>> model = ElmanCharModel(Vocab("hielo"))
+            >>> hook = model.register_forward_hook(print)
+            >>> model.has_own_parts, model.is_unmodified
+            (True, False)
+        """
         types = vars(type(self)).get("PART_TYPES")
         if types is None:
             return False
@@ -165,12 +182,14 @@ class ElmanNetwork(nn.Module):
     def _steps_by_forward(self) -> bool:
         """Whether `forward` is replaced or hooked and `step` is not: a step is then a call.
 
-        Not within such a step: a `forward` of one's own may go step by step.
+        Not while that `forward` runs, as it may itself go step by step.
         """
-        if not self._is_wrapped():
+        if not self._is_wrapped() or "step" in vars(self) or self._overrides("step"):
             return False
-        replaced = "step" in vars(self) or self._overrides("step")
-        return not replaced and not _within_step.get()
+        code, frame = getattr(unwrap(self.forward), "__code__", None), sys._getframe()
+        while frame.f_back is not None and frame.f_code is not code:
+            frame = frame.f_back
+        return frame.f_code is not code
 
     def _overrides(self, name: str) -> bool:
         """Whether a subclass has a method of its own in place of the library's."""
@@ -186,11 +205,7 @@ class ElmanNetwork(nn.Module):
             signature(self.forward).bind(*given)
         except TypeError as error:
             raise OptionError(f"{cannot}it takes no state; replace step as well") from error
-        within = _within_step.set(True)
-        try:
-            result = self(*given)
-        finally:
-            _within_step.reset(within)
+        result = self(*given)
         if not isinstance(result, tuple) or len(result) != 2:
             raise OptionError(f"{cannot}it returns no (logits, state); replace step as well")
         logits, after = result

@@ -143,8 +143,8 @@ def check_logits(
     if logits.shape != (*shape, *width) or not width:
         wanted = ", ".join(map(str, (*shape, "vocab" if symbols is None else symbols)))
         raise ShapeError(
-            f"expected logits ({wanted}), got {tuple(logits.shape)}; a model gives logits of shape "
-            "(batch, time, vocab), one for each symbol of the vocabulary"
+            f"expected logits ({wanted}), got {tuple(logits.shape)}; return them as "
+            "(batch, time, vocab), with one for each symbol of the vocabulary"
         )
     return logits
 

@@ -141,9 +141,7 @@ def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
     return read
 
 
-def _ensemble_reader(
-    ensemble: ElmanEnsemble, texts: tuple[int, ...], vocab_size: int
-) -> Read:
+def _ensemble_reader(ensemble: ElmanEnsemble, texts: tuple[int, ...], vocab_size: int) -> Read:
     """Step an ensemble that has been modified, and so cannot be taken apart.
 
     All its replicas read all texts, and of each only its own texts are kept.

@@ -156,6 +156,11 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
             f"expected a model with weights to train, got {type(model).__name__}, none of whose "
             "requires a gradient"
         )
+    if any(tensor.is_inference() for tensor in [*model.parameters(), *model.buffers()]):
+        raise OptionError(
+            "expected weights made outside of torch.inference_mode(), as those made inside can't "
+            "be trained; make the model before entering it, or use torch.no_grad()"
+        )
     known = (options["vocab"], getattr(model, "vocab", None), getattr(data, "vocab", None))
     vocab = next((each for each in known if isinstance(each, Vocab)), None)
     generator = seeded_generator(options["seed"])

@@ -139,6 +139,9 @@ def fit(
         if resume is not None:
             resume_run(run, resume, epochs=epochs)
         bar = Progress(epochs, show=progress, report_every=report_every, done=run.epochs)
+        watchers = [bar.watcher, on_epoch]
+        if on_epoch is not None:
+            watchers.append(lambda _: run.updates.renew())
         with run.draws, bar:
-            run_epochs(run, epochs, (bar.watcher, on_epoch), checkpoint)
+            run_epochs(run, epochs, watchers, checkpoint)
     return run.history

@@ -70,14 +70,17 @@ def make_plans(
         nn.Embedding: _PLAIN_EMBEDDING,
         nn.RNN: _expected_rnn_options(features, units, settings),
     }
-    return {
-        name: Plan(kinds[name], shapes[name], options.get(kinds[name], ())) for name in shapes
-    }
+    return {name: Plan(kinds[name], shapes[name], options.get(kinds[name], ())) for name in shapes}
+
+
+def is_hooked(network: nn.Module) -> bool:
+    """Whether calling a network also calls hooks, on itself or on a part."""
+    return any(map(_has_hooks, network.modules()))
 
 
 def fits_plans(network: nn.Module, plans: Mapping[str, Plan]) -> bool:
-    """Whether a network consists of the planned parts, and calling it does nothing besides."""
-    if network._parameters or not calls_only_forward(network):
+    """Whether a network consists of the planned parts, with nothing set on an instance."""
+    if network._parameters or _hides_methods(network):
         return False
     parts = {name: part for name, part in network._modules.items() if part is not None}
     if parts.keys() != plans.keys():
@@ -95,14 +98,7 @@ def fits_plans(network: nn.Module, plans: Mapping[str, Plan]) -> bool:
 
 def calls_only_forward(module: nn.Module) -> bool:
     """Whether calling a module runs the methods of its class, and no hooks."""
-    hooked = (
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-        or _has_any_global_hook()
-    )
-    return not hooked and _attributes(type(module)).isdisjoint(vars(module))
+    return not _has_hooks(module) and not _hides_methods(module)
 
 
 def is_plain_rnn(rnn: nn.Module, features: int, units: int, settings: ElmanSettings) -> bool:
@@ -123,9 +119,24 @@ def is_plain_embedding(module: nn.Module) -> bool:
     )
 
 
+def _has_hooks(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        or _has_any_global_hook()
+    )
+
+
+def _hides_methods(module: nn.Module) -> bool:
+    """Whether an instance has something set on it in place of what its class has."""
+    return not _attributes(type(module)).isdisjoint(vars(module))
+
+
 @cache
 def _attributes(kind: type) -> frozenset[str]:
-    """The names of a class: an instance that has one of them itself hides what the class has."""
+    """The names of a class."""
     return frozenset(dir(kind))
 
 
@@ -147,4 +158,4 @@ def _fits(part: nn.Module, plan: Plan) -> bool:
         return False
     if plan.kind is nn.Embedding and _embedding_options(part) != plan.options:
         return False
-    return calls_only_forward(part)
+    return not _hides_methods(part)

@@ -16,6 +16,7 @@ from seqtoys.batch import Batch
 from seqtoys.devices import device_of
 from seqtoys.epoch_sums import EpochSums, Value
 from seqtoys.errors import DataError, NonFiniteLossError, OptionError
+from seqtoys.fused_adam import FusedAdam
 from seqtoys.learner import Learner, writes_gradients
 from seqtoys.metrics import count_hits
 from seqtoys.model_checks import check_model
@@ -112,6 +113,12 @@ class Updates:
             self.optimizer.step()
             if self._frozen is not None:
                 self._frozen.restore()
+
+    def renew(self) -> None:
+        """Look at the model again, after a user may have changed it."""
+        self._learner.renew()
+        if isinstance(self.optimizer, FusedAdam):
+            self.optimizer.renew()
 
     def freeze(self, ended: Bool[Tensor, " replicas"]) -> None:
         """Keep the weights of some replicas as they are from now on."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from traceback import extract_tb
 from weakref import WeakValueDictionary
 
+import torch
 from torch import nn
 
 from seqtoys.ensemble_history import EnsembleHistory
@@ -37,7 +38,8 @@ def run_cell(cell: Cell) -> list[SweepRow]:
     """
     started = time.perf_counter()
     try:
-        with isolated(cell.seeds[0]):
+        # Weights that are made in inference mode could not be trained.
+        with isolated(cell.seeds[0]), torch.inference_mode(False):
             started = time.perf_counter()  # not counting the wait for other cells
             facts = _measure_cell(cell)
     except Exception as error:  # of the user's model, or a setting that can't be
