@@ -211,7 +211,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a huge batch": (
         MODEL.initial_hidden, 2**60, OptionError,
-        "not enough memory for the state of 1,152,921,504,606,846,976 sequences: ",
+        "not enough memory for 1,152,921,504,606,846,976 states: ",
     ),
     "a replica": (
         lambda replica: ENSEMBLE[replica], "1", InputTypeError,

@@ -142,15 +142,17 @@ def test_room_is_checked_where_the_system_tells_its_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("seqtoys.memory.physical_memory", lambda: 16e9)
-    check_room("a batch", 16 * 10**9)
-    message = r"^not enough memory for a batch: 17 GB, with 16 GB in all$"
+    check_room("batches", 16, 10**9)
+    message = r"^not enough memory for 17 batches: 17 GB, with 16 GB in all$"
     with pytest.raises(OptionError, match=message):
-        check_room("a batch", 17 * 10**9)
+        check_room("batches", 17, 10**9)
+    with pytest.raises(OptionError, match=r"for about 10\^5000 batches: about 10\^5000 GB"):
+        check_room("batches", 10**5000, 10**9)
     monkeypatch.undo()
     monkeypatch.delattr("os.sysconf")  # as on Windows
     physical_memory.cache_clear()
     try:
         assert physical_memory() == math.inf
-        check_room("a batch", 10**30)
+        check_room("batches", 10**30, 10**30)
     finally:
         physical_memory.cache_clear()

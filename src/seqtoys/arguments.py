@@ -121,7 +121,7 @@ def listed(
         raise InputTypeError(f"expected {name} to be a list, got {described(values)}{hint}")
     if isinstance(values, range):
         with EnoughMemory():  # beyond 63 bits, len is an error
-            check_room(f"{len(values):,} {name}", 8 * len(values))
+            check_room(name, len(values), 8)
     found = list(values)
     return check_type(name, found, annotation)
 

@@ -134,7 +134,7 @@ class Batch:
         batches = [batch.repeated() for batch in batches]
         widths = [batch.inputs.shape[1] for batch in batches]
         rows = sum(map(len, batches))
-        check_room(f"{rows:,} sequences of {max(widths):,} symbols", 16 * rows * max(widths))
+        check_room(f"sequences of {max(widths):,} symbols", rows, 16 * max(widths))
         padded = [(batch, max(widths) - batch.inputs.shape[1]) for batch in batches]
         inputs = torch.cat([F.pad(batch.inputs, (0, n)) for batch, n in padded])
         targets = torch.cat([F.pad(batch.targets, (0, n), value=UNSCORED) for batch, n in padded])
@@ -240,7 +240,7 @@ class Batch:
         if self.counts is None:
             return self
         total = int(self.counts.sum())
-        check_room(f"{total:,} sequences", 16 * total * self.inputs.shape[1])
+        check_room("sequences", total, 16 * self.inputs.shape[1])
         rows = torch.arange(len(self), device=self.inputs.device)
         return replace(self, counts=None).take(rows.repeat_interleave(self.counts))
 

@@ -21,6 +21,7 @@ Each is also the built-in error named beside it, so `except ValueError` works as
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
@@ -114,6 +115,17 @@ def quoted(value: object, room: int = ROOM) -> str:
     """
     text = _Quoting(room).repr(value)
     return text if len(text) <= 2 * room else f"{text[: 2 * room]}…"
+
+
+def shown_path(path: str | bytes | os.PathLike[Any]) -> str:
+    """Write the name of a file for a message, without the middle of one too long to exist.
+
+    Examples:
+        >>> shown_path(b"model"), len(shown_path("m" * 200_000))
+        ('model', 401)
+    """
+    name = os.fsdecode(path)
+    return name if len(name) <= 5 * ROOM else f"{name[: 4 * ROOM]}…{name[-ROOM:]}"
 
 
 def with_article(name: str) -> str:

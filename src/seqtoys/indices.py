@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from seqtoys.errors import ROOM, IndexRangeError, InputTypeError, ShapeError
+from seqtoys.errors import ROOM, IndexRangeError, InputTypeError, ShapeError, quoted
 from seqtoys.kinds import described, order_hint
 
 Indices: TypeAlias = Tensor | npt.NDArray[np.integer[Any]] | Sequence[Any]
@@ -63,7 +63,7 @@ def check_index(index: int, size: int, name: str) -> int:
         raise InputTypeError(f"expected {name} to be an integer, got {described(index)}") from None
     if not -size <= at < size:
         wanted = f"one from {-size} to {size - 1}" if size else "none, as there are none"
-        raise IndexRangeError(f"expected {name} to be {wanted}, got {at}")
+        raise IndexRangeError(f"expected {name} to be {wanted}, got {quoted(at)}")
     return at % size
 
 

@@ -159,7 +159,7 @@ def _check_room(vocab_size: int, settings: ElmanSettings, seeds: int) -> None:
         for n in (1, 2)
     )
     numbers = seeds * (one + (settings.num_layers - 1) * (two - one))
-    check_room(f"{numbers:,} weights", numbers * torch.get_default_dtype().itemsize)
+    check_room("weights", numbers, torch.get_default_dtype().itemsize)
 
 
 def _draw_stacked(

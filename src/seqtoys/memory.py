@@ -10,7 +10,7 @@ from contextlib import ContextDecorator
 
 import torch
 
-from seqtoys.errors import OptionError, SeqtoysError
+from seqtoys.errors import OptionError, SeqtoysError, quoted
 
 # What PyTorch, NumPy and Python say in errors that have no type of their own. The match is exact,
 # as other errors are those of the user's own code, such as a task's `draw`.
@@ -57,26 +57,30 @@ def is_lack_of_memory(error: Exception) -> bool:
     return not isinstance(error, SeqtoysError) and bool(TOO_LARGE.search(str(error)))
 
 
-def check_room(what: str, size: int) -> None:
+def check_room(what: str, count: int, size: int) -> None:
     """Check that the memory of this machine has room for something, before it is made.
 
     The system may grant more memory than there is, and then be busy for minutes.
 
     Args:
         what: What messages call it.
-        size: Its size, in bytes.
+        count: How many of it there would be.
+        size: The size of one, in bytes.
 
     Raises:
         OptionError: If it is larger than all memory.
 
     Examples:
-        >>> check_room("a batch", 10**18)
+        >>> check_room("sequences", 10**16, 800)
         Traceback (most recent call last):
-        seqtoys.errors.OptionError: not enough memory for a batch: 1,000,000,000 GB, with ...
+        seqtoys.errors.OptionError: not enough memory for 10,000,000,000,000,000 sequences: ...
     """
-    if size > physical_memory():
+    if count * size > physical_memory():
+        many, needed = (
+            f"{n:,}" if n < 10**30 else quoted(n) for n in (count, count * size // 10**9)
+        )
         raise OptionError(
-            f"not enough memory for {what}: {size // 10**9:,} GB, "
+            f"not enough memory for {many} {what}: {needed} GB, "
             f"with {physical_memory() / 10**9:.0f} GB in all"
         )
 

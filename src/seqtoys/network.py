@@ -88,8 +88,8 @@ class ElmanNetwork(nn.Module):
         """
         check_count("batch_size", batch_size, 0)
         *replicas, _, units = self._weight.shape
-        numbers = math.prod(replicas) * self.settings.num_layers * batch_size * units
-        check_room(f"the state of {batch_size:,} sequences", numbers * self._weight.element_size())
+        numbers = math.prod(replicas) * self.settings.num_layers * units
+        check_room("states", batch_size, numbers * self._weight.element_size())
         with EnoughMemory():
             return self._zeros(batch_size)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from seqtoys.devices import on_cpu
 from seqtoys.digest import digest
-from seqtoys.errors import ModelFileError
+from seqtoys.errors import ModelFileError, shown_path
 from seqtoys.file_kinds import special_kind
 from seqtoys.plain import MALFORMED, Plain, contiguous_copy, pack, unpack
 from seqtoys.version import __version__
@@ -67,7 +67,7 @@ def write_file(
     header = contents[SIZE : SIZE + int.from_bytes(contents[:SIZE], "little")].decode()
     if len(header) > MOST_HEADER or _count_lists(header) > MOST_LISTS:
         raise ModelFileError(
-            f"can't write {os.fsdecode(path)}: names, symbols and settings take {len(header):,} "
+            f"can't write {shown_path(path)}: names, symbols and settings take {len(header):,} "
             f"bytes with {_count_lists(header):,} lists and objects, and a file may have "
             f"{MOST_HEADER:,} and {MOST_LISTS:,}"
         )
@@ -144,7 +144,7 @@ def _unreadable(name: str, error: Exception) -> ModelFileError:
 
 def refusal(path: str, found: str) -> ModelFileError:
     """Make the error that says what was found instead of a model file."""
-    return ModelFileError(f"expected a model file at {path}, found {found}")
+    return ModelFileError(f"expected a model file at {shown_path(path)}, found {found}")
 
 
 def misfit(

@@ -152,7 +152,7 @@ class Vocab:
         check_type("return_lengths", return_lengths, bool)
         rows = [self.encode(sequence) for sequence in several(sequences)]
         longest = max(map(len, rows))
-        check_room(f"{len(rows):,} sequences of {longest:,} symbols", 8 * len(rows) * longest)
+        check_room(f"sequences of {longest:,} symbols", len(rows), 8 * longest)
         batch = pad_sequence(rows, batch_first=True)  # (batch, time)
         return (
             (batch, torch.tensor([len(row) for row in rows], device="cpu"))
@@ -204,9 +204,8 @@ class Vocab:
             indices = self.encode(sequence)
         else:
             indices = torch.from_numpy(self._check_range(to_index_array(sequence)))
-        numbers = indices.numel() * len(self)
-        shape = f"({', '.join(map(str, [*indices.shape, len(self)]))})"
-        check_room(f"one-hot vectors {shape}", numbers * torch.get_default_dtype().itemsize)
+        size = len(self) * torch.get_default_dtype().itemsize
+        check_room(f"vectors of {len(self):,} numbers", indices.numel(), size)
         with EnoughMemory():
             zeros = torch.zeros(*indices.shape, len(self), device="cpu")  # (*batch, vocab)
         return zeros.scatter_(-1, indices.unsqueeze(-1), 1.0)

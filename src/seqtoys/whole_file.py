@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TypeAlias
 
-from seqtoys.errors import ModelFileError
+from seqtoys.errors import ModelFileError, shown_path
 from seqtoys.file_kinds import stat_regular
 from seqtoys.file_lock import is_released, try_lock
 
@@ -95,7 +95,7 @@ def writing(path: PathLike, comfort: str = "") -> Iterator[None]:
     except (OSError, ValueError) as error:  # a name with a null character is a ValueError
         advice = ADVICE.get(getattr(error, "errno", 0), "try another place")
         raise ModelFileError(
-            f"can't write {os.fsdecode(path)}: {reason_of(error)}; {advice}{comfort}"
+            f"can't write {shown_path(path)}: {reason_of(error)}; {advice}{comfort}"
         ) from error
 
 

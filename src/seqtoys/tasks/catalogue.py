@@ -102,7 +102,7 @@ def get_task(name: str, **options: Any) -> Task:
     """
     build = CATALOGUE.get(name) if isinstance(name, str) else None
     if build is None:
-        near = get_close_matches(str(name), CATALOGUE, n=3)
+        near = get_close_matches(name, CATALOGUE, n=3) if isinstance(name, str) else []
         meant = " or ".join(map(repr, near))
         hint = f"did you mean {meant}?" if near else "list_tasks() names them all"
         raise OptionError(f"no task is named {quoted(name)}; {hint}")

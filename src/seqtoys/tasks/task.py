@@ -202,8 +202,8 @@ class Task(ABC):
             check_length(length, "length")
             if (refusal := self.refusal(length)) is not None:
                 raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
-        least = 16 * batch_size * (length or 1)  # inputs and targets, 8 bytes a symbol
-        check_room(f"{batch_size:,} sequences of {self.name}", least)
+        least = 16 * (length or 1)  # inputs and targets, 8 bytes a symbol
+        check_room(f"sequences of {self.name}", batch_size, least)
         with EnoughMemory(), on_cpu():
             batch = self.draw(batch_size, length, generator)
         check_type(f"what draw of {self.name} gives", batch, Batch)
