@@ -111,22 +111,21 @@ def store(
 ) -> None:
     """Put what was found in place of the same tasks' former rows, a line for each network.
 
-    Rows of another machine, or of other versions, are left out: no page mixes them.
+    Rows of other tasks stay, whatever machine made them: the pages name it for each task.
 
     Args:
         networks: What was trained.
         rows: What `run` found for each.
         path: The file.
     """
-    machine, today = describe(), date.today().isoformat()
-    kept = [row for row in read(path) if row["machine"] == machine]
-    facts = {"command": COMMAND, "machine": machine, "date": today, "clip_norm": CLIP}
+    today = date.today().isoformat()
+    facts = {"command": COMMAND, "machine": describe(), "date": today, "clip_norm": CLIP}
     new = [
         {**row, "network": asdict(network), **facts}
         for network, row in zip(networks, rows, strict=True)
     ]
     again = {network.task for network in networks}
-    lines = [row for row in kept if row["network"]["task"] not in again] + new
+    lines = [row for row in read(path) if row["network"]["task"] not in again] + new
     order = list(list_tasks())
     lines.sort(key=lambda row: order.index(row["network"]["task"]))  # stable: seeds stay in order
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in lines)

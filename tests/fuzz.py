@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import importlib
 import io
 import itertools
+import os
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -26,16 +29,24 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
 import seqtoys
 from seqtoys import SeqtoysError
-from tests.fuzz_targets import CALLS, Call
+from tests.fuzz_shown import SHOWN_CALLS
+from tests.fuzz_targets import CALLS as OTHER_CALLS
+from tests.fuzz_targets import Call
 from tests.fuzz_values import damage, wild
 
+CALLS = {**OTHER_CALLS, **SHOWN_CALLS}
 PATIENCE = 20  # seconds: after so many a call counts as hanging
+MEMORY = 12 * 2**30  # bytes of addresses, of which the process itself takes about three
+MESSAGE = 2000  # characters: longer ones nobody reads
 SHOWN = 300  # characters of an argument
+VALUES = str(Path(__file__).with_name("fuzz_values.py"))  # whose errors are a user's own
 SOURCE = str(Path(seqtoys.__file__).parent)
 
 
@@ -56,9 +67,10 @@ def workplace() -> Iterator[Path]:
         contextlib.chdir(folder),
         warnings.catch_warnings(),
     ):
-        importlib.import_module(
-            "torch._dynamo"
-        )  # as optimizers do, which adds filters of warnings
+        matplotlib.use("agg")
+        # As optimizers and figures do, which adds filters of warnings.
+        for name in ("torch._dynamo", "scipy.cluster.hierarchy"):
+            importlib.import_module(name)
         warnings.simplefilter("error")
         yield Path(folder)
 
@@ -71,11 +83,19 @@ def global_state() -> dict[str, Any]:
         "Python's random state": random.getstate(),
         "the grad mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
         "the default dtype": torch.get_default_dtype(),
+        "the default device": torch.get_default_device(),
+        "the precision of products": torch.get_float32_matmul_precision(),
+        "the style of figures": dict(matplotlib.rcParams),
+        "the folder": os.getcwd(),
+        "the open files": sorted(os.listdir("/proc/self/fd")),
+        "the environment": dict(os.environ),
+        "the streams": (sys.stdout, sys.stderr, sys.stdin),
+        "the limit of recursion": sys.getrecursionlimit(),
         "the threads": torch.get_num_threads(),
         "determinism": torch.are_deterministic_algorithms_enabled(),
         "the warnings filter": list(warnings.filters),
         "NumPy's errors": np.geterr(),
-        "the handler of Ctrl-C": signal.getsignal(signal.SIGINT),
+        "the handlers of signals": [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)],
         "the trace function": sys.gettrace(),
     }
 
@@ -100,8 +120,16 @@ def explore(value: Any, depth: int = 0) -> None:
 
 
 def is_of_another(error: BaseException) -> bool:
-    """Whether an error is raised in a model that is not the library's own, or by `on_epoch`."""
+    """Whether an error is raised in a model that is not the library's own, or in a wild value.
+
+    So are those of `on_epoch`; and a warning is one, if the library itself gives it.
+    """
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    last = frames[-1].f_code
+    if last.co_filename == VALUES:
+        return True
+    if type(error) is UserWarning and last.co_filename.startswith(SOURCE):
+        return True
     ours = [i for i, each in enumerate(frames) if each.f_code.co_filename.startswith(SOURCE)]
     names = [frame.f_code.co_name for frame in frames[max(ours, default=0) :]]
     return "_call_impl" in names or names == ["_run_epoch"]
@@ -109,17 +137,21 @@ def is_of_another(error: BaseException) -> bool:
 
 def run(call: Call) -> str | None:
     """Make a call, and say what is wrong with how it went; None: nothing."""
-    before, handler = global_state(), signal.signal(signal.SIGALRM, hang)
+    before, figures = global_state(), plt.get_fignums()
+    handler = signal.signal(signal.SIGALRM, hang)
     signal.alarm(PATIENCE)
     wrong = None
     try:
         explore(call.function(*call.positional, **call.named))
     except SeqtoysError as error:
-        if not str(error):
-            wrong = "an error without a message"
+        if not 0 < len(str(error)) <= MESSAGE:
+            wrong = f"an error with a message of {len(str(error)):,} characters"
+        elif plt.get_fignums() != figures:
+            wrong = "an error that leaves a figure open"
     except (Exception, Hanging) as error:
         wrong = None if is_of_another(error) else traceback.format_exc()
     finally:
+        plt.close("all")
         signal.alarm(0)
         signal.signal(signal.SIGALRM, handler)
     after = global_state()
@@ -129,6 +161,7 @@ def run(call: Call) -> str | None:
     return wrong
 
 
+@torch.random.fork_rng(devices=[])  # as PyTorch's modules among wild values draw their weights
 def make(name: str, seed: int, folder: Path) -> Call:
     """Make a call with right arguments, and spoil some of them."""
     rng = random.Random(f"{name} {seed}")
@@ -166,7 +199,10 @@ def fuzz(numbers: Iterable[tuple[str, int]], tell: Callable[[str], None]) -> int
         for name, number in numbers:
             call = make(name, number, folder)
             arguments = shown(call)
-            with contextlib.redirect_stdout(io.StringIO()):
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
                 trouble = run(call)
             calls += 1
             if trouble is not None:
@@ -197,6 +233,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(CALLS), help="names of calls")
     parser.add_argument("--number", type=int, help="repeat one call, with --only")
     options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    faulthandler.enable()
     torch.set_num_threads(1)
     names = [name for name in CALLS if any(part in name for part in options.only)]
     numbers: Iterable[tuple[str, int]] = for_a_while(names, options.seed, options.seconds)

@@ -202,7 +202,7 @@ def resume_call(rng: random.Random, folder: Path) -> Call:
 def load_call(rng: random.Random, folder: Path) -> Call:
     """Load a file that is damaged now and then."""
     path = folder / "saved"
-    save(model(rng), path, history=history())
+    save(model(rng), path, history=history(), overwrite=True)
     if rng.random() < 0.5:
         contents = bytearray(path.read_bytes())
         for _ in range(rng.randint(1, 20)):
@@ -510,7 +510,7 @@ def measures(rng: random.Random, folder: Path) -> Call:
                     "epochs": 2,
                     "count": 3,
                 },
-                ("count", "longer", "epochs", "grid"),
+                ("count", "longer", "epochs", "grid", "goal"),
             ),
         ]
     )  # fmt: skip

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import enum
 import math
 import random
-from collections import OrderedDict
+import re
+from array import array
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Container
+from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +26,8 @@ from seqtoys.results import Rate, Row
 VOCAB = Vocab("hielo")
 SMALL = (0, 1, -1, 2, 3, 5, 17)
 LARGE = (2**31, 2**40, 2**63 - 1, 2**63, 2**64, 10**30, -(2**63), -(10**30))
+SIZES = ("batch_size", "count", "num", "hidden_size", "rows")
+BEYOND = (10**12, 2**50, 2**62, 10**30)  # sizes that no memory has
 FLOATS = (0.0, -0.0, 0.5, 1.0, 1.5, -2.5, 1e-320, 1e300, math.inf, -math.inf, math.nan)
 TEXTS = (
     "", "h", "hihello", "z", "boy", "\ud800", "😀", "é", "e\u0301", "\0", "a/b", "{}", "null",
@@ -29,6 +37,23 @@ DTYPES = (
     torch.int64, torch.int32, torch.uint8, torch.int8, torch.bool, torch.float32, torch.float64,
     torch.float16, torch.bfloat16, torch.complex64, torch.uint16,
 )  # fmt: skip
+
+
+class Texts(str):
+    """A string of another type."""
+
+
+class Lying(list[Any]):
+    """A list that tells another length."""
+
+    def __len__(self) -> int:
+        return 7
+
+
+class Letter(enum.StrEnum):
+    """Strings that are members of something."""
+
+    H = "h"
 
 
 class Broken:
@@ -41,7 +66,25 @@ class Broken:
         raise RuntimeError("no length")
 
     def __repr__(self) -> str:
-        return "Broken()"
+        raise RuntimeError("no repr")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no answer")
+
+    def __hash__(self) -> int:
+        raise RuntimeError("no hash")
+
+
+def nested(depth: int) -> list[Any]:
+    """A list in a list in a list."""
+    return reduce(lambda inner, _: [inner], range(depth), [0])
+
+
+def inside_itself() -> list[Any]:
+    """A list that holds itself."""
+    result: list[Any] = []
+    result.append(result)
+    return result
 
 
 def wild_tensor(rng: random.Random) -> torch.Tensor:
@@ -117,6 +160,21 @@ MAKERS: tuple[Callable[[random.Random], Any], ...] = (
     lambda rng: rng.choice(TEXTS),
     lambda rng: rng.choice(TEXTS),
     lambda rng: rng.choice(TEXTS).encode("utf-8", "surrogatepass"),
+    lambda rng: rng.choice((bytearray(b"hi"), memoryview(b"hi"), array("i", [0, 1]), array("d"))),
+    lambda rng: rng.choice(
+        (np.str_("h"), Texts("hi"), Letter.H, "h" * 200_000, ["h" * 9999] * 99)
+    ),
+    lambda rng: rng.choice((nested(2000), inside_itself(), Lying("hi"), deque("hi"), deque([0]))),
+    lambda rng: rng.choice((Decimal("0.5"), Fraction(1, 3), date(2020, 1, 1), timedelta(1))),
+    lambda rng: rng.choice((10**5000, -(10**5000), 10**20, 0.1 + 0.2j)),
+    lambda rng: rng.choice((np.array([0, 1])[::-1], np.ma.masked_equal([0, 1], 1), np.array(3))),
+    lambda rng: rng.choice((np.array([0, 2**63], np.uint64), np.broadcast_to(np.array(1), 3))),
+    lambda rng: rng.choice((np.float64(0.1), np.float64("nan"), np.int8(-1), np.bool_(False))),
+    lambda rng: rng.choice((torch.float64, torch.strided, torch.Size([2]), torch.tensor(2))),
+    lambda rng: rng.choice((frozenset("hi"), {"h": 0}.keys(), {"h": 0}.values(), Counter("hi"))),
+    lambda rng: rng.choice(
+        (partial(print), print, Letter, Vocab, torch.nn.Linear, re.compile(""))
+    ),
     lambda rng: complex(rng.choice(SMALL), 1),
     lambda rng: Fraction(1, 2),
     lambda rng: np.int64(rng.choice(SMALL)),
@@ -148,6 +206,8 @@ def wild(rng: random.Random, name: str = "", amounts: Container[str] = ()) -> An
     """Make a value of any kind; large numbers only where they are not an amount of work."""
     if name not in amounts and rng.random() < 0.08:
         return rng.choice(LARGE)
+    if name in SIZES and rng.random() < 0.1:
+        return rng.choice(BEYOND)
     return rng.choice(MAKERS)(rng)
 
 

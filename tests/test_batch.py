@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
-from seqtoys import Batch, Vocab
+from seqtoys import AnswerTask, Batch, ElmanCharModel, Vocab, evaluate, fit, get_task
 from seqtoys.data import split_rows, to_batch
 from seqtoys.errors import (
     DataError,
+    DeviceError,
     IndexRangeError,
     InputTypeError,
     OptionError,
     ShapeError,
 )
+from seqtoys.inspection import loss_by_position
 
 VOCAB = Vocab("hielo")
 WORDS = Vocab(["boy", "sees", "dog"])
@@ -115,6 +118,112 @@ def test_both_sides_of_a_split_get_a_sequence(fraction: float) -> None:
     assert min(len(training), len(held_out)) == 1
 
 
+INTEGERS = ["int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64"]
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("kind", INTEGERS)
+def test_integers_of_any_type_make_the_same_batch(kind: str) -> None:
+    dtype = getattr(torch, kind)
+    rows = torch.tensor([[0, 1, 2], [3, 4, 0]])
+    whole = Batch(rows, rows, torch.tensor([3, 2]), torch.tensor([1, 2]))
+    batch = Batch(
+        rows.to(dtype),
+        rows.to(dtype),
+        torch.tensor([3, 2], dtype=dtype),
+        torch.tensor([1, 2]).to(dtype),
+    )
+    for name in ("inputs", "targets", "lengths", "counts"):
+        part, wanted = getattr(batch, name), getattr(whole, name)
+        assert part.dtype == torch.int64
+        assert torch.equal(part, wanted)
+    assert torch.equal(batch.take(torch.tensor([1], dtype=dtype)).inputs, rows[1:])
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_batch_of_narrow_integers_is_used_like_any_other() -> None:
+    """Embeddings, losses and the library's own tables all read int64 alone."""
+    task = get_task("parity")
+    wide = task.sample(9)
+    narrow = Batch(wide.inputs.to(torch.uint8), wide.targets.to(torch.int16))
+    model = ElmanCharModel(task.vocab, hidden_size=4, embedding_size=2, seed=1)
+    reports = [
+        evaluate(model, task, count=9, longer=[50], seen=seen).to_json() for seen in (wide, narrow)
+    ]
+    assert reports[0] == reports[1]
+    losses = [fit(copy.deepcopy(model), seen, epochs=2).loss for seen in (wide, narrow)]
+    assert losses[0] == losses[1]
+    own = torch.nn.Embedding(3, 3, _weight=torch.eye(3))
+    assert (
+        loss_by_position(own, narrow).nan_to_num().equal(loss_by_position(own, wide).nan_to_num())
+    )
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_task_may_answer_with_unsigned_integers() -> None:
+    class Last(AnswerTask):
+        name, level, vocab, lengths = "last", "regular", Vocab("01="), (1, 9)
+
+        def draw_inputs(self, batch_size: int, length: int, generator: Any) -> Any:
+            return torch.randint(2, (batch_size, length), generator=generator).to(torch.uint8)
+
+        def answer(self, inputs: Any) -> Any:
+            assert inputs.dtype == torch.uint8  # what was drawn, unchanged
+            return inputs[:, -1:]
+
+    batch = Last().sample(5, length=4)
+    assert (batch.targets[:, :-1] == -100).all()
+    assert torch.equal(batch.targets[:, -1], batch.inputs[:, -2])
+
+
+def test_views_parameters_and_subclasses_are_plain_tensors_in_a_batch() -> None:
+    class Own(torch.Tensor):
+        pass
+
+    rows = torch.tensor([[0, 1], [2, 3]])
+    for values in (
+        rows.T.contiguous().T,
+        rows.as_subclass(Own),
+        torch.nn.Parameter(rows, requires_grad=False),
+    ):
+        batch = Batch(values, values)
+        assert type(batch.inputs) is torch.Tensor
+        assert torch.equal(batch.inputs, rows)
+    spread = torch.tensor([1]).expand(2, 3)
+    assert Batch(spread, spread).inputs.tolist() == [[1, 1, 1]] * 2
+    assert Batch(rows, rows).inputs is rows  # nothing is copied without need
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # what PyTorch says of its prototypes
+def test_tensors_that_hold_no_integers_are_refused(assert_told: AssertTold) -> None:
+    def told(inputs: Any, got: str) -> None:
+        assert_told(lambda: Batch(inputs, ONE), InputTypeError, f"expected inputs to be {got}")
+
+    told(ONE.bool(), "a tensor of integers, got torch.bool")
+    told(ONE.to("meta"), "a tensor that holds numbers, got one on the meta device")
+    told(ONE.to_sparse(), "a tensor that holds numbers, got one of torch.sparse_coo")
+    nested = torch.nested.nested_tensor([torch.tensor([1]), torch.tensor([1, 2])])
+    told(nested, "a tensor that holds numbers, got a nested one")
+    masked = torch.masked.masked_tensor(ONE, ONE == 0)
+    told(masked, "a plain tensor, got a MaskedTensor")
+    told(ONE.numpy(), "a tensor of integers, got a ndarray; torch.as_tensor(…) makes one")
+    told("hi", "a tensor of integers, got 'hi'")
+
+
+def test_integers_beyond_63_bits_are_refused(assert_told: AssertTold) -> None:
+    huge = torch.tensor([[1, 2**63]], dtype=torch.uint64)
+    message = "expected inputs of at most 63 bits, got 9223372036854775808"
+    assert_told(lambda: Batch(huge, ONE), IndexRangeError, message)
+
+
+def test_one_device_holds_a_batch(
+    monkeypatch: pytest.MonkeyPatch, assert_told: AssertTold
+) -> None:
+    monkeypatch.setattr("seqtoys.batch.to_int64", lambda part, name: part)  # takes meta tensors
+    message = "expected inputs and targets on one device, got cpu and meta; move them with .to(…)"
+    assert_told(lambda: Batch(ONE, ONE.to("meta")), DeviceError, message)
+
+
 ONE = torch.zeros(1, 2, dtype=torch.int64)
 AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
 ERRORS: dict[str, Any] = {
@@ -165,6 +274,27 @@ ERRORS: dict[str, Any] = {
         DataError,
         "expected positive counts, got 0",
     ),
+    "counts beyond measure": (
+        lambda: Batch(ONE, ONE, counts=torch.tensor([2**62])),
+        DataError,
+        "expected counts of up to 1,000,000,000,000,000 symbols, got 4611686018427387904",
+    ),
+    "a padding of inputs": (
+        lambda: Batch(ONE - 100, ONE),
+        IndexRangeError,
+        "expected inputs of 0 or more, got -100; pad with any index",
+    ),
+    "a padding of others": (
+        lambda: Batch(ONE, ONE - 1),
+        IndexRangeError,
+        "expected targets of 0 or more, or -100 where nothing is scored, got -1",
+    ),
+    "what -100 becomes": (
+        lambda: to_batch(Batch(ONE, torch.tensor([[1, -100]]).to(torch.uint8)), VOCAB),
+        IndexRangeError,
+        "expected scored targets in 0 … 4, got 1 to 156 for a vocabulary of 5 symbols; "
+        "as uint8, -100 becomes 156",
+    ),
     "floats": (
         lambda: Batch(ONE.float(), ONE),
         InputTypeError,
@@ -173,7 +303,8 @@ ERRORS: dict[str, Any] = {
     "lists": (
         lambda: Batch(ONE, [[0, 1]]),  # type: ignore[arg-type]
         InputTypeError,
-        "expected targets to be a tensor of integers, got a list of 1",
+        "expected targets to be a tensor of integers, got a list of 1; "
+        "torch.as_tensor(…) makes one",
     ),
     "no vocabulary": (
         lambda: to_batch("hello", None),

@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 from itertools import product
 
 import pytest
@@ -265,10 +266,22 @@ def weighted_expressions(length: int) -> Iterator[tuple[str, Fraction]]:
             yield from ((f"({a}{op}{b})", p * q / 3 / (length - 4)) for op in "+-*")
 
 
+def weighted_stacks(length: int) -> Iterator[tuple[str, Fraction]]:
+    """Every stack with actions after it, and its probability."""
+    heights = range(1, max(2, length))
+    for height in heights:
+        columns = ["01"] * height + ["Pab"] * (length - height)
+        chance = Fraction(1, len(heights) * math.prod(map(len, columns)))
+        yield from (("".join(row), chance) for row in product(*columns))
+
+
 def all_of(kind: type[AnswerTask], length: int) -> Iterator[tuple[str, Fraction]]:
     """Every input of a length, and its probability."""
     if kind is ModularArithmeticBrackets:
         yield from weighted_expressions(length)
+        return
+    if kind is StackManipulation:
+        yield from weighted_stacks(length)
         return
     alphabets = {"cycle_navigation": ["-0+"], "modular_arithmetic": ["01234", "+-*"]}
     symbols = alphabets.get(kind.name, ["01"])
@@ -277,6 +290,7 @@ def all_of(kind: type[AnswerTask], length: int) -> Iterator[tuple[str, Fraction]
     yield from (("".join(row), Fraction(1, count)) for row in product(*columns))
 
 
+@pytest.mark.parametrize("shortest", [1, 3])
 @pytest.mark.parametrize(
     ("kind", "longest"),
     [
@@ -284,17 +298,55 @@ def all_of(kind: type[AnswerTask], length: int) -> Iterator[tuple[str, Fraction]
         (Parity, 6),
         (CycleNavigation, 5),
         (ModularArithmetic, 5),
+        (StackManipulation, 7),
         (ReverseString, 6),
         (ModularArithmeticBrackets, 9),
     ],
 )
 def test_exact_numbers_are_those_of_all_short_inputs(
-    kind: type[AnswerTask], longest: int, monkeypatch: pytest.MonkeyPatch
+    kind: type[AnswerTask], longest: int, shortest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kind, "lengths", (1, longest))
+    assert_exact(kind, (shortest, longest), monkeypatch)
+
+
+@pytest.mark.parametrize("lengths", [(1, 1), (1, 2), (2, 2)])
+def test_exact_numbers_of_the_smallest_stacks(
+    lengths: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_exact(StackManipulation, lengths, monkeypatch)
+
+
+def test_the_exact_numbers_of_stack_manipulation() -> None:
+    """Computed by hand from the distribution of heights, in another way: start by start."""
+    heights = [mean_height(length) for length in range(1, 41)]
+    height = sum(heights) / len(heights)
+    task = StackManipulation()
+    assert task.chance == pytest.approx(float(height / 2 / (height + 1)), rel=1e-12)
+    assert f"{task.memoryless:.6f} {100 * task.chance:.3f}" == "0.894372 46.602"
+
+
+def mean_height(length: int) -> Fraction:
+    """The mean final height, over all first heights and all sequences of pushes and pops."""
+    starts = range(1, max(2, length))
+    return sum((final_height(s, length - s) for s in starts), Fraction(0)) / len(starts)
+
+
+@cache
+def final_height(height: int, actions: int) -> Fraction:
+    if not actions:
+        return Fraction(height)
+    pushed, popped = height + 1, max(0, height - 1)
+    return (2 * final_height(pushed, actions - 1) + final_height(popped, actions - 1)) / 3
+
+
+def assert_exact(
+    kind: type[AnswerTask], lengths: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The baselines of a task are those of all its inputs of these lengths."""
+    monkeypatch.setattr(kind, "lengths", lengths)
     task = kind()
     shares = defaultdict[str, float](float)
-    possible = [n for n in range(1, longest + 1) if task.refusal(n) is None]
+    possible = [n for n in range(lengths[0], lengths[1] + 1) if task.refusal(n) is None]
     for length in possible:
         for text, chance in all_of(kind, length):
             for symbol in SOLVERS[kind](text):

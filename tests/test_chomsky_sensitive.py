@@ -225,3 +225,11 @@ def test_baselines_in_closed_form() -> None:
     assert told.memoryless == pytest.approx(
         -ones * math.log(ones) - (1 - ones) * math.log(1 - ones)
     )
+
+
+@pytest.mark.parametrize(("lengths", "share"), [((1, 4), 5 / 8), ((2, 9), 1 / 2), ((1, 1), 1)])
+def test_the_missing_symbol_is_1_at_length_1_and_even_beyond(
+    lengths: tuple[int, int], share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MissingDuplicate, "lengths", lengths)
+    assert MissingDuplicate().chance == share

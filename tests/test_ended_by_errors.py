@@ -100,17 +100,18 @@ def ensemble() -> ElmanEnsemble:
     return ElmanEnsemble(VOCAB, [1, 2], hidden_size=4).double()
 
 
+OWN: dict[str, Any] = {"vocab": VOCAB, "check": False}  # as the check would read on its own
 Parts = tuple[Any, Any, dict[str, Any]]
 CASES: dict[str, tuple[Callable[[Alarm], Parts], int, type[Exception], int]] = {
     # what is trained, at which call the alarm goes off, what is raised, and after how many epochs
     "on_epoch": (lambda alarm: (elman(), TEXTS, {"on_epoch": alarm}), 4, Broken, 4),
     "on_epoch, of many": (lambda alarm: (ensemble(), TEXTS, {"on_epoch": alarm}), 4, Broken, 4),
-    "a model": (lambda alarm: (Fragile(alarm), TEXTS, {"vocab": VOCAB}), 4, Broken, 3),
+    "a model": (lambda alarm: (Fragile(alarm), TEXTS, {**OWN}), 4, Broken, 3),
     "minibatches": (
-        lambda alarm: (Fragile(alarm), TEXTS, {"vocab": VOCAB, "batch_size": 2}), 8, Broken, 2,
+        lambda alarm: (Fragile(alarm), TEXTS, {**OWN, "batch_size": 2}), 8, Broken, 2,
     ),
     "what is held out": (
-        lambda alarm: (Fragile(alarm), TEXTS, {"vocab": VOCAB, "validation": 0.3}), 6, Broken, 2,
+        lambda alarm: (Fragile(alarm), TEXTS, {**OWN, "validation": 0.3}), 6, Broken, 2,
     ),
     "a task": (lambda alarm: (elman(), Drawing(alarm), {"batch_size": 4}), 5, Broken, 4),
     "an optimizer": (
@@ -123,7 +124,7 @@ CASES: dict[str, tuple[Callable[[Alarm], Parts], int, type[Exception], int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("error", [Broken, MemoryError, ZeroDivisionError])
+@pytest.mark.parametrize("error", [Broken, ZeroDivisionError])
 @pytest.mark.parametrize("name", CASES)
 def test_an_exception_has_the_history_so_far(name: str, error: type[Exception]) -> None:
     parts, at, kind, epochs = CASES[name]
@@ -211,7 +212,7 @@ def test_a_loss_that_is_not_finite_leaves_the_weights_that_gave_it(tmp_path: Pat
 
 def test_an_error_before_the_first_epoch_has_no_note() -> None:
     with pytest.raises(Broken) as caught:
-        fit(Fragile(Alarm(1)), TEXTS, vocab=VOCAB)
+        fit(Fragile(Alarm(1)), TEXTS, **OWN)
     assert len(caught.value.history) == 0  # type: ignore[attr-defined]
     assert not hasattr(caught.value, "__notes__")
 

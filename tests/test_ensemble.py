@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binom, binomtest
 from torch import Tensor
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
@@ -222,17 +223,44 @@ def wilson(count: int, trials: int) -> tuple[float, float]:
     return edge(0, share, 1) if count else 0.0, edge(share, 1, -1) if count < trials else 1.0
 
 
-@pytest.mark.parametrize(("count", "trials"), [(0, 10), (10, 10), (1, 10), (77, 100), (770, 1000)])
+@pytest.mark.parametrize(("count", "trials"), [(4, 10), (6, 10), (77, 100), (770, 1000)])
 def test_the_interval_of_a_rate_is_wilsons(count: int, trials: int) -> None:
     rate = Rate(count, trials)
     assert (rate.low, rate.high) == pytest.approx(wilson(count, trials), abs=1e-9)
     assert float(rate) == count / trials
 
 
-def test_published_wilson_intervals() -> None:
-    """Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
+@pytest.mark.parametrize("trials", [1, 2, 3, 4, 7, 10, 29, 1000])
+def test_with_few_successes_or_failures_the_interval_is_exact(trials: int) -> None:
+    few = [n for n in range(trials + 1) if min(n, trials - n) <= 3]
+    for count in few:
+        exact = binomtest(count, trials).proportion_ci(confidence_level=0.95, method="exact")
+        rate = Rate(count, trials)
+        assert (rate.low, rate.high) == pytest.approx((exact.low, exact.high), rel=1e-8)
+    assert (Rate(0, trials).low, Rate(trials, trials).high) == (0, 1)
+
+
+@pytest.mark.parametrize("trials", [20, 4_000_000])
+def test_of_no_success_the_exact_interval_has_a_formula(trials: int) -> None:
+    """(1 - p)^n = 0.025."""
+    assert Rate(0, trials).high == pytest.approx(-math.expm1(math.log(0.025) / trials), rel=1e-9)
+    assert Rate(trials, trials).low == pytest.approx(math.exp(math.log(0.025) / trials), rel=1e-9)
+
+
+@pytest.mark.parametrize("trials", [10, 100])
+def test_intervals_of_few_events_contain_the_true_rate_often_enough(trials: int) -> None:
+    """The probability that the interval contains p, where about one event or none is expected."""
+    for p in np.linspace(0.01 / trials, 1 / trials, 50):
+        weights = binom.pmf(range(trials + 1), trials, p)
+        rates = [Rate(count, trials) for count in range(trials + 1)]
+        inside = [rate.low <= p <= rate.high for rate in rates]
+        assert weights[inside].sum() >= 0.95
+
+
+def test_published_intervals() -> None:
+    """Newcombe (1998), table I: Wilson's, and of 0 of 20 and 1 of 29 the exact ones."""
     table = {(81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605)}
-    table |= {(0, 20): (0, 0.1611), (1, 29): (0.0061, 0.1718)}
+    table |= {(0, 20): (0, 0.1684), (1, 29): (0.0009, 0.1776)}
     for (count, trials), (low, high) in table.items():
         rate = Rate(count, trials)
         assert (round(rate.low, 4), round(rate.high, 4)) == (low, high)

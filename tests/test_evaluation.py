@@ -27,7 +27,8 @@ from seqtoys import (
     get_task,
 )
 from seqtoys.errors import DataError, OptionError
-from seqtoys.results import Report
+from seqtoys.results import Baselines, EnsembleHistory, EnsembleRow, Report
+from seqtoys.stopping import StoppingRules
 from seqtoys.tasks.estimate import Estimate
 
 PARITY = get_task("parity")
@@ -224,3 +225,122 @@ def test_few_unseen_sequences_are_better_than_none(monkeypatch: pytest.MonkeyPat
     seen = Batch.from_texts(["ab"], task.vocab)
     report = evaluate(ElmanCharModel(task.vocab), task, seen=seen, count=40)
     assert 0 < report.unseen.sequences < 40
+
+
+# --- Below the optimum, and few strings
+
+
+class Ahead(nn.Module):
+    """Sees each next symbol of the input, as a network without a causal mask does."""
+
+    def __init__(self, symbols: int, sharpness: float) -> None:
+        super().__init__()
+        self.symbols, self.sharpness = symbols, sharpness
+        self.bias = nn.Parameter(torch.zeros(symbols))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        following = F.one_hot(inputs.roll(-1, 1), self.symbols).double()
+        return following * self.sharpness + self.bias
+
+
+REBER = get_task("embedded_reber")
+
+
+def test_a_model_that_looks_ahead_is_not_praised() -> None:
+    training, _ = REBER.held_out(0.2)
+    for task in (REBER, training):
+        report = evaluate(Ahead(len(REBER.vocab), 4.0), task, count=200, longer=[30])
+        assert report.seen.excess < -0.2
+        assert re.match(
+            r"below the optimum by \d+ standard errors \((seen|unseen|length 30)\): it sees what "
+            r"it should predict, by looking ahead or by mixing the sequences of a batch, or the "
+            r"optimum is wrong$",
+            report.sentence(),
+        )
+
+
+def test_a_wrong_optimum_is_suspected() -> None:
+    class Generous(Automaton):
+        @property
+        def optimum(self) -> float:
+            return 1.0
+
+        def optimal_loss(self, batch: Batch) -> float:
+            return 1.0
+
+    arcs: dict[str, Any] = {"a": [("x", "a", 0.5), ("y", "a", 0.5)]}
+    task = Generous(arcs, "a", lengths=(9, 9), longer=())
+    model = nn.Embedding.from_pretrained(torch.zeros(2, 2), freeze=False)
+    sentence = evaluate(model, task, count=100).sentence()
+    assert sentence.startswith("below the optimum by 0.3069 nats (seen): ")  # 1 - ln 2, everywhere
+
+
+@pytest.mark.parametrize("count", [8, 40])
+def test_chance_alone_raises_no_suspicion(count: int) -> None:
+    """The true source itself is as often below its optimum as above it."""
+    task = Automaton({"a": [("x", "a", 0.5), ("y", "a", 0.5)]}, "a", lengths=(9, 9), longer=())
+    model = nn.Embedding.from_pretrained(torch.zeros(2, 2), freeze=False)
+    assert "below" not in evaluate(model, task, count=count).sentence()
+
+
+def test_what_was_memorised_may_lie_below_the_loss_of_the_source() -> None:
+    task = get_task("letters")
+    seen = task.sample(3, length=30)
+    model = ElmanCharModel(task.vocab, hidden_size=24, seed=0)
+    fit(model, seen, epochs=400, lr=0.02)
+    report = evaluate(model, task, seen=seen, count=60, longer=[])
+    assert report.seen.is_given
+    assert report.seen.excess < -0.05
+    assert "below the optimum" not in report.sentence()
+
+
+def test_until_does_not_count_a_loss_from_below() -> None:
+    model = Ahead(len(REBER.vocab), 4.0)
+    history = fit(model, REBER, epochs=12, until=0.05, lr=1e-6, check=False)
+    assert history.stopped == "epochs"
+    assert history.loss[-1] < history.optimum[-1] - 0.2
+    assert "The loss is lower than any model that reads from left to right" in str(history)
+    assert "The loss is lower" in history._repr_html_()
+    short = fit(model, REBER, epochs=2, lr=1e-6, check=False)
+    assert "lower than any" not in str(short)  # two batches say little
+
+
+def test_no_replica_counts_as_solved_from_below() -> None:
+    rows = [(torch.tensor([0.1, 0.6, 0.64]), 0.6)] * 6
+    history = EnsembleHistory((1, 2, 3), Baselines(1.0, 0.8, 0.6))
+    rule = StoppingRules(0.05, None, 3)
+    for loss, optimum in rows:
+        share = torch.tensor([0.5, 0.5, 0.5], dtype=torch.float64)
+        history.append(EnsembleRow(loss.double(), share, 0.1, None, None, optimum))
+        rule.reason(history)
+    assert rule.ended.tolist() == [False, True, True]
+    rule.close(history, "epochs")
+    assert history.stopped == ["epochs", "excess", "excess"]
+    assert "1 of 3 seeds: The loss is lower than any model" in str(history)
+
+
+def test_a_few_frequent_strings_make_no_memoriser() -> None:
+    training, _ = get_task("dyck").held_out(0.2)
+    model = ElmanCharModel(training.vocab, hidden_size=20, seed=0)
+    fit(model, training, epochs=300, lr=0.02)
+    report = evaluate(model, training, count=400, longer=[])
+    assert report.unseen.effective_sequences is not None
+    assert report.unseen.effective_sequences < 5
+    for score in report.scores.values():
+        assert score.excess >= -4 * score.excess.standard_error
+    assert "memorised" not in report.sentence().replace("from memorising", "")
+    assert "too few to tell learning from memorising" in report.sentence()
+    assert "optimum without knowing the split or the length: seen " in str(report)
+
+
+def test_longer_strings_are_judged_by_guessing_at_their_length() -> None:
+    """A model that answers like a memoryless one at each length has not learnt the longer ones."""
+    task = get_task("stack_manipulation")
+    report = evaluate(ElmanCharModel(task.vocab), task, count=50, longer=[60])
+    batch = task.sample(400, length=60)
+    targets = batch.targets[batch.scored]
+    frequency = targets.bincount().max().item() / len(targets)
+    assert report.longer[60].chance == pytest.approx(frequency, abs=0.03)
+    assert report.longer[60].memoryless == pytest.approx(
+        -sum(p * math.log(p) for p in (targets.bincount() / len(targets)).tolist() if p), abs=0.03
+    )

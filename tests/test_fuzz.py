@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
+import time
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
 import seqtoys
-from seqtoys import results
-from tests import fuzz, fuzz_targets
-from tests.fuzz_targets import CALLS, Call
+from seqtoys import plotting, results
+from seqtoys.errors import OptionError
+from tests import fuzz, fuzz_shown, fuzz_targets
+from tests.fuzz import CALLS
+from tests.fuzz_targets import Call
 
 NUMBERS = range(12)
 
@@ -23,21 +27,36 @@ def test_wild_arguments_give_a_right_result_or_an_error_of_the_library(name: str
     assert fuzz.fuzz([(name, number) for number in NUMBERS], told.append) == 0, "\n".join(told)
 
 
-def test_what_goes_wrong_is_found() -> None:
+def test_what_goes_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise KeyError("h")
 
     def untidy() -> None:
         torch.manual_seed(5)
 
+    def chatty() -> None:
+        raise OptionError("h" * 5000)
+
+    def half_drawn() -> None:
+        plt.figure()
+        raise OptionError("expected h")
+
+    def endless() -> None:
+        time.sleep(60)
+
     before = torch.get_rng_state()
     assert "KeyError: 'h'" in (fuzz.run(Call(broken)) or "")
     assert "changed: torch's random state" in (fuzz.run(Call(untidy)) or "")
     torch.set_rng_state(before)
+    assert fuzz.run(Call(chatty)) == "an error with a message of 5,000 characters"
+    assert fuzz.run(Call(half_drawn)) == "an error that leaves a figure open"
+    monkeypatch.setattr(fuzz, "PATIENCE", 1)
+    assert "Hanging" in (fuzz.run(Call(endless)) or "")
+    assert fuzz.run(Call(print)) is None
 
 
 def test_every_public_name_is_called() -> None:
-    source = inspect.getsource(fuzz_targets)
-    names = {*seqtoys.__all__, *results.__all__}
+    source = inspect.getsource(fuzz_targets) + inspect.getsource(fuzz_shown)
+    names = {*seqtoys.__all__, *results.__all__, *plotting.__all__}
     missing = {name for name in names if not re.search(rf"\b{name}\b", source)}
-    assert missing == {"SeqtoysError", "Task", "__version__"}  # an error, and what is abstract
+    assert missing == {"Task", "__version__"}  # of which one is abstract

@@ -27,6 +27,13 @@ BROKEN = """
     print(1 / 0)
     ```
 """
+FIGURE = """
+```python exec="on" html="on"
+from tools.automata import reber_graph
+
+print(reber_graph())
+```
+"""
 
 
 def built(folder: Path, page: str, settings: str = SETTINGS) -> tuple[int, str]:
@@ -60,3 +67,12 @@ def test_a_block_that_fails_fails_the_build_even_if_it_is_folded(tmp_path: Path)
     code, said = built(tmp_path, BROKEN, SETTINGS + BLOCKS)
     assert code == 1
     assert "ZeroDivisionError" in said
+
+
+def test_the_code_of_a_figure_is_folded_below_it(tmp_path: Path) -> None:
+    assert built(tmp_path, FIGURE, SETTINGS + BLOCKS) == (0, "")
+    page = (tmp_path / "site/index.html").read_text()
+    figure, fold = page.partition("<svg")[2].partition('<details class="note">')[::2]
+    assert "</svg>" in figure
+    assert "<summary>The code of this figure</summary>" in fold
+    assert "reber_graph" in fold.partition("</details>")[0]

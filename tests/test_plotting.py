@@ -177,7 +177,7 @@ def test_axes_that_are_given_are_drawn_in(drawn: Drawn) -> None:
 
 
 def test_a_history_without_epochs_is_told(assert_told: Any) -> None:
-    told = "expected a history of one epoch or more, got one without"
+    told = "cannot plot an empty history: it has no epochs"
     assert_told(lambda: plot_loss(History(BASELINES)), DataError, told)
     assert_told(lambda: plot_loss(EnsembleHistory([1], BASELINES)), DataError, told)
 
@@ -376,7 +376,7 @@ def test_a_grid_that_does_not_fit_is_told(assert_told: Any) -> None:
     assert_told(
         lambda: plot_solve_rate([[0.5] * 3] * 2, *GRID, mark=(0.05, 1)),
         OptionError,
-        "expected mark to be values of learning rate and epochs, got (0.05, 1)",
+        "expected mark to have one of the values of 'epochs', [50, 100, 200], got 1",
     )
 
 

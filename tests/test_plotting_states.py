@@ -270,5 +270,5 @@ def test_one_symbol_makes_no_tree(assert_told: Any) -> None:
     assert_told(
         lambda: plot_dendrogram({"a": [1.0]}),
         DataError,
-        "expected the states of two symbols or more, got 1",
+        "expected the states of 2 to 2,000 symbols, got 1",
     )

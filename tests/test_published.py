@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, replace
 from itertools import product
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from scipy.stats import binomtest
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -136,6 +138,23 @@ def test_the_notebooks_losses_are_met(training: tuple[Any, ...]) -> None:
     assert found.note == "it predicts ihello"
 
 
+def test_from_top_to_bottom_one_seed_gives_other_losses() -> None:
+    found = notebook.train_in_order()
+    assert [each.here for each in found] == pytest.approx(notebook.IN_ORDER, abs=0.0006)
+    assert found[0].here == pytest.approx(notebook.train_once(*notebook.TRAININGS[0]).here)
+
+
+def test_the_notebook_draws_as_pytorch_does() -> None:
+    state = torch.random.get_rng_state()
+    first, second, _ = notebook.draw_in_order()
+    assert torch.equal(torch.random.get_rng_state(), state)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(notebook.SEED)
+        for weights in (first, second):
+            for name, weight in nn.RNN(5, 5).named_parameters():
+                assert torch.equal(weights[f"rnn.{name}"], weight)
+
+
 def test_the_solve_rates_are_those_that_are_stored() -> None:
     found = read("notebook")["curves"]
     for name, size in notebook.READOUTS.items():
@@ -159,6 +178,24 @@ def test_parity_is_solved_up_to_length_500() -> None:
 def test_lengths_that_no_sequence_has_are_left_out_of_the_test() -> None:
     cell = replace(deletang2023.REGULAR[-1], units=4, steps=1, every=100, count=2)
     assert list(deletang2023.run(cell)["by_length"]) == [41, 241, 441, 499]  # odd ones
+
+
+@pytest.mark.parametrize("name", deletang2023.PUBLISHED)
+def test_guessing_is_told_for_the_lengths_that_were_tested(name: str) -> None:
+    cell = next(cell for cell in deletang2023.table_cells() if cell.task == name)
+    found = next(f for f in read("deletang2023")["findings"] if f.what.startswith(f"{name}: "))
+    told = deletang2023.guessing_accuracy(name, cell.every)  # of three tasks an estimate
+    assert found.memoryless == pytest.approx(told, abs=0.2)
+
+
+@pytest.mark.parametrize("name", ["even_pairs", "modular_arithmetic_brackets", "compute_sqrt"])
+def test_guessing_is_the_most_frequent_answer_of_fresh_sequences(name: str) -> None:
+    task, generator = get_task(name), torch.Generator().manual_seed(5)
+    batches = [task.sample(500, length=n, generator=generator) for n in (41, 149, 257, 365, 473)]
+    targets = torch.cat([batch.targets[batch.scored] for batch in batches])
+    share = torch.bincount(targets).max().item() / len(targets)
+    error = math.sqrt(share * (1 - share) / len(targets))
+    assert abs(deletang2023.guessing_accuracy(name, 108) / 100 - share) < 4.5 * error
 
 
 def test_guessing_finds_networks_that_know_the_language() -> None:
@@ -189,6 +226,20 @@ def test_an_exam_is_passed_by_who_makes_no_mistake() -> None:
     assert not guessing.passes(Saying(said), batch)
 
 
+def test_the_intervals_of_guessing_are_exact_where_few_solved_it() -> None:
+    notes = {f.solved: f.note for f in read("guessing")["findings"] if f.unit == "guesses"}
+    few = [solved for solved in notes if solved[0] <= 3]
+    assert len(few) == 3  # none, one and three
+    for count, drawn in few:
+        exact = binomtest(count, drawn).proportion_ci(method="exact")
+        told = [
+            int(number.replace(",", ""))
+            for number in re.findall(r"[\d,]{4,}", notes[count, drawn])
+        ]
+        wanted = [1 / exact.high, *([1 / exact.low] if count else [])]
+        assert told == pytest.approx(wanted, rel=1e-5)
+
+
 # --- What is stored
 
 
@@ -204,7 +255,7 @@ def test_results_are_stored_with_what_made_them(tmp_path: Path) -> None:
     assert torch.__version__.startswith(facts["machine"]["torch"])  # a build may have a suffix
     assert str(finding) == (
         "loss: 0.5 nats, published 0.4, optimum 0.3, without memory 0.9, "
-        "solved 75.0 % of 4 (95 % interval 30.1 to 95.4 %) (1.5 s)"
+        "solved 75.0 % of 4 (95 % interval 19.4 to 99.4 %) (1.5 s)"
     )
 
 

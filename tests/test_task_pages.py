@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from tools import automata
+from tools import automata, learnt
 from tools.learnt import rows_of, scores_table
 from tools.task_pages import definition, options, samples, tasks_of
 from tools.tasks import FAMILIES, catalogue, names_on
@@ -113,6 +113,31 @@ def test_a_network_is_trained_tested_and_stored(tmp_path: Path) -> None:
     stored = tasks_learnt.read(path)
     assert [each["network"] for each in stored] == [asdict(network), asdict(other)]
     assert stored[0]["report"] == row["report"]
+
+
+def test_the_rows_of_other_machines_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "learnt.jsonl"
+    row = {"report": {}, "accuracy": 1.0}
+    networks = [networks_for(name)[0] for name in ("reber", "anbn", "dyck")]
+    for network, machine in zip(networks, ("here", "there", "there"), strict=True):
+        monkeypatch.setattr(
+            tasks_learnt, "describe", lambda at=machine: {"cpu": at, "python": 3, "torch": 2}
+        )
+        tasks_learnt.store([network], [row], path)
+    monkeypatch.setattr(learnt, "_rows", lambda: tasks_learnt.read(path))
+    assert [each["network"]["task"] for each in tasks_learnt.read(path)] == [
+        "reber",
+        "anbn",
+        "dyck",
+    ]
+    text = learnt.made(["reber", "anbn", "dyck"])
+    assert text.count("## The networks") == 1
+    assert "\n\n`reber`: Made by" in text
+    assert "\n\n`anbn`, `dyck`: Made by" in text
+    assert "\n\nMade by" in learnt.made(["anbn"])
+    assert learnt.made(["parity"]) == ""
 
 
 def test_an_unknown_task_is_told(capsys: pytest.CaptureFixture[str]) -> None:

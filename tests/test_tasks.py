@@ -6,17 +6,21 @@ import inspect
 import math
 from collections import Counter
 from functools import cache
+from itertools import chain, cycle
 
 import pytest
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
-from seqtoys import AnswerTask, Batch, Task, get_task, list_tasks
+from seqtoys import AnswerTask, Batch, Task, Vocab, get_task, list_tasks
 from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.tasks.catalogue import CATALOGUE
+from seqtoys.tasks.known_shares import KnownShares
 
 NAMES = list(CATALOGUE)
 ANSWERED = [name for name in NAMES if isinstance(get_task(name), AnswerTask)]
-SAMPLES = 40  # batches of 250 sequences
+SEQUENCES, PAIRS = 10_000, 20  # how many to count, and in how many pairs of batches at least
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -32,21 +36,42 @@ def rows_of(batch: Batch) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
 
 @cache
 def samples(name: str) -> list[Batch]:
-    task, generator = get_task(name), seeded(2026)
-    return [task.sample(250, generator=generator) for _ in range(SAMPLES)]
+    """Sequences of a task as they come in training, in pairs of batches.
+
+    A task that draws a length for each batch gets each length equally often: drawn at random,
+    some would be missing, and it may be those that decide. The batches of a pair have one length.
+    """
+    return paired_batches(get_task(name))
+
+
+def paired_batches(task: Task) -> list[Batch]:
+    shortest, longest = task.lengths
+    possible = [n for n in range(shortest, longest + 1) if task.refusal(n) is None]
+    pairs = math.ceil(PAIRS / len(possible)) * len(possible)
+    lengths = chain.from_iterable((n, n) for n in cycle(possible))
+    generator = seeded(2026)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Task, "draw_length", lambda *_: next(lengths))
+        size = SEQUENCES // (2 * pairs)
+        return [task.sample(size, generator=generator) for _ in range(2 * pairs)]
 
 
 def ratio(sums: list[float], counts: list[float]) -> tuple[float, float]:
-    """A mean over clusters, and its standard error."""
+    """A mean over pairs of batches, and its standard error, from their differences."""
     mean = sum(sums) / sum(counts)
-    squares = sum((s - mean * n) ** 2 for s, n in zip(sums, counts, strict=True))
+    rest = [s - mean * n for s, n in zip(sums, counts, strict=True)]
+    squares = sum((a - b) ** 2 for a, b in zip(rest[::2], rest[1::2], strict=True))
     return mean, math.sqrt(squares) / sum(counts)
 
 
 def assert_near(told: float, told_error: float, measured: tuple[float, float]) -> None:
     """Within four standard errors."""
     mean, error = measured
-    assert abs(told - mean) <= 4 * math.hypot(told_error, error) + 1e-6
+    allowed = 4 * math.hypot(told_error, error) + 1e-6
+    assert abs(told - mean) <= allowed, (
+        f"the task says {told:.5f} ± {told_error:.5f}, but {SEQUENCES:,} sequences give "
+        f"{mean:.5f} ± {error:.5f}"
+    )
 
 
 def pairs_of(batch: Batch) -> Counter[tuple[int, int]]:
@@ -171,18 +196,17 @@ def test_the_memoryless_loss_is_what_counting_gives(task: Task) -> None:
 def test_chance_is_the_share_of_the_most_frequent_target(task: Task) -> None:
     each = [Counter(batch.targets[batch.scored].tolist()) for batch in samples(task.name)]
     together = sum(each, Counter[int]())
-    errors = []
-    for symbol, _ in together.most_common(3):  # near a tie, another may be the most frequent
-        mean, error = ratio(
-            [float(counts[symbol]) for counts in each], [float(c.total()) for c in each]
-        )
-        allowed = 4 * math.hypot(error, task.chance.standard_error) + 1e-6
-        errors.append(abs(task.chance - mean) / allowed)
-    assert min(errors) <= 1
+    totals = [float(counts.total()) for counts in each]
+    measured = [  # near a tie, another may be the most frequent
+        ratio([float(counts[symbol]) for counts in each], totals)
+        for symbol, _ in together.most_common(3)
+    ]
+    nearest = min(measured, key=lambda found: abs(found[0] - task.chance))
+    assert_near(task.chance, task.chance.standard_error, nearest)
 
 
 def test_held_out_sequences_are_never_those_to_train_on(task: Task) -> None:
-    if len(set(rows_of(samples(task.name)[0]))) < 20:
+    if len(set(rows_of(task.sample(250, generator=seeded(2026))))) < 20:
         pytest.skip("too few sequences to part by chance")
     training, held_out = task.held_out(0.3)
     shown, kept = (
@@ -195,3 +219,41 @@ def test_held_out_sequences_are_never_those_to_train_on(task: Task) -> None:
     assert training.sample(3, generator=seeded(0)).inputs.shape[0] == 3
     assert (held_out.memoryless, training.chance) == (task.memoryless, task.chance)
     assert held_out.complement.name == training.name
+
+
+class Palindrome(KnownShares):
+    """Does a string read the same backwards? At nearly all lengths hardly any does."""
+
+    name = "palindrome"
+    level = "context-free"
+    lengths = (1, 40)
+    vocab = Vocab("01=")
+    off = 0.0  # how much too high the share of 1 is
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        return torch.randint(2, (batch_size, length), generator=generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        return (inputs == inputs.flip(1)).all(1, keepdim=True).long()
+
+    def shares(self) -> list[float]:
+        share = sum(2.0 ** -(n // 2) for n in range(1, 41)) / 40 + self.off
+        return [1 - share, share]
+
+
+def test_the_contract_holds_where_a_few_short_lengths_decide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = Palindrome()
+    monkeypatch.setitem(globals(), "samples", lambda _: paired_batches(task))
+    test_chance_is_the_share_of_the_most_frequent_target(task)
+    test_the_memoryless_loss_is_what_counting_gives(task)
+
+    task.off = 0.01
+    told = r"the task says 0\.\d+ ± 0\.00000, but 10,000 sequences give 0\.\d+ ± 0\.\d+"
+    with pytest.raises(AssertionError, match=told):
+        test_chance_is_the_share_of_the_most_frequent_target(task)
+    with pytest.raises(AssertionError, match=told):
+        test_the_memoryless_loss_is_what_counting_gives(task)

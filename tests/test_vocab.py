@@ -3,7 +3,10 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -104,6 +107,69 @@ def test_a_large_vocabulary() -> None:
     assert vocab.one_hot(vocab.symbols[-1]).argmax().item() == 19_999
 
 
+INDICES: dict[str, Any] = {
+    "backwards": np.array([4, 0])[::-1],
+    "every other": np.array([0, 9, 4])[::2],
+    "read-only": np.frombuffer(bytes([0, 4]), np.uint8),
+    "big-endian": np.array([0, 4], ">i4"),
+    "a deque": deque([0, 4]),
+    "a range": range(0, 5, 4),
+    "an array": array("i", [0, 4]),
+    "a memoryview": memoryview(bytes([0, 4])),
+    "a parameter": torch.nn.Parameter(torch.tensor([0, 4]), requires_grad=False),
+    "uint64": np.array([0, 4], np.uint64),
+}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", INDICES)
+def test_indices_come_in_many_kinds(kind: str) -> None:
+    assert HIELO.decode(INDICES[kind]) == "ho"
+    assert HIELO.one_hot(INDICES[kind]).tolist() == [[1, 0, 0, 0, 0], [0, 0, 0, 0, 1]]
+
+
+class Own(str):
+    """A string with a mind of its own."""
+
+    def __hash__(self) -> int:
+        raise RuntimeError("no hash")
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def encode(self, *_: Any) -> bytes:
+        return b"zz"
+
+
+def test_strings_of_other_types_are_read_as_what_they_are() -> None:
+    vocab = Vocab([np.str_("h"), Own("i")])
+    assert [type(symbol) for symbol in vocab.symbols] == [str, str]
+    assert vocab == Vocab("hi")
+    assert vocab.encode(Own("ih")).tolist() == [1, 0]
+    assert vocab.encode([Own("i"), np.str_("h")]).tolist() == [1, 0]
+    assert Own("i") in vocab
+    assert Own("z") not in vocab
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_sequences_that_lie_about_their_length_are_read_by_their_symbols() -> None:
+    class Lying(list[str]):
+        def __len__(self) -> int:
+            return 7
+
+    assert Vocab(Lying("hi")).encode(Lying("ih")).tolist() == [1, 0]
+
+
+def test_errors_of_the_users_own_generators_pass_through() -> None:
+    def symbols() -> Iterator[str]:
+        yield "h"
+        raise TypeError("my own")
+
+    with pytest.raises(TypeError, match=r"^my own$"):
+        Vocab(symbols())
+
+
 AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
 ERRORS: dict[str, Any] = {
     "unknown": (
@@ -157,7 +223,7 @@ ERRORS: dict[str, Any] = {
     "no sequence": (
         lambda: HIELO.encode(3),  # type: ignore[arg-type]
         InputTypeError,
-        "expected a string or a list of symbols, got a int",
+        "expected a string or a list of symbols, got 3",
     ),
     "one string for several": (
         lambda: HIELO.encode_batch("hello"),
@@ -224,6 +290,31 @@ ERRORS: dict[str, Any] = {
         lambda: HIELO.decode(torch.zeros(1, 2, 3, dtype=torch.int64)),
         ShapeError,
         "expected indices (time,) or (batch, time), got shape (1, 2, 3)",
+    ),
+    "bytes for a string": (
+        lambda: HIELO.encode(b"hi"),  # type: ignore[arg-type]
+        InputTypeError,
+        "expected a string or a list of symbols, got a bytes; .decode() makes a string",
+    ),
+    "symbols for indices": (
+        lambda: HIELO.decode("hi"),
+        InputTypeError,
+        "expected integer indices, got 'hi'",
+    ),
+    "a mask": (
+        lambda: HIELO.decode(np.ma.masked_equal([0, 1], 1)),
+        InputTypeError,
+        "expected indices without a mask, got a MaskedArray",
+    ),
+    "more than 63 bits": (
+        lambda: HIELO.decode(np.array([1, 2**63], np.uint64)),
+        IndexRangeError,
+        "expected indices of at most 63 bits, got 9223372036854775808",
+    ),
+    "lists in lists": (
+        lambda: HIELO.decode(reduce(lambda inner, _: [inner], range(2000), [0])),
+        ShapeError,
+        "expected rows of one length, got lists nested too deeply",
     ),
     "ragged": (
         lambda: HIELO.decode([[0, 1], [2]]),

@@ -113,9 +113,11 @@ def measure_large(row: Row) -> list[Finding]:
     corpus = draw_corpus(row.language, row.strings)
     runs = [train(corpus, row.units, row.seed, shift=shift) for shift in (0.0, SHIFT, -SHIFT)]
     score, *moved = (measure_tests(model, corpus) for model, _ in runs)
-    others = " and ".join(f"{each.bits.item():.3f}" for each in moved)
-    note = f"not to be reproduced: with one weight moved by ±{SHIFT:.7f}, {others} bits"
-    return _found(row, corpus, score, runs[0][1], note)
+    others = [round(each.bits.item(), 3) for each in moved]
+    told = " and ".join(f"{bits:.3f}" for bits in others)
+    note = f"not to be reproduced: with one weight moved by ±{SHIFT:.7f}, {told} bits"
+    loss, *rest = _found(row, corpus, score, runs[0][1], note)
+    return [replace(loss, settings={**loss.settings, "bits with a weight moved": others}), *rest]
 
 
 def measure_seeds(row: Row, seeds: int) -> tuple[Finding, list[float]]:

@@ -25,7 +25,7 @@ class Shell:
         finalize(self, rmtree, self.folder)
 
     def run(self, command: str, lines: int | None = None) -> str:
-        """Run a command and give it back with its output, as in a terminal.
+        """Run a command and return it with its output or its error, as in a terminal.
 
         Args:
             command: It begins with `python -m seqtoys`.
@@ -41,8 +41,8 @@ class Shell:
         arguments = shlex.split(command.removeprefix(PROGRAM))
         width = patch.dict(os.environ, {"COLUMNS": str(COLUMNS)})
         printed, progress = redirect_stdout(StringIO()), redirect_stderr(StringIO())
-        with width, chdir(self.folder), progress, printed as out:
-            main(arguments)
-        shown = out.getvalue().rstrip("\n").split("\n")
+        with width, chdir(self.folder), progress as err, printed as out:
+            is_refused = main(arguments) == 2
+        shown = (err if is_refused else out).getvalue().rstrip("\n").split("\n")
         rest = ["…"] if lines is not None and len(shown) > lines else []
         return "\n".join([f"$ {command}", *shown[:lines], *rest])

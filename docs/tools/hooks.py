@@ -12,6 +12,7 @@ from mkdocs.structure.files import File
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
 DOCS = Path(__file__).parents[1]
 EXAMPLES = DOCS.parent / "examples"
@@ -49,3 +50,10 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     for path in sorted(EXAMPLES.glob("*.py")):
         name = f"examples/{path.stem}.ipynb"
         files.append(File.generated(config, name, content=to_notebook(path)))
+
+
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Fold the code of each figure below it; in the course, that of printed numbers, too."""
+    from tools.shown import fold_code
+
+    return fold_code(markdown, numbers=page.file.src_uri.startswith("course/"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from statistics import median
 from typing import Any
 
 from benchmarks.tasks_learnt import read
 
-HEAD = ("strings", "optimum", "loss", "accuracy", "whole strings")
+HEAD = ("strings", "optimum of these", "loss", "accuracy", "whole strings")
 HIGH = 1000  # nats: a loss that is no more told than that
 
 
@@ -27,6 +27,12 @@ def scores_of(name: str) -> dict[str, list[dict[str, Any]]]:
     """How each seed did, for each kind of strings: as in training, and longer ones."""
     scores = [row["report"]["scores"] for row in rows_of(name)]
     return {kind: [each[kind] for each in scores] for kind in scores[0]} if scores else {}
+
+
+def longest_of(name: str) -> tuple[int, list[float]]:
+    """The longest length that a task was tested on, and the accuracies there."""
+    kind, scores = list(scores_of(name).items())[-1]
+    return int(kind.rpartition(" ")[2]), [score["accuracy"]["value"] for score in scores]
 
 
 def scores_table(stored: Sequence[Mapping[str, Any]]) -> str:
@@ -77,22 +83,34 @@ def nats(loss: float) -> str:
 
 
 def made(names: Sequence[str]) -> str:
-    """Say what made the numbers of some tasks; nothing, if there are none.
+    """Write how the networks of some tasks were made; nothing, if there are none.
 
     Args:
-        names: Their names.
+        names: The names of the tasks.
     """
-    return "\n\n".join(dict.fromkeys(_made(names)))
-
-
-def _made(names: Sequence[str]) -> Iterator[str]:
-    for row in (row for name in names for row in rows_of(name)):
-        machine = row["machine"]
-        yield (
-            "## The networks\n\n"
+    stored = [row for name in names for row in rows_of(name)]
+    if not stored:
+        return ""
+    (norm,) = {row["clip_norm"] for row in stored}
+    runs: dict[str, dict[str, None]] = {}  # by what made them: the tasks
+    for row in stored:
+        runs.setdefault(_made(row), {})[f"`{row['network']['task']}`"] = None
+    whose = "{}: " if len(runs) > 1 else ""
+    lines = [whose.format(", ".join(tasks)) + told for told, tasks in runs.items()]
+    return "\n\n".join(
+        [
+            "## The networks",
             "They read symbols one-hot, have a linear readout, and are trained by Adam, with "
-            f"gradients clipped at norm {row['clip_norm']:g}. Numbers are medians over the seeds, "
-            "in brackets the lowest and the highest; losses are in nats per scored symbol. "
-            f"Made by `{row['command']}` on {row['date']}: {machine['cpu']}, Python "
-            f"{machine['python']}, torch {machine['torch']}."
-        )
+            f"gradients clipped at norm {norm:g}. Numbers are medians over the seeds, in brackets "
+            "the lowest and the highest; losses are in nats per scored symbol.",
+            *lines,
+        ]
+    )
+
+
+def _made(row: Mapping[str, Any]) -> str:
+    machine = row["machine"]
+    return (
+        f"Made by `{row['command']}` on {row['date']}: {machine['cpu']}, Python "
+        f"{machine['python']}, torch {machine['torch']}."
+    )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LABELLED = {"anbn": 0.8, "anbncn": 0.3, "anb2n": 0.62}  # where no other curve is in the way
-HEAD = ["what", "published", "here", "optimum", "without memory", "solved", "seconds"]
+HEAD = ["what", "published", "here", "optimum of these", "without memory", "solved", "seconds"]
 
 
 def source(script: str) -> str:
@@ -70,6 +70,8 @@ def _row(finding: Finding, notes: Sequence[str]) -> list[str]:
     mark = f" <sup>{notes.index(finding.note) + 1}</sup>" if finding.note else ""
     levels = (finding.published, finding.here, finding.optimum, finding.memoryless)
     numbers = [_number(level, finding.unit) for level in levels]
+    if finding.unit == "guesses" and finding.solved and not finding.solved[0]:
+        numbers[1] = f"none of {finding.solved[1]:,}"
     return [finding.what + mark, *numbers, _solved(finding), _seconds(finding.seconds)]
 
 
@@ -77,7 +79,8 @@ def _number(value: float | None, unit: str) -> str:
     if value is None:
         return ""
     if unit == "%":
-        return f"{value:.1f} %"
+        written = f"{value:.1f} %"
+        return f"{value:.2f} %" if written == "100.0 %" and value < 100 else written
     return f"{value:,.0f} {unit}" if unit == "guesses" else f"{value:.3f} {unit}"
 
 

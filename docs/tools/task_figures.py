@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.shares import answer_shares
 from seqtoys import get_task
 from seqtoys.plotting.labels import symbol_ticks
 from seqtoys.plotting.style import FAINT, TEAL, VERMILLION, ink, new_axes
 from seqtoys.tasks.catalogue import TOMITA
 from seqtoys.tasks.tomita import Tomita
 from tools.figures import show
-from tools.learnt import scores_of
+from tools.learnt import longest_of, scores_of
 
 ROW, AROUND = 0.36, 1.3  # inches: a task, and what is above and below
 LENGTHS = range(1, 21)
@@ -39,7 +40,7 @@ def loss_figure(curve: Mapping[str, Any]) -> str:
 
 
 def reach_figure(names: Sequence[str]) -> str:
-    """Draw how often networks are right, on strings as in training and on the longest ones.
+    """Draw how often networks and guessing are right, as in training and on the longest strings.
 
     Args:
         names: The tasks.
@@ -47,21 +48,25 @@ def reach_figure(names: Sequence[str]) -> str:
     learnt = [name for name in names if scores_of(name)]
     ax = new_axes(None, 7.0, AROUND + ROW * len(learnt))
     for place, name in enumerate(learnt, 1):
-        scores = scores_of(name)
-        shares = [[score["accuracy"]["value"] for score in scores[kind]] for kind in scores]
-        chance = float(get_task(name).chance)
-        ax.plot([chance] * 2, [place - 0.3, place + 0.3], color=ink(), alpha=FAINT)
-        ax.plot(shares[-1], [place] * len(shares[-1]), "o", **RING)
-        ax.plot(shares[0], [place] * len(shares[0]), "o", **DOT)
+        shares = [score["accuracy"]["value"] for score in scores_of(name)["seen"]]
+        length, longest = longest_of(name)
+        _mark_chance(ax, place, float(get_task(name).chance), TEAL)
+        _mark_chance(ax, place, max(answer_shares(name, length)), VERMILLION)
+        ax.plot(longest, [place] * len(longest), "o", **RING)
+        ax.plot(shares, [place] * len(shares), "o", **DOT)
     ax.plot([], [], "o", **DOT, label="lengths of training")
     ax.plot([], [], "o", **RING, label="longest")
-    ax.plot([], [], "|", color=ink(), alpha=FAINT, markersize=14, label="chance")
+    ax.plot([], [], "|", color=ink(), alpha=FAINT, markersize=14, label="guessing at either")
     ax.set_yticks(range(1, len(learnt) + 1), learnt)
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.set(xlabel="answer symbols right", xlim=(0, 1.02), ylim=(len(learnt) + 0.6, 0.4))
     _legend(ax)
     return show(ax)
+
+
+def _mark_chance(ax: Any, place: int, chance: float, colour: str) -> None:
+    ax.plot([chance] * 2, [place - 0.3, place + 0.3], color=colour, alpha=FAINT)
 
 
 def balance_figure() -> str:

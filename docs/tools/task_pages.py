@@ -13,6 +13,7 @@ from seqtoys import Batch, Task, Vocab, get_task
 from seqtoys.tasks.automaton import Automaton
 from seqtoys.tasks.catalogue import CATALOGUE
 from tools.learnt import made, rows_of, scores_table
+from tools.shown import folded
 from tools.task_figures import loss_figure
 from tools.tasks import about, names_on, percent, table
 
@@ -34,7 +35,9 @@ def tasks_of(page: str) -> str:
     shared = len(names) > 1 and len({builder_of(name) for name in names}) == 1
     head = [definition(names[0])] if shared else []
     parts = [section(name, is_defined=shared) for name in names]
-    return "\n\n".join([*head, table(names), *parts, made(names)])
+    code = folded("the figures", "", [("task_figures", "loss_figure")])
+    last = [made(names), *([code] if any('class="figure"' in part for part in parts) else [])]
+    return "\n\n".join([*head, table(names), *parts, *last])
 
 
 def section(name: str, *, is_defined: bool = False) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
-from contextlib import ContextDecorator
 
-from seqtoys.errors import OptionError, SeqtoysError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.scalars import to_int, to_real
 
-TOO_LARGE = re.compile("allocat|[Oo]verflow|too big|too large to|Maximum allowed|cannot fit")
-TELLING = (MemoryError, OverflowError, RuntimeError, TypeError, ValueError)
 MANY = 10**15  # more than anyone counts, and less than Python's len allows
 LONGEST = 1_000_000  # symbols in a sequence of a task
 
@@ -35,7 +31,7 @@ def check_count(name: str, value: object, least: int, most: int | None = None) -
     count = to_int(value)
     if count is None or count < least or (most is not None and count > most):
         wanted = f"of {least} or more" if most is None else f"from {least} to {most}"
-        raise OptionError(f"expected {name} to be an integer {wanted}, got {value!r}")
+        raise OptionError(f"expected {name} to be an integer {wanted}, got {quoted(value)}")
     return count
 
 
@@ -55,7 +51,7 @@ def check_positive(name: str, value: object) -> float:
     """
     number = to_real(value)
     if number is None or not 0 < number < math.inf:
-        raise OptionError(f"expected {name} to be a positive finite number, got {value!r}")
+        raise OptionError(f"expected {name} to be a positive finite number, got {quoted(value)}")
     return float(number)
 
 
@@ -80,7 +76,7 @@ def check_probability(
     number = to_real(value)
     if number is None or not above < number < below:
         raise OptionError(
-            f"expected {name} to be above {above:g} and below {below:g}, got {value!r}"
+            f"expected {name} to be above {above:g} and below {below:g}, got {quoted(value)}"
         )
     return float(number)
 
@@ -101,33 +97,8 @@ def check_share(name: str, value: object) -> float:
     """
     number = to_real(value)
     if number is None or not 0 < number < 1:
-        raise OptionError(f"expected {name} to be a share between 0 and 1, got {value!r}")
+        raise OptionError(f"expected {name} to be a share between 0 and 1, got {quoted(value)}")
     return float(number)
-
-
-class EnoughMemory(ContextDecorator):
-    """Turns a lack of memory, however PyTorch and NumPy tell of it, into an error of the library.
-
-    Raises:
-        OptionError: If there is none.
-
-    Examples:
-        >>> import numpy as np
-        >>> with EnoughMemory():
-        ...     table = np.zeros(2**62)
-        Traceback (most recent call last):
-        seqtoys.errors.OptionError: expected sizes for which there is memory: ...
-    """
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, TELLING) or isinstance(error, SeqtoysError):
-            return
-        if TOO_LARGE.search(str(error)):
-            reason = str(error).partition("\n")[0]
-            raise OptionError(f"expected sizes for which there is memory: {reason}") from error
 
 
 def check_length(length: object, name: str = "lengths") -> int:
@@ -138,7 +109,7 @@ def check_length(length: object, name: str = "lengths") -> int:
     """
     count = to_int(length)
     if count is None or count < 1:
-        raise OptionError(f"expected {name} to be a positive integer, got {length!r}")
+        raise OptionError(f"expected {name} to be a positive integer, got {quoted(length)}")
     return count
 
 
@@ -153,10 +124,10 @@ def check_lengths(lengths: object) -> tuple[int, int]:
         (5, 40)
     """
     if not isinstance(lengths, Sequence) or len(lengths) != 2:
-        raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
+        raise OptionError(f"expected lengths as (shortest, longest), got {quoted(lengths)}")
     shortest, longest = map(check_length, lengths)
     if shortest > longest:
-        raise OptionError(f"expected lengths as (shortest, longest), got {lengths!r}")
+        raise OptionError(f"expected lengths as (shortest, longest), got {quoted(lengths)}")
     if longest > LONGEST:
-        raise OptionError(f"expected lengths of {LONGEST:,} at most, got {lengths!r}")
+        raise OptionError(f"expected lengths of {LONGEST:,} at most, got {quoted(lengths)}")
     return shortest, longest

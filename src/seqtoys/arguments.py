@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast, get_type_hints
 
 from seqtoys.errors import InputTypeError
-from seqtoys.kinds import ANYTHING, Kind, described, kind_of, made_plain, misfit
+from seqtoys.kinds import ANYTHING, Kind, described, kind_of, made_plain, misfit, order_hint
+from seqtoys.memory import EnoughMemory, check_room
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Value = TypeVar("Value")
@@ -105,25 +106,32 @@ def check_type(name: str, value: Value, annotation: Any) -> Value:
     return value if type(value) in kind.exact else _checked(name, value, kind)
 
 
-def listed(name: str, values: Iterable[Value], annotation: Any = Any) -> list[Value]:
-    """List what an iterable gives.
+def listed(
+    name: str, values: Iterable[Value], annotation: Any = Any, *, ordered: bool = True
+) -> list[Value]:
+    """List the items of an iterable.
 
     Args:
-        name: What to call it.
-        values: It.
-        annotation: What the list should be.
+        name: What messages call it.
+        values: The iterable.
+        annotation: The type of the list.
+        ordered: Whether the order of the items matters, so that a set is refused.
 
     Raises:
-        InputTypeError: If it gives nothing, or something of another type.
+        InputTypeError: If it is no iterable, a dict or an unordered set, or has an item of another
+            type.
 
     Examples:
         >>> listed("lengths", (n * n for n in range(3)), list[int])
         [0, 1, 4]
     """
-    try:
-        found = list(values)
-    except TypeError:
-        raise InputTypeError(f"expected {name} to be a list, got {described(values)}") from None
+    hint = order_hint(values) if ordered or isinstance(values, Mapping) else ""
+    if hint or not _is_iterable(values):
+        raise InputTypeError(f"expected {name} to be a list, got {described(values)}{hint}")
+    if isinstance(values, range):
+        with EnoughMemory():  # beyond 63 bits, len is an error
+            check_room(name, len(values), 8)
+    found = list(values)
     return check_type(name, found, annotation)
 
 
@@ -134,8 +142,17 @@ def _checked(name: str, value: Any, kind: Kind) -> Any:
         place, wrong, wanted = found
         *others, last = wanted.words
         words = f"{', '.join(others)} or {last}" if others else last
-        raise InputTypeError(f"expected {name}{place} to be {words}, got {described(wrong)}")
+        hint = order_hint(wrong) if "a list" in wanted.words else ""
+        raise InputTypeError(f"expected {name}{place} to be {words}, got {described(wrong)}{hint}")
     return made_plain(value, kind)
+
+
+def _is_iterable(values: object) -> bool:
+    try:
+        iter(cast(Any, values))
+    except TypeError:
+        return False
+    return True
 
 
 @functools.cache

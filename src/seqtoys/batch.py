@@ -19,9 +19,10 @@ from seqtoys.batch_checks import Pair as Pair
 from seqtoys.batch_checks import check_pairs, check_parts, check_texts, wrong_rows
 from seqtoys.devices import find_device
 from seqtoys.errors import DataError
+from seqtoys.memory import check_room
 from seqtoys.symbols import Symbols, legible
 from seqtoys.tables import align
-from seqtoys.tensors import check_integers, check_size
+from seqtoys.tensors import check_size, to_int64
 from seqtoys.vocab import Vocab
 
 
@@ -30,6 +31,7 @@ class Batch:
     """Input sequences and, for each symbol of theirs, the target (or -100: not scored).
 
     Sequences are padded on the right; a causal model can't see the padding, and it is not scored.
+    Integers of any type are converted to int64.
 
     Attributes:
         inputs: Symbol indices, any valid index as padding.
@@ -43,6 +45,8 @@ class Batch:
     Raises:
         ShapeError: If inputs and targets are not `(batch, time)`, or the others not `(batch,)`.
         InputTypeError: If a tensor does not hold integers.
+        IndexRangeError: If an index is negative, other than a target of -100.
+        DeviceError: If the tensors are on several devices.
         DataError: If no position is scored, a length is not that of a part of the width, or a
             count is not positive.
 
@@ -60,6 +64,10 @@ class Batch:
     length_range: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("inputs", "targets", "lengths", "counts"):
+            part = getattr(self, name)
+            if part is not None or name in ("inputs", "targets"):
+                object.__setattr__(self, name, to_int64(part, name))
         check_parts(self.inputs, self.targets, self.lengths, self.counts)
         if self.length_range is not None:
             vars(self)["length_range"] = check_lengths(self.length_range)
@@ -125,6 +133,8 @@ class Batch:
             raise DataError("expected at least one batch to join, got none")
         batches = [batch.repeated() for batch in batches]
         widths = [batch.inputs.shape[1] for batch in batches]
+        rows = sum(map(len, batches))
+        check_room(f"sequences of {max(widths):,} symbols", rows, 16 * max(widths))
         padded = [(batch, max(widths) - batch.inputs.shape[1]) for batch in batches]
         inputs = torch.cat([F.pad(batch.inputs, (0, n)) for batch, n in padded])
         targets = torch.cat([F.pad(batch.targets, (0, n), value=UNSCORED) for batch, n in padded])
@@ -196,13 +206,12 @@ class Batch:
             >>> len(batch.take(torch.tensor([1])))
             1
         """
-        check_integers(rows, "rows")
-        check_size(rows, "rows", "rows", rows.numel())
-        at = rows.long()
+        at = to_int64(rows, "rows")
+        check_size(at, "rows", "rows", at.numel())
         try:
             return self._each(lambda part: part[at])
         except IndexError as error:
-            raise wrong_rows(rows, len(self)) from error
+            raise wrong_rows(at, len(self)) from error
 
     def distinct(self) -> Batch:
         """Write equal sequences once, and count them, in order of first appearance.
@@ -230,6 +239,8 @@ class Batch:
         """
         if self.counts is None:
             return self
+        total = int(self.counts.sum())
+        check_room("sequences", total, 16 * self.inputs.shape[1])
         rows = torch.arange(len(self), device=self.inputs.device)
         return replace(self, counts=None).take(rows.repeat_interleave(self.counts))
 
@@ -276,5 +287,7 @@ def _cell(index: int, vocab: Vocab) -> str:
 def _unscore_padding(
     targets: Int[Tensor, "batch time"], lengths: Int[Tensor, " batch"]
 ) -> Int[Tensor, "batch time"]:
-    padding = torch.arange(targets.shape[1]) >= lengths.unsqueeze(1)  # (batch, time)
+    padding = torch.arange(targets.shape[1], device=targets.device) >= lengths.unsqueeze(
+        1
+    )  # (batch, time)
     return targets.masked_fill(padding, UNSCORED)

@@ -7,9 +7,10 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from seqtoys.errors import DataError, IndexRangeError, ShapeError, excerpt
+from seqtoys.amounts import MANY
+from seqtoys.errors import DataError, DeviceError, IndexRangeError, ShapeError, excerpt
 from seqtoys.symbols import Symbols, several
-from seqtoys.tensors import check_integers, check_size
+from seqtoys.tensors import check_size
 
 UNSCORED = -100
 """The target of a position that is not scored: PyTorch's own `ignore_index`."""
@@ -51,13 +52,11 @@ def check_pairs(pairs: Sequence[Pair]) -> None:
 def check_parts(
     inputs: Tensor, targets: Tensor, lengths: Tensor | None, counts: Tensor | None
 ) -> None:
-    """Make sure that tensors are what a `Batch` says of them.
+    """Check that tensors of int64 make a `Batch`.
 
     Raises:
         SeqtoysError: As `Batch` says.
     """
-    for name, part in (("inputs", inputs), ("targets", targets)):
-        check_integers(part, name)
     if inputs.ndim != 2 or inputs.shape != targets.shape:
         raise ShapeError(
             "expected inputs and targets of one shape (batch, time), "
@@ -65,16 +64,39 @@ def check_parts(
         )
     for name, numbers in (("lengths", lengths), ("counts", counts)):
         if numbers is not None:
-            check_integers(numbers, name)
             check_size(numbers, name, "batch", len(inputs))
+    for name, part in (("targets", targets), ("lengths", lengths), ("counts", counts)):
+        if part is not None and part.device != inputs.device:
+            raise DeviceError(
+                f"expected inputs and {name} on one device, "
+                f"got {inputs.device} and {part.device}; move them with .to(…)"
+            )
     if lengths is not None and len(lengths):
         low, high = (int(bound) for bound in lengths.aminmax())
         if low < 0 or high > inputs.shape[1]:
             raise DataError(f"expected lengths from 0 to {inputs.shape[1]}, got {low} to {high}")
-    if counts is not None and (counts < 1).any():
-        raise DataError(f"expected positive counts, got {int(counts.min())}")
-    if not targets.numel() or targets.amax() <= UNSCORED:
+    if counts is not None and len(counts):
+        if (counts < 1).any():
+            raise DataError(f"expected positive counts, got {int(counts.min())}")
+        if counts.double().sum() * inputs.shape[1] > MANY:  # sums of int64 would wrap around
+            raise DataError(f"expected counts of up to {MANY:,} symbols, got {int(counts.max())}")
+    _check_indices(inputs, targets)
+
+
+def _check_indices(inputs: Tensor, targets: Tensor) -> None:
+    """Check that indices are positive, and some target is scored."""
+    if not targets.numel() or (targets == UNSCORED).all():
         raise DataError("expected at least one scored position, got targets of only -100")
+    if inputs.amin() < 0:
+        raise IndexRangeError(
+            f"expected inputs of 0 or more, got {int(inputs.amin())}; pad with any index"
+        )
+    wrong = (targets < 0) & (targets != UNSCORED)
+    if wrong.any():
+        raise IndexRangeError(
+            f"expected targets of 0 or more, or {UNSCORED} where nothing is scored, "
+            f"got {int(targets[wrong][0])}"
+        )
 
 
 def wrong_rows(rows: Tensor, size: int) -> IndexRangeError:

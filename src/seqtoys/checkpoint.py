@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,15 +12,16 @@ from torch import Tensor, nn
 
 from seqtoys.amounts import check_length
 from seqtoys.arguments import check_type, checked
-from seqtoys.devices import device_of
+from seqtoys.devices import device_of, on_cpu
 from seqtoys.ensemble import ElmanEnsemble
 from seqtoys.ensemble_history import EnsembleHistory
-from seqtoys.errors import InputTypeError
+from seqtoys.errors import InputTypeError, ModelFileError
 from seqtoys.history import History
 from seqtoys.initial import weight_shapes
 from seqtoys.model import ElmanCharModel
 from seqtoys.plain import MALFORMED, Plain
 from seqtoys.predictions import Predictions
+from seqtoys.replaceable import loss_of
 from seqtoys.settings import ElmanSettings
 from seqtoys.tensor_file import (
     TensorFile,
@@ -39,27 +41,36 @@ KINDS = {kind.__name__: kind for kind in (ElmanCharModel, ElmanEnsemble)}
 class Checkpoint:
     """Where and how often `fit` saves a training, so that it can be resumed.
 
-    The file is there from before the first epoch on. It is written anew after every so many
-    epochs, at the end, and on Ctrl-C; each time whole or not at all.
+    `fit` writes the file before the first epoch, then every `every` epochs, at the end, and on
+    Ctrl-C; each time whole or not at all.
+
+    `fit` refuses to replace an unfinished training unless it resumes that one: else the same call
+    again, as when the cell of a notebook is run twice, would destroy what Ctrl-C has saved. It
+    also refuses to replace a file that this library did not write. A saved model and a training
+    that has come to its end are replaced.
 
     Attributes:
         path: The file.
-        every: After how many epochs. To flush a disk takes longer than an epoch of a tiny model.
+        every: The number of epochs between two saves. Flushing a disk takes longer than an epoch
+            of a tiny model.
+        overwrite: Whether to replace the file whatever it holds.
 
     Raises:
         OptionError: If `every` is no positive integer.
 
     Examples:
         >>> Checkpoint("hello.safetensors", every=100)
-        Checkpoint(path='hello.safetensors', every=100)
+        Checkpoint(path='hello.safetensors', every=100, overwrite=False)
     """
 
     path: PathLike
     every: int
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         check_type("path", self.path, PathLike)
         vars(self)["every"] = check_length(self.every, "every")
+        vars(self)["overwrite"] = check_type("overwrite", self.overwrite, bool)
 
 
 def save(
@@ -67,6 +78,7 @@ def save(
     path: PathLike,
     *,
     history: History | EnsembleHistory | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Save a model in one safetensors file: its weights, vocabulary, settings and seeds.
 
@@ -77,11 +89,15 @@ def save(
 
     Args:
         model: The model, or an ensemble.
-        path: Where to; a file that is there is replaced.
+        path: The file. A model that was saved there before is replaced, and so is a training that
+            has come to its end; an unfinished one, or a file that this library did not write, is
+            not.
         history: What `fit` gave for it; `load_history` reads it back.
+        overwrite: Whether to replace the file whatever it holds.
 
     Raises:
-        ModelFileError: If the file can't be written; one that was there is then as it was.
+        ModelFileError: If the file can't be written, or may not be replaced. What was there is
+            then unchanged.
         InputTypeError: If the model is of another class, whose code the file would not have.
         DeviceError: If it is on the meta device, where there are no numbers.
         SeqtoysError: If the predictions of the history are no sequences of the model's symbols.
@@ -97,16 +113,30 @@ def save(
     """
     check_type("path", path, PathLike)
     check_type("history", history, History | EnsembleHistory | None)
+    check_type("overwrite", overwrite, bool)
     if type(model) not in KINDS.values():
         raise InputTypeError(
             f"expected an ElmanCharModel or an ElmanEnsemble, got a {type(model).__name__}, whose "
             "code the file would not have; safetensors.torch.save_model saves any weights"
         )
     device_of(model)  # sees to it that it has numbers
-    wrong = misfit(_shapes_and_types(describe(model), model.state_dict()), model.state_dict())
+    weights = model.state_dict()
+    wrong = misfit(_shapes_and_types(_facts_of(model), weights), weights)
     if wrong is not None:
         raise InputTypeError(f"expected a model with the weights it was made with; {wrong}")
+    if not model.has_own_parts:
+        raise InputTypeError(
+            "expected a model with the parts it was made with, got one with other parts, options "
+            "or methods, or with a shared weight, which the file would not have; "
+            "safetensors.torch.save_model saves any weights"
+        )
     states = {} if history is None else {"history": _history_state(history, model.vocab)}
+    lost = None if overwrite else loss_of(path)
+    if lost is not None:
+        raise ModelFileError(
+            f"can't write {os.fsdecode(path)}: it holds {lost}; choose another path, or "
+            "overwrite=True to replace it"
+        )
     write_model(path, model, states)
 
 
@@ -181,6 +211,12 @@ def describe(model: nn.Module) -> dict[str, Any]:
     is_own = type(model) not in KINDS.values()
     if is_own or not isinstance(model, ElmanCharModel | ElmanEnsemble):
         return {"kind": type(model).__name__}
+    if not model.has_own_parts:  # which cannot be built again
+        return {"kind": f"modified {type(model).__name__}"}
+    return _facts_of(model)
+
+
+def _facts_of(model: ElmanCharModel | ElmanEnsemble) -> dict[str, Any]:
     return {
         "kind": type(model).__name__,
         "vocab": list(model.vocab),
@@ -206,6 +242,7 @@ def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
     return model
 
 
+@on_cpu()
 def _make(about: Mapping[str, Any], settings: Mapping[str, Any]) -> ElmanCharModel | ElmanEnsemble:
     vocab, seeds = Vocab(about["vocab"]), about["seeds"]
     if about["kind"] == ElmanEnsemble.__name__:

@@ -99,5 +99,5 @@ def _check_device(values: Tensor, name: str, weight: Tensor) -> None:
     if values.device != weight.device:
         raise DeviceError(
             f"expected {name} on the model's device {weight.device}, got {values.device}; "
-            f"move them with {name}.to({str(weight.device)!r})"
+            f"move them with {name}.to('{weight.device}')"
         )

@@ -9,8 +9,9 @@ from typing import TypeAlias
 import torch
 
 from seqtoys.amounts import check_length, check_lengths, check_share
-from seqtoys.errors import OptionError
-from seqtoys.plain import Plain
+from seqtoys.errors import DataError, OptionError
+from seqtoys.kinds import described
+from seqtoys.plain import Plain, is_number
 from seqtoys.tasks.task import Task
 
 
@@ -131,8 +132,19 @@ class LengthPlan:
         return {"longest": self.longest, "mean": self._mean}
 
     def restore(self, state: Mapping[str, Plain]) -> None:
-        """Go on from what `state` gave."""
-        self.longest, self._mean = state["longest"], state["mean"]
+        """Go on from what `state` gave.
+
+        Raises:
+            DataError: If it is something else.
+        """
+        longest, mean = state["longest"], state["mean"]
+        most = self.longest if self._curriculum is None else self._curriculum.longest
+        if type(longest) is not int or not self.longest <= longest <= most or not is_number(mean):
+            raise DataError(
+                f"expected a length from {self.longest} to {most} and an accuracy, got "
+                f"{described(longest)} and {described(mean)}"
+            )
+        self.longest, self._mean = longest, mean
 
     def _grow_to_possible(self, longest: int) -> None:
         """Pass over lengths that no sequence has: a longer one has to bring something new."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from seqtoys.amounts import check_share
 from seqtoys.batch import Batch, Pair
 from seqtoys.errors import DataError, InputTypeError, OptionError
-from seqtoys.kinds import described
+from seqtoys.kinds import described, order_hint
 from seqtoys.ranges import check_range
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.task import Task
@@ -61,7 +61,7 @@ def check_data(data: TrainingData) -> None:
     if not isinstance(data, Sequence | Batch | Task):
         raise InputTypeError(
             "expected a text, an (input, target) tuple, a list of either, a Batch or a task, "
-            f"got {described(data)}"
+            f"got {described(data)}{order_hint(data)}"
         )
 
 
@@ -108,14 +108,14 @@ def split_rows(
         [[0, 2], [1]]
     """
     if fraction is None:
-        return torch.arange(len(batch)), torch.arange(0)
+        return torch.arange(len(batch), device="cpu"), torch.arange(0, device="cpu")
     fraction = check_share("validation", fraction)
     rows = torch.cat([batch.inputs, batch.targets], dim=1).cpu()  # (batch, 2 time)
     distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)
     if len(distinct) < 2:
         raise DataError("expected two distinct sequences or more to hold one out, got one")
     count = min(max(round(fraction * len(distinct)), 1), len(distinct) - 1)
-    chosen = torch.zeros(len(distinct), dtype=torch.bool)
-    chosen[torch.randperm(len(distinct), generator=generator)[:count]] = True
+    chosen = torch.zeros(len(distinct), dtype=torch.bool, device="cpu")
+    chosen[torch.randperm(len(distinct), generator=generator, device="cpu")[:count]] = True
     held_out = chosen[group]  # (batch,)
     return (~held_out).nonzero().flatten(), held_out.nonzero().flatten()

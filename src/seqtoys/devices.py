@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
 from seqtoys.arguments import check_type
-from seqtoys.errors import DeviceError
+from seqtoys.errors import ROOM, DeviceError, quoted
 
 
 def find_device(device: torch.device | str) -> torch.device:
@@ -20,12 +23,30 @@ def find_device(device: torch.device | str) -> torch.device:
         device(type='cpu')
     """
     try:
-        return torch.empty(0).to(device).device
+        return torch.empty(0, device="cpu").to(device).device
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0][:ROOM]
         raise DeviceError(
-            f"expected a device that PyTorch has here, got {device!r}: {reason}"
+            f"expected a device that PyTorch has here, got {quoted(device)}: {reason}"
         ) from error
+
+
+@contextmanager
+def on_cpu() -> Iterator[None]:
+    """Make new tensors on the CPU, where the generators are, not on the default device.
+
+    Examples:
+        >>> torch.set_default_device("meta")
+        >>> with on_cpu():
+        ...     print(torch.zeros(2).device)
+        cpu
+        >>> torch.set_default_device(None)
+    """
+    if torch.get_default_device().type == "cpu":  # without the cost of a mode for each call
+        yield
+        return
+    with torch.device("cpu"):
+        yield
 
 
 def device_of(model: nn.Module) -> torch.device:

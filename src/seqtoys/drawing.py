@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from seqtoys.amounts import check_count
-from seqtoys.errors import NonFiniteLossError, OptionError
+from seqtoys.errors import NonFiniteLossError, OptionError, quoted
 from seqtoys.readers import Array, Read
 from seqtoys.scalars import to_real
 
@@ -51,15 +51,16 @@ class Drawing:
         if heat is None or not 0 <= heat < math.inf:
             raise OptionError(
                 "expected temperature to be a finite number of at least 0, got "
-                f"{self.temperature!r}; 0 takes the likeliest symbol, 1 draws as the model says"
+                f"{quoted(self.temperature)}; 0 takes the likeliest symbol, 1 draws as the model "
+                "says"
             )
         vars(self)["temperature"] = heat
         if self.top_k is not None:
             vars(self)["top_k"] = check_count("top_k", self.top_k, 1, self.vocab_size)
         if not isinstance(self.generator, torch.Generator):
             raise OptionError(
-                f"expected generator to be a torch.Generator or None, got {self.generator!r}; "
-                "torch.Generator().manual_seed(0) makes one"
+                "expected generator to be a torch.Generator or None, "
+                f"got {quoted(self.generator)}; torch.Generator().manual_seed(0) makes one"
             )
 
     def limit(self, read: Read) -> Read:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seqtoys.errors import DataError
+from seqtoys.plain import Plain, mismatch
+
 
 class GlobalDraws:
     """PyTorch's global generators while a training runs.
@@ -32,6 +35,18 @@ class GlobalDraws:
         """Where the generators stand."""
         on_gpu = [torch.cuda.get_rng_state(device) for device in self._on_gpu]
         return [torch.get_rng_state(), *on_gpu]
+
+    def check(self, state: Plain) -> None:
+        """Make sure that generators can stand there.
+
+        Raises:
+            DataError: If they can't.
+            RuntimeError: If PyTorch says so.
+        """
+        wrong = mismatch(state, self.state(), "draws")
+        if wrong is not None:
+            raise DataError(wrong)
+        torch.Generator().set_state(state[0])  # a GPU's can be anything of its length
 
     def restore(self, state: list[Tensor]) -> None:
         """Set the generators to where they stood."""

@@ -76,13 +76,15 @@ class EnsembleHistory:
     rows: list[EnsembleRow] = field(default_factory=list[EnsembleRow])
     seconds: float = 0.0
     stopped: list[str] = field(default_factory=list[str])
-    epochs: Int[Tensor, " replicas"] = field(default_factory=lambda: torch.zeros(0).long())
+    epochs: Int[Tensor, " replicas"] = field(
+        default_factory=lambda: torch.zeros(0, dtype=torch.int64, device="cpu")
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
         if not self.stopped:
             self.stopped = ["running"] * len(self.seeds)
-            self.epochs = torch.zeros(len(self.seeds), dtype=torch.int64)
+            self.epochs = torch.zeros(len(self.seeds), dtype=torch.int64, device="cpu")
         check_replicas(self.seeds, self.stopped, self.epochs, self.rows)
         self.running: Bool[Tensor, " replicas"] = self._runs()
 
@@ -120,7 +122,7 @@ class EnsembleHistory:
     def solved(self) -> Bool[Tensor, " replicas"]:
         """Whether a replica predicted every scored symbol at its last epoch."""
         if not self.rows:
-            return torch.zeros(len(self.seeds), dtype=torch.bool)
+            return torch.zeros(len(self.seeds), dtype=torch.bool, device="cpu")
         return self.accuracy[-1] == 1
 
     @property
@@ -253,7 +255,7 @@ class EnsembleHistory:
         return f"{solved}\n\n{impossible} of {len(self)} seeds: {REMARK}" if impossible else solved
 
     def _runs(self) -> Bool[Tensor, " replicas"]:
-        return torch.tensor([why == "running" for why in self.stopped])
+        return torch.tensor([why == "running" for why in self.stopped], device="cpu")
 
     def _held(self, name: str) -> Tensor:
         return held_column([getattr(row, name) for row in self.rows], self.epochs)

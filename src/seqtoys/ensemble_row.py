@@ -12,10 +12,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqtoys.arguments import check_fields
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.row import Row
 from seqtoys.scalars import to_real
-from seqtoys.tensors import check_floats, check_size
+from seqtoys.tensors import check_floats, check_integers, check_size
 
 COLUMNS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 NUMBERS = ("lr", "optimum")  # that all replicas share
@@ -72,6 +72,10 @@ def check_replicas(
             f"expected one replica or more, as many as seeds, got {len(seeds)} seeds, "
             f"{len(stopped)} reasons to stop, {len(epochs)} numbers of epochs"
         )
+    check_integers(epochs, "epochs")
+    check_size(epochs, "epochs", "replicas", len(seeds))
+    if not bool(((epochs >= 0) & (epochs <= len(rows))).all()):
+        raise DataError(f"expected epochs from 0 to {len(rows)}, got {epochs.tolist()}")
     for row in rows:
         check_size(row.loss, "a row", "replicas", len(seeds))
 
@@ -126,7 +130,9 @@ def to_columns(rows: Sequence[EnsembleRow]) -> dict[str, Any]:
         values = [value for row in rows if (value := getattr(row, name)) is not None]
         columns[name] = torch.stack(values) if values else None
     for name in NUMBERS:
-        columns[name] = torch.tensor([getattr(row, name) for row in rows], dtype=torch.float64)
+        columns[name] = torch.tensor(
+            [getattr(row, name) for row in rows], dtype=torch.float64, device="cpu"
+        )
     return columns
 
 
@@ -166,10 +172,12 @@ def held_column(
     """
     rows = [row for row in column if row is not None]
     if not rows:
-        return torch.zeros(0, len(epochs), dtype=torch.float64)
+        return torch.zeros(0, len(epochs), dtype=torch.float64, device="cpu")
     stacked = torch.stack(rows).double()  # (epochs, replicas)
     last = (epochs - 1).clamp(min=0)  # (replicas,)
-    at = torch.minimum(torch.arange(len(rows)).unsqueeze(1), last)  # (epochs, replicas)
+    at = torch.minimum(
+        torch.arange(len(rows), device="cpu").unsqueeze(1), last
+    )  # (epochs, replicas)
     return stacked.gather(0, at)
 
 
@@ -189,10 +197,10 @@ def quantiles_of(
     for share in shares:
         place = to_real(share)
         if place is None or not 0 <= place <= 1:
-            raise OptionError(f"expected shares from 0 to 1, got {share!r}")
+            raise OptionError(f"expected shares from 0 to 1, got {quoted(share)}")
         places.append(place)
     return loss.nan_to_num(nan=math.inf, posinf=math.inf).quantile(
-        torch.tensor(places, dtype=torch.float64), dim=1, interpolation="nearest"
+        torch.tensor(places, dtype=torch.float64, device="cpu"), dim=1, interpolation="nearest"
     )
 
 

@@ -22,7 +22,7 @@ def to_state(fields: Mapping[str, Any]) -> dict[str, Plain]:
         **to_columns(fields["rows"]),
         "seeds": list(fields["seeds"]),
         "baselines": asdict(fields["baselines"]),
-        "held_out": torch.tensor(fields["held_out"], dtype=torch.int64),
+        "held_out": torch.tensor(fields["held_out"], dtype=torch.int64, device="cpu"),
         "predictions": None if predictions is None else predictions.state(),
     }
 

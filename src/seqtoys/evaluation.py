@@ -166,7 +166,8 @@ def _draw(
     task: Task, count: int, generator: torch.Generator, length: int | None = None
 ) -> list[Batch]:
     """Draw groups of sequences: where a batch has one length, the groups have several."""
-    sizes = [len(part) for part in torch.arange(count).chunk(GROUPS)]
+    most = -(-count // GROUPS)  # sequences of a group
+    sizes = [min(most, count - start) for start in range(0, count, most)]
     return [task.sample(size, length=length, generator=generator) for size in sizes]
 
 
@@ -185,7 +186,7 @@ def _draw_unseen(task: Task, seen: Batch, count: int, generator: torch.Generator
 
 
 def _groups(batch: Batch) -> Iterator[Batch]:
-    for rows in torch.arange(len(batch)).chunk(GROUPS):
+    for rows in torch.arange(len(batch), device="cpu").chunk(GROUPS):
         if batch.scored[rows].any():
             yield batch.take(rows)
 
@@ -193,12 +194,11 @@ def _groups(batch: Batch) -> Iterator[Batch]:
 def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
     """Measure each replica on groups of sequences; a model is one replica."""
     device, batches = device_of(model), part.batches
-    sums = [_sum(model, batch.to(device)) for batch in batches]
+    sums = [_sum(model, batch.to(device), len(whole.vocab)) for batch in batches]
     losses, hits, wholes = (torch.stack(column, 1) for column in zip(*sums, strict=True))
-    scored = torch.tensor([int(batch.scored.sum()) for batch in batches]).double()
-    sizes = torch.tensor([int(batch.scored.any(1).sum()) for batch in batches]).double()
-    optima = [part.source.optimal_loss(batch) for batch in batches]
-    best = torch.tensor(optima, dtype=torch.float64) * scored  # (groups,)
+    scored = _numbers(int(batch.scored.sum()) for batch in batches)
+    sizes = _numbers(int(batch.scored.any(1).sum()) for batch in batches)
+    best = _numbers(part.source.optimal_loss(batch) for batch in batches) * scored  # (groups,)
     shared = {
         "sequences": int(sizes.sum()),
         "optimum": float(best.sum() / scored.sum()),
@@ -222,8 +222,8 @@ def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
 
 def _source_loss(whole: Task, batches: list[Batch], scored: Float[Tensor, " groups"]) -> float:
     """The loss of the task's source, which knows neither a split nor a chosen length."""
-    each = [whole.optimal_loss(batch.with_length_range(None)) for batch in batches]
-    return float(torch.tensor(each, dtype=torch.float64) @ scored / scored.sum())
+    each = _numbers(whole.optimal_loss(batch.with_length_range(None)) for batch in batches)
+    return float(each @ scored / scored.sum())
 
 
 def _counted(batches: list[Batch]) -> dict[str, float]:
@@ -257,13 +257,17 @@ def _plus_error(estimate: Estimate, error: float) -> Estimate:
     return Estimate(float(estimate), math.hypot(estimate.standard_error, error))
 
 
+def _numbers(values: Iterable[float]) -> Float[Tensor, " groups"]:
+    return torch.tensor(list(values), dtype=torch.float64, device="cpu")
+
+
 @torch.no_grad()
 def _sum(
-    model: nn.Module, batch: Batch
+    model: nn.Module, batch: Batch, symbols: int
 ) -> tuple[Float[Tensor, " replicas"], Float[Tensor, " replicas"], Float[Tensor, " replicas"]]:
     """Sum losses, right symbols and right sequences over a batch, for each replica."""
     with in_mode(model, training=False):
-        logits = logits_of(model, batch.inputs)
+        logits = logits_of(model, batch.inputs, symbols=symbols)
     if not count_replicas(model):
         logits = logits.unsqueeze(0)  # (replicas, batch, time, vocab)
     losses = symbol_losses(logits.double(), batch.targets)

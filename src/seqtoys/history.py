@@ -11,7 +11,7 @@ import torch
 
 from seqtoys.arguments import check_fields, checked
 from seqtoys.baselines import Baselines
-from seqtoys.errors import DataError, InputTypeError
+from seqtoys.errors import DataError, InputTypeError, quoted
 from seqtoys.history_fields import UNFINISHED, check_columns, read_fields
 from seqtoys.impossible import REMARK, is_impossible
 from seqtoys.indices import check_index
@@ -121,7 +121,7 @@ class History:
         for name, value, column in optional:
             if self.loss and (value is not None) != bool(column):
                 wanted = f"{'a' if column else 'no'} {name}"
-                raise DataError(f"expected a row with {wanted}, as before, got {value!r}")
+                raise DataError(f"expected a row with {wanted}, as before, got {quoted(value)}")
         self.loss.append(row.loss)
         self.accuracy.append(row.accuracy)
         self.lr.append(row.lr)
@@ -163,8 +163,10 @@ class History:
     def state(self) -> dict[str, Plain]:
         """The fields as plain values, the columns of numbers as tensors; `from_state` reads it."""
         fields = {**vars(self), "baselines": asdict(self.baselines)}
-        fields["held_out"] = torch.tensor(self.held_out, dtype=torch.int64)
-        return fields | {name: torch.tensor(fields[name], dtype=torch.float64) for name in COLUMNS}
+        fields["held_out"] = torch.tensor(self.held_out, dtype=torch.int64, device="cpu")
+        return fields | {
+            name: torch.tensor(fields[name], dtype=torch.float64, device="cpu") for name in COLUMNS
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain]) -> History:
@@ -210,7 +212,8 @@ class History:
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = ["epoch", "loss", "accuracy"]
-        header += ["held-out loss", "held-out accuracy"] if self.validation_loss else []
+        has_both = self.validation_loss and self.validation_accuracy
+        header += ["held-out loss", "held-out accuracy"] if has_both else []
         header += ["predicted"] if self.predictions else []
         stride = -(-len(self) // (SHOWN_ROWS - 1)) or 1
         shown = sorted({*range(0, len(self), stride), *range(len(self))[-1:]})

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqtoys.baselines import Baselines
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, quoted
 from seqtoys.plain import Plain
 
-UNFINISHED = ("running", "epochs", "interrupted", "error")  # why a training ended that could go on
+INTERRUPTED = ("running", "interrupted", "error")  # the training did not come to its end
+UNFINISHED = (*INTERRUPTED, "epochs")  # why a training ended that could go on
 KINDS: dict[str, Any] = {
     "settings": dict,
     "stopped": str | list,
@@ -34,7 +35,7 @@ def read_fields(state: Mapping[str, Plain]) -> dict[str, Plain]:
     """
     for name, kind in KINDS.items():
         if not isinstance(state[name], kind):
-            raise DataError(f"expected {name} as a history has it, got {state[name]!r}")
+            raise DataError(f"expected {name} as a history has it, got {quoted(state[name])}")
     baselines = Baselines(**{name: float(loss) for name, loss in state["baselines"].items()})
     held_out, seconds = state["held_out"].tolist(), float(state["seconds"])
     return {**state, "baselines": baselines, "held_out": held_out, "seconds": seconds}

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from seqtoys.amounts import EnoughMemory
+from seqtoys.devices import on_cpu
+from seqtoys.memory import EnoughMemory, check_room
 from seqtoys.randomness import check_seed, seeded_generator
 from seqtoys.settings import ElmanSettings
 
@@ -39,9 +41,26 @@ def build_parts(
         vocab_size: The number of symbols.
         settings: The sizes; a part they leave out is None.
         seed: Decides the weights.
+
+    Returns:
+        The parts, as PyTorch would make them: of its default dtype, with the numbers it would
+        draw in that dtype, and on its default device.
     """
+    _check_room(vocab_size, settings, 1)
+    device = torch.get_default_device()
+    with on_cpu():
+        parts = _draw_parts(vocab_size, settings, seeded_generator(seed))
+    if device.type != "cpu":
+        for part in parts:
+            if part is not None:
+                part.to(device)
+    return parts
+
+
+def _draw_parts(
+    vocab_size: int, settings: ElmanSettings, generator: torch.Generator
+) -> tuple[nn.Embedding | None, nn.RNN, nn.Linear | None]:
     units, features = settings.units(vocab_size), settings.features(vocab_size)
-    generator = seeded_generator(seed)
     embedding = readout = None
     if settings.embedding_size is not None:
         embedding = _undrawn(nn.Embedding, vocab_size, features)
@@ -127,6 +146,25 @@ def draw_weights(
     One constructor for each seed would take longer than training: here a seed costs one call for
     its embedding, if any, and one for all the rest, which PyTorch draws number by number.
     """
+    _check_room(vocab_size, settings, len(seeds))
+    device = torch.get_default_device()
+    with on_cpu():
+        weights = _draw_stacked(vocab_size, settings, seeds)
+    return {name: weight.to(device) for name, weight in weights.items()}
+
+
+def _check_room(vocab_size: int, settings: ElmanSettings, seeds: int) -> None:
+    one, two = (
+        sum(map(math.prod, weight_shapes(vocab_size, replace(settings, num_layers=n)).values()))
+        for n in (1, 2)
+    )
+    numbers = seeds * (one + (settings.num_layers - 1) * (two - one))
+    check_room("weights", numbers, torch.get_default_dtype().itemsize)
+
+
+def _draw_stacked(
+    vocab_size: int, settings: ElmanSettings, seeds: Sequence[int]
+) -> dict[str, Tensor]:
     shapes = weight_shapes(vocab_size, settings)
     table = shapes.pop("embedding.weight", (0,))
     sizes = [math.prod(shape) for shape in shapes.values()]

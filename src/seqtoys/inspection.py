@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from seqtoys.arguments import checked
 from seqtoys.batch import Batch
 from seqtoys.devices import device_of
-from seqtoys.errors import DataError, OptionError, ShapeError
+from seqtoys.errors import DataError, OptionError, ShapeError, quoted
 from seqtoys.metrics import symbol_losses
 from seqtoys.outputs import StepwiseModel, in_mode, logits_of
 from seqtoys.ranges import check_range, check_targets
+from seqtoys.states import to_states
 from seqtoys.vocab import Vocab
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -101,6 +102,7 @@ def mean_hidden_by_symbol(
     }
 
 
+@checked
 def principal_components(
     states: Float[npt.NDArray[np.floating], "states hidden"], count: int = 2
 ) -> tuple[Float[FloatArray, "states count"], Float[FloatArray, " count"]]:
@@ -117,8 +119,10 @@ def principal_components(
         The coordinates, from the mean on, and the share of the variance along each direction.
 
     Raises:
+        InputTypeError: If the states are no array of numbers.
+        ShapeError: If they are not `(states, hidden)`.
         OptionError: If there are fewer units than directions.
-        DataError: If there are fewer than two states.
+        DataError: If there are fewer than two states, or a number is inf or nan.
 
     Examples:
         >>> points, shares = principal_components(np.array([[0.0, 0.0], [3.0, 4.0]]))
@@ -126,17 +130,20 @@ def principal_components(
         (array([[-2.5,  0. ],
                [ 2.5,  0. ]]), array([1., 0.]))
     """
+    states = to_states(states, "states", ("states", "hidden"))
     if not 1 <= count <= states.shape[1]:
-        raise OptionError(f"expected 1 to {states.shape[1]} components, got {count}")
+        raise OptionError(f"expected 1 to {states.shape[1]} components, got {quoted(count)}")
     if len(states) < 2:
         raise DataError(f"expected two states or more, got {len(states)}")
-    centred = states.astype(np.float64) - states.mean(0, dtype=np.float64)
+    centred = states - states.mean(0)
+    # Squares of large states overflow, and those of small ones vanish.
+    centred /= (size := np.abs(centred).max() or 1.0)
     variances, directions = np.linalg.eigh(centred.T @ centred)  # in ascending order
     chosen = directions[:, ::-1][:, :count]  # (hidden, count)
     largest = np.abs(chosen).argmax(0)  # (count,)
     chosen = chosen * np.sign(chosen[largest, np.arange(count)])
     total = variances.sum() or 1.0  # states that are all the same vary nowhere
-    return centred @ chosen, variances[::-1][:count].clip(min=0) / total
+    return size * (centred @ chosen), variances[::-1][:count].clip(min=0) / total
 
 
 def vocab_of(model: nn.Module) -> Vocab:

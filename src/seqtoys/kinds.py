@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Reversible,
+    Sequence,
+    Set,
+)
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, Unpack, get_args, get_origin
 
 import numpy as np
 
+from seqtoys.errors import quoted, with_article
 from seqtoys.scalars import to_int, to_real
 
-SHOWN = 60  # characters of a value in a message
 NAMES = {
     "str": "a string", "NoneType": "None", "Iterable": "a list", "Sequence": "a list",
     "Mapping": "a dict", "PathLike": "a path", "Callable": "a function", "Tensor": "a tensor",
     "Module": "a torch.nn.Module", "Generator": "a torch.Generator", "Hashable": "hashable",
+    "Real": "a number",
 }  # fmt: skip
 
 
@@ -29,12 +40,29 @@ def described(value: object) -> str:
         ('0.5', 'a str of 99', 'a list of 2', 'an OSError')
     """
     kind = type(value)
-    if value is None or kind in (bool, int, float, str):
-        shown = repr(value)
-        if len(shown) <= SHOWN:
-            return shown
-    size = f" of {len(value)}" if isinstance(value, str | list | tuple | dict) else ""
-    return f"{_with_article(kind.__name__)}{size}"
+    if value is None or kind in (bool, int, float) or (kind is str and len(value) < 60):
+        return quoted(value)
+    size = f" of {len(value)}" if kind in (str, list, tuple, dict) else ""
+    return f"{with_article(kind.__name__)}{size}"
+
+
+def order_hint(values: object) -> str:
+    """Return what to do instead of giving a set or a dict where order matters; else "".
+
+    A set of strings has another order in each process, and a dict where a list belongs has values
+    that nobody would read. What can be reversed has an order, such as the keys of a dict.
+
+    Examples:
+        >>> order_hint({"h", "i"})
+        '; a set has no order: sorted(…) gives it one'
+        >>> order_hint({"h": 0}.keys())
+        ''
+    """
+    if isinstance(values, Mapping):
+        return "; list(…) gives its keys, and sorted(x, key=x.get) sorts those by their values"
+    if isinstance(values, Set) and not isinstance(values, Reversible):
+        return "; a set has no order: sorted(…) gives it one"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -228,8 +256,4 @@ def _either(kinds: Sequence[Kind]) -> Kind:
 
 
 def _called(kind: type) -> str:
-    return NAMES.get(kind.__name__) or _with_article(kind.__name__)
-
-
-def _with_article(name: str) -> str:
-    return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"
+    return NAMES.get(kind.__name__) or with_article(kind.__name__)

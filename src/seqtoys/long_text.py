@@ -13,7 +13,7 @@ from torch import Tensor
 from seqtoys.baselines import Baselines
 from seqtoys.batch import Batch
 from seqtoys.digest import brief
-from seqtoys.errors import DataError, UnknownSymbolError, excerpt
+from seqtoys.errors import DataError, UnknownSymbolError, excerpt, quoted
 from seqtoys.symbols import Symbols
 from seqtoys.vocab import Vocab
 
@@ -102,7 +102,7 @@ def encode_compact(text: Symbols, vocab: Vocab) -> Integer[Tensor, " time"]:
     """
     kinds = (torch.uint8, torch.int16, torch.int32)
     kind = next(kind for kind in kinds if len(vocab) - 1 <= torch.iinfo(kind).max)
-    symbols = torch.empty(len(text), dtype=kind)
+    symbols = torch.empty(len(text), dtype=kind, device="cpu")
     for start in range(0, len(text), BLOCK):
         block = text[start : start + BLOCK]
         try:
@@ -110,7 +110,7 @@ def encode_compact(text: Symbols, vocab: Vocab) -> Integer[Tensor, " time"]:
         except UnknownSymbolError:
             at = start + next(i for i, symbol in enumerate(block) if symbol not in vocab)
             raise UnknownSymbolError(
-                f"{text[at]!r} at position {at} of {excerpt(text, at)} "
+                f"{quoted(text[at])} at position {at} of {excerpt(text, at)} "
                 f"is not among the {len(vocab)} symbols of the vocabulary"
             ) from None
     return symbols

@@ -100,6 +100,6 @@ def likeliest(logits: Tensor, axis: int) -> Tensor:
     if axis == -1 or count > EXACT:
         return logits.max(axis).indices
     # Faster along another axis: the largest get ranks, highest for the first, and the others 0.
-    ranks = torch.arange(count, 0, -1, dtype=logits.dtype).unsqueeze(-1)
+    ranks = torch.arange(count, 0, -1, dtype=logits.dtype, device=logits.device).unsqueeze(-1)
     scores = logits.clone().ge_(logits.amax(axis, keepdim=True)).mul_(ranks)
     return count - scores.amax(axis).clamp_(min=1).long()

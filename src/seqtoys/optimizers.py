@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from functools import partial
 from inspect import signature
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau, SequentialLR
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau, SequentialLR
 
 from seqtoys.errors import OptionError
 from seqtoys.fused_adam import FusedAdam
@@ -176,41 +175,6 @@ def check_rate(
     return rates[0]
 
 
-def rehearse(optimizer: Any, scheduler: Any) -> None:
-    """Step copies of an optimizer and its scheduler once.
-
-    Some options are not looked at before: `StepLR(…, step_size=0)`, or `Adam(…, capturable=True)`
-    on a CPU. Only PyTorch's own classes are known to survive a copy.
-
-    Raises:
-        OptionError: If a step fails.
-
-    Examples:
-        >>> from torch.optim import SGD
-        >>> from torch.optim.lr_scheduler import StepLR
-        >>> optimizer = SGD(nn.Linear(5, 5).parameters(), lr=0.1)
-        >>> rehearse(optimizer, StepLR(optimizer, step_size=0))
-        Traceback (most recent call last):
-        seqtoys.errors.OptionError: StepLR.step() failed with ZeroDivisionError: ...
-    """
-    are_pytorchs = all(_is_pytorchs(part) for part in (optimizer, scheduler))
-    if not are_pytorchs or isinstance(optimizer, torch.optim.SparseAdam):
-        return  # only training shows whether gradients are sparse
-    try:
-        optimizer, scheduler = deepcopy((optimizer, scheduler))
-    except Exception:  # the scheduler calls something that can't be copied
-        return
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            parameter.grad = torch.zeros_like(parameter)
-    if scheduler is not None:
-        # PyTorch warns of a scheduler that steps before its optimizer. It sees the steps of an
-        # optimizer from the first scheduler on, but not those of a copy.
-        LambdaLR(optimizer, lambda epoch: 1.0)
-    step_optimizer(optimizer)
-    step_scheduler(scheduler, 1.0)
-
-
 def step_optimizer(optimizer: Optimizer) -> None:
     """Update the parameters.
 
@@ -274,10 +238,6 @@ def _most_steps(scheduler: Any) -> int | float:
         if last + 1 < end:  # the step after that is still its own
             return last
     return math.inf
-
-
-def _is_pytorchs(part: Any) -> bool:
-    return part is None or type(part).__module__.startswith("torch.optim.")
 
 
 def _failed(part: Any, error: Exception) -> OptionError:

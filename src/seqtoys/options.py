@@ -14,7 +14,7 @@ from seqtoys.amounts import check_length, check_positive, check_share
 from seqtoys.arguments import check_values
 from seqtoys.checkpoint import Checkpoint
 from seqtoys.curriculum import Curriculum, Lengths
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.optimizers import OptimizerFactory, SchedulerFactory
 from seqtoys.randomness import check_seed
 from seqtoys.row import Row
@@ -24,7 +24,7 @@ from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
 
 OF_OTHER_TYPES = (
-    "stepwise", "optimizer", "scheduler", "vocab", "progress", "on_epoch", "resume",
+    "stepwise", "optimizer", "scheduler", "vocab", "check", "progress", "on_epoch", "resume",
 )  # fmt: skip
 """Options that are no numbers, and that no one else checks."""
 
@@ -67,6 +67,7 @@ class FitOptions(TrainingOptions, total=False):
     """All that `fit` takes by name."""
 
     vocab: Vocab | None
+    check: bool
     progress: bool | None
     report_every: int | None
     on_epoch: Callable[[Row], object] | None
@@ -88,7 +89,8 @@ def check_options(arguments: dict[str, Any]) -> FitOptions:
         )
     if not isinstance(options["checkpoint"], Checkpoint | None):
         raise OptionError(
-            f"expected checkpoint to be a Checkpoint(path, every=…), got {options['checkpoint']!r}"
+            "expected checkpoint to be a Checkpoint(path, every=…), got "
+            f"{quoted(options['checkpoint'])}"
         )
     return options
 

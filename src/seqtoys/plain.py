@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqtoys.errors import DataError, InputTypeError
+from seqtoys.devices import on_cpu
+from seqtoys.errors import DataError, InputTypeError, quoted
+from seqtoys.kinds import described
 
 Plain: TypeAlias = Any
 """None, numbers, strings and tensors; lists, tuples, dicts and Counters of them."""
@@ -45,6 +48,68 @@ def expected(what: str) -> Iterator[None]:
         raise
     except MALFORMED as error:
         raise DataError(f"expected {what}, got: {error}") from error
+
+
+def mismatch(found: Plain, like: Plain, name: str) -> str | None:
+    """Return where nested values differ in type, shape or keys from others, or None.
+
+    Any finite number fits where there is a number, and anything where there is None.
+
+    Args:
+        found: The values.
+        like: What they should be like.
+        name: What to call them.
+
+    Examples:
+        >>> mismatch({"means": [torch.zeros(2)]}, {"means": [torch.zeros(3)]}, "state")
+        "state['means'][0] has shape (2,), expected (3,)"
+    """
+    if isinstance(like, Tensor):
+        return _mismatch_of_tensors(found, like, name)
+    if isinstance(like, dict):
+        return _mismatch_of_dicts(found, like, name)
+    if isinstance(like, list | tuple):
+        if not isinstance(found, type(like)) or len(found) != len(like):
+            return f"{name} is {described(found)}, expected {described(like)}"
+        pairs = enumerate(zip(found, like, strict=True))
+        wrongs = (mismatch(*pair, f"{name}[{at}]") for at, pair in pairs)
+        return next(filter(None, wrongs), None)
+    if isinstance(like, bool | str):
+        fits = isinstance(found, type(like))
+    else:
+        fits = like is None or is_number(found, finite=math.isfinite(like))
+    return None if fits else f"{name} is {described(found)}, expected one like {described(like)}"
+
+
+def is_number(value: object, *, finite: bool = True) -> bool:
+    """Return whether a value is a number that a float can hold, and no bool.
+
+    Examples:
+        >>> is_number(5), is_number(True), is_number(10**400), is_number(math.inf)
+        (True, False, False, False)
+    """
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) < sys.float_info.max
+    return isinstance(value, float) and (math.isfinite(value) or not finite)
+
+
+def _mismatch_of_tensors(found: Plain, like: Tensor, name: str) -> str | None:
+    if not isinstance(found, Tensor):
+        return f"{name} is {described(found)}, expected a tensor"
+    if found.shape != like.shape:
+        return f"{name} has shape {tuple(found.shape)}, expected {tuple(like.shape)}"
+    if found.dtype != like.dtype:
+        return f"{name} is of {found.dtype}, expected {like.dtype}"
+    return None
+
+
+def _mismatch_of_dicts(found: Plain, like: dict[Any, Any], name: str) -> str | None:
+    if not isinstance(found, dict):
+        return f"{name} is {described(found)}, expected a dict"
+    for key in like.keys() ^ found.keys():
+        return f"{name}[{key!r}] is {'missing' if key in like else 'unexpected'}"
+    wrongs = (mismatch(found[key], like[key], f"{name}[{key!r}]") for key in like)
+    return next(filter(None, wrongs), None)
 
 
 DTYPES = {
@@ -170,7 +235,8 @@ def outline(written: Any) -> Tensor:
     data = bytearray(base64.b64decode(written["data"], validate=True))
     if math.prod(map(_checked_size, shape)) * dtype.itemsize != len(data):
         raise ValueError(f"{len(data)} bytes are no tensor of shape {shape}")
-    flat = torch.frombuffer(data, dtype=dtype) if data else torch.zeros(0, dtype=dtype)
+    with on_cpu():
+        flat = torch.frombuffer(data, dtype=dtype) if data else torch.zeros(0, dtype=dtype)
     return flat.reshape(shape)
 
 
@@ -231,5 +297,5 @@ def _unpack_tensor(value: dict[str, Any], fetch: Callable[[Any], Tensor]) -> Ten
 
 def _checked_size(size: Any) -> int:
     if type(size) is not int or size < 0:
-        raise ValueError(f"{size!r} is no size of an axis")
+        raise ValueError(f"{quoted(size)} is no size of an axis")
     return size

@@ -9,8 +9,10 @@ import torch
 from jaxtyping import Int, Integer
 from torch import Tensor
 
+from seqtoys.arguments import check_type
 from seqtoys.batch import Batch
 from seqtoys.errors import DataError
+from seqtoys.kinds import described
 from seqtoys.plain import Plain
 from seqtoys.row import Prediction
 from seqtoys.vocab import Vocab
@@ -60,7 +62,11 @@ class Predictions:
             single: As for `Predictions`.
             replicas: As for `Predictions`.
         """
-        scored = torch.zeros(0, 0).bool() if batch is None else batch.scored.cpu()
+        scored = (
+            torch.zeros(0, 0, dtype=torch.bool, device="cpu")
+            if batch is None
+            else batch.scored.cpu()
+        )
         count = int(scored.sum())
         fits = 0 < count <= KEPT_SYMBOLS and count * replicas <= KEPT_BY_REPLICAS
         counts = scored.sum(1).tolist()
@@ -138,16 +144,23 @@ class Predictions:
             DataError: If it is of others.
         """
         single, vocab = state["single"], Vocab(state["vocab"])
-        made = cls(state["counts"], vocab, single=single, replicas=replicas)
-        made.restore(state)
+        counts = check_type("counts", state["counts"], list[int])
+        check_type("single", single, bool)
+        if min(counts, default=0) < 0 or (single and len(counts) > 1):
+            raise DataError(f"expected the lengths of sequences, got {described(counts)}")
+        made = cls(counts, vocab, single=single, replicas=replicas)
+        made.restore(state, len(state["kept"]))
         return made
 
-    def restore(self, state: Mapping[str, Plain] | None) -> None:
-        """Go on from what `state` gave.
+    def restore(self, state: Mapping[str, Plain] | None, epochs: int) -> None:
+        """Go on from what `state` gave after so many epochs.
 
         Raises:
-            DataError: If it is of other sequences or replicas.
+            DataError: If it is of other sequences, replicas or epochs.
         """
+        count = 0 if state is None else len(state["kept"])
+        if count != (0 if self._vocab is None else epochs):
+            raise DataError(f"expected predictions of {epochs} epochs, got those of {count}")
         if state is None:
             return
         kept, shape = state["kept"], (*self._replicas, sum(self._counts))

@@ -7,11 +7,11 @@ from typing import Literal, TypeAlias
 
 import torch
 
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.scalars import to_int
 
-Purpose: TypeAlias = Literal["validation", "evaluation", "sample", "baselines", "split"]
-"""What random numbers are drawn for, other than training."""
+Purpose: TypeAlias = Literal["validation", "evaluation", "sample", "baselines", "split", "model"]
+"""What random numbers are drawn for, other than the order and the sequences of training."""
 
 
 def seeded_generator(seed: object) -> torch.Generator:
@@ -60,5 +60,5 @@ def check_seed(seed: object) -> int:
     """
     number = to_int(seed)
     if number is None or not -(2**63) <= number < 2**64:
-        raise OptionError(f"expected seed to be an integer of at most 64 bits, got {seed!r}")
+        raise OptionError(f"expected seed to be an integer of at most 64 bits, got {quoted(seed)}")
     return number

@@ -39,7 +39,8 @@ def check_targets(batch: Batch, symbols: int) -> Batch:
 def _check(name: str, indices: Tensor, symbols: int) -> None:
     low, high = (int(bound) for bound in indices.aminmax())
     if low < 0 or high >= symbols:
+        hint = "; as uint8, -100 becomes 156" if high == 156 else ""
         raise IndexRangeError(
             f"expected {name} in 0 … {symbols - 1}, got {low} to {high} "
-            f"for a vocabulary of {symbols} symbols"
+            f"for a vocabulary of {symbols} symbols{hint}"
         )

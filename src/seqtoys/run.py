@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from seqtoys.amounts import MANY
+from seqtoys.baselines import Baselines
 from seqtoys.checkpoint import describe
 from seqtoys.data import TrainingData, check_data, is_single
 from seqtoys.devices import device_of
@@ -24,14 +26,15 @@ from seqtoys.optimizers import (
     make_optimizer,
     make_scheduler,
     rates_of,
-    rehearse,
 )
 from seqtoys.options import FitOptions, record
 from seqtoys.outputs import Ensemble, count_replicas, logits_of
 from seqtoys.plain import Plain
 from seqtoys.predictions import Predictions
+from seqtoys.probing import undisturbed
 from seqtoys.randomness import seeded_generator
 from seqtoys.ranges import check_targets
+from seqtoys.rehearsal import rehearse
 from seqtoys.sources import Source, to_sources
 from seqtoys.stopping import make_rule
 from seqtoys.updates import Updates
@@ -107,24 +110,38 @@ class Run:
         return {"history": history, "training": training}
 
     def restore(self, history: Mapping[str, Plain], training: Mapping[str, Plain]) -> None:
-        """Go on from what `state` gave; the weights are those of then already."""
+        """Check what `state` gave, and set every part to it but the model and its random numbers.
+
+        Raises:
+            Exception: One of `MALFORMED`, if it is of another training, or of none.
+        """
         updates, epochs = training["updates"], len(history["lr"])
-        if not isinstance(updates, dict) or updates["epoch"] - epochs != bool(updates["begun"]):
+        done = epochs + bool(updates["begun"])
+        if type(updates["epoch"]) is not int or updates["epoch"] != done:
             raise DataError(f"expected updates of {epochs} epochs, got others")
-        self.predictions.restore(history["predictions"])
+        self.predictions.restore(history["predictions"], epochs)
         fresh = self.history
         none_yet: list[Any] | None = [] if isinstance(fresh, History) else None
         self.history = type(fresh).from_state({**history, "predictions": none_yet})
-        self.history.predictions, self.history.settings = fresh.predictions, fresh.settings
+        # What follows from the data and options has been compared with those of then.
+        for name in ("predictions", "settings", "baselines", "loss_floor", "held_out"):
+            setattr(self.history, name, getattr(fresh, name))
         self.history.reopen()
-        self.rule.restore(training["rule"])
-        self.updates.restore(updates)
-        if self.rule.ended is not None:
-            self.updates.freeze(self.rule.ended)
+        for name in ("validation_loss", "validation_accuracy"):
+            if epochs and (len(getattr(self.history, name)) > 0) != (self.held_out is not None):
+                raise DataError(f"expected {name} where something is held out, and only there")
+        self.rule.restore(training["rule"], self.history)
+        self.updates.restore(updates, symbols=MANY if self.vocab is None else len(self.vocab))
         if self.held_out is not None:
             self.held_out.restore(training["held_out"])
         self.generator.set_state(training["generator"])
-        self.draws.restore(training["draws"])
+        self.draws.check(training["draws"])
+
+    def go_on(self, draws: Plain) -> None:
+        """Begin where the training was, with the model as it was then."""
+        if self.rule.ended is not None:
+            self.updates.freeze(self.rule.ended)
+        self.draws.restore(draws)
 
 
 def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
@@ -144,6 +161,11 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
         raise OptionError(
             f"expected a model with weights to train, got {type(model).__name__}, none of whose "
             "requires a gradient"
+        )
+    if any(tensor.is_inference() for tensor in [*model.parameters(), *model.buffers()]):
+        raise OptionError(
+            "expected weights made outside of torch.inference_mode(), as those made inside can't "
+            "be trained; make the model before entering it, or use torch.no_grad()"
         )
     known = (options["vocab"], getattr(model, "vocab", None), getattr(data, "vocab", None))
     vocab = next((each for each in known if isinstance(each, Vocab)), None)
@@ -167,6 +189,7 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
     made = make_scheduler(scheduler, optimizer, replicas=replicas, epochs=options["epochs"])
     rate = check_rate(options["lr"], rates, optimizer, made)
     rehearse(optimizer, made)
+    symbols = _vocab_size(model, training, vocab)
     updates = Updates(
         model,
         training,
@@ -174,24 +197,20 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
         scheduler=made,
         clip_norm=options["clip_norm"],
         stepwise=options["stepwise"],
+        symbols=symbols,
+        check=options["check"],
     )
     single = is_single(data, vocab)
     predictions = Predictions.of(training.sequences, vocab, single=single, replicas=replicas)
-    history = _make_history(model, training, vocab, predictions)
+    history = _make_history(model, training.baselines(symbols), predictions)
     history.settings, history.held_out = record({**options, "lr": rate}), held_rows
     rule = make_rule(options["until"], options["patience"], replicas)
     draws = GlobalDraws(device)
     return Run(updates, held_out, predictions, history, rule, generator, draws, vocab)
 
 
-def _make_history(
-    model: nn.Module,
-    training: Source,
-    vocab: Vocab | None,
-    predictions: Predictions,
-) -> Any:
+def _make_history(model: nn.Module, baselines: Baselines, predictions: Predictions) -> Any:
     """Make the history of a model, or of an ensemble, before its first epoch."""
-    baselines = training.baselines(_vocab_size(model, training, vocab))
     floor = getattr(model, "loss_floor", 0.0)
     if isinstance(model, Ensemble):
         return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions)
@@ -202,7 +221,7 @@ def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
     if vocab is not None:
         return len(vocab)
     assert source.sequences is not None, "a long text comes with a vocabulary"
-    with torch.no_grad():
+    with undisturbed(model):
         size = logits_of(model, source.sequences.inputs[:1]).shape[-1]
     # A model may read other symbols than it predicts; what it can read is for itself to say.
     check_targets(source.sequences, size)

@@ -7,9 +7,10 @@ from typing import Any, TypedDict, Unpack, overload
 
 import torch
 
-from seqtoys.amounts import EnoughMemory, check_count
+from seqtoys.amounts import check_count
 from seqtoys.drawing import Drawing, draw_text, draw_texts
-from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
+from seqtoys.memory import EnoughMemory
 from seqtoys.outputs import Ensemble, StepwiseModel, count_replicas
 from seqtoys.randomness import seeded_generator
 from seqtoys.readers import Array, Reader, make_reader
@@ -209,7 +210,9 @@ def _make_drawing(
         symbols = [stop] if isinstance(stop, str) and vocab.has_words else stop
         ends = frozenset(vocab.encode(symbols).tolist())
         if not ends:
-            raise OptionError(f"expected stop to be a symbol, several, or None, got {stop!r}")
+            raise OptionError(
+                f"expected stop to be a symbol, several, or None, got {quoted(stop)}"
+            )
     source = seeded_generator(0) if generator is None else generator
     return Drawing(len(vocab), temperature, top_k, ends, source)
 
@@ -221,8 +224,8 @@ def _read_prompt(
     indices = vocab.encode(prompt).tolist()
     if not indices:
         raise DataError(
-            f"expected a prompt of at least one symbol, got {prompt!r}; "
-            f"begin with one of the vocabulary, such as {vocab.symbols[0]!r}"
+            f"expected a prompt of at least one symbol, got {quoted(prompt)}; "
+            f"begin with one of the vocabulary, such as {quoted(vocab.symbols[0])}"
         )
     reader = make_reader(model, texts, len(vocab))
     with reader.around():
@@ -242,7 +245,7 @@ def _vocab_of(model: object) -> Vocab:
     vocab, kind = getattr(model, "vocab", None), type(model).__name__
     if not isinstance(vocab, Vocab):
         raise InputTypeError(
-            f"expected a model with a Vocab as its vocab, got {kind} with {vocab!r}; "
+            f"expected a model with a Vocab as its vocab, got {kind} with {quoted(vocab)}; "
             "set model.vocab to the one it was trained with"
         )
     return vocab

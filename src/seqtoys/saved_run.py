@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from seqtoys.checkpoint import write_model
-from seqtoys.errors import OptionError
+from seqtoys.checkpoint import Checkpoint, write_model
+from seqtoys.errors import ModelFileError, OptionError, quoted
 from seqtoys.plain import MALFORMED, Plain
+from seqtoys.replaceable import loss_of
 from seqtoys.run import Run
 from seqtoys.tensor_file import brief_error, misfit, read_file, shortened
 from seqtoys.whole_file import PathLike
@@ -34,8 +38,27 @@ def save_run(run: Run, path: PathLike) -> None:
     write_model(path, run.model, states)
 
 
+def check_replaceable(checkpoint: Checkpoint | None, resume: PathLike | None) -> None:
+    """Make sure that a checkpoint destroys nothing but the training that is resumed from it.
+
+    Raises:
+        ModelFileError: If it would.
+    """
+    if checkpoint is None or checkpoint.overwrite or _is_same_file(checkpoint.path, resume):
+        return
+    lost = loss_of(checkpoint.path)
+    if lost is not None:
+        name = os.fsdecode(checkpoint.path)
+        raise ModelFileError(
+            f"can't write {name}: it holds {lost}; resume={quoted(name)} to go on with a "
+            "training, choose another path, or Checkpoint(…, overwrite=True) to replace it"
+        )
+
+
 def resume_run(run: Run, path: PathLike, *, epochs: int) -> None:
     """Put a training that has not begun where another was when it was written.
+
+    All that the file holds is checked before the model changes.
 
     Args:
         run: The training, with the same model, data and options.
@@ -43,8 +66,8 @@ def resume_run(run: Run, path: PathLike, *, epochs: int) -> None:
         epochs: How many epochs it is to have in all.
 
     Raises:
-        ModelFileError: If the file is none of a training, or is damaged.
-        OptionError: If the model, the data or the options are others; it tells which.
+        ModelFileError: If the file holds no training, or one that can't go on.
+        OptionError: If the model, the data or the options differ; the error names them.
     """
     file = read_file(path)
     if "training" not in file.facts:
@@ -58,12 +81,32 @@ def resume_run(run: Run, path: PathLike, *, epochs: int) -> None:
                 f"expected {done} epochs or more, as many as there have been in {file.path}, "
                 f"got {epochs}"
             )
-        run.model.load_state_dict({**file.weights(), **training["extras"]})
-        run.restore(history, training)
+        with _unchanged_on_failure(run.model):
+            run.restore(history, training)
+            run.model.load_state_dict({**file.weights(), **training["extras"]})
+            run.go_on(training["draws"])
     except OptionError:
         raise
     except MALFORMED as error:
         raise file.refusal(f"a training that can't go on ({brief_error(error)})") from error
+
+
+@contextmanager
+def _unchanged_on_failure(model: nn.Module) -> Iterator[None]:
+    """Give a model its weights, buffers and extra state back if anything is raised."""
+    before = copy.deepcopy(model.state_dict())
+    try:
+        yield
+    except BaseException:
+        model.load_state_dict(before)
+        raise
+
+
+def _is_same_file(one: PathLike, other: PathLike | None) -> bool:
+    try:
+        return other is not None and os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
 
 
 def _check_same(

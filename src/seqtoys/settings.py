@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.scalars import to_int
 
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
@@ -61,18 +61,18 @@ class ElmanSettings:
             size = to_int(value)
             if size is None or size < 1:
                 wanted = "a positive integer" + (" or None" if may_be_none else "")
-                raise OptionError(f"expected {name} to be {wanted}, got {value!r}")
+                raise OptionError(f"expected {name} to be {wanted}, got {quoted(value)}")
             vars(self)[name] = size
         if not isinstance(self.batch_first, bool):
             raise OptionError(
-                f"expected batch_first to be True or False, got {self.batch_first!r}"
+                f"expected batch_first to be True or False, got {quoted(self.batch_first)}"
             )
         for name, known in CHOICES.items():
             value = getattr(self, name)
             if not isinstance(value, str) or value not in known:
                 *others, last = map(repr, known)
                 wanted = f"{', '.join(others)} or {last}"
-                raise OptionError(f"expected {name} to be {wanted}, got {value!r}")
+                raise OptionError(f"expected {name} to be {wanted}, got {quoted(value)}")
 
     def units(self, vocab_size: int) -> int:
         """The number of hidden units of each layer."""

@@ -103,7 +103,9 @@ class SequencesSource:
             yield None, self.sequences, self.scored
             return
         if self._order is None:
-            self._order = torch.randperm(len(self.sequences), generator=self._generator)
+            self._order = torch.randperm(
+                len(self.sequences), generator=self._generator, device="cpu"
+            )
         for rows in self._order.to(self.sequences.inputs.device).split(self._size):
             if self.sequences.scored[rows].any():
                 part = self.sequences.take(rows)
@@ -142,8 +144,12 @@ class SequencesSource:
         Raises:
             DataError: If it is no order of the sequences.
         """
-        if state is not None and sorted(state.tolist()) != list(range(len(self.sequences))):
-            raise DataError(f"expected an order of {len(self.sequences)} sequences, got another")
+        count = len(self.sequences)
+        is_order = state is None or (
+            state.dtype == torch.int64 and sorted(state.tolist()) == list(range(count))
+        )
+        if not is_order:
+            raise DataError(f"expected an order of {count} sequences, got another")
         self._order = state
 
     def baselines(self, vocab_size: int) -> Baselines:

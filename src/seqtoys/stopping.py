@@ -11,9 +11,9 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from seqtoys.ensemble_history import EnsembleHistory
-from seqtoys.errors import OptionError
+from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.history import History
-from seqtoys.plain import Plain
+from seqtoys.plain import Plain, mismatch
 from seqtoys.scalars import to_real
 
 Until: TypeAlias = Literal["solved"] | float | None
@@ -67,9 +67,17 @@ class StoppingRule:
         """The best loss so far, and when it was."""
         return {"best": self._best, "best_epoch": self._best_epoch}
 
-    def restore(self, state: Mapping[str, Plain]) -> None:
-        """Go on from what `state` gave."""
-        self._best, self._best_epoch = float(state["best"]), int(state["best_epoch"])
+    def restore(self, state: Mapping[str, Plain], history: History) -> None:
+        """Go on from what `state` gave after the epochs of a history.
+
+        Raises:
+            DataError: If it is something else.
+        """
+        best, epoch = state["best"], state["best_epoch"]
+        wrong = mismatch(best, math.inf, "best") or mismatch(epoch, 0, "best_epoch")
+        if wrong is not None or not 0 <= epoch <= len(history):
+            raise DataError(wrong or f"best_epoch is {epoch}, of {len(history)} epochs")
+        self._best, self._best_epoch = float(best), epoch
 
 
 class StoppingRules:
@@ -94,9 +102,11 @@ class StoppingRules:
     def __init__(self, until: Until, patience: int | None, replicas: int) -> None:
         self.until: Until = check_goal(until)
         self.patience = patience
-        self.ended: Bool[Tensor, " replicas"] = torch.zeros(replicas, dtype=torch.bool)
-        self._best = torch.full((replicas,), math.inf, dtype=torch.float64)
-        self._best_epoch = torch.zeros(replicas, dtype=torch.int64)
+        self.ended: Bool[Tensor, " replicas"] = torch.zeros(
+            replicas, dtype=torch.bool, device="cpu"
+        )
+        self._best = torch.full((replicas,), math.inf, dtype=torch.float64, device="cpu")
+        self._best_epoch = torch.zeros(replicas, dtype=torch.int64, device="cpu")
 
     def reason(self, history: EnsembleHistory) -> str | None:
         """End replicas after the last epoch of a history; tell if none goes on."""
@@ -114,8 +124,17 @@ class StoppingRules:
         """Which replicas have ended, the best loss of each so far, and when it was."""
         return {"ended": self.ended, "best": self._best, "best_epoch": self._best_epoch}
 
-    def restore(self, state: Mapping[str, Plain]) -> None:
-        """Go on from what `state` gave."""
+    def restore(self, state: Mapping[str, Plain], history: EnsembleHistory) -> None:
+        """Go on from what `state` gave after the epochs of a history.
+
+        Raises:
+            DataError: If it is something else.
+        """
+        wrong = mismatch(dict(state), self.state(), "rule")
+        if wrong is None and not torch.equal(state["ended"], ~history.running):
+            wrong = "rule['ended'] differs from the history"
+        if wrong is not None:
+            raise DataError(wrong)
         self.ended, self._best = state["ended"], state["best"]
         self._best_epoch = state["best_epoch"]
 
@@ -155,6 +174,7 @@ def check_goal(until: object) -> Until:
     excess = to_real(until)
     if excess is None or not 0 < excess < math.inf:
         raise OptionError(
-            f"expected until to be 'solved', a positive number of nats or None, got {until!r}"
+            "expected until to be 'solved', a positive number of nats or None, got "
+            f"{quoted(until)}"
         )
     return excess

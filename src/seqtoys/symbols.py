@@ -9,38 +9,51 @@ import numpy as np
 import numpy.typing as npt
 
 from seqtoys.arguments import check_type, listed
-from seqtoys.errors import DataError, InputTypeError, VocabError, excerpt
+from seqtoys.errors import DataError, InputTypeError, VocabError, excerpt, quoted
 
 Symbols: TypeAlias = str | Sequence[str]
 """A sequence of symbols: a string of characters, or a list of words."""
 
 
 def to_symbols(symbols: Iterable[str]) -> tuple[str, ...]:
-    """Read what makes up a vocabulary.
+    """Read the symbols of a vocabulary, in order.
 
     Raises:
         VocabError: If there is no symbol, or a symbol is empty or comes twice.
-        InputTypeError: If a symbol is not a string.
+        InputTypeError: If a symbol is not a string, or the symbols have no order: those of a set.
 
     Examples:
         >>> to_symbols("hi")
         ('h', 'i')
     """
-    symbols = tuple(listed("symbols", symbols))
-    if not symbols:
-        raise VocabError("expected at least one symbol, got none")
     first: dict[str, int] = {}
-    for position, symbol in enumerate(symbols):
-        if not isinstance(symbol, str):
-            raise InputTypeError(f"expected strings, got {symbol!r} at position {position}")
+    for position, each in enumerate(listed("symbols", symbols)):
+        symbol = plain_string(each)
+        if symbol is None:
+            raise InputTypeError(f"expected strings, got {quoted(each)} at position {position}")
         if not symbol:
             raise VocabError(f"expected no empty symbol, got '' at position {position}")
         if first.setdefault(symbol, position) != position:
             raise VocabError(
-                f"expected each symbol once, got {symbol!r} at positions {first[symbol]} and "
-                f"{position}; Vocab.from_text keeps the first of each"
+                f"expected each symbol once, got {quoted(symbol)} at positions {first[symbol]} "
+                f"and {position}; Vocab.from_text keeps the first of each"
             )
-    return symbols
+    if not first:
+        raise VocabError("expected at least one symbol, got none")
+    return tuple(first)
+
+
+def plain_string(value: object) -> str | None:
+    """Return a string as Python's own type, or None if the value is no string.
+
+    A subclass, such as NumPy's, may be written, compared or hashed in a way of its own.
+
+    Examples:
+        >>> import numpy as np
+        >>> plain_string(np.str_("h")), plain_string(5)
+        ('h', None)
+    """
+    return str.__str__(value) if isinstance(value, str) else None
 
 
 def several(texts: Sequence[Symbols]) -> Sequence[Symbols]:

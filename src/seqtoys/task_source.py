@@ -65,7 +65,7 @@ class TaskSource:
 
     def heed(self, accuracy: float | Tensor) -> None:
         """Take note of how well an epoch was predicted, by each replica of an ensemble."""
-        self.plan.heed(float(torch.as_tensor(accuracy).mean()))
+        self.plan.heed(float(torch.as_tensor(accuracy, device="cpu").mean()))
 
     def identity(self) -> str:
         """Name the task, so that no other has this name: by what it draws, too."""
@@ -81,10 +81,16 @@ class TaskSource:
         return {"plan": self.plan.state(), "measured": batch}
 
     def restore(self, state: Plain) -> None:
-        """Go on from what `state` gave."""
+        """Go on from what `state` gave.
+
+        Raises:
+            SeqtoysError: If it is something else.
+        """
         self.plan.restore(state["plan"])
-        batch = state["measured"]
-        self._measured = None if batch is None else Batch(**batch).to(self._device)
+        kept = state["measured"]
+        if kept is not None:
+            batch = check_range(Batch(**kept), len(self.task.vocab))
+            self._measured = batch.to(self._device)
 
     def baselines(self, vocab_size: int) -> Baselines:
         """The losses without a model; with a curriculum, at the lengths it ends with."""

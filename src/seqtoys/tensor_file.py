@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -16,8 +15,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from seqtoys.devices import on_cpu
 from seqtoys.digest import digest
-from seqtoys.errors import ModelFileError
+from seqtoys.errors import ModelFileError, shown_path
+from seqtoys.file_kinds import special_kind
 from seqtoys.plain import MALFORMED, Plain, contiguous_copy, pack, unpack
 from seqtoys.version import __version__
 from seqtoys.whole_file import PathLike, reason_of, write_whole
@@ -66,7 +67,7 @@ def write_file(
     header = contents[SIZE : SIZE + int.from_bytes(contents[:SIZE], "little")].decode()
     if len(header) > MOST_HEADER or _count_lists(header) > MOST_LISTS:
         raise ModelFileError(
-            f"can't write {os.fsdecode(path)}: names, symbols and settings take {len(header):,} "
+            f"can't write {shown_path(path)}: names, symbols and settings take {len(header):,} "
             f"bytes with {_count_lists(header):,} lists and objects, and a file may have "
             f"{MOST_HEADER:,} and {MOST_LISTS:,}"
         )
@@ -118,27 +119,32 @@ def read_file(path: PathLike) -> TensorFile:
     """
     name = os.fsdecode(path)
     try:
-        mode = os.stat(name).st_mode
-        if not stat.S_ISREG(mode):
-            raise refusal(name, "a folder" if stat.S_ISDIR(mode) else "no regular file")
-        contents = _read(name)
-    except ModelFileError:
-        raise
+        kind = special_kind(os.stat(name).st_mode)
     except FileNotFoundError as error:
         raise refusal(name, "nothing; check the path") from error
     except (OSError, ValueError) as error:  # a name with a null character is a ValueError
-        raise refusal(name, f"what can't be read ({reason_of(error)})") from error
+        raise _unreadable(name, error) from error
+    if kind is not None:
+        raise refusal(name, kind)
     try:
-        return _checked(name, *_parse(name, contents))
+        return _checked(name, *_parse(name, _read(name)))
+    except ModelFileError:
+        raise
+    except OSError as error:
+        raise _unreadable(name, error) from error
     except (SafetensorError, *MALFORMED) as error:
         raise refusal(
             name, f"other contents ({brief_error(error)}); save writes model files"
         ) from error
 
 
+def _unreadable(name: str, error: Exception) -> ModelFileError:
+    return refusal(name, f"what can't be read ({reason_of(error)})")
+
+
 def refusal(path: str, found: str) -> ModelFileError:
     """Make the error that says what was found instead of a model file."""
-    return ModelFileError(f"expected a model file at {path}, found {found}")
+    return ModelFileError(f"expected a model file at {shown_path(path)}, found {found}")
 
 
 def misfit(
@@ -168,22 +174,24 @@ def misfit(
 
 
 def _read(name: str) -> bytes:
-    """Read all of a file, once what it says of its header is plausible."""
+    """Read all of a file, once its header says that it is one of this library's."""
     with open(name, "rb") as file:
         start = file.read(SIZE)
-        if len(start) < SIZE or not 2 <= int.from_bytes(start, "little") <= MOST_HEADER:
+        length = int.from_bytes(start, "little")
+        if len(start) < SIZE or not 2 <= length <= MOST_HEADER:
             raise refusal(name, "other contents (no header); save writes model files")
-        return start + file.read()
+        header = file.read(length)
+        if KEY not in _read_json(header.decode()).get("__metadata__", {}):
+            raise refusal(name, "a safetensors file of others; save writes model files")
+        return start + header + file.read()
 
 
+@on_cpu()  # safetensors leaves the device to PyTorch
 def _parse(name: str, contents: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Take a file apart into facts and tensors."""
     end = SIZE + int.from_bytes(contents[:SIZE], "little")
     header = _read_json(contents[SIZE:end].decode())
-    text = header.pop("__metadata__", {}).get(KEY)
-    if text is None:
-        raise refusal(name, "a safetensors file of others; save writes model files")
-    facts = _read_json(text)
+    facts = _read_json(header.pop("__metadata__")[KEY])
     whole = end + max((entry["data_offsets"][1] for entry in header.values()), default=0)
     if len(contents) < whole:
         raise refusal(name, f"one that is cut off after {len(contents):,} of {whole:,} bytes")

@@ -56,7 +56,8 @@ class TextSource:
     @torch.no_grad()
     def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model that reads all chunks, without training."""
-        state, losses, hits = None, torch.zeros(()), torch.zeros(())
+        zero = torch.zeros((), dtype=torch.float64, device="cpu")
+        state, losses, hits = None, zero, zero
         with in_mode(model, training=False):
             for chunk in self.text.chunks():
                 loss, right, state = measure_next(model, chunk, state)

@@ -20,7 +20,7 @@ from seqtoys.outputs import Ensemble
 from seqtoys.progress import Progress
 from seqtoys.row import Row
 from seqtoys.run import make_run
-from seqtoys.saved_run import resume_run
+from seqtoys.saved_run import check_replaceable, resume_run
 from seqtoys.stopping import Until
 from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
@@ -52,6 +52,7 @@ def fit(
     patience: int | None = None,
     seed: int = 0,
     vocab: Vocab | None = None,
+    check: bool = True,
     progress: bool | None = None,
     report_every: int | None = None,
     on_epoch: Callable[[Row], object] | None = None,
@@ -101,12 +102,18 @@ def fit(
             many epochs.
         seed: Decides what is held out and the order of minibatches.
         vocab: The vocabulary, where the model has none of its own.
+        check: Whether to check a model of your own on its first batch, in evaluation mode and
+            without changing any number. It warns if symbols at later positions change logits at
+            earlier ones, or one sequence changes the logits of another: losses below the optimum
+            are then no achievement.
         progress: Whether to show a bar; None: in a terminal or notebook.
         report_every: Print a line at every so many epochs.
         on_epoch: Called with each epoch's row; an ensemble's holds the median loss and the mean
             accuracy over the seeds.
         checkpoint: Where and how often to save the training, so that it can be resumed: a
-            `Checkpoint`. Saved on Ctrl-C, too, and if an exception comes between two epochs.
+            `Checkpoint`. Saved on Ctrl-C, too, and if an exception comes between two epochs. An
+            unfinished training that is there already is not replaced, unless it is the one to
+            resume.
         resume: The file of a checkpoint to go on from, with the same model, data and options, as
             if nothing had come between; `epochs` may be more than it had. Functions and classes
             of your own are compared by name, not by their code. On the same machine,
@@ -120,7 +127,8 @@ def fit(
     Raises:
         OptionError: If an option is out of its range, contradicts another, or differs from those
             that are resumed; if the optimizer or the scheduler can't be made, or fails.
-        ModelFileError: If a checkpoint can't be written or read.
+        ModelFileError: If a checkpoint can't be written or read, would replace what may not be
+            replaced, or can't go on: the model is then unchanged.
         DataError: If there is nothing to learn from.
         UnknownSymbolError: If the vocabulary lacks a symbol of the data.
         NonFiniteLossError: If the loss becomes inf or nan. The model is left with the weights
@@ -134,10 +142,20 @@ def fit(
         'ihello'
     """
     options = check_options(locals())
-    run = make_run(model, data, options)
-    if resume is not None:
-        resume_run(run, resume, epochs=epochs)
-    bar = Progress(epochs, show=progress, report_every=report_every, done=run.epochs)
-    with run.draws, bar:
-        run_epochs(run, epochs, (bar.watcher, on_epoch), checkpoint)
+    check_replaceable(checkpoint, resume)
+    with torch.inference_mode(False), torch.enable_grad():
+        run = make_run(model, data, options)
+        if resume is not None:
+            resume_run(run, resume, epochs=options["epochs"])
+        bar = Progress(
+            options["epochs"],
+            show=options["progress"],
+            report_every=options["report_every"],
+            done=run.epochs,
+        )
+        watchers = [bar.watcher, on_epoch]
+        if on_epoch is not None:
+            watchers.append(lambda _: run.updates.renew())
+        with run.draws, bar:
+            run_epochs(run, options["epochs"], watchers, checkpoint)
     return run.history

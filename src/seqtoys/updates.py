@@ -12,13 +12,17 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from seqtoys.batch import Batch
+from seqtoys.devices import device_of
 from seqtoys.epoch_sums import EpochSums, Value
-from seqtoys.errors import NonFiniteLossError, OptionError
-from seqtoys.learner import Learner
+from seqtoys.errors import DataError, NonFiniteLossError, OptionError
+from seqtoys.fused_adam import FusedAdam
+from seqtoys.learner import Learner, writes_gradients
 from seqtoys.metrics import count_hits
+from seqtoys.model_checks import check_model
 from seqtoys.optimizers import Optimizer, step_optimizer, step_scheduler
-from seqtoys.outputs import count_replicas
-from seqtoys.plain import Plain, on_device
+from seqtoys.outputs import count_replicas, in_mode
+from seqtoys.plain import Plain, mismatch, on_device
+from seqtoys.rehearsal import check_memory
 from seqtoys.row import Row
 from seqtoys.sources import Source
 
@@ -33,6 +37,8 @@ class Updates:
         scheduler: Changes the learning rate of that; None: nothing does.
         clip_norm: The largest norm of a gradient; None: any.
         stepwise: Whether to feed the model one symbol at a time.
+        symbols: The number of symbols.
+        check: Whether to check the model on its first batch.
     """
 
     def __init__(
@@ -44,6 +50,8 @@ class Updates:
         scheduler: Any,
         clip_norm: float | None,
         stepwise: bool,
+        symbols: int,
+        check: bool,
     ) -> None:
         self.model = model
         self.source = source
@@ -52,7 +60,8 @@ class Updates:
         self.clip_norm = clip_norm
         self.replicas: int = count_replicas(model)
         self.epoch: int = 0
-        self._learner = Learner(model, stepwise=stepwise)
+        self._learner = Learner(model, stepwise=stepwise, symbols=symbols)
+        self._is_unchecked = check
         self._sums: EpochSums | None = None  # of an epoch that has begun and not ended
         self._is_waiting = False
         self._frozen: Frozen | None = None
@@ -83,6 +92,8 @@ class Updates:
                 self.apply()
                 after_update()
             loss, predicted = self._learner.measure(part, resume=self.source.resumes)
+            if self._is_unchecked:
+                self._check(part)
             self._is_waiting = True
             sums.parts += 1
             sums.loss = sums.loss + self._value(loss) * count
@@ -106,6 +117,12 @@ class Updates:
             if self._frozen is not None:
                 self._frozen.restore()
             self._is_waiting = False  # at last: an update that fails may be half done
+
+    def renew(self) -> None:
+        """Look at the model again, after a user may have changed it."""
+        self._learner.renew()
+        if isinstance(self.optimizer, FusedAdam):
+            self.optimizer.renew()
 
     def freeze(self, ended: Bool[Tensor, " replicas"]) -> None:
         """Keep the weights of some replicas as they are from now on."""
@@ -134,22 +151,57 @@ class Updates:
             "begun": begun,
         }
 
-    def restore(self, state: Mapping[str, Plain]) -> None:
-        """Go on from what `state` gave."""
+    def restore(self, state: Mapping[str, Plain], symbols: int) -> None:
+        """Go on from what `state` gave.
+
+        Args:
+            state: It.
+            symbols: The number of symbols that can be predicted.
+
+        Raises:
+            Exception: One of `MALFORMED`, if it is of another training, or of none.
+        """
+        check_memory(self.optimizer, self.scheduler, state)
         self.epoch = state["epoch"]
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         self.source.restore(state["source"])
         if state["begun"] is not None:
-            begun = on_device(state["begun"], next(self.model.parameters()).device)
-            self._sums, self._learner.hidden = EpochSums(**begun["sums"]), begun["hidden"]
+            self._restore_begun(on_device(state["begun"], device_of(self.model)), symbols)
+
+    def _restore_begun(self, begun: Mapping[str, Plain], symbols: int) -> None:
+        """Go on in the middle of an epoch."""
+        sums = EpochSums.from_state(
+            begun["sums"], replicas=self.replicas, batch=self.source.sequences, symbols=symbols
+        )
+        if self.source.resumes:
+            self._check_hidden(begun["hidden"])
+        self._sums, self._learner.hidden = sums, begun["hidden"]
+
+    def _check_hidden(self, hidden: Plain) -> None:
+        """Make sure that the model can read on from a state: it does so once, on a trial."""
+        learner = Learner(self.model, stepwise=False)
+        _, part, _ = next(iter(self.source.parts()))
+        with in_mode(self.model, training=False), torch.no_grad():
+            if writes_gradients(self.model):  # which would copy any state into its own
+                learner.measure(part, resume=True)
+                wrong = mismatch(hidden, learner.hidden, "hidden")
+                if wrong is not None:
+                    raise DataError(wrong)
+            learner.hidden = hidden
+            learner.measure(part, resume=True)
 
     def _begin(self) -> EpochSums:
         """Begin an epoch."""
         self.epoch += 1
         self._learner.hidden = None
         return EpochSums()
+
+    def _check(self, part: Batch) -> None:
+        learner = self._learner
+        check_model(self.model, part, symbols=learner.symbols, stepwise=learner.stepwise)
+        self._is_unchecked = False
 
     def _value(self, loss: Tensor) -> Value:
         if self.replicas:

@@ -20,9 +20,14 @@ from seqtoys.errors import (
     ShapeError,
     UnknownSymbolError,
     excerpt,
+    quoted,
 )
 from seqtoys.indices import Indices, to_index_array
-from seqtoys.symbols import Symbols, code_point_table, several, to_symbols
+from seqtoys.kinds import described, order_hint
+from seqtoys.memory import EnoughMemory, check_room
+from seqtoys.symbols import Symbols, code_point_table, plain_string, several, to_symbols
+
+BYTES = bytes, bytearray, memoryview
 
 
 class Vocab:
@@ -36,7 +41,7 @@ class Vocab:
 
     Raises:
         VocabError: If there is no symbol, or a symbol is empty or comes twice.
-        InputTypeError: If a symbol is not a string.
+        InputTypeError: If a symbol is not a string, or the symbols have no order: those of a set.
 
     Examples:
         >>> vocab = Vocab("hielo")
@@ -72,7 +77,7 @@ class Vocab:
             Vocab(['boy', 'sees', 'dog'])
         """
         check_type("texts", texts, tuple[Symbols, ...])
-        return cls(dict.fromkeys(chain.from_iterable(texts)))
+        return cls(list(dict.fromkeys(chain.from_iterable(texts))))
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -100,16 +105,19 @@ class Vocab:
         """
         self._check_sequence(sequence)
         if isinstance(sequence, str) and self._code_points is not None:
-            codes = np.frombuffer(sequence.encode("utf-32-le", "surrogatepass"), np.uint32)
+            utf_32 = str.encode(sequence, "utf-32-le", "surrogatepass")
+            codes = np.frombuffer(utf_32, np.uint32)
             indices = self._code_points[np.minimum(codes, len(self._code_points) - 1)]
         else:
-            found = [self._index.get(s, -1) if isinstance(s, str) else -1 for s in sequence]
+            # Symbols of Python's own type are looked up at once, as there may be millions.
+            index = self._index
+            found = [index.get(s, -1) if type(s) is str else self._find(s) for s in sequence]
             indices = np.array(found, np.int64)
         if (indices < 0).any():
             position = int((indices < 0).argmax())
             raise UnknownSymbolError(
-                f"{sequence[position]!r} at position {position} of {excerpt(sequence, position)} "
-                f"is not among the {self._summary()}"
+                f"{quoted(sequence[position])} at position {position} of "
+                f"{excerpt(sequence, position)} is not among the {self._summary()}"
             )
         return torch.from_numpy(indices)
 
@@ -143,8 +151,14 @@ class Vocab:
         """
         check_type("return_lengths", return_lengths, bool)
         rows = [self.encode(sequence) for sequence in several(sequences)]
+        longest = max(map(len, rows))
+        check_room(f"sequences of {longest:,} symbols", len(rows), 8 * longest)
         batch = pad_sequence(rows, batch_first=True)  # (batch, time)
-        return (batch, torch.tensor([len(row) for row in rows])) if return_lengths else batch
+        return (
+            (batch, torch.tensor([len(row) for row in rows], device="cpu"))
+            if return_lengths
+            else batch
+        )
 
     def decode(self, indices: Indices) -> str | list[str] | list[list[str]]:
         """Turn indices back into symbols: one sequence, or for a batch a list of sequences.
@@ -190,7 +204,10 @@ class Vocab:
             indices = self.encode(sequence)
         else:
             indices = torch.from_numpy(self._check_range(to_index_array(sequence)))
-        zeros = torch.zeros(*indices.shape, len(self))  # (*batch, vocab)
+        size = len(self) * torch.get_default_dtype().itemsize
+        check_room(f"vectors of {len(self):,} numbers", indices.numel(), size)
+        with EnoughMemory():
+            zeros = torch.zeros(*indices.shape, len(self), device="cpu")  # (*batch, vocab)
         return zeros.scatter_(-1, indices.unsqueeze(-1), 1.0)
 
     def __len__(self) -> int:
@@ -200,7 +217,7 @@ class Vocab:
         return iter(self._symbols)
 
     def __contains__(self, symbol: object) -> bool:
-        return isinstance(symbol, str) and symbol in self._index
+        return self._find(symbol) >= 0
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocab) and self._symbols == other._symbols
@@ -214,15 +231,22 @@ class Vocab:
     def __repr__(self) -> str:
         return f"Vocab({list(self) if self.has_words else ''.join(self)!r})"
 
+    def _find(self, symbol: object) -> int:
+        """Return the index of a symbol, or -1 if there is none."""
+        string = plain_string(symbol)
+        return -1 if string is None else self._index.get(string, -1)
+
     def _check_sequence(self, sequence: Symbols) -> None:
         if isinstance(sequence, str) and self.has_words:
             raise InputTypeError(
                 "expected a list of symbols, as the symbols are words, got the string "
                 f"{excerpt(sequence)}; split it, as in text.split()"
             )
-        if not isinstance(sequence, Sequence):
+        if not isinstance(sequence, Sequence) or isinstance(sequence, BYTES):
+            hint = "; .decode() makes a string" if isinstance(sequence, BYTES) else ""
             raise InputTypeError(
-                f"expected a string or a list of symbols, got a {type(sequence).__name__}"
+                "expected a string or a list of symbols, "
+                f"got {described(sequence)}{hint or order_hint(sequence)}"
             )
 
     def _check_range(self, array: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

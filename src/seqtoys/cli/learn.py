@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from pathlib import Path
 
 from seqtoys import Batch, ElmanCharModel, Vocab, fit
 from seqtoys.cli.terminal import fold, note, print_json
 from seqtoys.cli.training import add_training_options, is_interrupted, train
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, quoted
+from seqtoys.file_kinds import special_kind
 from seqtoys.outputs import measure
 from seqtoys.results import History, Row
 from seqtoys.row import describe
 
 NEAR = 0.05  # nats above the optimum, for texts of which none can tell every symbol
 LONG, CHUNK, STREAM = 5000, 100, 1000  # symbols
+MOST = 10**9  # symbols of a text; a pipe may never end
 
 
 def add_learn(parser: ArgumentParser) -> None:
@@ -33,6 +34,7 @@ def add_learn(parser: ArgumentParser) -> None:
 def learn(options: Namespace) -> int:
     """Teach a network the texts, and tell whether it knows them."""
     texts = [_read(text) for text in options.texts]
+    _check_save(options)
     vocab = Vocab.from_text(*texts)
     model = ElmanCharModel(vocab, hidden_size=options.hidden, seed=options.seed)
     streams = min(64, len(texts[0]) // STREAM)
@@ -61,17 +63,49 @@ def _is_long(texts: list[str]) -> bool:
     return len(texts) == 1 and len(texts[0]) > LONG
 
 
+def _check_save(options: Namespace) -> None:
+    """Make sure that the model is not saved over a text that it learns."""
+    if options.save is None or options.force:
+        return
+    if any(_is_same_file(text, options.save) for text in options.texts):
+        raise DataError(
+            f"{options.save} is the text to learn, which --save would replace; choose another "
+            "file, or replace it with --force"
+        )
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):  # one of them is no file
+        return False
+
+
 def _read(argument: str) -> str:
-    """The text of a file of this name, without line breaks at its end; else the name itself."""
-    text = argument
-    if os.path.isfile(argument):
-        try:
-            text = Path(argument).read_text(encoding="utf-8").rstrip("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"expected a text file in UTF-8 at {argument}, got: {error}") from None
+    """Return the text in the file of this name, or the name itself if there is no such file."""
+    try:
+        kind = special_kind(os.stat(argument).st_mode)
+    except (OSError, ValueError):  # as a text may be too long for a name, or hold a null
+        return _long_enough(argument)
+    if kind not in (None, "a named pipe"):
+        raise DataError(
+            f"expected a text or the name of a text file, got {quoted(argument)}, which is {kind}"
+        )
+    try:
+        with open(argument, encoding="utf-8") as file:
+            text = file.read(MOST + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"expected a text file in UTF-8 at {argument}, got: {error}") from None
+    if len(text) > MOST:
+        raise DataError(f"expected a text of {MOST:,} symbols at most, got more from {argument}")
+    return _long_enough(text.rstrip("\n"))
+
+
+def _long_enough(text: str) -> str:
     if len(text) < 2:
         raise DataError(
-            f"expected texts of at least two symbols (one to read, one to predict), got {text!r}"
+            "expected texts of at least two symbols (one to read, one to predict), got "
+            f"{quoted(text)}"
         )
     return text
 

@@ -79,8 +79,8 @@ def _table(reports: list[Report], options: Namespace) -> str:
 
 
 def _quantiles(values: list[float]) -> list[float]:
-    levels = torch.tensor(SHOWN_QUANTILES, dtype=torch.float64)
-    finite = torch.tensor(values, dtype=torch.float64).nan_to_num(nan=math.inf)
+    levels = torch.tensor(SHOWN_QUANTILES, dtype=torch.float64, device="cpu")
+    finite = torch.tensor(values, dtype=torch.float64, device="cpu").nan_to_num(nan=math.inf)
     return finite.quantile(levels, interpolation="nearest").tolist()
 
 

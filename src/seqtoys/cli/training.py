@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from seqtoys import Checkpoint, ElmanCharModel, ElmanEnsemble, fit, save
+from seqtoys import Checkpoint, ElmanCharModel, ElmanEnsemble, fit
 from seqtoys.cli.terminal import note
 from seqtoys.data import TrainingData
+from seqtoys.errors import ModelFileError, OptionError
+from seqtoys.replaceable import loss_of
 
 EVERY = 100  # epochs between two checkpoints
 
@@ -17,15 +20,28 @@ def add_training_options(parser: ArgumentParser) -> None:
     parser.add_argument("--hidden", type=int, default=32, help="hidden units (default: 32)")
     parser.add_argument("--epochs", type=int, default=1000, help="at most (default: 1000)")
     parser.add_argument("--lr", type=float, default=0.01, help="learning rate (default: 0.01)")
-    parser.add_argument("--save", metavar="FILE", help="write the model to a file")
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        help=f"write the model and its training to a file, every {EVERY} epochs and at the end",
+    )
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the training in the file of --save, if there is one",
+    )
+    existing.add_argument(
+        "--force",
+        action="store_true",
+        help="let --save replace an unfinished training, or any other file",
+    )
 
 
 def train(
     model: ElmanCharModel | ElmanEnsemble, data: TrainingData, options: Namespace, **more: Any
 ) -> Any:
-    """Train a model and save it where the options say.
-
-    Meanwhile the file holds a checkpoint; after Ctrl-C it still does, for `fit(resume=…)`.
+    """Train a model, and save it with its training where the options say.
 
     Args:
         model: The model, or an ensemble.
@@ -35,16 +51,44 @@ def train(
 
     Returns:
         What `fit` gives.
+
+    Raises:
+        SeqtoysError: If the file of --save may not be replaced, or can't be resumed.
     """
-    checkpoint = None if options.save is None else Checkpoint(options.save, every=EVERY)
+    checkpoint, resume = _places(options)
     history: Any = fit(
-        model, data, epochs=options.epochs, lr=options.lr, checkpoint=checkpoint, **more
+        model,
+        data,
+        epochs=options.epochs,
+        lr=options.lr,
+        checkpoint=checkpoint,
+        resume=resume,
+        **more,
     )
-    if options.save is not None:
-        if not is_interrupted(history):
-            save(model, options.save, history=history)
-        note(f"saved to {options.save}")
+    if checkpoint is not None:
+        more_to_come = is_interrupted(history)
+        hint = "; the same command with --resume goes on" if more_to_come else ""
+        note(f"saved to {options.save}{hint}")
     return history
+
+
+def _places(options: Namespace) -> tuple[Checkpoint | None, str | None]:
+    """Return where to save, and what to resume; refuse what would destroy something."""
+    if options.save is None:
+        if options.resume or options.force:
+            raise OptionError("--resume and --force need --save FILE")
+        return None, None
+    if options.resume and os.path.lexists(options.save):
+        return Checkpoint(options.save, every=EVERY), options.save
+    if options.resume:
+        note(f"nothing to resume at {options.save}: a new training begins")
+    lost = None if options.force else loss_of(options.save)
+    if lost is not None:
+        raise ModelFileError(
+            f"can't write {options.save}: it holds {lost}; choose another file, --resume to go on "
+            "with a training, or --force to replace it"
+        )
+    return Checkpoint(options.save, every=EVERY, overwrite=options.force), None
 
 
 def is_interrupted(history: Any) -> bool:

@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
-from seqtoys.errors import DataError
+from seqtoys.arguments import checked
+from seqtoys.errors import DataError, ShapeError, quoted
 from seqtoys.plotting.labels import printable
 from seqtoys.plotting.style import TEAL, Axes, load, new_axes
+from seqtoys.states import to_states
 from seqtoys.symbols import legible
 
+MOST = 2000  # symbols: a taller figure has more pixels than matplotlib draws
 ROW, AROUND = 0.24, 0.9  # inches: a leaf, and what is above and below
 
 
+@checked
 def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
     """Draw which symbols lie near each other in a network's states, as a tree (Elman, 1990).
 
@@ -29,7 +34,9 @@ def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axe
         The axes, with the symbols on the right; the horizontal axis is Euclidean distance.
 
     Raises:
-        DataError: If there are fewer than two symbols.
+        DataError: If there are fewer than two symbols, or more than a figure can show.
+        InputTypeError: If a state is no list of numbers.
+        ShapeError: If the states are not all of one length.
         MissingPackageError: If matplotlib or SciPy is not installed.
 
     Examples:
@@ -37,10 +44,10 @@ def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axe
         >>> [label.get_text() for label in ax.get_yticklabels()]
         ['sees', 'boy', 'girl']
     """
-    if len(states) < 2:
-        raise DataError(f"expected the states of two symbols or more, got {len(states)}")
+    if not 2 <= len(states) <= MOST:
+        raise DataError(f"expected the states of 2 to {MOST:,} symbols, got {len(states):,}")
+    vectors = _to_vectors(states)
     hierarchy = load("scipy.cluster.hierarchy")
-    vectors = np.stack([np.asarray(state, np.float64) for state in states.values()])
     tree = hierarchy.dendrogram(
         hierarchy.linkage(vectors, "average"), labels=list(states), no_plot=True
     )
@@ -55,3 +62,14 @@ def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axe
     ax.set(xlabel="distance of the mean hidden states", xlim=(ax.get_xlim()[1], 0))
     ax.set_ylim(len(labels) + 0.5, 0.5)
     return ax
+
+
+def _to_vectors(states: Mapping[str, Any]) -> Float[np.ndarray, "symbols hidden"]:
+    vectors = [
+        to_states(state, f"the state of {quoted(symbol)}", ("hidden",))
+        for symbol, state in states.items()
+    ]
+    sizes = {len(vector) for vector in vectors}
+    if len(sizes) > 1:
+        raise ShapeError(f"expected states of one length, got lengths of {quoted(sorted(sizes))}")
+    return np.stack(vectors)

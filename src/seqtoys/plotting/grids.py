@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
+from numbers import Real
 from typing import Any, TypeAlias
 
-from seqtoys.errors import DataError, OptionError
+from seqtoys.arguments import check_type, checked, listed
+from seqtoys.errors import ROOM, DataError, OptionError, quoted
 from seqtoys.plotting.labels import printable
 from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, load, new_axes
 from seqtoys.rate import Rate
 
-Setting: TypeAlias = tuple[str, Sequence[Any]]
+MOST = 10_000  # cells: more take minutes
+Setting: TypeAlias = tuple[str, Iterable[Any]]
 """What varies, and its values."""
 
 
+@checked
 def plot_solve_rate(
-    rates: Sequence[Sequence[Rate | float]],
+    rates: Iterable[Iterable[Rate | float]],
     down: Setting,
     across: Setting,
     *,
@@ -36,7 +40,8 @@ def plot_solve_rate(
         The axes.
 
     Raises:
-        DataError: If there is not a rate for each pair of values.
+        InputTypeError: If an argument is of another type.
+        DataError: If there is not a rate for each pair of values, or one is not from 0 to 1.
         OptionError: If there is no cell to be framed.
         MissingPackageError: If matplotlib is not installed.
 
@@ -48,35 +53,82 @@ def plot_solve_rate(
         >>> [text.get_text() for text in ax.texts]
         ['10%', '40%', '78%', '82%']
     """
-    rows, columns, widths = list(down[1]), list(across[1]), [len(row) for row in rates]
-    if widths != [len(columns)] * len(rows) or not widths:
-        raise DataError(f"expected {len(rows)} rows of {len(columns)} rates, got rows of {widths}")
-    if mark is not None and (mark[0] not in rows or mark[1] not in columns):
-        raise OptionError(f"expected mark to be values of {down[0]} and {across[0]}, got {mark}")
+    rows, columns = (
+        listed(f"the values of {quoted(name)}", values) for name, values in (down, across)
+    )
+    cells = _read_rates(rates, len(rows), len(columns))
+    framed = (
+        None
+        if mark is None
+        else (_place(mark[1], across[0], columns), _place(mark[0], down[0], rows))
+    )
     ax = new_axes(ax, max(3.0, 1.2 + 0.8 * len(columns)), 1.3 + 0.4 * len(rows))
-    for y, row in enumerate(rates, 1):
-        for x, rate in enumerate(row, 1):
-            _draw_cell(ax, x, y, float(rate))
-    if mark is not None:
-        _draw_frame(ax, columns.index(mark[1]) + 1, rows.index(mark[0]) + 1)
+    _draw_cells(ax, cells)
+    if framed is not None:
+        _draw_frame(ax, *framed)
     for axis, values in ((ax.xaxis, columns), (ax.yaxis, rows)):
-        labels = [printable(str(value)) for value in values]
+        labels = [printable(_label(value)) for value in values]
         axis.set_ticks(range(1, len(labels) + 1), labels)
         axis.set_tick_params(length=0)
     ax.set(ylabel=printable(down[0]), xlabel=printable(across[0]))
     ax.set(xlim=(0.5, len(columns) + 0.5), ylim=(len(rows) + 0.5, 0.5))
     ax.spines[:].set_visible(False)
-    ax.set_title(_title(rates), fontsize="medium", loc="left")
+    ax.set_title(_title(cells), fontsize="medium", loc="left")
     return ax
 
 
-def _draw_cell(ax: Axes, x: int, y: int, rate: float) -> None:
-    """Fill a cell the more the higher its rate, and write it there."""
-    if not math.isnan(rate):
-        colour = colour_map(TEAL)(rate)
-        rectangle = load("matplotlib.patches").Rectangle
-        ax.add_patch(rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, linewidth=0))
-        ax.text(x, y, f"{rate:.0%}", ha="center", va="center")
+def _read_rates(
+    rates: Iterable[Iterable[Rate | float]], rows: int, columns: int
+) -> list[list[Rate | float]]:
+    lines = [listed(f"rates[{y}]", row) for y, row in enumerate(listed("rates", rates))]
+    widths = [len(line) for line in lines]
+    if widths != [columns] * rows or not rows * columns:
+        raise DataError(f"expected {rows} rows of {columns} rates, got rows of {quoted(widths)}")
+    if rows * columns > MOST:
+        raise DataError(f"expected {MOST:,} rates at most, got {rows * columns:,}")
+    for y, line in enumerate(lines):
+        for x, rate in enumerate(line):
+            check_type(f"rates[{y}][{x}]", rate, Rate | Real)
+            if not isinstance(rate, Rate) and not (0 <= rate <= 1 or math.isnan(rate)):
+                raise DataError(f"expected rates from 0 to 1, got {quoted(rate)}")
+    return lines
+
+
+def _place(value: Any, name: str, values: list[Any]) -> int:
+    """Return the place of a marked value among those of a setting, counted from 1."""
+    for place, each in enumerate(values, 1):
+        if _are_equal(each, value):
+            return place
+    raise OptionError(
+        f"expected mark to have one of the values of {quoted(name)}, {quoted(values)}, "
+        f"got {quoted(value)}"
+    )
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:  # arrays have no one answer, and a user's class may have none
+        return one is other
+
+
+def _label(value: Any) -> str:
+    try:
+        text = str(value)
+    except Exception:  # of a user's class
+        text = quoted(value)
+    return text if len(text) <= ROOM else f"{text[:ROOM]}…"
+
+
+def _draw_cells(ax: Axes, cells: list[list[Rate | float]]) -> None:
+    """Fill each cell the more the higher its rate, and write it there."""
+    colours, rectangle = colour_map(TEAL), load("matplotlib.patches").Rectangle
+    for y, line in enumerate(cells, 1):
+        for x, rate in enumerate(map(float, line), 1):
+            if not math.isnan(rate):
+                at, colour = (x - 0.5, y - 0.5), colours(rate)
+                ax.add_patch(rectangle(at, 1, 1, facecolor=colour, linewidth=0))
+                ax.text(x, y, f"{rate:.0%}", ha="center", va="center")
 
 
 def _draw_frame(ax: Axes, x: int, y: int) -> None:
@@ -86,6 +138,6 @@ def _draw_frame(ax: Axes, x: int, y: int) -> None:
     ax.add_patch(frame)
 
 
-def _title(rates: Sequence[Sequence[Rate | float]]) -> str:
-    trials = {rate.trials for row in rates for rate in row if isinstance(rate, Rate)}
+def _title(cells: list[list[Rate | float]]) -> str:
+    trials = {rate.trials for line in cells for rate in line if isinstance(rate, Rate)}
     return f"solved, of {trials.pop():,} seeds each" if len(trials) == 1 else "solved"

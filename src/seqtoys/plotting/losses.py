@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from seqtoys.arguments import checked
 from seqtoys.baselines import Baselines
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import DataError
@@ -34,6 +35,7 @@ UNIT = "nats per scored symbol"
 Losses: TypeAlias = npt.NDArray[np.float64]
 
 
+@checked
 def plot_loss(
     history: History | EnsembleHistory,
     *,
@@ -57,6 +59,7 @@ def plot_loss(
         The axes; the loss is in nats per scored symbol.
 
     Raises:
+        InputTypeError: If an argument is of another type.
         DataError: If the history has no epochs.
         MissingPackageError: If matplotlib is not installed.
 
@@ -68,7 +71,7 @@ def plot_loss(
         ('epoch', 'loss (nats per scored symbol)')
     """
     if not history.optimum:
-        raise DataError("expected a history of one epoch or more, got one without")
+        raise DataError("cannot plot an empty history: it has no epochs")
     ax = new_axes(ax)
     ax.set_yscale("log" if log else "linear")
     levels = baseline_marks(history.baselines, history.loss_floor)

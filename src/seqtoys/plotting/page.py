@@ -11,7 +11,7 @@ from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.history import History
 from seqtoys.plotting.losses import plot_loss
 from seqtoys.plotting.reports import plot_accuracy_by_length
-from seqtoys.plotting.style import Axes, ink, load
+from seqtoys.plotting.style import Axes, figure_of, ink, load
 from seqtoys.plotting.traces import plot_probabilities
 from seqtoys.report import Report
 from seqtoys.trace import Trace
@@ -41,6 +41,10 @@ def to_svg(ax: Axes) -> str:
     Returns:
         An `<svg>` element, with text as text and a clear background.
 
+    Raises:
+        InputTypeError: If it is no axes of matplotlib.
+        OptionError: If they were removed from their figure.
+
     Examples:
         >>> from seqtoys.results import Rate
         >>> from seqtoys.plotting import plot_solve_rate
@@ -49,7 +53,7 @@ def to_svg(ax: Axes) -> str:
         ('<svg fill="currentColor"', True)
     """
     colours, buffer = load("matplotlib.colors"), StringIO()
-    figure: Any = ax.get_figure(root=True)  # also of axes in a part of a figure
+    figure = figure_of(ax)
     with load("matplotlib").rc_context({"svg.hashsalt": "seqtoys", "svg.fonttype": "none"}):
         nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)

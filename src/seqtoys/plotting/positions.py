@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seqtoys.arguments import checked
 from seqtoys.baselines import Baselines, count_baselines
 from seqtoys.batch import UNSCORED, Batch, Pair
 from seqtoys.data import to_batch
@@ -29,6 +30,7 @@ from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab
 
 
+@checked
 def plot_loss_by_position(
     model: nn.Module,
     data: Symbols | Pair | Batch,

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
+from seqtoys.amounts import check_lengths
+from seqtoys.arguments import checked
 from seqtoys.errors import DataError
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels, printable
 from seqtoys.plotting.style import COLOURS, FAINT, TEAL, Axes, ink, load, new_axes
@@ -16,6 +18,7 @@ Reports = Report | Sequence[Report] | Mapping[str, Report]
 """One report, those of the replicas of an ensemble, or several by name."""
 
 
+@checked
 def plot_accuracy_by_length(
     reports: Reports, *, trained: tuple[int, int] | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -46,9 +49,9 @@ def plot_accuracy_by_length(
         ('length (shaded: in training)', 'accuracy')
     """
     named = _by_name(reports)
-    ax = new_axes(ax)
     known = [length for _, report in named for length in report.lengths]
-    shortest, longest = trained or (min(known), max(known))
+    shortest, longest = check_lengths(trained or (min(known), max(known)))
+    ax = new_axes(ax)
     ax.axvspan(shortest - 0.5, longest + 0.5, color=ink(), alpha=0.08, linewidth=0)
     ends = list[Mark]()
     for (name, report), colour in zip(named, cycle(COLOURS), strict=False):

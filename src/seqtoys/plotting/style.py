@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from seqtoys.errors import MissingPackageError
+from seqtoys.errors import InputTypeError, MissingPackageError, OptionError
+from seqtoys.kinds import described
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes
@@ -33,17 +34,63 @@ def load(module: str) -> Any:
         ) from None
 
 
-def new_axes(ax: Axes | None, width: float = 7.0, height: float = 3.8) -> Axes:
-    """Take the axes a user gave, or make a figure.
+def check_axes(ax: object) -> Any:
+    """Check that something can be drawn in, and return it.
 
     Args:
-        ax: The axes; None: those of a new figure.
+        ax: The axes that a user gave.
+
+    Raises:
+        InputTypeError: If they are no axes of matplotlib, or not those of a plane.
+        OptionError: If they were removed from their figure, or have no room.
+    """
+    figure_of(ax)
+    axes: Any = ax
+    if axes.name != "rectilinear":
+        raise InputTypeError(f"expected axes of two straight directions, got {axes.name} ones")
+    if not min(axes.get_window_extent().size) > 0:
+        raise OptionError("expected axes with a width and a height, got some without")
+    return axes
+
+
+def figure_of(ax: object) -> Any:
+    """Return the whole figure that axes belong to, also if they are in a part of it.
+
+    Args:
+        ax: The axes that a user gave.
+
+    Raises:
+        InputTypeError: If they are no axes of matplotlib.
+        OptionError: If they were removed from their figure.
+    """
+    if not isinstance(ax, load("matplotlib.axes").Axes):
+        raise InputTypeError(
+            f"expected ax to be axes, such as plt.subplots() makes, got {described(ax)}"
+        )
+    figure = cast(Any, ax).get_figure(root=True)
+    if figure is None:
+        raise OptionError("expected axes that are in a figure, got some that were removed")
+    return figure
+
+
+def new_axes(ax: Axes | None, width: float = 7.0, height: float = 3.8) -> Axes:
+    """Check the axes that a user gave, or make a figure.
+
+    Args:
+        ax: The axes. If None, those of a new figure.
         width: The width of a new figure, in inches; 7 is that of a page.
         height: Its height, in inches.
+
+    Raises:
+        SeqtoysError: As `check_axes` does.
     """
     if ax is None:
         pyplot = load("matplotlib.pyplot")
         ax = pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+    ax = check_axes(ax)
+    for axis in ("x", "y"):  # axes that were drawn in before may be logarithmic
+        if getattr(ax, f"get_{axis}scale")() != "linear":
+            getattr(ax, f"set_{axis}scale")("linear")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqtoys.arguments import checked
 from seqtoys.errors import DataError, excerpt
 from seqtoys.plotting.labels import fitting, symbol_ticks, whole_ticks
 from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, ink, load, new_axes
@@ -18,6 +19,7 @@ RING = 60  # square points
 ROW, UNIT = 0.28, 0.15  # inches: the row of a symbol, and of a unit
 
 
+@checked
 def plot_probabilities(
     trace: Trace, targets: Symbols | None = None, *, ax: Axes | None = None
 ) -> Axes:
@@ -60,6 +62,7 @@ def plot_probabilities(
     return ax
 
 
+@checked
 def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
     """Draw the hidden state over time, a row for each unit.
 

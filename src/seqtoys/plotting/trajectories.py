@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
+from seqtoys.arguments import checked
 from seqtoys.errors import DataError, OptionError
 from seqtoys.inspection import principal_components
 from seqtoys.plotting.labels import printable
 from seqtoys.plotting.style import COLOURS, Axes, ink, new_axes, text_height
+from seqtoys.states import to_states
 from seqtoys.symbols import legible
 from seqtoys.trace import Trace
 
@@ -24,6 +26,7 @@ Place = Float[npt.NDArray[np.floating], "2"]
 Points = Float[npt.NDArray[np.floating], "_ 2"]
 
 
+@checked
 def plot_trajectory(traces: Trace | Sequence[Trace], *, ax: Axes | None = None) -> Axes:
     """Draw the way of the hidden state through the plane in which it varies most.
 
@@ -39,7 +42,9 @@ def plot_trajectory(traces: Trace | Sequence[Trace], *, ax: Axes | None = None) 
         The axes, with one scale in both directions.
 
     Raises:
-        DataError: If there are fewer than two states, or traces of different networks.
+        InputTypeError: If an argument is of another type.
+        DataError: If there are fewer than two states, one is inf or nan, or the traces are of
+            different networks.
         OptionError: If there is but one unit.
         MissingPackageError: If matplotlib is not installed.
 
@@ -67,7 +72,8 @@ def _plane(traces: Sequence[Trace]) -> tuple[list[Points], list[str]]:
     """The points of each trace in their common plane, and the names of its axes."""
     if len({trace.hidden.shape[1] for trace in traces}) != 1:
         raise DataError("expected traces of one network, got none or states of different sizes")
-    states = np.concatenate([trace.hidden for trace in traces])  # (all steps, hidden)
+    joined = np.concatenate([trace.hidden for trace in traces])
+    states = to_states(joined, "the states", ("states", "hidden"))
     units = states.shape[1]
     if units < 2:
         raise OptionError("expected two units or more for a plane, got one; see plot_hidden")

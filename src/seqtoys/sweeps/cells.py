@@ -1,4 +1,4 @@
-"""The cells of a sweep: one setting each, with all the seeds."""
+"""The cells of a sweep: one setting each, with the seeds that are trained together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from seqtoys.arguments import listed
 from seqtoys.data import TrainingData
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.options import TrainingOptions, Written, as_written
 from seqtoys.randomness import check_seed
 from seqtoys.sweeps.row import COLUMNS
@@ -27,12 +27,12 @@ FIT_OPTIONS = TrainingOptions.__annotations__
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting of a sweep: all that a worker needs to train its seeds and measure them.
+    """One setting of a sweep: all that a worker needs to train some seeds and measure them.
 
     Attributes:
         settings: The setting, as its rows have it.
-        seeds: The seeds.
-        makes_ensemble: Whether all seeds are made at once, else one by one.
+        seeds: The seeds: one, or those of an ensemble.
+        makes_ensemble: Whether `make_model` makes an ensemble, else one model.
         make_model: Makes them.
         model_options: What it is given besides the vocabulary and the seeds.
         data: What is learnt.
@@ -40,6 +40,7 @@ class Cell:
         fit_options: What `fit` is given besides.
         count: How many sequences of a task are measured.
         longer: How long the longer ones are; None: as the task says.
+        goal: The excess that counts as solved; None: as `sweep` says.
     """
 
     settings: dict[str, Written]
@@ -52,6 +53,7 @@ class Cell:
     fit_options: dict[str, Any]
     count: int
     longer: tuple[int, ...] | None
+    goal: float | None
 
 
 def make_settings(
@@ -68,12 +70,14 @@ def make_settings(
     """
     for name, values in grid.items():
         if isinstance(values, str) or not values:
-            raise OptionError(f"expected a list of values for {name} in the grid, got {values!r}")
+            raise OptionError(
+                f"expected a list of values for {name} in the grid, got {quoted(values)}"
+            )
         written = list(map(as_written, values))
         twice = [value for at, value in enumerate(written) if value in written[:at]]
         if twice:
             raise OptionError(
-                f"expected values of {name} that can be told apart, got {twice[0]!r} twice"
+                f"expected values of {name} that can be told apart, got {quoted(twice[0])} twice"
             )
     combined = [
         dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
@@ -110,8 +114,9 @@ def check_names(
     for name in options:
         if name not in FIT_OPTIONS:
             raise OptionError(
-                f"expected fixed options of fit, got {name!r}; those of the model go into the grid"
-                f", as {{{name!r}: [value]}}, or into functools.partial({called}, {name}=value)"
+                f"expected fixed options of fit, got {quoted(name)}; those of the model go into "
+                f"the grid, as {{{quoted(name)}: [value]}}, or into functools.partial({called}, "
+                f"{name}=value)"
             )
         if name in grid:
             raise OptionError(f"expected {name} once, got it in the grid and as a fixed option")
@@ -120,13 +125,14 @@ def check_names(
     known = [*FIT_OPTIONS, *of_model]  # the first is the vocabulary
     for name in grid:
         if name in COLUMNS:
+            hint = "; for other data for each seed, use vary_data=True" * (name == "seed")
             raise OptionError(
-                f"expected no {name!r} in the grid: a column of the rows has the name"
+                f"expected no {quoted(name)} in the grid: a column of the rows has the name{hint}"
             )
         if name not in known and not any_name:
             near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise OptionError(f"neither fit nor {called} has an option {name!r}; {hint}")
+            hint = f"did you mean {quoted(near[0])}?" if near else f"known are {', '.join(known)}"
+            raise OptionError(f"neither fit nor {called} has an option {quoted(name)}; {hint}")
     return "seeds" in takes, set(grid) - FIT_OPTIONS.keys()
 
 
@@ -138,5 +144,5 @@ def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
     """
     chosen = tuple(map(check_seed, listed("seeds", seeds)))
     if not chosen or len(set(chosen)) < len(chosen):
-        raise OptionError(f"expected one seed or more, each once, got {list(chosen)}")
+        raise OptionError(f"expected one seed or more, each once, got {quoted(list(chosen))}")
     return chosen

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, ModelFileError
+from seqtoys.file_kinds import stat_regular
+from seqtoys.file_lock import close_in_forks, try_lock
 from seqtoys.options import Written
 from seqtoys.plain import MALFORMED
 from seqtoys.sweeps.row import SweepRow
@@ -28,19 +30,22 @@ def key_of(settings: Mapping[str, Written], seed: int) -> Key:
 
 
 class Journal:
-    """Keeps the rows of a sweep, in memory and in a file.
+    """The rows of a sweep, in memory and in a file.
 
     The first line of the file says which sweep it is, and which version made it; each further line
-    is a row. A line that was cut, because the process was killed, is taken off. Of several rows of
-    one setting and seed the last holds: a failed one is tried again.
+    is a row. If several rows have one setting and seed, the last counts: a failed one is tried
+    again.
+
+    While a journal is open, its file is locked: no other sweep can write to it. Whole lines are
+    never removed; a last line that was cut, because the process was killed, is.
 
     Args:
-        path: The file; it is made if there is none. None: no file.
-        about: What tells the sweep from others.
+        path: The file; it may be new. If None, there is no file.
+        about: What identifies the sweep.
 
     Raises:
         DataError: If the file holds another sweep, or something else.
-        ModelFileError: If it can't be read or written.
+        ModelFileError: If it can't be read or written, or another sweep writes to it.
 
     Examples:
         >>> journal = Journal(None, {})
@@ -51,31 +56,53 @@ class Journal:
 
     def __init__(self, path: PathLike | None, about: dict[str, Any]) -> None:
         self.rows: dict[Key, SweepRow] = {}
-        self._file = None
+        self._file: io.FileIO | None = None
         if path is None:
             return
+        self._path = path
         first = {"sweep": about, "version": __version__}
         head = f"{json.dumps(first, ensure_ascii=False)}\n".encode(*ENCODING)
-        with writing(path):
-            known = Path(path).read_bytes() if Path(path).exists() else b""
-        whole = known[: known.rfind(b"\n") + 1]
-        if whole:
-            _check_same(_read_head(path, whole), json.loads(head)["sweep"], path)
-            self._keep(read_rows(path, whole))
-        elif not head.startswith(known):
-            raise _foreign(path)
-        self._path = path
-        with writing(path):
-            # closed by __exit__; without a buffer, as one would be written again when it is closed
-            self._file = open(path, "ab", buffering=0)  # noqa: SIM115
         try:
             with writing(path):
-                self._file.truncate(len(whole))
-            if not whole:
-                self._write(head)
+                stat_regular(os.fsdecode(path))
+                # without a buffer, as one would be written again when the file is closed
+                self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
+            self._begin(self._file, head)
         except BaseException:
-            self._file.close()
+            self._close()
             raise
+
+    def _begin(self, file: io.FileIO, head: bytes) -> None:
+        """Lock the file, read the rows that are there, and mend or begin it."""
+        close_in_forks(file)
+        is_locked = try_lock(file)
+        if is_locked is False:
+            raise ModelFileError(
+                f"can't write {os.fsdecode(self._path)}: another sweep is writing to it; wait for "
+                "that one to end, or give another path"
+            )
+        with writing(self._path):
+            file.seek(0)
+            known = file.readall()
+        whole = known[: known.rfind(b"\n") + 1]
+        if whole:
+            _check_same(_read_head(self._path, whole), json.loads(head)["sweep"], self._path)
+            self._keep(read_rows(self._path, whole))
+        elif not head.startswith(known):
+            raise _foreign(self._path)
+        if len(known) > len(whole):
+            self._remove_cut_line(file, len(whole), is_locked=bool(is_locked))
+        if not whole:
+            self._write(head)
+
+    def _remove_cut_line(self, file: io.FileIO, length: int, *, is_locked: bool) -> None:
+        if not is_locked:  # someone else may be writing that very line
+            raise DataError(
+                f"the last line of {os.fsdecode(self._path)} is not complete, and its file system "
+                "has no locks: if no other sweep is writing to it, remove that line"
+            )
+        with writing(self._path):
+            file.truncate(length)
 
     def has(self, keys: Iterable[Key]) -> bool:
         """Whether there are rows of these, none of them failed."""
@@ -91,6 +118,12 @@ class Journal:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        try:
+            self._close()
+        finally:  # once more, as Ctrl-C may come before: a file left open would stay locked
+            self._close()
+
+    def _close(self) -> None:
         if self._file is not None:
             self._file.close()
 
@@ -98,13 +131,19 @@ class Journal:
         self.rows |= {key_of(row.settings, row.seed): row for row in rows}
 
     def _write(self, lines: bytes) -> None:
-        if self._file is not None:
-            with writing(self._path):
-                os.stat(self._path)  # what is written to a file that was deleted is lost
-            with writing(self._path, ". All rows before are in it"):
-                while lines:  # as a disk that fills up takes a part first
-                    lines = lines[self._file.write(lines) :]
-                os.fsync(self._file.fileno())
+        if self._file is None:
+            return
+        with writing(self._path):
+            there = os.stat(self._path)
+        if not os.path.samestat(there, os.fstat(self._file.fileno())):
+            raise ModelFileError(
+                f"can't write {os.fsdecode(self._path)}: the file was replaced by another one; "
+                "call sweep again with another path"
+            )
+        with writing(self._path, ". All rows before are in it"):
+            while lines:  # as a disk that fills up takes a part first
+                lines = lines[self._file.write(lines) :]
+            os.fsync(self._file.fileno())
 
 
 def read_rows(path: PathLike, whole: bytes) -> list[SweepRow]:
@@ -113,8 +152,11 @@ def read_rows(path: PathLike, whole: bytes) -> list[SweepRow]:
     Raises:
         DataError: If a line is no row.
     """
+    head, *lines, _ = whole.split(b"\n")
     rows = []
-    for number, line in enumerate(whole.split(b"\n")[1:-1], start=2):
+    for number, line in enumerate(lines, start=2):
+        if line == head:  # two sweeps began the file at once, where there are no locks
+            continue
         try:
             rows.append(SweepRow.from_json(line.decode(*ENCODING)))
         except (DataError, UnicodeDecodeError) as error:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqtoys.arguments import check_fields, checked
-from seqtoys.errors import MissingPackageError, OptionError
+from seqtoys.errors import MissingPackageError, OptionError, quoted
 from seqtoys.options import Written, as_written
 from seqtoys.rate import Rate
 from seqtoys.sweeps.row import SweepRow
@@ -25,6 +25,7 @@ class SweepResult:
     Attributes:
         rows: The rows; those of settings that were not run are missing.
         grid: The values of each name of the grid, as the rows have them.
+        seeds: The seeds of each setting; empty if they are unknown.
 
     Examples:
         >>> pairs = [(lr, seed) for lr in (1, 2) for seed in (0, 1)]
@@ -36,6 +37,7 @@ class SweepResult:
 
     rows: list[SweepRow]
     grid: dict[str, list[Written]]
+    seeds: list[int] = field(default_factory=list[int])
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -58,11 +60,12 @@ class SweepResult:
         wanted = {name: as_written(value) for name, value in settings.items()}
         for name, value in wanted.items():
             if value not in self._values(name):
-                raise OptionError(f"expected {name} to be one of {self.grid[name]}, got {value!r}")
+                raise OptionError(
+                    f"expected {name} to be one of {quoted(self.grid[name])}, got {quoted(value)}"
+                )
         rows = [row for row in self.rows if {**row.settings, **wanted} == row.settings]
-        return SweepResult(
-            rows, {**self.grid, **{name: [value] for name, value in wanted.items()}}
-        )
+        grid = {**self.grid, **{name: [value] for name, value in wanted.items()}}
+        return replace(self, rows=rows, grid=grid)
 
     @checked
     def rate_grid(self, down: str, across: str) -> list[list[Rate]]:
@@ -84,7 +87,7 @@ class SweepResult:
             [[Rate(count=0, trials=1)], [Rate(count=1, trials=1)]]
         """
         if down == across:
-            raise OptionError(f"expected two names of the grid, got {down!r} twice")
+            raise OptionError(f"expected two names of the grid, got {quoted(down)} twice")
         lines, columns = self._values(down), self._values(across)
         return [
             [self.where(**{down: line, across: column}).solve_rate for column in columns]
@@ -127,9 +130,12 @@ class SweepResult:
         return table + notes.replace("\n", "<br>")
 
     def _notes(self) -> list[str]:
-        return notes_of(self.rows, math.prod(map(len, self.grid.values())))
+        cells = math.prod(map(len, self.grid.values()))
+        return notes_of(self.rows, cells, len(self.seeds))
 
     def _values(self, name: str) -> list[Written]:
         if name not in self.grid:
-            raise OptionError(f"expected a name of the grid, {list(self.grid)}, got {name!r}")
+            raise OptionError(
+                f"expected a name of the grid, {quoted(list(self.grid))}, got {quoted(name)}"
+            )
         return self.grid[name]

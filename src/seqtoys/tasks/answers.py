@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqtoys.batch import UNSCORED, Batch
-from seqtoys.errors import OptionError, ShapeError
+from seqtoys.errors import OptionError, ShapeError, quoted
 from seqtoys.tasks.determined import Determined
-from seqtoys.tensors import check_integers
+from seqtoys.tensors import to_int64
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -70,15 +70,14 @@ class AnswerTask(Determined):
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw inputs of one length, and answer them."""
         length = length or self.draw_length(generator)
-        inputs = self.draw_inputs(batch_size, length, generator)
-        check_integers(inputs, f"the inputs that {self.name} draws")
+        drawn = self.draw_inputs(batch_size, length, generator)
+        inputs = to_int64(drawn, f"the inputs that {self.name} draws")
         if inputs.shape != (batch_size, length):
             raise ShapeError(
                 f"expected draw_inputs of {self.name} to give inputs of shape (batch, length) = "
                 f"({batch_size}, {length}), got {tuple(inputs.shape)}"
             )
-        answers = self.answer(inputs)
-        check_integers(answers, f"the answers of {self.name}")
+        answers = to_int64(self.answer(drawn), f"the answers of {self.name}")
         if answers.ndim != 2 or len(answers) != batch_size:
             raise ShapeError(
                 f"expected answer of {self.name} to give answers of shape (batch, answer) = "
@@ -104,7 +103,7 @@ class AnswerTask(Determined):
         """The index of the blank."""
         if self.blank not in self.vocab.symbols:
             raise OptionError(
-                f"expected the blank {self.blank!r} of {self.name} in its {self.vocab!r}; "
-                "add it, or choose another blank"
+                f"expected the blank {quoted(self.blank)} of {self.name} in its "
+                f"{quoted(self.vocab)}; add it, or choose another blank"
             )
         return self.vocab.symbols.index(self.blank)

@@ -13,7 +13,7 @@ from torch import Tensor
 from seqtoys.amounts import check_lengths
 from seqtoys.arguments import checked
 from seqtoys.batch import UNSCORED, Batch
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.expected import Expected, expect, expect_cut, expect_known
@@ -209,7 +209,7 @@ class Automaton(Task):
             OptionError: If there is no such state.
         """
         if state not in self.graph.states:
-            raise OptionError(f"expected a state of {self.name}, got {state!r}")
+            raise OptionError(f"expected a state of {self.name}, got {quoted(state)}")
         states, _ = self._reader.read(batch)
         is_there = (states == self.graph.states.index(state)).T  # (batch, time)
         return torch.from_numpy(is_there) & batch.scored.cpu()
@@ -225,7 +225,9 @@ class Automaton(Task):
         """
         state = self._reader.follow(symbols)
         if state is None:
-            raise DataError(f"expected the beginning of a string of {self.name}, got {symbols!r}")
+            raise DataError(
+                f"expected the beginning of a string of {self.name}, got {quoted(symbols)}"
+            )
         return {s for s, p in zip(self.vocab.symbols, self.graph.chances[state], strict=True) if p}
 
     def accepts(self, symbols: Symbols) -> bool:

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.batch import UNSCORED, Batch
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, quoted
 from seqtoys.tasks.task import Task
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -44,7 +44,7 @@ def check_lengths_of(task: Task, batch: Batch, lengths: tuple[int, ...]) -> Int[
         DataError: If one has another length.
     """
     scored = batch.scored.sum(1).cpu()
-    other = ~torch.isin(scored, torch.tensor(lengths))
+    other = ~torch.isin(scored, torch.tensor(lengths, device="cpu"))
     if other.any():
         raise DataError(
             f"expected sequences of {task.name} of lengths in {batch.length_range}, as the "
@@ -70,6 +70,6 @@ def check_same(task: Task, written: Batch, batch: Batch) -> None:
         row = int(differs.any(1).nonzero()[0])
         shown = task.vocab.decode(inputs[row, : int(batch.count_symbols()[row])])
         raise DataError(
-            f"expected sequences of {task.name} from # to #, got {shown!r} at position {row}; "
-            "task.sample draws them"
+            f"expected sequences of {task.name} from # to #, got {quoted(shown)} "
+            f"at position {row}; task.sample draws them"
         )

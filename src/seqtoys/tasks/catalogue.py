@@ -8,7 +8,7 @@ from functools import partial
 from inspect import getdoc, signature
 from typing import Any
 
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.tasks import chomsky_arithmetic as arithmetic
 from seqtoys.tasks import chomsky_context_free as context_free
 from seqtoys.tasks import chomsky_context_sensitive as context_sensitive
@@ -102,15 +102,15 @@ def get_task(name: str, **options: Any) -> Task:
     """
     build = CATALOGUE.get(name) if isinstance(name, str) else None
     if build is None:
-        near = get_close_matches(str(name), CATALOGUE, n=3)
+        near = get_close_matches(name, CATALOGUE, n=3) if isinstance(name, str) else []
         meant = " or ".join(map(repr, near))
         hint = f"did you mean {meant}?" if near else "list_tasks() names them all"
-        raise OptionError(f"no task is named {name!r}; {hint}")
+        raise OptionError(f"no task is named {quoted(name)}; {hint}")
     known = [option for option in signature(build).parameters if option != "self"]
     for option in options:
         if option not in known:
             has = f"its options are {', '.join(known)}" if known else "it has no options"
-            raise OptionError(f"the task {name} has no option {option!r}; {has}")
+            raise OptionError(f"the task {name} has no option {quoted(option)}; {has}")
     return build(**options)
 
 

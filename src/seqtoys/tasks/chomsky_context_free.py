@@ -8,7 +8,6 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.batch import UNSCORED, Batch
-from seqtoys.tasks.answers import AnswerTask
 from seqtoys.tasks.expressions import APPLY, MODULUS, X, draw_equations, draw_expressions, evaluate
 from seqtoys.tasks.known_shares import KnownShares, draw_bits
 from seqtoys.vocab import Vocab
@@ -18,7 +17,7 @@ LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 _STACK_SYMBOLS = np.array([2, 3, 4, 2, 3, 4, 0, 1, 0, 1, 0, 1])  # a b P, or 0 1
 
 
-class StackManipulation(AnswerTask):
+class StackManipulation(KnownShares):
     r"""Carry out pushes and pops on a stack, then write it from the top to the bottom.
 
     The input is a stack of 0s and 1s, its bottom first, and actions after it: P (pop), a (push 0),
@@ -27,12 +26,19 @@ class StackManipulation(AnswerTask):
     uniform. The answer is the final stack, its top first, and then `$`. There are $L + 1$ blanks;
     those after `$` are not scored.
 
-    The optimum is 0. The memoryless loss and chance depend on the final height: estimates.
+    The optimum is 0. Without memory the loss is the entropy of the answer symbols. 0 and 1 are
+    equally frequent, and `$` comes once in each answer, so that all depends on the mean height
+    of the final stack, which follows from its distribution after each action: each height
+    becomes one more with probability 2/3, one less with 1/3, and an empty stack stays empty.
+    Averaged over the lengths of training, this gives the memoryless loss and chance; both are
+    exact.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
     Examples:
         >>> task = StackManipulation()
+        >>> print(task.memoryless, f"{task.chance:.3%}")
+        0.8944 46.602%
         >>> answers = task.answer(task.vocab.encode_batch(["0110bPP"]))
         >>> task.vocab.decode(answers[:, :4])
         ['110$']
@@ -47,6 +53,12 @@ class StackManipulation(AnswerTask):
     lengths: tuple[int, int] = LENGTHS
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01abP$=")
+
+    def shares(self) -> list[float]:
+        """Compute the shares of 0, 1 and `$`, over the lengths of training."""
+        shortest, longest = self.lengths
+        height = float(np.mean(_mean_heights(longest)[shortest - 1 :]))
+        return [height / 2 / (height + 1)] * 2 + [1 / (height + 1)]
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -72,6 +84,20 @@ class StackManipulation(AnswerTask):
         answers[row, top[row] - height[time, row]] = symbols[time, row] % 2
         answers[np.arange(len(inputs)), top] = 5  # the index of $
         return torch.from_numpy(answers)
+
+
+def _mean_heights(longest: int) -> list[float]:
+    """The mean height of the final stack, for inputs of 1 … `longest` symbols.
+
+    Inputs of L + 1 symbols are those of L with one more action, and a stack of L with one action.
+    """
+    means, heights = [1.0], np.arange(longest + 1)
+    summed = np.zeros(longest + 1)  # by height: the probability, summed over the first heights
+    for length in range(1, longest):
+        summed[length] += 1
+        summed = np.append(summed[1:], 0) / 3 + np.append(summed[0] / 3, summed[:-1] * 2 / 3)
+        means.append(float(heights @ summed) / length)
+    return means
 
 
 class ReverseString(KnownShares):

@@ -108,8 +108,9 @@ class MissingDuplicate(KnownShares):
         return ((first != second) * torch.minimum(first, second)).sum(1, keepdim=True)
 
     def shares(self) -> list[float]:
-        """Tell the share of 1, then of 0."""
-        share = (self.lengths[1] + 1) / (2 * self.lengths[1])
+        """Compute the share of 1, then of 0, over the lengths of training."""
+        shortest, longest = self.lengths
+        share = (1 + (shortest == 1) / (longest - shortest + 1)) / 2
         return [share, 1 - share]
 
 

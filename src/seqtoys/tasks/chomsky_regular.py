@@ -56,8 +56,9 @@ class EvenPairs(KnownShares):
         return inputs[:, :1] ^ inputs[:, -1:]
 
     def shares(self) -> list[float]:
-        """Tell the share of 0, then of 1."""
-        share = (self.lengths[1] + 1) / (2 * self.lengths[1])
+        """Compute the share of 0, then of 1, over the lengths of training."""
+        shortest, longest = self.lengths
+        share = (1 + (shortest == 1) / (longest - shortest + 1)) / 2
         return [share, 1 - share]
 
 
@@ -137,8 +138,8 @@ class CycleNavigation(KnownShares):
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01234-+=")
     places = 5
-    _steps = torch.tensor([5, 0, 6])  # the indices of -, 0 and +
-    _moves = torch.tensor([0, 0, 0, 0, 0, -1, 1, 0])  # by symbol
+    _steps = torch.tensor([5, 0, 6], device="cpu")  # the indices of -, 0 and +
+    _moves = torch.tensor([0, 0, 0, 0, 0, -1, 1, 0], device="cpu")  # by symbol
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -222,8 +223,8 @@ class ModularArithmetic(KnownShares):
         states = np.arange(MODULUS**2)
         share = (states < MODULUS) / MODULUS  # after one digit
         total = np.zeros(MODULUS)
-        for _ in range(self.lengths[0], self.lengths[1] + 1, 2):
-            total += np.bincount(_value(states), share)
+        for length in range(1, self.lengths[1] + 1, 2):
+            total += np.bincount(_value(states), share) * (length >= self.lengths[0])
             steps = [np.bincount(ends, share, MODULUS**2) for ends in self._next]
             share = np.sum(steps, 0) / len(steps)
         return list(total / total.sum())

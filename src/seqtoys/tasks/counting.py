@@ -141,14 +141,15 @@ class CountingLanguage(Task):
         return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
     def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        return torch.zeros(len(batch), dtype=torch.float64)  # always #
+        return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always #
 
     @property
     def _has_probabilities(self) -> bool:
         return True
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
-        surprise = torch.tensor([self._splits(n) * len(lengths) for n in lengths]).double().log()
+        ways = [self._splits(n) * len(lengths) for n in lengths]
+        surprise = torch.tensor(ways, dtype=torch.float64, device="cpu").log()
         return Estimate(float(surprise.sum() / sum(lengths)))
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
@@ -202,7 +203,7 @@ def _check_blocks(blocks: tuple[tuple[int, ...], ...]) -> Tensor:
             "expected blocks that begin with ((1,), …) or ((1, 0), (0, 1), …), with the same "
             f"number of letters for each count, got {blocks}"
         )
-    return torch.tensor(blocks)
+    return torch.tensor(blocks, device="cpu")
 
 
 def anbn(p: float = 0.3) -> CountingLanguage:

@@ -48,7 +48,9 @@ def estimate_mean(loss: Callable[[Batch], float], batches: Iterable[Batch]) -> E
         batches: The samples.
     """
     pairs = [(loss(batch), float(batch.scored.sum())) for batch in batches]
-    losses, scored = torch.tensor(pairs, dtype=torch.float64).unbind(1)  # of (batches,)
+    losses, scored = torch.tensor(pairs, dtype=torch.float64, device="cpu").unbind(
+        1
+    )  # of (batches,)
     return ratio(losses * scored, scored)
 
 

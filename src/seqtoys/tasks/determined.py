@@ -35,4 +35,4 @@ class Determined(Task):
         return Estimate(0.0)
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        return torch.zeros(len(batch), dtype=torch.float64)
+        return torch.zeros(len(batch), dtype=torch.float64, device="cpu")

@@ -137,14 +137,14 @@ class Dyck(Task):
         return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
     def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        return torch.zeros(len(batch), dtype=torch.float64)  # always #
+        return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always #
 
     @property
     def _has_probabilities(self) -> bool:
         return True
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
-        surprise = self._log_choices(torch.tensor(lengths)) + math.log(len(lengths))
+        surprise = self._log_choices(torch.tensor(lengths, device="cpu")) + math.log(len(lengths))
         return Estimate(float(surprise.sum() / sum(lengths)))
 
     def _log_choices(self, lengths: Int[Tensor, " lengths"]) -> Float[Tensor, " lengths"]:
@@ -213,10 +213,10 @@ def walk(batch_size: int, p: float, generator: torch.Generator) -> tuple[Array, 
         Where brackets open, `(batch, time)`, and where strings end, `(batch,)`.
     """
     # One walk for all: a string ends wherever it is lower than ever before, the first before them.
-    opens = torch.rand(4 * batch_size + 32, generator=generator).numpy() < p
+    opens = torch.rand(4 * batch_size + 32, dtype=torch.float32, generator=generator).numpy() < p
     opens[0] = False
     while (lowest := np.minimum.accumulate(heights(opens)))[-1] > -1 - batch_size:
-        more = torch.rand(opens.shape, generator=generator).numpy() < p
+        more = torch.rand(opens.shape, dtype=torch.float32, generator=generator).numpy() < p
         opens = np.concatenate([opens, more])  # twice as long
     ends = np.searchsorted(-lowest, np.arange(1, batch_size + 2, dtype=np.int32))
     lengths = ends[1:] - ends[:-1]

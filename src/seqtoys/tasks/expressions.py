@@ -60,7 +60,7 @@ def draw_expressions(
     """
     width = length + room
     # One random number for each symbol draws whatever that symbol turns out to be.
-    chances = torch.rand(batch_size * width, generator=generator).numpy()
+    chances = torch.rand(batch_size * width, dtype=torch.float32, generator=generator).numpy()
     levels, first, last, size = _part(np.arange(batch_size) * width, length, chances)
     marks = np.zeros(batch_size * width + 1, np.int64)  # what is no digit
     marks[first + 1] = _SECOND.take(size)  # of a digit it is the next expression's: so before all

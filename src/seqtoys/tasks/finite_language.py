@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import inf
 
 from seqtoys.arguments import checked, listed
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, OptionError, excerpt, quoted
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.automaton import Automaton
 
@@ -105,7 +105,9 @@ def prefix_tree(
     weights: dict[Prefix, float] = {}
     for string, weight in strings:
         if not 0 < weight < inf:
-            raise OptionError(f"expected positive weights, got {weight!r} for {_show(string)}")
+            raise OptionError(
+                f"expected positive weights, got {quoted(weight)} for {_show(string)}"
+            )
         weights[string] = weights.get(string, 0.0) + weight
     _check_prefixes(weights, advice)
     tree: dict[Prefix, dict[str, float]] = {}
@@ -141,9 +143,11 @@ def _check_prefixes(strings: Iterable[Prefix], advice: str) -> None:
 def _without(end: str, string: Prefix) -> Prefix:
     """Make sure that a string does not hold its end."""
     if end in string:
-        raise OptionError(f"expected an end that is in no string, got {end!r}: {_show(string)}")
+        raise OptionError(
+            f"expected an end that is in no string, got {quoted(end)}: {_show(string)}"
+        )
     return string
 
 
 def _show(string: Prefix) -> str:
-    return repr("".join(string) if all(len(s) == 1 for s in string) else list(string))
+    return excerpt("".join(string) if all(len(s) == 1 for s in string) else string)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seqtoys.errors import InputTypeError, OptionError
+from seqtoys.errors import InputTypeError, OptionError, excerpt, quoted
 
 Transitions: TypeAlias = Mapping[Any, Sequence[tuple[str, Any, float]]]
 """For each state, any hashable, what may come: the symbol, the next state, the probability."""
@@ -139,7 +139,9 @@ def read_graph(
     met = dict.fromkeys(symbol for state in states for symbol, _, _ in transitions[state])
     ordered = list(met) if symbols is None else list(symbols)
     if set(ordered) != set(met):
-        raise OptionError(f"expected symbols to be {sorted(met)} in some order, got {ordered}")
+        raise OptionError(
+            f"expected symbols to be {excerpt(sorted(met))} in some order, got {excerpt(ordered)}"
+        )
     number = {state: row for row, state in enumerate(states)}
     column = {symbol: index for index, symbol in enumerate(ordered)}
     shape = (len(states), len(ordered))
@@ -162,8 +164,8 @@ def _reachable(transitions: Transitions, start: Hashable) -> list[Hashable]:
             continue
         if state not in transitions:
             raise OptionError(
-                f"expected each state to be defined, got none named {state!r}; "
-                f"an end is {state!r}: []"
+                f"expected each state to be defined, got none named {quoted(state)}; "
+                f"an end is {quoted(state)}: []"
             )
         found[state] = None
         _check_state(state, transitions[state])
@@ -175,21 +177,22 @@ def _check_hashable(state: Hashable) -> None:
     try:
         hash(state)
     except TypeError as error:  # a tuple, of something that is not
-        raise InputTypeError(f"expected states that can be hashed, got {state!r}") from error
+        raise InputTypeError(f"expected states that can be hashed, got {quoted(state)}") from error
 
 
 def _check_state(state: Hashable, arcs: Sequence[tuple[str, Hashable, float]]) -> None:
     chances = [chance for _, _, chance in arcs]
     if arcs and not (min(chances) > 0 and abs(sum(chances) - 1) <= 1e-9):  # nan is neither
         raise OptionError(
-            f"expected positive probabilities that sum to 1 in state {state!r}, got {chances}"
+            f"expected positive probabilities that sum to 1 in state {quoted(state)}, "
+            f"got {quoted(chances)}"
         )
     names = [symbol for symbol, _, _ in arcs]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise OptionError(
-            f"expected each symbol once in state {state!r}, so that a string tells its path, "
-            f"got {twice!r} twice"
+            f"expected each symbol once in state {quoted(state)}, so that a string tells its "
+            f"path, got {quoted(twice)} twice"
         )
 
 
@@ -203,7 +206,7 @@ def _check_ends(graph: Graph) -> None:
     if not can.all():
         lost = graph.states[int(np.flatnonzero(~can)[0])]
         where = "back to the start" if graph.is_endless else "to an end"
-        raise OptionError(f"expected a way from each state {where}, got none from {lost!r}")
+        raise OptionError(f"expected a way from each state {where}, got none from {quoted(lost)}")
     after = graph.following[graph.start]
     if graph.is_end[graph.start] or graph.is_end[after[after >= 0]].any():
         raise OptionError("expected strings of two symbols or more: one to read, one to predict")

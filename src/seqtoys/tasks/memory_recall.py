@@ -173,7 +173,8 @@ class NBack(Determined):
         rows = -(-length // self.n)
         size = (batch_size, rows * self.n)
         steps = torch.randint(1, self.symbols, size, generator=generator)
-        steps *= torch.rand(size, generator=generator) >= self.matches  # no step: a match
+        drawn = torch.rand(size, dtype=torch.float32, generator=generator)
+        steps *= drawn >= self.matches  # no step: a match
         steps[:, : self.n].random_(self.symbols, generator=generator)
         # Every n-th symbol makes one chain, which goes round the letters step by step.
         chains = steps.unflatten(1, (rows, self.n)).cumsum(1) % self.symbols

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from seqtoys.arguments import checked
 from seqtoys.batch import UNSCORED, Batch
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, quoted
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.graph import Floats, Graph, Ints
 from seqtoys.vocab import Vocab
@@ -81,6 +81,6 @@ class Reader:
     def _refuse(self, batch: Batch, row: int) -> None:
         shown = self.vocab.decode(batch.inputs[row, : int(batch.count_symbols()[row])])
         raise DataError(
-            f"expected sequences of {self.name}, got {shown!r} at position {row}; "
+            f"expected sequences of {self.name}, got {quoted(shown)} at position {row}; "
             "task.sample draws them"
         )

@@ -72,7 +72,7 @@ class Mass:
     def error(self, gain: float, loss: float) -> float:
         """The standard error of `surprise + gain - loss * scored`, summed over the side."""
         # The sum over the side of p (gain + ln p) changes by gain + 1 with p.
-        weights = torch.tensor([gain + 1, 1.0, -loss], dtype=torch.float64)
+        weights = torch.tensor([gain + 1, 1.0, -loss], dtype=torch.float64, device="cpu")
         spread = (self.values @ weights).std(correction=0)  # (draws, 3) -> (draws,)
         return self.unlisted * float(spread) / math.sqrt(len(self.values))
 
@@ -150,7 +150,7 @@ class SplitShares:
             ends if lengths else ends * len(batch), batch.inputs[:, 0].tolist(), strict=True
         )
         found = [gains[n].get(first, 0.0) for n, first in rows]
-        return torch.tensor(found, dtype=torch.float64)
+        return torch.tensor(found, dtype=torch.float64, device="cpu")
 
     def _masses(self, lengths: tuple[int, ...]) -> Masses:
         if lengths not in self._known:
@@ -219,7 +219,7 @@ class SplitShares:
 def _weigh(listed: Draws, drawn: Draws, first: float) -> Mass:
     """Add up the listed sequences by their probabilities, and the others by their frequency."""
     order = listed.code.argsort()
-    is_new = torch.ones(len(order), dtype=torch.bool)
+    is_new = torch.ones(len(order), dtype=torch.bool, device="cpu")
     is_new[1:] = listed.code[order].diff() != 0
     known = listed.where(order[is_new])
     chances = known.log_chance.exp()

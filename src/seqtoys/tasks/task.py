@@ -10,10 +10,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from seqtoys.amounts import EnoughMemory, check_length, check_lengths
+from seqtoys.amounts import check_length, check_lengths
 from seqtoys.arguments import check_type, checked
 from seqtoys.batch import Batch
-from seqtoys.errors import DataError, OptionError
+from seqtoys.devices import on_cpu
+from seqtoys.errors import DataError, OptionError, quoted
+from seqtoys.memory import EnoughMemory, check_room
 from seqtoys.randomness import generator_for
 from seqtoys.tasks.counts import estimate_chance, estimate_mean, estimate_memoryless
 from seqtoys.tasks.estimate import Estimate
@@ -200,7 +202,9 @@ class Task(ABC):
             length = check_length(length, "length")
             if (refusal := self.refusal(length)) is not None:
                 raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
-        with EnoughMemory():
+        least = 16 * (length or 1)  # inputs and targets, 8 bytes a symbol
+        check_room(f"sequences of {self.name}", batch_size, least)
+        with EnoughMemory(), on_cpu():
             batch = self.draw(batch_size, length, generator)
         check_type(f"what draw of {self.name} gives", batch, Batch)
         return batch if length is None else batch.with_length_range((length, length))
@@ -219,7 +223,7 @@ class Task(ABC):
         """
         check_type("generator", generator, torch.Generator)
         possible = self.possible_lengths(self.lengths if lengths is None else lengths)
-        return int(possible[torch.randint(len(possible), (), generator=generator)])
+        return int(possible[torch.randint(len(possible), (), generator=generator, device="cpu")])
 
     @checked
     def held_out(self, fraction: float) -> tuple[Side, Side]:
@@ -244,7 +248,7 @@ class Task(ABC):
             100
         """
         if not 0.001 <= fraction <= 0.999:
-            raise OptionError(f"expected a fraction from 0.001 to 0.999, got {fraction!r}")
+            raise OptionError(f"expected a fraction from 0.001 to 0.999, got {quoted(fraction)}")
         parting = find_parting(self.name, self.sample, fraction)
         training = Side(self, fraction, parting, is_held_out=False)
         return training, training.complement
@@ -272,7 +276,7 @@ class Task(ABC):
             batch = self.sample(size, length=length, generator=generator)
             yield batch.with_length_range((lengths[0], lengths[-1]))
 
-    def restricted(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
+    def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
         """Return the task of only those sequences that a function holds, or None if unknown."""
         return self if self.optimum == 0 else None  # what is certain stays certain
 
@@ -387,7 +391,7 @@ class Side(Task):
 
     @cached_property
     def _restricted(self) -> Task | None:
-        return self.whole.restricted(self._holds)
+        return self.whole._restricted_to(self._holds)
 
     @cached_property
     def _shares(self) -> SplitShares:
@@ -403,9 +407,9 @@ class Side(Task):
             can_list=whole._has_probabilities,
         )
 
-    def restricted(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
+    def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
         """Return the task that the whole becomes if both splits are known, if it can say so."""
-        return None if self._restricted is None else self._restricted.restricted(holds)
+        return None if self._restricted is None else self._restricted._restricted_to(holds)
 
     def _hidden_lengths(self) -> tuple[int, ...]:
         return self.whole._hidden_lengths()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqtoys.amounts import check_length
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.tasks.task import Task
 from seqtoys.vocab import Vocab
 
@@ -41,6 +41,7 @@ def check_vocab(task: Task, vocab: Vocab | None) -> None:
     """
     if vocab is not None and vocab != task.vocab:
         raise OptionError(
-            f"expected a model over the vocabulary of {task.name}, {task.vocab!r}, got {vocab!r}; "
+            f"expected a model over the vocabulary of {task.name}, {quoted(task.vocab)}, "
+            f"got {quoted(vocab)}; "
             "build it with task.vocab"
         )

@@ -47,7 +47,7 @@ class Listed(Task):
         self.vocab = vocab
         self.batch: Batch = batch.repeated()
         self._counts = self.batch.count_symbols()
-        self._rows = torch.arange(len(self._counts))
+        self._rows = torch.arange(len(self._counts), device="cpu")
         lengths = self._lengths = self._counts.unique().tolist()
         self.lengths: tuple[int, int] = (lengths[0], lengths[-1])
         self._baselines: Baselines = count_baselines(self.batch, len(vocab))
@@ -97,7 +97,7 @@ class Listed(Task):
         batch = batch.repeated()
         return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
-    def restricted(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task:
+    def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task:
         """Return the task of those listed sequences that a function holds."""
         kept = self.batch.take(holds(self.batch).nonzero().flatten())
         return Listed(kept, self.vocab, name=self.name, source=self.source)
@@ -113,7 +113,7 @@ class Listed(Task):
     def _weighted(self, lengths: tuple[int, ...]) -> tuple[Batch, Floats]:
         """The sequences of some lengths, and how likely each is, up to a factor."""
         counts = self._counts.bincount()
-        rows = torch.isin(self._counts, torch.tensor(lengths)).nonzero().flatten()
+        rows = torch.isin(self._counts, torch.tensor(lengths, device="cpu")).nonzero().flatten()
         return self.batch.take(rows), 1 / counts[self._counts[rows]].double().numpy()
 
     def _beginnings(self, length_range: tuple[int, int] | None) -> Beginnings:

@@ -1,0 +1,31 @@
+"""How often each answer symbol is right at one length: what guessing gives there."""
+
+from __future__ import annotations
+
+import torch
+
+from seqtoys import get_task
+from seqtoys.tasks.known_shares import KnownShares
+
+COUNTED = 2000  # sequences that are counted, where a task can't compute the shares
+
+
+def answer_shares(name: str, length: int) -> list[float]:
+    """Compute the share of each target symbol at one length: exact where the task knows it.
+
+    Args:
+        name: The name of the task.
+        length: The length of the sequences.
+
+    Examples:
+        >>> answer_shares("even_pairs", 1), answer_shares("even_pairs", 3)
+        ([1.0, 0.0], [0.5, 0.5])
+    """
+    task = get_task(name)
+    if isinstance(task, KnownShares):
+        task.lengths = (length, length)
+        return task.shares()
+    batch = task.sample(COUNTED, length=length)
+    counts = torch.bincount(batch.targets[batch.scored], minlength=len(task.vocab)).double()
+    shares: list[float] = (counts / counts.sum()).tolist()
+    return shares

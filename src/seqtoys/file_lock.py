@@ -1,0 +1,86 @@
+"""Locks on open files, which the system releases when a process ends, however it ends."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import io
+import os
+import weakref
+from typing import IO, Any
+
+HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # what a system raises for a lock in use
+FAR = 2**31 - 2  # Windows also locks the bytes against reading: one that no file has
+
+
+def _import_if_there(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+fcntl = _import_if_there("fcntl")  # POSIX
+msvcrt = _import_if_there("msvcrt")  # Windows
+
+
+def try_lock(file: IO[bytes] | io.FileIO) -> bool | None:
+    """Lock an open file, without waiting; closing it releases the lock.
+
+    The lock excludes whoever else opens and locks the file, in this process or another one. It
+    doesn't keep anyone from reading or writing.
+
+    Args:
+        file: The file, open for writing.
+
+    Returns:
+        Whether it is locked now; None if its file system has no locks.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile() as file, open(file.name, "ab") as again:
+        ...     try_lock(file), try_lock(again)
+        (True, False)
+    """
+    try:
+        if fcntl is not None:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            file.seek(FAR)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        return False if error.errno in HELD else None
+    return True
+
+
+def is_released(path: str) -> bool | None:
+    """Return whether a file is there that no one holds locked; None if that can't be found out.
+
+    It can't on Windows, where looking would keep the owner from renaming the file.
+    """
+    if fcntl is None:
+        return None
+    try:
+        with open(path, "r+b") as file:
+            return try_lock(file)
+    except OSError:
+        return False
+
+
+_FORKED: weakref.WeakSet[io.FileIO] = weakref.WeakSet()
+
+
+def close_in_forks(file: io.FileIO) -> None:
+    """Close an unbuffered file in each process that is forked from this one.
+
+    A fork shares its parent's locks, so that a worker would hold them after its parent's death.
+    """
+    _FORKED.add(file)
+
+
+def _close_all() -> None:
+    for file in list(_FORKED):
+        file.close()
+
+
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_close_all)

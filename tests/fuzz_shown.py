@@ -1,0 +1,242 @@
+"""Right calls of figures, inspection, commands and every method, for `fuzz.py` to spoil."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from seqtoys import (
+    Checkpoint,
+    Curriculum,
+    ElmanCharModel,
+    TaskDataset,
+    TaskStream,
+    errors,
+    get_task,
+    novelty,
+    save,
+)
+from seqtoys.__main__ import main
+from seqtoys.inspection import (
+    loss_by_position,
+    mean_hidden_by_symbol,
+    principal_components,
+    vocab_of,
+)
+from seqtoys.plotting import (
+    plot_accuracy_by_length,
+    plot_dendrogram,
+    plot_hidden,
+    plot_loss,
+    plot_loss_by_position,
+    plot_probabilities,
+    plot_solve_rate,
+    plot_trajectory,
+    to_svg,
+)
+from seqtoys.results import Estimate, Rate
+from tests.fuzz_targets import (
+    VOCAB,
+    Call,
+    any_task,
+    batch,
+    ensemble,
+    ensemble_history,
+    fresh_ensemble_history,
+    fresh_history,
+    history,
+    model,
+    report,
+    result,
+)
+
+
+def axes(rng: random.Random) -> Any:
+    """Axes to draw in, or None for a new figure."""
+    from matplotlib.figure import Figure
+
+    return None if rng.random() < 0.8 else Figure().subplots()
+
+
+def figures(rng: random.Random, folder: Path) -> Call:
+    """Draw a figure."""
+    network = model(rng, batch_first=True)
+    trace, drawn = network.trace("hihello"), {"ax": axes(rng)}
+    states = {"h": [0.0, 1.0], "i": np.ones(2), "e": torch.zeros(2)}
+    grid = {"rates": [[0.5, Rate(1, 2)]], "down": ("lr", [0.1]), "across": ("epochs", [1, 2])}
+    of = rng.choice((history(), ensemble_history()))
+    return rng.choice(
+        [
+            Call(plot_loss, [], {"history": of, "log": True, "answers": False, **drawn}),
+            Call(plot_loss_by_position, [],
+                 {"model": network, "data": rng.choice(("hihello", ("hi", "lo"), batch())),
+                  "task": None, "vocab": None, **drawn}),
+            Call(plot_accuracy_by_length, [],
+                 {"reports": rng.choice((report(), [report()], {"mine": report()})),
+                  "trained": rng.choice((None, (1, 40))), **drawn}),
+            Call(plot_probabilities, [], {"trace": trace, "targets": "hielohi", **drawn}),
+            Call(plot_hidden, [], {"trace": trace, **drawn}),
+            Call(plot_trajectory, [], {"traces": rng.choice((trace, [trace] * 2)), **drawn}),
+            Call(plot_dendrogram, [], {"states": states, **drawn}),
+            Call(plot_solve_rate, [], {**grid, "mark": (0.1, 2), **drawn}),
+            Call(to_svg, [plot_hidden(trace)]),
+        ]
+    )  # fmt: skip
+
+
+def inspections(rng: random.Random, folder: Path) -> Call:
+    """Compute the numbers behind a figure."""
+    network = model(rng, batch_first=True)
+    return rng.choice(
+        [
+            Call(loss_by_position, [], {"model": network, "batch": batch()}),
+            Call(mean_hidden_by_symbol, [], {"model": network, "batch": batch(), "vocab": None}),
+            Call(principal_components, [], {"states": np.eye(3), "count": 2}),
+            Call(vocab_of, [], {"model": network}),
+        ]
+    )
+
+
+@cache
+def words(folder: Path) -> list[list[str]]:
+    """Right command lines, that take no time."""
+    (folder / "text").write_text("hihello\n", encoding="utf-8")
+    save(ElmanCharModel(VOCAB), folder / "model", overwrite=True)
+    (folder / "taken").write_text("mine", encoding="utf-8")
+    brief = ["--epochs", "3", "--seed", "5"]
+    return [
+        ["learn", "hihello", *brief, "--lr", "0.1", "--hidden", "4"],
+        ["learn", str(folder / "text"), *brief, "--save", str(folder / "new"), "--force"],
+        ["learn", "hello", *brief, "--json", "--save", str(folder / "taken")],
+        ["train", "parity", *brief, "--hidden", "3", "--goal", "0.5"],
+        ["train", "reber", *brief, "--seeds", "2", "--json"],
+        ["sample", str(folder / "model"), "--prompt", "h", "--length", "5", "--num", "2",
+         "--temperature", "0.5", "--top-k", "3", "--stop", "o"],
+        ["tasks"],
+        ["tasks", "dyck", "--json"],
+        ["--version"],
+        ["--help"],
+    ]  # fmt: skip
+
+
+def commands(rng: random.Random, folder: Path) -> Call:
+    """Run a command line of strings, as a shell gives them."""
+
+    def run(*line: Any) -> int:
+        try:
+            return main([str(word)[:2000] for word in line])
+        except SystemExit as end:  # --help, and what argparse refuses
+            code = end.code
+        if code not in (0, 2):
+            raise RuntimeError(f"an exit code of {code}")
+        return 0
+
+    line = list(rng.choice(words(folder)))
+    amounts = {at + 1 for at, word in enumerate(line) if word in ("--epochs", "--seeds")}
+    # What a spoilt command does is as much work as its numbers say: those stay small.
+    return Call(run, list(line), {}, tuple(map(str, {*amounts, *_before_amounts(line)})))
+
+
+def _before_amounts(line: list[str]) -> Iterator[int]:
+    """The places of words without which the defaults would take long."""
+    yield 0
+    for at, word in enumerate(line):
+        if word in ("--epochs", "--seeds", "--length", "--num"):
+            yield from (at, at + 1)
+
+
+def library_objects(rng: random.Random) -> Any:
+    """Anything the library makes."""
+    network = model(rng, batch_first=True)
+    return rng.choice(
+        [
+            lambda: network,
+            lambda: ensemble(rng),
+            lambda: VOCAB,
+            batch,
+            lambda: any_task(rng),
+            lambda: get_task("reber").held_out(0.3)[0],
+            lambda: Curriculum(9),
+            lambda: Checkpoint("none", every=1),
+            lambda: TaskStream(get_task("parity"), batch_size=2),
+            lambda: TaskDataset(get_task("parity"), 3, batch_size=2),
+            fresh_history,
+            fresh_ensemble_history,
+            lambda: history().row(0),
+            lambda: history().baselines,
+            report,
+            lambda: report().seen,
+            result,
+            lambda: result().rows[0],
+            lambda: network.trace("hi"),
+            lambda: Rate(3, 4),
+            lambda: Estimate(0.5, 0.1),
+            lambda: novelty(["hat"], ["hat"]),
+        ]
+    )()
+
+
+INHERITED = (nn.Module, float, torch.utils.data.Dataset)
+INNER = ("draw", "draw_inputs", "answer")  # called by `sample`, which checks what they get
+
+
+def methods(rng: random.Random, folder: Path) -> Call:
+    """Call any method of anything, with whatever comes: `fuzz` spoils each argument."""
+    made = library_objects(rng)
+    known = [
+        name
+        for name in dir(type(made))
+        if not name.startswith("_") and name not in INNER and callable(getattr(type(made), name))
+        if not any(name in dir(kind) for kind in INHERITED if isinstance(made, kind))
+    ]
+    special = [
+        name for name in ("__getitem__", "__contains__", "__eq__") if name in vars(type(made))
+    ]
+    if not (known or special):
+        return Call(repr, [made])
+    return _with_guesses(getattr(made, rng.choice(known + special)), rng)
+
+
+RIGHT: dict[str, Callable[[], Any]] = {
+    "batch": batch, "vocab": lambda: VOCAB, "length": lambda: 5, "batch_size": lambda: 3,
+    "generator": torch.Generator, "lengths": lambda: (3, 5), "symbols": lambda: "hi",
+    "sequence": lambda: "hihell", "inputs": lambda: VOCAB.encode_batch(["hi"]),
+    "targets": lambda: VOCAB.encode_batch(["lo"]), "rows": lambda: torch.tensor([0]),
+    "device": lambda: "cpu", "fraction": lambda: 0.3, "text": lambda: history().to_json(),
+    "length_range": lambda: (1, 9), "hidden": lambda: None,
+}  # fmt: skip
+
+
+def _with_guesses(function: Callable[..., Any], rng: random.Random) -> Call:
+    """A call with an argument for each parameter: right ones where the name tells what it is."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # of what is written in C
+        return Call(function, ["h"])
+    needed = [
+        each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+    ]
+    named = {
+        each.name: RIGHT[each.name]() if each.name in RIGHT else
+        (0.5 if each.default is each.empty else each.default)
+        for each in needed
+    }  # fmt: skip
+    return Call(function, [], named, ("length", "lengths", "batch_size", "count", "longer"))
+
+
+def raised(rng: random.Random, folder: Path) -> Call:
+    """Make an error, as `except` clauses meet it."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    kind = rng.choice([kind for kind in kinds if issubclass(kind, errors.SeqtoysError)])
+    return Call(lambda message: str(kind(message)), ["expected h, got i"])
+
+
+SHOWN_CALLS = {call.__name__: call for call in (figures, inspections, commands, methods, raised)}

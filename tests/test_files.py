@@ -1,0 +1,545 @@
+"""What saving may replace: regular files that are the library's, and nothing that can be lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from seqtoys import (
+    Checkpoint,
+    ElmanCharModel,
+    ElmanEnsemble,
+    Vocab,
+    file_lock,
+    fit,
+    load,
+    load_history,
+    save,
+    sweep,
+    whole_file,
+)
+from seqtoys.errors import ModelFileError
+from seqtoys.file_lock import is_released, try_lock
+from seqtoys.whole_file import write_whole
+from tests.test_hostile_files import parts_of, signed
+
+VOCAB = Vocab("hielo")
+Told = Callable[[Callable[[], object], type[Exception], str], None]
+on_posix = pytest.mark.skipif(os.name != "posix", reason="named pipes, modes and links")
+
+
+def model(seed: int = 0) -> ElmanCharModel:
+    return ElmanCharModel(VOCAB, seed=seed)
+
+
+def train(path: Path, **options: Any) -> Any:
+    return fit(model(), "hihello", epochs=3, checkpoint=Checkpoint(path, every=1), **options)
+
+
+def run_sweep(path: Path) -> Any:
+    grid = {"lr": [0.1]}
+    return sweep(ElmanEnsemble, "hihello", grid=grid, seeds=[0], epochs=1, vocab=VOCAB, path=path)
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "save": lambda path: save(model(), path),
+    "save with overwrite": lambda path: save(model(), path, overwrite=True),
+    "fit": train,
+    "sweep": run_sweep,
+}
+READERS: dict[str, Callable[[Path], object]] = {
+    "load": load,
+    "load_history": load_history,
+    "fit": lambda path: fit(model(), "hihello", resume=path),
+}
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+def make_device(path: Path) -> None:
+    """A device that nothing is behind."""
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root makes devices")
+
+
+SPECIAL: dict[str, Callable[[Path], None]] = {
+    "a named pipe": make_pipe,
+    "a socket": make_socket,
+    "a device": make_device,
+}
+
+
+@contextmanager
+def within(seconds: int) -> Iterator[None]:
+    """Fail instead of hanging, as whoever opens a pipe may wait for ever."""
+
+    def late(number: int, frame: object) -> None:
+        raise AssertionError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@on_posix
+@pytest.mark.parametrize("is_linked", [False, True])
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_what_is_no_regular_file_is_not_replaced(
+    kind: str, writer: str, is_linked: bool, tmp_path: Path, assert_told: Told
+) -> None:
+    special = path = tmp_path / "special"
+    SPECIAL[kind](special)
+    if is_linked:
+        path = tmp_path / "link"
+        path.symlink_to(special)
+    before = special.lstat()
+    told = f"can't write {path}: it is {kind}, not a regular file; choose another path"
+    told += "" if writer == "sweep" else ". Whatever was there is as it was"
+    with within(20):
+        assert_told(lambda: WRITERS[writer](path), ModelFileError, told)
+    assert os.path.samestat(special.lstat(), before)
+    assert special.lstat().st_mode == before.st_mode
+    assert path.is_symlink() == is_linked
+    assert {each.name for each in tmp_path.iterdir()} == {special.name, path.name}
+
+
+@on_posix
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_what_is_no_regular_file_is_not_read(
+    kind: str, reader: str, tmp_path: Path, assert_told: Told
+) -> None:
+    path = tmp_path / "special"
+    SPECIAL[kind](path)
+    told = f"expected a model file at {path}, found {kind}"
+    with within(20):
+        assert_told(lambda: READERS[reader](path), ModelFileError, told)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_directory_is_not_replaced(writer: str, tmp_path: Path, assert_told: Told) -> None:
+    told = "Is a directory; name a file in that folder"
+    comfort = "" if writer == "sweep" else ". Whatever was there is as it was"
+    assert_told(
+        lambda: WRITERS[writer](tmp_path),
+        ModelFileError,
+        f"can't write {tmp_path}: {told}{comfort}",
+    )
+    missing: Any = f"{tmp_path}/missing/"  # pathlib would take the slash away
+    assert_told(
+        lambda: WRITERS[writer](missing), ModelFileError, f"can't write {missing}: {told}{comfort}"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@on_posix
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    for mode in (0o600, 0o640, 0o755, 0o666):
+        save(model(1), path)
+        path.chmod(mode)
+        save(model(2), path)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        train(path)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@on_posix
+def test_a_new_file_follows_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        save(model(), tmp_path / "model")
+        run_sweep(tmp_path / "rows.jsonl")
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o640] * 2
+
+
+@on_posix
+def test_a_private_file_is_never_open_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, modes, fsync = tmp_path / "model", list[int](), os.fsync
+    save(model(1), path)
+    path.chmod(0o600)
+
+    def watched(descriptor: int) -> None:
+        modes.append(os.fstat(descriptor).st_mode)
+        fsync(descriptor)
+
+    def chmod(name: str, mode: int) -> None:
+        modes.append(os.stat(name).st_mode)
+
+    monkeypatch.setattr("os.fsync", watched)
+    monkeypatch.setattr("os.chmod", chmod)
+    save(model(2), path)
+    assert [stat.S_IMODE(mode) for mode in modes if stat.S_ISREG(mode)] == [0o600] * 2
+
+
+@on_posix
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_owner_and_group_are_kept_where_that_is_allowed(
+    is_allowed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If not, the new group may not do more than everyone could."""
+    path, real, given = tmp_path / "model", os.stat, list[tuple[int, int]]()
+    save(model(1), path)
+    path.chmod(0o664)
+
+    def of_others(name: Any, **options: Any) -> Any:
+        found = real(name, **options)
+        if os.fspath(name) != os.path.realpath(path):
+            return found
+        return os.stat_result([*found[:4], found.st_uid + 1, found.st_gid + 1, *found[6:]])
+
+    def chown(name: str, user: int, group: int) -> None:
+        given.append((user, group))
+        if not is_allowed:
+            raise PermissionError
+
+    monkeypatch.setattr("os.stat", of_others)
+    monkeypatch.setattr("os.chown", chown)
+    save(model(2), path)
+    monkeypatch.undo()
+    own = path.stat()
+    assert given == [(-1, own.st_gid + 1), (own.st_uid + 1, -1)]
+    assert stat.S_IMODE(own.st_mode) == (0o664 if is_allowed else 0o644)
+
+
+@on_posix
+def test_a_read_only_file_stays(tmp_path: Path, assert_told: Told) -> None:
+    path = tmp_path / "model"
+    save(model(1), path)
+    path.chmod(0o444)
+    content = path.read_bytes()
+    told = (
+        f"can't write {path}: it is read-only; choose a place you may write to. "
+        "Whatever was there is as it was"
+    )
+    for name in ("save", "save with overwrite", "fit"):
+        assert_told(lambda name=name: WRITERS[name](path), ModelFileError, told)  # type: ignore[misc]
+    assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@on_posix
+def test_a_link_to_nothing_yet_gets_its_target(tmp_path: Path, assert_told: Told) -> None:
+    link, target = tmp_path / "link", tmp_path / "target"
+    link.symlink_to("target")
+    save(model(5), link)
+    assert link.is_symlink()
+    assert not target.is_symlink()
+    assert load(link).seed == 5
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    with pytest.raises(ModelFileError, match=r"loop: Too many levels of symbolic links"):
+        save(model(), loop)
+    assert loop.is_symlink()
+
+
+@on_posix
+def test_other_hard_links_keep_the_old_contents(tmp_path: Path) -> None:
+    path, other = tmp_path / "model", tmp_path / "other"
+    save(model(1), path)
+    os.link(path, other)
+    save(model(2), path)
+    assert [load(each).seed for each in (path, other)] == [2, 1]
+
+
+FOREIGN: dict[str, bytes] = {
+    "a text": b"to be or not to be",
+    "an image": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4,
+    "weights of others": safetensors.torch.save({"weight": torch.zeros(3)}),
+    "a header": (8).to_bytes(8, "little") + b"nonsense",
+}
+DATA = "data that seqtoys did not write or can't read"
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_the_file_of_others_is_not_replaced(kind: str, tmp_path: Path, assert_told: Told) -> None:
+    path = tmp_path / "notes"
+    path.write_bytes(FOREIGN[kind])
+    assert_told(
+        lambda: save(model(), path),
+        ModelFileError,
+        f"can't write {path}: it holds {DATA}; choose another path, or overwrite=True to replace "
+        "it",
+    )
+    assert_told(
+        lambda: train(path),
+        ModelFileError,
+        f"can't write {path}: it holds {DATA}; resume='{path}' to go on with a training, choose "
+        "another path, or Checkpoint(…, overwrite=True) to replace it",
+    )
+    assert path.read_bytes() == FOREIGN[kind]
+    save(model(5), path, overwrite=True)
+    assert load(path).seed == 5
+    path.write_bytes(FOREIGN[kind])
+    fit(model(), "hihello", epochs=1, checkpoint=Checkpoint(path, every=1, overwrite=True))
+    assert len(load_history(path).lr) == 1
+
+
+def test_what_is_the_librarys_is_replaced(tmp_path: Path) -> None:
+    """As when the cell of a notebook is run again."""
+    path = tmp_path / "model"
+    path.touch()
+    for seed in range(2):
+        save(model(seed), path)
+    for _ in range(2):
+        train(path)
+    save(model(7), path)
+    assert load(path).seed == 7
+
+
+def test_a_damaged_file_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    train(path)
+    facts, tensors = parts_of(path.read_bytes())
+    facts["history"]["stopped"] = 5
+    path.write_bytes(signed(facts, tensors))
+    with pytest.raises(ModelFileError, match=DATA):
+        train(path)
+    with pytest.raises(ModelFileError, match=DATA):
+        save(model(), path)
+
+
+class Stop(Exception):
+    """Raised by a watcher that has seen enough."""
+
+
+def stopped_training(path: Path, epochs: int, make: Callable[[], Any] = model) -> None:
+    def watch(row: Any) -> None:
+        if row.epoch > epochs:
+            raise Stop
+
+    with pytest.raises(Stop):
+        fit(make(), "hihello", epochs=9, on_epoch=watch, checkpoint=Checkpoint(path, every=1))
+
+
+@pytest.mark.parametrize("make", [model, lambda: ElmanEnsemble(VOCAB, [1, 2])])
+def test_an_unfinished_training_is_not_replaced(
+    make: Callable[[], Any], tmp_path: Path, assert_told: Told
+) -> None:
+    path, other = tmp_path / "run", tmp_path / "other"
+    stopped_training(path, 5, make)
+    content = path.read_bytes()
+    lost = f"can't write {path}: it holds an unfinished training of 5 epochs; "
+    assert_told(
+        lambda: train(path),
+        ModelFileError,
+        f"{lost}resume='{path}' to go on with a training, choose another path, or "
+        "Checkpoint(…, overwrite=True) to replace it",
+    )
+    assert_told(
+        lambda: save(make(), path),
+        ModelFileError,
+        f"{lost}choose another path, or overwrite=True to replace it",
+    )
+    stopped_training(other, 1, make)
+    for resume in (other, tmp_path / "missing"):  # of another training
+        with pytest.raises(ModelFileError, match="unfinished training of 5 epochs"):
+            train(path, resume=resume)
+    assert path.read_bytes() == content
+    here = Checkpoint(os.path.relpath(path), every=1)  # the same file by another name
+    history = fit(make(), "hihello", epochs=9, checkpoint=here, resume=path)
+    assert len(history.lr) == 9
+    fit(make(), "hihello", epochs=1, checkpoint=here)  # it has ended
+    assert len(load_history(path).lr) == 1
+
+
+def test_a_training_that_has_not_begun_is_replaced(tmp_path: Path) -> None:
+    stopped_training(tmp_path / "run", 0)
+    assert len(train(tmp_path / "run")) == 3
+
+
+def test_an_epoch_that_has_begun_is_not_replaced(tmp_path: Path) -> None:
+    """However long a first epoch has taken, none of its updates is lost."""
+    path = tmp_path / "run"
+
+    class Pressed(ElmanCharModel):
+        reads = 0
+
+        def forward(self, *inputs: Any) -> Any:
+            self.reads += 1
+            if self.reads == 2:
+                signal.raise_signal(signal.SIGINT)
+            return super().forward(*inputs)
+
+    options: dict[str, Any] = {"batch_size": 1, "checkpoint": Checkpoint(path, every=1)}
+    history = fit(Pressed(VOCAB), ["hello", "hill", "hole"], **options)
+    assert (len(history), history.stopped) == (0, "interrupted")
+    with pytest.raises(ModelFileError, match="an unfinished training of 0 epochs"):
+        fit(model(), ["hello", "hill", "hole"], **options)
+
+
+KILLED = """
+import os, signal
+from seqtoys import ElmanCharModel, Vocab, save
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+save(ElmanCharModel(Vocab("hielo")), "model")
+"""
+HOLDS = """
+import os, sys
+from seqtoys import ElmanCharModel, Vocab, save
+def wait(_):
+    print("writing", flush=True)
+    sys.stdin.readline()
+os.fsync = wait
+save(ElmanCharModel(Vocab("hielo"), seed=1), "model")
+"""
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def temporary(folder: Path) -> list[Path]:
+    return list(folder.glob(".seqtoys-*.tmp"))
+
+
+@on_posix
+def test_what_a_killed_save_left_is_removed_and_what_a_live_one_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".seqtoys-notes.tmp").touch()  # somebody's own
+    for _ in range(2):
+        subprocess.run(
+            [sys.executable, "-c", KILLED], cwd=tmp_path, env=environment(), check=False
+        )
+    left = temporary(tmp_path)
+    assert len(left) == 2  # the killed one, and the notes: the second removed what the first left
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"writing\n"
+        save(model(2), tmp_path / "model")
+        assert len(temporary(tmp_path)) == 2  # that of the live one, and the notes
+        assert load(tmp_path / "model").seed == 2
+        process.communicate(b"\n")
+    assert process.returncode == 0
+    assert load(tmp_path / "model").seed == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"model", ".seqtoys-notes.tmp"}
+
+
+def test_a_temporary_file_that_is_removed_meanwhile_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its making and its lock, or where there are no locks."""
+    replace, tries = os.replace, list[str]()
+
+    def removed_first(source: str, target: str) -> None:
+        tries.append(source)
+        if len(tries) < 3:
+            os.unlink(source)
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", removed_first)
+    write_whole(tmp_path / "file", b"contents")
+    assert (tmp_path / "file").read_bytes() == b"contents"
+    assert len(set(tries)) == 3
+
+    def always_removed(source: str, target: str) -> None:
+        os.unlink(source)
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", always_removed)
+    with pytest.raises(ModelFileError, match="No such file"):
+        write_whole(tmp_path / "file", b"others")
+    assert (tmp_path / "file").read_bytes() == b"contents"
+
+
+def test_without_locks_a_temporary_file_is_abandoned_after_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_lock, "fcntl", None)
+    monkeypatch.setattr(whole_file, "RENAMES_OPEN_FILES", False)
+    old, new = (tmp_path / f".seqtoys-{digit * 16}.tmp" for digit in "01")
+    for path, age in ((old, 25), (new, 23)):
+        path.touch()
+        os.utime(path, (time.time() - age * 3600,) * 2)
+    monkeypatch.setattr(file_lock, "msvcrt", Windows())
+    write_whole(tmp_path / "file", b"contents")
+    assert {path.name for path in tmp_path.iterdir()} == {"file", new.name}
+
+
+class Windows:
+    """The locks of Windows, of one byte each, as far as they are needed."""
+
+    LK_NBLCK = 2
+
+    def __init__(self, error: int | None = None) -> None:
+        self.error, self.locked = error, list[tuple[int, int]]()
+
+    def locking(self, descriptor: int, mode: int, count: int) -> None:
+        assert (mode, count) == (self.LK_NBLCK, 1)
+        if self.error is not None:
+            raise OSError(self.error, os.strerror(self.error))
+        self.locked.append((descriptor, os.lseek(descriptor, 0, os.SEEK_CUR)))
+
+
+def test_on_windows_a_byte_is_locked_that_no_one_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_lock, "fcntl", None)
+    with open(tmp_path / "file", "ab", buffering=0) as file:
+        for error, found in ((None, True), (13, False), (36, None)):
+            system = Windows(error)
+            monkeypatch.setattr(file_lock, "msvcrt", system)
+            assert try_lock(file) is found
+            assert system.locked == ([(file.fileno(), 2**31 - 2)] if found else [])
+    assert is_released(str(tmp_path / "file")) is None
+
+
+@on_posix
+def test_a_lock_excludes_threads_and_ends_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def locked(_: int) -> bool | None:
+        with open(path, "ab") as file:
+            found = try_lock(file)
+            barrier.wait()
+            return found
+
+    barrier = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(map(bool, pool.map(locked, range(4)))) == [False] * 3 + [True]
+    assert is_released(str(path)) is True
+    assert is_released(str(tmp_path / "missing")) is False
+    with open(path, "ab") as file:
+        assert try_lock(file)
+        assert is_released(str(path)) is False
+    assert file_lock._import_if_there("no_such_module") is None

@@ -1,0 +1,250 @@
+"""Two sweeps on one file: one of them is refused at once, and no row is ever lost."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqtoys import ElmanEnsemble, Vocab, file_lock, sweep
+from seqtoys.errors import DataError, ModelFileError
+from seqtoys.results import SweepResult
+from seqtoys.sweeps.journal import Journal
+
+OPTIONS: dict[str, Any] = {
+    "grid": {"lr": [n / 100 for n in range(1, 7)]},
+    "seeds": [0, 1],
+    "epochs": 2,
+    "vocab": Vocab("hielo"),
+}
+Told = Callable[[Callable[[], object], type[Exception], str], None]
+on_posix = pytest.mark.skipif(os.name != "posix", reason="processes are killed")
+
+
+def run(path: Path | None = None, **options: Any) -> SweepResult:
+    return sweep(ElmanEnsemble, "hihello", path=path, **OPTIONS, **options)
+
+
+def told_of(path: Path) -> str:
+    return (
+        f"can't write {path}: another sweep is writing to it; wait for that one to end, or give "
+        "another path"
+    )
+
+
+SWEEPS = """
+import sys, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from seqtoys import ElmanEnsemble, Vocab, sweep
+
+def slow(vocab, seeds):
+    time.sleep(float(sys.argv[1]))
+    return ElmanEnsemble(vocab, seeds)
+
+grid = {"lr": [n / 100 for n in range(1, 7)]}
+options = {"grid": grid, "seeds": [0, 1], "epochs": 2, "vocab": Vocab("hielo")}
+pool = ProcessPoolExecutor(1, get_context("fork")) if sys.argv[2:] else None
+try:
+    result = sweep(slow, "hihello", path="rows.jsonl", executor=pool, **options)
+    print(len(result))
+except OSError as error:
+    print(error)
+"""
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SWEEPS, *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_rows(path: Path, count: int) -> bytes:
+    """The file once it has so many whole rows."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        content = path.read_bytes() if path.exists() else b""
+        if content.count(b"\n") > count:
+            return content
+        time.sleep(0.01)
+    raise AssertionError("no rows")
+
+
+@on_posix
+def test_of_two_processes_one_is_refused_and_no_row_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with started(tmp_path, "0.2") as first, started(tmp_path, "0.2") as second:
+        told = sorted(process.communicate(timeout=60) for process in (first, second))
+    assert told == [
+        ("12\n", ""),
+        (f"{told_of(Path('rows.jsonl'))}\n", ""),
+    ]
+    head, *rows = path.read_text().splitlines()
+    assert len(rows) == 12
+    assert "sweep" in json.loads(head)
+
+
+@on_posix
+def test_what_one_writes_while_others_try_stays(tmp_path: Path) -> None:
+    """Each of the others is refused at once, and can read what is there."""
+    path = tmp_path / "rows.jsonl"
+    with started(tmp_path, "0.3") as process:
+        seen = wait_for_rows(path, 2)
+        while process.poll() is None:
+            began = time.monotonic()
+            with pytest.raises((ModelFileError, DataError), match="another sweep"):
+                run(path)
+            assert time.monotonic() - began < 5
+            content = path.read_bytes()
+            assert content.startswith(seen)
+            seen = content
+        assert process.communicate()[0] == "12\n"
+    assert path.read_bytes().startswith(seen)
+    assert path.read_bytes().count(b"\n") == 13
+
+
+@on_posix
+@pytest.mark.parametrize("pool", [(), ("pool",)])
+def test_a_killed_process_leaves_no_lock(pool: tuple[str, ...], tmp_path: Path) -> None:
+    """Nor does a worker that was forked from it, and lives on."""
+    path = tmp_path / "rows.jsonl"
+    with started(tmp_path, "0.2", *pool) as process:
+        wait_for_rows(path, 2)
+        children = _children_of(process.pid)
+        assert len(children) == len(pool)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        try:
+            content = path.read_bytes()
+            with Journal(path, json.loads(content.splitlines()[0])["sweep"]) as journal:
+                assert len(journal.rows) == content.count(b"\n") - 1
+        finally:
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+
+
+def _children_of(parent: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(folder.name))
+    return found
+
+
+def test_of_many_threads_one_writes(tmp_path: Path, assert_told: Told) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = run().rows
+
+    def tried(_: int) -> int | str:
+        try:
+            return len(run(path))
+        except ModelFileError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(tried, range(4)))
+    assert set(told) <= {12, told_of(path)}
+    assert 12 in told
+    assert run(path).rows == rows
+    assert path.read_bytes().count(b"\n") == 13
+
+
+def test_a_file_is_free_again_once_a_sweep_has_ended_or_was_refused(
+    tmp_path: Path, assert_told: Told
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    with Journal(path, {"n": 1}):
+        assert_told(lambda: Journal(path, {"n": 1}), ModelFileError, told_of(path))
+        assert_told(lambda: Journal(path, {"n": 2}), ModelFileError, told_of(path))
+    with pytest.raises(DataError, match="holds another sweep"):
+        Journal(path, {"n": 2})
+    with Journal(path, {"n": 1}):
+        pass
+
+
+def test_without_locks_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_told: Told
+) -> None:
+    """Whole lines are appended; what is not whole may be what another sweep is writing."""
+    path = tmp_path / "rows.jsonl"
+    rows = run(path).rows
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.unlink()
+    monkeypatch.setattr("seqtoys.sweeps.journal.try_lock", lambda file: None)
+    about = json.loads(lines[0])["sweep"]
+    with Journal(path, about) as one, Journal(path, about) as other:
+        one.add(rows[:4])
+        other.add(rows[4:8])
+        one.add(rows[8:])
+    assert path.read_bytes() == b"".join(lines)
+    assert run(path).rows == rows
+    path.write_bytes(lines[0] * 2 + b"".join(lines[1:]))  # both have begun it
+    assert run(path).rows == rows
+    path.write_bytes(b"".join(lines)[:-5])
+    content = path.read_bytes()
+    told = (
+        f"the last line of {path} is not complete, and its file system has no locks: if no other "
+        "sweep is writing to it, remove that line"
+    )
+    assert_told(lambda: run(path), DataError, told)
+    assert path.read_bytes() == content
+
+
+@on_posix
+def test_a_file_that_was_replaced_meanwhile_is_told(tmp_path: Path, assert_told: Told) -> None:
+    path, built = tmp_path / "rows.jsonl", list[Any]()
+
+    def replacing(vocab: Vocab, seeds: Any) -> ElmanEnsemble:
+        built.append(seeds)
+        if len(built) == 2:
+            path.unlink()
+            path.write_text("my notes")
+        return ElmanEnsemble(vocab, seeds)
+
+    told = (
+        f"can't write {path}: the file was replaced by another one; call sweep again with "
+        "another path"
+    )
+    assert_told(lambda: sweep(replacing, "hihello", path=path, **OPTIONS), ModelFileError, told)
+    assert path.read_text() == "my notes"
+
+
+@on_posix
+def test_a_forked_process_closes_what_it_has_not_opened(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    with Journal(tmp_path / "rows.jsonl", {}) as journal:
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            assert pool.submit(_are_closed).result()
+        assert journal._file is not None
+        assert not journal._file.closed
+
+
+def _are_closed() -> bool:
+    return {file.closed for file in file_lock._FORKED} == {True}
+
+
+def test_only_files_that_were_registered_are_closed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with open(path, "ab", buffering=0) as one, open(path, "ab", buffering=0) as other:
+        file_lock.close_in_forks(one)
+        file_lock._close_all()
+        assert (one.closed, other.closed) == (True, False)
