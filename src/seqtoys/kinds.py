@@ -36,9 +36,12 @@ def described(value: object) -> str:
         ('0.5', 'a str of 99', 'a list of 2', 'an OSError')
     """
     kind = type(value)
-    if value is None or kind in (bool, int, float) or (kind is str and len(value) < 60):
+    is_short_text = isinstance(value, str) and kind is str and len(value) < 60
+    if value is None or kind in (bool, int, float) or is_short_text:
         return quoted(value)
-    size = f" of {len(value)}" if kind in (str, list, tuple, dict) else ""
+    size = ""
+    if isinstance(value, str | list | tuple | dict) and kind in (str, list, tuple, dict):
+        size = f" of {len(value)}"
     return f"{with_article(kind.__name__)}{size}"
 
 

@@ -93,7 +93,8 @@ def _change_middle_row(inputs: Int[Tensor, "rows steps"]) -> Int[Tensor, "rows s
 def _other_symbols(inputs: Tensor) -> Tensor:
     """Replace each symbol by the next one of those that occur, which any model can read."""
     known, at = inputs.unique(return_inverse=True)
-    return known[(at + 1) % len(known)]
+    others: Tensor = known[(at + 1) % len(known)]
+    return others
 
 
 def _read(model: nn.Module, inputs: Tensor, symbols: int | None, stepwise: bool) -> Tensor | None:
