@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -197,7 +197,7 @@ def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
     scored = _numbers(int(batch.scored.sum()) for batch in batches)
     sizes = _numbers(int(batch.scored.any(1).sum()) for batch in batches)
     best = _numbers(part.source.optimal_loss(batch) for batch in batches) * scored  # (groups,)
-    shared = {
+    shared: dict[str, Any] = {
         "sequences": int(sizes.sum()),
         "optimum": float(best.sum() / scored.sum()),
         "source_loss": _source_loss(whole, batches, scored),
