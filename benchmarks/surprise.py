@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from seqtoys import Batch, Task
 from seqtoys.tasks.automaton import Automaton
 from seqtoys.tasks.beginnings import Beginnings
@@ -31,7 +33,8 @@ def surprise_of_source(task: Task, batch: Batch) -> list[float] | None:
         _, surprise = Reader(task.graph, task.vocab, task.name).read(batch)  # (time, 1)
         return [float(x) for x in surprise[:, 0]]
     if isinstance(task, Listed):
-        return [float(x) for x in Beginnings(task.batch).surprise(batch)]
+        listed = Beginnings(task.batch, np.ones(len(task.batch)))
+        return [float(x) for x in listed.surprise(batch)[0]]  # (1, time)
     targets: list[int] = batch.targets[0].tolist()
     if isinstance(task, CountingLanguage):
         return list(_of_counts(task, targets))

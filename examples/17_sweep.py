@@ -20,8 +20,7 @@ def main() -> None:
                 seeds=range(10),
                 epochs=120,
                 batch_size=32,
-                until=0.05,  # nats from the optimum
-                count=100,
+                goal=0.05,  # nats from the optimum
                 executor=pool,
                 path=Path(folder.name) / "rows.jsonl",
             )

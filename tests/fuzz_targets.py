@@ -510,7 +510,7 @@ def measures(rng: random.Random, folder: Path) -> Call:
                     "epochs": 2,
                     "count": 3,
                 },
-                ("count", "longer", "epochs", "grid"),
+                ("count", "longer", "epochs", "grid", "goal"),
             ),
         ]
     )  # fmt: skip

@@ -273,6 +273,19 @@ def test_what_is_no_model_file_is_told(tmp_path: Path, assert_told: Told) -> Non
             load(path)
 
 
+def test_a_file_that_may_not_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_told: Told
+) -> None:
+    path = tmp_path / "model"
+    save(ElmanCharModel(VOCAB), path)
+
+    def refuses(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("builtins.open", refuses)
+    assert_told(*reading(path, "what can't be read (Permission denied)"))
+
+
 FOREIGN = {
     "{": "JSONDecodeError",
     "[" * 99_000: "RecursionError",

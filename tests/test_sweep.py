@@ -21,8 +21,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seqtoys import (
+    Batch,
     Curriculum,
     ElmanCharModel,
     ElmanEnsemble,
@@ -52,6 +54,7 @@ QUICK: dict[str, Any] = {
     "count": 32,
     "longer": [9],
 }
+QUICK_TEXT: dict[str, Any] = {**QUICK, "longer": []}  # TASK has sequences of one length only
 WORD: dict[str, Any] = {"grid": GRID, "seeds": range(4), "epochs": 3, "vocab": VOCAB}
 Told = Callable[[Callable[[], object], type[Exception], str], None]
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked and killed")
@@ -104,15 +107,21 @@ def test_rows_are_what_fit_says() -> None:
         for hidden_size in (None, 3):
             ensemble = ElmanEnsemble(VOCAB, [5, 1, 7], hidden_size=hidden_size)
             history = fit(ensemble, PAIR, epochs=40, lr=lr)
+            logits = ensemble(VOCAB.encode_batch([PAIR[0]]))[0]  # (3, 1, 6, 5), of final weights
+            targets = VOCAB.encode(PAIR[1])
             for replica, seed in enumerate([5, 1, 7]):
                 alone, row = history[replica], next(rows)
                 right = [epoch for epoch, share in enumerate(alone.accuracy, 1) if share == 1]
                 assert row.settings == {"lr": lr, "hidden_size": hidden_size}
                 assert row.seed == seed
-                assert (row.solved, row.stopped) == (alone.solved, "epochs")
-                assert row.epochs_to_solve == (right[0] if alone.solved else None)
-                assert (row.loss, row.accuracy) == (alone.loss[-1], alone.accuracy[-1])
-                assert (row.optimum, row.excess) == (0.0, alone.loss[-1])
+                share = float((logits[replica, 0].argmax(-1) == targets).double().mean())
+                loss = F.cross_entropy(logits[replica, 0].double(), targets).item()
+                assert (row.solved, row.stopped) == (share == 1, "epochs")
+                assert row.epochs_to_solve == ([*right, 40][0] if share == 1 else None)
+                assert row.loss == pytest.approx(loss, rel=1e-12)
+                assert row.accuracy == share
+                assert (row.optimum, row.excess, row.excess_error) == (0.0, row.loss, 0.0)
+                assert (row.goal, row.remark) == (None, None)
                 assert (row.unseen_loss, row.longer_accuracy, row.error) == (None, {}, None)
                 assert row.seconds > 0
     assert len(result) == 12
@@ -138,6 +147,7 @@ def test_rows_of_a_task_are_what_evaluate_says() -> None:
             report.unseen.accuracy,
         )
         assert row.longer_accuracy == {30: report.longer[30].accuracy}
+        assert row.excess_error == report.seen.excess.standard_error > 0
         assert (row.stopped, row.solved) == (stopped, False)
     record = rows[0].to_record()
     assert record["accuracy_at_30"] == rows[0].longer_accuracy[30]
@@ -206,7 +216,10 @@ def test_a_seed_that_diverges_has_no_numbers(make: Any) -> None:
     assert rows[1] == SweepRow({"nonlinearity": "relu"}, 1, solved=False, stopped="diverged")
     for row in rows[::2]:
         alone = double_model(VOCAB, row.seed, nonlinearity="relu")
-        assert row.loss == pytest.approx(fit(alone, TEXTS, **options).loss[-1], rel=1e-9)
+        fit(alone, TEXTS, **options)
+        batch = Batch.from_texts(TEXTS, VOCAB)
+        loss = F.cross_entropy(alone(batch.inputs)[0].flatten(0, 1), batch.targets.flatten())
+        assert row.loss == pytest.approx(loss.item(), rel=1e-9)
 
 
 class Here(Executor):
@@ -248,7 +261,7 @@ def test_cells_run_on_one_thread_and_leave_the_others_as_they_were() -> None:
     torch.set_num_threads(3)
     try:
         with ThreadPoolExecutor(3) as executor:
-            sweep(spy, TASK, executor=executor, **QUICK)
+            sweep(spy, TASK, executor=executor, **QUICK_TEXT)
         found = [torch.get_num_threads()]
         thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
         thread.start()
@@ -365,7 +378,7 @@ def test_no_finished_row_is_lost_when_a_sweep_is_killed(tmp_path: Path) -> None:
 
 def test_another_sweeps_file_is_refused(tmp_path: Path, assert_told: Told) -> None:
     path = tmp_path / "rows.jsonl"
-    sweep(ElmanEnsemble, TASK, path=path, **QUICK)
+    sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT)
     end = "; give another path, or delete it"
     changes: dict[str, tuple[dict[str, Any], str]] = {
         "seeds": ({"seeds": [0, 1]}, "seeds [0, 1, 2, 3], not [0, 1]"),
@@ -377,13 +390,13 @@ def test_another_sweeps_file_is_refused(tmp_path: Path, assert_told: Told) -> No
             {"grid": {"lr": [0.02]}},
             f'grid {json.dumps(GRID)}, not {{"lr": [0.02]}}',
         ),
-        "count": ({"count": 33, "longer": None}, "count 32, not 33; longer [9], not null"),
+        "count": ({"count": 33, "longer": None}, "count 32, not 33; longer [], not null"),
     }
     content = path.read_bytes()
     for changed, told in changes.values():
         assert_told(
             lambda changed=changed: sweep(  # type: ignore[misc]
-                ElmanEnsemble, TASK, path=path, **{**QUICK, **changed}
+                ElmanEnsemble, TASK, path=path, **{**QUICK_TEXT, **changed}
             ),
             DataError,
             f"{path} holds another sweep, with {told}{end}",
@@ -393,14 +406,14 @@ def test_another_sweeps_file_is_refused(tmp_path: Path, assert_told: Told) -> No
         PARITY: 'task "text", not "parity"; sequences ',
     }.items():
         with pytest.raises(DataError, match=re.escape(f"another sweep, with {told}")):
-            sweep(ElmanEnsemble, task, path=path, **QUICK)
+            sweep(ElmanEnsemble, task, path=path, **QUICK_TEXT)
     assert path.read_bytes() == content
 
 
 def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_told: Told) -> None:
     path = tmp_path / "rows.jsonl"
     foreign = f"expected {path} to be the file of a sweep, got another file; give another path"
-    sweep(ElmanEnsemble, TASK, path=path, **QUICK)
+    sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT)
     head = path.read_text().splitlines()[0]
     cases = {
         "my notes": foreign,
@@ -414,7 +427,7 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_told: Tol
     }
     for content, told in cases.items():
         path.write_text(content)
-        assert_told(lambda: sweep(ElmanEnsemble, TASK, path=path, **QUICK), DataError, told)
+        assert_told(lambda: sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT), DataError, told)
         assert path.read_text() == content
 
 
@@ -432,14 +445,14 @@ class Press:
 
 def test_ctrl_c_leaves_what_is_finished(tmp_path: Path) -> None:
     calm = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=1.0)
-    options = {**QUICK, "grid": {"scheduler": [calm, Press]}, "path": tmp_path / "rows.jsonl"}
+    options = {**QUICK_TEXT, "grid": {"scheduler": [calm, Press]}, "path": tmp_path / "rows.jsonl"}
     result = sweep(ElmanEnsemble, TASK, **options)
     assert [row.settings for row in result] == [
         {"scheduler": "StepLR(step_size=1, gamma=1.0)"}
     ] * 4
     assert str(result).endswith("1 of 2 settings were not run")
     assert len(Path(options["path"]).read_text().splitlines()) == 5
-    nothing = sweep(ElmanEnsemble, TASK, **{**QUICK, "grid": {"scheduler": [Press]}})
+    nothing = sweep(ElmanEnsemble, TASK, **{**QUICK_TEXT, "grid": {"scheduler": [Press]}})
     assert str(nothing) == "1 of 1 settings were not run"
     assert nothing._repr_html_() == "<p>1 of 1 settings were not run</p>"
 
@@ -451,12 +464,12 @@ def test_ctrl_c_lets_go_of_cells_that_wait() -> None:
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
             first = not futures
             futures.append(super().submit(fn, *args, **kwargs) if first else Future())
+            if len(futures) == 4:  # after which the sweep waits
+                threading.Timer(0.5, signal.pthread_kill, [main, signal.SIGINT]).start()
             return futures[-1]
 
     main = threading.main_thread().ident
-    timer = threading.Timer(0.5, signal.pthread_kill, [main, signal.SIGINT])
-    timer.start()
-    result = sweep(ElmanEnsemble, TASK, executor=Waiting(), **QUICK)
+    result = sweep(ElmanEnsemble, TASK, executor=Waiting(), **QUICK_TEXT)
     assert len(result) == 4
     assert [future.cancelled() for future in futures] == [False, True, True, True]
 
@@ -519,9 +532,9 @@ def test_records_make_a_table_of_pandas() -> None:
     result = sweep(ElmanEnsemble, PARITY, **{**QUICK, "longer": [20, 30]})
     frame = result.to_dataframe()
     assert list(frame.columns) == [
-        *["lr", "hidden_size", "seed", "solved", "epochs_to_solve", "stopped", "loss", "optimum"],
-        *["excess", "accuracy", "unseen_loss", "unseen_accuracy"],
-        *["accuracy_at_20", "accuracy_at_30", "seconds", "error"],
+        *["lr", "hidden_size", "seed", "solved", "epochs_to_solve", "goal", "stopped", "loss"],
+        *["optimum", "excess", "excess_error", "accuracy", "unseen_loss", "unseen_accuracy"],
+        *["accuracy_at_20", "accuracy_at_30", "seconds", "remark", "error"],
     ]
     assert frame.loss.tolist() == [row.loss for row in result]
     by_lr = frame.groupby("lr").accuracy.mean()
@@ -535,7 +548,7 @@ def test_pandas_is_asked_for(monkeypatch: pytest.MonkeyPatch, assert_told: Told)
 
 
 def test_a_bar_counts_cells(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    options: dict[str, Any] = {**QUICK, "path": tmp_path / "rows.jsonl"}
+    options: dict[str, Any] = {**QUICK_TEXT, "path": tmp_path / "rows.jsonl"}
     sweep(ElmanEnsemble, TASK, **options)
     assert capsys.readouterr().err == ""
     sweep(ElmanEnsemble, TASK, progress=True, **options)
@@ -551,7 +564,7 @@ def any_option(vocab: Vocab, seed: int, **options: Any) -> nn.Module:
 
 
 def bad(make: Any = ElmanEnsemble, data: Any = TASK, **options: Any) -> Callable[[], SweepResult]:
-    return lambda: sweep(make, data, **{**QUICK, **options})
+    return lambda: sweep(make, data, **{**QUICK_TEXT, **options})
 
 
 KNOWN = (
@@ -572,7 +585,8 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "a column": (
         bad(grid={"seed": [3]}),
         OptionError,
-        "expected no 'seed' in the grid: a column of the rows has the name",
+        "expected no 'seed' in the grid: a column of the rows has the name; for other data for "
+        "each seed, use vary_data=True",
     ),
     "no values": (
         bad(grid={"lr": 0.1}),
@@ -654,7 +668,7 @@ def test_what_cannot_be_sent_to_a_process_is_told() -> None:
         ProcessPoolExecutor(1) as pool,
         pytest.raises(OptionError, match=r"sent to another process, got: .*local.*; define"),
     ):
-        sweep(local, TASK, executor=pool, **QUICK)
+        sweep(local, TASK, executor=pool, **QUICK_TEXT)
 
 
 def test_cells_of_another_kind_fail() -> None:

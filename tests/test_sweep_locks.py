@@ -240,3 +240,11 @@ def test_a_forked_process_closes_what_it_has_not_opened(tmp_path: Path) -> None:
 
 def _are_closed() -> bool:
     return {file.closed for file in file_lock._FORKED} == {True}
+
+
+def test_only_files_that_were_registered_are_closed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with open(path, "ab", buffering=0) as one, open(path, "ab", buffering=0) as other:
+        file_lock.close_in_forks(one)
+        file_lock._close_all()
+        assert (one.closed, other.closed) == (True, False)

@@ -1,8 +1,8 @@
 """The Reber grammars: Cleeremans et al. (1989), and Hochreiter & Schmidhuber (1997), experiment 1.
 
-The 1997 paper reports that Elman networks fail on the embedded grammar. Elman's own procedure
-lets gradients go back one step; here they go back as far as the string begins, or, in a stream of
-strings, as many symbols as a chunk has.
+Both report that Elman networks fail on the embedded grammar; the 1997 paper quotes that of 1989.
+Elman's own procedure lets gradients go back one step; here they go back as far as the string
+begins, or, in a stream of strings, as many symbols as a chunk has.
 """
 
 from __future__ import annotations

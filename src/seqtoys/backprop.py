@@ -31,22 +31,29 @@ NAMES = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "readout_weight", "read
 HELD_LOGITS = 2**20  # numbers: the most logits of a replica that are held at a time
 
 
-def is_covered(model: nn.Module) -> bool:
-    """Whether `Backprop` covers a network as it is: its parts, its device, and no one's hooks.
+def is_covered(network: nn.Module) -> bool:
+    """Whether `Backprop` covers an unmodified network: its sizes, its device, nothing frozen.
 
     An embedding is left to PyTorch: its training is so sensitive to the order of sums that only
     PyTorch's own order gives PyTorch's own losses, epoch by epoch.
     """
-    hooked = any(
-        part._forward_hooks
-        or part._forward_pre_hooks
-        or part._backward_hooks
-        or part._backward_pre_hooks
-        for part in model.modules()
+    weights = parameters_of(network)
+    return (
+        weights.keys() <= NAMES
+        and all(map(_is_free, weights.values()))
+        and not torch.is_autocast_enabled("cpu")
     )
-    watched = any(p._backward_hooks or p._post_accumulate_grad_hooks for p in model.parameters())
-    plain = all(p.requires_grad and p.device.type == "cpu" for p in model.parameters())
-    return plain and not hooked and not watched and parameters_of(model).keys() <= NAMES
+
+
+def _is_free(weight: nn.Parameter) -> bool:
+    """Whether a weight on the CPU is to be trained, dense, and without hooks on its gradient."""
+    return (
+        weight.requires_grad
+        and weight.device.type == "cpu"
+        and (weight.is_contiguous() or torch.empty_like(weight).stride() == weight.stride())
+        and not weight._backward_hooks
+        and not weight._post_accumulate_grad_hooks
+    )
 
 
 def parameters_of(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -190,7 +197,7 @@ class Backprop:
         torch.sum(self._grad_rows, at, out=grads["bias_ih"])
         grads["bias_hh"].copy_(grads["bias_ih"])
         for parameter, grad in self._owned:
-            parameter.grad = grad
+            parameter.grad = grad if parameter.requires_grad else None
 
     def _score(
         self, states: Tensor, grads: Tensor, targets: Tensor, share: Tensor, minus_share: Tensor

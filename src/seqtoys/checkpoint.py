@@ -120,9 +120,16 @@ def save(
             "code the file would not have; safetensors.torch.save_model saves any weights"
         )
     device_of(model)  # sees to it that it has numbers
-    wrong = misfit(_shapes_and_types(describe(model), model.state_dict()), model.state_dict())
+    weights = model.state_dict()
+    wrong = misfit(_shapes_and_types(_facts_of(model), weights), weights)
     if wrong is not None:
         raise InputTypeError(f"expected a model with the weights it was made with; {wrong}")
+    if not model.has_own_parts:
+        raise InputTypeError(
+            "expected a model with the parts it was made with, got one with other parts, options "
+            "or methods, or with a shared weight, which the file would not have; "
+            "safetensors.torch.save_model saves any weights"
+        )
     states = {} if history is None else {"history": _history_state(history, model.vocab)}
     lost = None if overwrite else loss_of(path)
     if lost is not None:
@@ -204,6 +211,12 @@ def describe(model: nn.Module) -> dict[str, Any]:
     is_own = type(model) not in KINDS.values()
     if is_own or not isinstance(model, ElmanCharModel | ElmanEnsemble):
         return {"kind": type(model).__name__}
+    if not model.has_own_parts:  # which cannot be built again
+        return {"kind": f"modified {type(model).__name__}"}
+    return _facts_of(model)
+
+
+def _facts_of(model: ElmanCharModel | ElmanEnsemble) -> dict[str, Any]:
     return {
         "kind": type(model).__name__,
         "vocab": list(model.vocab),

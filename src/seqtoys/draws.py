@@ -46,9 +46,7 @@ class GlobalDraws:
         wrong = mismatch(state, self.state(), "draws")
         if wrong is not None:
             raise DataError(wrong)
-        torch.Generator().set_state(state[0])
-        for device, where in zip(self._on_gpu, state[1:], strict=True):
-            torch.Generator(device).set_state(where)
+        torch.Generator().set_state(state[0])  # a GPU's can be anything of its length
 
     def restore(self, state: list[Tensor]) -> None:
         """Set the generators to where they stood."""

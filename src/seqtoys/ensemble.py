@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -16,13 +16,16 @@ from seqtoys.devices import device_of, on_cpu
 from seqtoys.errors import OptionError
 from seqtoys.indices import check_index
 from seqtoys.initial import draw_weights
-from seqtoys.layers import LayerWeights, project, run_layers
+from seqtoys.kinds import described
+from seqtoys.layers import LayerWeights, project, run_layers, weight_of
 from seqtoys.layouts import choose_layout
 from seqtoys.model import ElmanCharModel
 from seqtoys.network import ElmanNetwork
+from seqtoys.outputs import in_mode, logits_of
 from seqtoys.recurrence import flattened, unflattened
 from seqtoys.settings import ElmanSettings, Nonlinearity, RecurrentInit
 from seqtoys.symbols import Symbols
+from seqtoys.unmodified import PartTypes, make_plans
 from seqtoys.vocab import Vocab
 
 
@@ -56,6 +59,8 @@ class ElmanEnsemble(ElmanNetwork):
         >>> history[17].predictions[-1], ensemble.seeds[17]
         ('ihello', 17)
     """
+
+    PART_TYPES: ClassVar[PartTypes] = (nn.Module, nn.Module, nn.Module)
 
     @checked
     def __init__(
@@ -145,6 +150,8 @@ class ElmanEnsemble(ElmanNetwork):
             torch.Size([3, 1, 5])
         """
         check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
+        if not torch.compiler.is_compiling() and self._steps_by_forward():
+            return self._step_by_forward(inputs, hidden)
         logits, hidden = self._run(inputs.unsqueeze(0), hidden)
         return logits.squeeze(1), hidden  # (replicas, 1, batch, vocab) -> (replicas, batch, vocab)
 
@@ -163,9 +170,10 @@ class ElmanEnsemble(ElmanNetwork):
             >>> [len(text) for text in ElmanEnsemble(Vocab("hielo"), [1, 2]).predict("hihell")]
             [6, 6]
         """
-        indices = self.vocab.encode(sequence).to(device_of(self))
-        logits, _ = self._run(indices.unsqueeze(1), None)  # (time, 1)
-        predicted = logits.argmax(-1).squeeze(2)  # (replicas, time, 1) -> (replicas, time)
+        indices = self.vocab.encode(sequence).to(device_of(self)).unsqueeze(0)  # (1, time)
+        with in_mode(self, training=False):
+            logits = logits_of(self, indices)
+        predicted = logits.argmax(-1).squeeze(1)  # (replicas, 1, time) -> (replicas, time)
         return [self.vocab.decode(row) for row in predicted]  # type: ignore[return-value]
 
     def __len__(self) -> int:
@@ -174,15 +182,26 @@ class ElmanEnsemble(ElmanNetwork):
     def __getitem__(self, replica: int) -> ElmanCharModel:
         """Copy a replica into a model of its own.
 
+        A frozen weight stays frozen; a parametrized one becomes what it is computed to be.
+
         Raises:
             IndexRangeError: If there are fewer replicas.
+            OptionError: If `forward` or `step` is replaced or hooked, as a copy would lack that.
         """
         at = check_index(replica, len(self), "replica")
+        if self._is_wrapped() or self._overrides("step"):
+            raise OptionError(
+                "cannot copy a replica of an ensemble whose forward or step is replaced or hooked;"
+                " remove the hooks, or write a __getitem__ that copies them, too"
+            )
+        self._check_weights()
         with on_cpu():
             model = ElmanCharModel(self.vocab, seed=self.seeds[at], **asdict(self.settings))
         model.to(self._weight.device, self._weight.dtype)
-        weights = {name: tensor[at] for name, tensor in self.state_dict().items()}
-        model.load_state_dict(weights)
+        for path, copied in model.named_parameters():
+            part, _, name = path.partition(".")
+            weight = weight_of(self.get_submodule(part), name)
+            copied.requires_grad_(weight.requires_grad).detach().copy_(weight[at].detach())
         return model
 
     def __iter__(self) -> Iterator[ElmanCharModel]:
@@ -195,9 +214,12 @@ class ElmanEnsemble(ElmanNetwork):
     def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
         """The logits `(replicas, time, batch, vocab)` and the final states."""
         layout, rnn = self._layout, self.get_submodule("rnn")
+        if not torch.compiler.is_compiling():
+            self._check_weights()
         if hidden is None:
             hidden = self._zeros(inputs.shape[1])
-        expected = (len(self), self.settings.num_layers, inputs.shape[1], self._weight.shape[-1])
+        units = self.settings.units(len(self.vocab.symbols))
+        expected = (len(self), self.settings.num_layers, inputs.shape[1], units)
         check_hidden(hidden, expected, self._weight)
         layers = [LayerWeights.of(rnn, i, layout) for i in range(self.settings.num_layers)]
         states, last = run_layers(
@@ -216,7 +238,7 @@ class ElmanEnsemble(ElmanNetwork):
             inputs = layout.arrange(inputs.expand(len(self), *inputs.shape))
         if self.settings.embedding_size is None:
             return inputs
-        weight = cast(Tensor, self.get_submodule("embedding").weight)
+        weight = weight_of(self.get_submodule("embedding"), "weight")
         table = layout.arrange(weight)  # (symbols, features)
         if not inputs.is_floating_point():
             vectors = table.index_select(layout.positions, inputs.flatten().long())
@@ -229,9 +251,34 @@ class ElmanEnsemble(ElmanNetwork):
         if self.settings.hidden_size is None:
             return states
         layout, readout = self._layout, self.get_submodule("readout")
-        weight, bias = (layout.arrange(getattr(readout, name)) for name in ("weight", "bias"))
+        weight, bias = (layout.arrange(weight_of(readout, name)) for name in ("weight", "bias"))
         logits = project(flattened(states, layout), weight, bias, layout)
         return unflattened(logits, self._positions(states), layout)
 
     def _positions(self, states: Tensor) -> tuple[int, int]:
         return states.shape[self._layout.time], states.shape[self._layout.positions]
+
+    def _zeros(self, batch: int) -> Tensor:
+        units = self.settings.units(len(self.vocab.symbols))
+        return self._weight.new_zeros(len(self), self.settings.num_layers, batch, units)
+
+    @property
+    def _replicas(self) -> tuple[int, ...]:
+        return (len(self.seeds),)
+
+    def _check_weights(self) -> None:
+        """Make sure that the parts still have the weights of all replicas."""
+        symbols = len(self.vocab.symbols)
+        plans = make_plans(self.PART_TYPES, symbols, self.settings, self._replicas)
+        for part, plan in plans.items():
+            module = self._modules.get(part)
+            stored = {} if module is None else module._parameters
+            for name, shape in plan.shapes.items():
+                weight = stored.get(name)
+                weight = getattr(module, name, None) if weight is None else weight
+                if not isinstance(weight, Tensor) or weight.shape != shape:
+                    got = tuple(weight.shape) if isinstance(weight, Tensor) else described(weight)
+                    raise OptionError(
+                        f"expected {part}.{name} of shape {shape}, got {got}; the parts of an "
+                        "ensemble hold weights of all replicas and cannot be replaced by others"
+                    )

@@ -192,7 +192,7 @@ def _groups(batch: Batch) -> Iterator[Batch]:
 def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
     """Measure each replica on groups of sequences; a model is one replica."""
     device, batches = device_of(model), part.batches
-    sums = [_sum(model, batch.to(device)) for batch in batches]
+    sums = [_sum(model, batch.to(device), len(whole.vocab)) for batch in batches]
     losses, hits, wholes = (torch.stack(column, 1) for column in zip(*sums, strict=True))
     scored = _numbers(int(batch.scored.sum()) for batch in batches)
     sizes = _numbers(int(batch.scored.any(1).sum()) for batch in batches)
@@ -261,11 +261,11 @@ def _numbers(values: Iterable[float]) -> Float[Tensor, " groups"]:
 
 @torch.no_grad()
 def _sum(
-    model: nn.Module, batch: Batch
+    model: nn.Module, batch: Batch, symbols: int
 ) -> tuple[Float[Tensor, " replicas"], Float[Tensor, " replicas"], Float[Tensor, " replicas"]]:
     """Sum losses, right symbols and right sequences over a batch, for each replica."""
     with in_mode(model, training=False):
-        logits = logits_of(model, batch.inputs)
+        logits = logits_of(model, batch.inputs, symbols=symbols)
     if not count_replicas(model):
         logits = logits.unsqueeze(0)  # (replicas, batch, time, vocab)
     losses = symbol_losses(logits.double(), batch.targets)

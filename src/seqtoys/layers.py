@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -33,9 +34,15 @@ class LayerWeights:
         """Take them from a `torch.nn.RNN`, or a module with parameters of the same names."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         weight_ih, weight_hh, bias_ih, bias_hh = (
-            layout.arrange(getattr(rnn, f"{name}_l{layer}")) for name in names
+            layout.arrange(weight_of(rnn, f"{name}_l{layer}")) for name in names
         )
         return cls(weight_ih, weight_hh, bias_ih + bias_hh)
+
+
+def weight_of(module: nn.Module, name: str) -> Tensor:
+    """Get a weight: stored as a parameter, or computed by a parametrization."""
+    stored = module._parameters.get(name)  # five times faster than getattr
+    return cast(Tensor, getattr(module, name)) if stored is None else stored
 
 
 def run_layers(

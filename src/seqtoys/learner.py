@@ -58,6 +58,7 @@ class Learner:
     Args:
         model: The model, or an ensemble.
         stepwise: Whether to feed it one symbol at a time.
+        symbols: The number of symbols; None: as many as the model has logits.
 
     Attributes:
         hidden: The state after the last sequences, from which others may go on; None: none.
@@ -71,15 +72,26 @@ class Learner:
         tensor(1.6925)
     """
 
-    def __init__(self, model: nn.Module, *, stepwise: bool) -> None:
+    def __init__(self, model: nn.Module, *, stepwise: bool, symbols: int | None = None) -> None:
         self.model = model
         self.stepwise = stepwise
-        self._writer: Any = model if writes_gradients(model) else None
+        self.symbols = symbols
         self._written: dict[tuple[int, ...], Gradients] = {}
+        self._writer: Any = None
+        self._places: list[int] = []  # in memory, of the weights
+        self.renew()
         self._batch: Batch | None = None
         self._gradients: Gradients | None = None
         self._loss: Tensor | None = None
         self.hidden: Any = None
+
+    def renew(self) -> None:
+        """Look at the model again, after a user may have changed it."""
+        self._writer = self.model if writes_gradients(self.model) else None
+        places = [weight.data_ptr() for weight in self.model.parameters()]
+        if places != self._places:
+            self._places = places
+            self._written.clear()
 
     def measure(
         self, batch: Batch, *, resume: bool = False
@@ -99,9 +111,13 @@ class Learner:
             self.hidden = self._gradients.final_state
             return measured
         if resume:
-            logits, self.hidden = logits_and_state(self.model, batch.inputs, self.hidden)
+            logits, self.hidden = logits_and_state(
+                self.model, batch.inputs, self.hidden, symbols=self.symbols
+            )
         else:
-            logits = logits_of(self.model, batch.inputs, stepwise=self.stepwise)
+            logits = logits_of(
+                self.model, batch.inputs, symbols=self.symbols, stepwise=self.stepwise
+            )
         self._loss = cross_entropy(logits, batch)
         return self._loss.detach(), logits.detach().argmax(-1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -12,14 +12,18 @@ from torch.nn import functional as F
 from seqtoys.arguments import checked
 from seqtoys.checks import check_hidden, check_inputs
 from seqtoys.devices import device_of
+from seqtoys.errors import InputTypeError
 from seqtoys.initial import build_parts
 from seqtoys.layers import LayerWeights, run_layers, step_layers
 from seqtoys.layouts import UNITS_LAST
 from seqtoys.network import ElmanNetwork
+from seqtoys.outputs import in_mode, logits_of
+from seqtoys.parts import read_out, run_rnn, zero_state
 from seqtoys.recurrence import is_left_to_pytorch
 from seqtoys.settings import ElmanSettings, Nonlinearity, RecurrentInit
 from seqtoys.symbols import Symbols
-from seqtoys.trace import Trace
+from seqtoys.trace import Trace, widened
+from seqtoys.unmodified import PartTypes, is_plain_embedding, is_plain_rnn
 from seqtoys.vocab import Vocab
 
 
@@ -54,6 +58,8 @@ class ElmanCharModel(ElmanNetwork):
         >>> logits.shape, hidden.shape
         (torch.Size([1, 6, 5]), torch.Size([1, 1, 5]))
     """
+
+    PART_TYPES: ClassVar[PartTypes] = (nn.Embedding, nn.RNN, nn.Linear)
 
     @checked
     def __init__(
@@ -140,6 +146,8 @@ class ElmanCharModel(ElmanNetwork):
             torch.Size([1, 5])
         """
         check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
+        if not torch.compiler.is_compiling() and self._steps_by_forward():
+            return self._step_by_forward(inputs, hidden)
         if self._looks_up(inputs):
             hidden = self._start(hidden, inputs.shape[0])
             hidden = step_layers(inputs, self._layers(), hidden, self.settings.nonlinearity)
@@ -185,8 +193,8 @@ class ElmanCharModel(ElmanNetwork):
         return Trace(
             vocab=self.vocab,
             symbols=list(sequence),
-            hidden=states.cpu().numpy(),
-            probabilities=logits.softmax(-1).cpu().numpy(),
+            hidden=widened(states).cpu().numpy(),
+            probabilities=widened(logits).softmax(-1).cpu().numpy(),
             predictions=list(self.vocab.decode(logits.argmax(-1))),  # type: ignore[arg-type]
         )
 
@@ -196,50 +204,64 @@ class ElmanCharModel(ElmanNetwork):
 
     def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
         """The states of the last layer, along with those of all layers after the last step."""
-        hidden = self._start(hidden, inputs.shape[self._batch_axis])
         if self._looks_up(inputs) and not is_left_to_pytorch(inputs):
+            hidden = self._start(hidden, inputs.shape[self._batch_axis])
             symbols = inputs.T if self.settings.batch_first else inputs  # (time, batch)
             squash = self.settings.nonlinearity
             states, hidden = run_layers(symbols, self._layers(), hidden, UNITS_LAST, squash)
             return (states.transpose(0, 1) if self.settings.batch_first else states), hidden
         vectors = self._vectors(inputs)  # (batch, time) -> (batch, time, features)
-        if 0 in vectors.shape:  # torch.nn.RNN refuses to read nothing
-            return vectors.new_empty(*vectors.shape[:2], self.rnn.hidden_size), hidden
-        return self.rnn(vectors, hidden)  # type: ignore[no-any-return]
+        return run_rnn(self.rnn, vectors, hidden, self._weight)
 
     def _looks_up(self, inputs: Tensor) -> bool:
-        """Whether inputs are symbols whose rows of `weight_ih` can be looked up.
-
-        Whoever hooked on to `rnn` wants it to be called.
-        """
-        hooked = self.rnn._forward_hooks or self.rnn._forward_pre_hooks
-        return self.embedding is None and not inputs.is_floating_point() and not hooked
+        """Whether inputs are symbols whose rows of `weight_ih` can be looked up."""
+        if torch.compiler.is_compiling() or inputs.is_floating_point():
+            return False
+        symbols = len(self.vocab.symbols)
+        units = self.settings.units(symbols)
+        return self.embedding is None and is_plain_rnn(self.rnn, symbols, units, self.settings)
 
     def _layers(self) -> list[LayerWeights]:
-        return [LayerWeights.of(self.rnn, i, UNITS_LAST) for i in range(self.rnn.num_layers)]
+        rnn = self.rnn
+        return [LayerWeights.of(rnn, i, UNITS_LAST) for i in range(self.settings.num_layers)]
 
     def _vectors(self, inputs: Tensor) -> Tensor:
-        if inputs.is_floating_point():
-            return inputs if self.embedding is None else inputs @ self.embedding.weight
-        if self.embedding is not None:
-            return self.embedding(inputs.long())  # type: ignore[no-any-return]
-        return F.one_hot(inputs.long(), len(self.vocab)).to(self._weight.dtype)
+        if not inputs.is_floating_point():
+            if self.embedding is not None:
+                return self.embedding(inputs.long())  # type: ignore[no-any-return]
+            return F.one_hot(inputs.long(), len(self.vocab)).to(self._weight.dtype)
+        if self.embedding is None:
+            return inputs
+        if not torch.compiler.is_compiling() and not is_plain_embedding(self.embedding):
+            raise InputTypeError(
+                f"expected indices, as embedding has been replaced or hooked, got {inputs.dtype}"
+            )
+        return inputs @ self.embedding.weight
 
     def _start(self, hidden: Tensor | None, batch: int) -> Tensor:
         if hidden is None:
             return self._zeros(batch)
-        check_hidden(hidden, (self.rnn.num_layers, batch, self.rnn.hidden_size), self._weight)
+        units = self.settings.units(len(self.vocab.symbols))
+        check_hidden(hidden, (self.settings.num_layers, batch, units), self._weight)
         return hidden
 
+    def _zeros(self, batch: int) -> Tensor:
+        return zero_state(self.rnn, batch, self._weight)
+
     def _read_out(self, states: Tensor) -> Tensor:
-        return states if self.readout is None else self.readout(states)
+        return read_out(self.readout, states)
 
     def _read(self, sequence: Symbols) -> tuple[Tensor, Tensor]:
         """The logits `(time, vocab)` and the states `(time, hidden)` along one sequence."""
         indices = self.vocab.encode(sequence).to(device_of(self))
-        states, _ = self._run(indices.unsqueeze(self._batch_axis), None)
-        states = states.squeeze(self._batch_axis)  # (batch, time, hidden) -> (time, hidden)
-        return self._read_out(states), states
+        if self.is_unmodified:
+            states, _ = self._run(indices.unsqueeze(self._batch_axis), None)
+            states = states.squeeze(self._batch_axis)  # (batch, time, hidden) -> (time, hidden)
+            return self._read_out(states), states
+        with in_mode(self, training=False):
+            states, _ = self._run(indices.unsqueeze(self._batch_axis), None)
+            logits = logits_of(self, indices.unsqueeze(0))  # (batch, time, vocab)
+        return logits.squeeze(0), states.squeeze(self._batch_axis)
 
     @property
     def _batch_axis(self) -> int:

@@ -19,7 +19,7 @@ from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
 
 OF_OTHER_TYPES = (
-    "stepwise", "optimizer", "scheduler", "vocab", "progress", "on_epoch", "resume",
+    "stepwise", "optimizer", "scheduler", "vocab", "check", "progress", "on_epoch", "resume",
 )  # fmt: skip
 """Options that are no numbers, and that no one else checks."""
 
@@ -49,6 +49,7 @@ class FitOptions(TrainingOptions, total=False):
     """All that `fit` takes by name."""
 
     vocab: Vocab | None
+    check: bool
     progress: bool | None
     report_every: int | None
     on_epoch: Callable[[Row], object] | None

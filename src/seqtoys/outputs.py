@@ -44,7 +44,11 @@ State: TypeAlias = Tensor | tuple[Tensor, ...]
 
 
 def logits_of(
-    model: nn.Module, inputs: Int[Tensor, "batch time"], *, stepwise: bool = False
+    model: nn.Module,
+    inputs: Int[Tensor, "batch time"],
+    *,
+    symbols: int | None = None,
+    stepwise: bool = False,
 ) -> Float[Tensor, "*replicas batch time vocab"]:
     """Run any model over whole sequences, or symbol by symbol; an ensemble has replicas first.
 
@@ -52,13 +56,26 @@ def logits_of(
         model: Maps indices to logits, alone or as the first of a tuple. Stepwise, it has `step`
             and `initial_hidden`, like `ElmanCharModel`.
         inputs: Symbol indices.
+        symbols: The number of symbols; None: as many as the model has logits.
         stepwise: Whether to feed one symbol at a time.
 
     Raises:
         ShapeError: If the logits are not `(batch, time, vocab)`.
+        InputTypeError: If they are no tensor.
+    """
+    return check_logits(run_model(model, inputs, stepwise=stepwise), model, inputs, symbols)
+
+
+def run_model(
+    model: nn.Module, inputs: Int[Tensor, "batch time"], *, stepwise: bool = False
+) -> Tensor:
+    """Run any model over sequences, and take what it returns for logits, of any shape.
+
+    Raises:
+        InputTypeError: If that is no tensor.
     """
     if stepwise:
-        return _checked(_logits_by_steps(model, inputs), model, inputs)
+        return _logits_by_steps(model, inputs)
     time_first = _is_time_first(model)
     output = model(inputs.T if time_first else inputs)
     logits = output[0] if isinstance(output, tuple) and output else output
@@ -66,11 +83,15 @@ def logits_of(
         raise InputTypeError(
             f"expected the model to give logits as a tensor, got {described(logits)}"
         )
-    return _checked(logits.transpose(-3, -2) if time_first else logits, model, inputs)
+    return logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
 
 
 def logits_and_state(
-    model: nn.Module, inputs: Int[Tensor, "batch time"], state: State | None
+    model: nn.Module,
+    inputs: Int[Tensor, "batch time"],
+    state: State | None,
+    *,
+    symbols: int | None = None,
 ) -> tuple[Float[Tensor, "*replicas batch time vocab"], State]:
     """Run a model from a state, and give its state after the last symbol, without its gradients.
 
@@ -78,14 +99,15 @@ def logits_and_state(
         model: Maps indices and a state to logits and the next state; a state of None is its start.
         inputs: Symbol indices.
         state: Where the model goes on; None: at its start.
+        symbols: The number of symbols; None: as many as the model has logits.
 
     Raises:
         OptionError: If the model gives no state.
         ShapeError: If the logits are not `(batch, time, vocab)`.
     """
     time_first = _is_time_first(model)
-    symbols = inputs.T if time_first else inputs
-    output = model(symbols) if state is None else model(symbols, state)
+    given = (inputs.T if time_first else inputs, *(() if state is None else (state,)))
+    output = model(*given)
     if not isinstance(output, tuple) or len(output) != 2:
         raise OptionError(
             "expected a model that gives (logits, state) and takes the state back for chunk=…, "
@@ -93,19 +115,36 @@ def logits_and_state(
         )
     logits, after = output
     detached = tuple(x.detach() for x in after) if isinstance(after, tuple) else after.detach()
-    return _checked(logits.transpose(-3, -2) if time_first else logits, model, inputs), detached
+    logits = logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
+    return check_logits(logits, model, inputs, symbols), detached
 
 
 def _is_time_first(model: nn.Module) -> bool:
     return not getattr(getattr(model, "settings", None), "batch_first", True)
 
 
-def _checked(logits: Tensor, model: nn.Module, inputs: Tensor) -> Tensor:
+def check_logits(
+    logits: Tensor, model: nn.Module, inputs: Int[Tensor, "batch time"], symbols: int | None
+) -> Float[Tensor, "*replicas batch time vocab"]:
+    """Make sure that logits are `(batch, time, vocab)`; of an ensemble, with replicas first.
+
+    Args:
+        logits: What a model returned.
+        model: The model.
+        inputs: What it read.
+        symbols: The number of symbols; None: any.
+
+    Raises:
+        ShapeError: If they have another shape.
+    """
     replicas = count_replicas(model)
-    if logits.shape[:-1] != ((replicas,) if replicas else ()) + inputs.shape:
-        shape = f"({', '.join(map(str, inputs.shape))}, vocab)"
+    shape = (*((replicas,) if replicas else ()), *inputs.shape)
+    width = logits.shape[-1:] if symbols is None else (symbols,)
+    if logits.shape != (*shape, *width) or not width:
+        wanted = ", ".join(map(str, (*shape, "vocab" if symbols is None else symbols)))
         raise ShapeError(
-            f"expected the model to give logits of shape {shape}, got {tuple(logits.shape)}"
+            f"expected logits ({wanted}), got {tuple(logits.shape)}; return them as "
+            "(batch, time, vocab), with one for each symbol of the vocabulary"
         )
     return logits
 

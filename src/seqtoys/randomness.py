@@ -9,8 +9,8 @@ import torch
 
 from seqtoys.errors import OptionError, quoted
 
-Purpose: TypeAlias = Literal["validation", "evaluation", "sample", "baselines", "split"]
-"""What random numbers are drawn for, other than training."""
+Purpose: TypeAlias = Literal["validation", "evaluation", "sample", "baselines", "split", "model"]
+"""What random numbers are drawn for, other than the order and the sequences of training."""
 
 
 def seeded_generator(seed: int) -> torch.Generator:

@@ -18,6 +18,7 @@ from torch import nn
 from seqtoys.devices import device_of
 from seqtoys.ensemble import ElmanEnsemble
 from seqtoys.errors import InputTypeError, ShapeError
+from seqtoys.layers import weight_of
 from seqtoys.model import ElmanCharModel
 from seqtoys.network import ElmanNetwork
 from seqtoys.outputs import Ensemble, StepwiseModel, count_replicas, in_mode
@@ -26,11 +27,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Read: TypeAlias = Callable[[Any], Array]
 """Reads a symbol of each text, keeps the states, and tells the logits `(*texts, vocab)`."""
 
-_PARTS: dict[type, set[type]] = {
-    ElmanCharModel: {nn.Embedding, nn.RNN, nn.Linear},
-    ElmanEnsemble: {nn.Module},
-}
-_FOR_NUMPY = [{(nn.Parameter, "cpu", dtype)} for dtype in (torch.float32, torch.float64)]
+_OF_NUMPY = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
@@ -65,11 +62,13 @@ def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reade
         >>> reader.read(0).shape, reader.read(np.array([1, 2, 3])).shape
         ((5,), (3, 5))
     """
-    if _is_plain(model):
+    if _is_for_numpy(model):
         quiet = partial(np.errstate, over="ignore", invalid="ignore")
         return Reader(_elman_reader(model), quiet)
     if not isinstance(model, Ensemble):
         return Reader(_step_reader(model, texts, vocab_size), partial(_evaluating, model))
+    if isinstance(model, ElmanEnsemble):
+        return Reader(_ensemble_reader(model, texts, vocab_size), partial(_evaluating, model))
     replicas = _replicas(model)
     readers = [_step_reader(replica, texts[1:], vocab_size) for replica in replicas]
 
@@ -80,18 +79,12 @@ def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reade
     return Reader(read, partial(_evaluating, *replicas))
 
 
-def _is_plain(model: object) -> TypeGuard[ElmanCharModel | ElmanEnsemble]:
-    """Whether a model is its weights and no more: nothing hooked, swapped or off the CPU."""
-    if not isinstance(model, ElmanNetwork) or type(model) not in _PARTS or "step" in vars(model):
+def _is_for_numpy(model: object) -> TypeGuard[ElmanCharModel | ElmanEnsemble]:
+    """Whether a model is its weights and no more, and NumPy can read those where they are."""
+    if not isinstance(model, ElmanNetwork) or not model.is_unmodified:
         return False
-    parts, weights, settings = list(model.children()), list(model.parameters()), model.settings
-    embeds, reads_out = settings.embedding_size is not None, settings.hidden_size is not None
-    return (
-        {type(part) for part in parts} <= _PARTS[type(model)]
-        and not any(part._forward_hooks or part._forward_pre_hooks for part in [model, *parts])
-        and {(type(weight), weight.device.type, weight.dtype) for weight in weights} in _FOR_NUMPY
-        and len(weights) == 4 * settings.num_layers + embeds + 2 * reads_out
-    )
+    weight = weight_of(model.get_submodule("rnn"), "weight_hh_l0")  # all weights are alike
+    return weight.device.type == "cpu" and weight.dtype in _OF_NUMPY
 
 
 def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
@@ -100,7 +93,12 @@ def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
     States are `(units,)`, then `(texts, units)`; of an ensemble `(replicas, texts, units)`.
     """
     replicas, settings = count_replicas(model), model.settings
-    weights = {name: weight.detach().numpy() for name, weight in model.named_parameters()}
+    weights = {
+        f"{name}.{key}": weight.detach().numpy()
+        for name, part in model.named_children()
+        for key, weight in part._parameters.items()
+        if weight is not None
+    }
 
     def matrix(name: str) -> Array:  # ([replicas,] from, to), seen through a view
         return np.ascontiguousarray(weights[name]).swapaxes(-1, -2)
@@ -143,7 +141,24 @@ def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
     return read
 
 
-def _step_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Read:
+def _ensemble_reader(ensemble: ElmanEnsemble, texts: tuple[int, ...], vocab_size: int) -> Read:
+    """Step an ensemble that has been modified, and so cannot be taken apart.
+
+    All its replicas read all texts, and of each only its own texts are kept.
+    """
+    replicas = np.arange(texts[0])
+    step = _step_reader(ensemble, texts, vocab_size, replicas=texts[:1])
+
+    def read(symbols: Any) -> Array:
+        logits = step(np.broadcast_to(symbols, texts).ravel())  # (replicas, *texts, vocab)
+        return logits[replicas, replicas]  # (*texts, vocab)
+
+    return read
+
+
+def _step_reader(
+    model: object, texts: tuple[int, ...], vocab_size: int, *, replicas: tuple[int, ...] = ()
+) -> Read:
     if not isinstance(model, StepwiseModel):
         raise InputTypeError(
             f"expected a model with step and initial_hidden, got {type(model).__name__}; "
@@ -160,12 +175,12 @@ def _step_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Read
         nonlocal hidden
         inputs = torch.from_numpy(np.full(batch, symbols))  # (batch,)
         logits, hidden = model.step(inputs.to(device), hidden)
-        if logits.shape != (batch, vocab_size):
+        if logits.shape != (*replicas, batch, vocab_size):
             raise ShapeError(
                 "expected step to give logits of shape (batch, vocab) = "
                 f"({batch}, {vocab_size}), got {tuple(logits.shape)}"
             )
-        return logits.detach().cpu().double().numpy().reshape(*texts, vocab_size)
+        return logits.detach().cpu().double().numpy().reshape(*replicas, *texts, vocab_size)
 
     return read
 

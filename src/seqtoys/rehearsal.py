@@ -58,8 +58,7 @@ def check_memory(optimizer: Optimizer, scheduler: Any, saved: Mapping[str, Plain
 
 def _update(optimizer: Any, scheduler: Any) -> None:
     for parameter in _parameters(optimizer):
-        if parameter.requires_grad:
-            parameter.grad = torch.zeros_like(parameter)
+        parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     if isinstance(scheduler, ReduceLROnPlateau):
         scheduler.step(1.0)

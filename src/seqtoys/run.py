@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from seqtoys.amounts import MANY
+from seqtoys.baselines import Baselines
 from seqtoys.checkpoint import describe
 from seqtoys.data import TrainingData, check_data, is_single
 from seqtoys.devices import device_of
@@ -25,6 +26,7 @@ from seqtoys.options import FitOptions, record
 from seqtoys.outputs import Ensemble, count_replicas, logits_of
 from seqtoys.plain import Plain
 from seqtoys.predictions import Predictions
+from seqtoys.probing import undisturbed
 from seqtoys.randomness import seeded_generator
 from seqtoys.ranges import check_targets
 from seqtoys.sources import Source, to_sources
@@ -154,6 +156,11 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
             f"expected a model with weights to train, got {type(model).__name__}, none of whose "
             "requires a gradient"
         )
+    if any(tensor.is_inference() for tensor in [*model.parameters(), *model.buffers()]):
+        raise OptionError(
+            "expected weights made outside of torch.inference_mode(), as those made inside can't "
+            "be trained; make the model before entering it, or use torch.no_grad()"
+        )
     known = (options["vocab"], getattr(model, "vocab", None), getattr(data, "vocab", None))
     vocab = next((each for each in known if isinstance(each, Vocab)), None)
     generator = seeded_generator(options["seed"])
@@ -172,6 +179,7 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
     optimizer = make_optimizer(
         options["optimizer"], model, options["lr"], is_scheduled=scheduler is not None
     )
+    symbols = _vocab_size(model, training, vocab)
     updates = Updates(
         model,
         training,
@@ -179,24 +187,20 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
         scheduler=make_scheduler(scheduler, optimizer, replicas=replicas),
         clip_norm=options["clip_norm"],
         stepwise=options["stepwise"],
+        symbols=symbols,
+        check=options["check"],
     )
     single = is_single(data, vocab)
     predictions = Predictions.of(training.sequences, vocab, single=single, replicas=replicas)
-    history = _make_history(model, training, vocab, predictions)
+    history = _make_history(model, training.baselines(symbols), predictions)
     history.settings, history.held_out = record(options), held_rows
     rule = make_rule(options["until"], options["patience"], replicas)
     draws = GlobalDraws(device)
     return Run(updates, held_out, predictions, history, rule, generator, draws, vocab)
 
 
-def _make_history(
-    model: nn.Module,
-    training: Source,
-    vocab: Vocab | None,
-    predictions: Predictions,
-) -> Any:
+def _make_history(model: nn.Module, baselines: Baselines, predictions: Predictions) -> Any:
     """Make the history of a model, or of an ensemble, before its first epoch."""
-    baselines = training.baselines(_vocab_size(model, training, vocab))
     floor = getattr(model, "loss_floor", 0.0)
     if isinstance(model, Ensemble):
         return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions)
@@ -207,7 +211,7 @@ def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
     if vocab is not None:
         return len(vocab)
     assert source.sequences is not None, "a long text comes with a vocabulary"
-    with torch.no_grad():
+    with undisturbed(model):
         size = logits_of(model, source.sequences.inputs[:1]).shape[-1]
     # A model may read other symbols than it predicts; what it can read is for itself to say.
     check_targets(source.sequences, size)

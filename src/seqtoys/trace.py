@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from seqtoys.arguments import check_fields
 from seqtoys.errors import InputTypeError, ShapeError
@@ -87,6 +89,16 @@ class Trace:
             f"{self.probabilities[step].max():.1%}",
             _vector(self.hidden[step]),
         ]
+
+
+def widened(values: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
+    """Turn half precision into single: NumPy has no bfloat16, and a softmax of it is coarse.
+
+    Examples:
+        >>> widened(torch.ones(1, dtype=torch.bfloat16)).dtype
+        torch.float32
+    """
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 
 def _vector(values: npt.NDArray[np.floating]) -> str:

@@ -52,6 +52,7 @@ def fit(
     patience: int | None = None,
     seed: int = 0,
     vocab: Vocab | None = None,
+    check: bool = True,
     progress: bool | None = None,
     report_every: int | None = None,
     on_epoch: Callable[[Row], object] | None = None,
@@ -96,6 +97,10 @@ def fit(
             many epochs.
         seed: Decides what is held out and the order of minibatches.
         vocab: The vocabulary, where the model has none of its own.
+        check: Whether to check a model of your own on its first batch, in evaluation mode and
+            without changing any number. It warns if symbols at later positions change logits at
+            earlier ones, or one sequence changes the logits of another: losses below the optimum
+            are then no achievement.
         progress: Whether to show a bar; None: in a terminal or notebook.
         report_every: Print a line at every so many epochs.
         on_epoch: Called with each epoch's row; an ensemble's holds the median loss and the mean
@@ -129,10 +134,14 @@ def fit(
     """
     options = check_options(locals())
     check_replaceable(checkpoint, resume)
-    run = make_run(model, data, options)
-    if resume is not None:
-        resume_run(run, resume, epochs=epochs)
-    bar = Progress(epochs, show=progress, report_every=report_every, done=run.epochs)
-    with run.draws, bar:
-        run_epochs(run, epochs, (bar.watcher, on_epoch), checkpoint)
+    with torch.inference_mode(False), torch.enable_grad():
+        run = make_run(model, data, options)
+        if resume is not None:
+            resume_run(run, resume, epochs=epochs)
+        bar = Progress(epochs, show=progress, report_every=report_every, done=run.epochs)
+        watchers = [bar.watcher, on_epoch]
+        if on_epoch is not None:
+            watchers.append(lambda _: run.updates.renew())
+        with run.draws, bar:
+            run_epochs(run, epochs, watchers, checkpoint)
     return run.history

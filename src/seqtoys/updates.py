@@ -16,8 +16,10 @@ from seqtoys.batch import Batch
 from seqtoys.devices import device_of
 from seqtoys.epoch_sums import EpochSums, Value
 from seqtoys.errors import DataError, NonFiniteLossError, OptionError
+from seqtoys.fused_adam import FusedAdam
 from seqtoys.learner import Learner, writes_gradients
 from seqtoys.metrics import count_hits
+from seqtoys.model_checks import check_model
 from seqtoys.optimizers import Optimizer
 from seqtoys.outputs import count_replicas, in_mode
 from seqtoys.plain import Plain, mismatch, on_device
@@ -36,6 +38,8 @@ class Updates:
         scheduler: Changes the learning rate of that; None: nothing does.
         clip_norm: The largest norm of a gradient; None: any.
         stepwise: Whether to feed the model one symbol at a time.
+        symbols: The number of symbols.
+        check: Whether to check the model on its first batch.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class Updates:
         scheduler: Any,
         clip_norm: float | None,
         stepwise: bool,
+        symbols: int,
+        check: bool,
     ) -> None:
         self.model = model
         self.source = source
@@ -55,7 +61,8 @@ class Updates:
         self.clip_norm = clip_norm
         self.replicas: int = count_replicas(model)
         self.epoch: int = 0
-        self._learner = Learner(model, stepwise=stepwise)
+        self._learner = Learner(model, stepwise=stepwise, symbols=symbols)
+        self._is_unchecked = check
         self._sums: EpochSums | None = None  # of an epoch that has begun and not ended
         self._is_waiting = False
         self._frozen: Frozen | None = None
@@ -81,6 +88,8 @@ class Updates:
                 self.apply()
                 after_update()
             loss, predicted = self._learner.measure(part, resume=self.source.resumes)
+            if self._is_unchecked:
+                self._check(part)
             self._is_waiting = True
             sums.parts += 1
             sums.loss = sums.loss + self._value(loss) * count
@@ -104,6 +113,12 @@ class Updates:
             self.optimizer.step()
             if self._frozen is not None:
                 self._frozen.restore()
+
+    def renew(self) -> None:
+        """Look at the model again, after a user may have changed it."""
+        self._learner.renew()
+        if isinstance(self.optimizer, FusedAdam):
+            self.optimizer.renew()
 
     def freeze(self, ended: Bool[Tensor, " replicas"]) -> None:
         """Keep the weights of some replicas as they are from now on."""
@@ -180,6 +195,11 @@ class Updates:
         self.epoch += 1
         self._learner.hidden = None
         return EpochSums()
+
+    def _check(self, part: Batch) -> None:
+        learner = self._learner
+        check_model(self.model, part, symbols=learner.symbols, stepwise=learner.stepwise)
+        self._is_unchecked = False
 
     def _value(self, loss: Tensor) -> Value:
         if self.replicas:

@@ -70,13 +70,7 @@ def write_whole(path: PathLike, contents: bytes) -> None:
         target = os.path.realpath(name)
         old = _writable(target)
         _remove_abandoned(os.path.dirname(target))
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                _replace(target, contents, old)
-                break
-            except FileNotFoundError:  # another process may have removed the temporary file
-                if attempt == ATTEMPTS or not os.path.isdir(os.path.dirname(target)):
-                    raise
+        _try_to_replace(target, contents, old, ATTEMPTS)
 
 
 @contextmanager
@@ -123,6 +117,18 @@ def _writable(target: str) -> os.stat_result | None:
     if old is not None and not (old.st_mode & 0o222 and os.access(target, os.W_OK)):
         raise PermissionError(errno.EACCES, "it is read-only", target)
     return old
+
+
+def _try_to_replace(
+    target: str, contents: bytes, old: os.stat_result | None, attempts: int
+) -> None:
+    try:
+        _replace(target, contents, old)
+    except FileNotFoundError:
+        # Another process may have taken the temporary file, before it was locked, for abandoned.
+        if attempts == 1 or not os.path.isdir(os.path.dirname(target)):
+            raise
+        _try_to_replace(target, contents, old, attempts - 1)
 
 
 def _replace(target: str, contents: bytes, old: os.stat_result | None) -> None:

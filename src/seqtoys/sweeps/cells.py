@@ -1,4 +1,4 @@
-"""The cells of a sweep: one setting each, with all the seeds."""
+"""The cells of a sweep: one setting each, with the seeds that are trained together."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ FIT_OPTIONS = TrainingOptions.__annotations__
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting of a sweep: all that a worker needs to train its seeds and measure them.
+    """One setting of a sweep: all that a worker needs to train some seeds and measure them.
 
     Attributes:
         settings: The setting, as its rows have it.
-        seeds: The seeds.
-        makes_ensemble: Whether all seeds are made at once, else one by one.
+        seeds: The seeds: one, or those of an ensemble.
+        makes_ensemble: Whether `make_model` makes an ensemble, else one model.
         make_model: Makes them.
         model_options: What it is given besides the vocabulary and the seeds.
         data: What is learnt.
@@ -40,6 +40,7 @@ class Cell:
         fit_options: What `fit` is given besides.
         count: How many sequences of a task are measured.
         longer: How long the longer ones are; None: as the task says.
+        goal: The excess that counts as solved; None: as `sweep` says.
     """
 
     settings: dict[str, Written]
@@ -52,6 +53,7 @@ class Cell:
     fit_options: dict[str, Any]
     count: int
     longer: tuple[int, ...] | None
+    goal: float | None
 
 
 def make_settings(
@@ -123,8 +125,9 @@ def check_names(
     known = [*FIT_OPTIONS, *of_model]  # the first is the vocabulary
     for name in grid:
         if name in COLUMNS:
+            hint = "; for other data for each seed, use vary_data=True" * (name == "seed")
             raise OptionError(
-                f"expected no {quoted(name)} in the grid: a column of the rows has the name"
+                f"expected no {quoted(name)} in the grid: a column of the rows has the name{hint}"
             )
         if name not in known and not any_name:
             near = get_close_matches(name, known, n=1)

@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
+    CancelledError,
     Executor,
     Future,
     ProcessPoolExecutor,
@@ -31,7 +32,7 @@ def run_cells(cells: Sequence[Cell], executor: Executor | None) -> Generator[Fin
         executor: Where they run; None: here, one after the other.
 
     Raises:
-        OptionError: If a cell can't be sent to another process.
+        OptionError: If a cell can't be sent to another process, or the executor takes no work.
     """
     if executor is None:
         yield from ((cell, run_cell(cell)) for cell in cells)
@@ -39,8 +40,10 @@ def run_cells(cells: Sequence[Cell], executor: Executor | None) -> Generator[Fin
     if isinstance(executor, ProcessPoolExecutor):
         _check_pickles(cells)
     lost: list[Cell] = []
-    futures = {_submit(executor, cell): cell for cell in cells}
+    futures: dict[Future[list[SweepRow]], Cell] = {}
     try:
+        for cell in cells:
+            futures[_submit(executor, cell)] = cell
         for future in as_completed(futures):
             cell = futures[future]
             if isinstance(executor, ProcessPoolExecutor) and _broke(future):
@@ -92,6 +95,10 @@ def _submit(executor: Executor, cell: Cell) -> Future[list[SweepRow]]:
         failed: Future[list[SweepRow]] = Future()
         failed.set_exception(error)
         return failed
+    except RuntimeError as error:
+        raise OptionError(
+            f"expected an executor that takes work, got one that says: {error}"
+        ) from error
 
 
 def _broke(future: Future[list[SweepRow]]) -> bool:
@@ -101,6 +108,8 @@ def _broke(future: Future[list[SweepRow]]) -> bool:
 def _rows(cell: Cell, future: Future[list[SweepRow]]) -> list[SweepRow]:
     try:
         return future.result()
+    except CancelledError:
+        return failed_rows(cell, "CancelledError: the executor was shut down before this ran")
     except Exception as error:  # of the executor: `run_cell` keeps its own
         return failed_rows(cell, f"{type(error).__name__}: {error}")
 

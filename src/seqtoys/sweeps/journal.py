@@ -62,14 +62,14 @@ class Journal:
         self._path = path
         first = {"sweep": about, "version": __version__}
         head = f"{json.dumps(first, ensure_ascii=False)}\n".encode(*ENCODING)
-        with writing(path):
-            stat_regular(os.fsdecode(path))
-            # closed by __exit__; without a buffer, as one would be written again when it is closed
-            self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
         try:
+            with writing(path):
+                stat_regular(os.fsdecode(path))
+                # without a buffer, as one would be written again when the file is closed
+                self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
             self._begin(self._file, head)
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def _begin(self, file: io.FileIO, head: bytes) -> None:
@@ -118,6 +118,12 @@ class Journal:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        try:
+            self._close()
+        finally:  # once more, as Ctrl-C may come before: a file left open would stay locked
+            self._close()
+
+    def _close(self) -> None:
         if self._file is not None:
             self._file.close()
 

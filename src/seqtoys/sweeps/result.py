@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqtoys.arguments import check_fields, checked
@@ -25,6 +25,7 @@ class SweepResult:
     Attributes:
         rows: The rows; those of settings that were not run are missing.
         grid: The values of each name of the grid, as the rows have them.
+        seeds: The seeds of each setting; empty if they are unknown.
 
     Examples:
         >>> pairs = [(lr, seed) for lr in (1, 2) for seed in (0, 1)]
@@ -36,6 +37,7 @@ class SweepResult:
 
     rows: list[SweepRow]
     grid: dict[str, list[Written]]
+    seeds: list[int] = field(default_factory=list[int])
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -62,9 +64,8 @@ class SweepResult:
                     f"expected {name} to be one of {quoted(self.grid[name])}, got {quoted(value)}"
                 )
         rows = [row for row in self.rows if {**row.settings, **wanted} == row.settings]
-        return SweepResult(
-            rows, {**self.grid, **{name: [value] for name, value in wanted.items()}}
-        )
+        grid = {**self.grid, **{name: [value] for name, value in wanted.items()}}
+        return replace(self, rows=rows, grid=grid)
 
     @checked
     def rate_grid(self, down: str, across: str) -> list[list[Rate]]:
@@ -129,7 +130,8 @@ class SweepResult:
         return table + notes.replace("\n", "<br>")
 
     def _notes(self) -> list[str]:
-        return notes_of(self.rows, math.prod(map(len, self.grid.values())))
+        cells = math.prod(map(len, self.grid.values()))
+        return notes_of(self.rows, cells, len(self.seeds))
 
     def _values(self, name: str) -> list[Written]:
         if name not in self.grid:

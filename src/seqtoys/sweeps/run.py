@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-import threading
+import copy
+import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import NonFiniteLossError, OptionError
-from seqtoys.evaluation import evaluate
 from seqtoys.history import History
 from seqtoys.outputs import count_replicas
-from seqtoys.report import Report
 from seqtoys.sweeps.cells import Cell
+from seqtoys.sweeps.goal import find_goal, first_epochs, is_solved, remark_on
+from seqtoys.sweeps.isolation import isolated
+from seqtoys.sweeps.measured import Facts, measure
 from seqtoys.sweeps.row import SweepRow
-from seqtoys.tasks.task import Task
 from seqtoys.training import fit
-
-Facts = dict[str, Any]
-"""Columns of a row."""
 
 DIVERGED: Facts = {"solved": False, "stopped": "diverged"}
 
+_MADE: WeakValueDictionary[int, nn.Module] = WeakValueDictionary()
+"""The models that cells of this process were given and still exist, by their id."""
+
 
 def run_cell(cell: Cell) -> list[SweepRow]:
-    """Train the seeds of a cell and measure them, on one thread; an error goes into the rows.
+    """Train the seeds of a cell and measure them; an error goes into their rows.
 
     Raises:
-        KeyboardInterrupt: After Ctrl-C, also where `fit` heard it first.
+        KeyboardInterrupt: After Ctrl-C, even if `fit` caught it first.
     """
     started = time.perf_counter()
     try:
-        with one_thread():
-            facts = list(_measure_cell(cell))
+        # Weights that are made in inference mode could not be trained.
+        with isolated(cell.seeds[0]), torch.inference_mode(False):
+            started = time.perf_counter()  # not counting the wait for other cells
+            facts = _measure_cell(cell)
     except Exception as error:  # of the user's model, or a setting that can't be
         return failed_rows(cell, _told(error), time.perf_counter() - started)
     seconds = time.perf_counter() - started
@@ -50,7 +52,7 @@ def run_cell(cell: Cell) -> list[SweepRow]:
 
 
 def failed_rows(cell: Cell, error: str, seconds: float = 0.0) -> list[SweepRow]:
-    """Say in the row of each seed why its cell failed."""
+    """Make the rows of a cell that failed, with the error in each."""
     return [
         SweepRow(settings=cell.settings, seed=seed, seconds=seconds, error=error)
         for seed in cell.seeds
@@ -58,135 +60,86 @@ def failed_rows(cell: Cell, error: str, seconds: float = 0.0) -> list[SweepRow]:
 
 
 def _told(error: Exception) -> str:
-    """Say what an error says, and where it was raised."""
+    """Write an error, and where it was raised."""
     at = extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(at.filename).name}, line {at.lineno})"
-
-
-class _Threads:
-    """How many of PyTorch's threads there are while no cell runs, and how many cells run."""
-
-    lock = threading.Lock()
-    running = 0
-    before = 1
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let PyTorch use one thread, so that sums come out the same wherever a cell runs.
-
-    Cells may run side by side in threads of Python; the last to end puts things back.
-    """
-    with _Threads.lock:
-        if not _Threads.running:
-            _Threads.before = torch.get_num_threads()
-        _Threads.running += 1
-    torch.set_num_threads(1)
     try:
-        yield
-    finally:
-        with _Threads.lock:
-            _Threads.running -= 1
-        torch.set_num_threads(_Threads.before)
+        message = str(error)
+    except Exception:  # of the user's error class
+        message = "its message can't be written"
+    return f"{type(error).__name__}: {message} ({Path(at.filename).name}, line {at.lineno})"
 
 
-def _measure_cell(cell: Cell) -> Iterator[Facts]:
-    if cell.makes_ensemble:
-        ensemble = cell.make_model(cell.vocab, seeds=cell.seeds, **cell.model_options)
-        if count_replicas(ensemble) != len(cell.seeds):
-            raise OptionError(
-                f"expected an ensemble of {len(cell.seeds)} seeds, got a "
-                f"{type(ensemble).__name__} of {count_replicas(ensemble)}"
-            )
-        yield from _measure(cell, ensemble)
-        return
-    for seed in cell.seeds:
-        model = cell.make_model(cell.vocab, seed=seed, **cell.model_options)
-        try:
-            yield from _measure(cell, model)
-        except NonFiniteLossError:  # of one seed: in an ensemble, too, the others go on
-            yield DIVERGED
-
-
-def _measure(cell: Cell, model: nn.Module) -> list[Facts]:
-    """Train a model, or an ensemble, and tell how each replica did."""
-    history: History | EnsembleHistory = fit(
-        model, cell.data, vocab=cell.vocab, progress=False, **cell.fit_options
-    )
-    stopped = [history.stopped] if isinstance(history, History) else history.stopped
-    if "interrupted" in stopped:
+def _measure_cell(cell: Cell) -> list[Facts]:
+    """Make the models of a cell, train and measure them: the facts of each seed."""
+    model = _make(cell)
+    options = copy.deepcopy(cell.fit_options)  # as a pool of processes would copy them
+    try:
+        history: History | EnsembleHistory = fit(
+            model, cell.data, vocab=cell.vocab, progress=False, **options
+        )
+    except NonFiniteLossError:  # of one model: in an ensemble, the others go on
+        return [DIVERGED] * len(cell.seeds)
+    if "interrupted" in _reasons(history):
         raise KeyboardInterrupt
-    measured = _reports(cell, model) or _last_epoch(history)
-    is_near = isinstance(cell.fit_options.get("until"), int | float)
-    epochs = _epochs(history, is_near)
-    return [_facts(*each, is_near=is_near) for each in zip(stopped, epochs, measured, strict=True)]
+    return _judge(cell, history, *measure(cell, model, history))
 
 
-def _facts(stopped: str, epoch: int, numbers: Facts, *, is_near: bool) -> Facts:
-    """The columns of one replica."""
-    if stopped == "diverged":
+def _make(cell: Cell) -> nn.Module:
+    """Make the model or the ensemble of a cell.
+
+    What a model maker is given is copied, as a pool of processes would: it may change a list, or
+    train a module that it is given.
+    """
+    make_model, options = cell.make_model, copy.deepcopy(cell.model_options)
+    if isinstance(make_model, partial):
+        make_model = copy.deepcopy(make_model)
+    if cell.makes_ensemble:
+        model, wanted = make_model(cell.vocab, seeds=cell.seeds, **options), len(cell.seeds)
+    else:
+        model, wanted = make_model(cell.vocab, seed=cell.seeds[0], **options), 0
+    if _MADE.get(id(model)) is model:
+        raise OptionError(
+            "expected make_model to make a new model at each call, got one that another cell has "
+            "trained; build it inside make_model"
+        )
+    replicas = count_replicas(model)
+    if replicas != wanted:
+        expected = f"an ensemble of {wanted} seeds" if wanted else "one model"
+        found = f" of {replicas}" if replicas or wanted else ""
+        raise OptionError(f"expected {expected}, got a {type(model).__name__}{found}")
+    if isinstance(model, nn.Module):
+        _MADE[id(model)] = model
+    return model
+
+
+def _judge(
+    cell: Cell, history: History | EnsembleHistory, facts: list[Facts], source_excess: float
+) -> list[Facts]:
+    """Decide which replicas solved it, and when; `measure` gives the last two arguments."""
+    goal = find_goal(cell.goal, cell.fit_options.get("until"), facts[0]["optimum"])
+    near = None if goal is None else goal + source_excess
+    columns = zip(_reasons(history), first_epochs(history, near), facts, strict=True)
+    return [_verdict(*each, goal, near) for each in columns]
+
+
+def _verdict(
+    stopped: str, epoch: int, facts: Facts, goal: float | None, near: float | None
+) -> Facts:
+    # The last update may be the one that diverges, after the last loss of training.
+    if stopped == "diverged" or math.isnan(facts["loss"]):
         return DIVERGED
-    solved = stopped == "excess" if is_near else numbers["accuracy"] == 1
-    when = epoch if solved else None
-    return {**numbers, "stopped": stopped, "solved": solved, "epochs_to_solve": when}
-
-
-def _epochs(history: History | EnsembleHistory, is_near: bool) -> list[int]:
-    """The first epoch at which each replica was right everywhere, or near; else its last."""
-    last = (
-        torch.tensor([len(history)], device="cpu")
-        if isinstance(history, History)
-        else history.epochs
-    )
-    if is_near:
-        return last.tolist()
-    right = _column(history.accuracy) == 1  # (epochs, replicas)
-    return torch.where(right.any(0), right.int().argmax(0) + 1, last).tolist()
-
-
-def _reports(cell: Cell, model: nn.Module) -> list[Facts] | None:
-    """What `evaluate` finds, for data that are a task."""
-    if not isinstance(cell.data, Task):
-        return None
-    share = cell.fit_options.get("validation")
-    task = cell.data if share is None else cell.data.held_out(share)[0]
-    found: Any = evaluate(model, task, count=cell.count, longer=cell.longer)
-    return [_scores(report) for report in (found if isinstance(found, list) else [found])]
-
-
-def _scores(report: Report) -> Facts:
-    seen = report.seen
-    facts: Facts = {
-        "loss": float(seen.loss),
-        "optimum": seen.optimum,
-        "excess": float(seen.excess),
-        "accuracy": float(seen.accuracy),
-        "longer_accuracy": {n: float(score.accuracy) for n, score in report.longer.items()},
+    excess, error = facts["excess"], facts["excess_error"]
+    solved = is_solved(near, excess=excess, error=error, accuracy=facts["accuracy"])
+    return {
+        **facts,
+        "stopped": stopped,
+        "goal": goal,
+        "solved": solved,
+        "epochs_to_solve": epoch if solved else None,
+        "remark": remark_on(excess, error),
     }
-    if "unseen" in report.scores:
-        facts["unseen_loss"] = float(report.unseen.loss)
-        facts["unseen_accuracy"] = float(report.unseen.accuracy)
-    return facts
 
 
-def _last_epoch(history: History | EnsembleHistory) -> list[Facts]:
-    """The losses and accuracies of each replica at its last epoch."""
-    names = {
-        "loss": history.loss,
-        "accuracy": history.accuracy,
-        "unseen_loss": history.validation_loss,
-        "unseen_accuracy": history.validation_accuracy,
-    }
-    columns = {name: _column(values) for name, values in names.items() if len(values)}
-    last = {name: column[-1].tolist() for name, column in columns.items()}  # of replicas
-    optimum = history.optimum[-1]
-    last["optimum"] = [optimum] * len(last["loss"])
-    last["excess"] = [loss - optimum for loss in last["loss"]]
-    return [dict(zip(last, values, strict=True)) for values in zip(*last.values(), strict=True)]
-
-
-def _column(values: list[float] | Tensor) -> Tensor:
-    """One history as one replica of many: `(epochs, replicas)`."""
-    if isinstance(values, Tensor):
-        return values
-    return torch.tensor(values, dtype=torch.float64, device="cpu").unsqueeze(1)
+def _reasons(history: History | EnsembleHistory) -> list[str]:
+    """Why the training of each replica ended."""
+    return [history.stopped] if isinstance(history, History) else history.stopped

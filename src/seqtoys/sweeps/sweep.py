@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, Unpack
 
 from seqtoys.amounts import check_length
@@ -17,9 +18,10 @@ from seqtoys.options import TrainingOptions, as_written
 from seqtoys.progress import is_wanted
 from seqtoys.sweeps.cells import Cell, MakeModel, check_names, check_seeds, make_settings
 from seqtoys.sweeps.dispatch import run_cells
+from seqtoys.sweeps.goal import check_excess_goal
 from seqtoys.sweeps.journal import Journal, Key, key_of
 from seqtoys.sweeps.result import SweepResult
-from seqtoys.tasks.task import Task
+from seqtoys.tasks.task import Side, Task
 from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
 
@@ -38,31 +40,50 @@ def sweep(
     vocab: Vocab | None = None,
     count: int = 1000,
     longer: Iterable[int] | None = None,
+    goal: float | None = None,
+    vary_data: bool = False,
     progress: bool | None = None,
     **options: Unpack[TrainingOptions],
 ) -> SweepResult:
-    """Train many seeds of many settings, and tell how each did.
+    """Train many seeds of many settings, and measure how each did.
 
-    A cell is one setting with all its seeds: they train side by side as an ensemble. Cells go
-    out to the workers of an executor; each runs on one thread of PyTorch, so that the numbers are
-    the same wherever it runs. A cell that fails, or whose worker dies, has its error in its rows.
-    Ctrl-C ends the sweep cleanly: what is finished comes back.
+    A cell is one setting with the seeds that are trained together: all of them as an ensemble, or
+    a single one. Cells go out to the workers of an executor. Each runs on one thread of PyTorch,
+    and PyTorch's, Python's and NumPy's global generators are seeded with its seed (of an ensemble,
+    the first one) and put back afterwards. So the numbers are the same wherever and in whatever
+    order cells run, with dropout and modules of your own, too. As these generators belong to the
+    process, cells in threads of one process take turns; processes run side by side.
+
+    All models are measured on the same sequences of a task, drawn from another random stream than
+    those of training. A row is solved if its measured excess, even with two standard errors added,
+    is at most the `goal`.
+
+    A cell that fails, or whose worker dies, has its error in its rows; the others go on. Ctrl-C
+    ends the sweep cleanly: what is finished comes back.
 
     Args:
-        make_model: `ElmanEnsemble`, or whatever makes a model when called with a vocabulary, a
-            name `seeds` (and makes an ensemble of them) or `seed` (and makes one model; the seeds
-            of a cell are then trained one by one), and its share of the grid.
+        make_model: `ElmanEnsemble`, or any callable that takes a vocabulary, its share of the grid
+            by name, and either `seeds` (and returns an ensemble of them) or `seed` (and returns
+            one model, which is a cell of its own). The values of the grid and of a
+            `functools.partial` are copied for each cell.
         task: What to learn: a task, or anything else that `fit` trains on.
         grid: A list of values for each name; every combination is a setting. Names of options of
             `fit` go to `fit`, all others to `make_model`.
         seeds: The seeds of the models.
-        executor: Where cells run: any `concurrent.futures.Executor`, of threads, of processes, or
-            of a cluster; None: in this process, one after the other.
+        executor: Where cells run: any `concurrent.futures.Executor`, of processes, of a cluster,
+            or of threads. If None, in this process, one after the other.
         path: A file of JSON lines to append finished rows to. A sweep that was stopped or killed
             goes on from there: finished cells are skipped, failed ones are tried again.
         vocab: The symbols, where the data have none of their own.
         count: How many sequences of a task are measured, as for `evaluate`.
         longer: The lengths of longer sequences; None: `task.longer`.
+        goal: The excess, in nats per scored symbol, that counts as solved. Defaults to `until`,
+            where that is a number; else every scored symbol must be predicted or, where the
+            optimum is above 0 and no model can, the goal is 0.01.
+        vary_data: Whether each seed also draws its own training data, as `fit(seed=…)` does: the
+            batches of a task, or the order of minibatches and what is held out. By default all
+            seeds are trained on the same data. The replicas of an ensemble share their batches, so
+            with `vary_data=True` its seeds are trained one by one.
         progress: Whether to show a bar; None: in a terminal or notebook.
         **options: Options of `fit` that are the same in all cells.
 
@@ -87,9 +108,27 @@ def sweep(
     if vocab is None:
         raise OptionError("expected a vocabulary, as the data have none: give sweep a vocab=…")
     check_length(count, "count")
-    lengths = None if longer is None else tuple(listed("longer", longer))
-    cells = _make_cells(make_model, task, vocab, grid, seeds, options, (count, lengths))
-    about = {} if path is None else _describe(cells[0], grid, options)
+    makes_ensemble, of_model = check_names(make_model, grid, options)
+    if vary_data and "seed" in options:
+        raise OptionError(
+            "seed=… cannot be combined with vary_data=True, which gives fit the seed of each model"
+        )
+    common = Cell(
+        settings={},
+        seeds=check_seeds(seeds),
+        makes_ensemble=makes_ensemble,
+        make_model=make_model,
+        model_options={},
+        data=task,
+        vocab=vocab,
+        fit_options={**options},
+        count=count,
+        longer=None if longer is None else tuple(listed("longer", longer)),
+        goal=check_excess_goal(goal),
+    )
+    cells = list(_make_cells(common, grid, of_model, vary_data=vary_data))
+    _try_lengths(task, common.longer or ())
+    about = {} if path is None else _describe(common, grid, vary_data=vary_data)
     with Journal(path, about) as journal:
         left = [cell for cell in cells if not journal.has(_keys(cell))]
         done = len(cells) - len(left)
@@ -106,39 +145,43 @@ def sweep(
             except KeyboardInterrupt:
                 pass
     known = [journal.rows[key] for cell in cells for key in _keys(cell) if key in journal.rows]
-    return SweepResult(known, {name: list(map(as_written, grid[name])) for name in grid})
+    written = {name: list(map(as_written, grid[name])) for name in grid}
+    return SweepResult(known, written, list(common.seeds))
+
+
+def _try_lengths(data: TrainingData, lengths: Iterable[int]) -> None:
+    """Draw a sequence of each length: an impossible one fails before anything is trained."""
+    if isinstance(data, Task):
+        whole = data.whole if isinstance(data, Side) else data
+        for length in lengths:
+            whole.sample(1, length=length)
 
 
 def _make_cells(
-    make_model: MakeModel,
-    data: TrainingData,
-    vocab: Vocab,
-    grid: Mapping[str, Sequence[Any]],
-    seeds: Iterable[int],
-    options: Mapping[str, Any],
-    measured: tuple[int, tuple[int, ...] | None],
-) -> list[Cell]:
-    """Make a cell of each setting; `measured` says how many sequences, and how long ones."""
-    makes_ensemble, of_model = check_names(make_model, grid, options)
-    chosen = check_seeds(seeds)
-    return [
-        Cell(
-            settings=written,
-            seeds=chosen,
-            makes_ensemble=makes_ensemble,
-            make_model=make_model,
-            model_options={name: setting[name] for name in setting if name in of_model},
-            data=data,
-            vocab=vocab,
-            fit_options={
-                **options,
-                **{name: setting[name] for name in setting if name not in of_model},
-            },
-            count=measured[0],
-            longer=measured[1],
-        )
-        for written, setting in make_settings(grid)
-    ]
+    common: Cell, grid: Mapping[str, Sequence[Any]], of_model: set[str], *, vary_data: bool
+) -> Iterator[Cell]:
+    """Make the cells of each setting.
+
+    Args:
+        common: What they have in common, with all seeds.
+        grid: The values of each name.
+        of_model: The names that go to `make_model`.
+        vary_data: Whether `fit` is given the seed of the model.
+    """
+    apart = vary_data or not common.makes_ensemble
+    groups = [(seed,) for seed in common.seeds] if apart else [common.seeds]
+    for written, setting in make_settings(grid):
+        model_options = {name: setting[name] for name in setting if name in of_model}
+        fit_options = {name: setting[name] for name in setting if name not in of_model}
+        for seeds in groups:
+            own_data = {"seed": seeds[0]} if vary_data else {}
+            yield replace(
+                common,
+                settings=written,
+                seeds=seeds,
+                model_options=model_options,
+                fit_options={**common.fit_options, **fit_options, **own_data},
+            )
 
 
 def _keys(cell: Cell) -> list[Key]:
@@ -146,19 +189,21 @@ def _keys(cell: Cell) -> list[Key]:
 
 
 def _describe(
-    cell: Cell, grid: Mapping[str, Sequence[Any]], options: Mapping[str, Any]
+    common: Cell, grid: Mapping[str, Sequence[Any]], *, vary_data: bool
 ) -> dict[str, Any]:
-    """Say what tells a sweep from others, as its file has it."""
-    data = cell.data
+    """Describe a sweep by all that decides its numbers, as its file has it."""
+    data = common.data
     return {
-        "model": as_written(cell.make_model),
+        "model": as_written(common.make_model),
         "task": data.name if isinstance(data, Task) else type(data).__name__,
-        "sequences": _fingerprint(data, cell.vocab),
+        "sequences": _fingerprint(data, common.vocab),
         "grid": {name: list(map(as_written, values)) for name, values in grid.items()},
-        "seeds": list(cell.seeds),
-        "options": {name: as_written(value) for name, value in options.items()},
-        "count": cell.count,
-        "longer": cell.longer,
+        "seeds": list(common.seeds),
+        "options": {name: as_written(value) for name, value in common.fit_options.items()},
+        "count": common.count,
+        "longer": common.longer,
+        "goal": common.goal,
+        "vary_data": vary_data,
     }
 
 

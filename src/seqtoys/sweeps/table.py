@@ -10,7 +10,7 @@ from seqtoys.rate import Rate
 from seqtoys.sweeps.row import SweepRow
 
 SHOWN_SETTINGS = 60
-SHOWN_FAILURES = 5
+SHOWN_ROWS = 5  # that failed, or have a remark
 
 
 def table_of(rows: Sequence[SweepRow]) -> tuple[list[str], list[list[str]]]:
@@ -34,23 +34,49 @@ def table_of(rows: Sequence[SweepRow]) -> tuple[list[str], list[list[str]]]:
     return header, lines
 
 
-def notes_of(rows: Sequence[SweepRow], cells: int) -> list[str]:
-    """Say what the columns mean, what failed, and what was not run.
+def notes_of(rows: Sequence[SweepRow], cells: int, seeds: int) -> list[str]:
+    """Explain the columns, and list what failed, what is suspicious, and what was not run.
 
     Args:
         rows: The rows.
-        cells: How many settings there are.
+        cells: The number of settings.
+        seeds: The number of seeds of each; 0 if it is unknown.
     """
     notes = ["epochs to solve, excess: medians over the seeds; accuracies: means"] if rows else []
-    settings = [next(group) for _, group in groupby(rows, key=lambda row: row.settings)]
-    failed = [row for row in settings if row.error is not None]
-    if failed:
-        told = [f"{_named(row)}: {row.error}" for row in failed[:SHOWN_FAILURES]]
-        more = [f"and {len(failed) - SHOWN_FAILURES} more"] * (len(failed) > SHOWN_FAILURES)
-        notes.append("\n".join([f"{len(failed)} of {cells} settings failed:", *told, *more]))
+    notes += _goal_notes(rows)
+    settings = [list(group) for _, group in groupby(rows, key=lambda row: row.settings)]
+    whole = [group[0] for group in settings if all(row.error is not None for row in group)]
+    notes += _listed(f"{len(whole)} of {cells} settings failed:", [_told(row) for row in whole])
+    single = [
+        _told(row, row.seed)
+        for group in settings
+        for row in group
+        if row.error is not None and group[0] not in whole
+    ]
+    notes += _listed(f"{len(single)} of {len(rows)} trainings failed:", single)
+    suspect = [_told(row, row.seed) for row in rows if row.remark is not None]
+    notes += _listed(f"{len(suspect)} of {len(rows)} rows can't be trusted:", suspect)
     if len(settings) < cells:
         notes.append(f"{cells - len(settings)} of {cells} settings were not run")
+    begun = len(settings) * seeds
+    if len(rows) < begun:
+        notes.append(f"{begun - len(rows)} of {begun} seeds of the other settings were not run")
     return notes
+
+
+def _goal_notes(rows: Sequence[SweepRow]) -> list[str]:
+    """Explain when a row counts as solved, if any was measured."""
+    goals = {row.goal for row in rows if row.loss is not None}
+    near = " or ".join(f"{goal:g}" for goal in sorted(goals - {None}))  # type: ignore[type-var]
+    told = ["every scored symbol is predicted"] * (None in goals)
+    told += [f"the excess, with two standard errors added, is at most {near}"] * bool(near)
+    return [f"solved: {'; or '.join(told)}"] if told else []
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    """Write a note with the first few lines; no note if there are none."""
+    more = [f"and {len(lines) - SHOWN_ROWS} more"] * (len(lines) > SHOWN_ROWS)
+    return ["\n".join([title, *lines[:SHOWN_ROWS], *more])] if lines else []
 
 
 def _line(group: Sequence[SweepRow], has_unseen: bool, lengths: Sequence[int]) -> list[str]:
@@ -80,5 +106,8 @@ def _mean(values: Sequence[int | float | None]) -> str:
     return f"{fmean(known):.1%}" if known else ""
 
 
-def _named(row: SweepRow) -> str:
-    return ", ".join(f"{name}={value}" for name, value in row.settings.items())
+def _told(row: SweepRow, seed: int | None = None) -> str:
+    """Write what is wrong with a row, after its setting and, if given, its seed."""
+    named = row.settings if seed is None else {**row.settings, "seed": seed}
+    where = ", ".join(f"{name}={value}" for name, value in named.items())
+    return f"{where}: {row.error or row.remark}"

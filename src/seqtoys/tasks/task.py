@@ -276,7 +276,7 @@ class Task(ABC):
             batch = self.sample(size, length=length, generator=generator)
             yield batch.with_length_range((lengths[0], lengths[-1]))
 
-    def restricted(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
+    def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
         """Return the task of only those sequences that a function holds, or None if unknown."""
         return self if self.optimum == 0 else None  # what is certain stays certain
 
@@ -391,7 +391,7 @@ class Side(Task):
 
     @cached_property
     def _restricted(self) -> Task | None:
-        return self.whole.restricted(self._holds)
+        return self.whole._restricted_to(self._holds)
 
     @cached_property
     def _shares(self) -> SplitShares:
@@ -407,9 +407,9 @@ class Side(Task):
             can_list=whole._has_probabilities,
         )
 
-    def restricted(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
+    def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
         """Return the task that the whole becomes if both splits are known, if it can say so."""
-        return None if self._restricted is None else self._restricted.restricted(holds)
+        return None if self._restricted is None else self._restricted._restricted_to(holds)
 
     def _hidden_lengths(self) -> tuple[int, ...]:
         return self.whole._hidden_lengths()

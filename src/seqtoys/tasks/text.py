@@ -97,7 +97,7 @@ class Listed(Task):
         batch = batch.repeated()
         return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
-    def restricted(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task:
+    def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task:
         """Return the task of those listed sequences that a function holds."""
         kept = self.batch.take(holds(self.batch).nonzero().flatten())
         return Listed(kept, self.vocab, name=self.name, source=self.source)

@@ -1,0 +1,122 @@
+"""When a row of a sweep is solved: decided on what is measured after training."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from seqtoys.ensemble_history import EnsembleHistory
+from seqtoys.errors import OptionError
+from seqtoys.history import History
+from seqtoys.impossible import ERRORS, ROUNDING
+from seqtoys.stopping import Until
+
+TOLERANCE = 0.01  # nats per scored symbol
+ERRORS_ADDED = 2  # chance exceeds them once in 44 times
+NONE = 1e-9  # what a sum of rounding errors may make of 0
+
+
+def check_excess_goal(goal: float | None) -> float | None:
+    """Check the goal that `sweep` is given, and return it as a float.
+
+    Raises:
+        OptionError: If it is neither None nor a positive finite number.
+    """
+    if goal is None:
+        return None
+    if not 0 < goal < math.inf:
+        raise OptionError(f"expected goal to be a positive finite number of nats, got {goal!r}")
+    return float(goal)
+
+
+def find_goal(goal: float | None, until: Until, optimum: float) -> float | None:
+    """Return the excess that counts as solved; None if every scored symbol must be predicted.
+
+    Args:
+        goal: The goal that `sweep` was given.
+        until: The goal at which training stops.
+        optimum: The lowest loss that any model could reach on the sequences that are measured.
+
+    Examples:
+        >>> find_goal(None, 0.05, optimum=0.6), find_goal(None, None, optimum=0.6)
+        (0.05, 0.01)
+        >>> find_goal(None, "solved", optimum=0.0) is None
+        True
+    """
+    if goal is not None:
+        return goal
+    if until is not None and until != "solved":
+        return float(until)
+    # Where the optimum is above 0, no model predicts every symbol.
+    return None if optimum <= NONE else TOLERANCE
+
+
+def is_solved(goal: float | None, *, excess: float, error: float | None, accuracy: float) -> bool:
+    """Decide whether a model reached a goal, even if its measured excess is too low by chance.
+
+    Args:
+        goal: The excess to reach; None: every scored symbol must be predicted.
+        excess: The measured excess.
+        error: Its standard error; None if it is unknown.
+        accuracy: The share of the scored symbols that are predicted.
+
+    Examples:
+        >>> [is_solved(0.05, excess=0.04, error=error, accuracy=0.7) for error in (0.001, 0.01)]
+        [True, False]
+    """
+    if remark_on(excess, error):
+        return False
+    if goal is None:
+        return accuracy >= 1 - NONE
+    return error is not None and excess + ERRORS_ADDED * error <= goal
+
+
+def remark_on(excess: float, error: float | None) -> str | None:
+    """Return why numbers are not to be trusted: a loss below the optimum, beyond chance.
+
+    Args:
+        excess: The measured excess.
+        error: Its standard error; None if it is unknown.
+
+    Examples:
+        >>> remark_on(-0.4, 0.01)
+        'below the optimum by 40 standard errors: the model sees what it should predict, ...'
+        >>> remark_on(-0.03, 0.01) is None
+        True
+    """
+    if error is None or excess + ERRORS * error >= -ROUNDING:
+        return None
+    far = f"{-excess / error:.0f} standard errors" if error > 0 else f"{-excess:.4g} nats"
+    return (
+        f"below the optimum by {far}: the model sees what it should predict, mixes the sequences "
+        "of a batch, or the optimum is wrong"
+    )
+
+
+def first_epochs(history: History | EnsembleHistory, goal: float | None) -> list[int]:
+    """Find the first epoch of each replica that reached a goal in training, or else its last.
+
+    Args:
+        history: The history of a model, or of an ensemble.
+        goal: As for `is_solved`.
+    """
+    loss, accuracy = _column(history.loss), _column(history.accuracy)  # (epochs, replicas)
+    if isinstance(history, EnsembleHistory):
+        last = history.epochs
+    else:
+        last = torch.tensor([len(history)], device="cpu")
+    if goal is None:
+        reached = accuracy == 1
+    else:
+        optimum = torch.tensor(history.optimum, dtype=torch.float64, device="cpu")
+        reached = (loss - optimum.unsqueeze(1)).abs() <= goal  # as `fit` decides with until=
+    return torch.where(reached.any(0), reached.int().argmax(0) + 1, last).tolist()
+
+
+def _column(values: list[float] | Tensor) -> Tensor:
+    """Read a column of a history as that of one replica or many: `(epochs, replicas)`."""
+    if isinstance(values, Tensor):
+        return values
+    return torch.tensor(values, dtype=torch.float64, device="cpu").unsqueeze(1)

@@ -1,0 +1,127 @@
+"""What is measured of trained models: on fresh sequences of a task, or on the data themselves."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from seqtoys.batch import Batch
+from seqtoys.devices import device_of
+from seqtoys.ensemble_history import EnsembleHistory
+from seqtoys.evaluation import evaluate
+from seqtoys.history import History
+from seqtoys.metrics import count_hits, symbol_losses
+from seqtoys.outputs import count_replicas, in_mode, logits_of
+from seqtoys.randomness import seeded_generator
+from seqtoys.report import MEASURED, Report
+from seqtoys.sources import Source, to_sources
+from seqtoys.sweeps.cells import Cell
+from seqtoys.tasks.task import Task
+
+Facts: TypeAlias = dict[str, Any]
+"""Columns of a row."""
+
+
+def measure(
+    cell: Cell, model: nn.Module, history: History | EnsembleHistory
+) -> tuple[list[Facts], float]:
+    """Measure a trained model, or each replica of an ensemble.
+
+    Args:
+        cell: The cell that it belongs to.
+        model: The trained model.
+        history: Its history.
+
+    Returns:
+        The facts of each replica, and the excess of the task's source itself: above 0 if a part of
+        the task is held out, as the optimum of the rest is that of a model that knows the split.
+    """
+    if not isinstance(cell.data, Task):
+        return _measure_on_data(cell, model, history.optimum[-1]), 0.0
+    reports = _evaluate(cell, cell.data, model)
+    seen = reports[0].seen  # of other replicas, too: they read the same sequences
+    source = seen.optimum if seen.source_loss is None else seen.source_loss
+    return [_scores(report) for report in reports], max(0.0, source - seen.optimum)
+
+
+def _evaluate(cell: Cell, task: Task, model: nn.Module) -> list[Report]:
+    """Run `evaluate`, which draws the same sequences for all seeds."""
+    share = cell.fit_options.get("validation")
+    task = task if share is None else task.held_out(share)[0]
+    found: Any = evaluate(model, task, count=cell.count, longer=cell.longer)
+    return found if isinstance(found, list) else [found]
+
+
+def _scores(report: Report) -> Facts:
+    seen = report.seen
+    facts: Facts = {
+        "loss": float(seen.loss),
+        "optimum": float(seen.optimum),
+        "excess": float(seen.excess),
+        "excess_error": _known_error(seen.excess.standard_error, seen.sequences),
+        "accuracy": float(seen.accuracy),
+        "longer_accuracy": {n: float(score.accuracy) for n, score in report.longer.items()},
+    }
+    if "unseen" in report.scores:
+        facts["unseen_loss"] = float(report.unseen.loss)
+        facts["unseen_accuracy"] = float(report.unseen.accuracy)
+    return facts
+
+
+def _known_error(error: float, sequences: int) -> float | None:
+    """Return a standard error; None if few sequences or an infinite loss leave it unknown."""
+    return error if sequences >= MEASURED and math.isfinite(error) else None
+
+
+def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts]:
+    """Measure the final weights on the sequences they were trained on, and on those held out.
+
+    The last epoch would not do: its losses were computed before its last update, and with dropout.
+    """
+    options, seed = cell.fit_options, cell.fit_options.get("seed", 0)
+    training, held_out, _ = to_sources(
+        cell.data,
+        cell.vocab,
+        batch_size=options.get("batch_size"),
+        chunk=options.get("chunk"),
+        lengths=None,  # of tasks only
+        validation=options.get("validation"),
+        seed=seed,
+        generator=seeded_generator(seed),
+        device=device_of(model),
+    )
+    columns = dict(zip(("loss", "accuracy"), _measure_source(cell, model, training), strict=True))
+    if held_out is not None:
+        unseen = _measure_source(cell, model, held_out)
+        columns |= dict(zip(("unseen_loss", "unseen_accuracy"), unseen, strict=True))
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    facts: list[Facts] = [dict(zip(columns, row, strict=True)) for row in rows]
+    # All the data were measured, so that the excess has no error.
+    exact = {"optimum": optimum, "excess_error": 0.0}
+    return [{**each, **exact, "excess": each["loss"] - optimum} for each in facts]
+
+
+def _measure_source(cell: Cell, model: nn.Module, source: Source) -> tuple[Tensor, Tensor]:
+    """Compute the loss and the accuracy of each replica, `(replicas,)` both."""
+    if source.sequences is None:  # a long text
+        loss, share = source.measure(model)
+        return loss.reshape(-1), share.reshape(-1)
+    batch, size = source.sequences, cell.fit_options.get("batch_size")
+    losses, hits = (torch.zeros(count_replicas(model) or 1).double() for _ in range(2))
+    for rows in torch.arange(len(batch), device=batch.inputs.device).split(size or len(batch)):
+        loss, right = _sum(cell, model, batch.take(rows))
+        losses, hits = losses + loss, hits + right
+    scored = batch.tally.sum().cpu()
+    return losses / scored, hits / scored
+
+
+@torch.no_grad()
+def _sum(cell: Cell, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Sum the losses and the right predictions over a batch, of a model or of each replica."""
+    with in_mode(model, training=False):
+        logits = logits_of(model, batch.inputs, stepwise=cell.fit_options.get("stepwise", False))
+    losses = symbol_losses(logits.double(), batch.targets) * batch.tally
+    return losses.sum((-2, -1)).cpu(), count_hits(logits.argmax(-1), batch).cpu()

@@ -1,0 +1,378 @@
+"""A sweep's numbers depend on its arguments alone: not on global random state, order or place."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqtoys import (
+    Batch,
+    ElmanCharModel,
+    ElmanEnsemble,
+    Vocab,
+    evaluate,
+    fit,
+    get_task,
+    sweep,
+)
+from seqtoys.data import split_rows
+from seqtoys.errors import DataError, OptionError
+from seqtoys.randomness import generator_for, seeded_generator
+from seqtoys.results import SweepRow
+from seqtoys.sweeps import isolation
+
+PARITY = get_task("parity")
+VOCAB = Vocab("hielo")
+TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel", "oil"]
+QUICK: dict[str, Any] = {
+    "grid": {"lr": [0.02, 0.05]},
+    "seeds": [3, 0, 7],
+    "epochs": 3,
+    "batch_size": 8,
+    "count": 32,
+    "longer": [],
+}
+Told = Callable[[Callable[[], object], type[Exception], str], None]
+
+
+class Dropping(nn.Module):
+    """A model with dropout whose weights come from PyTorch's generator, not from its seed."""
+
+    def __init__(self, vocab: Vocab, seed: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(len(vocab), 4)
+        self.gru = nn.GRU(4, 4, batch_first=True)
+        self.dropout = nn.Dropout(0.5)
+        self.readout = nn.Linear(4, len(vocab))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.readout(self.dropout(self.gru(self.embedding(inputs))[0]))
+        return logits
+
+
+class Careless(Dropping):
+    """It draws from Python's and NumPy's generators, too."""
+
+    def __init__(self, vocab: Vocab, seed: int) -> None:
+        super().__init__(vocab, seed)
+        nn.init.constant_(self.readout.bias, random.random() + np.random.random())  # noqa: NPY002
+
+
+class CarelessReplicas(nn.Module):
+    """The same of several seeds."""
+
+    def __init__(self, vocab: Vocab, seeds: Any) -> None:
+        super().__init__()
+        self.seeds = tuple(seeds)
+        self.models = nn.ModuleList(Careless(vocab, seed) for seed in self.seeds)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.stack([model(inputs) for model in self.models])
+
+
+class CarelessTask(type(PARITY)):  # type: ignore[misc]
+    """A task that draws its sequences from the global generator."""
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        own = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+        batch: Batch = super().draw(batch_size, length, own)
+        return batch
+
+
+def pools() -> dict[str, Callable[[], Executor]]:
+    made = {"threads": partial(ThreadPoolExecutor, 3)}
+    contexts = {name: multiprocessing.get_context(name) for name in ("fork", "spawn")}
+    return made | {name: partial(ProcessPoolExecutor, 2, of) for name, of in contexts.items()}
+
+
+def global_states() -> list[str]:
+    drawn = np.random.get_state()  # noqa: NPY002
+    return [repr(torch.get_rng_state().tolist()), repr(random.getstate()), repr(drawn)]
+
+
+@cache
+def rows_here(make: Any) -> list[SweepRow]:
+    return sweep(make, PARITY, **QUICK).rows
+
+
+@pytest.mark.parametrize("make", [Careless, CarelessReplicas])
+@pytest.mark.parametrize("name", pools())
+def test_dropout_and_global_generators_give_the_same_rows_everywhere(name: str, make: Any) -> None:
+    with pools()[name]() as executor:
+        rows = sweep(make, PARITY, executor=executor, **QUICK).rows
+    assert rows == rows_here(make)
+    assert not any(row.error for row in rows)
+    assert len({row.loss for row in rows}) == 6  # each seed and setting has numbers of its own
+
+
+def test_dropout_gives_the_same_rows_in_the_threads_of_a_cluster() -> None:
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+    with (
+        distributed.Client(processes=False, **options) as client,
+        client.get_executor() as executor,
+    ):
+        # Other threads of a cluster may draw from Python's generator.
+        assert sweep(Dropping, PARITY, executor=executor, **QUICK).rows == rows_here(Dropping)
+
+
+@pytest.mark.usefixtures("unchecked")  # as the run-time type checks draw from Python's generator
+@pytest.mark.parametrize("make", [Careless, CarelessReplicas])
+def test_rows_depend_on_no_global_state_and_leave_it_alone(make: Any) -> None:
+    with torch.random.fork_rng(devices=[]):
+        for start in (1, 2):
+            torch.manual_seed(start)
+            before = global_states()
+            assert sweep(make, PARITY, **QUICK).rows == rows_here(make)
+            assert global_states() == before
+
+
+def test_a_task_that_draws_from_the_global_generator_is_seeded_too() -> None:
+    task = CarelessTask()
+    first = sweep(ElmanCharModel, task, **QUICK).rows
+    again = sweep(ElmanCharModel, task, **{**QUICK, "seeds": [7, 3]}).rows
+    assert again == [first[2], first[0], first[5], first[3]]
+
+
+def test_a_row_is_what_its_documented_seed_gives() -> None:
+    rows = {row.seed: row for row in rows_here(Careless)[3:]}
+    for seed, row in rows.items():
+        state = random.getstate(), np.random.get_state()  # noqa: NPY002
+        with torch.random.fork_rng(devices=[]):
+            own = generator_for("model", seed).initial_seed()
+            torch.manual_seed(own)
+            random.seed(own)
+            np.random.seed(own)  # noqa: NPY002
+            model = Careless(PARITY.vocab, seed)
+            fit(model, PARITY, lr=0.05, epochs=3, batch_size=8)
+            assert row.loss == evaluate(model, PARITY, count=32, longer=[]).seen.loss
+        random.setstate(state[0])
+        np.random.set_state(state[1])  # noqa: NPY002
+
+
+def test_seeds_and_settings_in_another_order_give_the_same_rows() -> None:
+    def by_key(rows: list[SweepRow]) -> dict[Any, SweepRow]:
+        return {(row.settings["lr"], row.seed): row for row in rows}
+
+    options = {**QUICK, "grid": {"lr": [0.05, 0.02]}, "seeds": [7, 3]}
+    found = by_key(sweep(Careless, PARITY, **options).rows)
+    everything = by_key(rows_here(Careless))
+    assert found == {key: row for key, row in everything.items() if key[1] != 0}
+    assert len(found) == 4
+
+
+def test_a_file_gives_the_same_rows_wherever_it_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    sweep(Careless, PARITY, path=path, **QUICK)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for kept in range(1, len(lines)):
+        path.write_bytes(b"".join(lines[:kept]))
+        assert sweep(Careless, PARITY, path=path, **QUICK).rows == rows_here(Careless)
+        assert path.read_bytes().count(b"\n") == 7
+
+
+def failing(vocab: Vocab, seed: int) -> Careless:
+    torch.rand(3), random.random(), np.random.random()  # noqa: NPY002
+    raise (KeyboardInterrupt if seed == 7 else RuntimeError)("no such seed")
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_an_error_and_ctrl_c_leave_global_state_alone() -> None:
+    before = [*global_states(), torch.get_num_threads()]
+    rows = sweep(failing, PARITY, **QUICK).rows
+    assert [row.seed for row in rows] == [3, 0]
+    assert str(rows[0].error).startswith("RuntimeError: no such seed (test_sweep_randomness.py")
+    assert [*global_states(), torch.get_num_threads()] == before
+
+
+def test_gpu_generators_are_seeded_and_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: calls.append(seed))
+    with isolation.isolated(7):
+        pass
+    own = generator_for("model", 7).initial_seed()
+    assert calls == [own, torch.initial_seed()]  # as the first use of CUDA is yet to come
+    calls.clear()
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: "states")
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", lambda states: calls.append(states))
+    with isolation.isolated(7):
+        pass
+    assert calls == [own, "states"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are forked")
+def test_a_worker_forked_while_a_cell_runs_is_not_locked_out() -> None:
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with isolation.isolated(0):
+            held.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        held.wait(60)
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(1, context) as pool:
+            options: dict[str, Any] = {**QUICK, "seeds": [3], "grid": {"lr": [0.02]}}
+            found = pool.submit(partial(sweep, Careless, PARITY, **options)).result(timeout=60)
+    finally:
+        done.set()
+        thread.join()
+    assert found.rows == rows_here(Careless)[:1]
+
+
+def greedy(vocab: Vocab, seed: int, sizes: list[int], generator: torch.Generator) -> Any:
+    """Changes the list and the generator that it is given."""
+    model = ElmanCharModel(vocab, hidden_size=sizes.pop(), seed=seed)
+    nn.init.normal_(model.get_parameter("readout.weight"), generator=generator)
+    return model
+
+
+@pytest.mark.parametrize("place", ["grid", "partial"])
+@pytest.mark.parametrize("name", ["here", "threads", "fork"])
+def test_what_a_model_maker_is_given_is_not_changed_by_a_cell(name: str, place: str) -> None:
+    sizes, generator = [4, 3], torch.Generator().manual_seed(5)
+    options = {**QUICK, "grid": {"sizes": [sizes], "generator": [generator]}, "lr": 0.05}
+    make: Any = greedy
+    if place == "partial":
+        make, options["grid"] = partial(greedy, sizes=sizes, generator=generator), {}
+    if name == "here":
+        rows = sweep(make, PARITY, **options).rows
+    else:
+        with pools()[name]() as executor:
+            rows = sweep(make, PARITY, executor=executor, **options).rows
+    assert sizes == [4, 3]
+    for row in rows:
+        model = greedy(PARITY.vocab, row.seed, [4, 3], torch.Generator().manual_seed(5))
+        fit(model, PARITY, lr=0.05, epochs=3, batch_size=8)
+        assert row.loss == evaluate(model, PARITY, count=32, longer=[]).seen.loss
+
+
+def test_vary_data_gives_each_seed_batches_of_its_own() -> None:
+    rows = sweep(ElmanCharModel, PARITY, vary_data=True, **QUICK).rows
+    for row in rows:
+        model = ElmanCharModel(PARITY.vocab, seed=row.seed)
+        lr: Any = row.settings["lr"]
+        fit(model, PARITY, lr=lr, epochs=3, batch_size=8, seed=row.seed)
+        assert row.loss == evaluate(model, PARITY, count=32, longer=[]).seen.loss
+    same = sweep(ElmanCharModel, PARITY, **QUICK).rows
+    assert [a == b for a, b in zip(rows, same, strict=True)] == [False, True, False] * 2  # seed 0
+    fixed = sweep(ElmanCharModel, PARITY, seed=7, **QUICK).rows
+    assert [a == b for a, b in zip(rows, fixed, strict=True)] == [False, False, True] * 2
+
+
+def test_vary_data_holds_out_other_texts_for_each_seed() -> None:
+    options: dict[str, Any] = {"vocab": VOCAB, "validation": 0.3, "epochs": 2, "grid": {}}
+    batch = Batch.from_texts(TEXTS, VOCAB)
+    for vary_data in (True, False):
+        held = set()
+        for row in sweep(ElmanCharModel, TEXTS, seeds=range(4), vary_data=vary_data, **options):
+            seed = row.seed if vary_data else 0
+            model = ElmanCharModel(VOCAB, seed=row.seed)
+            fit(model, TEXTS, validation=0.3, epochs=2, seed=seed)
+            training, held_out = split_rows(batch, 0.3, seeded_generator(seed))
+            for part, loss in ((training, row.loss), (held_out, row.unseen_loss)):
+                rows = batch.take(part)
+                logits = model(rows.inputs)[0].double().flatten(0, 1)
+                expected = nn.functional.cross_entropy(logits, rows.targets.flatten())
+                assert loss == pytest.approx(expected.item(), rel=1e-12)
+            held.add(tuple(held_out.tolist()))
+        assert len(held) == (4 if vary_data else 1)
+
+
+def test_with_vary_data_the_seeds_of_an_ensemble_are_trained_one_by_one() -> None:
+    made: list[Any] = []
+
+    def make(vocab: Vocab, seeds: Any) -> ElmanEnsemble:
+        made.append(seeds)
+        return ElmanEnsemble(vocab, seeds).double()
+
+    def alone(vocab: Vocab, seed: int) -> ElmanCharModel:
+        return ElmanCharModel(vocab, seed=seed).double()
+
+    rows = sweep(make, PARITY, vary_data=True, **QUICK).rows
+    assert made == [(3,), (0,), (7,)] * 2
+    for row, single in zip(rows, sweep(alone, PARITY, vary_data=True, **QUICK).rows, strict=True):
+        assert row.loss == pytest.approx(single.loss, rel=1e-9)
+
+
+def test_vary_data_and_a_seed_of_fit_are_refused_together(
+    tmp_path: Path, assert_told: Told
+) -> None:
+    assert_told(
+        lambda: sweep(ElmanEnsemble, PARITY, vary_data=True, seed=3, **QUICK),
+        OptionError,
+        "seed=… cannot be combined with vary_data=True, which gives fit the seed of each model",
+    )
+    path = tmp_path / "rows.jsonl"
+    sweep(ElmanEnsemble, PARITY, path=path, **QUICK)
+    assert_told(
+        lambda: sweep(ElmanEnsemble, PARITY, path=path, vary_data=True, goal=0.1, **QUICK),
+        DataError,
+        f"{path} holds another sweep, with goal null, not 0.1; vary_data false, not true; give "
+        "another path, or delete it",
+    )
+
+
+SEEN: dict[tuple[int, bool], set[bytes]] = {}
+"""The sequences that the model of each seed read, in training and in evaluation."""
+
+
+class Spy(nn.Module):
+    """Remembers every sequence it reads that is longer than chance would repeat."""
+
+    def __init__(self, vocab: Vocab, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+        self.logits = nn.Embedding(len(vocab), len(vocab))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if inputs.shape[1] > 30:
+            rows = SEEN.setdefault((self.seed, self.training), set())
+            rows.update(map(bytes, inputs.tolist()))
+        logits: Tensor = self.logits(inputs)
+        return logits
+
+
+@pytest.mark.parametrize("vary_data", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 7, 31, 32, 64, 128])
+def test_no_seed_is_measured_on_what_any_seed_was_trained_on(
+    batch_size: int, vary_data: bool
+) -> None:
+    SEEN.clear()
+    task, seeds = get_task("parity"), [0, 1, 2]
+    task.lengths = (31, 40)
+    for count in (10, 100, 992, 1000):
+        sweep(
+            Spy,
+            task,
+            grid={},
+            seeds=seeds,
+            epochs=32 if count == 10 else 1,  # the same batches, and fewer of them
+            batch_size=batch_size,
+            count=count,
+            longer=[31, 40, 64],
+            vary_data=vary_data,
+        )
+    for trained in seeds:
+        assert len(SEEN[trained, True]) == 32 * batch_size
+        for measured in seeds:
+            assert len(SEEN[measured, False]) >= 1000
+            assert not SEEN[trained, True] & SEEN[measured, False]
+    assert (SEEN[0, True] == SEEN[1, True]) is not vary_data
+    assert SEEN[0, False] == SEEN[1, False]  # all are measured on the same sequences

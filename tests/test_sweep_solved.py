@@ -1,0 +1,408 @@
+"""When a row is solved, which rows can't be trusted, and what one seed that fails costs."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqtoys import (
+    Batch,
+    ElmanCharModel,
+    ElmanEnsemble,
+    Text,
+    Vocab,
+    evaluate,
+    fit,
+    get_task,
+    sweep,
+)
+from seqtoys.errors import OptionError
+from seqtoys.results import SweepResult, SweepRow
+from seqtoys.tasks.task import Task
+
+VOCAB = Vocab("hielo")
+TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel", "oil"]
+HEADS_OR_TAILS = Text(["hihe", "hiho"])  # the last symbol can't be known: optimum ln(2) / 3
+REBER = get_task("reber")
+SIZED = partial(ElmanEnsemble, hidden_size=12)  # with a readout, that can reach any loss
+ONE: dict[str, Any] = {"grid": {}, "seeds": [0], "count": 100, "longer": []}
+Told = Callable[[Callable[[], object], type[Exception], str], None]
+
+
+def test_a_task_whose_optimum_is_above_0_can_be_solved() -> None:
+    assert HEADS_OR_TAILS.optimum == pytest.approx(math.log(2) / 3)
+    options: dict[str, Any] = {"lr": 0.05, **ONE, "seeds": [0, 1], "count": 1000}
+    for epochs, solved in ((150, True), (5, False)):
+        rows = sweep(SIZED, HEADS_OR_TAILS, epochs=epochs, **options).rows
+        ensemble = SIZED(HEADS_OR_TAILS.vocab, [0, 1])
+        history = fit(ensemble, HEADS_OR_TAILS, epochs=epochs, lr=0.05)
+        excess = history.loss - torch.tensor(history.optimum).unsqueeze(1)
+        for replica, row in enumerate(rows):
+            assert (row.solved, row.goal) == (solved, 0.01)
+            assert row.accuracy is not None
+            assert row.accuracy < 1
+            near = (excess[:, replica] <= 0.01).nonzero().flatten() + 1
+            assert row.epochs_to_solve == (int(near[0]) if solved else None)
+
+
+def test_one_lucky_batch_does_not_solve_it() -> None:
+    options: dict[str, Any] = {"lr": 0.02, "epochs": 150, "batch_size": 4, "until": 0.05}
+    make = partial(ElmanEnsemble, hidden_size=16)
+    result = sweep(make, REBER, grid={}, seeds=range(20), count=500, longer=[], **options)
+    ensemble = make(REBER.vocab, range(20))
+    stopped = fit(ensemble, REBER, **options).stopped
+    reports = evaluate(ensemble, REBER, count=500, longer=[])
+    for row, why, report in zip(result, stopped, reports, strict=True):
+        excess = report.seen.excess
+        assert (row.stopped, row.excess) == (why, excess)
+        assert row.solved == (excess + 2 * excess.standard_error <= 0.05)
+        assert row.goal == 0.05
+    lucky = [row for row in result if row.stopped == "excess" and row.solved is False]
+    assert len(lucky) > 5
+    assert "at most 0.05" in str(result)
+
+
+def test_the_goal_may_differ_from_where_training_stops() -> None:
+    options: dict[str, Any] = {"lr": 0.05, "epochs": 100, "until": 0.02, **ONE}
+    strict, mild = (
+        sweep(SIZED, HEADS_OR_TAILS, goal=goal, **options).rows[0] for goal in (1e-4, 0.1)
+    )
+    assert (strict.goal, strict.solved, strict.epochs_to_solve) == (1e-4, False, None)
+    assert (mild.goal, mild.solved, mild.stopped) == (0.1, True, "excess")
+    assert strict.excess == mild.excess
+    losses = fit(SIZED(HEADS_OR_TAILS.vocab, [0]), HEADS_OR_TAILS, lr=0.05, epochs=100)[0]
+    excess = [a - b for a, b in zip(losses.loss, losses.optimum, strict=True)]
+    assert mild.epochs_to_solve == next(at for at, e in enumerate(excess, 1) if e <= 0.1)
+
+
+def test_from_few_sequences_no_error_is_known() -> None:
+    options: dict[str, Any] = {**ONE, "epochs": 150, "lr": 0.05, "goal": 0.5}
+    few, enough = (
+        sweep(SIZED, HEADS_OR_TAILS, **{**options, "count": count}).rows[0] for count in (19, 20)
+    )
+    assert (few.excess_error, few.solved, few.remark) == (None, False, None)
+    assert enough.excess_error is not None
+    assert enough.solved
+
+
+def test_with_a_split_the_goal_is_counted_from_the_source_that_does_not_know_it() -> None:
+    """Few strings of dyck are frequent, so that knowing the split is worth much."""
+    make = partial(ElmanEnsemble, hidden_size=16)
+    options: dict[str, Any] = {"epochs": 150, "lr": 0.02}
+    dyck = get_task("dyck")
+    grid = {"validation": [0.2]}
+    rows = sweep(make, dyck, grid=grid, seeds=[0, 1], goal=0.05, longer=[], **options).rows
+    ensemble = make(dyck.vocab, [0, 1])
+    fit(ensemble, dyck, validation=0.2, **options)
+    beyond = []
+    for row, report in zip(
+        rows, evaluate(ensemble, dyck.held_out(0.2)[0], longer=[]), strict=True
+    ):
+        seen = report.seen
+        assert (row.excess, row.goal, row.remark) == (seen.excess, 0.05, None)
+        assert seen.source_loss is not None
+        from_source = seen.loss - seen.source_loss
+        assert row.solved == (from_source + 2 * seen.excess.standard_error <= 0.05)
+        beyond.append(row.solved and seen.excess > 0.05)
+    assert any(beyond)
+
+
+class Dropping(nn.Module):
+    """A model with dropout."""
+
+    def __init__(self, vocab: Vocab, seed: int) -> None:
+        super().__init__()
+        self.rnn = nn.RNN(len(vocab), 16, batch_first=True)
+        self.dropout = nn.Dropout(0.3)
+        self.readout = nn.Linear(16, len(vocab))
+        self.size = len(vocab)
+
+    def forward(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        states, state = self.rnn(F.one_hot(inputs, self.size).float(), state)
+        return self.readout(self.dropout(states)), state
+
+
+KEPT: list[nn.Module] = []
+
+
+def kept(vocab: Vocab, seed: int) -> nn.Module:
+    KEPT.append(Dropping(vocab, seed))
+    return KEPT[-1]
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize("stepwise", [False, True])
+def test_of_given_data_the_final_weights_are_measured(
+    batch_size: int | None, stepwise: bool
+) -> None:
+    """With dropout and minibatches, no loss of training is that of any weights."""
+    make, models = kept, KEPT
+    if stepwise:
+        models = []
+
+        def make(vocab: Vocab, seed: int) -> nn.Module:
+            models.append(ElmanCharModel(vocab, seed=seed, hidden_size=16))
+            return models[-1]
+
+    options: dict[str, Any] = {"lr": 0.02, "epochs": 200, "vocab": VOCAB, "goal": 0.05}
+    options |= {"batch_size": batch_size, "stepwise": stepwise}
+    row = sweep(make, TEXTS, **{**ONE, **options}).rows[0]
+    batch = Batch.from_texts(TEXTS, VOCAB)
+    with torch.no_grad():
+        logits = models[-1].eval()(batch.inputs)[0].double()
+    loss = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten()).item()
+    hits = (logits.argmax(-1) == batch.targets)[batch.scored]
+    assert row.loss == pytest.approx(loss, rel=1e-6)
+    assert row.accuracy == pytest.approx(float(hits.double().mean()), rel=1e-12)
+    assert row.optimum is not None
+    assert row.excess == pytest.approx(loss - row.optimum, rel=1e-5)
+    assert row.excess_error == 0.0
+    assert loss - row.optimum <= 0.05
+    assert row.solved
+
+
+@pytest.mark.parametrize("until", [None, "solved", 0.5])
+def test_a_long_text_is_measured_with_the_final_weights(until: Any) -> None:
+    text = "hello hi " * 20
+    vocab = Vocab.from_text(text)
+    options: dict[str, Any] = {"chunk": 6, "validation": 0.2, "epochs": 30, "lr": 0.02}
+    row = sweep(kept, text, vocab=vocab, until=until, **ONE, **options).rows[0]
+    indices = vocab.encode(text).unsqueeze(0)
+    for part, loss, share in (
+        (indices[:, :144], row.loss, row.accuracy),
+        (indices[:, 144:], row.unseen_loss, row.unseen_accuracy),
+    ):
+        with torch.no_grad():
+            logits = KEPT[-1].eval()(part[:, :-1])[0][0]
+        targets = part[0, 1:]
+        assert loss == pytest.approx(F.cross_entropy(logits, targets).item(), rel=1e-5)
+        hits = (logits.argmax(-1) == targets).double().mean()
+        assert share == pytest.approx(float(hits), rel=1e-9)
+    assert (row.optimum, row.goal) == (0.0, 0.5 if until == 0.5 else None)
+    assert row.accuracy is not None
+    assert row.loss is not None
+    assert row.solved is (row.loss <= 0.5 if until == 0.5 else row.accuracy > 1 - 1e-9)
+    assert (row.epochs_to_solve is not None) is row.solved
+
+
+class LooksAhead(nn.Module):
+    """A model that reads from both sides."""
+
+    def __init__(self, vocab: Vocab, seed: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(len(vocab), 8)
+        self.gru = nn.GRU(8, 8, batch_first=True, bidirectional=True)
+        self.readout = nn.Linear(16, len(vocab))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.readout(self.gru(self.embedding(inputs))[0])
+        return logits
+
+
+@pytest.mark.parametrize("data", [HEADS_OR_TAILS, TEXTS], ids=["task", "texts"])
+def test_a_model_below_the_optimum_is_not_solved(data: Any) -> None:
+    # One symbol more, so that looking ahead shows every target but the last.
+    data = Text(["hihei", "hihoi"], vocab=VOCAB) if isinstance(data, Task) else data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = sweep(
+            LooksAhead, data, vocab=VOCAB, epochs=200, lr=0.05, **{**ONE, "seeds": [0, 1]}
+        )
+    for row in result:
+        assert row.excess is not None
+        assert row.excess < -0.1
+        assert (row.solved, row.epochs_to_solve) == (False, None)
+        assert str(row.remark).startswith("below the optimum by ")
+    nats = f"{-result.rows[0].excess:.4g} nats"  # type: ignore[operator]
+    errors = "standard errors"
+    assert (errors if isinstance(data, Task) else nats) in str(result.rows[0].remark)
+    assert "2 of 2 rows can't be trusted:\nseed=0: below the optimum by " in str(result)
+    assert result.solve_rate.count == 0
+    assert SweepRow.from_json(result.rows[0].to_json()) == result.rows[0]
+
+
+class Wide(nn.Module):
+    """A model that holds some symbols for impossible, so that its loss is infinite."""
+
+    def __init__(self, vocab: Vocab, seed: int) -> None:
+        super().__init__()
+        self.logits = nn.Embedding(len(vocab), len(vocab))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.logits(inputs)
+        if self.training:
+            return logits
+        return logits.masked_fill(torch.arange(logits.shape[-1]) == 0, -math.inf)
+
+
+class Breaking(Wide):
+    """A model whose weights are nan once it is no longer trained."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.logits(inputs)
+        return logits if self.training else logits * math.nan
+
+
+def test_infinite_losses_and_nan_have_no_error() -> None:
+    row = sweep(Wide, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
+    assert (row.loss, row.excess, row.excess_error) == (math.inf, math.inf, None)
+    assert (row.solved, row.stopped, row.error) == (False, "epochs", None)
+    row = sweep(Breaking, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
+    assert row == SweepRow({}, 0, solved=False, stopped="diverged")
+
+
+def test_longer_lengths_are_tried_before_anything_is_trained(assert_told: Told) -> None:
+    def never(vocab: Vocab, seed: int) -> nn.Module:
+        raise AssertionError
+
+    whole = get_task("dyck")
+    for task in (whole, whole.held_out(0.2)[0]):
+        with pytest.raises(OptionError, match="dyck has no sequence of length 38: "):
+            sweep(never, task, grid={}, longer=[9, 38])
+
+
+@pytest.mark.parametrize("goal", [0, -1.0, math.inf, math.nan])
+def test_goals_are_checked(goal: float, assert_told: Told) -> None:
+    assert_told(
+        lambda: sweep(ElmanEnsemble, REBER, grid={}, goal=goal),
+        OptionError,
+        f"expected goal to be a positive finite number of nats, got {goal!r}",
+    )
+
+
+CALLS: list[int] = []
+
+
+def fragile(vocab: Vocab, seed: int, hidden_size: int) -> ElmanCharModel:
+    CALLS.append(seed)
+    if seed == 1 and hidden_size == 2 and BAD:
+        raise RuntimeError("one is a bad seed")
+    if seed == 4 and BAD:
+        raise KeyboardInterrupt
+    return ElmanCharModel(vocab, hidden_size=hidden_size, seed=seed)
+
+
+BAD = [True]
+
+
+def test_a_seed_that_fails_costs_itself_and_ctrl_c_keeps_finished_seeds(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    options: dict[str, Any] = {**ONE, "grid": {"hidden_size": [2, 3]}, "epochs": 2, "path": path}
+    CALLS.clear()
+    result = sweep(fragile, HEADS_OR_TAILS, **{**options, "seeds": [0, 1, 2]})
+    assert [row.error is None for row in result] == [True, False, True, True, True, True]
+    assert str(result.rows[1].error).startswith("RuntimeError: one is a bad seed (")
+    assert result.solve_rate.trials == 5
+    note = "1 of 6 trainings failed:\nhidden_size=2, seed=1: RuntimeError: one is a bad seed"
+    assert note in str(result)
+    CALLS.clear()
+    BAD.clear()
+    try:
+        again = sweep(fragile, HEADS_OR_TAILS, **{**options, "seeds": [0, 1, 2]})
+    finally:
+        BAD.append(True)
+    assert CALLS == [1]
+    assert all(row.error is None for row in again)
+    assert [row for row in again if row.error] == []
+    stopped = sweep(fragile, HEADS_OR_TAILS, **{**options, "path": None, "seeds": [0, 2, 4, 5]})
+    assert [row.seed for row in stopped] == [0, 2]
+    assert stopped.rows == [again.rows[0], again.rows[2]]
+    assert str(stopped).endswith(
+        "1 of 2 settings were not run\n\n2 of 4 seeds of the other settings were not run"
+    )
+    assert stopped.where(hidden_size=2).seeds == [0, 2, 4, 5]
+
+
+def test_a_maker_that_returns_an_ensemble_for_one_seed_fails() -> None:
+    def make(vocab: Vocab, seed: int) -> ElmanEnsemble:
+        return ElmanEnsemble(vocab, [seed, seed + 1])
+
+    row = sweep(make, HEADS_OR_TAILS, **ONE).rows[0]
+    assert str(row.error).startswith("OptionError: expected one model, got a ElmanEnsemble of 2 (")
+
+
+def test_a_maker_that_returns_a_trained_model_fails() -> None:
+    model = ElmanCharModel(HEADS_OR_TAILS.vocab)
+    rows = sweep(lambda vocab, seed: model, HEADS_OR_TAILS, **{**ONE, "seeds": [0, 1]}).rows
+    assert rows[0].error is None
+    told = (
+        "OptionError: expected make_model to make a new model at each call, got one that another"
+    )
+    assert str(rows[1].error).startswith(told)
+
+
+def test_an_error_without_a_message_costs_its_own_seed() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def make(vocab: Vocab, seed: int) -> ElmanCharModel:
+        if seed == 0:
+            raise Mute
+        return ElmanCharModel(vocab, seed=seed)
+
+    rows = sweep(make, HEADS_OR_TAILS, **{**ONE, "seeds": [0, 1], "epochs": 2}).rows
+    told = "Mute: its message can't be written (test_sweep_solved.py, line "
+    assert str(rows[0].error).startswith(told)
+    assert rows[1].error is None
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_an_executor_that_was_shut_down_is_refused(kind: Any, assert_told: Told) -> None:
+    executor = kind(1)
+    executor.shutdown()
+    assert_told(
+        lambda: sweep(ElmanEnsemble, HEADS_OR_TAILS, executor=executor, **ONE),
+        OptionError,
+        "expected an executor that takes work, got one that says: cannot schedule new futures "
+        "after shutdown",
+    )
+
+
+def test_cells_of_an_executor_that_is_shut_down_meanwhile_have_an_error() -> None:
+    class ShutDown(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            if self.submitted:
+                future = Future[Any]()
+                future.cancel()
+                future.set_running_or_notify_cancel()
+                return future
+            self.submitted = True
+            return super().submit(fn, *args, **kwargs)
+
+        submitted = False
+
+    with ShutDown(1) as executor:
+        rows = sweep(
+            ElmanCharModel, HEADS_OR_TAILS, executor=executor, **{**ONE, "seeds": [0, 1]}
+        ).rows
+    assert rows[0].error is None
+    assert rows[1].error == "CancelledError: the executor was shut down before this ran"
+
+
+def test_notes_list_a_few_rows_and_every_goal() -> None:
+    rows = [
+        SweepRow({"until": until}, seed, loss=0.5, goal=until, remark="odd", solved=False)
+        for until in (0.1, 0.05)
+        for seed in range(4)
+    ]
+    rows.append(SweepRow({"until": 0.05}, 4, loss=0.5, solved=True))
+    assert str(SweepResult(rows, {"until": [0.1, 0.05]})).splitlines()[-9:] == [
+        "solved: every scored symbol is predicted; or the excess, with two standard errors added, "
+        "is at most 0.05 or 0.1",
+        "",
+        "8 of 9 rows can't be trusted:",
+        *(f"until=0.1, seed={seed}: odd" for seed in range(4)),
+        "until=0.05, seed=0: odd",
+        "and 3 more",
+    ]
