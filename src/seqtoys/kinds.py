@@ -16,7 +16,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Literal, TypeAlias, Union, Unpack, get_args, get_origin
+from typing import Any, Literal, TypeAlias, Union, Unpack, cast, get_args, get_origin
 
 from seqtoys.errors import quoted, with_article
 
@@ -35,13 +35,10 @@ def described(value: object) -> str:
         >>> described(0.5), described("h" * 99), described(["h", "i"]), described(OSError())
         ('0.5', 'a str of 99', 'a list of 2', 'an OSError')
     """
-    kind = type(value)
-    is_short_text = isinstance(value, str) and kind is str and len(value) < 60
-    if value is None or kind in (bool, int, float) or is_short_text:
+    kind, sized = type(value), cast(Any, value)
+    if value is None or kind in (bool, int, float) or (kind is str and len(sized) < 60):
         return quoted(value)
-    size = ""
-    if isinstance(value, str | list | tuple | dict) and kind in (str, list, tuple, dict):
-        size = f" of {len(value)}"
+    size = f" of {len(sized)}" if kind in (str, list, tuple, dict) else ""
     return f"{with_article(kind.__name__)}{size}"
 
 
