@@ -17,7 +17,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Literal, TypeAlias, Union, Unpack, get_args, get_origin
+from typing import Any, Literal, TypeAlias, Union, Unpack, cast, get_args, get_origin
 
 import numpy as np
 
@@ -39,10 +39,10 @@ def described(value: object) -> str:
         >>> described(0.5), described("h" * 99), described(["h", "i"]), described(OSError())
         ('0.5', 'a str of 99', 'a list of 2', 'an OSError')
     """
-    kind = type(value)
-    if value is None or kind in (bool, int, float) or (kind is str and len(value) < 60):
+    kind, sized = type(value), cast(Any, value)
+    if value is None or kind in (bool, int, float) or (kind is str and len(sized) < 60):
         return quoted(value)
-    size = f" of {len(value)}" if kind in (str, list, tuple, dict) else ""
+    size = f" of {len(sized)}" if kind in (str, list, tuple, dict) else ""
     return f"{with_article(kind.__name__)}{size}"
 
 

@@ -61,13 +61,13 @@ class TrainingOptions(TypedDict, total=False):
     until: Until
     patience: int | None
     seed: int
+    check: bool
 
 
 class FitOptions(TrainingOptions, total=False):
     """All that `fit` takes by name."""
 
     vocab: Vocab | None
-    check: bool
     progress: bool | None
     report_every: int | None
     on_epoch: Callable[[Row], object] | None
@@ -105,7 +105,7 @@ def record(options: FitOptions) -> dict[str, Any]:
     return {
         name: as_written(value)
         for name, value in options.items()
-        if name in TrainingOptions.__annotations__
+        if name in TrainingOptions.__annotations__ and name != "check"  # which changes none
     }
 
 

@@ -162,7 +162,8 @@ class Task(ABC):
         pair = lengths if isinstance(lengths, tuple | list) else (lengths, lengths)
         shortest, longest = check_lengths(pair)
         known = self.__dict__.setdefault("_possible", {})  # as each batch asks for them
-        if (possible := known.get((shortest, longest))) is None:
+        possible: tuple[int, ...] | None = known.get((shortest, longest))
+        if possible is None:
             each = range(shortest, longest + 1)
             possible = tuple(n for n in each if self.refusal(n) is None)
             known[shortest, longest] = possible
