@@ -331,6 +331,12 @@ def test_a_maker_that_returns_an_ensemble_for_one_seed_fails() -> None:
     assert str(row.error).startswith("OptionError: expected one model, got a ElmanEnsemble of 2 (")
 
 
+@pytest.mark.usefixtures("unchecked")
+def test_a_maker_that_returns_no_model_fails() -> None:
+    row = sweep(lambda vocab, seed: "model", HEADS_OR_TAILS, **ONE).rows[0]
+    assert str(row.error).startswith("InputTypeError: expected model to be a ")
+
+
 def test_a_maker_that_returns_a_trained_model_fails() -> None:
     model = ElmanCharModel(HEADS_OR_TAILS.vocab)
     rows = sweep(lambda vocab, seed: model, HEADS_OR_TAILS, **{**ONE, "seeds": [0, 1]}).rows

@@ -25,7 +25,7 @@ class _Turn:
         cls.lock = threading.RLock()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=_Turn.renew)
 
 
