@@ -65,7 +65,7 @@ def by_hand(
     return losses, rates
 
 
-@pytest.mark.parametrize("name", set(OPTIMIZERS) - set(REFUSED))
+@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - set(REFUSED)))
 def test_every_optimizer_trains_as_by_hand(name: str) -> None:
     oracle = network()
     losses, rates = by_hand(oracle, OPTIMIZERS[name](oracle.parameters(), lr=0.01))
