@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,7 @@ class Counted(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.net = Net(seeded(lambda: nn.Sequential(Norm(), nn.Dropout(0.3))))
+        self.calls: Tensor
         self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
         self.register_buffer("again", self.calls)
         self.register_buffer("late", None)
@@ -337,9 +339,9 @@ def test_logits_have_one_column_for_each_symbol(
         f"expected logits (1, 6, 5), got {shape}; return them as (batch, time, vocab), "
         "with one for each symbol of the vocabulary",
     )
-    texts, options = ["hihello", "hielloo", "loolihe"], {"validation": 0.4, "batch_size": 1}
+    texts = ["hihello", "hielloo", "loolihe"]
     with pytest.raises(ShapeError, match=r"expected logits \(1, 6, 5\), got"):
-        fit(Net(width=width), texts, vocab=VOCAB, check=check, **options)
+        fit(Net(width=width), texts, vocab=VOCAB, check=check, validation=0.4, batch_size=1)
 
 
 @pytest.mark.parametrize("axes", [(0, 2, 1), (1, 0, 2), (2, 0, 1), (2, 1, 0)])
@@ -418,7 +420,7 @@ class Fixed(nn.Module):
 
 def test_a_model_of_fixed_sizes_trains_unjudged() -> None:
     for model in (Fixed(rows=1), Fixed(steps=34)):
-        assert warned(lambda m=model: fit(m, "hihello" * 5, vocab=VOCAB, epochs=2)) == []
+        assert warned(partial(fit, model, "hihello" * 5, vocab=VOCAB, epochs=2)) == []
     found = warned(lambda: fit(Fixed(most=6), "hihello", vocab=VOCAB, epochs=1))
     assert [AHEAD in message for message in found] == [True]
     with pytest.raises(RuntimeError, match="too long"):  # by the training itself

@@ -78,6 +78,13 @@ def with_part(name: str, part: Callable[[], nn.Module], **options: Any) -> Elman
     return model
 
 
+def with_parts(**parts: nn.Module) -> ElmanCharModel:
+    model = network()
+    for name, part in parts.items():
+        setattr(model, name, part)
+    return model
+
+
 def changed(change: Callable[[Any], object], **options: Any) -> ElmanCharModel:
     model = network(**options)
     change(model)
@@ -91,7 +98,7 @@ def set_forward(module: nn.Module, factor: float) -> None:
         result = own(*tensors)
         return (factor * result[0], result[1]) if isinstance(result, tuple) else factor * result
 
-    module.forward = forward  # type: ignore[method-assign]
+    module.forward = forward
 
 
 def doubled(_: object, __: object, result: Any) -> Any:
@@ -139,11 +146,8 @@ CAUSAL: dict[str, Callable[[], ElmanCharModel]] = {
     "a pruned readout": lambda: changed(
         lambda m: prune.l1_unstructured(m.readout, "weight", amount=0.5)
     ),
-    "a wider state": lambda: changed(
-        lambda m: (
-            setattr(m, "rnn", nn.RNN(5, 9, batch_first=True)),
-            setattr(m, "readout", nn.Linear(9, 5)),
-        )
+    "a wider state": lambda: with_parts(
+        rnn=nn.RNN(5, 9, batch_first=True), readout=nn.Linear(9, 5)
     ),
     "dropout": lambda: changed(lambda m: setattr(m.rnn, "dropout", 0.5), num_layers=2),
     "dropout of two rows": lambda: with_part(
@@ -193,11 +197,8 @@ CAUSAL: dict[str, Callable[[], ElmanCharModel]] = {
     ),
 }
 AHEAD: dict[str, Callable[[], ElmanCharModel]] = {
-    "two directions": lambda: changed(
-        lambda m: (
-            setattr(m, "rnn", nn.RNN(5, 8, bidirectional=True, batch_first=True)),
-            setattr(m, "readout", nn.Linear(16, 5)),
-        )
+    "two directions": lambda: with_parts(
+        rnn=nn.RNN(5, 8, bidirectional=True, batch_first=True), readout=nn.Linear(16, 5)
     ),
     "rows for steps": lambda: with_part("rnn", lambda: nn.RNN(5, 8)),
 }
@@ -230,6 +231,7 @@ def make(name: str) -> ElmanCharModel:
 
 def by_hand(model: Any, inputs: Tensor) -> Tensor:
     """The logits that the modules of a network give, one after the other, batch first."""
+    logits: Tensor
     given = inputs if model.settings.batch_first else inputs.T
     if "forward" in vars(model) or model._forward_hooks:
         logits = model(given)[0]
@@ -247,7 +249,7 @@ def loss_by_hand(model: nn.Module) -> Tensor:
 
 @pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize(
-    ("name", "stepwise"), [*((n, False) for n in EVERY), *((n, True) for n in {**CAUSAL, **WHOLE})]
+    ("name", "stepwise"), [*((n, False) for n in EVERY), *((n, True) for n in [*CAUSAL, *WHOLE])]
 )
 def test_fit_trains_what_the_modules_compute(name: str, stepwise: bool) -> None:
     model, twin = make(name), make(name)
@@ -306,7 +308,7 @@ def test_a_network_reads_what_the_modules_compute(name: str) -> None:
     torch.testing.assert_close(logits[0] if model.settings.batch_first else logits[:, 0], expected)
 
 
-@pytest.mark.parametrize("name", {**CAUSAL, **WHOLE, **UNKNOWN_START})
+@pytest.mark.parametrize("name", [*CAUSAL, *WHOLE, *UNKNOWN_START])
 def test_steps_are_what_whole_sequences_are(name: str) -> None:
     model = make(name).eval()
     with torch.no_grad():
@@ -319,7 +321,7 @@ def test_steps_are_what_whole_sequences_are(name: str) -> None:
     torch.testing.assert_close(torch.stack(found), expected)
 
 
-@pytest.mark.parametrize("name", {**CAUSAL, **WHOLE})
+@pytest.mark.parametrize("name", [*CAUSAL, *WHOLE])
 def test_generated_symbols_are_the_likeliest_by_hand(name: str) -> None:
     model, written = make(name).eval(), "h"
     with torch.no_grad():

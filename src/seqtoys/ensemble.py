@@ -259,10 +259,6 @@ class ElmanEnsemble(ElmanNetwork):
     def _positions(self, states: Tensor) -> tuple[int, int]:
         return states.shape[self._layout.time], states.shape[self._layout.positions]
 
-    def _zeros(self, batch: int) -> Tensor:
-        units = self.settings.units(len(self.vocab.symbols))
-        return self._weight.new_zeros(len(self), self.settings.num_layers, batch, units)
-
     @property
     def _replicas(self) -> tuple[int, ...]:
         return (len(self.seeds),)

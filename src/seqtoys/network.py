@@ -171,7 +171,8 @@ class ElmanNetwork(nn.Module):
 
     def _zeros(self, batch: int) -> Tensor:
         """The same unchecked: while a graph is exported, its batch is no number yet."""
-        raise NotImplementedError
+        units = self.settings.units(len(self.vocab.symbols))
+        return self._weight.new_zeros(*self._replicas, self.settings.num_layers, batch, units)
 
     def _is_wrapped(self) -> bool:
         """Whether calling the network is more than the `forward` of the library's class."""
