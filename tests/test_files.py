@@ -37,6 +37,7 @@ from seqtoys.errors import ModelFileError
 from seqtoys.file_lock import is_released, try_lock
 from seqtoys.whole_file import write_whole
 from tests.test_hostile_files import parts_of, signed
+from tests.test_resume import press_at
 
 VOCAB = Vocab("hielo")
 Told = Callable[[Callable[[], object], type[Exception], str], None]
@@ -48,7 +49,8 @@ def model(seed: int = 0) -> ElmanCharModel:
 
 
 def train(path: Path, **options: Any) -> Any:
-    return fit(model(), "hihello", epochs=3, checkpoint=Checkpoint(path, every=1), **options)
+    given: dict[str, Any] = {"epochs": 3, "checkpoint": Checkpoint(path, every=1), **options}
+    return fit(model(), "hihello", **given)
 
 
 def run_sweep(path: Path) -> Any:
@@ -332,8 +334,8 @@ def test_a_damaged_file_is_not_replaced(tmp_path: Path) -> None:
         save(model(), path)
 
 
-class Stop(Exception):
-    """Raised by a watcher that has seen enough."""
+class Stop(BaseException):
+    """Raised by a watcher, as if the process were killed: nothing more is written."""
 
 
 def stopped_training(path: Path, epochs: int, make: Callable[[], Any] = model) -> None:
@@ -343,6 +345,18 @@ def stopped_training(path: Path, epochs: int, make: Callable[[], Any] = model) -
 
     with pytest.raises(Stop):
         fit(make(), "hihello", epochs=9, on_epoch=watch, checkpoint=Checkpoint(path, every=1))
+
+
+def test_a_training_that_an_error_ended_is_not_replaced(tmp_path: Path) -> None:
+    def watch(row: Any) -> None:
+        if row.epoch == 4:
+            raise KeyError
+
+    path = tmp_path / "run"
+    with pytest.raises(KeyError):
+        train(path, epochs=9, on_epoch=watch)
+    with pytest.raises(ModelFileError, match="an unfinished training of 4 epochs"):
+        train(path)
 
 
 @pytest.mark.parametrize("make", [model, lambda: ElmanEnsemble(VOCAB, [1, 2])])
@@ -381,21 +395,16 @@ def test_a_training_that_has_not_begun_is_replaced(tmp_path: Path) -> None:
     assert len(train(tmp_path / "run")) == 3
 
 
-def test_an_epoch_that_has_begun_is_not_replaced(tmp_path: Path) -> None:
+def test_an_epoch_that_has_begun_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However long a first epoch has taken, none of its updates is lost."""
     path = tmp_path / "run"
 
-    class Pressed(ElmanCharModel):
-        reads = 0
-
-        def forward(self, *inputs: Any) -> Any:
-            self.reads += 1
-            if self.reads == 2:
-                signal.raise_signal(signal.SIGINT)
-            return super().forward(*inputs)
-
     options: dict[str, Any] = {"batch_size": 1, "checkpoint": Checkpoint(path, every=1)}
-    history = fit(Pressed(VOCAB), ["hello", "hill", "hole"], **options)
+    with monkeypatch.context() as patched:
+        press_at({1}, patched)
+        history = fit(model(), ["hello", "hill", "hole"], **options)
     assert (len(history), history.stopped) == (0, "interrupted")
     with pytest.raises(ModelFileError, match="an unfinished training of 0 epochs"):
         fit(model(), ["hello", "hill", "hole"], **options)

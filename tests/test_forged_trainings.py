@@ -197,7 +197,7 @@ SUMS = (*BEGUN, "sums")
 Forgery = tuple[str, tuple[Any, ...], Any, str]
 FORGERIES: list[Forgery] = [
     (A, (*OPTIMIZER, "means"), [], "optimizer['means'] is a list of 0, expected a list of 6"),
-    (A, (*OPTIMIZER, "count"), torch.zeros(1), "optimizer['count'] has shape (1,), expected ()"),
+    (A, (*OPTIMIZER, "count"), torch.zeros(1), "optimizer['count'] has shape (1,), expected (6,)"),
     (A, (*OPTIMIZER, "more"), 1, "optimizer['more'] is unexpected"),
     (
         B,
@@ -256,7 +256,7 @@ FORGERIES: list[Forgery] = [
         "expected an order of 4 sequences, got another",
     ),
     (A, ("training", "updates", "epoch"), 3.0, "expected updates of 2 epochs, got others"),
-    (A, (*SUMS, "parts"), 10**99, "expected a number of parts, got an int"),
+    (A, (*SUMS, "parts"), 10**99, "expected a number of parts, got about 10^99"),
     (A, (*SUMS, "loss"), "x", "expected sums of the losses and the hits of an epoch, got others"),
     (C, (*SUMS, "hits"), 5, "expected sums of the losses and the hits of an epoch, got others"),
     (A, (*SUMS, "rows"), [], "expected the predictions of 1 parts, got others"),
