@@ -201,7 +201,7 @@ def methods(rng: random.Random, folder: Path) -> Call:
         name for name in ("__getitem__", "__contains__", "__eq__") if name in vars(type(made))
     ]
     if not (known or special):
-        return Call(repr, [made])
+        return Call(lambda: repr(made))
     return _with_guesses(getattr(made, rng.choice(known + special)), rng)
 
 

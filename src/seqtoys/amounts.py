@@ -9,6 +9,7 @@ from seqtoys.errors import OptionError, quoted
 from seqtoys.scalars import to_int, to_real
 
 MANY = 10**15  # more than anyone counts, and less than Python's len allows
+LARGEST = 2**63 - 1  # what a tensor can hold, and what Python writes without a limit
 LONGEST = 1_000_000  # symbols in a sequence of a task
 
 
@@ -19,7 +20,7 @@ def check_count(name: str, value: object, least: int, most: int | None = None) -
         name: The name of the option.
         value: Its value, an integer of any type.
         least: The smallest value allowed.
-        most: The largest value allowed. If None, there is no limit.
+        most: The largest value allowed. If None, that of 64 bits.
 
     Raises:
         OptionError: If it is no integer, or out of range.
@@ -29,7 +30,7 @@ def check_count(name: str, value: object, least: int, most: int | None = None) -
         100
     """
     count = to_int(value)
-    if count is None or count < least or (most is not None and count > most):
+    if count is None or not least <= count <= (LARGEST if most is None else most):
         wanted = f"of {least} or more" if most is None else f"from {least} to {most}"
         raise OptionError(f"expected {name} to be an integer {wanted}, got {quoted(value)}")
     return count
@@ -108,7 +109,7 @@ def check_length(length: object, name: str = "lengths") -> int:
         OptionError: If it is not.
     """
     count = to_int(length)
-    if count is None or count < 1:
+    if count is None or not 1 <= count <= LARGEST:
         raise OptionError(f"expected {name} to be a positive integer, got {quoted(length)}")
     return count
 

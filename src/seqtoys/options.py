@@ -38,6 +38,7 @@ NUMBERS: dict[str, Callable[[object], float]] = {
 }
 """How to check the options that are numbers."""
 
+DEEPEST = 20  # lists in lists
 REQUIRED = ("epochs", "seed")
 """Those that can't be None."""
 
@@ -109,8 +110,12 @@ def record(options: FitOptions) -> dict[str, Any]:
     }
 
 
-def as_written(value: object) -> Written:
+def as_written(value: object, depth: int = 0) -> Written:
     """Write the value of an option as JSON has it: classes and functions by their names.
+
+    Args:
+        value: The value of the option.
+        depth: The number of lists around it. Deeper ones are quoted, as a list may hold itself.
 
     Examples:
         >>> from torch.optim import SGD
@@ -124,7 +129,8 @@ def as_written(value: object) -> Written:
     if (number := to_real(value)) is not None:
         return number
     if isinstance(value, tuple | list):
-        return [as_written(item) for item in value]
+        is_deep = depth == DEEPEST
+        return quoted(value) if is_deep else [as_written(item, depth + 1) for item in value]
     if isinstance(value, Curriculum):
         return repr(value)
     if isinstance(value, functools.partial):
