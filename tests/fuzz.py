@@ -67,7 +67,6 @@ def workplace() -> Iterator[Path]:
         contextlib.chdir(folder),
         warnings.catch_warnings(),
     ):
-        matplotlib.use("agg")
         # As optimizers and figures do, which adds filters of warnings.
         for name in ("torch._dynamo", "scipy.cluster.hierarchy"):
             importlib.import_module(name)
@@ -235,6 +234,7 @@ def main() -> None:
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     faulthandler.enable()
+    matplotlib.use("agg")
     torch.set_num_threads(1)
     names = [name for name in CALLS if any(part in name for part in options.only)]
     numbers: Iterable[tuple[str, int]] = for_a_while(names, options.seed, options.seconds)

@@ -25,6 +25,7 @@ from seqtoys import (
     save,
 )
 from seqtoys.__main__ import main
+from seqtoys.errors import quoted
 from seqtoys.inspection import (
     loss_by_position,
     mean_hidden_by_symbol,
@@ -132,7 +133,7 @@ def commands(rng: random.Random, folder: Path) -> Call:
 
     def run(*line: Any) -> int:
         try:
-            return main([str(word)[:2000] for word in line])
+            return main([word if isinstance(word, str) else quoted(word) for word in line])
         except SystemExit as end:  # --help, and what argparse refuses
             code = end.code
         if code not in (0, 2):
@@ -156,36 +157,35 @@ def _before_amounts(line: list[str]) -> Iterator[int]:
 def library_objects(rng: random.Random) -> Any:
     """Anything the library makes."""
     network = model(rng, batch_first=True)
-    return rng.choice(
-        [
-            lambda: network,
-            lambda: ensemble(rng),
-            lambda: VOCAB,
-            batch,
-            lambda: any_task(rng),
-            lambda: get_task("reber").held_out(0.3)[0],
-            lambda: Curriculum(9),
-            lambda: Checkpoint("none", every=1),
-            lambda: TaskStream(get_task("parity"), batch_size=2),
-            lambda: TaskDataset(get_task("parity"), 3, batch_size=2),
-            fresh_history,
-            fresh_ensemble_history,
-            lambda: history().row(0),
-            lambda: history().baselines,
-            report,
-            lambda: report().seen,
-            result,
-            lambda: result().rows[0],
-            lambda: network.trace("hi"),
-            lambda: Rate(3, 4),
-            lambda: Estimate(0.5, 0.1),
-            lambda: novelty(["hat"], ["hat"]),
-        ]
-    )()
+    makers: list[Callable[[], Any]] = [
+        lambda: network,
+        lambda: ensemble(rng),
+        lambda: VOCAB,
+        batch,
+        lambda: any_task(rng),
+        lambda: get_task("reber").held_out(0.3)[0],
+        lambda: Curriculum(9),
+        lambda: Checkpoint("none", every=1),
+        lambda: TaskStream(get_task("parity"), batch_size=2),
+        lambda: TaskDataset(get_task("parity"), 3, batch_size=2),
+        fresh_history,
+        fresh_ensemble_history,
+        lambda: history().row(0),
+        lambda: history().baselines,
+        report,
+        lambda: report().seen,
+        result,
+        lambda: result().rows[0],
+        lambda: network.trace("hi"),
+        lambda: Rate(3, 4),
+        lambda: Estimate(0.5, 0.1),
+        lambda: novelty(["hat"], ["hat"]),
+    ]
+    return rng.choice(makers)()
 
 
 INHERITED = (nn.Module, float, torch.utils.data.Dataset)
-INNER = ("draw", "draw_inputs", "answer")  # called by `sample`, which checks what they get
+INNER = ("draw", "draw_inputs", "answer", "one_answer")  # called by `sample`, which checks
 
 
 def methods(rng: random.Random, folder: Path) -> Call:
@@ -236,7 +236,7 @@ def raised(rng: random.Random, folder: Path) -> Call:
     """Make an error, as `except` clauses meet it."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     kind = rng.choice([kind for kind in kinds if issubclass(kind, errors.SeqtoysError)])
-    return Call(lambda message: str(kind(message)), ["expected h, got i"])
+    return Call(lambda: str(kind("expected h, got i")))
 
 
 SHOWN_CALLS = {call.__name__: call for call in (figures, inspections, commands, methods, raised)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -83,7 +82,7 @@ def many_history() -> EnsembleHistory:
 
 
 FITS: list[tuple[Any, Any]] = [
-    (5, int), (0.5, float), (5, float), (np.float64(5), float), (math.inf, float), (True, bool),
+    (5, int), (0.5, float), (5, float), (math.inf, float), (True, bool),
     (None, int | None), ("h", str), ("h", Sequence[str]), (["h"], Sequence[str]), ([], list[int]),
     ((1, "h"), tuple[int, str]), ((1, 2, 3), tuple[int, ...]), ({"a": [1]}, dict[str, list[int]]),
     (iter("h"), Iterable[str]), (iter([5]), Iterable[str]), (Path("h"), str | Path),
@@ -104,7 +103,8 @@ MISFITS: list[tuple[Any, Any, str]] = [
     (True, int, "expected it to be an integer, got True"),
     (True, float, "expected it to be a number, got True"),
     (10**400, float, "expected it to be a number, got about 10^400"),
-    (Fraction(1, 2), float, "expected it to be a number, got a Fraction"),
+    (0.5j, float, "expected it to be a number, got a complex"),
+    (np.bool_(True), int, "expected it to be an integer, got a bool"),
     (1, bool, "expected it to be True or False, got 1"),
     (None, str, "expected it to be a string, got None"),
     ("h" * 99, int | None, "expected it to be an integer or None, got a str of 99"),

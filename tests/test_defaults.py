@@ -108,7 +108,7 @@ def used(model: Any, learner: Any, folder: Path) -> list[Any]:
         loss_by_position(model, batch).nan_to_num().tolist(),
         weights(load(folder / "model")),
         weights(resumed),
-        [pair[0].tolist() for pair in TaskDataset(PARITY, 2, batch_size=3)],
+        [part.tolist() for part in TaskDataset(PARITY, 2, batch_size=3)[1]],
     ]
 
 

@@ -50,6 +50,19 @@ def test_training_stops_as_soon_as_a_batch_is_solved() -> None:
     assert history.accuracy[-1] == 1.0 > max(history.accuracy[:-1])
 
 
+def test_what_is_held_out_is_measured_on_the_same_batch_whatever_the_batch_size() -> None:
+    measured = [
+        fit(model_of(PARITY), PARITY, epochs=2, lr=1e-12, validation=0.3, batch_size=batch_size)
+        for batch_size in (1, 32, None)
+    ]
+    one, *others = (history.validation_loss for history in measured)
+    assert one == pytest.approx([one[0]] * 2)
+    for other in others:
+        assert other == pytest.approx(one, rel=1e-9)
+    seeded = fit(model_of(PARITY), PARITY, epochs=1, lr=1e-12, validation=0.3, seed=1)
+    assert seeded.validation_loss[0] != pytest.approx(one[0], rel=1e-6)
+
+
 def test_replicas_see_the_same_batches() -> None:
     ensemble = ElmanEnsemble(REBER.vocab, [1, 2], hidden_size=8).double()
     histories = fit(ensemble, REBER, epochs=4, batch_size=16)

@@ -230,7 +230,7 @@ FORGERIES: list[Forgery] = [
         B,
         (*SCHEDULER, "step_size"),
         0,
-        "the optimizer's next update fails (ZeroDivisionError: ",
+        "the optimizer's next update fails (StepLR.step() failed with ZeroDivisionError: ",
     ),
     (A, (*RULE, "best"), "5", "best is '5', expected one like inf"),
     (A, (*RULE, "best"), True, "best is True, expected one like inf"),

@@ -246,3 +246,18 @@ def test_fused_adam_is_pytorchs() -> None:
         adam.step()
     for got, expected in zip(ours, theirs, strict=True):
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_fused_adam_leaves_what_has_no_gradient_as_pytorchs_does() -> None:
+    """Each parameter counts its own updates."""
+    weights = [numbers(3, 2), numbers(4, seed=1)]
+    ours, theirs = ([nn.Parameter(w.clone()) for w in weights] for _ in range(2))
+    fused, adam = FusedAdam(ours, lr=0.1), torch.optim.Adam(theirs, lr=0.1)
+    for epoch in range(9):
+        for first, second in (ours, theirs):
+            first.grad = first.detach() ** 2 + epoch
+            second.grad = None if 2 < epoch < 6 else second.detach().sin() - epoch
+        fused.step()
+        adam.step()
+    for got, expected in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)

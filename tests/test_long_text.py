@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import resource
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit, long_text
 from seqtoys.errors import DataError, InputTypeError, OptionError, UnknownSymbolError
@@ -107,6 +110,89 @@ def test_the_end_of_the_text_is_held_out() -> None:
     assert measured.validation_accuracy[0] == pytest.approx(
         (logits.argmax(-1) == end[1:]).double().mean().item()
     )
+
+
+def loss_and_accuracy(model: nn.Module, text: str) -> tuple[Tensor, Tensor]:
+    """One pass over a text from zeros, symbol by symbol; its first symbol is only read."""
+    indices, state = torch.tensor([["abcd".index(symbol) for symbol in text]]), None
+    losses, hits = [], []
+    model.eval()
+    with torch.no_grad():
+        for at in range(len(text) - 1):
+            given = indices[:, at : at + 1]
+            logits, state = model(given) if state is None else model(given, state)
+            last = logits[..., 0, 0, :]  # ([replicas,] vocab)
+            target = indices[0, at + 1]
+            losses.append(-last.log_softmax(-1)[..., target])
+            hits.append((last.argmax(-1) == target).double())
+    return torch.stack(losses).mean(0), torch.stack(hits).mean(0)
+
+
+class Recalling(nn.Module):
+    """A user's own model with dropout, whose state is a tensor or, for an LSTM, a tuple."""
+
+    def __init__(self, kind: type[nn.Module]) -> None:
+        super().__init__()
+        self.inner, self.dropout = Recurrent(kind).double(), nn.Dropout(0.5)
+
+    def forward(self, inputs: Tensor, state: Any = None) -> Any:
+        logits, state = self.inner(inputs, state)
+        return self.dropout(logits), state
+
+
+HELD_OUT: dict[str, Callable[[], nn.Module]] = {
+    "gradients written out": lambda: ElmanCharModel(VOCAB, hidden_size=5).double(),
+    "two layers": lambda: ElmanCharModel(VOCAB, hidden_size=5, num_layers=2).double(),
+    "an ensemble": lambda: ElmanEnsemble(VOCAB, [5, 0], hidden_size=5).double(),
+    "a GRU": lambda: Recalling(nn.GRU),
+    "an LSTM": lambda: Recalling(nn.LSTM),
+}
+
+
+@pytest.mark.parametrize("make", HELD_OUT.values(), ids=HELD_OUT)
+def test_the_held_out_end_is_one_pass_whatever_the_streams_and_chunks(
+    make: Callable[[], nn.Module],
+) -> None:
+    loss, accuracy = loss_and_accuracy(make(), TEXT[60:])
+    for batch_size, chunk in ((1, 10), (2, 10), (5, 4), (19, 3), (2, 100)):
+        with torch.random.fork_rng(devices=[]):  # as dropout draws in training
+            history = fit(
+                make(),
+                TEXT,
+                chunk=chunk,
+                batch_size=batch_size,
+                epochs=1,
+                lr=1e-300,
+                validation=0.2,
+                vocab=VOCAB,
+            )
+        found = (history.validation_loss[0], history.validation_accuracy[0])
+        for ours, theirs in zip(found, (loss, accuracy), strict=True):
+            whole = torch.as_tensor(ours, dtype=torch.float64)
+            torch.testing.assert_close(whole, theirs, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_patience_and_plateau_go_by_the_one_pass(batch_size: int) -> None:
+    plateau = partial(ReduceLROnPlateau, patience=0, factor=0.5, threshold=0.0, eps=0)
+    model = ElmanCharModel(VOCAB, hidden_size=5).double()
+    losses: list[Tensor] = []
+    history = fit(
+        model,
+        TEXT,
+        chunk=5,
+        batch_size=batch_size,
+        lr=0.3,
+        epochs=50,
+        patience=3,
+        scheduler=plateau,
+        validation=0.2,
+        on_epoch=lambda row: losses.append(loss_and_accuracy(copy.deepcopy(model), TEXT[60:])[0]),
+    )
+    assert history.validation_loss == pytest.approx([loss.item() for loss in losses], rel=1e-9)
+    assert history.stopped == "patience"
+    assert losses.index(min(losses)) == len(losses) - 4
+    assert history.lr[-1] == history.lr[-3] * 0.5**2
 
 
 def memoryless(text: str) -> float:
@@ -214,6 +300,18 @@ ERRORS: dict[str, Any] = {
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=0),
         OptionError,
         "expected chunk to be a positive integer, got 0",
+    ),
+    "an end of no symbol": (
+        lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, validation=0.001),
+        DataError,
+        "expected a text whose held-out end has 2 symbols or more, got 75 symbols, of which "
+        "validation=0.001 holds out 0; hold out more",
+    ),
+    "an end of one symbol": (
+        lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, validation=0.01),
+        DataError,
+        "expected a text whose held-out end has 2 symbols or more, got 75 symbols, of which "
+        "validation=0.01 holds out 1; hold out more",
     ),
     "validation": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, validation=1.0),

@@ -173,13 +173,13 @@ UNORDERED: dict[str, Any] = {
     "indices": lambda: VOCAB.decode({0, 1}),  # type: ignore[arg-type]
     "texts of a vocabulary": lambda: Vocab.from_text({"h", "i"}),  # type: ignore[arg-type]
     "symbols of an automaton": lambda: seqtoys.Automaton(TOSS, "a", symbols={"h", "t"}),  # type: ignore[arg-type]
-    "arcs": lambda: seqtoys.Automaton({**TOSS, "b": set(TOSS["b"])}, "a"),
+    "arcs": lambda: seqtoys.Automaton(TOSS | {"b": set(TOSS["b"])}, "a"),
     "longer lengths": lambda: seqtoys.Automaton(TOSS, "a", longer={5}),  # type: ignore[arg-type]
     "strings": lambda: seqtoys.FiniteLanguage({("hat", 1.0), ("hot", 2.0)}),
     "texts": lambda: Text({"hat", "hot"}),  # type: ignore[arg-type]
     "pairs": lambda: seqtoys.Pairs({("hi", "lo")}),  # type: ignore[arg-type]
     "words": lambda: get_task("word_boundaries", lexicon={"cat", "dog"}),
-    "training data": lambda: seqtoys.fit(MODEL, {"hello", "hill"}),  # type: ignore[arg-type]
+    "training data": lambda: seqtoys.fit(MODEL, {"hello", "hill"}),  # type: ignore[call-overload]
     "texts of a batch": lambda: Batch.from_texts({"hello"}, VOCAB),  # type: ignore[arg-type]
     "pairs of a batch": lambda: Batch.from_pairs({("hi", "lo")}, VOCAB),  # type: ignore[arg-type]
     "batches": lambda: Batch.join({Batch.from_texts(["hi"], VOCAB)}),  # type: ignore[arg-type]

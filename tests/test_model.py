@@ -6,14 +6,17 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, generate, stream
 from seqtoys.errors import DeviceError, IndexRangeError, InputTypeError, OptionError, ShapeError
+from seqtoys.inspection import loss_by_position, mean_hidden_by_symbol
+from seqtoys.plotting import plot_hidden, plot_probabilities, plot_trajectory
 
 VOCAB = Vocab("hielo")
 SIGNED = (torch.int64, torch.int32, torch.int16, torch.int8)
@@ -325,3 +328,49 @@ def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: Asse
 
 def test_the_floor_of_five_symbols_is_the_documented_one() -> None:
     assert round(math.log(1 + 4 * math.exp(-2)), 4) == 0.4327
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "options", [{}, {"hidden_size": 6, "num_layers": 2}, {"embedding_size": 3}]
+)
+def test_a_network_in_half_precision_is_read_as_in_single(
+    dtype: torch.dtype, options: dict[str, Any]
+) -> None:
+    half = ElmanCharModel(VOCAB, **options, seed=2).to(dtype)
+    single = copy.deepcopy(half).float()  # the same weights
+    trace, expected = half.trace("hihell"), single.trace("hihell")
+    assert trace.hidden.dtype == trace.probabilities.dtype == np.float32
+    np.testing.assert_allclose(trace.hidden, expected.hidden, atol=0.03)
+    np.testing.assert_allclose(trace.probabilities, expected.probabilities, atol=0.02)
+    np.testing.assert_allclose(trace.probabilities.sum(1), 1, atol=1e-6)
+    assert str(trace).count("\n") == 6
+    batch = Batch.from_texts(["hihello"], VOCAB)
+    for measure in (loss_by_position, mean_hidden_by_symbol):
+        found, wanted = (measure(model, batch) for model in (half, single))
+        values = [x.values() if isinstance(x, dict) else [x] for x in (found, wanted)]
+        for got, right in zip(*values, strict=True):
+            torch.testing.assert_close(got, right, atol=0.05, rtol=0.05)
+    logits, hidden = [], half.initial_hidden(1)
+    for symbol in VOCAB.encode("hihell"):
+        step, hidden = half.step(symbol.reshape(1), hidden)
+        logits.append(step[0])
+    assert half.predict("hihell") == VOCAB.decode(torch.stack(logits).argmax(-1))
+    assert "".join(stream(half, "h", 9)) == generate(half, "h", 9)
+    for draw in (plot_probabilities, plot_hidden):
+        assert draw(trace).has_data()
+    if trace.hidden.shape[1] > 1:
+        assert plot_trajectory(trace).has_data()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("replicas", [3, 200])
+def test_an_ensemble_in_half_precision_is_its_replicas(dtype: torch.dtype, replicas: int) -> None:
+    ensemble = ElmanEnsemble(VOCAB, range(replicas), hidden_size=6).to(dtype)
+    texts = generate(ensemble, "h", 9, temperature=0)
+    assert [len(text) for text in texts] == [9] * replicas
+    assert [len(text) for text in ensemble.predict("hihell")] == [6] * replicas
+    logits = ensemble(VOCAB.encode_batch(["hihell"]))[0]
+    for replica in (0, replicas - 1):
+        alone = ensemble[replica](VOCAB.encode_batch(["hihell"]))[0]
+        torch.testing.assert_close(logits[replica], alone, atol=0.03, rtol=0.03)

@@ -133,7 +133,7 @@ OPTIMIZERS: dict[str, Any] = {
     for name, kind in vars(optim).items()
     if isinstance(kind, type)
     and issubclass(kind, optim.Optimizer)
-    and name not in ("Optimizer", "LBFGS", "SparseAdam", "Muon")  # they want other updates
+    and name not in ("Optimizer", "LBFGS", "SparseAdam", "Muon", "Adafactor")  # not of ensembles
 } | {
     "SGD with momentum": partial(optim.SGD, momentum=0.9, nesterov=True),
     "Adam with amsgrad": partial(optim.Adam, amsgrad=True, foreach=False),
@@ -176,12 +176,13 @@ CASES: dict[str, Case] = (
         )
         for name, scheduler in SCHEDULERS.items()
     }
+    | {"Adafactor": (elman(), TEXTS, {"optimizer": optim.Adafactor, "batch_size": 4})}
     | {"fused Adam with a scheduler": (elman(), TEXTS, {"scheduler": SCHEDULERS["StepLR"]})}
 )
 
 
-class Stopped(Exception):
-    pass
+class Stopped(BaseException):
+    """Not an `Exception`, after which the training would be saved."""
 
 
 def stop_after(epoch: int) -> Callable[[Row], None]:
@@ -376,3 +377,15 @@ def test_the_training_of_a_users_model_is_no_model_file(tmp_path: Path, assert_t
     assert len(load_history(path).lr) == 1
     weights = safetensors.torch.load_file(path)
     assert all(torch.equal(weights[name], x) for name, x in model.named_parameters())
+
+
+def test_functions_are_compared_by_name_so_that_edited_ones_go_on(tmp_path: Path) -> None:
+    def scheduler(base: float) -> Any:
+        return partial(schedulers.LambdaLR, lr_lambda=lambda epoch: base**epoch)
+
+    checkpoint = Checkpoint(tmp_path / "run", every=9)
+    fit(elman()(), TEXTS, epochs=2, lr=1.0, scheduler=scheduler(0.5), checkpoint=checkpoint)
+    history = fit(
+        elman()(), TEXTS, epochs=5, lr=1.0, scheduler=scheduler(0.25), resume=tmp_path / "run"
+    )
+    assert history.lr == [1.0, 0.5, 0.25, 0.25**3, 0.25**4]

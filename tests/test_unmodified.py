@@ -245,31 +245,43 @@ def loss_by_hand(model: nn.Module) -> Tensor:
     return F.cross_entropy(by_hand(model, INPUTS).flatten(0, 1), TARGETS.flatten())
 
 
-@pytest.mark.parametrize("options", [{}, {"stepwise": True}])
-@pytest.mark.parametrize("name", EVERY)
-def test_fit_trains_what_the_modules_compute(name: str, options: dict[str, Any]) -> None:
-    if options and name in AHEAD:
-        pytest.skip("symbol by symbol it is another function")
+@pytest.mark.usefixtures("forked")
+@pytest.mark.parametrize(
+    ("name", "stepwise"), [*((n, False) for n in EVERY), *((n, True) for n in {**CAUSAL, **WHOLE})]
+)
+def test_fit_trains_what_the_modules_compute(name: str, stepwise: bool) -> None:
     model, twin = make(name), make(name)
-    with torch.random.fork_rng(devices=[]):  # dropout draws
-        if options and name in UNKNOWN_START:
-            with pytest.raises(OptionError, match="cannot make the initial state of rnn"):
-                fit(model, ("hihell", "ihello"), optimizer=SGD, check=False, **options)
-            return
-        if options and "dropout" in name:
-            model.rnn.dropout = twin.rnn.dropout = 0.0  # draws are in another order by steps
-        torch.manual_seed(7)
-        history = fit(
-            model, ("hihell", "ihello"), epochs=1, lr=0.1, optimizer=SGD, check=False, **options
-        )
-        torch.manual_seed(7)
-        loss = loss_by_hand(twin)
+    if stepwise and "dropout" in name:
+        model.rnn.dropout = twin.rnn.dropout = 0.0  # by steps, other numbers are drawn
+    torch.manual_seed(7)
+    history = fit(
+        model,
+        ("hihell", "ihello"),
+        epochs=1,
+        lr=0.1,
+        optimizer=SGD,
+        check=False,
+        stepwise=stepwise,
+    )
+    torch.manual_seed(7)
+    loss = loss_by_hand(twin)
     assert history.loss[0] == pytest.approx(loss.item(), rel=1e-5)
-    optimizer = SGD(twin.parameters(), lr=0.1)
     loss.backward()
-    optimizer.step()
+    SGD(twin.parameters(), lr=0.1).step()
     for (path, got), expected in zip(model.named_parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6, msg=path)
+
+
+def test_a_recurrence_without_a_known_start_is_not_stepped_through() -> None:
+    model = make("an LSTM")
+    for call in (
+        lambda: fit(model, "hihello", stepwise=True),
+        lambda: generate(model, "h", 3),
+        lambda: model.initial_hidden(1),
+    ):
+        with pytest.raises(OptionError, match="cannot make the initial state of rnn, which has"):
+            call()
+    assert len(fit(model, "hihello" * 3, chunk=5, epochs=2)) == 2
 
 
 @pytest.mark.parametrize("name", EVERY)

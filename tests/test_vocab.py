@@ -7,7 +7,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -312,7 +312,7 @@ ERRORS: dict[str, Any] = {
         "expected indices of at most 63 bits, got 9223372036854775808",
     ),
     "lists in lists": (
-        lambda: HIELO.decode(reduce(lambda inner, _: [inner], range(2000), [0])),
+        lambda: HIELO.decode(reduce(lambda inner, _: [inner], range(2000), cast(Any, [0]))),
         ShapeError,
         "expected rows of one length, got lists nested too deeply",
     ),

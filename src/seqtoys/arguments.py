@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast, get_type_hints
 
 from seqtoys.errors import InputTypeError
-from seqtoys.kinds import ANYTHING, Kind, described, kind_of, misfit, order_hint
+from seqtoys.kinds import ANYTHING, Kind, described, kind_of, made_plain, misfit, order_hint
 from seqtoys.memory import EnoughMemory, check_room
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -16,9 +16,10 @@ Value = TypeVar("Value")
 
 
 def checked(function: Function, declared: Callable[..., Any] | None = None) -> Function:
-    """Hold the arguments of a function to its annotations, at each call.
+    """Check the arguments of a function against its annotations, at each call.
 
-    Ranges and shapes are left to the function, and so are the items of iterators.
+    The function is given plain numbers: NumPy's, and tensors without axes, reach it as int and
+    float. Ranges and shapes are left to the function, and so are the items of iterators.
 
     Args:
         function: What takes them.
@@ -39,52 +40,62 @@ def checked(function: Function, declared: Callable[..., Any] | None = None) -> F
 
     @functools.wraps(function)
     def call(*positional: Any, **named: Any) -> Any:
-        kinds = _kinds(declared or function)
-        for given in (zip(names, positional, strict=False), named.items()):
-            for name, value in given:
-                if name in kinds and type(value) not in kinds[name].exact:
-                    _check(name, value, kinds[name])
-        return function(*positional, **named)
+        kinds, given = _kinds(declared or function), list(positional)
+        for at, (name, value) in enumerate(zip(names, positional, strict=False)):
+            if name in kinds and type(value) not in kinds[name].exact:
+                given[at] = _checked(name, value, kinds[name])
+        for name, value in named.items():
+            if name in kinds and type(value) not in kinds[name].exact:
+                named[name] = _checked(name, value, kinds[name])
+        return function(*given, **named)
 
     return cast(Function, call)
 
 
 def check_fields(instance: Any) -> None:
-    """Hold the fields of a dataclass to their annotations.
+    """Check the fields of a dataclass against their annotations, and make their numbers plain.
 
     Raises:
-        InputTypeError: If one is of another type; it tells which.
+        InputTypeError: If a field has a value of another type.
     """
-    check_values(vars(instance), instance.__class__)
+    vars(instance).update(check_values(vars(instance), instance.__class__))  # it may be frozen
 
 
-def check_values(values: Mapping[str, Any], owner: Any, names: Iterable[str] = ()) -> None:
-    """Hold values to the annotations that their names have.
+def check_values(
+    values: Mapping[str, Any], owner: Any, names: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Check values against the annotations of their names.
 
     Args:
         values: The values by their names.
         owner: What has the annotations: a dataclass, a `TypedDict`, a function.
-        names: Which to hold; none: all that have annotations.
+        names: Which values to check. If empty, all that have annotations.
+
+    Returns:
+        The values that were checked, with plain numbers.
 
     Raises:
-        InputTypeError: If one is of another type; it tells which.
+        InputTypeError: If a value is of another type.
     """
     kinds = _kinds(owner)
-    for name in names or kinds:
-        if type(values[name]) not in kinds[name].exact:
-            _check(name, values[name], kinds[name])
+    return {
+        name: values[name]
+        if type(values[name]) in kinds[name].exact
+        else _checked(name, values[name], kinds[name])
+        for name in names or kinds
+    }
 
 
 def check_type(name: str, value: Value, annotation: Any) -> Value:
-    """Hold a value to a type.
+    """Check a value against an annotation, and return it with plain numbers.
 
     Args:
-        name: What to call it.
-        value: It.
-        annotation: A class, or whatever else stands in annotations.
+        name: The name of the value.
+        value: The value.
+        annotation: A class, or any other annotation.
 
     Raises:
-        InputTypeError: If it is of another type.
+        InputTypeError: If the value is of another type.
 
     Examples:
         >>> check_type("progress", "yes", bool | None)
@@ -92,9 +103,7 @@ def check_type(name: str, value: Value, annotation: Any) -> Value:
         seqtoys.errors.InputTypeError: expected progress to be True, False or None, got 'yes'
     """
     kind = kind_of(annotation)
-    if type(value) not in kind.exact:
-        _check(name, value, kind)
-    return value
+    return value if type(value) in kind.exact else _checked(name, value, kind)
 
 
 def listed(
@@ -126,7 +135,8 @@ def listed(
     return check_type(name, found, annotation)
 
 
-def _check(name: str, value: object, kind: Kind) -> None:
+def _checked(name: str, value: Any, kind: Kind) -> Any:
+    """Check a value, and return it with plain numbers."""
     found = misfit(value, kind)
     if found is not None:
         place, wrong, wanted = found
@@ -134,6 +144,7 @@ def _check(name: str, value: object, kind: Kind) -> None:
         words = f"{', '.join(others)} or {last}" if others else last
         hint = order_hint(wrong) if "a list" in wanted.words else ""
         raise InputTypeError(f"expected {name}{place} to be {words}, got {described(wrong)}{hint}")
+    return made_plain(value, kind)
 
 
 def _is_iterable(values: object) -> bool:

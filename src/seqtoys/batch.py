@@ -70,7 +70,7 @@ class Batch:
                 object.__setattr__(self, name, to_int64(part, name))
         check_parts(self.inputs, self.targets, self.lengths, self.counts)
         if self.length_range is not None:
-            check_lengths(self.length_range)
+            vars(self)["length_range"] = check_lengths(self.length_range)
 
     @classmethod
     @checked

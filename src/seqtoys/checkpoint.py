@@ -69,8 +69,8 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         check_type("path", self.path, PathLike)
-        check_length(self.every, "every")
-        check_type("overwrite", self.overwrite, bool)
+        vars(self)["every"] = check_length(self.every, "every")
+        vars(self)["overwrite"] = check_type("overwrite", self.overwrite, bool)
 
 
 def save(

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import torch
 
-from seqtoys.amounts import check_length, check_lengths
-from seqtoys.errors import DataError, OptionError, quoted
+from seqtoys.amounts import check_length, check_lengths, check_share
+from seqtoys.errors import DataError, OptionError
 from seqtoys.kinds import described
 from seqtoys.plain import Plain, is_number
 from seqtoys.tasks.task import Task
@@ -46,15 +46,15 @@ class Curriculum:
     window: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("longest", "shortest", "window", "first"):
-            check_length(getattr(self, name), "start" if name == "first" else name)
+        plain = {
+            name: check_length(getattr(self, name), name)
+            for name in ("longest", "shortest", "start", "window")
+            if name != "start" or self.start is not None
+        }
+        vars(self).update(plain, threshold=check_share("threshold", self.threshold))
         if not self.shortest <= self.first <= self.longest:
             in_order = f"shortest {self.shortest}, start {self.first}, longest {self.longest}"
             raise OptionError(f"expected shortest <= start <= longest, got {in_order}")
-        if not isinstance(self.threshold, int | float) or not 0 < self.threshold < 1:
-            raise OptionError(
-                f"expected threshold to be a share between 0 and 1, got {quoted(self.threshold)}"
-            )
 
     @property
     def first(self) -> int:

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seqtoys.amounts import check_share
 from seqtoys.batch import Batch, Pair
-from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
+from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.kinds import described, order_hint
 from seqtoys.ranges import check_range
 from seqtoys.symbols import Symbols
@@ -108,7 +109,7 @@ def split_rows(
     """
     if fraction is None:
         return torch.arange(len(batch), device="cpu"), torch.arange(0, device="cpu")
-    check_share(fraction)
+    fraction = check_share("validation", fraction)
     rows = torch.cat([batch.inputs, batch.targets], dim=1).cpu()  # (batch, 2 time)
     distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)
     if len(distinct) < 2:
@@ -118,15 +119,3 @@ def split_rows(
     chosen[torch.randperm(len(distinct), generator=generator, device="cpu")[:count]] = True
     held_out = chosen[group]  # (batch,)
     return (~held_out).nonzero().flatten(), held_out.nonzero().flatten()
-
-
-def check_share(validation: float) -> None:
-    """Make sure that a share to hold out is one.
-
-    Raises:
-        OptionError: If it is not between 0 and 1.
-    """
-    if not isinstance(validation, int | float) or not 0 < validation < 1:
-        raise OptionError(
-            f"expected validation to be a share between 0 and 1, got {quoted(validation)}"
-        )

@@ -17,7 +17,7 @@ from seqtoys.arguments import check_type
 from seqtoys.curriculum import Curriculum, LengthPlan, Lengths
 from seqtoys.errors import OptionError
 from seqtoys.indices import check_index
-from seqtoys.randomness import seeded_generator
+from seqtoys.randomness import check_seed, seeded_generator
 from seqtoys.tasks.task import Task
 
 Pair: TypeAlias = tuple[Int[Tensor, "batch time"], Int[Tensor, "batch time"]]
@@ -115,14 +115,13 @@ class TaskDataset(Dataset[Pair]):
 def _drawer(task: Task, batch_size: int, lengths: Lengths, seed: int) -> partial[Pair]:
     """Check the options, and make what draws a batch by its number."""
     check_type("task", task, Task)
-    check_length(batch_size, "batch_size")
+    batch_size = check_length(batch_size, "batch_size")
     if isinstance(lengths, Curriculum):
         raise OptionError(
             "expected one length, or a shortest and a longest, got a Curriculum: batches are "
             "drawn ahead, when no one knows yet how well it is learnt"
         )
-    seeded_generator(seed)  # checks it
-    return partial(_draw, task, batch_size, LengthPlan(task, lengths), seed)
+    return partial(_draw, task, batch_size, LengthPlan(task, lengths), check_seed(seed))
 
 
 def _draw(task: Task, batch_size: int, plan: LengthPlan, seed: int, number: int) -> Pair:

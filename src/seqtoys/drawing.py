@@ -14,6 +14,7 @@ import torch
 from seqtoys.amounts import check_count
 from seqtoys.errors import NonFiniteLossError, OptionError, quoted
 from seqtoys.readers import Array, Read
+from seqtoys.scalars import to_real
 
 _FIRST, _MOST = 2**14, 2**20  # random numbers drawn in one go: at first, and at the most
 
@@ -46,15 +47,16 @@ class Drawing:
     generator: torch.Generator
 
     def __post_init__(self) -> None:
-        heat = self.temperature
-        is_number = isinstance(heat, int | float) and not isinstance(heat, bool)
-        if not is_number or not 0 <= heat < math.inf:
+        heat = to_real(self.temperature)
+        if heat is None or not 0 <= heat < math.inf:
             raise OptionError(
-                f"expected temperature to be a finite number of at least 0, got {quoted(heat)}; "
-                "0 takes the likeliest symbol, 1 draws as the model says"
+                "expected temperature to be a finite number of at least 0, got "
+                f"{quoted(self.temperature)}; 0 takes the likeliest symbol, 1 draws as the model "
+                "says"
             )
+        vars(self)["temperature"] = heat
         if self.top_k is not None:
-            check_count("top_k", self.top_k, 1, self.vocab_size)
+            vars(self)["top_k"] = check_count("top_k", self.top_k, 1, self.vocab_size)
         if not isinstance(self.generator, torch.Generator):
             raise OptionError(
                 "expected generator to be a torch.Generator or None, "

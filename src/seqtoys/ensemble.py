@@ -22,6 +22,7 @@ from seqtoys.layouts import choose_layout
 from seqtoys.model import ElmanCharModel
 from seqtoys.network import ElmanNetwork
 from seqtoys.outputs import in_mode, logits_of
+from seqtoys.randomness import check_seed
 from seqtoys.recurrence import flattened, unflattened
 from seqtoys.settings import ElmanSettings, Nonlinearity, RecurrentInit
 from seqtoys.symbols import Symbols
@@ -78,7 +79,7 @@ class ElmanEnsemble(ElmanNetwork):
         settings = ElmanSettings(
             hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
         )
-        chosen = tuple(listed("seeds", seeds))
+        chosen = tuple(map(check_seed, listed("seeds", seeds)))
         if not chosen:
             raise OptionError("expected at least one seed, got none")
         super().__init__(vocab, settings, choose_layout(len(chosen), settings.units(len(vocab))))

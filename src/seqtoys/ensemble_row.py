@@ -14,6 +14,7 @@ from torch import Tensor
 from seqtoys.arguments import check_fields
 from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.row import Row
+from seqtoys.scalars import to_real
 from seqtoys.tensors import check_floats, check_integers, check_size
 
 COLUMNS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
@@ -192,11 +193,14 @@ def quantiles_of(
         >>> quantiles_of(torch.tensor([[1.0, 2.0, float("nan")]]).double(), [0.5])
         tensor([[2.]], dtype=torch.float64)
     """
+    places = []
     for share in shares:
-        if not isinstance(share, int | float) or not 0 <= share <= 1:
+        place = to_real(share)
+        if place is None or not 0 <= place <= 1:
             raise OptionError(f"expected shares from 0 to 1, got {quoted(share)}")
+        places.append(place)
     return loss.nan_to_num(nan=math.inf, posinf=math.inf).quantile(
-        torch.tensor(shares, dtype=torch.float64, device="cpu"), dim=1, interpolation="nearest"
+        torch.tensor(places, dtype=torch.float64, device="cpu"), dim=1, interpolation="nearest"
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seqtoys.checkpoint import Checkpoint
 from seqtoys.ensemble_row import EnsembleRow
+from seqtoys.errors import SeqtoysError
 from seqtoys.history import History
 from seqtoys.interrupt import Heard, postponed_interrupt
 from seqtoys.outputs import in_mode
@@ -24,11 +25,14 @@ Watchers = Sequence[Callable[[Row], object] | None]
 def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint | None) -> None:
     """Fill the history of a training epoch by epoch; Ctrl-C is heard between two updates.
 
+    An exception that ends the training gets the history so far as its attribute `history`. The
+    training is saved then if the exception came between two epochs.
+
     Args:
         run: The training.
         epochs: How many epochs it has at most.
-        watchers: Who is told of each epoch.
-        checkpoint: Where and how often it is saved; None: not at all.
+        watchers: Called with the row of each epoch.
+        checkpoint: Where and how often it is saved. If None, it is not.
     """
     history, started = run.history, time.perf_counter() - run.history.seconds
 
@@ -38,7 +42,7 @@ def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint
             save_run(run, checkpoint.path)
 
     with in_mode(run.model, training=True), postponed_interrupt() as raise_if_interrupted:
-        save()  # first of all, so that a place that can't be written to is told at once
+        save()  # first of all, so that a place that can't be written to is found at once
         stopped, is_whole = "epochs", True
         try:
             for epoch in range(run.epochs + 1, epochs + 1) if history.is_open else ():
@@ -51,22 +55,57 @@ def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint
                 raise_if_interrupted()
         except KeyboardInterrupt as interrupt:
             stopped, is_whole = "interrupted", isinstance(interrupt, Heard)
-        if history.is_open:
-            run.rule.close(history, stopped)
-        if isinstance(history, History):
-            history.predictions = run.predictions.written()
-        history.seconds = time.perf_counter() - started
+        except Exception as error:
+            _close(run, "error", started)
+            _attach(error, run)
+            if run.updates.is_between_epochs:
+                _save_after(error, save)
+            raise
+        _close(run, stopped, started)
         if is_whole:
             save()
+
+
+def _close(run: Run, stopped: str, started: float) -> None:
+    """Note why a training ended and how long it took, and write its predictions out."""
+    history = run.history
+    if history.is_open:
+        run.rule.close(history, stopped)
+    if isinstance(history, History):
+        history.predictions = run.predictions.written()
+    history.seconds = time.perf_counter() - started
+
+
+def _attach(error: Exception, run: Run) -> None:
+    """Give an exception the history so far, and say so where it is printed."""
+    vars(error)["history"] = run.history  # whatever attributes its class allows
+    if run.epochs:
+        many = f"{run.epochs:,} epoch{'s' * (run.epochs > 1)}"
+        error.add_note(f"fit keeps the history of {many} as the attribute history of this error")
+
+
+def _save_after(error: Exception, save: Callable[[], None]) -> None:
+    """Save a training that an exception has ended, which must not hide that exception."""
+    try:
+        save()
+    except SeqtoysError as failed:
+        error.add_note(f"The training could not be saved: {failed}")
 
 
 def _run_epoch(
     run: Run, watchers: Watchers, raise_if_interrupted: Callable[[], None]
 ) -> str | None:
-    """Run an epoch and tell it; then say why to stop, or carry out its last update."""
+    """Run an epoch and show its row; then return why to stop, or carry out its last update."""
     run.history.append(_measured(run, raise_if_interrupted))
-    for watch in filter(None, watchers):
-        watch(_row_to_watch(run))
+    try:
+        for watch in filter(None, watchers):
+            watch(_row_to_watch(run))
+    finally:  # if a watcher fails, the epoch is still ended, so that it can be saved
+        reason = _end_epoch(run)
+    return reason
+
+
+def _end_epoch(run: Run) -> str | None:
     reason: str | None = run.rule.reason(run.history)
     if reason is None:
         if run.rule.ended is not None:

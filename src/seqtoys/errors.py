@@ -33,7 +33,14 @@ BUILT_IN = (str, int, list, tuple, dict, set, frozenset)
 
 
 class SeqtoysError(Exception):
-    """The base of every error this library raises on purpose."""
+    """The base of every error this library raises on purpose.
+
+    Attributes:
+        history: If the error ended a training, the history of the epochs before it, else None.
+            `fit` gives this attribute to errors of other classes, too.
+    """
+
+    history: Any = None
 
 
 class VocabError(SeqtoysError, ValueError):

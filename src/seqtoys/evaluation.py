@@ -99,7 +99,7 @@ def evaluate(
         >>> report.unseen.excess == report.unseen.loss - report.unseen.optimum
         True
     """
-    check_length(count, "count")
+    count = check_length(count, "count")
     check_vocab(task, getattr(model, "vocab", None))
     if not isinstance(model, nn.Module):
         raise InputTypeError(f"expected model to be a torch.nn.Module, got {described(model)}")
@@ -107,7 +107,9 @@ def evaluate(
         check_range(seen, len(task.vocab))
     generator = generator or generator_for("evaluation")
     whole = task.whole if isinstance(task, Side) else task
-    lengths = whole.longer if longer is None else tuple(listed("longer", longer))
+    lengths = whole.longer
+    if longer is not None:
+        lengths = tuple(check_length(length, "length") for length in listed("longer", longer))
     parts = [*_kinds(task, seen, count, generator)]
     parts += [Part(f"length {n}", whole, _draw(whole, count, generator, n)) for n in lengths]
     scores = {part.name: _measure(model, whole, part) for part in parts}
@@ -197,13 +199,8 @@ def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
     scored = _numbers(int(batch.scored.sum()) for batch in batches)
     sizes = _numbers(int(batch.scored.any(1).sum()) for batch in batches)
     best = _numbers(part.source.optimal_loss(batch) for batch in batches) * scored  # (groups,)
-    shared = {
-        "sequences": int(sizes.sum()),
-        "optimum": float(best.sum() / scored.sum()),
-        "source_loss": _source_loss(whole, batches, scored),
-        "is_given": part.is_given,
-        **_counted(batches),
-    }
+    source_loss = _source_loss(whole, batches, scored)
+    memoryless, chance, effective = _counted(batches)
     error = getattr(part.source.optimum, "standard_error", 0.0)  # of a side, an estimate
     smallest = 0 if part.is_given else int(sizes.sum())
     return [
@@ -212,7 +209,13 @@ def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
             excess=_plus_error(ratio(loss - best, scored), error),
             accuracy=_proportion(hit, scored, smallest),
             whole_accuracy=_proportion(right, sizes, smallest),
-            **shared,
+            sequences=int(sizes.sum()),
+            optimum=float(best.sum() / scored.sum()),
+            source_loss=source_loss,
+            is_given=part.is_given,
+            memoryless=memoryless,
+            chance=chance,
+            effective_sequences=effective,
         )
         for loss, hit, right in zip(losses, hits, wholes, strict=True)  # of (groups,)
     ]
@@ -224,18 +227,15 @@ def _source_loss(whole: Task, batches: list[Batch], scored: Float[Tensor, " grou
     return float(each @ scored / scored.sum())
 
 
-def _counted(batches: list[Batch]) -> dict[str, float]:
-    """What counting in the sequences gives: baselines without memory, and how many differ."""
+def _counted(batches: list[Batch]) -> tuple[float, float, float]:
+    """Count in the sequences: the memoryless loss, the accuracy of chance, and how many differ."""
     pairs = np.concatenate(
         [torch.stack([b.inputs[b.scored], b.targets[b.scored]]).numpy() for b in batches], 1
     )  # (2, scored)
     _, frequencies = torch.cat([hashes(batch) for batch in batches]).unique(return_counts=True)
     shares = frequencies.double() / frequencies.sum()
-    return {
-        "memoryless": conditional_entropy(*pairs),
-        "chance": float(np.bincount(pairs[1]).max() / pairs.shape[1]),
-        "effective_sequences": float(1 / (shares**2).sum()),
-    }
+    chance = float(np.bincount(pairs[1]).max() / pairs.shape[1])
+    return conditional_entropy(*pairs), chance, float(1 / (shares**2).sum())
 
 
 def _proportion(

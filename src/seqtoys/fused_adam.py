@@ -46,6 +46,7 @@ class FusedAdam:
         self._squares = [torch.zeros_like(weight) for weight in self._weights]
         # The number of updates of each.
         self._counts = torch.zeros(len(params), dtype=torch.float32, device="cpu")
+        self._each_count = self._counts.unbind()
 
     def state_dict(self) -> dict[str, Any]:
         """What it remembers from one update to the next, each number at its parameter's place."""
@@ -78,10 +79,14 @@ class FusedAdam:
         """Update the parameters; one without a gradient stays as it is."""
         group = self.param_groups[0]
         grads = [parameter.grad for parameter in group["params"]]
-        steps = [grad is not None for grad in grads]
-        self._counts.add_(1 if all(steps) else torch.tensor(steps))
-        lists = (self._weights, grads, self._means, self._squares, self._counts.unbind())
-        weights, grads, means, squares, counts = (list(compress(x, steps)) for x in lists)
+        state: Any = (self._weights, self._means, self._squares, self._each_count)
+        if any(grad is None for grad in grads):
+            has_grad = [grad is not None for grad in grads]
+            self._counts.add_(torch.tensor(has_grad))
+            grads, *state = (list(compress(part, has_grad)) for part in (grads, *state))
+        else:
+            self._counts.add_(1)
+        weights, means, squares, counts = state
         torch._fused_adam_(
             weights,
             [flat(grad) for grad in grads],

@@ -44,8 +44,8 @@ class History:
         baselines: What counting alone can predict of the training data.
         loss_floor: The lowest loss that the model's readout allows.
         settings: The options `fit` was called with.
-        stopped: Why training ended: `"epochs"`, `"solved"`, `"excess"`, `"patience"`
-            or `"interrupted"`; until then `"running"`.
+        stopped: Why training ended: `"epochs"`, `"solved"`, `"excess"`, `"patience"`,
+            `"interrupted"` or, by an exception, `"error"`; until then `"running"`.
         seconds: How long it took.
 
     Examples:

@@ -9,7 +9,7 @@ from seqtoys.baselines import Baselines
 from seqtoys.errors import DataError, quoted
 from seqtoys.plain import Plain
 
-INTERRUPTED = ("running", "interrupted")  # the training did not come to its end
+INTERRUPTED = ("running", "interrupted", "error")  # the training did not come to its end
 UNFINISHED = (*INTERRUPTED, "epochs")  # why a training ended that could go on
 KINDS: dict[str, Any] = {
     "settings": dict,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from seqtoys.errors import ROOM, IndexRangeError, InputTypeError, ShapeError, quoted
 from seqtoys.kinds import described, order_hint
+from seqtoys.scalars import to_int
 
 Indices: TypeAlias = Tensor | npt.NDArray[np.integer[Any]] | Sequence[Any]
 """Symbol indices: an integer tensor or NumPy array, or (nested) lists of ints."""
@@ -41,7 +41,7 @@ def to_index_array(indices: Indices) -> npt.NDArray[np.int64]:
     return copy
 
 
-def check_index(index: int, size: int, name: str) -> int:
+def check_index(index: object, size: int, name: str) -> int:
     """Read a place among so many, counted from the end if negative, as one from 0 on.
 
     Args:
@@ -57,10 +57,9 @@ def check_index(index: int, size: int, name: str) -> int:
         >>> check_index(-1, 3, "replica")
         2
     """
-    try:
-        at = operator.index(index)
-    except (TypeError, RuntimeError):  # of a tensor without numbers
-        raise InputTypeError(f"expected {name} to be an integer, got {described(index)}") from None
+    at = to_int(index)
+    if at is None:
+        raise InputTypeError(f"expected {name} to be an integer, got {described(index)}")
     if not -size <= at < size:
         wanted = f"one from {-size} to {size - 1}" if size else "none, as there are none"
         raise IndexRangeError(f"expected {name} to be {wanted}, got {quoted(at)}")

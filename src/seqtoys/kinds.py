@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-import sys
+import operator
 from collections.abc import (
     Callable,
     Collection,
     Hashable,
+    Iterable,
     Iterator,
     Mapping,
     Reversible,
@@ -16,9 +17,12 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Literal, TypeAlias, Union, Unpack, get_args, get_origin
+from typing import Any, Literal, TypeAlias, Union, Unpack, cast, get_args, get_origin
+
+import numpy as np
 
 from seqtoys.errors import quoted, with_article
+from seqtoys.scalars import to_int, to_real
 
 NAMES = {
     "str": "a string", "NoneType": "None", "Iterable": "a list", "Sequence": "a list",
@@ -35,10 +39,10 @@ def described(value: object) -> str:
         >>> described(0.5), described("h" * 99), described(["h", "i"]), described(OSError())
         ('0.5', 'a str of 99', 'a list of 2', 'an OSError')
     """
-    kind = type(value)
-    if value is None or kind in (bool, int, float) or (kind is str and len(value) < 60):
+    kind, sized = type(value), cast(Any, value)
+    if value is None or kind in (bool, int, float) or (kind is str and len(sized) < 60):
         return quoted(value)
-    size = f" of {len(value)}" if kind in (str, list, tuple, dict) else ""
+    size = f" of {len(sized)}" if kind in (str, list, tuple, dict) else ""
     return f"{with_article(kind.__name__)}{size}"
 
 
@@ -70,12 +74,15 @@ class Kind:
         exact: Types whose values fit without a further look.
         fits: Whether a value fits, whatever it holds.
         parts: What a value holds where, and what each part should be.
+        plain: Returns a value that fits with Python's own numbers in it, in place of NumPy's and
+            others. None if the annotation has no numbers.
     """
 
     words: tuple[str, ...]
     exact: frozenset[type]
     fits: Callable[[Any], bool]
     parts: Callable[[Any], Iterator[Part]] = lambda value: iter(())
+    plain: Callable[[Any], Any] | None = None
 
 
 Part: TypeAlias = tuple[str, Any, Kind]
@@ -84,18 +91,21 @@ Part: TypeAlias = tuple[str, Any, Kind]
 ANYTHING = Kind((), frozenset(), lambda value: True)
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or (_is_integer(value) and abs(value) < sys.float_info.max)
-
-
 NUMBERS: dict[Any, Kind] = {
-    int: Kind(("an integer",), frozenset({int}), _is_integer),
-    float: Kind(("a number",), frozenset({float}), _is_number),
+    int: Kind(
+        ("an integer",), frozenset({int}), lambda value: to_int(value) is not None, plain=to_int
+    ),
+    float: Kind(
+        ("a number",), frozenset({float}), lambda value: to_real(value) is not None, plain=to_real
+    ),
+    bool: Kind(
+        ("True", "False"),
+        frozenset({bool}),
+        lambda value: isinstance(value, bool | np.bool_),
+        plain=bool,
+    ),
 }
+"""Python's numbers, and what is taken for them: NumPy's, for example."""
 
 
 def misfit(value: Any, kind: Kind) -> Part | None:
@@ -137,10 +147,13 @@ def kind_of(annotation: Hashable) -> Kind:
     outer = getattr(outer, "array_type", outer)  # of jaxtyping's
     if outer is tuple and Ellipsis not in inside:
         return _tuple([kind_of(each) for each in inside])
-    words = ("True", "False") if outer is bool else (_called(outer),)
+    words = (_called(outer),)
     if inside and issubclass(outer, Collection):
-        parts = _contents([kind_of(each) for each in inside if each is not Ellipsis])
-        return Kind(words, frozenset(), lambda value: isinstance(value, outer), parts)
+        kinds = [kind_of(each) for each in inside if each is not Ellipsis]
+        plain = _plain_contents(kinds) if any(kind.plain for kind in kinds) else None
+        return Kind(
+            words, frozenset(), lambda value: isinstance(value, outer), _contents(kinds), plain
+        )
     return Kind(words, frozenset({outer}), lambda value: isinstance(value, outer))
 
 
@@ -162,6 +175,42 @@ def _contents(kinds: Sequence[Kind]) -> Callable[[Any], Iterator[Part]]:
     return items if len(kinds) == 1 else entries
 
 
+def made_plain(value: Any, kind: Kind) -> Any:
+    """Return a value that fits, with Python's own numbers in place of NumPy's and others.
+
+    Args:
+        value: What fits the annotation.
+        kind: What the annotation admits.
+
+    Examples:
+        >>> made_plain([1, np.int64(2)], kind_of(list[int]))
+        [1, 2]
+    """
+    return value if kind.plain is None or type(value) in kind.exact else kind.plain(value)
+
+
+def _plain_contents(kinds: Sequence[Kind]) -> Callable[[Any], Any]:
+    """Make a function that makes the numbers in a list, a tuple or a dict plain."""
+
+    def plain(values: Any) -> Any:
+        if type(values) is dict:
+            made = {
+                made_plain(key, kinds[0]): made_plain(value, kinds[1])
+                for key, value in values.items()
+            }
+            return made if _differ(made.values(), values.values()) else values
+        if type(values) in (list, tuple) and not set(map(type, values)) <= kinds[0].exact:
+            made = type(values)(made_plain(value, kinds[0]) for value in values)
+            return made if _differ(made, values) else values  # which may be appended to
+        return values
+
+    return plain
+
+
+def _differ(made: Iterable[Any], values: Iterable[Any]) -> bool:
+    return any(map(operator.is_not, made, values))
+
+
 def _tuple(kinds: Sequence[Kind]) -> Kind:
     """So many values, each of its own kind."""
 
@@ -172,7 +221,13 @@ def _tuple(kinds: Sequence[Kind]) -> Kind:
     def fits(values: Any) -> bool:
         return isinstance(values, tuple) and len(values) == len(kinds)
 
-    return Kind((f"a tuple of {len(kinds)}",), frozenset(), fits, parts)
+    def plain(values: Any) -> Any:
+        made = tuple(map(made_plain, values, kinds))
+        return made if _differ(made, values) else values
+
+    has_numbers = any(kind.plain for kind in kinds)
+    words = (f"a tuple of {len(kinds)}",)
+    return Kind(words, frozenset(), fits, parts, plain if has_numbers else None)
 
 
 def _either(kinds: Sequence[Kind]) -> Kind:
@@ -185,9 +240,19 @@ def _either(kinds: Sequence[Kind]) -> Kind:
         if all(misfit(value, kind) for kind in fitting):
             yield from fitting[-1].parts(value)
 
+    def plain(value: Any) -> Any:
+        return made_plain(value, next(kind for kind in kinds if misfit(value, kind) is None))
+
     words = tuple(dict.fromkeys(word for kind in kinds for word in kind.words))
     exact = frozenset().union(*(kind.exact for kind in kinds))
-    return Kind(words, exact, lambda value: any(kind.fits(value) for kind in kinds), parts)
+    has_numbers = any(kind.plain for kind in kinds)
+    return Kind(
+        words,
+        exact,
+        lambda value: any(kind.fits(value) for kind in kinds),
+        parts,
+        plain if has_numbers else None,
+    )
 
 
 def _called(kind: type) -> str:

@@ -35,7 +35,7 @@ class Novelty:
     def __post_init__(self) -> None:
         for name in ("training", "held_out", "new"):
             if name != "held_out" or self.held_out is not None:
-                check_count(name, getattr(self, name), 0, MANY)
+                vars(self)[name] = check_count(name, getattr(self, name), 0, MANY)
 
     def __len__(self) -> int:
         """The number of samples."""

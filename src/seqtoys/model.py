@@ -47,7 +47,8 @@ class ElmanCharModel(ElmanNetwork):
         batch_first: Whether tensors are `(batch, time, …)`, else `(time, batch, …)`. The hidden
             state is `(layers, batch, hidden)` either way, as in PyTorch.
         seed: Decides the initial weights: those PyTorch itself draws after
-            `torch.manual_seed(seed)`, with the global random state left alone.
+            `torch.manual_seed(seed)`, of its default dtype and on its default device, with the
+            global random state left alone.
 
     Raises:
         OptionError: If an option is out of its range; it tells which.

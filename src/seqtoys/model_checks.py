@@ -51,8 +51,9 @@ def check_model(
     if isinstance(network, ElmanNetwork) and network.is_unmodified:
         return
     inputs = _part_of(batch.inputs, symbols)
-    later, other = _change_later(inputs), _change_middle_row(inputs)
-    found = [_read(network, each, symbols, stepwise) for each in (inputs, inputs, later, other)]
+    changed = _other_symbols(inputs, symbols)
+    given = (inputs, inputs, _change_later(inputs, changed), _change_middle_row(inputs, changed))
+    found = [_read(network, each, symbols, stepwise) for each in given]
     if any(logits is None or not logits.is_floating_point() for logits in found):
         return
     base, again, after_later, after_other = (x for x in found if x is not None)
@@ -80,20 +81,23 @@ def _half(inputs: Tensor) -> int:
     return (inputs.shape[1] + 1) // 2
 
 
-def _change_later(inputs: Int[Tensor, "rows steps"]) -> Int[Tensor, "rows steps"]:
+def _change_later(inputs: Int[Tensor, "rows steps"], changed: Tensor) -> Tensor:
     at = _half(inputs)
-    return torch.cat([inputs[:, :at], _other_symbols(inputs)[:, at:]], 1)
+    return torch.cat([inputs[:, :at], changed[:, at:]], 1)
 
 
-def _change_middle_row(inputs: Int[Tensor, "rows steps"]) -> Int[Tensor, "rows steps"]:
+def _change_middle_row(inputs: Int[Tensor, "rows steps"], changed: Tensor) -> Tensor:
     """Change the row that has others before and after it."""
-    return torch.stack([inputs[0], _other_symbols(inputs)[1], inputs[2]])
+    return torch.stack([inputs[0], changed[1], inputs[2]])
 
 
-def _other_symbols(inputs: Tensor) -> Tensor:
-    """Replace each symbol by the next one of those that occur, which any model can read."""
-    known, at = inputs.unique(return_inverse=True)
-    return known[(at + 1) % len(known)]
+def _other_symbols(inputs: Tensor, symbols: int | None) -> Tensor:
+    """Replace each symbol by the next of those that occur, which any model can read."""
+    known = inputs.unique()
+    if len(known) == 1 and symbols is not None:
+        known = torch.arange(symbols, device=inputs.device, dtype=inputs.dtype)
+    others: Tensor = known[(torch.searchsorted(known, inputs) + 1) % len(known)]
+    return others
 
 
 def _read(model: nn.Module, inputs: Tensor, symbols: int | None, stepwise: bool) -> Tensor | None:

@@ -86,12 +86,12 @@ class ElmanNetwork(nn.Module):
             >>> ElmanEnsemble(Vocab("hielo"), seeds=range(9)).initial_hidden(3).shape
             torch.Size([9, 1, 3, 5])
         """
-        check_count("batch_size", batch_size, 0)
+        count = check_count("batch_size", batch_size, 0)
         *replicas, _, units = self._weight.shape
         numbers = math.prod(replicas) * self.settings.num_layers * units
-        check_room("states", batch_size, numbers * self._weight.element_size())
+        check_room("states", count, numbers * self._weight.element_size())
         with EnoughMemory():
-            return self._zeros(batch_size)
+            return self._zeros(count)
 
     @property
     def is_unmodified(self) -> bool:

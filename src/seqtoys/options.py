@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypedDict, cast
 
+import numpy as np
+from torch import Tensor
+
+from seqtoys.amounts import check_length, check_positive, check_share
 from seqtoys.arguments import check_values
 from seqtoys.checkpoint import Checkpoint
 from seqtoys.curriculum import Curriculum, Lengths
 from seqtoys.errors import OptionError, quoted
 from seqtoys.optimizers import OptimizerFactory, SchedulerFactory
+from seqtoys.randomness import check_seed
 from seqtoys.row import Row
-from seqtoys.stopping import Until
+from seqtoys.scalars import to_real
+from seqtoys.stopping import Until, check_goal
 from seqtoys.vocab import Vocab
 from seqtoys.whole_file import PathLike
 
@@ -22,6 +27,19 @@ OF_OTHER_TYPES = (
     "stepwise", "optimizer", "scheduler", "vocab", "check", "progress", "on_epoch", "resume",
 )  # fmt: skip
 """Options that are no numbers, and that no one else checks."""
+
+COUNTS = ("epochs", "batch_size", "chunk", "patience", "report_every")
+
+NUMBERS: dict[str, Callable[[object], float]] = {
+    **{name: functools.partial(check_length, name=name) for name in COUNTS},
+    **{name: functools.partial(check_positive, name) for name in ("lr", "clip_norm")},
+    "validation": functools.partial(check_share, "validation"),
+    "seed": check_seed,
+}
+"""How to check the options that are numbers."""
+
+REQUIRED = ("epochs", "seed")
+"""Those that can't be None."""
 
 Written: TypeAlias = str | bool | int | float | list[Any] | None
 """The value of an option as a history, or a file, has it."""
@@ -31,7 +49,7 @@ class TrainingOptions(TypedDict, total=False):
     """What decides a training, among what `fit` takes by name; it says what each means."""
 
     epochs: int
-    lr: float
+    lr: float | None
     stepwise: bool
     batch_size: int | None
     chunk: int | None
@@ -43,13 +61,13 @@ class TrainingOptions(TypedDict, total=False):
     until: Until
     patience: int | None
     seed: int
+    check: bool
 
 
 class FitOptions(TrainingOptions, total=False):
     """All that `fit` takes by name."""
 
     vocab: Vocab | None
-    check: bool
     progress: bool | None
     report_every: int | None
     on_epoch: Callable[[Row], object] | None
@@ -58,16 +76,13 @@ class FitOptions(TrainingOptions, total=False):
 
 
 def check_options(arguments: dict[str, Any]) -> FitOptions:
-    """Pick the options among fit's arguments, and check those that are numbers."""
-    options = cast(FitOptions, {name: arguments[name] for name in FitOptions.__annotations__})
-    for name in ("epochs", "batch_size", "chunk", "patience", "report_every", "lr", "clip_norm"):
-        value, is_real = arguments[name], name in ("lr", "clip_norm")
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        fits = (is_integer or (is_real and isinstance(value, float))) and 0 < value < math.inf
-        if not fits and not (value is None and name not in ("epochs", "lr")):
-            wanted = "finite number" if is_real else "integer"
-            raise OptionError(f"expected {name} to be a positive {wanted}, got {quoted(value)}")
-    check_values(arguments, FitOptions, OF_OTHER_TYPES)
+    """Pick the options among fit's arguments, check them, and make their numbers plain."""
+    given = {name: arguments[name] for name in FitOptions.__annotations__}
+    for name, check in NUMBERS.items():
+        if given[name] is not None or name in REQUIRED:
+            given[name] = check(given[name])
+    given.update(check_values(given, FitOptions, OF_OTHER_TYPES), until=check_goal(given["until"]))
+    options = cast(FitOptions, given)
     if options["chunk"] is not None and options["stepwise"]:
         raise OptionError(
             "expected chunk or stepwise, got both; chunk reads whole chunks at a time"
@@ -90,7 +105,7 @@ def record(options: FitOptions) -> dict[str, Any]:
     return {
         name: as_written(value)
         for name, value in options.items()
-        if name in TrainingOptions.__annotations__
+        if name in TrainingOptions.__annotations__ and name != "check"  # which changes none
     }
 
 
@@ -102,8 +117,12 @@ def as_written(value: object) -> Written:
         >>> as_written(functools.partial(SGD, momentum=0.9)), as_written((1, 20))
         ('SGD(momentum=0.9)', [1, 20])
     """
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, str):
         return value
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if (number := to_real(value)) is not None:
+        return number
     if isinstance(value, tuple | list):
         return [as_written(item) for item in value]
     if isinstance(value, Curriculum):
@@ -116,4 +135,5 @@ def as_written(value: object) -> Written:
 
 def _without_address(option: object) -> str:
     """Write an option; where in memory a function lies would differ from run to run."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(option))
+    number = None if isinstance(option, Tensor) else to_real(option)
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(option if number is None else number))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -141,6 +142,8 @@ def pack(value: Plain, store: Callable[[Tensor], Any], name: str = "state") -> A
         return value
     if isinstance(value, Tensor):
         return _pack_tensor(value, store)
+    if isinstance(value, np.generic):
+        return pack(value.item(), store, name)
     kind = type(value)
     if kind in (list, tuple):
         items = [pack(item, store, f"{name}[{at}]") for at, item in enumerate(value)]

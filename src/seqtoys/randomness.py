@@ -8,12 +8,13 @@ from typing import Literal, TypeAlias
 import torch
 
 from seqtoys.errors import OptionError, quoted
+from seqtoys.scalars import to_int
 
 Purpose: TypeAlias = Literal["validation", "evaluation", "sample", "baselines", "split", "model"]
 """What random numbers are drawn for, other than the order and the sequences of training."""
 
 
-def seeded_generator(seed: int) -> torch.Generator:
+def seeded_generator(seed: object) -> torch.Generator:
     """Return a generator that draws what PyTorch draws after `torch.manual_seed(seed)`.
 
     `fit` draws its minibatches and the batches of a task from this stream.
@@ -28,7 +29,7 @@ def seeded_generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(check_seed(seed))
 
 
-def generator_for(purpose: Purpose, seed: int = 0) -> torch.Generator:
+def generator_for(purpose: Purpose, seed: object = 0) -> torch.Generator:
     """Return the generator of one purpose, derived from the seed and the purpose.
 
     If training and evaluation both drew from `seeded_generator(0)`, a model would be measured on
@@ -51,12 +52,13 @@ def generator_for(purpose: Purpose, seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:4]))
 
 
-def check_seed(seed: int) -> int:
-    """Check that a seed is an integer of at most 64 bits, and return it.
+def check_seed(seed: object) -> int:
+    """Check that a seed is an integer of at most 64 bits, and return it as an int.
 
     Raises:
         OptionError: If it is not.
     """
-    if not isinstance(seed, int) or isinstance(seed, bool) or not -(2**63) <= seed < 2**64:
+    number = to_int(seed)
+    if number is None or not -(2**63) <= number < 2**64:
         raise OptionError(f"expected seed to be an integer of at most 64 bits, got {quoted(seed)}")
-    return seed
+    return number

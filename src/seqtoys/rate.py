@@ -42,8 +42,8 @@ class Rate:
     trials: int
 
     def __post_init__(self) -> None:
-        check_count("trials", self.trials, 0)
-        check_count("count", self.count, 0, self.trials)
+        trials = check_count("trials", self.trials, 0)
+        vars(self).update(trials=trials, count=check_count("count", self.count, 0, trials))
 
     @property
     def value(self) -> float:

@@ -1,4 +1,4 @@
-"""A saved optimizer and its scheduler, tried on copies before a training goes on from them."""
+"""Optimizers and schedulers, tried on copies before a training begins or goes on."""
 
 from __future__ import annotations
 
@@ -10,11 +10,44 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from seqtoys.errors import DataError
-from seqtoys.optimizers import Optimizer
+from seqtoys.optimizers import Optimizer, step_optimizer, step_scheduler
 from seqtoys.plain import Plain, mismatch
+
+
+def rehearse(optimizer: Optimizer, scheduler: Any) -> None:
+    """Let copies of an optimizer and its scheduler make one update, with gradients of zero.
+
+    PyTorch looks at some options not before: `StepLR(…, step_size=0)`, or, on a CPU,
+    `Adam(…, capturable=True)`. Only its own classes are tried, as others may not be what they
+    are without what they were made with.
+
+    Args:
+        optimizer: The optimizer, which has made no update.
+        scheduler: Its scheduler, or None.
+
+    Raises:
+        OptionError: If the update fails.
+
+    Examples:
+        >>> from torch.optim import SGD
+        >>> from torch.optim.lr_scheduler import StepLR
+        >>> optimizer = SGD([torch.nn.Parameter(torch.ones(5))], lr=0.1)
+        >>> rehearse(optimizer, StepLR(optimizer, step_size=0))
+        Traceback (most recent call last):
+        seqtoys.errors.OptionError: StepLR.step() failed with ZeroDivisionError: ...
+    """
+    if not _is_pytorchs(optimizer) or not (scheduler is None or _is_pytorchs(scheduler)):
+        return
+    if isinstance(optimizer, torch.optim.SparseAdam):  # takes no gradients that are dense
+        return
+    with _undisturbed(optimizer):
+        try:
+            fresh, plan = copy.deepcopy((optimizer, scheduler))
+        except Exception:  # the scheduler may call what can't be copied
+            return
+        _update(fresh, plan)
 
 
 def check_memory(optimizer: Optimizer, scheduler: Any, saved: Mapping[str, Plain]) -> None:
@@ -52,18 +85,14 @@ def check_memory(optimizer: Optimizer, scheduler: Any, saved: Mapping[str, Plain
                 plan.load_state_dict(state["scheduler"])
             _update(trial, plan)
         except Exception as error:
-            kind = type(error).__name__
-            raise DataError(f"the optimizer's next update fails ({kind}: {error})") from error
+            raise DataError(f"the optimizer's next update fails ({error})") from error
 
 
 def _update(optimizer: Any, scheduler: Any) -> None:
     for parameter in _parameters(optimizer):
         parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
-    if isinstance(scheduler, ReduceLROnPlateau):
-        scheduler.step(1.0)
-    elif scheduler is not None:
-        scheduler.step()
+    step_optimizer(optimizer)
+    step_scheduler(scheduler, 1.0)
 
 
 def _misfit_of(optimizer: Optimizer, updated: Any, saved: Plain) -> str | None:
@@ -94,8 +123,8 @@ def _parameters(optimizer: Any) -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def _is_pytorchs(scheduler: Any) -> bool:
-    return type(scheduler).__module__.startswith("torch.optim.")
+def _is_pytorchs(part: Any) -> bool:
+    return type(part).__module__.startswith("torch.optim.")
 
 
 @contextmanager

@@ -21,7 +21,12 @@ from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import DataError, OptionError
 from seqtoys.history import History
 from seqtoys.learner import writes_gradients
-from seqtoys.optimizers import make_optimizer, make_scheduler
+from seqtoys.optimizers import (
+    check_rate,
+    make_optimizer,
+    make_scheduler,
+    rates_of,
+)
 from seqtoys.options import FitOptions, record
 from seqtoys.outputs import Ensemble, count_replicas, logits_of
 from seqtoys.plain import Plain
@@ -29,6 +34,7 @@ from seqtoys.predictions import Predictions
 from seqtoys.probing import undisturbed
 from seqtoys.randomness import seeded_generator
 from seqtoys.ranges import check_targets
+from seqtoys.rehearsal import rehearse
 from seqtoys.sources import Source, to_sources
 from seqtoys.stopping import make_rule
 from seqtoys.updates import Updates
@@ -179,12 +185,16 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
     optimizer = make_optimizer(
         options["optimizer"], model, options["lr"], is_scheduled=scheduler is not None
     )
+    rates = rates_of(optimizer)
+    made = make_scheduler(scheduler, optimizer, replicas=replicas, epochs=options["epochs"])
+    rate = check_rate(options["lr"], rates, optimizer, made)
+    rehearse(optimizer, made)
     symbols = _vocab_size(model, training, vocab)
     updates = Updates(
         model,
         training,
         optimizer,
-        scheduler=make_scheduler(scheduler, optimizer, replicas=replicas),
+        scheduler=made,
         clip_norm=options["clip_norm"],
         stepwise=options["stepwise"],
         symbols=symbols,
@@ -193,7 +203,7 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
     single = is_single(data, vocab)
     predictions = Predictions.of(training.sequences, vocab, single=single, replicas=replicas)
     history = _make_history(model, training.baselines(symbols), predictions)
-    history.settings, history.held_out = record(options), held_rows
+    history.settings, history.held_out = record({**options, "lr": rate}), held_rows
     rule = make_rule(options["until"], options["patience"], replicas)
     draws = GlobalDraws(device)
     return Run(updates, held_out, predictions, history, rule, generator, draws, vocab)

@@ -120,7 +120,7 @@ def generate(
         >>> generate(model, "h", 20, num=3, temperature=0.1, stop="o")
         ['ihello', 'ihello', 'ihello']
     """
-    check_count("length", length, 0)
+    length = check_count("length", length, 0)
     vocab = _vocab_of(model)
     drawing = _make_drawing(vocab, temperature, top_k, stop, generator)
     replicas = count_replicas(model)
@@ -176,7 +176,7 @@ def stream(
         i h e l l o
     """
     if length is not None:
-        check_count("length", length, 0)
+        length = check_count("length", length, 0)
     if isinstance(model, Ensemble):
         raise InputTypeError(
             f"expected one model to stream from, got an ensemble of {len(model.seeds)}; "

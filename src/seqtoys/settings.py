@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from seqtoys.errors import OptionError, quoted
+from seqtoys.scalars import to_int
 
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
 """The functions an Elman network can squash its state with."""
@@ -57,9 +58,11 @@ class ElmanSettings:
             may_be_none = name != "num_layers"
             if value is None and may_be_none:
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            size = to_int(value)
+            if size is None or size < 1:
                 wanted = "a positive integer" + (" or None" if may_be_none else "")
                 raise OptionError(f"expected {name} to be {wanted}, got {quoted(value)}")
+            vars(self)[name] = size
         if not isinstance(self.batch_first, bool):
             raise OptionError(
                 f"expected batch_first to be True or False, got {quoted(self.batch_first)}"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from seqtoys.baselines import Baselines, count_baselines
 from seqtoys.batch import Batch
 from seqtoys.curriculum import Lengths
-from seqtoys.data import TrainingData, check_share, is_single, split_rows, to_batch
+from seqtoys.data import TrainingData, is_single, split_rows, to_batch
 from seqtoys.digest import brief
 from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.long_text import LongText, encode_compact
@@ -188,22 +188,20 @@ def to_sources(
         check_vocab(data, vocab)
         sides = [data] if validation is None else data.held_out(validation)
         generators = (generator, generator_for("validation", seed))
+        sizes = (
+            batch_size,
+            None,
+        )  # what is held out is measured on the same sequences in any case
         sources = [
-            TaskSource(side, batch_size=batch_size, lengths=lengths, generator=each, device=device)
-            for side, each in zip(sides, generators, strict=False)
+            TaskSource(side, batch_size=size, lengths=lengths, generator=each, device=device)
+            for side, size, each in zip(sides, sizes, generators, strict=False)
         ]
         return sources[0], sources[1] if validation else None, []
     if lengths is not None:
         raise OptionError("expected a task for lengths=…, as given sequences have theirs")
     if chunk is not None:
         text = _to_text(data, vocab)
-        split = len(text) - _held_count(text, validation)
-        pieces = [text[:split]] if split == len(text) else [text[:split], text[split:]]
-        training, *held = [
-            TextSource(LongText(piece, streams=batch_size or 1, chunk=chunk, device=device))
-            for piece in pieces
-        ]
-        return training, held[0] if held else None, []
+        return *_text_sources(text, batch_size or 1, chunk, validation, device), []
     batch = to_batch(data, vocab)
     rows, held_rows = split_rows(batch, validation, generator)
     sequences = SequencesSource(
@@ -238,9 +236,23 @@ def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"
     return encode_compact(cast(Symbols, data), vocab)
 
 
-def _held_count(text: Tensor, validation: float | None) -> int:
-    """The number of symbols at the end of a text to hold out."""
-    if validation is None:
-        return 0
-    check_share(validation)
-    return round(validation * len(text))
+def _text_sources(
+    text: Tensor, streams: int, chunk: int, validation: float | None, device: torch.device
+) -> tuple[TextSource, TextSource | None]:
+    """Cut a text into what is trained on, in parallel streams, and its end, read as one stream.
+
+    Each stream starts without a past. If the end were cut into many, its loss would be that of
+    many beginnings, and depend on their number.
+    """
+    held = 0 if validation is None else round(validation * len(text))
+    if validation is not None and held < 2:
+        raise DataError(
+            f"expected a text whose held-out end has 2 symbols or more, got {len(text)} symbols, "
+            f"of which validation={validation:g} holds out {held}; hold out more"
+        )
+    split = len(text) - held
+    training = TextSource(LongText(text[:split], streams=streams, chunk=chunk, device=device))
+    if not held:
+        return training, None
+    end = LongText(text[split:], streams=1, chunk=chunk, device=device)
+    return training, TextSource(end)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 import torch
 from jaxtyping import Bool
@@ -15,6 +14,7 @@ from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.history import History
 from seqtoys.plain import Plain, mismatch
+from seqtoys.scalars import to_real
 
 Until: TypeAlias = Literal["solved"] | float | None
 """A goal: every scored symbol predicted, or the loss this near the optimum."""
@@ -40,8 +40,7 @@ class StoppingRule:
     """
 
     def __init__(self, until: Until, patience: int | None) -> None:
-        check_goal(until)
-        self.until = until
+        self.until: Until = check_goal(until)
         self.patience = patience
         self._best, self._best_epoch = math.inf, 0
         self.ended: None = None  # there are no replicas to end
@@ -101,8 +100,7 @@ class StoppingRules:
     """
 
     def __init__(self, until: Until, patience: int | None, replicas: int) -> None:
-        check_goal(until)
-        self.until = until
+        self.until: Until = check_goal(until)
         self.patience = patience
         self.ended: Bool[Tensor, " replicas"] = torch.zeros(
             replicas, dtype=torch.bool, device="cpu"
@@ -163,12 +161,20 @@ def make_rule(until: Until, patience: int | None, replicas: int) -> Any:
     return StoppingRules(until, patience, replicas) if replicas else StoppingRule(until, patience)
 
 
-def check_goal(until: Until) -> None:
-    """Make sure that a goal is one."""
-    is_number = isinstance(until, int | float) and not isinstance(until, bool)
-    is_named = until is None or (isinstance(until, str) and until == "solved")
-    if not is_named and not (is_number and 0 < cast(float, until) <= sys.float_info.max):
+def check_goal(until: object) -> Until:
+    """Check that a goal is `"solved"`, a number or None, and return it with a plain number.
+
+    Raises:
+        OptionError: If it is not.
+    """
+    if until is None:
+        return None
+    if isinstance(until, str) and until == "solved":
+        return "solved"
+    excess = to_real(until)
+    if excess is None or not 0 < excess < math.inf:
         raise OptionError(
             "expected until to be 'solved', a positive number of nats or None, got "
             f"{quoted(until)}"
         )
+    return excess

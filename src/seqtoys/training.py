@@ -39,7 +39,7 @@ def fit(
     data: TrainingData,
     *,
     epochs: int = 100,
-    lr: float = 0.01,
+    lr: float | None = None,
     stepwise: bool = False,
     batch_size: int | None = None,
     chunk: int | None = None,
@@ -62,6 +62,7 @@ def fit(
     """Teach a model sequences by gradient descent, in place; or many seeds of it at once.
 
     Ctrl-C ends the training cleanly: the model keeps its weights, the history so far comes back.
+    An exception that ends it has the history so far as its attribute `history`.
 
     Args:
         model: An `ElmanCharModel`; an `ElmanEnsemble`, whose replicas are trained side by side,
@@ -71,7 +72,8 @@ def fit(
             such tuples, of any lengths; a `Batch`; or a task, of which each epoch is one fresh
             batch.
         epochs: How many times to go through the data at most; of a task, how many batches.
-        lr: The learning rate.
+        lr: The learning rate. If None, that of the `optimizer` if it was given one, as in
+            `partial(SGD, lr=0.5)`, else 0.01.
         stepwise: Whether to feed one symbol at a time, with `step`; the numbers are the same. An
             `ElmanCharModel` of one layer on one-hot symbols is fed so in any case.
         batch_size: How many sequences share an update; None: all, or 128 of a task. With `chunk`:
@@ -81,14 +83,17 @@ def fit(
             The text is kept in a byte a symbol, and no predictions are kept.
         lengths: How long the sequences of a task are: one length, a shortest and a longest, or a
             `Curriculum`, which lets them grow; None: as the task says.
-        validation: The share of the distinct sequences to hold out; with `chunk`, of the end of
-            the text. They are not trained on; their loss is measured each epoch. Of a task, as
-            `Task.held_out` parts it: the loss is that on one batch.
+        validation: The share of the distinct sequences to hold out; with `chunk`, the share of
+            the text to hold out at its end. What is held out is not trained on; its loss is
+            measured each epoch, whatever the `batch_size`. The end of a text is read in one pass,
+            as a text of its own: the state starts at zeros, and the first symbol is not predicted.
+            A task is split by `Task.held_out`, and the loss is that of one batch of 128.
         optimizer: Called with the parameters and `lr=`: a class of `torch.optim`, or
-            `functools.partial` of one.
+            `functools.partial` of one. One whose `step` needs a closure, such as `LBFGS`, is
+            refused.
         scheduler: Called with the optimizer: a class of `torch.optim.lr_scheduler`, or a partial
-            of one. Stepped once an epoch; `ReduceLROnPlateau` watches the held-out loss, or the
-            training loss where nothing is held out.
+            of one. Stepped once an epoch, for all `epochs`; `ReduceLROnPlateau` watches the
+            held-out loss, or the training loss where nothing is held out.
         clip_norm: Scale gradients down to this norm at most.
         until: Stop before this: `"solved"`, as soon as every scored symbol is predicted; a number,
             as soon as the loss is this near the optimum. The weights stay those that reached it;
@@ -106,10 +111,12 @@ def fit(
         on_epoch: Called with each epoch's row; an ensemble's holds the median loss and the mean
             accuracy over the seeds.
         checkpoint: Where and how often to save the training, so that it can be resumed: a
-            `Checkpoint`. Saved on Ctrl-C, too. An unfinished training that is there already is not
-            replaced, unless it is the one to resume.
+            `Checkpoint`. Saved on Ctrl-C, too, and if an exception comes between two epochs. An
+            unfinished training that is there already is not replaced, unless it is the one to
+            resume.
         resume: The file of a checkpoint to go on from, with the same model, data and options, as
-            if nothing had come between; `epochs` may be more than it had. On the same machine,
+            if nothing had come between; `epochs` may be more than it had. Functions and classes
+            of your own are compared by name, not by their code. On the same machine,
             versions and number of threads the numbers are the same to the last bit. PyTorch's
             global generators are set where they stood, for models that draw from them, as dropout
             does; if nothing is drawn, they are as they were afterwards.
@@ -118,12 +125,14 @@ def fit(
         A `History`; for an ensemble, an `EnsembleHistory`.
 
     Raises:
-        OptionError: If an option is out of its range, or differs from those that are resumed.
+        OptionError: If an option is out of its range, contradicts another, or differs from those
+            that are resumed; if the optimizer or the scheduler can't be made, or fails.
         ModelFileError: If a checkpoint can't be written or read, would replace what may not be
             replaced, or can't go on: the model is then unchanged.
         DataError: If there is nothing to learn from.
         UnknownSymbolError: If the vocabulary lacks a symbol of the data.
-        NonFiniteLossError: If the loss becomes inf or nan.
+        NonFiniteLossError: If the loss becomes inf or nan. The model is left with the weights
+            that gave it. The replicas of an ensemble end one by one instead, as `"diverged"`.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab
@@ -137,11 +146,16 @@ def fit(
     with torch.inference_mode(False), torch.enable_grad():
         run = make_run(model, data, options)
         if resume is not None:
-            resume_run(run, resume, epochs=epochs)
-        bar = Progress(epochs, show=progress, report_every=report_every, done=run.epochs)
+            resume_run(run, resume, epochs=options["epochs"])
+        bar = Progress(
+            options["epochs"],
+            show=options["progress"],
+            report_every=options["report_every"],
+            done=run.epochs,
+        )
         watchers = [bar.watcher, on_epoch]
         if on_epoch is not None:
             watchers.append(lambda _: run.updates.renew())
         with run.draws, bar:
-            run_epochs(run, epochs, watchers, checkpoint)
+            run_epochs(run, options["epochs"], watchers, checkpoint)
     return run.history

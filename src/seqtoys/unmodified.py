@@ -131,7 +131,8 @@ def _has_hooks(module: nn.Module) -> bool:
 
 def _hides_methods(module: nn.Module) -> bool:
     """Whether an instance has something set on it in place of what its class has."""
-    return not _attributes(type(module)).isdisjoint(vars(module))
+    kind: Any = type(module)
+    return not _attributes(kind).isdisjoint(vars(module))
 
 
 @cache

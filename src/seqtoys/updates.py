@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from seqtoys.batch import Batch
 from seqtoys.devices import device_of
@@ -20,7 +19,7 @@ from seqtoys.fused_adam import FusedAdam
 from seqtoys.learner import Learner, writes_gradients
 from seqtoys.metrics import count_hits
 from seqtoys.model_checks import check_model
-from seqtoys.optimizers import Optimizer
+from seqtoys.optimizers import Optimizer, step_optimizer, step_scheduler
 from seqtoys.outputs import count_replicas, in_mode
 from seqtoys.plain import Plain, mismatch, on_device
 from seqtoys.rehearsal import check_memory
@@ -72,6 +71,11 @@ class Updates:
         """The learning rate now."""
         return float(self.optimizer.param_groups[0]["lr"])
 
+    @property
+    def is_between_epochs(self) -> bool:
+        """Whether no epoch has begun and not ended, and no update waits or is half done."""
+        return self._sums is None and not self._is_waiting
+
     def run_epoch(self, after_update: Callable[[], None]) -> tuple[Value, Value, Tensor | None]:
         """Go through the source once, or on where it was left; the last update waits for `apply`.
 
@@ -106,13 +110,13 @@ class Updates:
     def apply(self) -> None:
         """Carry out the update that waits, if one does."""
         if self._is_waiting:
-            self._is_waiting = False
             self._learner.backward()
             if self.clip_norm is not None:
                 clip_norms(list(self.model.parameters()), self.clip_norm, self.replicas)
-            self.optimizer.step()
+            step_optimizer(self.optimizer)
             if self._frozen is not None:
                 self._frozen.restore()
+            self._is_waiting = False  # at last: an update that fails may be half done
 
     def renew(self) -> None:
         """Look at the model again, after a user may have changed it."""
@@ -131,12 +135,10 @@ class Updates:
         Args:
             row: Gives the row of an epoch, counted from the last as -1.
         """
-        if isinstance(self.scheduler, ReduceLROnPlateau):
+        if self.scheduler is not None:
             last = row(-1)
             watched = last.loss if last.validation_loss is None else last.validation_loss
-            self.scheduler.step(watched)
-        elif self.scheduler is not None:
-            self.scheduler.step()
+            step_scheduler(self.scheduler, watched)
 
     def state(self) -> dict[str, Plain]:
         """Everything but the weights that decides how it goes on, when no update waits."""

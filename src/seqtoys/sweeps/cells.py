@@ -15,7 +15,7 @@ from seqtoys.arguments import listed
 from seqtoys.data import TrainingData
 from seqtoys.errors import OptionError, quoted
 from seqtoys.options import TrainingOptions, Written, as_written
-from seqtoys.randomness import seeded_generator
+from seqtoys.randomness import check_seed
 from seqtoys.sweeps.row import COLUMNS
 from seqtoys.vocab import Vocab
 
@@ -142,9 +142,7 @@ def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
     Raises:
         OptionError: If there is none, one twice, or one that is no integer.
     """
-    chosen = tuple(listed("seeds", seeds))
-    for seed in chosen:
-        seeded_generator(seed)  # checks it
+    chosen = tuple(map(check_seed, listed("seeds", seeds)))
     if not chosen or len(set(chosen)) < len(chosen):
         raise OptionError(f"expected one seed or more, each once, got {quoted(list(chosen))}")
     return chosen

@@ -107,7 +107,10 @@ def sweep(
     vocab = vocab or getattr(task, "vocab", None)
     if vocab is None:
         raise OptionError("expected a vocabulary, as the data have none: give sweep a vocab=…")
-    check_length(count, "count")
+    count = check_length(count, "count")
+    lengths = None
+    if longer is not None:
+        lengths = tuple(check_length(length, "longer") for length in listed("longer", longer))
     makes_ensemble, of_model = check_names(make_model, grid, options)
     if vary_data and "seed" in options:
         raise OptionError(
@@ -123,7 +126,7 @@ def sweep(
         vocab=vocab,
         fit_options={**options},
         count=count,
-        longer=None if longer is None else tuple(listed("longer", longer)),
+        longer=lengths,
         goal=check_excess_goal(goal),
     )
     cells = list(_make_cells(common, grid, of_model, vary_data=vary_data))

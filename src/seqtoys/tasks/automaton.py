@@ -185,7 +185,9 @@ class Automaton(Task):
             return Batch(torch.from_numpy(inputs), torch.from_numpy(targets))
         lengths = counts - 1
         targets[np.arange(targets.shape[1]) >= lengths[:, np.newaxis]] = UNSCORED
-        return Batch(*map(torch.from_numpy, (inputs, targets, lengths)))
+        return Batch(
+            torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(lengths)
+        )
 
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the mean surprise of sequences at their symbols but the first.

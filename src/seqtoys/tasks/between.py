@@ -34,7 +34,11 @@ def between_marks(targets: Array, lengths: Array) -> Batch:
     inputs = np.zeros(targets.shape, np.int64)
     np.maximum(targets[:, :-1], 0, out=inputs[:, 1:])
     lengths = lengths.clip(max=targets.shape[1])  # a string may be longer than the width
-    return Batch(*map(torch.from_numpy, (inputs, targets.astype(np.int64), lengths)))
+    return Batch(
+        torch.from_numpy(inputs),
+        torch.from_numpy(targets.astype(np.int64)),
+        torch.from_numpy(lengths),
+    )
 
 
 def check_lengths_of(task: Task, batch: Batch, lengths: tuple[int, ...]) -> Int[Tensor, " batch"]:

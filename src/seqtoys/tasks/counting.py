@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -148,8 +147,7 @@ class CountingLanguage(Task):
         return True
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
-        ways = [self._splits(n) * len(lengths) for n in lengths]
-        surprise = torch.tensor(ways, dtype=torch.float64, device="cpu").log()
+        surprise = (self._splits(torch.tensor(lengths, device="cpu")) * len(lengths)).log()
         return Estimate(float(surprise.sum() / sum(lengths)))
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
@@ -160,16 +158,17 @@ class CountingLanguage(Task):
         if batch.length_range is not None:
             lengths = self.possible_lengths(batch.length_range)
             scored = check_lengths_of(self, batch, lengths)
-            return (self._splits(scored) * len(lengths)).double().log()
+            return (self._splits(scored) * len(lengths)).log()
         total = (counts - 1).sum(1).double() * math.log1p(-self.p)  # (batch,)
         return -(self._counts * math.log(self.p) + total)
 
     def _rare_lengths(self) -> tuple[int, ...]:
         return self.possible_lengths((self.lengths[1], 8 * self.lengths[1]))
 
-    def _splits(self, lengths: Any) -> Any:
-        """In how many ways the counts add up to strings of some lengths."""
-        return (lengths - 1) // self._unit - 1 if self._counts == 2 else lengths * 0 + 1
+    def _splits(self, lengths: Int[Tensor, " lengths"]) -> Float[Tensor, " lengths"]:
+        """The number of ways in which the counts add up to strings of some lengths."""
+        totals = (lengths - 1) // self._unit
+        return (totals - 1 if self._counts == 2 else torch.ones_like(totals)).double()
 
     def _write(self, counts: Int[Tensor, "batch counts"], width: int) -> Batch:
         """Write the strings of some counts."""

@@ -86,7 +86,7 @@ class Dyck(Task):
     def __init__(self, kinds: int = 1, p: float = 0.3) -> None:
         self.kinds: int = check_count("kinds", kinds, 1, len(BRACKETS) // 2)
         self.p: float = check_probability("p", p, below=0.5)
-        self.vocab: Vocab = Vocab("#" + BRACKETS[: 2 * kinds])
+        self.vocab: Vocab = Vocab("#" + BRACKETS[: 2 * self.kinds])
         pairs = self._typical_pairs()
         self.lengths: tuple[int, int] = (1, 2 * pairs + 1)
         self.longer: tuple[int, ...] = tuple(2 * pairs * k + 1 for k in (2, 4, 8))

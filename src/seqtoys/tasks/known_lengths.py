@@ -43,7 +43,8 @@ class KnownLengths:
         graph = self.graph
         ways: Floats = graph.chances * self._ahead[place + 1][graph.following]
         totals = ways.sum(1, keepdims=True)
-        return np.divide(ways, totals, out=np.zeros_like(ways), where=totals > 0)
+        shares: Floats = np.divide(ways, totals, out=np.zeros_like(ways), where=totals > 0)
+        return shares
 
     def correction(self, states: Ints, counts: Ints) -> Floats:
         """The nats to add to the surprise that strings have in the graph; inf where impossible.

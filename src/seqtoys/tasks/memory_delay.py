@@ -64,10 +64,10 @@ class DelayedCopy(Determined):
     def __init__(self, delay: int = 100, *, one_blank: bool = False) -> None:
         self.delay: int = check_count("delay", delay, 1)
         self.one_blank: bool = check_type("one_blank", one_blank, bool)
-        self.vocab: Vocab = Vocab(LETTERS[: self.kinds] + "_>" + "." * (not one_blank))
-        longest = delay + 2 * self.letters
+        self.vocab: Vocab = Vocab(LETTERS[: self.kinds] + "_>" + "." * (not self.one_blank))
+        longest = self.delay + 2 * self.letters
         self.lengths: tuple[int, int] = (longest, longest)
-        self.longer: tuple[int, ...] = tuple(k * delay + 2 * self.letters for k in (2, 3, 5))
+        self.longer: tuple[int, ...] = tuple(k * self.delay + 2 * self.letters for k in (2, 3, 5))
 
     @property
     def memoryless(self) -> Estimate:

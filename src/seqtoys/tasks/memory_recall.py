@@ -54,8 +54,8 @@ class AssociativeRecall(AnswerTask):
     def __init__(self, pairs: int = 4) -> None:
         self.pairs: int = check_count("pairs", pairs, 1, len(LETTERS))
         self.vocab: Vocab = Vocab(LETTERS + DIGITS + "?=")
-        self.lengths: tuple[int, int] = (4, 2 * pairs + 2)
-        more = (pairs * k for k in (2, 3, 6))
+        self.lengths: tuple[int, int] = (4, 2 * self.pairs + 2)
+        more = (self.pairs * k for k in (2, 3, 6))
         self.longer: tuple[int, ...] = tuple(2 * n + 2 for n in more if n <= len(LETTERS))
 
     @property
@@ -146,7 +146,7 @@ class NBack(Determined):
     level = "regular"
 
     def __init__(self, n: int = 2, symbols: int = 8, *, matches: float = 0.5) -> None:
-        self.n: int = check_count("n", n, 1)
+        self.n: int = (n := check_count("n", n, 1))
         self.symbols: int = check_count("symbols", symbols, 2, len(LETTERS))
         self.matches: float = check_probability("matches", matches)
         self.vocab: Vocab = Vocab(LETTERS[:symbols] + "NY")

@@ -154,10 +154,11 @@ class SplitShares:
 
     def _masses(self, lengths: tuple[int, ...]) -> Masses:
         if lengths not in self._known:
-            generator, bounds = generator_for("split"), lengths and (lengths[0], lengths[-1])
+            generator = generator_for("split")
+            bounds = (lengths[0], lengths[-1]) if lengths else None
             each: tuple[int | None, ...] = lengths or (None,)
             self._known[lengths] = {
-                n: self._measure(n, bounds or None, len(each), generator) for n in each
+                n: self._measure(n, bounds, len(each), generator) for n in each
             }
         return self._known[lengths]
 

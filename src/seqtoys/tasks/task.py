@@ -162,7 +162,8 @@ class Task(ABC):
         pair = lengths if isinstance(lengths, tuple | list) else (lengths, lengths)
         shortest, longest = check_lengths(pair)
         known = self.__dict__.setdefault("_possible", {})  # as each batch asks for them
-        if (possible := known.get((shortest, longest))) is None:
+        possible: tuple[int, ...] | None = known.get((shortest, longest))
+        if possible is None:
             each = range(shortest, longest + 1)
             possible = tuple(n for n in each if self.refusal(n) is None)
             known[shortest, longest] = possible
@@ -197,9 +198,9 @@ class Task(ABC):
         """
         generator = generator_for("sample") if generator is None else generator
         check_type("generator", generator, torch.Generator)
-        check_length(batch_size, "batch_size")
+        batch_size = check_length(batch_size, "batch_size")
         if length is not None:
-            check_length(length, "length")
+            length = check_length(length, "length")
             if (refusal := self.refusal(length)) is not None:
                 raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
         least = 16 * (length or 1)  # inputs and targets, 8 bytes a symbol

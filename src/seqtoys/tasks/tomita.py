@@ -12,7 +12,6 @@ from torch import Tensor
 
 from seqtoys.amounts import check_count
 from seqtoys.batch import Batch
-from seqtoys.errors import OptionError, quoted
 from seqtoys.tasks.answers import AnswerTask, Array
 from seqtoys.tasks.entropy import entropy
 from seqtoys.tasks.estimate import Estimate
@@ -100,9 +99,8 @@ class Tomita(AnswerTask):
     longer: tuple[int, ...] = (30, 40, 60, 100)
 
     def __init__(self, number: int) -> None:
-        if isinstance(number, bool) or number not in ACCEPTORS:
-            raise OptionError(f"expected number to be one of 1 to 7, got {quoted(number)}")
-        self.number = number
+        self.number: int = check_count("number", number, 1, len(ACCEPTORS))
+        number = self.number
         self.name: str = f"tomita_{number}"
         self.vocab: Vocab = Vocab("01=")
         arrows, accepting = ACCEPTORS[number]
@@ -139,7 +137,7 @@ class Tomita(AnswerTask):
             >>> Tomita(4).class_balance(3), Tomita(4).class_balance(2)
             (ClassBalance(members=0.875, drawn=0.5), ClassBalance(members=1.0, drawn=1.0))
         """
-        check_count("length", length, 1, LONGEST)
+        length = check_count("length", length, 1, LONGEST)
         strangers, members = self._class_sizes(length)
         drawn = 0.5 if strangers and members else float(members > 0)
         return ClassBalance(members / 2**length, drawn)
