@@ -333,7 +333,8 @@ def test_a_maker_that_returns_an_ensemble_for_one_seed_fails() -> None:
 
 @pytest.mark.usefixtures("unchecked")
 def test_a_maker_that_returns_no_model_fails() -> None:
-    row = sweep(lambda vocab, seed: "model", HEADS_OR_TAILS, **ONE).rows[0]
+    make: Any = lambda vocab, seed: "model"  # noqa: E731
+    row = sweep(make, HEADS_OR_TAILS, **ONE).rows[0]
     assert str(row.error).startswith("InputTypeError: expected model to be a ")
 
 
