@@ -43,7 +43,15 @@ def train(model: ElmanCharModel, batches: list[Batch]) -> Callable[[], None]:
     generator = seeded_generator(0)
     sources = [SequencesSource(each, batch_size=None, generator=generator) for each in batches]
     adam = FusedAdam(model.parameters(), lr=0.01)
-    updates = Updates(model, sources[0], adam, scheduler=None, clip_norm=None, stepwise=False)
+    updates = Updates(
+        model,
+        sources[0],
+        adam,
+        scheduler=None,
+        clip_norm=None,
+        stepwise=False,
+        symbols=len(model.vocab),
+    )
 
     def run() -> None:
         for source in sources:
