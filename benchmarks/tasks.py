@@ -51,6 +51,7 @@ def train(model: ElmanCharModel, batches: list[Batch]) -> Callable[[], None]:
         clip_norm=None,
         stepwise=False,
         symbols=len(model.vocab),
+        check=False,
     )
 
     def run() -> None:
