@@ -528,3 +528,12 @@ def test_it_leaves_with_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as left:
         runpy.run_module("seqtoys", run_name="__main__")
     assert left.value.code == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_output_ends_in_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "seqtoys", "tasks"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "seqtoys: can't write the output: No space left on device\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import pairwise, permutations, product
 from typing import Any
 
 import pytest
@@ -26,6 +26,8 @@ from seqtoys import (
 from seqtoys.errors import DataError, OptionError
 from seqtoys.tasks.counting import CountingLanguage
 from seqtoys.tasks.estimate import Estimate
+from seqtoys.tasks.sides import hashes
+from seqtoys.tasks.split_shares import Mass
 
 Weighted = list[tuple[str, float]]
 SOURCES = [
@@ -390,6 +392,139 @@ def test_no_sequence_is_more_frequent_on_the_held_out_side_than_need_be() -> Non
     _, frequencies = held_out.sample(2000).inputs.unique(dim=0, return_counts=True)
     # () alone is drawn 147 times in 1,000: with it there would be hardly room for another.
     assert frequencies.max() < 0.5 * 2000
+
+
+def test_no_two_sequences_share_a_hash_by_construction() -> None:
+    vocab = Vocab("abc")
+    strings = ["".join(s) for n in range(2, 7) for s in product("abc", repeat=n)]
+    assert len(set(hashes(Batch.from_texts(strings, vocab)).tolist())) == len(strings)
+    pairs = [("aaa", "".join(target)) for target in permutations("abc")]
+    assert len(set(hashes(Batch.from_pairs(pairs, vocab)).tolist())) == len(pairs)
+    task = Text(["aaa", "ab", "ac", "abc"])
+    model = ElmanCharModel(task.vocab)
+    seen = Batch.from_texts(["ab"], task.vocab)
+    unseen = evaluate(model, task, seen=seen, count=40).unseen
+    # After "a" comes one "a", one "b" and one "c"; all else is certain: ln 3 of 1 to 2 symbols.
+    assert 1.09 / 2 < unseen.optimum < 1.1
+
+
+def test_a_side_of_what_is_certain_at_some_lengths_only() -> None:
+    arcs: Any = {
+        "s": [("b", "t", 0.5), ("c", "t", 0.5)],
+        "t": [("t", "t", 0.5), ("h", "e", 0.5)],
+        "e": [],
+    }
+    task = Automaton(arcs, "s", lengths=(3, 3), longer=(4, 5))
+    assert task.optimum == 0
+    for side in task.held_out(0.5):
+        strings: Weighted = []
+        for length in range(1, 6):
+            at = on_side(side, walks(arcs, "s", length + 1, is_endless=False))
+            strings += [(string, 1 / len(at)) for string, _ in at]
+        assert side.optimum_of((1, 5)) == pytest.approx(least_loss(strings), abs=1e-9)
+
+
+def test_rare_strings_leave_the_optimum_of_a_side_exact_where_all_are_listed() -> None:
+    rare = ["".join(rest) for rest in product("abcde", repeat=4)]
+    weights = {f"q{n:03}.": 1 / 200 for n in range(200)} | {"zfoo.": 0.1}
+    weights |= {f"z{rest}.": 1e-2 / len(rare) for rest in rare}
+    task = FiniteLanguage(weights)
+    for side in task.held_out(0.4):
+        expected = least_loss(on_side(side, [*weights.items()]))
+        assert side.optimum == pytest.approx(expected, abs=1e-9)
+        assert side.optimum.is_exact
+        half = side.held_out(0.5)[0]
+        listed = on_side(half, on_side(side, [*weights.items()]))
+        assert half.optimum == pytest.approx(least_loss(listed), abs=1e-9)
+        at = [(s, w) for s, w in on_side(side, [*weights.items()]) if len(s) == 6]
+        if at:
+            assert side.optimum_of(5) == pytest.approx(least_loss(at), abs=1e-9)
+
+
+def test_draws_that_are_all_alike_leave_an_error() -> None:
+    mass = Mass(1.0, (0.5, 0.1, 1.0), 0.01, torch.zeros(3, 3, dtype=torch.float64))
+    assert mass.error(-0.7, 0.1) > 1e-3
+    listed = Mass(1.0, (0.5, 0.1, 1.0), 0.0, torch.zeros(3, 3, dtype=torch.float64))
+    assert listed.error(-0.7, 0.1) == 0
+
+
+def test_a_side_of_a_side_with_several_first_symbols() -> None:
+    arcs: Any = {
+        "begin": [("a", "x", 0.05), ("b", "y", 0.95)],
+        "x": [("c", "x1", 0.5), ("d", "x1", 0.5)],
+        "x1": [("c", "end", 0.3), ("d", "end", 0.3), ("e", "x", 0.4)],
+        "y": [("c", "y1", 0.5), ("d", "y1", 0.5)],
+        "y1": [("c", "end", 0.4), ("e", "end", 0.2), ("d", "y", 0.4)],
+        "end": [],
+    }
+    task = Automaton(arcs, "begin", longer=())
+    strings = [s for n in range(2, 18) for s in walks(arcs, "begin", n, is_endless=False)]
+    for side in task.held_out(0.4):
+        for half in side.held_out(0.3):
+            expected = least_loss(on_side(half, on_side(side, strings)))
+            assert abs(half.optimum - expected) <= 4 * half.optimum.standard_error + 2e-3
+
+
+class Noisy(Bits):
+    """Copies of random bits, of which one in four is wrong: inputs that are not scored."""
+
+    name = "noisy"
+    optimum = -0.75 * math.log(0.75) - 0.25 * math.log(0.25)
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        size = (batch_size, length or self.draw_length(generator))
+        bits = torch.randint(2, size, generator=generator)
+        is_wrong = torch.rand(size, dtype=torch.float32, generator=generator) < 0.25
+        return Batch(bits, bits ^ is_wrong.long())
+
+    def optimal_loss(self, batch: Batch) -> float:
+        is_wrong = batch.inputs != batch.targets
+        return float((math.log(4 / 3) + is_wrong.double() * math.log(3)).mean())
+
+
+def test_a_side_of_a_task_with_unscored_inputs_is_a_lower_bound() -> None:
+    task = Noisy()
+    for side, share in zip(task.held_out(0.2), (0.8, 0.2), strict=True):
+        for length in (4, 9):
+            bound = side.optimum_of(length)
+            slack = 4 * bound.standard_error + 0.05
+            assert task.optimum + math.log(share) / length - slack <= bound <= task.optimum + slack
+            loss = side.optimal_loss(side.sample(400, length=length))
+            assert loss == pytest.approx(bound, abs=0.1)
+
+
+def test_lengths_that_a_side_lacks_are_not_drawn() -> None:
+    training, held_out = get_task("reber").held_out(0.2)
+    for side in (training, held_out):
+        known = side.possible_lengths((4, 9))
+        assert set(known) == {n for n in range(4, 10) if draws(side, n)}
+        history = fit(ElmanCharModel(side.vocab), side, epochs=30, lengths=(4, 9), batch_size=4)
+        assert history.baselines.full_past == side.optimum_of((4, 9))
+        one, other = side.held_out(0.3)
+        assert one.optimum_of((4, 10)) > 0
+        assert other.optimum_of((4, 10)) > 0
+
+
+def draws(side: Any, length: int) -> bool:
+    try:
+        return len(side.sample(1, length=length)) == 1
+    except DataError:
+        return False
+
+
+class Alternating(Bits):
+    """Random bits at odd lengths, zeros at even ones."""
+
+    name = "alternating"
+
+    def optimal_loss(self, batch: Batch) -> float:
+        return math.log(2) * (batch.inputs.shape[1] % 2)
+
+
+def test_an_estimate_over_many_lengths_misses_no_kind_of_them() -> None:
+    for longest in (300, 512, 1000):
+        estimate = Alternating().optimum_of((1, longest))
+        assert abs(estimate - math.log(2) / 2) <= 4 * estimate.standard_error + 1e-3
 
 
 # --- No model comes below it

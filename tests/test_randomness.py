@@ -67,6 +67,14 @@ def trained_on(seed: int, length: int | None) -> set[bytes]:
     return spy.read[True]
 
 
+def evaluate_by_generators(task: Spied) -> None:
+    """Of the seeds that `fit` is given, too: a generator decides, but is not the stream itself."""
+    for seed in (0, 1, 2):
+        for count in (100, 1024):
+            generator = torch.Generator().manual_seed(seed)
+            evaluate(Spy(), task, count=count, generator=generator)
+
+
 def datasets(task: Spied, seed: int) -> None:
     for size in BATCH_SIZES:
         _ = TaskDataset(task, 9, batch_size=size, seed=seed)[0]
@@ -77,6 +85,7 @@ def test_no_two_purposes_share_a_sequence() -> None:
     counts = (10, 100, 992, 1024, 4096)
     seen = {
         "evaluation": draws_of(lambda task: [evaluate(Spy(), task, count=n) for n in counts]),
+        "evaluation by a generator": draws_of(evaluate_by_generators),
         "memoryless": draws_of(lambda task: task.memoryless_of(LONG)),
         "split": draws_of(lambda task: task.held_out(0.2)),
         "sample": draws_of(lambda task: [task.sample(size) for size in BATCH_SIZES]),

@@ -389,3 +389,23 @@ def test_functions_are_compared_by_name_so_that_edited_ones_go_on(tmp_path: Path
         elman()(), TEXTS, epochs=5, lr=1.0, scheduler=scheduler(0.25), resume=tmp_path / "run"
     )
     assert history.lr == [1.0, 0.5, 0.25, 0.25**3, 0.25**4]
+
+
+def test_two_trainings_do_not_write_to_one_path(tmp_path: Path) -> None:
+    path = tmp_path / "both.safetensors"
+
+    def interfere(row: Row) -> None:
+        if row.epoch == 3:
+            checkpoint = Checkpoint(path, every=1, overwrite=True)
+            fit(ElmanCharModel(Vocab("hielo")), "hihello", epochs=2, checkpoint=checkpoint)
+
+    with pytest.raises(ModelFileError, match="another training has written it since") as caught:
+        fit(
+            ElmanCharModel(Vocab("hielo"), seed=1),
+            "hihello",
+            epochs=9,
+            checkpoint=Checkpoint(path, every=1),
+            on_epoch=interfere,
+        )
+    assert len(caught.value.history) == 3  # type: ignore[attr-defined]
+    assert load_history(path).stopped == "epochs"  # of the other training

@@ -432,3 +432,23 @@ def test_a_model_may_read_other_symbols_than_it_predicts() -> None:
     assert history.solved
     assert history.baselines.uniform == pytest.approx(math.log(2))
     assert loss_by_position(model, batch)[0].tolist() == pytest.approx([0.0] * 4, abs=0.05)
+
+
+class Detached(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = nn.Embedding.from_pretrained(torch.zeros(5, 5), freeze=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.logits(inputs).detach()  # type: ignore[no-any-return]
+
+
+def test_a_model_that_detaches_its_logits_is_told(
+    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+) -> None:
+    assert_told(
+        lambda: fit(Detached(), "hihello", vocab=VOCAB),
+        OptionError,
+        "expected logits that depend on the weights of the model, got some without gradients; "
+        "does its forward detach them, or run under torch.no_grad()?",
+    )

@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `python -m seqtoys`; None: those the program was started with.
 
     Returns:
-        The exit code: 0 if all went well, 1 if what was to be learnt was not, 2 for bad input,
-        130 after Ctrl-C.
+        The exit code: 0 if all went well, 1 if what was to be learnt was not or the output can't
+        be written, 2 for bad input, 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -57,9 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read the output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the program that reads the output, such as head, has ended
+        _discard_output()
         return 0
+    except OSError as error:  # the disk of the output is full, say
+        _discard_output()
+        print(f"seqtoys: can't write the output: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _discard_output() -> None:
+    """Let what is left of the output go nowhere: Python flushes it once more when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> Parser:

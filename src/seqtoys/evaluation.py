@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqtoys.amounts import check_length
+from seqtoys.amounts import check_length, check_lengths
 from seqtoys.arguments import checked, listed
 from seqtoys.baselines import conditional_entropy
 from seqtoys.batch import Batch
@@ -21,7 +21,7 @@ from seqtoys.errors import DataError, InputTypeError
 from seqtoys.kinds import described
 from seqtoys.metrics import symbol_losses
 from seqtoys.outputs import Ensemble, count_replicas, in_mode, logits_of
-from seqtoys.randomness import generator_for
+from seqtoys.randomness import draw_seed, generator_for
 from seqtoys.ranges import check_range
 from seqtoys.report import Report, Score
 from seqtoys.tasks.counts import ratio
@@ -81,7 +81,7 @@ def evaluate(
         seen: The sequences that the model was trained on; unseen ones are others.
         count: The number of sequences to draw of each kind.
         longer: The lengths of longer sequences. If None, `task.longer`.
-        generator: The source of randomness. If None, every call draws the same sequences.
+        generator: Decides which sequences are drawn. If None, they are the same at every call.
 
     Returns:
         A `Report`; for an ensemble, one of each replica.
@@ -105,11 +105,12 @@ def evaluate(
         raise InputTypeError(f"expected model to be a torch.nn.Module, got {described(model)}")
     if seen is not None:
         check_range(seen, len(task.vocab))
-    generator = generator or generator_for("evaluation")
+    # Not the generator itself: fit(seed=0) draws the batches of one that is seeded with 0.
+    generator = generator_for("evaluation", 0 if generator is None else draw_seed(generator))
     whole = task.whole if isinstance(task, Side) else task
     lengths = whole.longer
     if longer is not None:
-        lengths = tuple(check_length(length, "length") for length in listed("longer", longer))
+        lengths = tuple(check_lengths((n, n))[0] for n in listed("longer", longer))
     parts = [*_kinds(task, seen, count, generator)]
     parts += [Part(f"length {n}", whole, _draw(whole, count, generator, n)) for n in lengths]
     scores = {part.name: _measure(model, whole, part) for part in parts}

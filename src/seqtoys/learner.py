@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqtoys.batch import Batch
+from seqtoys.errors import OptionError
 from seqtoys.metrics import cross_entropy
 from seqtoys.outputs import logits_and_state, logits_of
 
@@ -119,6 +120,11 @@ class Learner:
                 self.model, batch.inputs, symbols=self.symbols, stepwise=self.stepwise
             )
         self._loss = cross_entropy(logits, batch)
+        if not self._loss.requires_grad:
+            raise OptionError(
+                "expected logits that depend on the weights of the model, got some without "
+                "gradients; does its forward detach them, or run under torch.no_grad()?"
+            )
         return self._loss.detach(), logits.detach().argmax(-1)
 
     def backward(self) -> None:

@@ -52,6 +52,16 @@ def generator_for(purpose: Purpose, seed: object = 0) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:4]))
 
 
+def draw_seed(generator: torch.Generator) -> int:
+    """Draw a seed for a stream of one purpose from a generator that a caller gave.
+
+    Examples:
+        >>> draw_seed(seeded_generator(0)) == draw_seed(seeded_generator(0))
+        True
+    """
+    return int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+
 def check_seed(seed: object) -> int:
     """Check that a seed is an integer of at most 64 bits, and return it as an int.
 

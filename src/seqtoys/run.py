@@ -54,6 +54,8 @@ class Run:
         generator: Draws what is held out, the order of minibatches, and the batches of a task.
         draws: PyTorch's global generators.
         vocab: The vocabulary, if there is one.
+        written: What tells the checkpoint that was written last from one that another process
+            writes to the same path; None: none was written.
     """
 
     updates: Updates
@@ -64,6 +66,7 @@ class Run:
     generator: torch.Generator
     draws: GlobalDraws
     vocab: Vocab | None
+    written: tuple[int, int] | None = None
 
     @property
     def model(self) -> nn.Module:

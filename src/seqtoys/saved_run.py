@@ -27,15 +27,31 @@ def save_run(run: Run, path: PathLike) -> None:
         path: Where to.
 
     Raises:
-        ModelFileError: If the file can't be written.
+        ModelFileError: If the file can't be written, or another training has written it since.
         InputTypeError: If a part's state is something else than plain values and tensors.
     """
+    there = _stamp(path)
+    if run.written is not None and there is not None and there != run.written:
+        raise ModelFileError(
+            f"can't write {os.fsdecode(path)}: another training has written it since; give each "
+            "training a path of its own"
+        )
     states = run.state()
     weights = run.model.state_dict()
     states["training"]["extras"] = {
         name: value for name, value in weights.items() if not isinstance(value, Tensor)
     }
     write_model(path, run.model, states)
+    run.written = _stamp(path)
+
+
+def _stamp(path: PathLike) -> tuple[int, int] | None:
+    """What changes whenever a file is written anew; None: there is no file."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def check_replaceable(checkpoint: Checkpoint | None, resume: PathLike | None) -> None:

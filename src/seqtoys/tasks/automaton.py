@@ -272,9 +272,8 @@ class Automaton(Task):
             chances = self._within.chances(0)
         return -torch.from_numpy(chances)[self.graph.start, batch.inputs[:, 0]].log()
 
-    @property
-    def _has_probabilities(self) -> bool:
-        return not self.is_endless or self._bounds is None
+    def _has_probabilities(self, *, at_length: bool) -> bool:
+        return at_length or not self.is_endless or self._bounds is None
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         expected = self._expected_over(lengths)

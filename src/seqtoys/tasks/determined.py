@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from seqtoys.batch import Batch
@@ -30,6 +32,9 @@ class Determined(Task):
     def optimal_loss(self, batch: Batch) -> float:
         """Return 0, for any `batch`: the inputs determine each target."""
         return 0.0
+
+    def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task:
+        return self  # what is certain stays certain
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         return Estimate(0.0)

@@ -139,8 +139,7 @@ class Dyck(Task):
     def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always #
 
-    @property
-    def _has_probabilities(self) -> bool:
+    def _has_probabilities(self, *, at_length: bool) -> bool:
         return True
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:

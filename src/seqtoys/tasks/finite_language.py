@@ -6,7 +6,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 
+from seqtoys.amounts import LONGEST
 from seqtoys.arguments import checked, listed
+from seqtoys.batch import Batch
 from seqtoys.errors import DataError, OptionError, excerpt, quoted
 from seqtoys.symbols import Symbols
 from seqtoys.tasks.automaton import Automaton
@@ -72,6 +74,7 @@ class FiniteLanguage(Automaton):
         weighted = [(tuple(string), weight) for string, weight in pairs]
         if end is not None:
             weighted = [((*_without(end, string), end), weight) for string, weight in weighted]
+        self._weighted: dict[Prefix, float] = dict(weighted)
         super().__init__(
             prefix_tree(weighted, END, advice="an end symbol tells them apart: end='.'"),
             (),
@@ -82,6 +85,11 @@ class FiniteLanguage(Automaton):
             source=source,
             level="finite",
         )
+
+    def _all_sequences(self, length: int | None) -> Batch | None:
+        low, high = (length, length) if length is not None else self._bounds or (1, LONGEST)
+        strings = [list(string) for string in self._weighted if low < len(string) <= high + 1]
+        return Batch.from_texts(strings, self.vocab)
 
 
 def prefix_tree(

@@ -14,6 +14,7 @@ from seqtoys.batch import Batch
 from seqtoys.errors import DataError, OptionError
 from seqtoys.randomness import generator_for
 
+OFFSET = 0x1E3779B97F4A7C15  # more than any place
 BITS = 40  # of a hash that are compared
 BATCHES = 64  # that are drawn to see what a hash holds out
 MOST = 100_000  # sequences in them
@@ -169,7 +170,8 @@ def codes(batch: Batch) -> Int[Tensor, " batch"]:
     time = torch.arange(batch.inputs.shape[1], device=batch.inputs.device)
     is_inside = True if batch.lengths is None else time < batch.lengths.unsqueeze(1)
     pairs = batch.inputs.long() * 2**32 + batch.targets.long()  # (batch, time)
-    mixed = mix(mix(pairs) + mix(time)) * is_inside
+    # The offset keeps symbols apart from places: else swapping the two would give the same sum.
+    mixed = mix(mix(pairs + OFFSET) + mix(time)) * is_inside
     return mixed.sum(1)
 
 

@@ -73,8 +73,11 @@ class Mass:
         """The standard error of `surprise + gain - loss * scored`, summed over the side."""
         # The sum over the side of p (gain + ln p) changes by gain + 1 with p.
         weights = torch.tensor([gain + 1, 1.0, -loss], dtype=torch.float64, device="cpu")
-        spread = (self.values @ weights).std(correction=0)  # (draws, 3) -> (draws,)
-        return self.unlisted * float(spread) / math.sqrt(len(self.values))
+        each = self.values @ weights  # (draws, 3) -> (draws,)
+        # As if two more had been drawn: one on the other side, one of the largest value. Draws
+        # that are all alike would leave no uncertainty.
+        each = torch.cat([each, each.new_tensor([0.0, max(float(each.abs().max()), 1.0)])])
+        return self.unlisted * float(each.std(correction=0)) / math.sqrt(len(each))
 
 
 Masses = dict[int | None, dict[int, Mass]]
@@ -96,7 +99,8 @@ class SplitShares:
         is_on_side: Whether each sequence of a batch is on the side.
         usual: The usual length, which decides how many are drawn.
         rare: Lengths that strings seldom have, of which some are listed as well.
-        can_list: Whether exp(-surprise) is the probability of a sequence as the task draws them.
+        can_list: Whether exp(-surprise) is the probability of a sequence, at a length or not.
+        all_sequences: Gives all sequences of a length, if there are few enough.
     """
 
     def __init__(
@@ -108,10 +112,12 @@ class SplitShares:
         *,
         usual: int,
         rare: Iterable[int] = (),
-        can_list: bool = True,
+        can_list: Callable[..., bool],
+        all_sequences: Callable[[int | None], Batch | None],
     ) -> None:
         self._draw = draw
-        self._usual, self._rare, self._can_list = usual, tuple(rare), can_list
+        self._usual, self._rare = usual, tuple(rare)
+        self._can_list, self._all_sequences = can_list, all_sequences
         self._surprise = surprise
         self._first_surprise = first_surprise
         self._is_on_side = is_on_side
@@ -152,6 +158,18 @@ class SplitShares:
         found = [gains[n].get(first, 0.0) for n, first in rows]
         return torch.tensor(found, dtype=torch.float64, device="cpu")
 
+    def first_surprise(self, batch: Batch, lengths: tuple[int, ...]) -> Float[Tensor, " batch"]:
+        """Compute the nats of the first symbols of sequences of the side, all lengths together."""
+        masses = self._masses(lengths)
+        sides = _side_by_length(masses)
+        given, present = dict[int, float](), sum(share > 0 for share in sides.values())
+        for n, each in masses.items():
+            for first, mass in each.items():
+                share = mass.joint / sides[n] if sides[n] else 0.0
+                given[first] = given.get(first, 0.0) + share / present
+        chances = [given.get(first, 0.0) for first in batch.inputs[:, 0].tolist()]
+        return -torch.tensor(chances, dtype=torch.float64, device="cpu").log()
+
     def _masses(self, lengths: tuple[int, ...]) -> Masses:
         if lengths not in self._known:
             generator = generator_for("split")
@@ -170,6 +188,14 @@ class SplitShares:
         generator: torch.Generator,
     ) -> dict[int, Mass]:
         """List sequences of one of `count` lengths; draw as many, to see what is not listed."""
+        every = self._all_sequences(length)
+        if every is not None:
+            known = self._values(every, length, bounds)
+            return {
+                int(first): _weigh(rows, rows, float(rows.first_chance[0]))
+                for first in known.first.unique()
+                for rows in [known.where(known.first == first)]
+            }
         total = min(max(SYMBOLS // ((length or self._usual) * count), FEWEST), MOST)
         sizes = [len(part) for part in torch.arange(total).split(SIZE)]
         often = [(size, length) for size in sizes]
@@ -207,7 +233,7 @@ class SplitShares:
         chance = -surprise
         if at_length != bounds:
             chance = -self._surprise(batch.with_length_range(at_length)).double()
-        if length is None and not self._can_list:
+        if not self._can_list(at_length=length is not None):
             chance = torch.full_like(chance, -math.inf)  # all are left to be estimated
         first = self._first_surprise(batch.with_length_range(at_length))
         first_chance = torch.full_like(chance, math.nan) if first is None else (-first).exp()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -24,7 +25,8 @@ from seqtoys.tasks.split_shares import SplitShares
 from seqtoys.vocab import Vocab
 
 BATCHES, SIZE = 64, 256  # of the samples from which losses are estimated
-MOST_LENGTHS = 256  # of which such samples are drawn: beyond that, evenly spaced ones
+MOST_LENGTHS = 256  # of which such samples are drawn
+GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Task(ABC):
@@ -165,7 +167,7 @@ class Task(ABC):
         possible: tuple[int, ...] | None = known.get((shortest, longest))
         if possible is None:
             each = range(shortest, longest + 1)
-            possible = tuple(n for n in each if self.refusal(n) is None)
+            possible = tuple(n for n in each if self._has_length(n))
             known[shortest, longest] = possible
         if not possible:
             raise OptionError(f"{self.name} has no sequence of {shortest} to {longest} symbols")
@@ -184,7 +186,9 @@ class Task(ABC):
             batch_size: The number of sequences.
             length: The length of each. If None, lengths are drawn as in training.
             generator: The source of randomness. If None, every call returns the same batch, from
-                a stream of random numbers that neither `fit` nor `evaluate` uses.
+                a stream of random numbers that neither `fit` nor `evaluate` uses. For test
+                sequences of your own, leave it out or use another seed than that of `fit`, which
+                draws what a generator of its seed draws.
 
         Raises:
             OptionError: If the size is not a positive integer, or no sequence has such a length.
@@ -257,6 +261,9 @@ class Task(ABC):
     def __repr__(self) -> str:
         return f"<task {self.name}: {self.source}; {self.level}>"
 
+    def _has_length(self, length: int) -> bool:
+        return self.refusal(length) is None
+
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         """Compute the optimum where each batch has one of these lengths, all equally likely."""
         return estimate_mean(self.optimal_loss, self._samples(lengths))
@@ -270,7 +277,7 @@ class Task(ABC):
         if not lengths:
             yield from (self.sample(SIZE, generator=generator) for _ in range(BATCHES))
             return
-        chosen = lengths[:: -(-len(lengths) // MOST_LENGTHS)]
+        chosen = _spread(lengths)
         rounds = -(-BATCHES // len(chosen))
         size = -(-BATCHES * SIZE // (rounds * len(chosen)))
         for length in chosen * rounds:
@@ -279,7 +286,7 @@ class Task(ABC):
 
     def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
         """Return the task of only those sequences that a function holds, or None if unknown."""
-        return self if self.optimum == 0 else None  # what is certain stays certain
+        return None
 
     def _rare_lengths(self) -> tuple[int, ...]:
         """Lengths seldom drawn that have so few sequences that all are soon listed."""
@@ -293,16 +300,31 @@ class Task(ABC):
         """The nats of the first symbol of each sequence, which is not scored; None: unknown."""
         return None
 
-    @property
-    def _has_probabilities(self) -> bool:
-        """Whether exp(-surprise) is the probability of a sequence, given its first symbol."""
+    def _has_probabilities(self, *, at_length: bool) -> bool:
+        """Whether exp(-surprise) is the probability of a sequence, given its first symbol.
+
+        Args:
+            at_length: Whether among the sequences of one length, or as the task draws them.
+        """
         return False
+
+    def _all_sequences(self, length: int | None) -> Batch | None:
+        """All sequences of a length (None: of any), each once, if they can be listed."""
+        return None
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         """Compute what `optimal_loss` is the mean of: the nats of each sequence of a batch."""
         rows = torch.arange(len(batch)).split(1)
         each = [(self.optimal_loss(part := batch.take(row)), part.scored.sum()) for row in rows]
         return torch.stack([loss * scored.double() for loss, scored in each])
+
+
+def _spread(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """Choose lengths evenly, but not in a regular step, which might miss every second one."""
+    step = len(lengths) / MOST_LENGTHS
+    if step <= 1:
+        return lengths
+    return tuple(lengths[int((at + at * GOLDEN % 1) * step)] for at in range(MOST_LENGTHS))
 
 
 class Side(Task):
@@ -386,6 +408,15 @@ class Side(Task):
             self.fraction if self.is_held_out else 1 - self.fraction,
         )
 
+    def _has_length(self, length: int) -> bool:
+        """Whether a sequence of a length is found on this side."""
+        if self.whole._has_length(length):
+            try:
+                return bool(self.draw(1, length, generator_for("split")))
+            except DataError:
+                pass
+        return False
+
     def _holds(self, batch: Batch) -> Bool[Tensor, " batch"]:
         """Whether each sequence is on this side."""
         return self.parting.holds_out(batch) == self.is_held_out
@@ -406,6 +437,7 @@ class Side(Task):
             usual=sum(self.lengths) // 2,
             rare=rare,
             can_list=whole._has_probabilities,
+            all_sequences=whole._all_sequences,
         )
 
     def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
@@ -415,15 +447,26 @@ class Side(Task):
     def _hidden_lengths(self) -> tuple[int, ...]:
         return self.whole._hidden_lengths()
 
-    @property
-    def _has_probabilities(self) -> bool:
-        return self.whole._has_probabilities
+    def _has_probabilities(self, *, at_length: bool) -> bool:
+        return self.whole._has_probabilities(at_length=at_length)
+
+    def _all_sequences(self, length: int | None) -> Batch | None:
+        every = self.whole._all_sequences(length)
+        if every is None:
+            return None
+        rows = self._holds(every).nonzero().flatten()
+        return every.take(rows) if len(rows) else None
+
+    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
+        bounds = batch.length_range
+        chosen = self._hidden_lengths() if bounds is None else self.whole.possible_lengths(bounds)
+        return self._shares.first_surprise(batch, chosen)
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         if self._restricted is not None:
             known = [n for n in lengths if self._restricted.refusal(n) is None]
             return self._restricted.optimum_of((known[0], known[-1]) if known else lengths[0])
-        return self._shares.optimum(lengths)
+        return self._shares.optimum(self.whole.possible_lengths((lengths[0], lengths[-1])))
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         if not self._holds(batch).all():
@@ -434,6 +477,6 @@ class Side(Task):
         if self._restricted is not None:
             return self._restricted._surprise(batch)
         bounds = batch.length_range
-        chosen = self._hidden_lengths() if bounds is None else self.possible_lengths(bounds)
+        chosen = self._hidden_lengths() if bounds is None else self.whole.possible_lengths(bounds)
         total = self.whole._surprise(batch) + self._shares.correction(batch, chosen)
         return total.clamp(min=0)  # the correction may be estimated
