@@ -190,12 +190,8 @@ class SplitShares:
         """List sequences of one of `count` lengths; draw as many, to see what is not listed."""
         every = self._all_sequences(length)
         if every is not None:
-            known = self._values(every, length, bounds)
-            return {
-                int(first): _weigh(rows, rows, float(rows.first_chance[0]))
-                for first in known.first.unique()
-                for rows in [known.where(known.first == first)]
-            }
+            rows = self._values(every, length, bounds)
+            return _weigh_by_first(rows, rows, None)
         total = min(max(SYMBOLS // ((length or self._usual) * count), FEWEST), MOST)
         sizes = [len(part) for part in torch.arange(total).split(SIZE)]
         often = [(size, length) for size in sizes]
@@ -203,17 +199,9 @@ class SplitShares:
         listed, drawn = (
             self._drawn(wanted, length, bounds, generator) for wanted in (often + seldom, often)
         )
-        firsts = torch.cat([listed.first[:total], drawn.first])  # drawn as often as they come
-        chances = torch.cat([listed.first_chance[:total], drawn.first_chance])
-        masses = {}
-        for first in firsts.unique():
-            frequency, known = (firsts == first).double().mean(), chances[firsts == first][0]
-            masses[int(first)] = _weigh(
-                listed.where(listed.first == first),
-                drawn.where(drawn.first == first),
-                float(frequency if known.isnan() else known),
-            )
-        return masses
+        # The first symbols of those that were drawn as often as they come.
+        frequent = torch.cat([listed.first[:total], drawn.first])
+        return _weigh_by_first(listed, drawn, frequent)
 
     def _drawn(
         self,
@@ -241,6 +229,23 @@ class SplitShares:
         each = (torch.ones_like(surprise), surprise, batch.scored.sum(1).double())
         values = torch.stack(each, 1) * is_on_side.unsqueeze(1)  # (batch, 3)
         return Draws(batch.inputs[:, 0], first_chance, codes(batch), chance, values)
+
+
+def _weigh_by_first(
+    listed: Draws, drawn: Draws, frequent: Int[Tensor, " draws"] | None
+) -> dict[int, Mass]:
+    """Weigh the sequences of each first symbol, whose probability is known, or its frequency."""
+    firsts = torch.cat([listed.first, drawn.first])
+    chances = torch.cat([listed.first_chance, drawn.first_chance])
+    masses = {}
+    for first in (firsts if frequent is None else frequent).unique():
+        chance = chances[firsts == first][0]
+        if chance.isnan() and frequent is not None:
+            chance = (frequent == first).double().mean()
+        masses[int(first)] = _weigh(
+            listed.where(listed.first == first), drawn.where(drawn.first == first), float(chance)
+        )
+    return masses
 
 
 def _weigh(listed: Draws, drawn: Draws, first: float) -> Mass:
