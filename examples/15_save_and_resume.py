@@ -1,4 +1,4 @@
-"""Save a model and load it again; interrupt a training and resume it, to the last bit."""
+"""Save a model and load it again; resume a training that an error ended, to the last bit."""
 
 import tempfile
 from pathlib import Path
@@ -32,14 +32,14 @@ def save_and_load(path: Path) -> None:
 
 
 def interrupt_and_resume(path: Path) -> None:
-    """Train in one go, and in two with a power failure between; compare all weights."""
+    """Train in one go, and in two with an error between; compare all weights."""
     whole = ElmanCharModel(VOCAB, hidden_size=8, seed=0)
     fit(whole, TEXTS, epochs=100, batch_size=2)
 
     model = ElmanCharModel(VOCAB, hidden_size=8, seed=0)
     checkpoint = Checkpoint(path, every=10)
     try:
-        fit(model, TEXTS, epochs=100, batch_size=2, checkpoint=checkpoint, on_epoch=power_failure)
+        fit(model, TEXTS, epochs=100, batch_size=2, checkpoint=checkpoint, on_epoch=fail)
     except RuntimeError as error:
         print(f"\n{error}; the file has {len(load_history(path))} epochs")
 
@@ -49,10 +49,10 @@ def interrupt_and_resume(path: Path) -> None:
     print(f"resumed to epoch {len(history)}; the weights are those of one go, bit for bit: {same}")
 
 
-def power_failure(row: Row) -> None:
-    """Fail in epoch 47."""
+def fail(row: Row) -> None:
+    """Fail in epoch 47: what an error between two epochs ends is saved first."""
     if row.epoch == 47:
-        raise RuntimeError("the power failed in epoch 47")
+        raise RuntimeError("an error in epoch 47")
 
 
 if __name__ == "__main__":

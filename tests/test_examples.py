@@ -39,7 +39,7 @@ PROMISES = {
     "15_save_and_resume": [
         "the loaded model answers hihell with ihello",
         "it is the one that was saved: True",
-        "the power failed in epoch 47; the file has 40 epochs",
+        "an error in epoch 47; the file has 47 epochs",
         "resumed to epoch 100; the weights are those of one go, bit for bit: True",
     ],
     "17_sweep": ["0.03           16  100.0%", "lr 0.03: solved 7", "of 20 (95 % interval"],

@@ -373,7 +373,7 @@ ERRORS: dict[str, Any] = {
     "an end of another kind": (
         lambda: generate(MODEL, "h", 3, stop=4),  # type: ignore[call-overload]
         InputTypeError,
-        "expected a string or a list of symbols, got a int",
+        "expected a string or a list of symbols, got 4",
     ),
     "other logits": (
         lambda: generate(Fixed(torch.zeros(4)), "a", 3, num=2),

@@ -255,7 +255,7 @@ ERRORS: dict[str, Any] = {
     "no sequence": (
         lambda: generate(MODEL, 3, 3),  # type: ignore[call-overload]
         InputTypeError,
-        "expected a string or a list of symbols, got a int",
+        "expected a string or a list of symbols, got 3",
     ),
     "negative length": (lambda: generate(MODEL, "h", -1), OptionError, f"{LENGTH}-1"),
     "half a symbol": (

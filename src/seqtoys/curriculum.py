@@ -148,8 +148,15 @@ class LengthPlan:
 
     def _grow_to_possible(self, longest: int) -> None:
         """Pass over lengths that no sequence has: a longer one has to bring something new."""
-        while self.longest < longest and self._task.refusal(self.longest) is not None:
+        while self.longest < longest and not self._is_possible(self.longest):
             self.longest += 1
+
+    def _is_possible(self, length: int) -> bool:
+        """Whether a sequence has this length: a side of a split may lack what the task has."""
+        try:
+            return bool(self._task.possible_lengths(length))
+        except OptionError:
+            return False
 
 
 def _bounds(lengths: Lengths) -> tuple[int, int]:

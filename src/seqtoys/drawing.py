@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
@@ -14,7 +15,7 @@ import torch
 from seqtoys.amounts import check_count
 from seqtoys.errors import NonFiniteLossError, OptionError, quoted
 from seqtoys.readers import Array, Read
-from seqtoys.scalars import to_real
+from seqtoys.scalars import to_int, to_real
 
 _FIRST, _MOST = 2**14, 2**20  # random numbers drawn in one go: at first, and at the most
 
@@ -48,6 +49,8 @@ class Drawing:
 
     def __post_init__(self) -> None:
         heat = to_real(self.temperature)
+        if heat is None and (to_int(self.temperature) or 0) > 0:
+            heat = sys.float_info.max  # as hot as any larger integer
         if heat is None or not 0 <= heat < math.inf:
             raise OptionError(
                 "expected temperature to be a finite number of at least 0, got "

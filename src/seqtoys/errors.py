@@ -127,6 +127,9 @@ def quoted(value: object, room: int = ROOM) -> str:
 def shown_path(path: str | bytes | os.PathLike[Any]) -> str:
     """Write the name of a file for a message, without the middle of one too long to exist.
 
+    Args:
+        path: The name.
+
     Examples:
         >>> shown_path(b"model"), len(shown_path("m" * 200_000))
         ('model', 401)
@@ -137,6 +140,9 @@ def shown_path(path: str | bytes | os.PathLike[Any]) -> str:
 
 def with_article(name: str) -> str:
     """Put "a" or "an" before a name.
+
+    Args:
+        name: The name.
 
     Examples:
         >>> with_article("OSError")

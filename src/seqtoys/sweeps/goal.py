@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seqtoys.ensemble_history import EnsembleHistory
-from seqtoys.errors import OptionError
+from seqtoys.errors import OptionError, quoted
 from seqtoys.history import History
 from seqtoys.impossible import ERRORS, ROUNDING
 from seqtoys.stopping import Until
@@ -27,7 +27,9 @@ def check_excess_goal(goal: float | None) -> float | None:
     if goal is None:
         return None
     if not 0 < goal < math.inf:
-        raise OptionError(f"expected goal to be a positive finite number of nats, got {goal!r}")
+        raise OptionError(
+            f"expected goal to be a positive finite number of nats, got {quoted(goal)}"
+        )
     return float(goal)
 
 
