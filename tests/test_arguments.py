@@ -542,3 +542,11 @@ def test_errors_say_what_was_expected_and_what_came(case: str, unchecked: None) 
         call(value)
     told = str(caught.value)
     assert told.startswith(message) if message.endswith(": ") else told == message
+
+
+def test_a_value_that_fits_one_of_several_types_fits() -> None:
+    either = list[int] | list[str]
+    assert check_type("values", ["h", "i"], either) == ["h", "i"]
+    assert check_type("values", [1], either) == [1]
+    with pytest.raises(InputTypeError, match=r"expected values\[1\] to be a string, got 1"):
+        check_type("values", ["h", 1], either)

@@ -344,3 +344,14 @@ def test_longer_strings_are_judged_by_guessing_at_their_length() -> None:
     assert report.longer[60].memoryless == pytest.approx(
         -sum(p * math.log(p) for p in (targets.bincount() / len(targets)).tolist() if p), abs=0.03
     )
+
+
+def test_sequences_of_which_nothing_is_scored_are_left_out() -> None:
+    batch = PARITY.sample(3, length=6)
+    targets = batch.targets.clone()
+    targets[1] = -100
+    model = ElmanCharModel(PARITY.vocab, hidden_size=8, seed=2)
+    whole = evaluate(model, PARITY, seen=Batch(batch.inputs, targets), count=20).seen
+    others = evaluate(model, PARITY, seen=batch.take(torch.tensor([0, 2])), count=20).seen
+    assert whole.sequences == 2
+    assert whole.loss == pytest.approx(others.loss)

@@ -363,6 +363,14 @@ def test_a_side_of_an_endless_source_adds_up_with_the_other() -> None:
         assert side.optimum == pytest.approx(expected, abs=5e-3)
 
 
+def test_a_side_of_strings_within_lengths_that_begin_with_several_symbols() -> None:
+    task = Automaton(COIN_START, "begin", lengths=(2, 7), longer=())
+    strings = [s for n in range(3, 9) for s in walks(COIN_START, "begin", n, is_endless=False)]
+    for side in task.held_out(0.2):
+        expected = least_loss(on_side(side, strings))
+        assert abs(side.optimum - expected) <= 4 * side.optimum.standard_error + 1e-6
+
+
 def test_what_is_determined_stays_so_on_a_side() -> None:
     for name in ("parity", "n_back"):
         for side in get_task(name).held_out(0.25):

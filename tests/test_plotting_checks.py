@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,7 @@ from seqtoys.plotting import (
     plot_trajectory,
     to_svg,
 )
+from seqtoys.states import to_states
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
@@ -273,3 +275,24 @@ def test_components_of_huge_and_tiny_states_are_scaled() -> None:
         scaled, same = principal_components(states * size)
         np.testing.assert_allclose(scaled, points * size, rtol=1e-9, atol=1e-12 * size)
         np.testing.assert_allclose(same, shares, rtol=1e-9)
+
+
+class Unreadable:
+    def __array__(self, *_: object, **__: object) -> object:
+        raise ZeroDivisionError
+
+
+def test_states_are_numbers_in_rows_of_one_length() -> None:
+    axes = ("states", "hidden")
+    half = torch.tensor([[0.5, 1.0]], dtype=torch.bfloat16, requires_grad=True)
+    assert to_states(half, "states", axes).tolist() == [[0.5, 1.0]]
+    cases: list[tuple[Any, type[Exception], str]] = [
+        ([[0, 1], [1]], ShapeError, "in rows of one length"),
+        ([0, 1], ShapeError, r"of shape \(states, hidden\), got \(2,\)"),
+        ([["a", "b"]], InputTypeError, "expected states to be numbers"),
+        (Unreadable(), InputTypeError, "expected states to be numbers"),
+        ([[0.0, math.inf]], DataError, "expected states to be finite"),
+    ]
+    for values, kind, message in cases:
+        with pytest.raises(kind, match=message):
+            to_states(values, "states", axes)

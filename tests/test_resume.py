@@ -34,6 +34,8 @@ from seqtoys import (
 )
 from seqtoys.errors import ModelFileError
 from seqtoys.results import Row
+from seqtoys.run import Run
+from seqtoys.sources import SequencesSource
 from seqtoys.updates import Updates
 
 VOCAB = Vocab("hielo")
@@ -409,3 +411,48 @@ def test_two_trainings_do_not_write_to_one_path(tmp_path: Path) -> None:
         )
     assert len(caught.value.history) == 3  # type: ignore[attr-defined]
     assert load_history(path).stopped == "epochs"  # of the other training
+
+
+def test_an_update_is_carried_out_once() -> None:
+    vocab = Vocab("hielo")
+    model = ElmanCharModel(vocab, seed=0)
+    source = SequencesSource(
+        Batch.from_texts(["hihello"], vocab), batch_size=None, generator=torch.Generator()
+    )
+    descent = optim.SGD(model.parameters(), lr=0.1)
+    updates = Updates(
+        model,
+        source,
+        descent,
+        scheduler=None,
+        clip_norm=None,
+        stepwise=False,
+        symbols=5,
+        check=False,
+    )
+    start = [weight.detach().clone() for weight in model.parameters()]
+    updates.run_epoch(lambda: None)
+    assert all(map(torch.equal, model.parameters(), start))
+    updates.apply()
+    once = [weight.detach().clone() for weight in model.parameters()]
+    assert not any(map(torch.equal, start, once))
+    updates.apply()
+    assert all(map(torch.equal, model.parameters(), once))
+
+
+def test_a_model_is_as_before_if_resuming_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+    options: Any = {"epochs": 3, "lr": 0.05, "seed": 0}
+    fit(ElmanCharModel(Vocab("hielo")), "hihello", checkpoint=Checkpoint(path, every=1), **options)
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Run, "restore", fail)
+    model = ElmanCharModel(Vocab("hielo"))
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    with pytest.raises(MemoryError):
+        fit(model, "hihello", resume=path, **{**options, "epochs": 5})
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())

@@ -131,7 +131,8 @@ class Learner:
         """Set the gradients of the loss that was measured last."""
         if self._gradients is not None:
             self._gradients.backward()
-        elif self._loss is not None:
+        else:
+            assert self._loss is not None, "what is measured comes first"
             self.model.zero_grad()
             self._loss.sum().backward()  # replicas share no weight: each gets its own gradient
             self._loss = None

@@ -152,7 +152,9 @@ def _replace(target: str, contents: bytes, old: os.stat_result | None) -> None:
         with suppress(OSError):
             os.unlink(beside)
         raise
-    if hasattr(os, "O_DIRECTORY"):  # where folders can be flushed, too, so that the name lasts
+    if hasattr(
+        os, "O_DIRECTORY"
+    ):  # pragma: no branch - where folders can be flushed, too, so that the name lasts
         with suppress(OSError):  # some file systems have no such thing
             _flush_folder(folder)
 
@@ -160,7 +162,7 @@ def _replace(target: str, contents: bytes, old: os.stat_result | None) -> None:
 def _give(path: str, old: os.stat_result) -> None:
     """Give a file the owner, group and permissions of another, as far as the system allows."""
     mode = stat.S_IMODE(old.st_mode)
-    if hasattr(os, "chown"):
+    if hasattr(os, "chown"):  # pragma: no branch - not on Windows
         new = os.stat(path)
         if new.st_gid != old.st_gid:
             try:

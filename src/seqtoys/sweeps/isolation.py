@@ -22,10 +22,10 @@ class _Turn:
     @classmethod
     def renew(cls) -> None:
         """Forget the lock of the parent process: a fork may copy it while it is held."""
-        cls.lock = threading.RLock()
+        cls.lock = threading.RLock()  # pragma: no cover - in another process
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows, which has no fork
     os.register_at_fork(after_in_child=_Turn.renew)
 
 

@@ -65,9 +65,7 @@ class KnownLengths:
     ) -> tuple[Floats, float]:
         """The weights ahead of each state one symbol earlier, and the log of their factor."""
         before = self.graph.look_ahead(ahead)
-        common = max(log_weight, factor)
-        if common == -np.inf:
-            return before, common
+        common = max(log_weight, factor)  # finite, as the longest strings have a weight
         before = before * np.exp(factor - common) + self.graph.is_end * np.exp(log_weight - common)
         largest = before.max() or 1.0
         return before / largest, common + float(np.log(largest))
