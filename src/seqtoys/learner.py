@@ -120,11 +120,6 @@ class Learner:
                 self.model, batch.inputs, symbols=self.symbols, stepwise=self.stepwise
             )
         self._loss = cross_entropy(logits, batch)
-        if not self._loss.requires_grad:
-            raise OptionError(
-                "expected logits that depend on the weights of the model, got some without "
-                "gradients; does its forward detach them, or run under torch.no_grad()?"
-            )
         return self._loss.detach(), logits.detach().argmax(-1)
 
     def backward(self) -> None:
@@ -133,6 +128,11 @@ class Learner:
             self._gradients.backward()
         else:
             assert self._loss is not None, "what is measured comes first"
+            if not self._loss.requires_grad:
+                raise OptionError(
+                    "expected logits that depend on the weights of the model, got some without "
+                    "gradients; does its forward detach them, or run under torch.no_grad()?"
+                )
             self.model.zero_grad()
             self._loss.sum().backward()  # replicas share no weight: each gets its own gradient
             self._loss = None
