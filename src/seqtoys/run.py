@@ -160,16 +160,7 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
     """
     device = device_of(model)
     check_data(data)
-    if not any(weight.requires_grad for weight in model.parameters()):
-        raise OptionError(
-            f"expected a model with weights to train, got {type(model).__name__}, none of whose "
-            "requires a gradient"
-        )
-    if any(tensor.is_inference() for tensor in [*model.parameters(), *model.buffers()]):
-        raise OptionError(
-            "expected weights made outside of torch.inference_mode(), as those made inside can't "
-            "be trained; make the model before entering it, or use torch.no_grad()"
-        )
+    _check_weights(model)
     known = (options["vocab"], getattr(model, "vocab", None), getattr(data, "vocab", None))
     vocab = next((each for each in known if isinstance(each, Vocab)), None)
     generator = seeded_generator(options["seed"])
@@ -210,6 +201,20 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
     rule = make_rule(options["until"], options["patience"], replicas)
     draws = GlobalDraws(device)
     return Run(updates, held_out, predictions, history, rule, generator, draws, vocab)
+
+
+def _check_weights(model: nn.Module) -> None:
+    """Check that a model has weights that can be trained."""
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise OptionError(
+            f"expected a model with weights to train, got {type(model).__name__}, none of whose "
+            "requires a gradient"
+        )
+    if any(tensor.is_inference() for tensor in [*model.parameters(), *model.buffers()]):
+        raise OptionError(
+            "expected weights made outside of torch.inference_mode(), as those made inside can't "
+            "be trained; make the model before entering it, or use torch.no_grad()"
+        )
 
 
 def _make_history(model: nn.Module, baselines: Baselines, predictions: Predictions) -> Any:

@@ -102,8 +102,6 @@ def sweep(
         >>> [result.where(lr=lr).solve_rate.value for lr in (0.02, 0.05)]
         [0.85, 0.75]
     """
-    from tqdm import tqdm  # here, as it is slow to import
-
     vocab = vocab or getattr(task, "vocab", None)
     if vocab is None:
         raise OptionError("expected a vocabulary, as the data have none: give sweep a vocab=…")
@@ -133,23 +131,34 @@ def sweep(
     _try_lengths(task, common.longer or ())
     about = {} if path is None else _describe(common, grid, vary_data=vary_data)
     with Journal(path, about) as journal:
-        left = [cell for cell in cells if not journal.has(_keys(cell))]
-        done = len(cells) - len(left)
-        with tqdm(
-            total=len(cells), initial=done, unit="cell", disable=not is_wanted(progress)
-        ) as bar:
-            try:
-                with closing(run_cells(left, executor)) as finished:
-                    for _, rows in finished:
-                        with postponed_interrupt() as raise_if_interrupted:
-                            journal.add(rows)
-                            bar.update()
-                            raise_if_interrupted()
-            except KeyboardInterrupt:
-                pass
+        _run(cells, journal, executor, progress)
     known = [journal.rows[key] for cell in cells for key in _keys(cell) if key in journal.rows]
     written = {name: list(map(as_written, grid[name])) for name in grid}
     return SweepResult(known, written, list(common.seeds))
+
+
+def _run(
+    cells: Sequence[Cell], journal: Journal, executor: Executor | None, progress: bool | None
+) -> None:
+    """Run the cells that a journal lacks, and add their rows to it; Ctrl-C ends that early."""
+    from tqdm import tqdm  # here, as it is slow to import
+
+    left = [cell for cell in cells if not journal.has(_keys(cell))]
+    with tqdm(
+        total=len(cells),
+        initial=len(cells) - len(left),
+        unit="cell",
+        disable=not is_wanted(progress),
+    ) as bar:
+        try:
+            with closing(run_cells(left, executor)) as finished:
+                for _, rows in finished:
+                    with postponed_interrupt() as raise_if_interrupted:
+                        journal.add(rows)
+                        bar.update()
+                        raise_if_interrupted()
+        except KeyboardInterrupt:
+            pass
 
 
 def _try_lengths(data: TrainingData, lengths: Iterable[int]) -> None:
