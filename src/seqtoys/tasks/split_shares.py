@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqtoys.batch import Batch
-from seqtoys.errors import OptionError
+from seqtoys.devices import on_cpu
 from seqtoys.randomness import generator_for
 from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.sides import codes
@@ -128,14 +128,9 @@ class SplitShares:
 
         Args:
             lengths: The lengths, each drawn equally often; none: as the task draws them.
-
-        Raises:
-            OptionError: If no sequence on the side has such a length.
         """
         masses = self._masses(lengths)
         sides = _side_by_length(masses)
-        if not any(sides.values()):
-            raise OptionError(f"no sequence on this side has a length in {list(lengths)}")
         parts = [
             (mass, gain, mass.first / sides[n])
             for n, gains in _gains(masses).items()
@@ -211,7 +206,8 @@ class SplitShares:
         generator: torch.Generator,
     ) -> Draws:
         """Draw some numbers of sequences of some lengths, for their values at one length."""
-        batches = (self._draw(size, n, generator) for size, n in wanted)
+        with on_cpu():
+            batches = [self._draw(size, n, generator) for size, n in wanted]
         parts = [vars(self._values(batch, length, bounds)).values() for batch in batches]
         return Draws(*map(torch.cat, zip(*parts, strict=True)))
 

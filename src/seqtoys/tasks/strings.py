@@ -104,7 +104,7 @@ class StringSampler:
         """The paths of each step as they are laid out for strings of `low` to `high` symbols."""
         paths = self._paths
         has_stopped = paths.after == paths.rest
-        for walked in count(0, paths.steps):
+        for walked in count(0, paths.steps):  # pragma: no branch - it never ends
             least, most = low - walked, high - walked
             fits = (least <= paths.counts) & (paths.counts <= most)
             reach, _ = self._lengths.reach(least - paths.steps, most - paths.steps)

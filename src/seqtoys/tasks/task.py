@@ -412,7 +412,8 @@ class Side(Task):
         """Whether a sequence of a length is found on this side."""
         if self.whole._has_length(length):
             try:
-                return bool(self.draw(1, length, generator_for("split")))
+                with on_cpu():
+                    return bool(self.draw(1, length, generator_for("split")))
             except DataError:
                 pass
         return False
