@@ -121,7 +121,7 @@ HUGE: dict[str, Any] = {
     "a prompt": lambda: seqtoys.generate(seqtoys.ElmanCharModel(VOCAB), ["z" * 200_000], 3),
     "a device": lambda: Batch.from_texts(["hi"], VOCAB).to("z" * 200_000),
     "a split": lambda: get_task("reber").held_out(10.0**300),
-    "texts": lambda: Text("h" * 200_000),  # type: ignore[arg-type]
+    "texts": lambda: Text("h" * 200_000),
     "states": lambda: seqtoys.Automaton({"a": [("h", "z" * 200_000, 1.0)]}, "a"),
     "strings": lambda: seqtoys.FiniteLanguage({"h" * 200_000: 1.0, "h" * 200_001: 1.0}),
 }

@@ -206,15 +206,15 @@ def test_sequences_of_other_lengths_than_the_range_are_refused(task: Task) -> No
 
 
 def test_values_derived_by_hand() -> None:
-    assert get_task("anbn").optimum_of(7) == 0
+    assert get_task("anbn").optimum_of(7) == 0.0
     assert get_task("dyck").optimum_of(5) == pytest.approx(math.log(2) / 5)
     # BT…E and BP…E of 9 letters, from the grammar's own diagram.
     assert get_task("reber").optimum_of(8) == pytest.approx(0.2997, abs=5e-5)
     assert get_task("reber").optimum_of(38) == pytest.approx(0.3665, abs=5e-5)
     letters = get_task("letters")
     assert letters.optimum_of(30) == pytest.approx(0.35535, abs=5e-6)
-    assert get_task("parity").optimum_of((1, 500)) == 0
-    assert get_task("n_back").optimum_of(30) == get_task("delayed_copy").optimum_of(50) == 0
+    assert get_task("parity").optimum_of((1, 500)) == 0.0
+    assert get_task("n_back").optimum_of(30) == get_task("delayed_copy").optimum_of(50) == 0.0
     # Long strings, whose probabilities no float holds: a cycle of the coin's takes 0.5 per symbol.
     toss: Any = {"a": [("t", "a", 0.5), ("h", "end", 0.5)], "end": []}
     toss = {"begin": [("b", "a", 1.0)], **toss}
@@ -378,7 +378,7 @@ def test_what_is_determined_stays_so_on_a_side() -> None:
         for side in get_task(name).held_out(0.25):
             assert side.optimum == side.optimum_of(9) == side.optimal_loss(side.sample(9)) == 0
             part = side.held_out(0.5)[1]
-            assert part.optimum == part.optimum_of((5, 20)) == 0
+            assert part.optimum == part.optimum_of((5, 20)) == 0.0
 
 
 def test_a_side_of_a_side_knows_both_splits() -> None:
@@ -550,9 +550,13 @@ def test_all_but_one_frequent_string_can_be_held_out() -> None:
 def test_no_network_comes_below_the_optimum_of_a_length_or_a_side(name: str) -> None:
     task = get_task(name)
     length = task.possible_lengths((8, 20))[0]
-    for source, options in ((task, {"lengths": length}), (task.held_out(0.3)[0], {})):
+    cases: list[tuple[Task, dict[str, Any]]] = [
+        (task, {"lengths": length}),
+        (task.held_out(0.3)[0], {}),
+    ]
+    for source, options in cases:
         model = ElmanCharModel(task.vocab, hidden_size=16, seed=1)
-        history = fit(model, source, epochs=150, batch_size=64, lr=0.02, **options)  # type: ignore[arg-type]
+        history = fit(model, source, epochs=150, batch_size=64, lr=0.02, **options)
         report = evaluate(model, source, count=300, longer=[length] if options else [])
         scores = report.longer.values() if options else [report.seen, report.unseen]
         for score in scores:
@@ -586,7 +590,7 @@ def test_estimates_say_how_sure_they_are() -> None:
     perfect = ElmanCharModel(always.vocab, hidden_size=4)
     fit(perfect, "ab", epochs=100, lr=0.1, until="solved")
     score = evaluate(perfect, always, count=50).seen
-    assert score.accuracy == 1
+    assert score.accuracy == 1.0
     assert 0.02 < score.accuracy.standard_error < 0.03  # 54 with 2 more wrong ones among them
     seen = evaluate(perfect, Text(["ab", "ba"]), seen=always.batch, count=5).seen
     assert seen.accuracy.is_exact  # of these very strings

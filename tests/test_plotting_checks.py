@@ -145,7 +145,9 @@ WILD: dict[str, Callable[[], Any]] = {
     "a polar plane": lambda: plt.figure().add_subplot(projection="polar"),
     "removed axes": removed,
     "axes of a closed figure": closed,
-    "axes in a part of a figure": lambda: plt.figure().subfigures(1, 1).subplots(),
+    "axes in a part of a figure": lambda: (
+        plt.figure().subfigures(1, 1, squeeze=False)[0, 0].subplots()
+    ),
     "axes without room": lambda: plt.figure().add_axes((0, 0, 0, 0)),
     "logarithmic axes": lambda: plot_loss(HISTORY, log=True),
     "a figure": plt.figure,

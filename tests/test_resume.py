@@ -409,7 +409,7 @@ def test_two_trainings_do_not_write_to_one_path(tmp_path: Path) -> None:
             checkpoint=Checkpoint(path, every=1),
             on_epoch=interfere,
         )
-    assert len(caught.value.history) == 3  # type: ignore[attr-defined]
+    assert len(caught.value.history) == 3
     assert load_history(path).stopped == "epochs"  # of the other training
 
 
