@@ -20,8 +20,8 @@ def _import_if_there(name: str) -> Any:
         return None
 
 
-fcntl = _import_if_there("fcntl")  # POSIX
-msvcrt = _import_if_there("msvcrt")  # Windows
+fcntl: Any = _import_if_there("fcntl")  # POSIX
+msvcrt: Any = _import_if_there("msvcrt")  # Windows
 
 
 def try_lock(file: IO[bytes] | io.FileIO) -> bool | None:
