@@ -347,3 +347,8 @@ def test_the_mode_comes_back_after_an_error() -> None:
     with pytest.raises(NonFiniteLossError):
         generate(model, "h", 3)
     assert model.training
+
+
+def test_a_text_that_would_never_end_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"expected length to be 1,000,000,000 at most, got 10+"):
+        generate(ElmanCharModel(Vocab("ab")), "a", 10**18)

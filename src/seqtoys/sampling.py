@@ -17,6 +17,8 @@ from seqtoys.readers import Array, Reader, make_reader
 from seqtoys.symbols import Symbols
 from seqtoys.vocab import Vocab
 
+MOST = 10**9  # symbols of one text: more would take days
+
 
 class DrawingOptions(TypedDict, total=False):
     """What `generate` and `stream` take by name; `generate` says what each means."""
@@ -121,6 +123,11 @@ def generate(
         ['ihello', 'ihello', 'ihello']
     """
     length = check_count("length", length, 0)
+    if length > MOST:
+        raise OptionError(
+            f"expected length to be {MOST:,} at most, got {quoted(length)}; stream gives any "
+            "number of symbols, one by one"
+        )
     vocab = _vocab_of(model)
     drawing = _make_drawing(vocab, temperature, top_k, stop, generator)
     replicas = count_replicas(model)
