@@ -196,8 +196,7 @@ class Automaton(Task):
             DataError: If the source cannot have written one of them, or one has a length outside
                 `batch.length_range`.
         """
-        batch = batch.repeated()
-        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
+        return self._mean_surprise(batch)
 
     @checked
     def comes_from(self, batch: Batch, state: Hashable) -> Bool[Tensor, "batch time"]:

@@ -136,8 +136,7 @@ class CountingLanguage(Task):
             DataError: If a sequence is not `#`, a string of the language, `#`, or has a length
                 outside `batch.length_range`.
         """
-        batch = batch.repeated()
-        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
+        return self._mean_surprise(batch)
 
     def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always #

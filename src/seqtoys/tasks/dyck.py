@@ -133,8 +133,7 @@ class Dyck(Task):
             DataError: If a sequence is not `#`, balanced brackets, `#`, or has a length outside
                 `batch.length_range`.
         """
-        batch = batch.repeated()
-        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
+        return self._mean_surprise(batch)
 
     def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always #

@@ -157,12 +157,8 @@ class SplitShares:
         """Compute the nats of the first symbols of sequences of the side, all lengths together."""
         masses = self._masses(lengths)
         sides = _side_by_length(masses)
-        given, present = dict[int, float](), sum(share > 0 for share in sides.values())
-        for n, each in masses.items():
-            for first, mass in each.items():
-                share = mass.joint / sides[n] if sides[n] else 0.0
-                given[first] = given.get(first, 0.0) + share / present
-        chances = [given.get(first, 0.0) for first in batch.inputs[:, 0].tolist()]
+        given, present = _firsts_given_side(masses, sides), sum(map(bool, sides.values()))
+        chances = [given.get(first, 0.0) / present for first in batch.inputs[:, 0].tolist()]
         return -torch.tensor(chances, dtype=torch.float64, device="cpu").log()
 
     def _masses(self, lengths: tuple[int, ...]) -> Masses:
@@ -267,14 +263,22 @@ def _side_by_length(masses: Masses) -> dict[int | None, float]:
     return {n: sum(mass.joint for mass in each.values()) for n, each in masses.items()}
 
 
-def _gains(masses: Masses) -> dict[int | None, dict[int, float]]:
-    """The nats to add to the surprise of a sequence, by its length and its first symbol."""
-    sides = _side_by_length(masses)
-    given_side, at_all = dict[int, float](), dict[int, float]()
+def _firsts_given_side(masses: Masses, sides: dict[int | None, float]) -> dict[int, float]:
+    """The probability of each first symbol given the side, summed over the lengths."""
+    given: dict[int, float] = {}
     for n, each in masses.items():
         for first, mass in each.items():
             share = mass.joint / sides[n] if sides[n] else 0.0  # the side may lack the length
-            given_side[first] = given_side.get(first, 0.0) + share
+            given[first] = given.get(first, 0.0) + share
+    return given
+
+
+def _gains(masses: Masses) -> dict[int | None, dict[int, float]]:
+    """The nats to add to the surprise of a sequence, by its length and its first symbol."""
+    sides = _side_by_length(masses)
+    given_side, at_all = _firsts_given_side(masses, sides), dict[int, float]()
+    for each in masses.values():
+        for first, mass in each.items():
             at_all[first] = at_all.get(first, 0.0) + mass.first
     return {
         n: {

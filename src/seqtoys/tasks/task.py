@@ -288,6 +288,11 @@ class Task(ABC):
         """Return the task of only those sequences that a function holds, or None if unknown."""
         return None
 
+    def _mean_surprise(self, batch: Batch) -> float:
+        """Average the nats of sequences over their scored symbols, each as often as it counts."""
+        batch = batch.repeated()
+        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
+
     def _rare_lengths(self) -> tuple[int, ...]:
         """Lengths seldom drawn that have so few sequences that all are soon listed."""
         return ()
@@ -376,8 +381,7 @@ class Side(Task):
         Raises:
             DataError: If a sequence is on the other side.
         """
-        batch = batch.repeated()
-        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
+        return self._mean_surprise(batch)
 
     @property
     def memoryless(self) -> Estimate:

@@ -94,8 +94,7 @@ class Listed(Task):
             DataError: If a target never follows its beginning in the list, or in those sequences
                 of it that have a length in `batch.length_range`.
         """
-        batch = batch.repeated()
-        return float(self._surprise(batch).sum() / int(batch.scored.sum()))
+        return self._mean_surprise(batch)
 
     def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task:
         """Return the task of those listed sequences that a function holds."""
