@@ -1,7 +1,7 @@
 """Where the layout with replicas last trains faster: `python -m benchmarks.layouts`.
 
 It prints the time of `fit` with replicas last over that with units last; below 1, replicas last
-is faster. `seqtoys.layouts.choose_layout` draws its line there.
+is faster. `seqtoys.models.elman.layouts.choose_layout` draws its line there.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from unittest.mock import patch
 import torch
 
 from benchmarks.timing import Contestant, take_turns
-from seqtoys import Batch, ElmanEnsemble, Vocab, ensemble, fit
-from seqtoys.layouts import REPLICAS_LAST, UNITS_LAST, Layout
+from seqtoys import Batch, ElmanEnsemble, Vocab, fit
+from seqtoys.models import ensemble
+from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, Layout
 
 REPLICAS, UNITS, SEQUENCES = (64, 128, 256, 1000), (4, 8, 16, 24, 32), (1, 32)
 VOCAB = Vocab("hielo")

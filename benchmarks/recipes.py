@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seqtoys.settings import Nonlinearity, RecurrentInit
+from seqtoys.models.elman.settings import Nonlinearity, RecurrentInit
 from seqtoys.tasks.catalogue import CATALOGUE
 
 SEEDS = (0, 1, 2)

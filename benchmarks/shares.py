@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from seqtoys import get_task
-from seqtoys.tasks.known_shares import KnownShares
+from seqtoys.tasks.chomsky.answer_probabilities import KnownShares
 
 COUNTED = 2000  # sequences that are counted, where a task can't compute the shares
 

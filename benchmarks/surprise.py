@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from seqtoys import Batch, Task
-from seqtoys.tasks.automaton import Automaton
-from seqtoys.tasks.beginnings import Beginnings
+from seqtoys.tasks.automata.automaton import Automaton
+from seqtoys.tasks.automata.reading import Reader
 from seqtoys.tasks.counting import CountingLanguage
 from seqtoys.tasks.dyck import Dyck
-from seqtoys.tasks.reading import Reader
+from seqtoys.tasks.prefix_tree import Beginnings
 from seqtoys.tasks.text import Listed
 
 

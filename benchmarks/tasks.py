@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from benchmarks.timing import Claim, Contestant, Row, compare, share_of_time, take_turns
 from seqtoys import Batch, ElmanCharModel, Task, get_task, list_tasks
-from seqtoys.fused_adam import FusedAdam
-from seqtoys.randomness import seeded_generator
-from seqtoys.sources import SequencesSource
-from seqtoys.updates import Updates
+from seqtoys.support.randomness import seeded_generator
+from seqtoys.training.fused_adam import FusedAdam
+from seqtoys.training.sources import SequencesSource
+from seqtoys.training.updates import Updates
 
 SEQUENCES, UNITS, BATCHES = 128, 32, 32
 BIG_NUMBERS = ("binary_multiplication", "compute_sqrt")  # integers of any size, one by one

@@ -33,7 +33,6 @@ from seqtoys import (
     stream,
     sweep,
 )
-from seqtoys.arguments import check_type, checked
 from seqtoys.errors import (
     DataError,
     DeviceError,
@@ -54,7 +53,8 @@ from seqtoys.results import (
     SweepRow,
     Trace,
 )
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.support.arguments import check_type, checked
+from seqtoys.support.estimate import Estimate
 from tests.writers import Team
 
 VOCAB = Vocab("hielo")

@@ -13,7 +13,7 @@ import torch
 
 from seqtoys import Automaton, Batch, ElmanCharModel, FiniteLanguage, evaluate, fit, get_task
 from seqtoys.errors import DataError, IndexRangeError, InputTypeError, OptionError
-from seqtoys.tasks import paths
+from seqtoys.tasks.automata import paths
 from tests.graphs import COIN
 
 

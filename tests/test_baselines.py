@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtoys import Batch, Vocab
-from seqtoys.baselines import count_baselines
-from seqtoys.metrics import accuracy, cross_entropy
+from seqtoys.data.baselines import count_baselines
+from seqtoys.models.metrics import accuracy, cross_entropy
 
 
 def entropy_of_targets(seen: list[tuple[str, str]]) -> float:

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from seqtoys import AnswerTask, Batch, ElmanCharModel, Vocab, evaluate, fit, get_task
-from seqtoys.data import split_rows, to_batch
 from seqtoys.errors import (
     DataError,
     DeviceError,
@@ -18,6 +17,7 @@ from seqtoys.errors import (
     ShapeError,
 )
 from seqtoys.inspection import loss_by_position
+from seqtoys.training.data import split_rows, to_batch
 
 VOCAB = Vocab("hielo")
 WORDS = Vocab(["boy", "sees", "dog"])
@@ -219,7 +219,8 @@ def test_integers_beyond_63_bits_are_refused(assert_told: AssertTold) -> None:
 def test_one_device_holds_a_batch(
     monkeypatch: pytest.MonkeyPatch, assert_told: AssertTold
 ) -> None:
-    monkeypatch.setattr("seqtoys.batch.to_int64", lambda part, name: part)  # takes meta tensors
+    # Let the meta tensor through, so that the check of devices is reached.
+    monkeypatch.setattr("seqtoys.data.batch.to_int64", lambda part, name: part)
     message = "expected inputs and targets on one device, got cpu and meta; move them with .to(…)"
     assert_told(lambda: Batch(ONE, ONE.to("meta")), DeviceError, message)
 

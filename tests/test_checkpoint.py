@@ -24,9 +24,9 @@ from seqtoys import (
     load_history,
     save,
 )
-from seqtoys.draws import GlobalDraws
 from seqtoys.errors import InputTypeError, ModelFileError, OptionError
 from seqtoys.results import Row
+from seqtoys.support.rng_state import GlobalDraws
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]

@@ -14,13 +14,13 @@ import torch
 
 from seqtoys.errors import OptionError
 from seqtoys.tasks.answers import AnswerTask
-from seqtoys.tasks.chomsky_context_free import (
+from seqtoys.tasks.chomsky.context_free import (
     ModularArithmeticBrackets,
     ReverseString,
     SolveEquation,
     StackManipulation,
 )
-from seqtoys.tasks.chomsky_regular import (
+from seqtoys.tasks.chomsky.regular import (
     CycleNavigation,
     EvenPairs,
     ModularArithmetic,

@@ -11,8 +11,8 @@ import torch
 
 from seqtoys.errors import OptionError
 from seqtoys.tasks.answers import AnswerTask
-from seqtoys.tasks.chomsky_arithmetic import BinaryAddition, BinaryMultiplication, ComputeSqrt
-from seqtoys.tasks.chomsky_context_sensitive import (
+from seqtoys.tasks.chomsky.arithmetic import BinaryAddition, BinaryMultiplication, ComputeSqrt
+from seqtoys.tasks.chomsky.context_sensitive import (
     BucketSort,
     DuplicateString,
     MissingDuplicate,

@@ -12,11 +12,11 @@ import torch
 
 from seqtoys import Batch
 from seqtoys.errors import DataError, OptionError
-from seqtoys.randomness import seeded_generator
+from seqtoys.support.estimate import Estimate
+from seqtoys.support.randomness import seeded_generator
 from seqtoys.tasks import counting
 from seqtoys.tasks.counting import CountingLanguage
 from seqtoys.tasks.dyck import Dyck
-from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.task import Task
 
 CLOSES = dict(zip(")]}>", "([{<", strict=True))

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, evaluate, fit, generate, get_task
 from seqtoys import sweep as run_sweep
-from seqtoys.data import split_rows
 from seqtoys.errors import DeviceError
-from seqtoys.metrics import count_hits, cross_entropy
-from seqtoys.updates import Frozen, clip_norms
+from seqtoys.models.metrics import count_hits, cross_entropy
+from seqtoys.training.data import split_rows
+from seqtoys.training.updates import Frozen, clip_norms
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel", "oil"]

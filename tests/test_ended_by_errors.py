@@ -224,7 +224,7 @@ def test_a_checkpoint_that_cannot_be_written_hides_no_error(
         raise ModelFileError("the disk is full")
 
     def on_epoch(row: Any) -> None:
-        monkeypatch.setattr("seqtoys.epochs.save_run", fail)
+        monkeypatch.setattr("seqtoys.training.epochs.save_run", fail)
         raise Broken
 
     with pytest.raises(Broken) as caught:

@@ -25,7 +25,7 @@ from seqtoys import (
     get_task,
 )
 from seqtoys.errors import OptionError
-from seqtoys.memory import EnoughMemory, check_room, physical_memory
+from seqtoys.support.memory import EnoughMemory, check_room, physical_memory
 
 VOCAB = Vocab("hielo")
 MODEL = ElmanCharModel(VOCAB)
@@ -141,7 +141,7 @@ def test_what_can_never_fit_is_refused_at_once(what: str) -> None:
 def test_room_is_checked_where_the_system_tells_its_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("seqtoys.memory.physical_memory", lambda: 16e9)
+    monkeypatch.setattr("seqtoys.support.memory.physical_memory", lambda: 16e9)
     check_room("batches", 16, 10**9)
     message = r"^not enough memory for 17 batches: 17 GB, with 16 GB in all$"
     with pytest.raises(OptionError, match=message):

@@ -20,9 +20,9 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
-from seqtoys import ensemble as ensemble_module
 from seqtoys.errors import OptionError, ShapeError
-from seqtoys.layouts import REPLICAS_LAST, UNITS_LAST, ReplicasLast
+from seqtoys.models import ensemble as ensemble_module
+from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, ReplicasLast
 from seqtoys.results import History, Rate, Row
 
 VOCAB = Vocab("hielo")
@@ -314,8 +314,8 @@ def test_an_interrupted_ensemble_keeps_what_there_is() -> None:
 
 
 def test_a_history_without_epochs_is_empty() -> None:
-    from seqtoys.baselines import Baselines
-    from seqtoys.ensemble_history import EnsembleHistory
+    from seqtoys.data.baselines import Baselines
+    from seqtoys.records.ensemble_history import EnsembleHistory
 
     empty = EnsembleHistory([1, 2], Baselines(1.6, 0.5, 0.0))
     assert empty.solved.tolist() == [False, False]

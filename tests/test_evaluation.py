@@ -28,8 +28,8 @@ from seqtoys import (
 )
 from seqtoys.errors import DataError, OptionError
 from seqtoys.results import Baselines, EnsembleHistory, EnsembleRow, Report
-from seqtoys.stopping import StoppingRules
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.support.estimate import Estimate
+from seqtoys.training.stopping import StoppingRules
 
 PARITY = get_task("parity")
 
@@ -220,7 +220,7 @@ def test_losing_the_thread_is_told() -> None:
 
 
 def test_few_unseen_sequences_are_better_than_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.import_module("seqtoys.evaluation"), "ROUNDS", 1)
+    monkeypatch.setattr(importlib.import_module("seqtoys.evaluation.evaluate"), "ROUNDS", 1)
     task = Text(["ab", "ba"])
     seen = Batch.from_texts(["ab"], task.vocab)
     report = evaluate(ElmanCharModel(task.vocab), task, seen=seen, count=40)

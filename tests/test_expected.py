@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from seqtoys import Automaton
-from seqtoys.tasks.entropy import entropy
-from seqtoys.tasks.expected import Expected, entropies
+from seqtoys.support.entropy import entropy
+from seqtoys.tasks.automata.expectations import Expected, entropies
 from tests.graphs import LOOP
 
 CHANCES = {"aa": 0.9, "ab": 0.1, "bb": 0.7, "ba": 0.3}  # the last symbol tells the state

@@ -25,17 +25,16 @@ from seqtoys import (
     ElmanCharModel,
     ElmanEnsemble,
     Vocab,
-    file_lock,
     fit,
     load,
     load_history,
     save,
     sweep,
-    whole_file,
 )
 from seqtoys.errors import ModelFileError
-from seqtoys.file_lock import is_released, try_lock
-from seqtoys.whole_file import write_whole
+from seqtoys.support import atomic_file, file_lock
+from seqtoys.support.atomic_file import write_whole
+from seqtoys.support.file_lock import is_released, try_lock
 from tests.test_hostile_files import parts_of, signed
 from tests.test_resume import press_at
 
@@ -495,7 +494,7 @@ def test_without_locks_a_temporary_file_is_abandoned_after_a_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_lock, "fcntl", None)
-    monkeypatch.setattr(whole_file, "RENAMES_OPEN_FILES", False)
+    monkeypatch.setattr(atomic_file, "RENAMES_OPEN_FILES", False)
     old, new = (tmp_path / f".seqtoys-{digit * 16}.tmp" for digit in "01")
     for path, age in ((old, 25), (new, 23)):
         path.touch()

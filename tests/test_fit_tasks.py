@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from seqtoys import Batch, Curriculum, ElmanCharModel, ElmanEnsemble, Text, fit, get_task
-from seqtoys.curriculum import LengthPlan
 from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.results import History
+from seqtoys.training.curriculum import LengthPlan
 
 PARITY = get_task("parity")
 REBER = get_task("reber")

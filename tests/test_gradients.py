@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
-from seqtoys import backprop as backprop_module
-from seqtoys import ensemble as ensemble_module
-from seqtoys.fused_adam import FusedAdam
-from seqtoys.layouts import REPLICAS_LAST, UNITS_LAST, Layout
-from seqtoys.metrics import likeliest
-from seqtoys.recurrence import recur
-from seqtoys.settings import Nonlinearity
+from seqtoys.models import ensemble as ensemble_module
+from seqtoys.models.elman import backprop as backprop_module
+from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, Layout
+from seqtoys.models.elman.recurrence import recur
+from seqtoys.models.elman.settings import Nonlinearity
+from seqtoys.models.metrics import likeliest
+from seqtoys.training.fused_adam import FusedAdam
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hihello", "hello", "oil"]

@@ -11,10 +11,10 @@ import torch
 
 from seqtoys import Batch, Vocab
 from seqtoys.errors import InputTypeError, OptionError
-from seqtoys.tasks.graph import Graph, count_visits, read_graph
-from seqtoys.tasks.reading import Reader
-from seqtoys.tasks.string_lengths import StringLengths
-from seqtoys.tasks.strings import StringSampler
+from seqtoys.tasks.automata.graph import Graph, count_visits, read_graph
+from seqtoys.tasks.automata.reading import Reader
+from seqtoys.tasks.automata.string_lengths import StringLengths
+from seqtoys.tasks.automata.strings import StringSampler
 from tests.graphs import COIN, LOOP
 
 Told = Callable[[Callable[[], object], type[Exception], str], None]

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqtoys.errors import DataError
-from seqtoys.progress import Progress
+from seqtoys.records.row import describe
 from seqtoys.results import Baselines, History, Row
-from seqtoys.row import describe
-from seqtoys.tables import text_table
+from seqtoys.support.tables import text_table
+from seqtoys.training.progress import Progress
 
 BASELINES = Baselines(uniform=1.6, memoryless=0.5, full_past=0.0)
 

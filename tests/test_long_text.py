@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit, long_text
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
+from seqtoys.data import long_text
+from seqtoys.data.long_text import LongText, encode_compact
 from seqtoys.errors import DataError, InputTypeError, OptionError, UnknownSymbolError
-from seqtoys.long_text import LongText, encode_compact
 from seqtoys.results import History
 
 VOCAB = Vocab("abcd")

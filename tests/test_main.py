@@ -30,7 +30,7 @@ from seqtoys import (
     save,
 )
 from seqtoys.__main__ import main
-from seqtoys.backprop import Backprop
+from seqtoys.models.elman.backprop import Backprop
 from seqtoys.tasks.reber import reber
 
 Shown = pytest.CaptureFixture[str]

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, drawing, generate, readers, stream
+from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, generate, stream
 from seqtoys.errors import (
     InputTypeError,
     NonFiniteLossError,
@@ -21,6 +21,8 @@ from seqtoys.errors import (
     ShapeError,
     UnknownSymbolError,
 )
+from seqtoys.models import readers
+from seqtoys.sampling import decoding as drawing
 from tests.writers import (
     GRU,
     OPTIONS,

@@ -10,7 +10,7 @@ import torch
 
 from seqtoys import Batch
 from seqtoys.errors import OptionError
-from seqtoys.randomness import seeded_generator
+from seqtoys.support.randomness import seeded_generator
 from seqtoys.tasks.memory_copy import Copy, RepeatCopy
 from seqtoys.tasks.memory_delay import DelayedCopy
 from seqtoys.tasks.memory_recall import AssociativeRecall, FirstSymbol, NBack

@@ -15,7 +15,7 @@ import torch
 import seqtoys
 from seqtoys import Batch, SeqtoysError, Vocab, get_task
 from seqtoys.errors import excerpt, quoted
-from seqtoys.kinds import described
+from seqtoys.support.annotations import described
 from seqtoys.tasks.text import Text
 
 VOCAB = Vocab("hielo")

@@ -25,8 +25,8 @@ from seqtoys import (
     sweep,
 )
 from seqtoys.errors import InputTypeError, OptionError, ShapeError, UnknownSymbolError
-from seqtoys.model_checks import check_model
-from seqtoys.probing import undisturbed
+from seqtoys.models.model_checks import check_model
+from seqtoys.models.probing import undisturbed
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hihello", "hello", "oil"]
@@ -443,7 +443,7 @@ def test_integers_for_logits_are_left_to_the_loss() -> None:
 
 
 def test_the_librarys_own_networks_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqtoys.model_checks.run_model", None)
+    monkeypatch.setattr("seqtoys.models.model_checks.run_model", None)
     for model in (
         ElmanCharModel(VOCAB, embedding_size=2, num_layers=2),
         ElmanEnsemble(VOCAB, [1]),

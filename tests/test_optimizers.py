@@ -15,7 +15,7 @@ from torch.optim import lr_scheduler as schedulers
 
 from seqtoys import ElmanCharModel, ElmanEnsemble, Text, Vocab, fit, sweep
 from seqtoys.errors import OptionError
-from seqtoys.optimizers import make_scheduler
+from seqtoys.training.optimizers import make_scheduler
 from tests.test_resume import SCHEDULERS
 
 VOCAB = Vocab("hielo")

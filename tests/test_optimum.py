@@ -24,10 +24,10 @@ from seqtoys import (
     get_task,
 )
 from seqtoys.errors import DataError, OptionError
+from seqtoys.support.estimate import Estimate
 from seqtoys.tasks.counting import CountingLanguage
-from seqtoys.tasks.estimate import Estimate
-from seqtoys.tasks.sides import hashes
-from seqtoys.tasks.split_shares import Mass
+from seqtoys.tasks.split_probabilities import Mass
+from seqtoys.tasks.splits import hashes
 
 # Numbers are compared here; run-time type checks would take most of the time.
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -606,6 +606,6 @@ def test_estimates_say_how_sure_they_are() -> None:
 
 
 def _evaluation_state() -> torch.Tensor:
-    from seqtoys.randomness import generator_for
+    from seqtoys.support.randomness import generator_for
 
     return generator_for("evaluation").get_state()

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from seqtoys import Automaton, Batch
-from seqtoys.tasks import paths as paths_module
-from seqtoys.tasks.graph import read_graph
-from seqtoys.tasks.paths import LONGEST, Paths, list_paths
-from seqtoys.tasks.string_lengths import StringLengths
-from seqtoys.tasks.strings import StringSampler
+from seqtoys.tasks.automata import paths as paths_module
+from seqtoys.tasks.automata.graph import read_graph
+from seqtoys.tasks.automata.paths import LONGEST, Paths, list_paths
+from seqtoys.tasks.automata.string_lengths import StringLengths
+from seqtoys.tasks.automata.strings import StringSampler
 from tests.graphs import COIN, LOOP
 
 CASES = {

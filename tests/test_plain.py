@@ -15,10 +15,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtoys.digest import brief, digest
 from seqtoys.errors import InputTypeError
-from seqtoys.fused_adam import FusedAdam
-from seqtoys.plain import DTYPES, from_json, inline, on_device, outline, pack, to_json
+from seqtoys.support.digest import brief, digest
+from seqtoys.support.serialization import (
+    DTYPES,
+    from_json,
+    inline,
+    on_device,
+    outline,
+    pack,
+    to_json,
+)
+from seqtoys.training.fused_adam import FusedAdam
 
 Told = Callable[[Callable[[], object], type[Exception], str], None]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

@@ -24,9 +24,9 @@ from seqtoys.plotting import (
     plot_solve_rate,
 )
 from seqtoys.plotting.style import TEAL, VERMILLION
-from seqtoys.report import Score
+from seqtoys.records.report import Score
 from seqtoys.results import Baselines, EnsembleHistory, EnsembleRow, History, Rate, Report, Row
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.support.estimate import Estimate
 
 VOCAB = Vocab("hielo")
 BASELINES = Baselines(uniform=1.6, memoryless=0.5, full_past=0.0)

@@ -22,11 +22,11 @@ from seqtoys import (
     get_task,
 )
 from seqtoys.errors import DataError, InputTypeError, OptionError, ShapeError
+from seqtoys.evaluation.inspection import vocab_of
 from seqtoys.inspection import (
     loss_by_position,
     mean_hidden_by_symbol,
     principal_components,
-    vocab_of,
 )
 from seqtoys.plotting import (
     plot_accuracy_by_length,
@@ -39,7 +39,7 @@ from seqtoys.plotting import (
     plot_trajectory,
     to_svg,
 )
-from seqtoys.states import to_states
+from seqtoys.support.states import to_states
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 AssertTold = Callable[[Callable[[], object], type[Exception], str], None]

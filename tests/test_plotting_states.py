@@ -15,7 +15,7 @@ from seqtoys import ElmanCharModel, Vocab
 from seqtoys.errors import DataError, OptionError, UnknownSymbolError
 from seqtoys.plotting import plot_dendrogram, plot_hidden, plot_probabilities, plot_trajectory
 from seqtoys.plotting.style import COLOURS, TEAL, VERMILLION
-from seqtoys.trace import Trace
+from seqtoys.records.trace import Trace
 
 VOCAB = Vocab("hielo")
 TRACE = ElmanCharModel(VOCAB, seed=777).trace("hihell")

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from seqtoys import Batch, TaskDataset, evaluate, fit
 from seqtoys.errors import OptionError
-from seqtoys.randomness import generator_for, seeded_generator
-from seqtoys.tasks.chomsky_regular import Parity
+from seqtoys.support.randomness import generator_for, seeded_generator
+from seqtoys.tasks.chomsky.regular import Parity
 
 LONG = 40  # bits: two strings of this length are hardly ever equal by chance
 

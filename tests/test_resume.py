@@ -34,9 +34,9 @@ from seqtoys import (
 )
 from seqtoys.errors import ModelFileError
 from seqtoys.results import Row
-from seqtoys.run import Run
-from seqtoys.sources import SequencesSource
-from seqtoys.updates import Updates
+from seqtoys.training.sources import SequencesSource
+from seqtoys.training.state import Run
+from seqtoys.training.updates import Updates
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]

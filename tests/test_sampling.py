@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from seqtoys import ElmanCharModel, Vocab, drawing, fit, generate, readers
+from seqtoys import ElmanCharModel, Vocab, fit, generate
 from seqtoys.errors import (
     DataError,
     InputTypeError,
@@ -18,6 +18,8 @@ from seqtoys.errors import (
     ShapeError,
     UnknownSymbolError,
 )
+from seqtoys.models import readers
+from seqtoys.sampling import decoding as drawing
 from tests.writers import (
     GRU,
     OPTIONS,

@@ -29,10 +29,10 @@ from seqtoys import (
     get_task,
 )
 from seqtoys.errors import InputTypeError, OptionError
-from seqtoys.plain import inline, pack
 from seqtoys.results import Rate, Row
-from seqtoys.scalars import to_int, to_real
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.support.estimate import Estimate
+from seqtoys.support.scalars import to_int, to_real
+from seqtoys.support.serialization import inline, pack
 from tests.fuzz_targets import CALLS, Call
 
 VOCAB = Vocab("hielo")

@@ -11,8 +11,8 @@ import pytest
 
 from seqtoys import Automaton
 from seqtoys.errors import OptionError
-from seqtoys.tasks.graph import read_graph
-from seqtoys.tasks.string_lengths import StringLengths
+from seqtoys.tasks.automata.graph import read_graph
+from seqtoys.tasks.automata.string_lengths import StringLengths
 from tests.graphs import COIN, LOOP
 
 EVEN: dict[Any, Any] = {  # strings of an even number of symbols

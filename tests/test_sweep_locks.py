@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from seqtoys import ElmanEnsemble, Vocab, file_lock, sweep
+from seqtoys import ElmanEnsemble, Vocab, sweep
 from seqtoys.errors import DataError, ModelFileError
 from seqtoys.results import SweepResult
+from seqtoys.support import file_lock
 from seqtoys.sweeps.journal import Journal
 
 OPTIONS: dict[str, Any] = {

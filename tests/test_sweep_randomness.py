@@ -27,11 +27,11 @@ from seqtoys import (
     get_task,
     sweep,
 )
-from seqtoys.data import split_rows
 from seqtoys.errors import DataError, OptionError
-from seqtoys.randomness import generator_for, seeded_generator
 from seqtoys.results import SweepRow
+from seqtoys.support.randomness import generator_for, seeded_generator
 from seqtoys.sweeps import isolation
+from seqtoys.training.data import split_rows
 
 PARITY = get_task("parity")
 VOCAB = Vocab("hielo")

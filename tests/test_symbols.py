@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from seqtoys.data.symbols import legible, several
 from seqtoys.errors import InputTypeError
-from seqtoys.symbols import legible, several
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from torch import Tensor
 from seqtoys import AnswerTask, Batch, Task, Vocab, get_task, list_tasks
 from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.tasks.catalogue import CATALOGUE
-from seqtoys.tasks.known_shares import KnownShares
+from seqtoys.tasks.chomsky.answer_probabilities import KnownShares
 
 NAMES = list(CATALOGUE)
 ANSWERED = [name for name in NAMES if isinstance(get_task(name), AnswerTask)]

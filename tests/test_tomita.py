@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seqtoys.errors import OptionError
-from seqtoys.randomness import seeded_generator
+from seqtoys.support.randomness import seeded_generator
 from seqtoys.tasks.tomita import Tomita
 
 NUMBERS = range(1, 8)

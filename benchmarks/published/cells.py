@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.machine import count_cores
 from seqtoys import ElmanCharModel, Task, fit
-from seqtoys.settings import Nonlinearity, RecurrentInit
+from seqtoys.models.elman.settings import Nonlinearity, RecurrentInit
 
 KEPT = Path(__file__).with_name("results") / "unfinished.jsonl"
 Cell = TypeVar("Cell")

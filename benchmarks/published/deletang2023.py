@@ -21,8 +21,8 @@ from benchmarks.published.cells import is_unfinished, run_cells, train
 from benchmarks.published.findings import Finding, Study
 from benchmarks.shares import answer_shares
 from seqtoys import Curriculum, ElmanCharModel, Task, get_task
-from seqtoys.outputs import measure as measure_batch
-from seqtoys.settings import Nonlinearity, RecurrentInit
+from seqtoys.models.elman.settings import Nonlinearity, RecurrentInit
+from seqtoys.models.forward import measure as measure_batch
 
 TRAINED, TESTED = (1, 40), (41, 500)
 EVERY_LENGTH, COUNT = 1, 40  # how the four regular tasks are tested: each length, sequences of it

@@ -17,8 +17,8 @@ from benchmarks.published.elman1990_words import measure_sentences
 from benchmarks.published.findings import Finding, Study
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, evaluate, fit
 from seqtoys.inspection import loss_by_position
-from seqtoys.outputs import logits_of
-from seqtoys.tasks.automaton import Automaton
+from seqtoys.models.forward import logits_of
+from seqtoys.tasks.automata.automaton import Automaton
 from seqtoys.tasks.elman1990 import letters, onsets, temporal_xor, word_boundaries
 
 XOR_SEEDS, TOLD = 8, 0.999

@@ -19,7 +19,7 @@ from torch import Tensor
 from benchmarks.published.findings import Finding, Study
 from benchmarks.published.workers import spread
 from seqtoys import Batch, ElmanEnsemble, Task, fit, get_task
-from seqtoys.outputs import logits_of
+from seqtoys.models.forward import logits_of
 from seqtoys.results import Rate
 
 UNITS, BOUND = 3, 100.0

@@ -19,8 +19,8 @@ from benchmarks.published.lan2022_addition import measure_addition
 from benchmarks.published.lan2022_corpora import Corpus, draw_corpus
 from benchmarks.published.workers import spread
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, fit
-from seqtoys.metrics import count_hits, cross_entropy
-from seqtoys.outputs import logits_of
+from seqtoys.models.forward import logits_of
+from seqtoys.models.metrics import count_hits, cross_entropy
 
 EPOCHS, LR = 1000, 1e-3
 PART, PART_OF_SEEDS = 100, 4  # test strings that are measured at a time

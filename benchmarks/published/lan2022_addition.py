@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from benchmarks.published.findings import Finding
 from seqtoys import Batch, fit
-from seqtoys.outputs import measure
+from seqtoys.models.forward import measure
 
 UNITS, EPOCHS, LR = 4, 1000, 1e-3
 TESTED = 250  # the numbers to test on: so many, from two above those of training

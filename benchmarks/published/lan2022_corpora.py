@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from seqtoys import Batch, Task, get_task
-from seqtoys.batch import UNSCORED
+from seqtoys.data.batch import UNSCORED
 from seqtoys.tasks.counting import CountingLanguage
 
 P = 0.3  # the probability that a count ends, or that a bracket opens

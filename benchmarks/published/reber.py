@@ -18,9 +18,9 @@ from torch import Tensor
 from benchmarks.published.findings import Finding, Study
 from benchmarks.published.workers import spread
 from seqtoys import Batch, ElmanEnsemble, Task, fit, get_task
-from seqtoys.outputs import logits_of
-from seqtoys.outputs import measure as measure_batch
-from seqtoys.tasks.automaton import Automaton
+from seqtoys.models.forward import logits_of
+from seqtoys.models.forward import measure as measure_batch
+from seqtoys.tasks.automata.automaton import Automaton
 from seqtoys.tasks.reber import embedded_reber, long_range
 
 UNITS, SEEDS = 15, 10

@@ -11,8 +11,8 @@ from seqtoys import ElmanCharModel
 from seqtoys.inspection import principal_components
 from seqtoys.plotting.labels import Mark, label_levels, symbol_ticks
 from seqtoys.plotting.style import COLOURS, FAINT, ink, new_axes
-from seqtoys.tasks.automaton import Automaton
-from seqtoys.trace import Trace
+from seqtoys.records.trace import Trace
+from seqtoys.tasks.automata.automaton import Automaton
 from tools.figures import show
 
 MARKERS = "os^Dv*"

@@ -16,7 +16,7 @@ def code_of(function: Callable[..., Any]) -> str:
         function: One with a docstring.
 
     Examples:
-        >>> from seqtoys.recurrence import swapped
+        >>> from seqtoys.models.elman.recurrence import swapped
         >>> print(code_of(swapped))
         def swapped(weight: Tensor, layout: Layout) -> Tensor:
             return weight.transpose(layout.positions, layout.units)

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.recipes import builder_of, networks_for
 from seqtoys import Batch, Task, Vocab, get_task
-from seqtoys.tasks.automaton import Automaton
+from seqtoys.tasks.automata.automaton import Automaton
 from seqtoys.tasks.catalogue import CATALOGUE
 from tools.learnt import made, rows_of, scores_table
 from tools.shown import folded

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.recipes import family_of
 from seqtoys import Task, get_task, list_tasks
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.support.estimate import Estimate
 
 HEAD = "| task | level | optimum | without memory | chance |"
 RULE = "| --- | --- | --- | --- | --- |"

@@ -1,18 +1,18 @@
 """The kinds of results: what training, evaluation, sweeps and tasks give back, for annotations."""
 
-from seqtoys.baselines import Baselines as Baselines
-from seqtoys.ensemble_history import EnsembleHistory as EnsembleHistory
-from seqtoys.ensemble_row import EnsembleRow as EnsembleRow
-from seqtoys.history import History as History
-from seqtoys.memorisation import Novelty as Novelty
-from seqtoys.rate import Rate as Rate
-from seqtoys.report import Report as Report
-from seqtoys.report import Score as Score
-from seqtoys.row import Row as Row
+from seqtoys.data.baselines import Baselines as Baselines
+from seqtoys.records.ensemble_history import EnsembleHistory as EnsembleHistory
+from seqtoys.records.ensemble_row import EnsembleRow as EnsembleRow
+from seqtoys.records.history import History as History
+from seqtoys.records.report import Report as Report
+from seqtoys.records.report import Score as Score
+from seqtoys.records.row import Row as Row
+from seqtoys.records.trace import Trace as Trace
+from seqtoys.sampling.novelty import Novelty as Novelty
+from seqtoys.support.estimate import Estimate as Estimate
+from seqtoys.support.proportion import Rate as Rate
 from seqtoys.sweeps.result import SweepResult as SweepResult
 from seqtoys.sweeps.row import SweepRow as SweepRow
-from seqtoys.tasks.estimate import Estimate as Estimate
-from seqtoys.trace import Trace as Trace
 
 __all__ = [
     "Baselines",

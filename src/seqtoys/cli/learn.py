@@ -10,10 +10,10 @@ from seqtoys import Batch, ElmanCharModel, Vocab, fit
 from seqtoys.cli.terminal import fold, note, print_json
 from seqtoys.cli.training import add_training_options, is_interrupted, train
 from seqtoys.errors import DataError, quoted
-from seqtoys.file_kinds import special_kind
-from seqtoys.outputs import measure
+from seqtoys.models.forward import measure
+from seqtoys.records.row import describe
 from seqtoys.results import History, Row
-from seqtoys.row import describe
+from seqtoys.support.file_kinds import special_kind
 
 NEAR = 0.05  # nats above the optimum, for texts of which none can tell every symbol
 LONG, CHUNK, STREAM = 5000, 100, 1000  # symbols

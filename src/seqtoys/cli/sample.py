@@ -7,8 +7,8 @@ from typing import Any
 
 from seqtoys import ElmanEnsemble, Vocab, generate, load, stream
 from seqtoys.cli.terminal import print_json
-from seqtoys.randomness import seeded_generator
-from seqtoys.symbols import Symbols
+from seqtoys.data.symbols import Symbols
+from seqtoys.support.randomness import seeded_generator
 
 
 def add_sample(parser: ArgumentParser) -> None:

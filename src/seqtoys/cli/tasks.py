@@ -6,11 +6,11 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from seqtoys import Batch, Task, get_task, list_tasks
-from seqtoys.batch import UNSCORED
 from seqtoys.cli.terminal import clip, fold, print_json, terminal_width
-from seqtoys.randomness import seeded_generator
-from seqtoys.tables import text_table
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.data.batch import UNSCORED
+from seqtoys.support.estimate import Estimate
+from seqtoys.support.randomness import seeded_generator
+from seqtoys.support.tables import text_table
 
 LEAST = 30  # columns that a description needs to say something
 SAMPLES = 3

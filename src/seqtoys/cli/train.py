@@ -12,10 +12,10 @@ import torch
 from seqtoys import ElmanCharModel, ElmanEnsemble, Task, evaluate, get_task
 from seqtoys.cli.terminal import fold, print_json
 from seqtoys.cli.training import add_training_options, is_interrupted, train
-from seqtoys.ensemble_row import SHOWN_QUANTILES
-from seqtoys.report import Score
+from seqtoys.records.ensemble_row import SHOWN_QUANTILES
+from seqtoys.records.report import Score
 from seqtoys.results import Rate, Report
-from seqtoys.tables import text_table
+from seqtoys.support.tables import text_table
 
 CLIP_NORM = 1.0  # without it, networks on long sequences may leap away
 ONE, EACH = 1000, 200  # sequences to measure one network on, and each of many

@@ -8,9 +8,9 @@ from typing import Any
 
 from seqtoys import Checkpoint, ElmanCharModel, ElmanEnsemble, fit
 from seqtoys.cli.terminal import note
-from seqtoys.data import TrainingData
 from seqtoys.errors import ModelFileError, OptionError
-from seqtoys.replaceable import loss_of
+from seqtoys.models.replaceable import loss_of
+from seqtoys.training.data import TrainingData
 
 EVERY = 100  # epochs between two checkpoints
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from seqtoys.arguments import checked
+from seqtoys.data.symbols import legible
 from seqtoys.errors import DataError, ShapeError, quoted
 from seqtoys.plotting.labels import printable
 from seqtoys.plotting.style import TEAL, Axes, load, new_axes
-from seqtoys.states import to_states
-from seqtoys.symbols import legible
+from seqtoys.support.arguments import checked
+from seqtoys.support.states import to_states
 
 MOST = 2000  # symbols: a taller figure has more pixels than matplotlib draws
 ROW, AROUND = 0.24, 0.9  # inches: a leaf, and what is above and below

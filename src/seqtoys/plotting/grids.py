@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any, TypeAlias
 
-from seqtoys.arguments import check_type, checked, listed
 from seqtoys.errors import ROOM, DataError, OptionError, quoted
 from seqtoys.plotting.labels import printable
 from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, load, new_axes
-from seqtoys.rate import Rate
+from seqtoys.support.arguments import check_type, checked, listed
+from seqtoys.support.proportion import Rate
 
 MOST = 10_000  # cells: more take minutes
 Setting: TypeAlias = tuple[str, Iterable[Any]]

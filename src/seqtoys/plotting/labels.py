@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from seqtoys.data.symbols import legible
 from seqtoys.plotting.style import FAINT, Axes, ink, load, text_height
-from seqtoys.symbols import legible
 
 DECADES = 3  # a logarithmic axis that spans fewer has numbers between the powers of ten
 SLIM = 1.2  # characters that fit where one word fits, upright

@@ -10,11 +10,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seqtoys.arguments import checked
-from seqtoys.baselines import Baselines
-from seqtoys.ensemble_history import EnsembleHistory
+from seqtoys.data.baselines import Baselines
 from seqtoys.errors import DataError
-from seqtoys.history import History
 from seqtoys.plotting.labels import (
     Mark,
     draw_levels,
@@ -25,7 +22,10 @@ from seqtoys.plotting.labels import (
     whole_ticks,
 )
 from seqtoys.plotting.style import TEAL, VERMILLION, Axes, new_axes
-from seqtoys.row import describe
+from seqtoys.records.ensemble_history import EnsembleHistory
+from seqtoys.records.history import History
+from seqtoys.records.row import describe
+from seqtoys.support.arguments import checked
 
 LASTING = 5  # epochs for which a prediction must last to be marked
 FAN = (0.05, 0.25, 0.75, 0.95)  # quantiles

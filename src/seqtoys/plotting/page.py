@@ -7,14 +7,15 @@ from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
-from seqtoys.ensemble_history import EnsembleHistory
-from seqtoys.history import History
 from seqtoys.plotting.losses import plot_loss
 from seqtoys.plotting.reports import plot_accuracy_by_length
 from seqtoys.plotting.style import Axes, figure_of, ink, load
 from seqtoys.plotting.traces import plot_probabilities
-from seqtoys.report import Report
-from seqtoys.trace import Trace
+from seqtoys.records.ensemble_history import EnsembleHistory
+from seqtoys.records.history import History
+from seqtoys.records.report import Report
+from seqtoys.records.trace import Trace
+from seqtoys.support.notebook import draw
 
 INK = "#000000"
 PAGE = {
@@ -83,3 +84,7 @@ def draw_result(result: Any) -> str:
             return to_svg(ax)
         finally:
             pyplot.close(ax.figure)
+
+
+for kind in FIGURES:
+    draw.register(kind, draw_result)

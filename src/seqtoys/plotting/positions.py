@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqtoys.arguments import checked
-from seqtoys.baselines import Baselines, count_baselines
-from seqtoys.batch import UNSCORED, Batch, Pair
-from seqtoys.data import to_batch
+from seqtoys.data.baselines import Baselines, count_baselines
+from seqtoys.data.batch import UNSCORED, Batch, Pair
+from seqtoys.data.symbols import Symbols
+from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
-from seqtoys.inspection import loss_by_position, vocab_of
-from seqtoys.outputs import count_replicas
+from seqtoys.evaluation.inspection import loss_by_position, vocab_of
+from seqtoys.models.forward import count_replicas
 from seqtoys.plotting.labels import (
     draw_levels,
     fitting,
@@ -25,9 +25,9 @@ from seqtoys.plotting.labels import (
 )
 from seqtoys.plotting.losses import baseline_marks
 from seqtoys.plotting.style import TEAL, Axes, new_axes
-from seqtoys.symbols import Symbols
+from seqtoys.support.arguments import checked
 from seqtoys.tasks.task import Task
-from seqtoys.vocab import Vocab
+from seqtoys.training.data import to_batch
 
 
 @checked

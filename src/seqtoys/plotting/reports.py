@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
-from seqtoys.amounts import check_lengths
-from seqtoys.arguments import checked
 from seqtoys.errors import DataError
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels, printable
 from seqtoys.plotting.style import COLOURS, FAINT, TEAL, Axes, ink, load, new_axes
-from seqtoys.rate import NORMAL_95
-from seqtoys.report import Report
+from seqtoys.records.report import Report
+from seqtoys.support.amounts import check_lengths
+from seqtoys.support.arguments import checked
+from seqtoys.support.proportion import NORMAL_95
 
 Reports = Report | Sequence[Report] | Mapping[str, Report]
 """One report, those of the replicas of an ensemble, or several by name."""

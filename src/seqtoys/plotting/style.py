@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from seqtoys.errors import InputTypeError, MissingPackageError, OptionError
-from seqtoys.kinds import described
+from seqtoys.support.annotations import described
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqtoys.arguments import checked
+from seqtoys.data.symbols import Symbols
 from seqtoys.errors import DataError, excerpt
 from seqtoys.plotting.labels import fitting, symbol_ticks, whole_ticks
 from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, ink, load, new_axes
-from seqtoys.symbols import Symbols
-from seqtoys.trace import Trace
+from seqtoys.records.trace import Trace
+from seqtoys.support.arguments import checked
 
 BAR = (1.03, 0.0, 0.03, 1.0)  # left, bottom, width, height, in widths and heights of the axes
 RING = 60  # square points

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
-from seqtoys.arguments import checked
+from seqtoys.data.symbols import legible
 from seqtoys.errors import DataError, OptionError
-from seqtoys.inspection import principal_components
+from seqtoys.evaluation.inspection import principal_components
 from seqtoys.plotting.labels import printable
 from seqtoys.plotting.style import COLOURS, Axes, ink, new_axes, text_height
-from seqtoys.states import to_states
-from seqtoys.symbols import legible
-from seqtoys.trace import Trace
+from seqtoys.records.trace import Trace
+from seqtoys.support.arguments import checked
+from seqtoys.support.states import to_states
 
 CLEAR = 40  # lines up to so many are drawn in full colour, more of them fainter
 HEAD = 0.1  # inches: an arrow head

@@ -1,1 +1,4 @@
-"""Solve rates over settings and seeds, on one machine or many."""
+"""`sweep`: solve rates over settings and seeds, on one machine or many.
+
+Imports `seqtoys.training`, `seqtoys.evaluation` and what lies below them.
+"""

@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 
 from torch import nn
 
-from seqtoys.arguments import listed
-from seqtoys.data import TrainingData
+from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError, quoted
-from seqtoys.options import TrainingOptions, Written, as_written
-from seqtoys.randomness import check_seed
+from seqtoys.support.arguments import listed
+from seqtoys.support.randomness import check_seed
 from seqtoys.sweeps.row import COLUMNS
-from seqtoys.vocab import Vocab
+from seqtoys.training.data import TrainingData
+from seqtoys.training.options import TrainingOptions, Written, as_written
 
 MakeModel: TypeAlias = Callable[..., nn.Module]
 """Makes an ensemble of a vocabulary and `seeds=`, or one model of a vocabulary and `seed=`."""

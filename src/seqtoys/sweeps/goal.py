@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import OptionError, quoted
-from seqtoys.history import History
-from seqtoys.impossible import ERRORS, ROUNDING
-from seqtoys.stopping import Until
+from seqtoys.records.ensemble_history import EnsembleHistory
+from seqtoys.records.history import History
+from seqtoys.records.impossible import ERRORS, ROUNDING
+from seqtoys.training.stopping import Until
 
 TOLERANCE = 0.01  # nats per scored symbol
 ERRORS_ADDED = 2  # chance exceeds them once in 44 times

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import torch
 
-from seqtoys.randomness import generator_for
+from seqtoys.support.randomness import generator_for
 
 
 class _Turn:

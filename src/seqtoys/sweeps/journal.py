@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seqtoys.errors import DataError, ModelFileError
-from seqtoys.file_kinds import stat_regular
-from seqtoys.file_lock import close_in_forks, try_lock
-from seqtoys.options import Written
-from seqtoys.plain import MALFORMED
+from seqtoys.support.atomic_file import PathLike, writing
+from seqtoys.support.file_kinds import stat_regular
+from seqtoys.support.file_lock import close_in_forks, try_lock
+from seqtoys.support.serialization import MALFORMED
 from seqtoys.sweeps.row import SweepRow
+from seqtoys.training.options import Written
 from seqtoys.version import __version__
-from seqtoys.whole_file import PathLike, writing
 
 Key = tuple[str, int]
 """What tells rows apart: the setting and the seed."""

@@ -8,18 +8,18 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from seqtoys.batch import Batch
-from seqtoys.devices import device_of
-from seqtoys.ensemble_history import EnsembleHistory
-from seqtoys.evaluation import evaluate
-from seqtoys.history import History
-from seqtoys.metrics import count_hits, symbol_losses
-from seqtoys.outputs import count_replicas, in_mode, logits_of
-from seqtoys.randomness import seeded_generator
-from seqtoys.report import MEASURED, Report
-from seqtoys.sources import Source, to_sources
+from seqtoys.data.batch import Batch
+from seqtoys.evaluation.evaluate import evaluate
+from seqtoys.models.forward import count_replicas, in_mode, logits_of
+from seqtoys.models.metrics import count_hits, symbol_losses
+from seqtoys.records.ensemble_history import EnsembleHistory
+from seqtoys.records.history import History
+from seqtoys.records.report import MEASURED, Report
+from seqtoys.support.devices import device_of
+from seqtoys.support.randomness import seeded_generator
 from seqtoys.sweeps.cells import Cell
 from seqtoys.tasks.task import Task
+from seqtoys.training.sources import Source, to_sources
 
 Facts: TypeAlias = dict[str, Any]
 """Columns of a row."""

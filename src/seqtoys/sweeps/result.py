@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from seqtoys.arguments import check_fields, checked
 from seqtoys.errors import MissingPackageError, OptionError, quoted
-from seqtoys.options import Written, as_written
-from seqtoys.rate import Rate
+from seqtoys.support.arguments import check_fields, checked
+from seqtoys.support.proportion import Rate
+from seqtoys.support.tables import html_table, text_table
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.sweeps.table import notes_of, table_of
-from seqtoys.tables import html_table, text_table
+from seqtoys.training.options import Written, as_written
 
 
 @dataclass(frozen=True)

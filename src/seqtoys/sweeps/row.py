@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from seqtoys.arguments import check_fields
-from seqtoys.options import Written
-from seqtoys.plain import expected
+from seqtoys.support.arguments import check_fields
+from seqtoys.support.serialization import expected
+from seqtoys.training.options import Written
 
 
 @dataclass(frozen=True)

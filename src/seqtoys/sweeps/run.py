@@ -13,16 +13,16 @@ from weakref import WeakValueDictionary
 import torch
 from torch import nn
 
-from seqtoys.ensemble_history import EnsembleHistory
 from seqtoys.errors import NonFiniteLossError, OptionError
-from seqtoys.history import History
-from seqtoys.outputs import count_replicas
+from seqtoys.models.forward import count_replicas
+from seqtoys.records.ensemble_history import EnsembleHistory
+from seqtoys.records.history import History
 from seqtoys.sweeps.cells import Cell
 from seqtoys.sweeps.goal import find_goal, first_epochs, is_solved, remark_on
 from seqtoys.sweeps.isolation import isolated
 from seqtoys.sweeps.measured import Facts, measure
 from seqtoys.sweeps.row import SweepRow
-from seqtoys.training import fit
+from seqtoys.training.fit import fit
 
 DIVERGED: Facts = {"solved": False, "stopped": "diverged"}
 

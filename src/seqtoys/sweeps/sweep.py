@@ -8,22 +8,22 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any, Unpack
 
-from seqtoys.amounts import check_length
-from seqtoys.arguments import checked, listed
-from seqtoys.data import TrainingData, to_batch
-from seqtoys.digest import brief
+from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
-from seqtoys.interrupt import postponed_interrupt
-from seqtoys.options import TrainingOptions, as_written
-from seqtoys.progress import is_wanted
+from seqtoys.support.amounts import check_length
+from seqtoys.support.arguments import checked, listed
+from seqtoys.support.atomic_file import PathLike
+from seqtoys.support.digest import brief
+from seqtoys.support.interrupt import postponed_interrupt
 from seqtoys.sweeps.cells import Cell, MakeModel, check_names, check_seeds, make_settings
 from seqtoys.sweeps.dispatch import run_cells
 from seqtoys.sweeps.goal import check_excess_goal
 from seqtoys.sweeps.journal import Journal, Key, key_of
 from seqtoys.sweeps.result import SweepResult
 from seqtoys.tasks.task import Side, Task
-from seqtoys.vocab import Vocab
-from seqtoys.whole_file import PathLike
+from seqtoys.training.data import TrainingData, to_batch
+from seqtoys.training.options import TrainingOptions, as_written
+from seqtoys.training.progress import is_wanted
 
 SAMPLES = 16  # of a task, by which a file knows it again
 

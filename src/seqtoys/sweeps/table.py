@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from statistics import fmean, median
 
-from seqtoys.rate import Rate
+from seqtoys.support.proportion import Rate
 from seqtoys.sweeps.row import SweepRow
 
 SHOWN_SETTINGS = 60

@@ -12,10 +12,10 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqtoys.batch import UNSCORED, Batch
+from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.errors import OptionError, ShapeError, quoted
+from seqtoys.support.tensors import to_int64
 from seqtoys.tasks.determined import Determined
-from seqtoys.tensors import to_int64
 
 Array: TypeAlias = npt.NDArray[Any]
 

@@ -9,10 +9,6 @@ from inspect import getdoc, signature
 from typing import Any
 
 from seqtoys.errors import OptionError, quoted
-from seqtoys.tasks import chomsky_arithmetic as arithmetic
-from seqtoys.tasks import chomsky_context_free as context_free
-from seqtoys.tasks import chomsky_context_sensitive as context_sensitive
-from seqtoys.tasks import chomsky_regular as regular
 from seqtoys.tasks import (
     counting,
     dyck,
@@ -24,6 +20,7 @@ from seqtoys.tasks import (
     text,
     tomita,
 )
+from seqtoys.tasks.chomsky import arithmetic, context_free, context_sensitive, regular
 from seqtoys.tasks.task import Task
 
 CATALOGUE: dict[str, Callable[..., Task]] = {

@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqtoys.amounts import check_probability
-from seqtoys.batch import Batch
+from seqtoys.data.batch import Batch
+from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
-from seqtoys.tasks.between import between_marks, check_lengths_of, check_same
-from seqtoys.tasks.entropy import entropy
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.support.amounts import check_probability
+from seqtoys.support.entropy import entropy
+from seqtoys.support.estimate import Estimate
+from seqtoys.tasks.delimited import between_marks, check_lengths_of, check_same
 from seqtoys.tasks.task import Task
-from seqtoys.vocab import Vocab
 
 GERS = "Gers & Schmidhuber 2001"
 LAN = "Lan et al. 2022"

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seqtoys.batch import Batch
-from seqtoys.ranges import check_range
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.data.batch import Batch
+from seqtoys.data.ranges import check_range
+from seqtoys.support.estimate import Estimate
 
 
 def estimate_memoryless(batches: Iterable[Batch], vocab_size: int) -> Estimate:

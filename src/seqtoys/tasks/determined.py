@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from seqtoys.batch import Batch
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.data.batch import Batch
+from seqtoys.support.estimate import Estimate
 from seqtoys.tasks.task import Task
 
 

@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqtoys.amounts import check_count, check_probability
-from seqtoys.batch import Batch
+from seqtoys.data.batch import Batch
+from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError
-from seqtoys.tasks.between import Array, between_marks, check_lengths_of, check_same
-from seqtoys.tasks.entropy import entropy
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.support.amounts import check_count, check_probability
+from seqtoys.support.entropy import entropy
+from seqtoys.support.estimate import Estimate
+from seqtoys.tasks.delimited import Array, between_marks, check_lengths_of, check_same
 from seqtoys.tasks.task import Task
-from seqtoys.vocab import Vocab
 
 BRACKETS = "()[]{}<>⟨⟩⟦⟧⌈⌉⌊⌋"
 RARE = 0.01  # of all strings are longer than those of training, when drawn as they come

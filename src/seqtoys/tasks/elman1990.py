@@ -9,10 +9,10 @@ from math import prod
 from jaxtyping import Bool
 from torch import Tensor
 
-from seqtoys.arguments import checked
-from seqtoys.batch import Batch
-from seqtoys.tasks.automaton import Automaton
-from seqtoys.tasks.finite_language import prefix_tree
+from seqtoys.data.batch import Batch
+from seqtoys.support.arguments import checked
+from seqtoys.tasks.automata.automaton import Automaton
+from seqtoys.tasks.automata.finite_language import prefix_tree
 
 SOURCE = "Elman 1990"
 ROOT: Hashable = ()

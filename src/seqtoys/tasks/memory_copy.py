@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqtoys.amounts import check_count
-from seqtoys.batch import UNSCORED
+from seqtoys.data.batch import UNSCORED
+from seqtoys.data.vocab import Vocab
+from seqtoys.support.amounts import check_count
+from seqtoys.support.entropy import entropy
+from seqtoys.support.estimate import Estimate
 from seqtoys.tasks.answers import AnswerTask
-from seqtoys.tasks.entropy import entropy
-from seqtoys.tasks.estimate import Estimate
-from seqtoys.vocab import Vocab
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 REPEATS = "123456789"

@@ -6,14 +6,14 @@ import math
 
 import torch
 
-from seqtoys.amounts import check_count
-from seqtoys.arguments import check_type
-from seqtoys.batch import Batch
+from seqtoys.data.batch import Batch
+from seqtoys.data.vocab import Vocab
+from seqtoys.support.amounts import check_count
+from seqtoys.support.arguments import check_type
+from seqtoys.support.entropy import entropy
+from seqtoys.support.estimate import Estimate
 from seqtoys.tasks.determined import Determined
-from seqtoys.tasks.entropy import entropy
-from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.memory_copy import LETTERS
-from seqtoys.vocab import Vocab
 
 
 class DelayedCopy(Determined):

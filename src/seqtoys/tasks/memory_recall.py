@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqtoys.amounts import check_count, check_probability
-from seqtoys.batch import UNSCORED, Batch
+from seqtoys.data.batch import UNSCORED, Batch
+from seqtoys.data.vocab import Vocab
+from seqtoys.support.amounts import check_count, check_probability
+from seqtoys.support.entropy import entropy
+from seqtoys.support.estimate import Estimate
 from seqtoys.tasks.answers import AnswerTask, Array
 from seqtoys.tasks.determined import Determined
-from seqtoys.tasks.entropy import entropy
-from seqtoys.tasks.estimate import Estimate
 from seqtoys.tasks.memory_copy import LETTERS
-from seqtoys.vocab import Vocab
 
 DIGITS = "0123456789"
 

@@ -7,8 +7,8 @@ from collections.abc import Hashable
 from jaxtyping import Bool
 from torch import Tensor
 
-from seqtoys.batch import Batch
-from seqtoys.tasks.automaton import Automaton
+from seqtoys.data.batch import Batch
+from seqtoys.tasks.automata.automaton import Automaton
 
 Arcs = dict[Hashable, list[tuple[str, Hashable, float]]]
 

@@ -11,18 +11,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from seqtoys.amounts import check_length, check_lengths
-from seqtoys.arguments import check_type, checked
-from seqtoys.batch import Batch
-from seqtoys.devices import on_cpu
+from seqtoys.data.batch import Batch
+from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, quoted
-from seqtoys.memory import EnoughMemory, check_room
-from seqtoys.randomness import generator_for
+from seqtoys.support.amounts import check_length, check_lengths
+from seqtoys.support.arguments import check_type, checked
+from seqtoys.support.devices import on_cpu
+from seqtoys.support.estimate import Estimate
+from seqtoys.support.memory import EnoughMemory, check_room
+from seqtoys.support.randomness import generator_for
 from seqtoys.tasks.counts import estimate_chance, estimate_mean, estimate_memoryless
-from seqtoys.tasks.estimate import Estimate
-from seqtoys.tasks.sides import NotListed, Parting, draw_side, find_parting
-from seqtoys.tasks.split_shares import SplitShares
-from seqtoys.vocab import Vocab
+from seqtoys.tasks.split_probabilities import SplitShares
+from seqtoys.tasks.splits import NotListed, Parting, draw_side, find_parting
 
 BATCHES, SIZE = 64, 256  # of the samples from which losses are estimated
 MOST_LENGTHS = 256  # of which such samples are drawn

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqtoys.amounts import check_length
+from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError, quoted
+from seqtoys.support.amounts import check_length
 from seqtoys.tasks.task import Task
-from seqtoys.vocab import Vocab
 
 
 def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) -> None:

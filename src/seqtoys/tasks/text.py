@@ -11,15 +11,15 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from seqtoys.arguments import checked
-from seqtoys.baselines import Baselines, conditional_entropy, count_baselines, number_prefixes
-from seqtoys.batch import Batch, Pair
+from seqtoys.data.baselines import Baselines, conditional_entropy, count_baselines, number_prefixes
+from seqtoys.data.batch import Batch, Pair
+from seqtoys.data.symbols import Symbols, several
+from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError
-from seqtoys.symbols import Symbols, several
-from seqtoys.tasks.beginnings import Beginnings
-from seqtoys.tasks.estimate import Estimate
+from seqtoys.support.arguments import checked
+from seqtoys.support.estimate import Estimate
+from seqtoys.tasks.prefix_tree import Beginnings
 from seqtoys.tasks.task import Task
-from seqtoys.vocab import Vocab
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqtoys.amounts import check_count
-from seqtoys.batch import Batch
+from seqtoys.data.batch import Batch
+from seqtoys.data.vocab import Vocab
+from seqtoys.support.amounts import check_count
+from seqtoys.support.entropy import entropy
+from seqtoys.support.estimate import Estimate
 from seqtoys.tasks.answers import AnswerTask, Array
-from seqtoys.tasks.entropy import entropy
-from seqtoys.tasks.estimate import Estimate
-from seqtoys.vocab import Vocab
 
 ACCEPTORS: dict[int, tuple[tuple[tuple[int, int], ...], frozenset[int]]] = {
     1: (((1, 0), (1, 1)), frozenset({0})),

@@ -1,0 +1,107 @@
+"""What counting alone can predict: exact losses that a trained model is measured against."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seqtoys.data.batch import Batch
+from seqtoys.support.arguments import check_fields
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The best mean losses on some sequences, by how much of the past a model sees.
+
+    In nats per scored symbol. A lower loss than `memoryless` needs memory; a loss below
+    `full_past` is impossible.
+
+    Attributes:
+        uniform: Knowing nothing: the logarithm of the number of symbols.
+        memoryless: Knowing only the current symbol.
+        full_past: Knowing every symbol so far.
+
+    Examples:
+        >>> from seqtoys import Vocab
+        >>> vocab = Vocab("hielo")
+        >>> count_baselines(Batch.from_texts(["hihello"], vocab), len(vocab))
+        Baselines(uniform=1.6094..., memoryless=0.4620..., full_past=0.0)
+    """
+
+    uniform: float
+    memoryless: float
+    full_past: float
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+def count_baselines(batch: Batch, vocab_size: int) -> Baselines:
+    """Compute the baselines of sequences from the counts of what follows what in them.
+
+    Args:
+        batch: The sequences.
+        vocab_size: The number of symbols.
+
+    Examples:
+        Half of the times, an `a` is followed by another `a`; the past tells which:
+
+        >>> from seqtoys import Vocab
+        >>> batch = Batch.from_texts(["aab", "aab"], Vocab("ab"))
+        >>> count_baselines(batch, 2)
+        Baselines(uniform=0.6931..., memoryless=0.6931..., full_past=0.0)
+    """
+    batch = batch.repeated()
+    inputs, targets = batch.inputs.cpu().numpy(), batch.targets.cpu().numpy()
+    scored = batch.scored.cpu().numpy()
+    return Baselines(
+        uniform=math.log(vocab_size),
+        memoryless=conditional_entropy(inputs[scored], targets[scored]),
+        full_past=conditional_entropy(number_prefixes(inputs)[scored], targets[scored]),
+    )
+
+
+def number_prefixes(inputs: IntArray) -> IntArray:
+    """Number the prefixes: two positions get one number where all inputs up to them agree."""
+    (batch, time), symbols = inputs.shape, int(inputs.max(initial=0)) + 1
+    node, distinct = np.zeros(batch, np.int64), 1
+    nodes = np.zeros((batch, time), np.int64)
+    for t in range(time):
+        if distinct == batch:  # once all sequences differ, they do so for good
+            nodes[:, t:] = node[:, np.newaxis]
+            break
+        edges = node * symbols + inputs[:, t]
+        unique, node = np.unique(edges, return_inverse=True)
+        distinct = len(unique)
+        nodes[:, t] = node
+    nodes += batch * np.arange(time)
+    return nodes
+
+
+def conditional_entropy(
+    contexts: IntArray, targets: IntArray, weights: npt.NDArray[np.float64] | None = None
+) -> float:
+    """Compute the mean surprise at targets, given how often each follows its context, in nats.
+
+    Args:
+        contexts: The context of each target.
+        targets: The targets.
+        weights: How much each counts. If None, all count alike.
+
+    Examples:
+        >>> conditional_entropy(np.array([0, 0, 1]), np.array([2, 3, 4]))  # 2/3 ln 2
+        0.4620...
+    """
+    _, context, above = np.unique(contexts, return_inverse=True, return_counts=True)
+    pairs, at = np.unique(np.stack([context, targets]), axis=1, return_inverse=True)
+    # Counts are summed as integers: floats round, and certainty would no longer be exactly 0.
+    together = np.bincount(at.ravel(), weights)
+    if weights is not None:
+        above = np.bincount(pairs[0], together)
+    surprise = np.log(above[pairs[0]] / together)
+    return float(together @ surprise / together.sum())

@@ -1,0 +1,46 @@
+"""Whether a batch keeps to the symbols of a vocabulary."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from seqtoys.data.batch import Batch
+from seqtoys.errors import IndexRangeError
+
+
+def check_range(batch: Batch, symbols: int) -> Batch:
+    """Make sure that a batch holds indices of a vocabulary.
+
+    Args:
+        batch: The batch.
+        symbols: The size of the vocabulary.
+
+    Raises:
+        IndexRangeError: If an index is not in it.
+    """
+    _check("inputs", batch.inputs, symbols)
+    return check_targets(batch, symbols)
+
+
+def check_targets(batch: Batch, symbols: int) -> Batch:
+    """Make sure that the scored targets of a batch are indices of a vocabulary.
+
+    Args:
+        batch: The batch.
+        symbols: The size of the vocabulary.
+
+    Raises:
+        IndexRangeError: If one is not in it.
+    """
+    _check("scored targets", batch.targets[batch.scored], symbols)
+    return batch
+
+
+def _check(name: str, indices: Tensor, symbols: int) -> None:
+    low, high = (int(bound) for bound in indices.aminmax())
+    if low < 0 or high >= symbols:
+        hint = "; as uint8, -100 becomes 156" if high == 156 else ""
+        raise IndexRangeError(
+            f"expected {name} in 0 … {symbols - 1}, got {low} to {high} "
+            f"for a vocabulary of {symbols} symbols{hint}"
+        )

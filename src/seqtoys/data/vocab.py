@@ -1,0 +1,268 @@
+"""Vocabularies: symbols <-> indices <-> one-hot vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from seqtoys.data.symbols import Symbols, code_point_table, plain_string, several, to_symbols
+from seqtoys.errors import (
+    IndexRangeError,
+    InputTypeError,
+    ShapeError,
+    UnknownSymbolError,
+    excerpt,
+    quoted,
+)
+from seqtoys.support.annotations import described, order_hint
+from seqtoys.support.arguments import check_type
+from seqtoys.support.indices import Indices, to_index_array
+from seqtoys.support.memory import EnoughMemory, check_room
+
+BYTES = bytes, bytearray, memoryview
+
+
+class Vocab:
+    """An ordered set of symbols: the `i`-th symbol has index `i`.
+
+    A symbol is a character (one Unicode code point) or a word. If every symbol is a character,
+    sequences are strings; else they are lists of words. A vocabulary never changes.
+
+    Args:
+        symbols: The symbols in index order: a string of characters, or words.
+
+    Raises:
+        VocabError: If there is no symbol, or a symbol is empty or comes twice.
+        InputTypeError: If a symbol is not a string, or the symbols have no order: those of a set.
+
+    Examples:
+        >>> vocab = Vocab("hielo")
+        >>> vocab.encode("hihell")
+        tensor([0, 1, 0, 2, 3, 3])
+        >>> vocab.decode([1, 0, 2, 3, 3, 4])
+        'ihello'
+        >>> Vocab(["boy", "sees", "dog"]).encode(["dog", "sees"])
+        tensor([2, 1])
+    """
+
+    __slots__ = ("_code_points", "_index", "_symbols")
+
+    def __init__(self, symbols: Iterable[str]) -> None:
+        self._symbols = to_symbols(symbols)
+        self._index = {symbol: index for index, symbol in enumerate(self._symbols)}
+        has_words = any(len(symbol) > 1 for symbol in self._symbols)
+        self._code_points = None if has_words else code_point_table(self._symbols)
+
+    @classmethod
+    def from_text(cls, *texts: Symbols) -> Vocab:
+        """Collect the distinct symbols of some texts, in order of first appearance.
+
+        Args:
+            *texts: Strings (each character is a symbol) or lists of words.
+
+        Examples:
+            >>> Vocab.from_text("hihello")
+            Vocab('hielo')
+            >>> Vocab.from_text("hello", "hill")
+            Vocab('heloi')
+            >>> Vocab.from_text("boy sees dog".split())
+            Vocab(['boy', 'sees', 'dog'])
+        """
+        check_type("texts", texts, tuple[Symbols, ...])
+        return cls(list(dict.fromkeys(chain.from_iterable(texts))))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols in index order."""
+        return self._symbols
+
+    @property
+    def has_words(self) -> bool:
+        """Whether some symbol is longer than a character, so that sequences are lists."""
+        return self._code_points is None
+
+    def encode(self, sequence: Symbols) -> Int[Tensor, " time"]:
+        """Look up the index of each symbol.
+
+        Args:
+            sequence: A string, or a list of symbols (always a list where symbols are words).
+
+        Raises:
+            UnknownSymbolError: If a symbol is not in the vocabulary; it tells which and where.
+            InputTypeError: If a string comes where symbols are words, or no sequence.
+
+        Examples:
+            >>> Vocab("hielo").encode("hello")
+            tensor([0, 2, 3, 3, 4])
+        """
+        self._check_sequence(sequence)
+        if isinstance(sequence, str) and self._code_points is not None:
+            utf_32 = str.encode(sequence, "utf-32-le", "surrogatepass")
+            codes = np.frombuffer(utf_32, np.uint32)
+            indices = self._code_points[np.minimum(codes, len(self._code_points) - 1)]
+        else:
+            # Symbols of Python's own type are looked up at once, as there may be millions.
+            index = self._index
+            found = [index.get(s, -1) if type(s) is str else self._find(s) for s in sequence]
+            indices = np.array(found, np.int64)
+        if (indices < 0).any():
+            position = int((indices < 0).argmax())
+            raise UnknownSymbolError(
+                f"{quoted(sequence[position])} at position {position} of "
+                f"{excerpt(sequence, position)} is not among the {self._summary()}"
+            )
+        return torch.from_numpy(indices)
+
+    @overload
+    def encode_batch(
+        self, sequences: Sequence[Symbols], *, return_lengths: Literal[False] = False
+    ) -> Int[Tensor, "batch time"]: ...
+
+    @overload
+    def encode_batch(
+        self, sequences: Sequence[Symbols], *, return_lengths: Literal[True]
+    ) -> tuple[Int[Tensor, "batch time"], Int[Tensor, " batch"]]: ...
+
+    def encode_batch(
+        self, sequences: Sequence[Symbols], *, return_lengths: bool = False
+    ) -> Int[Tensor, "batch time"] | tuple[Int[Tensor, "batch time"], Int[Tensor, " batch"]]:
+        """Encode several sequences as the rows of one tensor, shorter ones padded on the right.
+
+        Args:
+            sequences: Strings, or lists of symbols.
+            return_lengths: Also return the length of each sequence: the padding is index 0,
+                so the lengths alone tell where a sequence ends.
+
+        Raises:
+            SeqtoysError: As `encode` does; for one string instead of several; for none.
+
+        Examples:
+            >>> Vocab("hielo").encode_batch(["hello", "hi"], return_lengths=True)
+            (tensor([[0, 2, 3, 3, 4],
+                    [0, 1, 0, 0, 0]]), tensor([5, 2]))
+        """
+        check_type("return_lengths", return_lengths, bool)
+        rows = [self.encode(sequence) for sequence in several(sequences)]
+        longest = max(map(len, rows))
+        check_room(f"sequences of {longest:,} symbols", len(rows), 8 * longest)
+        batch = pad_sequence(rows, batch_first=True)  # (batch, time)
+        return (
+            (batch, torch.tensor([len(row) for row in rows], device="cpu"))
+            if return_lengths
+            else batch
+        )
+
+    def decode(self, indices: Indices) -> str | list[str] | list[list[str]]:
+        """Turn indices back into symbols: one sequence, or for a batch a list of sequences.
+
+        Args:
+            indices: One sequence `(time,)` or a batch `(batch, time)`: a tensor, array or list.
+
+        Raises:
+            IndexRangeError: If an index names no symbol; it tells which and where.
+            SeqtoysError: If the values are no integers, or have neither one nor two axes.
+
+        Examples:
+            >>> Vocab("hielo").decode([[0, 1], [3, 4]])
+            ['hi', 'lo']
+        """
+        array = self._check_range(to_index_array(indices))
+        if array.ndim == 1:
+            return self._join(array)
+        if array.ndim == 2:
+            return [self._join(row) for row in array]  # type: ignore[return-value]
+        raise ShapeError(f"expected indices (time,) or (batch, time), got shape {array.shape}")
+
+    def one_hot(self, sequence: Symbols | Indices) -> Float[Tensor, "*batch vocab"]:
+        """Turn symbols or indices into vectors with a single 1, at the symbol's index.
+
+        Args:
+            sequence: A string, a list of symbols, or indices of any shape.
+
+        Returns:
+            The shape of the indices with a last axis of `len(vocab)`, in the default float type.
+
+        Raises:
+            SeqtoysError: As `encode` does for symbols, and `decode` for indices.
+
+        Examples:
+            >>> Vocab("hielo").one_hot("hi")
+            tensor([[1., 0., 0., 0., 0.],
+                    [0., 1., 0., 0., 0.]])
+        """
+        if isinstance(sequence, str) or (
+            isinstance(sequence, Sequence) and any(isinstance(s, str) for s in sequence)
+        ):
+            indices = self.encode(sequence)
+        else:
+            indices = torch.from_numpy(self._check_range(to_index_array(sequence)))
+        size = len(self) * torch.get_default_dtype().itemsize
+        check_room(f"vectors of {len(self):,} numbers", indices.numel(), size)
+        with EnoughMemory():
+            zeros = torch.zeros(*indices.shape, len(self), device="cpu")  # (*batch, vocab)
+        return zeros.scatter_(-1, indices.unsqueeze(-1), 1.0)
+
+    def __len__(self) -> int:
+        return len(self._symbols)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._symbols)
+
+    def __contains__(self, symbol: object) -> bool:
+        return self._find(symbol) >= 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocab) and self._symbols == other._symbols
+
+    def __hash__(self) -> int:
+        return hash(self._symbols)
+
+    def __reduce__(self) -> tuple[type[Vocab], tuple[tuple[str, ...]]]:
+        return Vocab, (self._symbols,)
+
+    def __repr__(self) -> str:
+        return f"Vocab({list(self) if self.has_words else ''.join(self)!r})"
+
+    def _find(self, symbol: object) -> int:
+        """Return the index of a symbol, or -1 if there is none."""
+        string = plain_string(symbol)
+        return -1 if string is None else self._index.get(string, -1)
+
+    def _check_sequence(self, sequence: Symbols) -> None:
+        if isinstance(sequence, str) and self.has_words:
+            raise InputTypeError(
+                "expected a list of symbols, as the symbols are words, got the string "
+                f"{excerpt(sequence)}; split it, as in text.split()"
+            )
+        if not isinstance(sequence, Sequence) or isinstance(sequence, BYTES):
+            hint = "; .decode() makes a string" if isinstance(sequence, BYTES) else ""
+            raise InputTypeError(
+                "expected a string or a list of symbols, "
+                f"got {described(sequence)}{hint or order_hint(sequence)}"
+            )
+
+    def _check_range(self, array: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        outside = (array < 0) | (array >= len(self))
+        if outside.any():
+            where = tuple(int(axis) for axis in np.argwhere(outside)[0])
+            raise IndexRangeError(
+                f"index {array[where]} at position {where[0] if len(where) == 1 else where} "
+                f"is not in 0 … {len(self) - 1}, the indices of the {self._summary()}"
+            )
+        return array
+
+    def _join(self, row: npt.NDArray[np.int64]) -> str | list[str]:
+        symbols = [self._symbols[index] for index in row.tolist()]
+        return symbols if self.has_words else "".join(symbols)
+
+    def _summary(self) -> str:
+        shown = self._symbols if self.has_words else "".join(self._symbols)
+        return f"{len(self)} symbol{'s' * (len(self) > 1)} {excerpt(shown)}"

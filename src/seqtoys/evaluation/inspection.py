@@ -1,0 +1,181 @@
+"""What a model says at each position, and holds after each symbol: the numbers behind figures."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seqtoys.data.batch import Batch
+from seqtoys.data.ranges import check_range, check_targets
+from seqtoys.data.vocab import Vocab
+from seqtoys.errors import DataError, OptionError, ShapeError, quoted
+from seqtoys.models.forward import StepwiseModel, in_mode, logits_of
+from seqtoys.models.metrics import symbol_losses
+from seqtoys.support.arguments import checked
+from seqtoys.support.devices import device_of
+from seqtoys.support.states import to_states
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+
+@checked
+@torch.no_grad()
+def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas batch time"]:
+    """Compute the loss of a model at each position of some sequences.
+
+    The mean over the scored positions is the loss that `fit` reports, unless some sequences of
+    the batch count more than once.
+
+    Args:
+        model: An `ElmanCharModel`, an `ElmanEnsemble`, or any module that maps indices
+            `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first of a tuple.
+        batch: The sequences.
+
+    Returns:
+        The losses in nats, nan where nothing is scored; those of an ensemble have replicas first.
+
+    Raises:
+        ShapeError: If the logits are not `(batch, time, vocab)`.
+        IndexRangeError: If an index names no symbol.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel
+        >>> vocab = Vocab("hielo")
+        >>> model = ElmanCharModel(vocab, seed=777)
+        >>> losses = loss_by_position(model, Batch.from_texts(["hihello", "hello"], vocab))
+        >>> losses.shape, losses.nanmean()
+        (torch.Size([2, 6]), tensor(1.6704, dtype=torch.float64))
+    """
+    batch = batch.to(device_of(model))
+    with in_mode(model, training=False):
+        logits = logits_of(model, batch.inputs)
+    check_targets(batch, logits.shape[-1])
+    losses = symbol_losses(logits.double(), batch.targets)  # ([replicas,] batch, time)
+    return losses.masked_fill(~batch.scored, torch.nan).cpu()
+
+
+@checked
+@torch.no_grad()
+def mean_hidden_by_symbol(
+    model: nn.Module, batch: Batch, vocab: Vocab | None = None
+) -> dict[str, Float[Tensor, " hidden"]]:
+    """Average the hidden state after each symbol over all its contexts (Elman, 1990).
+
+    Args:
+        model: An `ElmanCharModel`, or any module with `step` and `initial_hidden` like it; of
+            stacked layers, the last is taken.
+        batch: The sequences.
+        vocab: Their vocabulary; None: the model's.
+
+    Returns:
+        A state for each symbol that the inputs hold, in the order of the vocabulary.
+
+    Raises:
+        OptionError: If the model does not step, or there is no vocabulary.
+        ShapeError: If its state is not `(layers, batch, hidden)`.
+        IndexRangeError: If an index names no symbol.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel
+        >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
+        >>> means = mean_hidden_by_symbol(model, Batch.from_texts(["hihello"], model.vocab))
+        >>> list(means), means["h"].shape
+        (['h', 'i', 'e', 'l'], torch.Size([5]))
+    """
+    vocab = vocab or vocab_of(model)
+    batch = check_range(batch.repeated(), len(vocab)).to(device_of(model))
+    states = _states(model, batch)  # (batch, time, hidden)
+    time = torch.arange(states.shape[1], device=states.device)
+    real = time < batch.count_symbols().unsqueeze(1)  # (batch, time): no padding
+    symbols, states = batch.inputs[real].long(), states[real].double()  # (symbols[, hidden])
+    sums = states.new_zeros(len(vocab), states.shape[-1]).index_add_(0, symbols, states)
+    counts = symbols.bincount(minlength=len(vocab))
+    return {
+        symbol: (total / count).cpu()
+        for symbol, total, count in zip(vocab, sums, counts, strict=True)
+        if count
+    }
+
+
+@checked
+def principal_components(
+    states: Float[npt.NDArray[np.floating], "states hidden"], count: int = 2
+) -> tuple[Float[FloatArray, "states count"], Float[FloatArray, " count"]]:
+    """Project states on the directions in which they vary most (Pearson, 1901).
+
+    A direction's sign means nothing: the entry largest in size is made positive, so that equal
+    states give equal figures.
+
+    Args:
+        states: Hidden states, one a row, such as `Trace.hidden`.
+        count: How many directions.
+
+    Returns:
+        The coordinates, from the mean on, and the share of the variance along each direction.
+
+    Raises:
+        InputTypeError: If the states are no array of numbers.
+        ShapeError: If they are not `(states, hidden)`.
+        OptionError: If there are fewer units than directions.
+        DataError: If there are fewer than two states, or a number is inf or nan.
+
+    Examples:
+        >>> points, shares = principal_components(np.array([[0.0, 0.0], [3.0, 4.0]]))
+        >>> points.round(2) + 0, shares.round(2) + 0
+        (array([[-2.5,  0. ],
+               [ 2.5,  0. ]]), array([1., 0.]))
+    """
+    states = to_states(states, "states", ("states", "hidden"))
+    if not 1 <= count <= states.shape[1]:
+        raise OptionError(f"expected 1 to {states.shape[1]} components, got {quoted(count)}")
+    if len(states) < 2:
+        raise DataError(f"expected two states or more, got {len(states)}")
+    centred = states - states.mean(0)
+    # Squares of large states overflow, and those of small ones vanish.
+    centred /= (size := np.abs(centred).max() or 1.0)
+    variances, directions = np.linalg.eigh(centred.T @ centred)  # in ascending order
+    chosen = directions[:, ::-1][:, :count]  # (hidden, count)
+    largest = np.abs(chosen).argmax(0)  # (count,)
+    chosen = chosen * np.sign(chosen[largest, np.arange(count)])
+    total = variances.sum() or 1.0  # states that are all the same vary nowhere
+    return size * (centred @ chosen), variances[::-1][:count].clip(min=0) / total
+
+
+def vocab_of(model: nn.Module) -> Vocab:
+    """The vocabulary of a model.
+
+    Raises:
+        OptionError: If it has none.
+    """
+    vocab = getattr(model, "vocab", None)
+    if not isinstance(vocab, Vocab):
+        raise OptionError(
+            f"expected a vocabulary, as {type(model).__name__} has none: give a vocab=…"
+        )
+    return vocab
+
+
+def _states(model: nn.Module, batch: Batch) -> Float[Tensor, "batch time hidden"]:
+    if not isinstance(model, StepwiseModel):
+        raise OptionError(
+            f"expected a model with step and initial_hidden, got {type(model).__name__}"
+        )
+    hidden, states = model.initial_hidden(len(batch)), []
+    with in_mode(model, training=False):
+        for symbols in batch.inputs.unbind(1):  # (batch, time) -> time of (batch,)
+            _, hidden = model.step(symbols, hidden)
+            states.append(_last_layer(hidden, len(batch)))
+    return torch.stack(states, 1)
+
+
+def _last_layer(hidden: Any, batch: int) -> Float[Tensor, "batch hidden"]:
+    is_tensor = isinstance(hidden, Tensor)
+    if not is_tensor or hidden.ndim != 3 or hidden.shape[1] != batch:
+        got = f"shape {tuple(hidden.shape)}" if is_tensor else f"a {type(hidden).__name__}"
+        raise ShapeError(f"expected a state of shape (layers, {batch}, hidden), got {got}")
+    return cast(Tensor, hidden[-1])  # (layers, batch, hidden) -> (batch, hidden)

@@ -1,0 +1,1 @@
+"""The Elman network: its settings, weights, recurrence and hand-written gradients."""

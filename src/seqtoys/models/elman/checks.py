@@ -1,0 +1,103 @@
+"""Checks of the tensors a model is given: what was expected, and what came."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from seqtoys.errors import DeviceError, IndexRangeError, InputTypeError, ShapeError
+from seqtoys.support.annotations import described
+from seqtoys.support.tensors import INTEGERS
+
+
+def check_inputs(inputs: Tensor, axes: tuple[str, ...], vocab_size: int, weight: Tensor) -> None:
+    """Make sure that inputs are indices over `axes`, or vectors with a further last axis.
+
+    Args:
+        inputs: What the model was called with.
+        axes: The names of the axes of indices.
+        vocab_size: The number of symbols: the bound of an index, the length of a vector.
+        weight: A weight of the model: it tells the device and the float type.
+
+    Raises:
+        InputTypeError: If they are neither integers nor of the weight's float type.
+        ShapeError: If they have the wrong axes.
+        IndexRangeError: If an index names no symbol.
+        DeviceError: If they lie on another device.
+    """
+    if not isinstance(inputs, Tensor):
+        raise InputTypeError(
+            f"expected inputs to be a tensor, got {described(inputs)}; "
+            "model.vocab.encode_batch([text]) makes one"
+        )
+    if inputs.is_floating_point():
+        _check_dtype(inputs, "one-hot inputs", weight)
+        _check_axes(inputs, (*axes, str(vocab_size)), "one-hot inputs")
+    elif inputs.dtype not in INTEGERS:
+        raise InputTypeError(f"expected inputs to be integers or floats, got {inputs.dtype}")
+    else:
+        _check_axes(inputs, axes, "indices")
+        _check_range(inputs, vocab_size)
+    _check_device(inputs, "inputs", weight)
+
+
+def check_hidden(hidden: Tensor, expected: tuple[int, ...], weight: Tensor) -> None:
+    """Make sure that a hidden state fits the model and the batch.
+
+    Args:
+        hidden: What the model was called with.
+        expected: The number of layers, of sequences and of units; of replicas first, if any.
+        weight: A weight of the model: it tells the device and the float type.
+
+    Raises:
+        InputTypeError: If it is not of the weight's float type.
+        ShapeError: If it has another shape.
+        DeviceError: If it lies on another device.
+    """
+    if not isinstance(hidden, Tensor):
+        raise InputTypeError(f"expected hidden to be a tensor, got {described(hidden)}")
+    _check_dtype(hidden, "hidden", weight)
+    if tuple(hidden.shape) != expected:
+        axes = ("replicas", "layers", "batch", "hidden")[-len(expected) :]
+        raise ShapeError(
+            f"expected hidden of shape ({', '.join(axes)}) = {expected}, got {tuple(hidden.shape)}"
+        )
+    _check_device(hidden, "hidden", weight)
+
+
+def _check_axes(inputs: Tensor, axes: tuple[str, ...], kind: str) -> None:
+    last_fits = not axes[-1].isdecimal() or inputs.shape[-1:] == (int(axes[-1]),)
+    if inputs.ndim != len(axes) or not last_fits:
+        missing = len(axes) - inputs.ndim
+        hint = "; inputs.unsqueeze adds an axis of one" if missing == 1 else ""
+        if kind == "indices" and missing < 0:
+            hint = "; one-hot vectors are given as floats"
+        raise ShapeError(
+            f"expected {kind} of shape ({', '.join(axes)}), got {tuple(inputs.shape)}{hint}"
+        )
+
+
+def _check_range(inputs: Tensor, vocab_size: int) -> None:
+    # Reading values would stop a GPU's queue, and cannot be done while a graph is being traced.
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if not inputs.numel() or inputs.device.type != "cpu" or traced:
+        return
+    low, high = (int(bound) for bound in inputs.aminmax())
+    if low < 0 or high >= vocab_size:
+        raise IndexRangeError(
+            f"expected indices in 0 … {vocab_size - 1}, "
+            f"got indices from {low} to {high} for a vocabulary of {vocab_size} symbols"
+        )
+
+
+def _check_dtype(values: Tensor, name: str, weight: Tensor) -> None:
+    if values.dtype != weight.dtype:
+        raise InputTypeError(f"expected {name} of dtype {weight.dtype}, got {values.dtype}")
+
+
+def _check_device(values: Tensor, name: str, weight: Tensor) -> None:
+    if values.device != weight.device:
+        raise DeviceError(
+            f"expected {name} on the model's device {weight.device}, got {values.device}; "
+            f"move them with {name}.to('{weight.device}')"
+        )

@@ -1,0 +1,184 @@
+"""The weights a network starts from: PyTorch's own, drawn from a generator of their own.
+
+Recurrent weights may start otherwise; they are then drawn after all others, which stay the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from seqtoys.models.elman.settings import ElmanSettings
+from seqtoys.support.devices import on_cpu
+from seqtoys.support.memory import EnoughMemory, check_room
+from seqtoys.support.randomness import check_seed, seeded_generator
+
+Module = TypeVar("Module", bound=nn.Module)
+
+SILENT: dict[type, Any] = {
+    kind: type(kind.__name__, (kind,), {"reset_parameters": lambda module: None})
+    for kind in (nn.Embedding, nn.RNN, nn.Linear)
+}
+"""The same modules, whose constructors leave the weights as memory has them."""
+
+
+@EnoughMemory()
+def build_parts(
+    vocab_size: int, settings: ElmanSettings, seed: int
+) -> tuple[nn.Embedding | None, nn.RNN, nn.Linear | None]:
+    """Build the embedding, the recurrence and the readout, as their constructors would.
+
+    The weights are, number for number, those of `torch.manual_seed(seed)` followed by
+    `nn.Embedding`, `nn.RNN` and `nn.Linear` in this order, but for recurrent weights that start
+    otherwise; the global random state stays as it is.
+
+    Args:
+        vocab_size: The number of symbols.
+        settings: The sizes; a part they leave out is None.
+        seed: Decides the weights.
+
+    Returns:
+        The parts, as PyTorch would make them: of its default dtype, with the numbers it would
+        draw in that dtype, and on its default device.
+    """
+    _check_room(vocab_size, settings, 1)
+    device = torch.get_default_device()
+    with on_cpu():
+        parts = _draw_parts(vocab_size, settings, seeded_generator(seed))
+    if device.type != "cpu":
+        for part in parts:
+            if part is not None:
+                part.to(device)
+    return parts
+
+
+def _draw_parts(
+    vocab_size: int, settings: ElmanSettings, generator: torch.Generator
+) -> tuple[nn.Embedding | None, nn.RNN, nn.Linear | None]:
+    units, features = settings.units(vocab_size), settings.features(vocab_size)
+    embedding = readout = None
+    if settings.embedding_size is not None:
+        embedding = _undrawn(nn.Embedding, vocab_size, features)
+        nn.init.normal_(embedding.weight, generator=generator)
+    rnn = _undrawn(
+        nn.RNN,
+        features,
+        units,
+        num_layers=settings.num_layers,
+        nonlinearity=settings.nonlinearity,
+        batch_first=settings.batch_first,
+    )
+    _draw_uniform(rnn, units, generator)
+    if settings.hidden_size is not None:
+        readout = _undrawn(nn.Linear, units, vocab_size)
+        _draw_uniform(readout, units, generator)
+    _start_recurrence(dict(rnn.named_parameters(prefix="rnn")), settings, generator)
+    return embedding, rnn, readout
+
+
+def _undrawn(kind: type[Module], *sizes: int, **options: Any) -> Module:
+    """Construct a module of PyTorch without drawing its weights.
+
+    PyTorch's own way, `skip_init`, goes by its meta device: that takes half a second the first
+    time, as it imports SymPy, which adds to the filters of warnings.
+    """
+    made: Module = SILENT[kind](*sizes, **options)
+    made.__class__ = kind
+    return made
+
+
+def _draw_uniform(module: nn.Module, fan_in: int, generator: torch.Generator) -> None:
+    bound = 1 / math.sqrt(fan_in)
+    for parameter in module.parameters():
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+
+@torch.no_grad()
+def _start_recurrence(
+    weights: Mapping[str, Tensor], settings: ElmanSettings, generator: torch.Generator
+) -> None:
+    """Let the recurrent weights of one network start as its settings say."""
+    for layer in range(settings.num_layers):
+        weight_hh = weights[f"rnn.weight_hh_l{layer}"]
+        if settings.recurrent_init == "orthogonal":
+            nn.init.orthogonal_(weight_hh, generator=generator)
+        elif settings.recurrent_init == "identity":
+            nn.init.eye_(weight_hh)
+            for name in ("bias_ih", "bias_hh"):
+                weights[f"rnn.{name}_l{layer}"].zero_()
+
+
+def weight_shapes(vocab_size: int, settings: ElmanSettings) -> dict[str, tuple[int, ...]]:
+    """Tell the shapes of the weights by their names, in the order in which they are drawn.
+
+    Args:
+        vocab_size: The number of symbols.
+        settings: The sizes.
+
+    Examples:
+        >>> list(weight_shapes(5, ElmanSettings(hidden_size=8)).items())[:2]
+        [('rnn.weight_ih_l0', (8, 5)), ('rnn.weight_hh_l0', (8, 8))]
+    """
+    units, features = settings.units(vocab_size), settings.features(vocab_size)
+    shapes: dict[str, tuple[int, ...]] = {}
+    if settings.embedding_size is not None:
+        shapes["embedding.weight"] = (vocab_size, features)
+    for layer in range(settings.num_layers):
+        shapes[f"rnn.weight_ih_l{layer}"] = (units, units if layer else features)
+        shapes[f"rnn.weight_hh_l{layer}"] = (units, units)
+        shapes[f"rnn.bias_ih_l{layer}"] = shapes[f"rnn.bias_hh_l{layer}"] = (units,)
+    if settings.hidden_size is not None:
+        shapes |= {"readout.weight": (vocab_size, units), "readout.bias": (vocab_size,)}
+    return shapes
+
+
+@EnoughMemory()
+def draw_weights(
+    vocab_size: int, settings: ElmanSettings, seeds: Sequence[int]
+) -> dict[str, Tensor]:
+    """Draw the weights that `build_parts` draws for each seed, stacked: `(seeds, …)`.
+
+    One constructor for each seed would take longer than training: here a seed costs one call for
+    its embedding, if any, and one for all the rest, which PyTorch draws number by number.
+    """
+    _check_room(vocab_size, settings, len(seeds))
+    device = torch.get_default_device()
+    with on_cpu():
+        weights = _draw_stacked(vocab_size, settings, seeds)
+    return {name: weight.to(device) for name, weight in weights.items()}
+
+
+def _check_room(vocab_size: int, settings: ElmanSettings, seeds: int) -> None:
+    one, two = (
+        sum(map(math.prod, weight_shapes(vocab_size, replace(settings, num_layers=n)).values()))
+        for n in (1, 2)
+    )
+    numbers = seeds * (one + (settings.num_layers - 1) * (two - one))
+    check_room("weights", numbers, torch.get_default_dtype().itemsize)
+
+
+def _draw_stacked(
+    vocab_size: int, settings: ElmanSettings, seeds: Sequence[int]
+) -> dict[str, Tensor]:
+    shapes = weight_shapes(vocab_size, settings)
+    table = shapes.pop("embedding.weight", (0,))
+    sizes = [math.prod(shape) for shape in shapes.values()]
+    normal, uniform = torch.empty(len(seeds), *table), torch.empty(len(seeds), sum(sizes))
+    bound = 1 / math.sqrt(settings.units(vocab_size))
+    generator = torch.Generator()
+    pieces = zip(shapes.items(), uniform.split(sizes, dim=1), strict=True)
+    weights = {name: piece.unflatten(1, shape) for (name, shape), piece in pieces}
+    for replica, seed in enumerate(seeds):
+        generator.manual_seed(check_seed(seed))
+        if normal.numel():
+            normal[replica].normal_(generator=generator)
+        uniform[replica].uniform_(-bound, bound, generator=generator)
+        if settings.recurrent_init != "uniform":
+            one = {name: weight[replica] for name, weight in weights.items()}
+            _start_recurrence(one, settings, generator)
+    return {"embedding.weight": normal, **weights} if normal.numel() else weights

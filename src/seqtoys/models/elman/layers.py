@@ -1,0 +1,135 @@
+"""Layers of the recurrence: what drives each, and how they are stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqtoys.models.elman.layouts import Layout
+from seqtoys.models.elman.recurrence import SQUASH, flattened, recur, swapped, unflattened
+from seqtoys.models.elman.settings import Nonlinearity
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """The parameters of a layer in a layout: of one network, or of many replicas.
+
+    Attributes:
+        weight_ih: `(units, features)`.
+        weight_hh: `(units, units)`.
+        bias: `(units,)`: the sum of both biases.
+    """
+
+    weight_ih: Tensor
+    weight_hh: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of(cls, rnn: nn.Module, layer: int, layout: Layout) -> LayerWeights:
+        """Take them from a `torch.nn.RNN`, or a module with parameters of the same names."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        weight_ih, weight_hh, bias_ih, bias_hh = (
+            layout.arrange(weight_of(rnn, f"{name}_l{layer}")) for name in names
+        )
+        return cls(weight_ih, weight_hh, bias_ih + bias_hh)
+
+
+def weight_of(module: nn.Module, name: str) -> Tensor:
+    """Get a weight: stored as a parameter, or computed by a parametrization."""
+    stored = module._parameters.get(name)  # five times faster than getattr
+    return cast(Tensor, getattr(module, name)) if stored is None else stored
+
+
+def run_layers(
+    inputs: Tensor,
+    layers: Sequence[LayerWeights],
+    h_0: Tensor,
+    layout: Layout,
+    nonlinearity: Nonlinearity,
+) -> tuple[Tensor, Tensor]:
+    """Run stacked layers: the states of each are the inputs of the next.
+
+    Args:
+        inputs: Symbol indices `(time, batch)`, or vectors `(time, batch, features)` in the layout.
+        layers: The parameters, from the first layer to the last.
+        h_0: The states before the first step, `(layers, batch, units)`, in the layout.
+        layout: Where the axes lie.
+        nonlinearity: `"tanh"` or `"relu"`.
+
+    Returns:
+        The states of the last layer, and the states of all layers after the last step.
+    """
+    states, last = inputs, []
+    for layer, before in zip(layers, h_0.unbind(layout.time), strict=True):
+        if states.is_floating_point():
+            drive = drive_by_vectors(states, layer, layout)
+        else:
+            drive = drive_by_symbols(states, layer, layout)
+        states = recur(drive, layer.weight_hh, before, layout, nonlinearity)
+        last.append(states.select(layout.time, -1) if states.shape[layout.time] else before)
+    return states, torch.stack(last, layout.time)
+
+
+def step_layers(
+    symbols: Tensor, layers: Sequence[LayerWeights], hidden: Tensor, nonlinearity: Nonlinearity
+) -> Tensor:
+    """Run stacked layers of one network on one symbol of each sequence.
+
+    Args:
+        symbols: Symbol indices `(batch,)`.
+        layers: The parameters, from the first layer to the last.
+        hidden: The states before, `(layers, batch, units)`.
+        nonlinearity: `"tanh"` or `"relu"`.
+
+    Returns:
+        The states after, `(layers, batch, units)`.
+    """
+    states: list[Tensor] = []
+    for layer, before in zip(layers, hidden.unbind(), strict=True):
+        if states:
+            inputs = states[-1] @ layer.weight_ih.T
+        else:
+            # The rows, as in drive_by_symbols.
+            inputs = F.embedding(symbols.long(), layer.weight_ih.T)
+        total = torch.addmm(inputs + layer.bias, before, layer.weight_hh.T)
+        states.append(SQUASH[nonlinearity](total))
+    return torch.stack(states)
+
+
+def drive_by_symbols(symbols: Tensor, layer: LayerWeights, layout: Layout) -> Tensor:
+    """Compute the drive of symbols `(time, batch)` without a one-hot vector.
+
+    A one-hot vector times a matrix is a row of that matrix, so the rows are looked up.
+
+    Examples:
+        >>> from seqtoys.models.elman.layouts import UNITS_LAST
+        >>> layer = LayerWeights(torch.tensor([[1.0, 2.0, 3.0]]), torch.eye(1), torch.zeros(1))
+        >>> drive_by_symbols(torch.tensor([[2], [0]]), layer, UNITS_LAST).flatten()
+        tensor([3., 1.])
+    """
+    at = layout.positions
+    rows = swapped(layer.weight_ih, layout)  # (symbols, units)
+    drive = rows.index_select(at, symbols.flatten().long()) + layer.bias.unsqueeze(at)
+    # (time * batch, units) -> (time, batch, units)
+    return unflattened(drive, symbols.shape, layout)
+
+
+def drive_by_vectors(vectors: Tensor, layer: LayerWeights, layout: Layout) -> Tensor:
+    """Compute the drive of input vectors `(time, batch, features)`, in the layout."""
+    steps, batch = vectors.shape[layout.time], vectors.shape[layout.positions]
+    flat = project(flattened(vectors, layout), layer.weight_ih, layer.bias, layout)
+    return unflattened(flat, (steps, batch), layout)
+
+
+def project(
+    vectors: Tensor, weight: Tensor, bias: Tensor, layout: Layout, *, out: Tensor | None = None
+) -> Tensor:
+    """Multiply vectors `(positions, features)` by a matrix `(units, features)`, and add a bias."""
+    rows = layout.rows(swapped(weight, layout))
+    total = bias.unsqueeze(layout.positions)
+    return layout.multiply_add(total, layout.columns(vectors), rows, out=out)

@@ -1,0 +1,269 @@
+"""The character-level Elman network: step, forward, predict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqtoys.data.symbols import Symbols
+from seqtoys.data.vocab import Vocab
+from seqtoys.errors import InputTypeError
+from seqtoys.models.elman.checks import check_hidden, check_inputs
+from seqtoys.models.elman.initialization import build_parts
+from seqtoys.models.elman.layers import LayerWeights, run_layers, step_layers
+from seqtoys.models.elman.layouts import UNITS_LAST
+from seqtoys.models.elman.network import ElmanNetwork
+from seqtoys.models.elman.parts import read_out, run_rnn, zero_state
+from seqtoys.models.elman.recurrence import is_left_to_pytorch
+from seqtoys.models.elman.settings import ElmanSettings, Nonlinearity, RecurrentInit
+from seqtoys.models.elman.unmodified import PartTypes, is_plain_embedding, is_plain_rnn
+from seqtoys.models.forward import in_mode, logits_of
+from seqtoys.records.trace import Trace, widened
+from seqtoys.support.arguments import checked
+from seqtoys.support.devices import device_of
+
+
+class ElmanCharModel(ElmanNetwork):
+    """An Elman network that reads symbols one by one and says what follows each (Elman, 1990).
+
+    Its hidden state is `h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`, for the one-hot or
+    learned vector `x_t` of the symbol at step `t`. Its logits are the hidden state itself, or a
+    linear readout of it. The weights live in `rnn`, a `torch.nn.RNN`, in `embedding` and in
+    `readout`; the last two are None where they are not used.
+
+    Args:
+        vocab: The symbols it reads and predicts.
+        hidden_size: Number of hidden units, read out by a linear layer; None: one unit for each
+            symbol, and the hidden state itself is the logits.
+        embedding_size: Size of the learned input vectors; None: inputs are one-hot vectors.
+        num_layers: Number of stacked recurrent layers.
+        nonlinearity: `"tanh"` or `"relu"`.
+        recurrent_init: How recurrent weights start: `"uniform"`, PyTorch's way; `"orthogonal"`
+            (Saxe et al., 2014); `"identity"`, with biases of zero (Le, Jaitly & Hinton, 2015).
+        batch_first: Whether tensors are `(batch, time, …)`, else `(time, batch, …)`. The hidden
+            state is `(layers, batch, hidden)` either way, as in PyTorch.
+        seed: Decides the initial weights: those PyTorch itself draws after
+            `torch.manual_seed(seed)`, of its default dtype and on its default device, with the
+            global random state left alone.
+
+    Raises:
+        OptionError: If an option is out of its range; it tells which.
+
+    Examples:
+        >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
+        >>> logits, hidden = model(model.vocab.encode_batch(["hihell"]))
+        >>> logits.shape, hidden.shape
+        (torch.Size([1, 6, 5]), torch.Size([1, 1, 5]))
+    """
+
+    PART_TYPES: ClassVar[PartTypes] = (nn.Embedding, nn.RNN, nn.Linear)
+
+    @checked
+    def __init__(
+        self,
+        vocab: Vocab,
+        *,
+        hidden_size: int | None = None,
+        embedding_size: int | None = None,
+        num_layers: int = 1,
+        nonlinearity: Nonlinearity = "tanh",
+        recurrent_init: RecurrentInit = "uniform",
+        batch_first: bool = True,
+        seed: int = 0,
+    ) -> None:
+        settings = ElmanSettings(
+            hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
+        )
+        super().__init__(vocab, settings, UNITS_LAST)
+        self.seed: int = seed
+        self.embedding: nn.Embedding | None
+        self.rnn: nn.RNN
+        self.readout: nn.Linear | None
+        self.embedding, self.rnn, self.readout = build_parts(len(vocab), settings, seed)
+
+    def forward(
+        self,
+        inputs: Int[Tensor, "batch time"] | Float[Tensor, "batch time vocab"],
+        hidden: Float[Tensor, "layers _batch hidden"] | None = None,
+    ) -> tuple[Float[Tensor, "batch time vocab"], Float[Tensor, "layers _batch hidden"]]:
+        """Read whole sequences.
+
+        Args:
+            inputs: Symbol indices, or their one-hot vectors (any vectors of that length).
+            hidden: The state to resume from; None: zeros.
+
+        Returns:
+            The logits after each symbol, and the final hidden state.
+
+        Raises:
+            ShapeError: If a tensor has the wrong shape.
+            InputTypeError: If a tensor has the wrong dtype.
+            IndexRangeError: If an index names no symbol.
+            DeviceError: If a tensor lies on another device than the weights.
+
+        Examples:
+            >>> model = ElmanCharModel(Vocab("hielo"), hidden_size=8)
+            >>> first, hidden = model(model.vocab.encode_batch(["hih"]))
+            >>> second, hidden = model(model.vocab.encode_batch(["ell"]), hidden)
+            >>> whole, _ = model(model.vocab.encode_batch(["hihell"]))
+            >>> torch.allclose(torch.cat([first, second], dim=1), whole)
+            True
+        """
+        axes = ("batch", "time") if self.settings.batch_first else ("time", "batch")
+        check_inputs(inputs, axes, len(self.vocab), self._weight)
+        states, hidden = self._run(inputs, hidden)
+        return self._read_out(states), hidden
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+    def step(
+        self,
+        inputs: Int[Tensor, " batch"] | Float[Tensor, "batch vocab"],
+        hidden: Float[Tensor, "layers batch hidden"] | None = None,
+    ) -> tuple[Float[Tensor, "batch vocab"], Float[Tensor, "layers batch hidden"]]:
+        """Read one symbol of each sequence.
+
+        Args:
+            inputs: Symbol indices, or their one-hot vectors (any vectors of that length).
+            hidden: The state to resume from; None: zeros.
+
+        Returns:
+            The logits, and the next hidden state.
+
+        Raises:
+            SeqtoysError: As `forward` does.
+
+        Examples:
+            >>> model = ElmanCharModel(Vocab("hielo"))
+            >>> hidden = model.initial_hidden(1)
+            >>> for index in model.vocab.encode("hihell"):
+            ...     logits, hidden = model.step(index.reshape(1), hidden)
+            >>> logits.shape
+            torch.Size([1, 5])
+        """
+        check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
+        if not torch.compiler.is_compiling() and self._steps_by_forward():
+            return self._step_by_forward(inputs, hidden)
+        if self._looks_up(inputs):
+            hidden = self._start(hidden, inputs.shape[0])
+            hidden = step_layers(inputs, self._layers(), hidden, self.settings.nonlinearity)
+            return self._read_out(hidden[-1]), hidden
+        time_axis = 1 - self._batch_axis
+        states, hidden = self._run(inputs.unsqueeze(time_axis), hidden)
+        return self._read_out(states.squeeze(time_axis)), hidden
+
+    @torch.no_grad()
+    def predict(self, sequence: Symbols) -> str | list[str]:
+        """Tell the likeliest next symbol at each position.
+
+        Args:
+            sequence: A string, or a list of symbols.
+
+        Raises:
+            UnknownSymbolError: If a symbol is not in the vocabulary.
+            DeviceError: If the model is on the meta device, where there are no numbers.
+
+        Examples:
+            >>> len(ElmanCharModel(Vocab("hielo")).predict("hihell"))
+            6
+        """
+        logits, _ = self._read(sequence)
+        return self.vocab.decode(logits.argmax(-1))  # type: ignore[return-value]
+
+    @torch.no_grad()
+    def trace(self, sequence: Symbols) -> Trace:
+        """Follow the network through a text: its state, probabilities and prediction at each step.
+
+        Args:
+            sequence: A string, or a list of symbols.
+
+        Raises:
+            UnknownSymbolError: If a symbol is not in the vocabulary.
+            DeviceError: If the model is on the meta device, where there are no numbers.
+
+        Examples:
+            >>> ElmanCharModel(Vocab("hielo")).trace("hihell").probabilities.shape
+            (6, 5)
+        """
+        logits, states = self._read(sequence)  # (time, vocab), (time, hidden)
+        return Trace(
+            vocab=self.vocab,
+            symbols=list(sequence),
+            hidden=widened(states).cpu().numpy(),
+            probabilities=widened(logits).softmax(-1).cpu().numpy(),
+            predictions=list(self.vocab.decode(logits.argmax(-1))),  # type: ignore[arg-type]
+        )
+
+    def extra_repr(self) -> str:
+        """Name the vocabulary and the seed in the model's `repr`."""
+        return f"{self.vocab!r}, seed={self.seed}"
+
+    def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The states of the last layer, along with those of all layers after the last step."""
+        if self._looks_up(inputs) and not is_left_to_pytorch(inputs):
+            hidden = self._start(hidden, inputs.shape[self._batch_axis])
+            symbols = inputs.T if self.settings.batch_first else inputs  # (time, batch)
+            squash = self.settings.nonlinearity
+            states, hidden = run_layers(symbols, self._layers(), hidden, UNITS_LAST, squash)
+            return (states.transpose(0, 1) if self.settings.batch_first else states), hidden
+        vectors = self._vectors(inputs)  # (batch, time) -> (batch, time, features)
+        return run_rnn(self.rnn, vectors, hidden, self._weight)
+
+    def _looks_up(self, inputs: Tensor) -> bool:
+        """Whether inputs are symbols whose rows of `weight_ih` can be looked up."""
+        if torch.compiler.is_compiling() or inputs.is_floating_point():
+            return False
+        symbols = len(self.vocab.symbols)
+        units = self.settings.units(symbols)
+        return self.embedding is None and is_plain_rnn(self.rnn, symbols, units, self.settings)
+
+    def _layers(self) -> list[LayerWeights]:
+        rnn = self.rnn
+        return [LayerWeights.of(rnn, i, UNITS_LAST) for i in range(self.settings.num_layers)]
+
+    def _vectors(self, inputs: Tensor) -> Tensor:
+        if not inputs.is_floating_point():
+            if self.embedding is not None:
+                return self.embedding(inputs.long())  # type: ignore[no-any-return]
+            return F.one_hot(inputs.long(), len(self.vocab)).to(self._weight.dtype)
+        if self.embedding is None:
+            return inputs
+        if not torch.compiler.is_compiling() and not is_plain_embedding(self.embedding):
+            raise InputTypeError(
+                f"expected indices, as embedding has been replaced or hooked, got {inputs.dtype}"
+            )
+        return inputs @ self.embedding.weight
+
+    def _start(self, hidden: Tensor | None, batch: int) -> Tensor:
+        if hidden is None:
+            return self._zeros(batch)
+        units = self.settings.units(len(self.vocab.symbols))
+        check_hidden(hidden, (self.settings.num_layers, batch, units), self._weight)
+        return hidden
+
+    def _zeros(self, batch: int) -> Tensor:
+        return zero_state(self.rnn, batch, self._weight)
+
+    def _read_out(self, states: Tensor) -> Tensor:
+        return read_out(self.readout, states)
+
+    def _read(self, sequence: Symbols) -> tuple[Tensor, Tensor]:
+        """The logits `(time, vocab)` and the states `(time, hidden)` along one sequence."""
+        indices = self.vocab.encode(sequence).to(device_of(self))
+        if self.is_unmodified:
+            states, _ = self._run(indices.unsqueeze(self._batch_axis), None)
+            states = states.squeeze(self._batch_axis)  # (batch, time, hidden) -> (time, hidden)
+            return self._read_out(states), states
+        with in_mode(self, training=False):
+            states, _ = self._run(indices.unsqueeze(self._batch_axis), None)
+            logits = logits_of(self, indices.unsqueeze(0))  # (batch, time, vocab)
+        return logits.squeeze(0), states.squeeze(self._batch_axis)
+
+    @property
+    def _batch_axis(self) -> int:
+        return 0 if self.settings.batch_first else 1

@@ -1,0 +1,213 @@
+"""What one Elman network and an ensemble of them have in common."""
+
+from __future__ import annotations
+
+import math
+import sys
+from inspect import signature, unwrap
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seqtoys.data.batch import Batch
+from seqtoys.data.ranges import check_range
+from seqtoys.data.vocab import Vocab
+from seqtoys.errors import OptionError
+from seqtoys.models.elman.backprop import Backprop, is_covered, parameters_of
+from seqtoys.models.elman.layouts import Layout
+from seqtoys.models.elman.settings import ElmanSettings
+from seqtoys.models.elman.unmodified import (
+    PartTypes,
+    calls_only_forward,
+    fits_plans,
+    is_hooked,
+    make_plans,
+)
+from seqtoys.support.amounts import check_count
+from seqtoys.support.arguments import checked
+from seqtoys.support.memory import EnoughMemory, check_room
+
+
+class ElmanNetwork(nn.Module):
+    """The abstract base of `ElmanCharModel` and `ElmanEnsemble`.
+
+    Args:
+        vocab: The symbols it reads and predicts.
+        settings: Its sizes and options.
+        layout: How its numbers lie in memory.
+
+    Attributes:
+        PART_TYPES: The types of its parts. A class that has them is one of the library's own; a
+            subclass inherits them, and may compute something else.
+    """
+
+    PART_TYPES: ClassVar[PartTypes]
+
+    def __init__(self, vocab: Vocab, settings: ElmanSettings, layout: Layout) -> None:
+        super().__init__()
+        self.vocab: Vocab = vocab
+        self.settings: ElmanSettings = settings
+        self._layout: Layout = layout
+
+    @property
+    def loss_floor(self) -> float:
+        """The lowest loss the readout allows, in nats per scored symbol.
+
+        With tanh states as logits each logit stays inside (-1, 1), so the loss of a symbol stays
+        above `ln(1 + (V - 1) e⁻²)` for V symbols. With other settings, or where a part has been
+        replaced or hooked, there is no such floor, and this is 0.
+
+        Examples:
+            >>> from seqtoys import ElmanCharModel
+            >>> ElmanCharModel(Vocab("hielo")).loss_floor
+            0.4326...
+            >>> ElmanCharModel(Vocab("hielo"), hidden_size=5).loss_floor
+            0.0
+        """
+        reads_out = self.settings.hidden_size is not None
+        if reads_out or self.settings.nonlinearity != "tanh" or not self.is_unmodified:
+            return 0.0
+        return math.log1p((len(self.vocab) - 1) * math.exp(-2))
+
+    def initial_hidden(self, batch_size: int) -> Float[Tensor, "*replicas layers batch hidden"]:
+        """Make the state before the first symbol: zeros; an ensemble's has replicas first.
+
+        Args:
+            batch_size: How many sequences are read side by side.
+
+        Raises:
+            OptionError: If that is no number from 0 on.
+
+        Examples:
+            >>> from seqtoys import ElmanCharModel, ElmanEnsemble
+            >>> ElmanCharModel(Vocab("hielo")).initial_hidden(3).shape
+            torch.Size([1, 3, 5])
+            >>> ElmanEnsemble(Vocab("hielo"), seeds=range(9)).initial_hidden(3).shape
+            torch.Size([9, 1, 3, 5])
+        """
+        count = check_count("batch_size", batch_size, 0)
+        *replicas, _, units = self._weight.shape
+        numbers = math.prod(replicas) * self.settings.num_layers * units
+        check_room("states", count, numbers * self._weight.element_size())
+        with EnoughMemory():
+            return self._zeros(count)
+
+    @property
+    def is_unmodified(self) -> bool:
+        """Whether the network computes what its settings say: nothing is replaced or hooked.
+
+        Then the library may compute in faster ways of its own. Otherwise `fit`, `step`, `predict`,
+        `trace` and `generate` call its modules, as `forward` does.
+
+        Examples:
+            >>> from seqtoys import ElmanCharModel
+            >>> model = ElmanCharModel(Vocab("hielo"), hidden_size=8)
+            >>> model.is_unmodified
+            True
+            >>> model.readout = nn.Linear(8, 5, bias=False)
+            >>> model.is_unmodified
+            False
+        """
+        return self.has_own_parts and not is_hooked(self)
+
+    @property
+    def has_own_parts(self) -> bool:
+        """Whether the network is of the parts it was made with: all but hooks, which no file has.
+
+        Examples:
+            >>> from seqtoys import ElmanCharModel
+            >>> model = ElmanCharModel(Vocab("hielo"))
+            >>> hook = model.register_forward_hook(print)
+            >>> model.has_own_parts, model.is_unmodified
+            (True, False)
+        """
+        types = vars(type(self)).get("PART_TYPES")
+        if types is None:
+            return False
+        plans = make_plans(types, len(self.vocab.symbols), self.settings, self._replicas)
+        return fits_plans(self, plans)
+
+    @property
+    def writes_gradients(self) -> bool:
+        """Whether `backprop` can stand in for autograd.
+
+        It can for an unmodified network of one layer on one-hot symbols, on a CPU, with nothing
+        frozen. Whatever else a network is made of, autograd trains it.
+        """
+        return self.is_unmodified and is_covered(self)
+
+    @checked
+    def backprop(self, batch: Batch) -> Backprop:
+        """Prepare to compute the loss of sequences and its gradients without autograd.
+
+        Raises:
+            OptionError: If this network leaves its gradients to autograd.
+            IndexRangeError: If an index names no symbol.
+        """
+        if not self.writes_gradients:
+            raise OptionError(
+                "expected a network that writes its gradients: an unmodified one of one layer on "
+                f"one-hot symbols, on a CPU, with nothing frozen; got\n{self}\nautograd trains "
+                "any other"
+            )
+        check_range(batch, len(self.vocab))
+        return Backprop(parameters_of(self), self._layout, self.settings.nonlinearity, batch)
+
+    @property
+    def _replicas(self) -> tuple[int, ...]:
+        """The leading axis of an ensemble's weights; a single network has none."""
+        return ()
+
+    @property
+    def _weight(self) -> Tensor:
+        """A weight, for the device and the dtype.
+
+        Read where it is stored: a parametrized weight would be computed, and might change by that.
+        """
+        rnn = self._modules["rnn"]
+        stored: Tensor | None = None if rnn is None else rnn._parameters.get("weight_hh_l0")
+        return next(self.parameters()) if stored is None else stored
+
+    def _zeros(self, batch: int) -> Tensor:
+        """The same unchecked: while a graph is exported, its batch is no number yet."""
+        units = self.settings.units(len(self.vocab.symbols))
+        return self._weight.new_zeros(*self._replicas, self.settings.num_layers, batch, units)
+
+    def _is_wrapped(self) -> bool:
+        """Whether calling the network is more than the `forward` of the library's class."""
+        if not calls_only_forward(self):
+            return True
+        return "PART_TYPES" not in vars(type(self)) and self._overrides("forward")
+
+    def _steps_by_forward(self) -> bool:
+        """Whether `forward` is replaced or hooked and `step` is not: a step is then a call.
+
+        Not while that `forward` runs, as it may itself go step by step.
+        """
+        if not self._is_wrapped() or "step" in vars(self) or self._overrides("step"):
+            return False
+        code, frame = getattr(unwrap(self.forward), "__code__", None), sys._getframe()
+        while frame.f_back is not None and frame.f_code is not code:
+            frame = frame.f_back
+        return frame.f_code is not code
+
+    def _overrides(self, name: str) -> bool:
+        """Whether a subclass has a method of its own in place of the library's."""
+        own = next(kind for kind in type(self).__mro__ if "PART_TYPES" in vars(kind))
+        return getattr(type(self), name) is not getattr(own, name)
+
+    def _step_by_forward(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Call the network on one symbol of each sequence."""
+        given = [inputs.unsqueeze(1 if self.settings.batch_first else 0)]
+        given += [] if hidden is None else [hidden]
+        cannot = f"cannot step through the forward that replaces that of {type(self).__name__}: "
+        try:
+            signature(self.forward).bind(*given)
+        except TypeError as error:
+            raise OptionError(f"{cannot}it takes no state; replace step as well") from error
+        result = self(*given)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise OptionError(f"{cannot}it returns no (logits, state); replace step as well")
+        logits, after = result
+        return logits.squeeze(-2 if self.settings.batch_first else -3), after

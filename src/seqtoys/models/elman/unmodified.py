@@ -1,0 +1,162 @@
+"""The guard of every fast path: whether the parts of a network are still what its settings say.
+
+The library computes the recurrence and its gradients in its own ways, and reads networks in NumPy.
+Each gives PyTorch's numbers for the parts that a network is made with, and for no others: a
+subclass, a hook, dropout, or a `forward` that is set on an instance are left to PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias
+
+from torch import nn
+from torch.nn.modules.module import _has_any_global_hook
+
+from seqtoys.models.elman.initialization import weight_shapes
+from seqtoys.models.elman.settings import ElmanSettings
+
+PartTypes: TypeAlias = tuple[type[nn.Module], type[nn.Module], type[nn.Module]]
+"""The types of the embedding, the recurrence and the readout of a network."""
+
+_rnn_options = attrgetter(
+    "mode", "input_size", "hidden_size", "num_layers", "batch_first", "bias", "dropout",
+    "bidirectional", "proj_size",
+)  # fmt: skip
+_embedding_options = attrgetter("padding_idx", "max_norm", "scale_grad_by_freq", "sparse")
+_PLAIN_EMBEDDING = (None, None, False, False)
+
+
+class Plan(NamedTuple):
+    """What one part of a network was made as.
+
+    Attributes:
+        kind: Its exact type.
+        shapes: The shapes of its weights by their names.
+        options: The options that decide what it computes.
+    """
+
+    kind: type[nn.Module]
+    shapes: dict[str, tuple[int, ...]]
+    options: tuple[Any, ...]
+
+
+@lru_cache(maxsize=256)
+def make_plans(
+    types: PartTypes, vocab_size: int, settings: ElmanSettings, replicas: tuple[int, ...] = ()
+) -> dict[str, Plan]:
+    """Describe the parts that a network is made with, by their names.
+
+    Args:
+        types: Their types.
+        vocab_size: The number of symbols.
+        settings: The sizes and options of the network.
+        replicas: The leading axis of the weights of an ensemble.
+
+    Examples:
+        >>> types = (nn.Embedding, nn.RNN, nn.Linear)
+        >>> make_plans(types, 5, ElmanSettings(hidden_size=8))["readout"].shapes
+        {'weight': (5, 8), 'bias': (5,)}
+    """
+    kinds = dict(zip(("embedding", "rnn", "readout"), types, strict=True))
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {}
+    for path, shape in weight_shapes(vocab_size, settings).items():
+        part, _, name = path.partition(".")
+        shapes.setdefault(part, {})[name] = (*replicas, *shape)
+    features, units = settings.features(vocab_size), settings.units(vocab_size)
+    options = {
+        nn.Embedding: _PLAIN_EMBEDDING,
+        nn.RNN: _expected_rnn_options(features, units, settings),
+    }
+    return {name: Plan(kinds[name], shapes[name], options.get(kinds[name], ())) for name in shapes}
+
+
+def is_hooked(network: nn.Module) -> bool:
+    """Whether calling a network also calls hooks, on itself or on a part."""
+    return any(map(_has_hooks, network.modules()))
+
+
+def fits_plans(network: nn.Module, plans: Mapping[str, Plan]) -> bool:
+    """Whether a network consists of the planned parts, with nothing set on an instance."""
+    if network._parameters or _hides_methods(network):
+        return False
+    parts = {name: part for name, part in network._modules.items() if part is not None}
+    if parts.keys() != plans.keys():
+        return False
+    for name, part in parts.items():
+        if not _fits(part, plans[name]):
+            return False
+    weights = [weight for part in parts.values() for weight in part._parameters.values()]
+    first: Any = weights[0]
+    for weight in weights:
+        if weight.dtype is not first.dtype or weight.device != first.device:  # type: ignore[union-attr]
+            return False
+    return len(set(map(id, weights))) == len(weights)  # none is shared
+
+
+def calls_only_forward(module: nn.Module) -> bool:
+    """Whether calling a module runs the methods of its class, and no hooks."""
+    return not _has_hooks(module) and not _hides_methods(module)
+
+
+def is_plain_rnn(rnn: nn.Module, features: int, units: int, settings: ElmanSettings) -> bool:
+    """Whether calling a module computes the recurrence that the settings describe."""
+    return (
+        type(rnn) is nn.RNN
+        and calls_only_forward(rnn)
+        and _rnn_options(rnn) == _expected_rnn_options(features, units, settings)
+    )
+
+
+def is_plain_embedding(module: nn.Module) -> bool:
+    """Whether calling a module looks rows of its weight up, and does no more."""
+    return (
+        type(module) is nn.Embedding
+        and calls_only_forward(module)
+        and _embedding_options(module) == _PLAIN_EMBEDDING
+    )
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        or _has_any_global_hook()
+    )
+
+
+def _hides_methods(module: nn.Module) -> bool:
+    """Whether an instance has something set on it in place of what its class has."""
+    kind: Any = type(module)
+    return not _attributes(kind).isdisjoint(vars(module))
+
+
+@cache
+def _attributes(kind: type) -> frozenset[str]:
+    """The names of a class."""
+    return frozenset(dir(kind))
+
+
+@lru_cache(maxsize=256)
+def _expected_rnn_options(features: int, units: int, settings: ElmanSettings) -> tuple[Any, ...]:
+    mode = f"RNN_{settings.nonlinearity.upper()}"
+    return mode, features, units, settings.num_layers, settings.batch_first, True, 0.0, False, 0
+
+
+def _fits(part: nn.Module, plan: Plan) -> bool:
+    weights = part._parameters
+    if type(part) is not plan.kind or part._modules or weights.keys() != plan.shapes.keys():
+        return False
+    for name, shape in plan.shapes.items():
+        weight = weights[name]
+        if type(weight) is not nn.Parameter or weight.shape != shape:
+            return False
+    if plan.kind is nn.RNN and _rnn_options(part) != plan.options:
+        return False
+    if plan.kind is nn.Embedding and _embedding_options(part) != plan.options:
+        return False
+    return not _hides_methods(part)

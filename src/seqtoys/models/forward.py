@@ -1,0 +1,202 @@
+"""What a model answers to sequences, and how good that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqtoys.data.batch import Batch
+from seqtoys.errors import InputTypeError, OptionError, ShapeError
+from seqtoys.models.metrics import accuracy, cross_entropy
+from seqtoys.support.annotations import described
+
+
+@runtime_checkable
+class StepwiseModel(Protocol):
+    """A model that reads one symbol at a time and carries its state along."""
+
+    def initial_hidden(self, batch_size: int) -> Tensor:
+        """Make the state before the first symbol."""
+
+    def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Read one symbol of each sequence; return logits and the next state."""
+
+
+@runtime_checkable
+class Ensemble(Protocol):
+    """Many replicas of a model in one module: its logits have an axis of replicas first."""
+
+    seeds: tuple[int, ...]
+
+
+def count_replicas(model: object) -> int:
+    """The number of replicas of an ensemble; 0 for a single model."""
+    return len(model.seeds) if isinstance(model, Ensemble) else 0
+
+
+State: TypeAlias = Tensor | tuple[Tensor, ...]
+"""The state of a model between two chunks; an LSTM's is a tuple."""
+
+
+def logits_of(
+    model: nn.Module,
+    inputs: Int[Tensor, "batch time"],
+    *,
+    symbols: int | None = None,
+    stepwise: bool = False,
+) -> Float[Tensor, "*replicas batch time vocab"]:
+    """Run any model over whole sequences, or symbol by symbol; an ensemble has replicas first.
+
+    Args:
+        model: Maps indices to logits, alone or as the first of a tuple. Stepwise, it has `step`
+            and `initial_hidden`, like `ElmanCharModel`.
+        inputs: Symbol indices.
+        symbols: The number of symbols; None: as many as the model has logits.
+        stepwise: Whether to feed one symbol at a time.
+
+    Raises:
+        ShapeError: If the logits are not `(batch, time, vocab)`.
+        InputTypeError: If they are no tensor.
+    """
+    return check_logits(run_model(model, inputs, stepwise=stepwise), model, inputs, symbols)
+
+
+def run_model(
+    model: nn.Module, inputs: Int[Tensor, "batch time"], *, stepwise: bool = False
+) -> Tensor:
+    """Run any model over sequences, and take what it returns for logits, of any shape.
+
+    Raises:
+        InputTypeError: If that is no tensor.
+    """
+    if stepwise:
+        return _logits_by_steps(model, inputs)
+    time_first = _is_time_first(model)
+    output = model(inputs.T if time_first else inputs)
+    logits = output[0] if isinstance(output, tuple) and output else output
+    if not isinstance(logits, Tensor):
+        raise InputTypeError(
+            f"expected the model to give logits as a tensor, got {described(logits)}"
+        )
+    return logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
+
+
+def logits_and_state(
+    model: nn.Module,
+    inputs: Int[Tensor, "batch time"],
+    state: State | None,
+    *,
+    symbols: int | None = None,
+) -> tuple[Float[Tensor, "*replicas batch time vocab"], State]:
+    """Run a model from a state, and give its state after the last symbol, without its gradients.
+
+    Args:
+        model: Maps indices and a state to logits and the next state; a state of None is its start.
+        inputs: Symbol indices.
+        state: Where the model goes on; None: at its start.
+        symbols: The number of symbols; None: as many as the model has logits.
+
+    Raises:
+        OptionError: If the model gives no state.
+        ShapeError: If the logits are not `(batch, time, vocab)`.
+    """
+    time_first = _is_time_first(model)
+    given = (inputs.T if time_first else inputs, *(() if state is None else (state,)))
+    output = model(*given)
+    if not isinstance(output, tuple) or len(output) != 2:
+        raise OptionError(
+            "expected a model that gives (logits, state) and takes the state back for chunk=…, "
+            f"got {type(model).__name__}, which gives a {type(output).__name__}; leave chunk out"
+        )
+    logits, after = output
+    detached = tuple(x.detach() for x in after) if isinstance(after, tuple) else after.detach()
+    logits = logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
+    return check_logits(logits, model, inputs, symbols), detached
+
+
+def _is_time_first(model: nn.Module) -> bool:
+    return not getattr(getattr(model, "settings", None), "batch_first", True)
+
+
+def check_logits(
+    logits: Tensor, model: nn.Module, inputs: Int[Tensor, "batch time"], symbols: int | None
+) -> Float[Tensor, "*replicas batch time vocab"]:
+    """Make sure that logits are `(batch, time, vocab)`; of an ensemble, with replicas first.
+
+    Args:
+        logits: What a model returned.
+        model: The model.
+        inputs: What it read.
+        symbols: The number of symbols; None: any.
+
+    Raises:
+        ShapeError: If they have another shape.
+    """
+    replicas = count_replicas(model)
+    shape = (*((replicas,) if replicas else ()), *inputs.shape)
+    width = logits.shape[-1:] if symbols is None else (symbols,)
+    if logits.shape != (*shape, *width) or not width:
+        wanted = ", ".join(map(str, (*shape, "vocab" if symbols is None else symbols)))
+        raise ShapeError(
+            f"expected logits ({wanted}), got {tuple(logits.shape)}; return them as "
+            "(batch, time, vocab), with one for each symbol of the vocabulary"
+        )
+    return logits
+
+
+@contextmanager
+def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
+    """Put a model in training or evaluation mode for a while."""
+    before = [(part, part.training) for part in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for part, mode in before:
+            part.training = mode
+
+
+@torch.no_grad()
+def measure(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Compute the loss and the accuracy of a model, or each replica, without training.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, Vocab
+        >>> vocab = Vocab("hielo")
+        >>> model = ElmanCharModel(vocab, seed=777)
+        >>> loss, share = measure(model, Batch.from_texts(["hihello"], vocab))
+        >>> loss
+        tensor(1.6925)
+    """
+    with in_mode(model, training=False):
+        logits = logits_of(model, batch.inputs)
+    loss = cross_entropy(logits, batch)
+    return loss.cpu(), accuracy(logits.argmax(-1), batch).cpu()
+
+
+def measure_next(
+    model: nn.Module, batch: Batch, state: State | None
+) -> tuple[Tensor, Tensor, State]:
+    """Compute the loss and the accuracy of a model that goes on from a state, and its next."""
+    logits, state = logits_and_state(model, batch.inputs, state)
+    loss = cross_entropy(logits, batch)
+    return loss, accuracy(logits.argmax(-1), batch), state
+
+
+def _logits_by_steps(model: nn.Module, inputs: Tensor) -> Tensor:
+    if not isinstance(model, StepwiseModel):
+        raise OptionError(
+            "expected a model with step and initial_hidden for stepwise=True, "
+            f"got {type(model).__name__}; leave stepwise out"
+        )
+    hidden = model.initial_hidden(len(inputs))
+    logits = []
+    for symbols in inputs.unbind(1):  # (batch, time) -> time of (batch,)
+        step, hidden = model.step(symbols, hidden)
+        logits.append(step)  # (batch, vocab)
+    return torch.stack(logits, dim=-2)

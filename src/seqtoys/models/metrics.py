@@ -1,0 +1,105 @@
+"""Cross-entropy and accuracy over the scored positions, and what is predicted there."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqtoys.data.batch import UNSCORED, Batch
+
+EXACT = 256  # up to here, every type of floats has all integers
+
+
+def cross_entropy(
+    logits: Float[Tensor, "*replicas batch time vocab"], batch: Batch
+) -> Float[Tensor, "*replicas"]:
+    """Average the cross-entropy over the scored positions, in nats per scored symbol.
+
+    Args:
+        logits: What the model, or each replica, says of each next symbol.
+        batch: The sequences.
+
+    Examples:
+        Where every symbol is as likely as any other, the loss is the logarithm of their number:
+
+        >>> batch = Batch(torch.tensor([[0, 1]]), torch.tensor([[3, -100]]))
+        >>> cross_entropy(torch.zeros(1, 2, 5), batch)
+        tensor(1.6094)
+    """
+    targets = batch.targets
+    if logits.ndim == 3 and batch.counts is None:
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=UNSCORED)
+    tally = batch.tally
+    return (symbol_losses(logits, targets) * tally).sum((-2, -1)) / tally.sum()
+
+
+def symbol_losses(
+    logits: Float[Tensor, "*replicas batch time vocab"], targets: Int[Tensor, "batch time"]
+) -> Float[Tensor, "*replicas batch time"]:
+    """Compute the cross-entropy of each position, in nats; 0 where nothing is scored.
+
+    Args:
+        logits: What the model, or each replica, says of each next symbol.
+        targets: The next symbols, -100 where nothing is scored.
+
+    Examples:
+        >>> symbol_losses(torch.zeros(1, 2, 5), torch.tensor([[3, -100]]))
+        tensor([[1.6094, 0.0000]])
+    """
+    expanded = targets.expand(logits.shape[:-1])  # ([replicas,] batch, time)
+    classes_second = logits.movedim(-1, 1)  # as cross_entropy wants them
+    return F.cross_entropy(classes_second, expanded, ignore_index=UNSCORED, reduction="none")
+
+
+def count_hits(
+    predicted: Int[Tensor, "*replicas batch time"], batch: Batch
+) -> Float[Tensor, "*replicas"]:
+    """Count the scored symbols that are predicted.
+
+    Args:
+        predicted: The likeliest next symbols.
+        batch: The sequences.
+    """
+    # No prediction is -100. As floats, what comes from many replicas is compared twice as fast.
+    right = predicted.double().eq_(batch.targets)
+    if batch.counts is not None:
+        right *= batch.counts.unsqueeze(1)
+    counted: Tensor = right.sum((-2, -1))
+    return counted
+
+
+def accuracy(
+    predicted: Int[Tensor, "*replicas batch time"], batch: Batch
+) -> Float[Tensor, "*replicas"]:
+    """Compute the share of the scored symbols that are predicted.
+
+    Args:
+        predicted: The likeliest next symbols.
+        batch: The sequences.
+
+    Examples:
+        >>> batch = Batch(torch.tensor([[0, 1, 2]]), torch.tensor([[1, 2, -100]]))
+        >>> accuracy(torch.tensor([[1, 1, 1]]), batch)
+        tensor(0.5000, dtype=torch.float64)
+    """
+    return count_hits(predicted, batch) / batch.tally.sum()
+
+
+def likeliest(logits: Tensor, axis: int) -> Tensor:
+    """Compute the index of the largest logit along the last axis, or the last but one.
+
+    The first one, where several are largest; where one is nan, any.
+
+    Examples:
+        >>> likeliest(torch.tensor([[0.0, 2.0], [1.0, 2.0]]), -2)
+        tensor([1, 0])
+    """
+    count = logits.shape[axis]
+    if axis == -1 or count > EXACT:
+        return logits.max(axis).indices
+    # Faster along another axis: the largest get ranks, highest for the first, and the others 0.
+    ranks = torch.arange(count, 0, -1, dtype=logits.dtype, device=logits.device).unsqueeze(-1)
+    scores = logits.clone().ge_(logits.amax(axis, keepdim=True)).mul_(ranks)
+    return count - scores.amax(axis).clamp_(min=1).long()

@@ -1,0 +1,129 @@
+"""Checks of a model on its first batch: it must read left to right, each sequence for itself."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from seqtoys.data.batch import Batch
+from seqtoys.models.elman.network import ElmanNetwork
+from seqtoys.models.forward import check_logits, run_model
+from seqtoys.models.probing import undisturbed
+
+ROWS, STEPS = 3, 16  # of the part of a batch that is read
+
+LOOKS_AHEAD = (
+    "{} looks ahead: other symbols at later positions change its logits at earlier ones. It can "
+    "see what it has to predict, so that a loss below the optimum is no achievement. Mask the "
+    "later positions, or pass check=False if this is intended."
+)
+MIXES_SEQUENCES = (
+    "{} mixes the sequences of a batch: other symbols in one of them change the logits of "
+    "another. Its loss depends on what else is in the batch, and one below the optimum is no "
+    "achievement. Set batch_first=True where a module expects (time, batch), or pass check=False "
+    "if this is intended."
+)
+
+
+def check_model(
+    model: nn.Module, batch: Batch, *, symbols: int | None = None, stepwise: bool = False
+) -> None:
+    """Warn if a model looks ahead or mixes sequences, in evaluation mode and on part of a batch.
+
+    Nothing is left changed: neither random numbers nor buffers, modes or gradients. The library's
+    own networks are causal by construction and not run. A model that gives other logits each time
+    is not judged, nor one that cannot read a part of the batch.
+
+    Args:
+        model: The model, or an ensemble.
+        batch: The first batch it is trained on.
+        symbols: The number of symbols, if known.
+        stepwise: Whether to feed one symbol at a time.
+
+    Raises:
+        ShapeError: If the logits are not `(batch, time, vocab)`, whatever the sizes of the batch.
+    """
+    network = getattr(model, "_orig_mod", model)  # of torch.compile, which would compile again
+    if isinstance(network, ElmanNetwork) and network.is_unmodified:
+        return
+    inputs = _part_of(batch.inputs, symbols)
+    changed = _other_symbols(inputs, symbols)
+    given = (inputs, inputs, _change_later(inputs, changed), _change_middle_row(inputs, changed))
+    found = [_read(network, each, symbols, stepwise) for each in given]
+    if any(logits is None or not logits.is_floating_point() for logits in found):
+        return
+    base, again, after_later, after_other = (x for x in found if x is not None)
+    if _differ(base, again):
+        return
+    half = _half(inputs)
+    if _differ(base[..., :half, :], after_later[..., :half, :]):
+        _warn(LOOKS_AHEAD, model)
+    if _differ(base[..., ::2, :, :], after_other[..., ::2, :, :]):
+        _warn(MIXES_SEQUENCES, model)
+
+
+def _part_of(inputs: Int[Tensor, "batch time"], symbols: int | None) -> Int[Tensor, "rows steps"]:
+    """Cut off a few rows and steps, so that rows, steps and symbols differ in number.
+
+    Logits of shape (batch, vocab, time), say, then show.
+    """
+    most = min(inputs.shape[1], STEPS)
+    steps = next((n for n in range(most, 0, -1) if n not in (ROWS, symbols)), most)
+    rows = torch.arange(ROWS, device=inputs.device) % len(inputs)
+    return inputs[rows, :steps]
+
+
+def _half(inputs: Tensor) -> int:
+    return (inputs.shape[1] + 1) // 2
+
+
+def _change_later(inputs: Int[Tensor, "rows steps"], changed: Tensor) -> Tensor:
+    at = _half(inputs)
+    return torch.cat([inputs[:, :at], changed[:, at:]], 1)
+
+
+def _change_middle_row(inputs: Int[Tensor, "rows steps"], changed: Tensor) -> Tensor:
+    """Change the row that has others before and after it."""
+    return torch.stack([inputs[0], changed[1], inputs[2]])
+
+
+def _other_symbols(inputs: Tensor, symbols: int | None) -> Tensor:
+    """Replace each symbol by the next of those that occur, which any model can read."""
+    known = inputs.unique()
+    if len(known) == 1 and symbols is not None:
+        known = torch.arange(symbols, device=inputs.device, dtype=inputs.dtype)
+    others: Tensor = known[(torch.searchsorted(known, inputs) + 1) % len(known)]
+    return others
+
+
+def _read(model: nn.Module, inputs: Tensor, symbols: int | None, stepwise: bool) -> Tensor | None:
+    try:
+        with undisturbed(model):
+            logits = run_model(model, inputs, stepwise=stepwise)
+    except Exception:  # the model's own: if not for the size of this part, training meets it, too
+        return None
+    return check_logits(logits, model, inputs, symbols)
+
+
+def _differ(logits: Tensor, others: Tensor) -> bool:
+    """Whether logits differ by more than rounding."""
+    finite = logits[logits.isfinite()].abs()
+    largest = max(1.0, float(finite.max())) if len(finite) else 1.0
+    rounding = 64 * torch.finfo(logits.dtype).eps * largest
+    return bool(((logits - others).abs() > rounding).any())
+
+
+def _warn(message: str, model: nn.Module) -> None:
+    """Warn where the library was called."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message.format(type(model).__name__), UserWarning, stacklevel=level)
+
+
+def _is_inside(module: str) -> bool:
+    return module.partition(".")[0] == "seqtoys"

@@ -1,0 +1,204 @@
+"""Read symbols one after the other, and tell the logits of what comes next, as NumPy arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
+from typing import Any, TypeAlias, TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from seqtoys.errors import InputTypeError, ShapeError
+from seqtoys.models.elman.layers import weight_of
+from seqtoys.models.elman.model import ElmanCharModel
+from seqtoys.models.elman.network import ElmanNetwork
+from seqtoys.models.ensemble import ElmanEnsemble
+from seqtoys.models.forward import Ensemble, StepwiseModel, count_replicas, in_mode
+from seqtoys.support.devices import device_of
+
+Array: TypeAlias = npt.NDArray[Any]
+Read: TypeAlias = Callable[[Any], Array]
+"""Reads a symbol of each text, keeps the states, and tells the logits `(*texts, vocab)`."""
+
+_OF_NUMPY = (torch.float32, torch.float64)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads on from the start of a text.
+
+    Attributes:
+        read: Reads a symbol of each text: one index for all, or an array `(*texts,)`.
+        around: Makes a context to read in, which sees to modes, gradients and warnings.
+    """
+
+    read: Read
+    around: Callable[[], AbstractContextManager[object]]
+
+
+def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reader:
+    """Make what reads texts side by side.
+
+    Args:
+        model: An `ElmanCharModel`, an `ElmanEnsemble`, or any model with `step` and
+            `initial_hidden`, or an ensemble of such.
+        texts: How many: the replicas of an ensemble, then the texts of each; empty: one text.
+        vocab_size: The number of symbols.
+
+    Raises:
+        InputTypeError: If the model has no `step` or no `initial_hidden`.
+        DeviceError: If it is on the meta device.
+
+    Examples:
+        >>> from seqtoys import Vocab
+        >>> reader = make_reader(ElmanCharModel(Vocab("hielo")), (3,), 5)
+        >>> reader.read(0).shape, reader.read(np.array([1, 2, 3])).shape
+        ((5,), (3, 5))
+    """
+    if _is_for_numpy(model):
+        quiet = partial(np.errstate, over="ignore", invalid="ignore")
+        return Reader(_elman_reader(model), quiet)
+    if not isinstance(model, Ensemble):
+        return Reader(_step_reader(model, texts, vocab_size), partial(_evaluating, model))
+    if isinstance(model, ElmanEnsemble):
+        return Reader(_ensemble_reader(model, texts, vocab_size), partial(_evaluating, model))
+    replicas = _replicas(model)
+    readers = [_step_reader(replica, texts[1:], vocab_size) for replica in replicas]
+
+    def read(symbols: Any) -> Array:
+        rows = np.broadcast_to(symbols, texts)
+        return np.stack([read(row) for read, row in zip(readers, rows, strict=True)])
+
+    return Reader(read, partial(_evaluating, *replicas))
+
+
+def _is_for_numpy(model: object) -> TypeGuard[ElmanCharModel | ElmanEnsemble]:
+    """Whether a model is its weights and no more, and NumPy can read those where they are."""
+    if not isinstance(model, ElmanNetwork) or not model.is_unmodified:
+        return False
+    weight = weight_of(model.get_submodule("rnn"), "weight_hh_l0")  # all weights are alike
+    return weight.device.type == "cpu" and weight.dtype in _OF_NUMPY
+
+
+def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
+    """Do what `step` does, in NumPy: on single vectors its calls cost half of PyTorch's.
+
+    States are `(units,)`, then `(texts, units)`; of an ensemble `(replicas, texts, units)`.
+    """
+    replicas, settings = count_replicas(model), model.settings
+    weights = {
+        f"{name}.{key}": weight.detach().numpy()
+        for name, part in model.named_children()
+        for key, weight in part._parameters.items()
+        if weight is not None
+    }
+
+    def matrix(name: str) -> Array:  # ([replicas,] from, to), seen through a view
+        return np.ascontiguousarray(weights[name]).swapaxes(-1, -2)
+
+    def bias_of(*names: str) -> Array:  # (to,), or (replicas, 1, to)
+        first, *others = (weights[name] for name in names)
+        bias: Array = sum(others, first)
+        return bias[:, np.newaxis] if replicas else bias
+
+    layers = range(settings.num_layers)
+    recurrent = [matrix(f"rnn.weight_hh_l{i}") for i in layers]
+    upward = [
+        (matrix(f"rnn.weight_ih_l{i}"), bias_of(f"rnn.bias_ih_l{i}", f"rnn.bias_hh_l{i}"))
+        for i in layers
+    ]
+    if settings.hidden_size is not None:
+        upward.append((matrix("readout.weight"), bias_of("readout.bias")))
+    (rows, bias), *upward = upward
+    if settings.embedding_size is not None:
+        rows = weights["embedding.weight"] @ rows
+    rows = np.ascontiguousarray(rows) + bias  # ([replicas,] symbols, units)
+    states = [np.zeros_like(bias) for _ in layers]
+    squash: Callable[[Array], Array] = (
+        np.tanh if settings.nonlinearity == "tanh" else partial(np.maximum, 0)
+    )
+    multiply: Callable[[Array, Array], Array] = np.matmul if replicas else np.ndarray.dot
+    each = np.arange(replicas)[:, np.newaxis]  # (replicas, 1)
+
+    stages = list(zip_longest(recurrent, upward))  # the last may end in the state itself
+
+    def read(symbols: Any) -> Array:
+        vectors: Array = rows[each, symbols] if replicas else rows[symbols]  # (*texts, units)
+        for layer, (weight_hh, above) in enumerate(stages):
+            vectors = states[layer] = squash(vectors + multiply(states[layer], weight_hh))
+            if above is not None:
+                weight, bias = above
+                vectors = multiply(vectors, weight) + bias  # (*texts, units above, or vocab)
+        return vectors
+
+    return read
+
+
+def _ensemble_reader(ensemble: ElmanEnsemble, texts: tuple[int, ...], vocab_size: int) -> Read:
+    """Step an ensemble that has been modified, and so cannot be taken apart.
+
+    All its replicas read all texts, and of each only its own texts are kept.
+    """
+    replicas = np.arange(texts[0])
+    step = _step_reader(ensemble, texts, vocab_size, replicas=texts[:1])
+
+    def read(symbols: Any) -> Array:
+        logits = step(np.broadcast_to(symbols, texts).ravel())  # (replicas, *texts, vocab)
+        return logits[replicas, replicas]  # (*texts, vocab)
+
+    return read
+
+
+def _step_reader(
+    model: object, texts: tuple[int, ...], vocab_size: int, *, replicas: tuple[int, ...] = ()
+) -> Read:
+    if not isinstance(model, StepwiseModel):
+        raise InputTypeError(
+            f"expected a model with step and initial_hidden, got {type(model).__name__}; "
+            "give it both: step(indices, hidden) returns logits (batch, vocab) and the next hidden"
+        )
+    if isinstance(model, nn.Module):
+        device_of(model)  # sees to it that it has numbers
+    batch = math.prod(texts)
+    hidden = model.initial_hidden(batch)
+    weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    device = getattr(hidden if weight is None else weight, "device", None)
+
+    def read(symbols: Any) -> Array:
+        nonlocal hidden
+        inputs = torch.from_numpy(np.full(batch, symbols))  # (batch,)
+        logits, hidden = model.step(inputs.to(device), hidden)
+        if logits.shape != (*replicas, batch, vocab_size):
+            raise ShapeError(
+                "expected step to give logits of shape (batch, vocab) = "
+                f"({batch}, {vocab_size}), got {tuple(logits.shape)}"
+            )
+        return logits.detach().cpu().double().numpy().reshape(*replicas, *texts, vocab_size)
+
+    return read
+
+
+def _replicas(ensemble: Ensemble) -> list[Any]:
+    if not hasattr(ensemble, "__getitem__"):
+        raise InputTypeError(
+            f"expected an ensemble whose replicas can be taken, as in model[0], got "
+            f"{type(ensemble).__name__}; give it __getitem__"
+        )
+    return [ensemble[replica] for replica in range(len(ensemble.seeds))]
+
+
+@contextmanager
+def _evaluating(*models: object) -> Iterator[None]:
+    """Put modules in evaluation mode, and take no gradients."""
+    with torch.no_grad(), ExitStack() as modes:
+        for model in models:
+            if isinstance(model, nn.Module):
+                modes.enter_context(in_mode(model, training=False))
+        yield

@@ -1,0 +1,261 @@
+"""What happened in the training of many seeds: the columns of a history, each with replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seqtoys.data.baselines import Baselines
+from seqtoys.records.ensemble_row import (
+    EnsembleRow,
+    check_replicas,
+    columns_of,
+    held_column,
+    quantiles_of,
+    summed_up,
+    table_cells,
+)
+from seqtoys.records.ensemble_state import to_fields, to_state
+from seqtoys.records.history import History
+from seqtoys.records.history_fields import UNFINISHED
+from seqtoys.records.impossible import REMARK, is_impossible
+from seqtoys.records.predictions import Predictions
+from seqtoys.records.row import Row
+from seqtoys.support.arguments import check_fields, checked
+from seqtoys.support.indices import check_index
+from seqtoys.support.notebook import html_figure
+from seqtoys.support.proportion import Rate
+from seqtoys.support.serialization import Plain, expected, from_json, to_json
+from seqtoys.support.tables import html_table, text_table
+from seqtoys.support.tensors import check_flags, check_size
+
+
+@dataclass(eq=False)
+class EnsembleHistory:
+    """The course of the training of an ensemble; `history[i]` is the `History` of one seed.
+
+    A replica that has ended its training (solved, out of patience, diverged) keeps its weights,
+    and its columns their last values.
+
+    Attributes:
+        seeds: The seed of each replica.
+        baselines: What counting alone can predict of the training data.
+        loss_floor: The lowest loss that the models' readout allows.
+        settings: The options `fit` was called with.
+        held_out: Which of the given sequences were held out, by position.
+        predictions: What the replicas predicted; `history[i]` writes it.
+        rows: The epochs.
+        stopped: Why each replica's training ended: as in `History`, or `"diverged"`.
+        epochs: The number of epochs of each replica.
+        seconds: How long it took.
+
+    Examples:
+        >>> from seqtoys import ElmanEnsemble, Vocab, fit
+        >>> from seqtoys.results import EnsembleHistory
+        >>> ensemble = ElmanEnsemble(Vocab("hielo"), seeds=[777, 1, 2])
+        >>> history = fit(ensemble, "hihello", epochs=100, lr=0.05)
+        >>> history.loss.shape, history.solved
+        (torch.Size([100, 3]), tensor([ True, False,  True]))
+        >>> history[0].predictions[-1]
+        'ihello'
+        >>> EnsembleHistory.from_json(history.to_json()) == history
+        True
+    """
+
+    seeds: Sequence[int]
+    baselines: Baselines
+    loss_floor: float = 0.0
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    held_out: list[int] = field(default_factory=list[int])
+    predictions: Predictions | None = None
+    rows: list[EnsembleRow] = field(default_factory=list[EnsembleRow])
+    seconds: float = 0.0
+    stopped: list[str] = field(default_factory=list[str])
+    epochs: Int[Tensor, " replicas"] = field(
+        default_factory=lambda: torch.zeros(0, dtype=torch.int64, device="cpu")
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not self.stopped:
+            self.stopped = ["running"] * len(self.seeds)
+            self.epochs = torch.zeros(len(self.seeds), dtype=torch.int64, device="cpu")
+        check_replicas(self.seeds, self.stopped, self.epochs, self.rows)
+        self.running: Bool[Tensor, " replicas"] = self._runs()
+
+    @property
+    def loss(self) -> Float[Tensor, "epochs replicas"]:
+        """The mean loss of each epoch and replica."""
+        return self._held("loss")
+
+    @property
+    def accuracy(self) -> Float[Tensor, "epochs replicas"]:
+        """The share of the scored symbols that are predicted."""
+        return self._held("accuracy")
+
+    @property
+    def validation_loss(self) -> Float[Tensor, "epochs replicas"]:
+        """The loss on the held-out part; no epochs without one."""
+        return self._held("validation_loss")
+
+    @property
+    def validation_accuracy(self) -> Float[Tensor, "epochs replicas"]:
+        """The accuracy on the held-out part; no epochs without one."""
+        return self._held("validation_accuracy")
+
+    @property
+    def lr(self) -> list[float]:
+        """The learning rate of each epoch."""
+        return [row.lr for row in self.rows]
+
+    @property
+    def optimum(self) -> list[float]:
+        """The lowest loss that any model could reach on the data of each epoch."""
+        return [row.optimum for row in self.rows]
+
+    @property
+    def solved(self) -> Bool[Tensor, " replicas"]:
+        """Whether a replica predicted every scored symbol at its last epoch."""
+        if not self.rows:
+            return torch.zeros(len(self.seeds), dtype=torch.bool, device="cpu")
+        return self.accuracy[-1] == 1
+
+    @property
+    def solve_rate(self) -> Rate:
+        """The share of the seeds that solved it."""
+        return Rate(int(self.solved.sum()), len(self.seeds))
+
+    def quantiles(self, *shares: float) -> Float[Tensor, "shares epochs"]:
+        """Compute quantiles of the loss over the seeds that have not diverged, epoch by epoch.
+
+        Args:
+            shares: Between 0 and 1: 0.5 is the median.
+
+        Raises:
+            OptionError: If one is not between 0 and 1.
+        """
+        return quantiles_of(self.loss, shares)
+
+    def row(self, index: int) -> Row:
+        """Sum up the epoch at an `index`: the median loss and the mean accuracy over the seeds.
+
+        Raises:
+            IndexRangeError: If there are fewer epochs.
+        """
+        at = check_index(index, len(self.rows), "epoch")
+        return summed_up(self.rows[at], at + 1)
+
+    @checked
+    def append(self, row: EnsembleRow) -> None:
+        """Add an epoch, a `row`, of the replicas that still run.
+
+        Raises:
+            ShapeError: If it is of another number of replicas.
+        """
+        check_size(row.loss, "a row", "replicas", len(self))
+        self.rows.append(row)
+        self.epochs += self.running
+
+    @checked
+    def end(self, replicas: Bool[Tensor, " replicas"], reason: str) -> None:
+        """Note that `replicas` end with the last epoch, and the `reason`, as in `stopped`.
+
+        Raises:
+            SeqtoysError: If the replicas are not told by one True or False each.
+        """
+        check_flags(replicas, "replicas", "replicas", len(self))
+        for replica in (replicas & self.running).nonzero().flatten().tolist():
+            self.stopped[replica] = reason
+        self.running = self._runs()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the training of some replica has not ended."""
+        return bool(self.running.any())
+
+    def reopen(self) -> None:
+        """Let those replicas go on whose training could: the others keep the reason they ended."""
+        self.stopped = ["running" if why in UNFINISHED else why for why in self.stopped]
+        self.running = self._runs()
+
+    def state(self) -> dict[str, Plain]:
+        """The fields as plain values and tensors; `from_state` reads it."""
+        return to_state(vars(self))
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Plain]) -> EnsembleHistory:
+        """Make a history of what `state` gave.
+
+        Raises:
+            DataError: If it is something else.
+        """
+        with expected("an ensemble's history as state gives it"):
+            return cls(**to_fields(state))
+
+    def to_json(self) -> str:
+        """Write the history as JSON, its numbers as base64; `from_json` reads it back equal."""
+        return to_json(self.state())
+
+    @classmethod
+    def from_json(cls, text: str) -> EnsembleHistory:
+        """Read a `text` that `to_json` wrote.
+
+        Raises:
+            DataError: If the text is not the history of an ensemble.
+        """
+        with expected("an ensemble's history as to_json writes it"):
+            return cls(**to_fields(from_json(text)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EnsembleHistory) and self.to_json() == other.to_json()
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def __getitem__(self, replica: int) -> History:
+        """The history of one replica, as if it had been trained alone.
+
+        Raises:
+            IndexRangeError: If there are fewer replicas.
+        """
+        at = check_index(replica, len(self), "replica")
+        rows = self.rows[: int(self.epochs[at])]
+        return History(
+            baselines=self.baselines,
+            loss_floor=self.loss_floor,
+            settings=self.settings,
+            held_out=self.held_out,
+            predictions=self.predictions.written(at, len(rows)) if self.predictions else [],
+            stopped=self.stopped[at],
+            seconds=self.seconds,
+            **columns_of(rows, at),
+        )
+
+    def __str__(self) -> str:
+        return f"{text_table(*table_cells(self.loss, self.accuracy))}\n\n{self._foot()}"
+
+    def _repr_html_(self) -> str:
+        table = html_table(*table_cells(self.loss, self.accuracy))
+        return f"{html_figure(self)}{table}<pre>{self._foot()}</pre>"
+
+    def _foot(self) -> str:
+        solved = f"solved: {self.solve_rate}"
+        if not self.rows:
+            return solved
+        losses, optimum = self.loss.numpy(), self.optimum
+        impossible = sum(
+            bool(is_impossible(losses[:end, [at]], optimum[:end])[0])
+            for at, end in enumerate(self.epochs.tolist())
+        )
+        return f"{solved}\n\n{impossible} of {len(self)} seeds: {REMARK}" if impossible else solved
+
+    def _runs(self) -> Bool[Tensor, " replicas"]:
+        return torch.tensor([why == "running" for why in self.stopped], device="cpu")
+
+    def _held(self, name: str) -> Tensor:
+        return held_column([getattr(row, name) for row in self.rows], self.epochs)

@@ -1,0 +1,224 @@
+"""One epoch of many seeds, and the columns that many epochs make."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqtoys.errors import DataError, OptionError, quoted
+from seqtoys.records.row import Row
+from seqtoys.support.arguments import check_fields
+from seqtoys.support.scalars import to_real
+from seqtoys.support.tensors import check_floats, check_integers, check_size
+
+COLUMNS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
+NUMBERS = ("lr", "optimum")  # that all replicas share
+SHOWN_QUANTILES = (0.05, 0.5, 0.95)
+HEADER = ["epoch", *(f"loss {share:.0%}" for share in SHOWN_QUANTILES), "accuracy", "solved"]
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleRow:
+    """One epoch of every replica: the values are those before its update.
+
+    Attributes:
+        loss: The mean losses, in nats per scored symbol.
+        accuracy: The shares of the scored symbols that are predicted.
+        lr: The learning rate.
+        validation_loss: The losses on the held-out part, None without one.
+        validation_accuracy: The accuracies on the held-out part, None without one.
+        optimum: The lowest loss that any model could reach on the epoch's data.
+
+    Examples:
+        >>> from seqtoys import ElmanEnsemble, Vocab, fit
+        >>> history = fit(ElmanEnsemble(Vocab("hielo"), seeds=range(3)), "hihello", epochs=10)
+        >>> history.rows[-1].loss.shape, history.rows[-1].lr
+        (torch.Size([3]), 0.01)
+    """
+
+    loss: Float[Tensor, " replicas"]
+    accuracy: Float[Tensor, " replicas"]
+    lr: float
+    validation_loss: Float[Tensor, " replicas"] | None = None
+    validation_accuracy: Float[Tensor, " replicas"] | None = None
+    optimum: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in COLUMNS:
+            values = getattr(self, name)
+            if values is not None:
+                check_floats(values, name)
+                check_size(values, name, "replicas", self.loss.numel())
+
+
+def check_replicas(
+    seeds: Sequence[int], stopped: Sequence[str], epochs: Tensor, rows: Sequence[EnsembleRow]
+) -> None:
+    """Make sure that a history is one of as many replicas as there are seeds.
+
+    Raises:
+        DataError: If there is none, or as to why they stopped or when there are others.
+        ShapeError: If a row is of another number.
+    """
+    if not seeds or not len(stopped) == len(epochs) == len(seeds):
+        raise DataError(
+            f"expected one replica or more, as many as seeds, got {len(seeds)} seeds, "
+            f"{len(stopped)} reasons to stop, {len(epochs)} numbers of epochs"
+        )
+    check_integers(epochs, "epochs")
+    check_size(epochs, "epochs", "replicas", len(seeds))
+    if not bool(((epochs >= 0) & (epochs <= len(rows))).all()):
+        raise DataError(f"expected epochs from 0 to {len(rows)}, got {epochs.tolist()}")
+    for row in rows:
+        check_size(row.loss, "a row", "replicas", len(seeds))
+
+
+def summed_up(row: EnsembleRow, epoch: int) -> Row:
+    """Sum up an epoch: the median loss and the mean accuracy over the seeds.
+
+    Args:
+        row: The epoch.
+        epoch: Its number, from 1.
+
+    Examples:
+        >>> summed_up(EnsembleRow(torch.tensor([0.1, 0.3, 0.9]), torch.ones(3), lr=0.5), 7).loss
+        0.3...
+    """
+    loss, accuracy = row.validation_loss, row.validation_accuracy
+    return Row(
+        epoch=epoch,
+        loss=row.loss.median().item(),
+        accuracy=row.accuracy.mean().item(),
+        lr=row.lr,
+        validation_loss=None if loss is None else loss.median().item(),
+        validation_accuracy=None if accuracy is None else accuracy.mean().item(),
+        optimum=row.optimum,
+    )
+
+
+def columns_of(rows: Sequence[EnsembleRow], replica: int) -> dict[str, list[float]]:
+    """Write epochs as the columns of one replica.
+
+    Examples:
+        >>> columns_of([EnsembleRow(torch.tensor([0.5, 2.0]), torch.ones(2), lr=0.1)], 1)["loss"]
+        [2.0]
+    """
+    columns = {name: [getattr(row, name) for row in rows] for name in NUMBERS}
+    for name in COLUMNS:
+        values = [value for row in rows if (value := getattr(row, name)) is not None]
+        columns[name] = [value[replica].item() for value in values]
+    return columns
+
+
+def to_columns(rows: Sequence[EnsembleRow]) -> dict[str, Any]:
+    """Stack epochs to columns `(epochs, replicas)`, and to `(epochs,)` what replicas share.
+
+    Examples:
+        >>> row = EnsembleRow(torch.ones(2), torch.zeros(2), lr=0.5)
+        >>> to_columns([row])["loss"], to_columns([row])["validation_loss"]
+        (tensor([[1., 1.]]), None)
+    """
+    columns: dict[str, Any] = {}
+    for name in COLUMNS:
+        values = [value for row in rows if (value := getattr(row, name)) is not None]
+        columns[name] = torch.stack(values) if values else None
+    for name in NUMBERS:
+        columns[name] = torch.tensor(
+            [getattr(row, name) for row in rows], dtype=torch.float64, device="cpu"
+        )
+    return columns
+
+
+def to_rows(columns: Mapping[str, Any], replicas: int) -> list[EnsembleRow]:
+    """Cut what `to_columns` gave into epochs again.
+
+    Args:
+        columns: The columns.
+        replicas: How many replicas they have.
+
+    Raises:
+        DataError: If a column has another number of replicas.
+
+    Examples:
+        >>> row = EnsembleRow(torch.ones(2), torch.zeros(2), lr=0.5)
+        >>> to_rows(to_columns([row]), 2)[0].lr
+        0.5
+    """
+    for name in COLUMNS:
+        if columns[name] is not None and columns[name].shape[1:] != (replicas,):
+            shape = tuple(columns[name].shape)
+            raise DataError(f"expected {name} of {replicas} replicas, got shape {shape}")
+    cut = {name: column.unbind() for name in COLUMNS if (column := columns[name]) is not None}
+    cut |= {name: columns[name].tolist() for name in NUMBERS}
+    names, values = list(cut), zip(*cut.values(), strict=True)
+    return [EnsembleRow(**dict(zip(names, each, strict=True))) for each in values]
+
+
+def held_column(
+    column: Sequence[Tensor | None], epochs: Int[Tensor, " replicas"]
+) -> Float[Tensor, "epochs replicas"]:
+    """Stack a column, with each replica's value at its last epoch held from there on.
+
+    Args:
+        column: The values of each epoch; None: that epoch has none.
+        epochs: The number of epochs of each replica.
+    """
+    rows = [row for row in column if row is not None]
+    if not rows:
+        return torch.zeros(0, len(epochs), dtype=torch.float64, device="cpu")
+    stacked = torch.stack(rows).double()  # (epochs, replicas)
+    last = (epochs - 1).clamp(min=0)  # (replicas,)
+    at = torch.minimum(
+        torch.arange(len(rows), device="cpu").unsqueeze(1), last
+    )  # (epochs, replicas)
+    return stacked.gather(0, at)
+
+
+def quantiles_of(
+    loss: Float[Tensor, "epochs replicas"], shares: Sequence[float]
+) -> Float[Tensor, "shares epochs"]:
+    """Compute quantiles over the replicas, those that have diverged above all others.
+
+    Raises:
+        OptionError: If a share is not between 0 and 1.
+
+    Examples:
+        >>> quantiles_of(torch.tensor([[1.0, 2.0, float("nan")]]).double(), [0.5])
+        tensor([[2.]], dtype=torch.float64)
+    """
+    places = []
+    for share in shares:
+        place = to_real(share)
+        if place is None or not 0 <= place <= 1:
+            raise OptionError(f"expected shares from 0 to 1, got {quoted(share)}")
+        places.append(place)
+    return loss.nan_to_num(nan=math.inf, posinf=math.inf).quantile(
+        torch.tensor(places, dtype=torch.float64, device="cpu"), dim=1, interpolation="nearest"
+    )
+
+
+def table_cells(
+    loss: Float[Tensor, "epochs replicas"], accuracy: Float[Tensor, "epochs replicas"]
+) -> tuple[list[str], list[list[str]]]:
+    """Write some of the epochs, evenly chosen, as the header and the cells of a table."""
+    count = len(accuracy)
+    if not count:
+        return HEADER, []
+    quantiles = quantiles_of(loss, SHOWN_QUANTILES)
+    shown = sorted({*range(0, count, -(-count // 5)), count - 1})
+    return HEADER, [
+        [
+            str(epoch + 1),
+            *(f"{loss:.4f}" for loss in quantiles[:, epoch].tolist()),
+            f"{accuracy[epoch].mean().item():.1%}",
+            f"{(accuracy[epoch] == 1).double().mean().item():.1%}",
+        ]
+        for epoch in shown
+    ]

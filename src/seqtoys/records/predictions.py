@@ -1,0 +1,181 @@
+"""What a model predicted in each epoch, kept in few bytes and written when someone asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Int, Integer
+from torch import Tensor
+
+from seqtoys.data.batch import Batch
+from seqtoys.data.vocab import Vocab
+from seqtoys.errors import DataError
+from seqtoys.records.row import Prediction
+from seqtoys.support.annotations import described
+from seqtoys.support.arguments import check_type
+from seqtoys.support.serialization import Plain
+
+KEPT_SYMBOLS = 10_000  # the most scored symbols for which the predictions of every epoch are kept
+KEPT_BY_REPLICAS = 1_000_000  # the same over all replicas of an ensemble
+
+
+class Predictions:
+    """Keeps what is predicted at the scored positions of some sequences, epoch by epoch.
+
+    Args:
+        counts: The number of scored symbols of each sequence.
+        vocab: Their vocabulary; None: nothing is kept.
+        single: Whether they are one text or pair: then a prediction is one sequence, not a list.
+        replicas: The number of replicas of an ensemble; 0: one model.
+
+    Examples:
+        >>> vocab = Vocab("hielo")
+        >>> batch = Batch.from_texts(["hello", "hi"], vocab)
+        >>> predictions = Predictions.of(batch, vocab, single=False)
+        >>> predictions.keep(batch.inputs)
+        >>> predictions.written()
+        [['hell', 'h']]
+    """
+
+    def __init__(
+        self, counts: Sequence[int], vocab: Vocab | None, *, single: bool, replicas: int = 0
+    ) -> None:
+        self._counts = list(counts)
+        self._replicas = (replicas,) if replicas else ()
+        self._vocab = vocab
+        self._single = single
+        self._kind = torch.uint8 if vocab is not None and len(vocab) <= 256 else torch.int32
+        self._kept: list[Integer[Tensor, "*replicas scored"]] = []
+        self._scored: Int[Tensor, " scored"] | None = None  # among (batch * time); None: all
+
+    @classmethod
+    def of(
+        cls, batch: Batch | None, vocab: Vocab | None, *, single: bool, replicas: int = 0
+    ) -> Predictions:
+        """Prepare to keep what is predicted of a batch, where there is room for it.
+
+        Args:
+            batch: The sequences; None: a text too long to keep anything of.
+            vocab: Their vocabulary; None: nothing is kept.
+            single: As for `Predictions`.
+            replicas: As for `Predictions`.
+        """
+        scored = (
+            torch.zeros(0, 0, dtype=torch.bool, device="cpu")
+            if batch is None
+            else batch.scored.cpu()
+        )
+        count = int(scored.sum())
+        fits = 0 < count <= KEPT_SYMBOLS and count * replicas <= KEPT_BY_REPLICAS
+        counts = scored.sum(1).tolist()
+        made = cls(counts, vocab if fits else None, single=single, replicas=replicas)
+        made._scored = None if scored.all() else scored.flatten().nonzero().flatten()
+        return made
+
+    def keep(self, predicted: Int[Tensor, "*replicas batch time"]) -> None:
+        """Take note of an epoch, if there is room for it."""
+        if self._vocab is not None:
+            flat = predicted.flatten(-2).cpu()  # ([replicas,] batch * time)
+            scored = flat if self._scored is None else flat.index_select(-1, self._scored)
+            self._kept.append(scored.to(self._kind))
+
+    def last(self) -> Prediction | None:
+        """Write the last epoch's prediction of a model; None if none is kept."""
+        return self._write(self._kept[-1].unsqueeze(0))[0] if self._kept else None
+
+    def written(self, replica: int | None = None, epochs: int | None = None) -> list[Prediction]:
+        """Write the predictions of each epoch; none if none are kept.
+
+        Args:
+            replica: Which replica of an ensemble; None: the one model there is.
+            epochs: How many epochs, from the first; None: all.
+        """
+        kept = self._kept[:epochs]
+        rows = kept if replica is None else [row[replica] for row in kept]
+        return self._write(torch.stack(rows)) if rows else []
+
+    @classmethod
+    def read(cls, written: Sequence[Prediction], vocab: Vocab) -> Predictions:
+        """Take back what `written` wrote for one model.
+
+        Raises:
+            DataError: If the sequences of one epoch are not as long as those of another.
+            UnknownSymbolError: If a symbol is not in the vocabulary.
+
+        Examples:
+            >>> Predictions.read(["ih", "hi"], Vocab("hielo")).written()
+            ['ih', 'hi']
+        """
+        first = written[0]
+        is_list_of_words = vocab.has_words and all(isinstance(part, str) for part in first)
+        single = isinstance(first, str) or is_list_of_words
+        made = cls([], vocab, single=single)
+        for epoch in written:
+            sequences: Sequence[Any] = [epoch] if single else epoch
+            rows = [vocab.encode(sequence) for sequence in sequences]
+            counts = [len(row) for row in rows]
+            made._counts = made._counts or counts
+            if counts != made._counts:
+                raise DataError(
+                    "expected predictions of the same length in each epoch, got sequences of "
+                    f"{made._counts} symbols and of {counts}"
+                )
+            made.keep(torch.cat(rows).unsqueeze(0))  # (1, scored)
+        return made
+
+    def state(self) -> dict[str, Plain] | None:
+        """All of it as plain values and one tensor; None if nothing is kept."""
+        if self._vocab is None or not self._kept:
+            return None
+        return {
+            "kept": torch.stack(self._kept),  # (epochs, [replicas,] scored)
+            "counts": self._counts,
+            "vocab": list(self._vocab),
+            "single": self._single,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Plain], replicas: int = 0) -> Predictions:
+        """Make predictions of what `state` gave, of one model or of so many replicas.
+
+        Raises:
+            DataError: If it is of others.
+        """
+        single, vocab = state["single"], Vocab(state["vocab"])
+        counts = check_type("counts", state["counts"], list[int])
+        check_type("single", single, bool)
+        if min(counts, default=0) < 0 or (single and len(counts) > 1):
+            raise DataError(f"expected the lengths of sequences, got {described(counts)}")
+        made = cls(counts, vocab, single=single, replicas=replicas)
+        made.restore(state, len(state["kept"]))
+        return made
+
+    def restore(self, state: Mapping[str, Plain] | None, epochs: int) -> None:
+        """Go on from what `state` gave after so many epochs.
+
+        Raises:
+            DataError: If it is of other sequences, replicas or epochs.
+        """
+        count = 0 if state is None else len(state["kept"])
+        if count != (0 if self._vocab is None else epochs):
+            raise DataError(f"expected predictions of {epochs} epochs, got those of {count}")
+        if state is None:
+            return
+        kept, shape = state["kept"], (*self._replicas, sum(self._counts))
+        symbols = 0 if self._vocab is None else len(self._vocab)
+        is_index = (kept >= 0) & (kept < symbols)
+        if kept.dtype != self._kind or kept.shape[1:] != shape or not is_index.all():
+            raise DataError(
+                f"expected predictions (epochs, {', '.join(map(str, shape))}) of {symbols} "
+                f"symbols, got others of shape {tuple(kept.shape)}"
+            )
+        self._kept = list(kept)
+
+    def _write(self, rows: Integer[Tensor, "epochs scored"]) -> list[Prediction]:
+        assert self._vocab is not None, "nothing is kept without a vocabulary"
+        if self._single:
+            return self._vocab.decode(rows)  # type: ignore[return-value]
+        columns = [self._vocab.decode(column) for column in rows.split(self._counts, 1)]
+        return [list(epoch) for epoch in zip(*columns, strict=True)]

@@ -1,0 +1,78 @@
+"""One epoch of a training, and how it is written in a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from seqtoys.support.arguments import check_fields
+
+Prediction: TypeAlias = str | list[str] | list[list[str]]
+"""What a model predicts: one sequence, or one for each of several."""
+
+SHOWN_WIDTH = 50
+
+
+@dataclass(frozen=True)
+class Row:
+    """One epoch: its values are those before its update.
+
+    Attributes:
+        epoch: The number of the epoch, from 1.
+        loss: The mean loss, in nats per scored symbol.
+        accuracy: The share of the scored symbols that are predicted.
+        lr: The learning rate.
+        prediction: The likeliest symbols: of one sequence, or a list for several; None if the
+            data are too large to keep them.
+        validation_loss: The loss on the held-out part, None without one.
+        validation_accuracy: The accuracy on the held-out part, None without one.
+        optimum: The lowest loss that any model could reach on the epoch's data.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, Vocab, fit
+        >>> history = fit(ElmanCharModel(Vocab("hielo"), seed=777), "hihello", lr=0.05)
+        >>> history.row(-1).epoch, history.row(-1).prediction
+        (100, 'ihello')
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    lr: float
+    prediction: Prediction | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    optimum: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+def describe(prediction: Prediction) -> str:
+    """Write a prediction on one line: the sequence itself, or several with commas between.
+
+    Examples:
+        >>> describe("ihello")
+        'ihello'
+        >>> describe(["ello", "ill"])
+        'ello, ill'
+    """
+    parts = [prediction] if isinstance(prediction, str) else prediction
+    words = [part if isinstance(part, str) else " ".join(part) for part in parts]
+    line = repr(", ".join(words))[1:-1]  # with line breaks and the like escaped
+    return line if len(line) <= SHOWN_WIDTH else f"{line[: SHOWN_WIDTH - 1]}…"
+
+
+def row_cells(row: Row) -> list[str]:
+    """Write an epoch as a line of a table.
+
+    Examples:
+        >>> row_cells(Row(7, loss=0.53, accuracy=5 / 6, lr=0.1, prediction="ihelle"))
+        ['7', '0.5300', '83.3%', 'ihelle']
+    """
+    cells = [str(row.epoch), f"{row.loss:.4f}", f"{row.accuracy:.1%}"]
+    if row.validation_loss is not None and row.validation_accuracy is not None:
+        cells += [f"{row.validation_loss:.4f}", f"{row.validation_accuracy:.1%}"]
+    if row.prediction is not None:
+        cells.append(describe(row.prediction))
+    return cells

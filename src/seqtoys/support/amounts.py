@@ -1,0 +1,134 @@
+"""Checks of numbers: how many, how long, how likely."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from seqtoys.errors import OptionError, quoted
+from seqtoys.support.scalars import to_int, to_real
+
+MANY = 10**15  # more than anyone counts, and less than Python's len allows
+LARGEST = 2**63 - 1  # what a tensor can hold, and what Python writes without a limit
+LONGEST = 1_000_000  # symbols in a sequence of a task
+
+
+def check_count(name: str, value: object, least: int, most: int | None = None) -> int:
+    """Check that an option is an integer in its range, and return it as an int.
+
+    Args:
+        name: The name of the option.
+        value: Its value, an integer of any type.
+        least: The smallest value allowed.
+        most: The largest value allowed. If None, that of 64 bits.
+
+    Raises:
+        OptionError: If it is no integer, or out of range.
+
+    Examples:
+        >>> check_count("delay", 100, 1)
+        100
+    """
+    count = to_int(value)
+    if count is None or not least <= count <= (LARGEST if most is None else most):
+        wanted = f"of {least} or more" if most is None else f"from {least} to {most}"
+        raise OptionError(f"expected {name} to be an integer {wanted}, got {quoted(value)}")
+    return count
+
+
+def check_positive(name: str, value: object) -> float:
+    """Check that an option is a finite number above 0, and return it as a float.
+
+    Args:
+        name: The name of the option.
+        value: Its value, a real number of any type.
+
+    Raises:
+        OptionError: If it is not.
+
+    Examples:
+        >>> check_positive("lr", 1)
+        1.0
+    """
+    number = to_real(value)
+    if number is None or not 0 < number < math.inf:
+        raise OptionError(f"expected {name} to be a positive finite number, got {quoted(value)}")
+    return float(number)
+
+
+def check_probability(
+    name: str, value: object, *, above: float = 0.0, below: float = 1.0
+) -> float:
+    """Check that an option lies strictly between two limits, and return it as a float.
+
+    Args:
+        name: The name of the option.
+        value: Its value, a real number of any type.
+        above: The lower limit.
+        below: The upper limit.
+
+    Raises:
+        OptionError: If it does not.
+
+    Examples:
+        >>> check_probability("p", 0.3)
+        0.3
+    """
+    number = to_real(value)
+    if number is None or not above < number < below:
+        raise OptionError(
+            f"expected {name} to be above {above:g} and below {below:g}, got {quoted(value)}"
+        )
+    return float(number)
+
+
+def check_share(name: str, value: object) -> float:
+    """Check that an option is a share between 0 and 1, both excluded, and return it as a float.
+
+    Args:
+        name: The name of the option.
+        value: Its value, a real number of any type.
+
+    Raises:
+        OptionError: If it is not.
+
+    Examples:
+        >>> check_share("validation", 0.2)
+        0.2
+    """
+    number = to_real(value)
+    if number is None or not 0 < number < 1:
+        raise OptionError(f"expected {name} to be a share between 0 and 1, got {quoted(value)}")
+    return float(number)
+
+
+def check_length(length: object, name: str = "lengths") -> int:
+    """Check that a length, or another number of things, is a positive integer; return an int.
+
+    Raises:
+        OptionError: If it is not.
+    """
+    count = to_int(length)
+    if count is None or not 1 <= count <= LARGEST:
+        raise OptionError(f"expected {name} to be a positive integer, got {quoted(length)}")
+    return count
+
+
+def check_lengths(lengths: object) -> tuple[int, int]:
+    """Check that lengths are a shortest and a longest, and return them as ints.
+
+    Raises:
+        OptionError: If they are not.
+
+    Examples:
+        >>> check_lengths((5, 40))
+        (5, 40)
+    """
+    if not isinstance(lengths, Sequence) or len(lengths) != 2:
+        raise OptionError(f"expected lengths as (shortest, longest), got {quoted(lengths)}")
+    shortest, longest = map(check_length, lengths)
+    if shortest > longest:
+        raise OptionError(f"expected lengths as (shortest, longest), got {quoted(lengths)}")
+    if longest > LONGEST:
+        raise OptionError(f"expected lengths of {LONGEST:,} at most, got {quoted(lengths)}")
+    return shortest, longest

@@ -1,0 +1,70 @@
+"""Where tensors and models are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from seqtoys.errors import ROOM, DeviceError, quoted
+from seqtoys.support.arguments import check_type
+
+
+def find_device(device: torch.device | str) -> torch.device:
+    """Name a device as PyTorch does.
+
+    Raises:
+        DeviceError: If there is no such device here.
+
+    Examples:
+        >>> find_device("cpu")
+        device(type='cpu')
+    """
+    try:
+        return torch.empty(0, device="cpu").to(device).device
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0][:ROOM]
+        raise DeviceError(
+            f"expected a device that PyTorch has here, got {quoted(device)}: {reason}"
+        ) from error
+
+
+@contextmanager
+def on_cpu() -> Iterator[None]:
+    """Make new tensors on the CPU, where the generators are, not on the default device.
+
+    Examples:
+        >>> torch.set_default_device("meta")
+        >>> with on_cpu():
+        ...     print(torch.zeros(2).device)
+        cpu
+        >>> torch.set_default_device(None)
+    """
+    if torch.get_default_device().type == "cpu":  # without the cost of a mode for each call
+        yield
+        return
+    with torch.device("cpu"):
+        yield
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Tell where a model is: on the CPU, if it has no parameters.
+
+    Raises:
+        InputTypeError: If it is no module.
+        DeviceError: If it has shapes only, and no numbers.
+
+    Examples:
+        >>> device_of(nn.Linear(5, 5))
+        device(type='cpu')
+    """
+    check_type("model", model, nn.Module)
+    device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
+    if device.type == "meta":
+        raise DeviceError(
+            f"expected a model with weights, got {type(model).__name__} on the meta device; "
+            "model.to_empty(device='cpu') makes room, load_state_dict fills it"
+        )
+    return device

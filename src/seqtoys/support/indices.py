@@ -1,0 +1,85 @@
+"""Symbol indices as users have them (tensors, NumPy arrays, lists) -> one NumPy array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from seqtoys.errors import ROOM, IndexRangeError, InputTypeError, ShapeError, quoted
+from seqtoys.support.annotations import described, order_hint
+from seqtoys.support.scalars import to_int
+
+Indices: TypeAlias = Tensor | npt.NDArray[np.integer[Any]] | Sequence[Any]
+"""Symbol indices: an integer tensor or NumPy array, or (nested) lists of ints."""
+
+
+def to_index_array(indices: Indices) -> npt.NDArray[np.int64]:
+    """Read indices of any integer type, on any device.
+
+    Raises:
+        InputTypeError: If the values are not integers.
+        ShapeError: If the rows of a nested list differ in length.
+
+    Examples:
+        >>> to_index_array([[0, 1], [1, 0]]).shape
+        (2, 2)
+    """
+    if isinstance(indices, np.ma.MaskedArray):  # NumPy would read what the mask hides
+        raise InputTypeError("expected indices without a mask, got a MaskedArray")
+    array = _to_array(indices)
+    if array.dtype.kind not in "iu":
+        got = described(indices) if array.dtype.kind in "OSU" else f"{array.dtype} values"
+        raise InputTypeError(f"expected integer indices, got {got}{order_hint(indices)}")
+    # A copy, as PyTorch takes neither negative strides nor memory that can't be written.
+    copy = array.astype(np.int64, order="C")
+    if array.dtype == np.uint64 and (copy < 0).any():  # beyond 63 bits it comes out negative
+        raise IndexRangeError(f"expected indices of at most 63 bits, got {array.max()}")
+    return copy
+
+
+def check_index(index: object, size: int, name: str) -> int:
+    """Read a place among so many, counted from the end if negative, as one from 0 on.
+
+    Args:
+        index: An integer, of any type.
+        size: How many there are.
+        name: What to call it.
+
+    Raises:
+        InputTypeError: If it is no integer.
+        IndexRangeError: If there are fewer.
+
+    Examples:
+        >>> check_index(-1, 3, "replica")
+        2
+    """
+    at = to_int(index)
+    if at is None:
+        raise InputTypeError(f"expected {name} to be an integer, got {described(index)}")
+    if not -size <= at < size:
+        wanted = f"one from {-size} to {size - 1}" if size else "none, as there are none"
+        raise IndexRangeError(f"expected {name} to be {wanted}, got {quoted(at)}")
+    return at % size
+
+
+def _to_array(indices: Indices) -> npt.NDArray[Any]:
+    try:
+        if isinstance(indices, Tensor):
+            wide = indices.detach().double() if indices.is_floating_point() else indices
+            return wide.cpu().numpy()  # by way of double, as NumPy has no bfloat16
+        array = np.asarray(indices)
+    except ValueError as error:
+        deep = "maximum number of dimension" in str(error)
+        got = "lists nested too deeply" if deep else "rows of several lengths"
+        raise ShapeError(f"expected rows of one length, got {got}") from None
+    except Exception as error:  # whatever some object raises when it is asked for numbers
+        reason = str(error).partition("\n")[0][:ROOM]
+        raise InputTypeError(
+            f"expected integer indices, got {described(indices)}: {reason}"
+        ) from error
+    is_empty_list = array.size == 0 and not isinstance(indices, np.ndarray)
+    return array.astype(np.int64) if is_empty_list else array  # an empty list tells no type

@@ -1,0 +1,86 @@
+"""Read strings with a graph: the states they pass through, and their surprise."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from seqtoys.data.batch import UNSCORED, Batch
+from seqtoys.data.symbols import Symbols
+from seqtoys.data.vocab import Vocab
+from seqtoys.errors import DataError, quoted
+from seqtoys.support.arguments import checked
+from seqtoys.tasks.automata.graph import Floats, Graph, Ints
+
+
+class Reader:
+    """Follows the symbols of batches through a graph.
+
+    Args:
+        graph: The graph.
+        vocab: Its symbols.
+        name: What to call the task in messages.
+    """
+
+    def __init__(self, graph: Graph, vocab: Vocab, name: str) -> None:
+        self.graph = graph
+        self.vocab = vocab
+        self.name = name
+        states, self._columns = len(graph.states) + 1, len(graph.symbols) + 1
+        # One more symbol, for what is not scored: it leads nowhere. One more state, for the lost.
+        lost = states - 1
+        following = np.full((states, self._columns), lost)
+        following[:-1, :-1] = np.where(graph.following < 0, lost, graph.following)
+        following[:, -1] = np.arange(states)
+        surprise = np.zeros(following.shape)
+        np.log(graph.chances, out=surprise[:-1, :-1], where=graph.chances > 0)
+        self._following, self._surprise = following.ravel(), -surprise.ravel()
+        self._is_over = np.append(graph.is_end | graph.is_endless, False)
+
+    @checked
+    def follow(self, symbols: Symbols) -> int | None:
+        """The state after the beginning of a string; None: no string begins so."""
+        state = self.graph.start
+        for symbol in symbols:
+            if symbol not in self.vocab.symbols:
+                return None
+            state = int(self.graph.following[state, self.vocab.symbols.index(symbol)])
+            if state < 0:
+                return None
+        return state
+
+    def read(self, batch: Batch) -> tuple[Ints, Floats]:
+        """Follow sequences from their first symbol on.
+
+        Returns:
+            For each target, also where none is scored, the state it comes from and its surprise,
+            `(time, batch)`.
+
+        Raises:
+            DataError: If the source cannot have written a sequence.
+        """
+        inputs, targets = batch.inputs.cpu().numpy().T, batch.targets.cpu().numpy().T
+        is_scored, is_symbol = targets != UNSCORED, self._are_symbols(targets)
+        symbols = np.where(is_symbol, targets, self._columns - 1)  # (time, batch)
+        first = np.where(self._are_symbols(inputs[0]), inputs[0], self._columns - 1)
+        fits = (first == inputs[0]) & (is_symbol == is_scored).all(0)
+        fits &= ((inputs[1:] == targets[:-1]) | ~is_scored[1:]).all(0)
+        arcs = np.empty(symbols.shape, np.int64)
+        state = self._following.take(self.graph.start * self._columns + first)
+        for t, symbol in enumerate(symbols):
+            arcs[t] = state * self._columns + symbol
+            state = self._following.take(arcs[t])
+        fits &= self._is_over.take(state)
+        if not fits.all():
+            self._refuse(batch, int(np.flatnonzero(~fits)[0]))
+        return arcs // self._columns, self._surprise.take(arcs)
+
+    def _are_symbols(self, indices: Ints) -> npt.NDArray[np.bool_]:
+        return (indices >= 0) & (indices < self._columns - 1)
+
+    def _refuse(self, batch: Batch, row: int) -> None:
+        shown = self.vocab.decode(batch.inputs[row, : int(batch.count_symbols()[row])])
+        raise DataError(
+            f"expected sequences of {self.name}, got {quoted(shown)} at position {row}; "
+            "task.sample draws them"
+        )

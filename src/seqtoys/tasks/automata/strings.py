@@ -1,0 +1,112 @@
+"""Draw the strings of a graph, as they come or of some lengths, several symbols at a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import count, repeat
+
+import numpy as np
+import torch
+
+from seqtoys.tasks.automata.graph import Array, Floats, Graph, Ints
+from seqtoys.tasks.automata.paths import Paths, list_paths
+from seqtoys.tasks.automata.string_lengths import StringLengths
+
+BELOW_ONE = 1 - 2**-32  # even when the number of a state is added
+
+
+class StringSampler:
+    """Walks through a graph, many strings at a time.
+
+    Args:
+        graph: The graph.
+        lengths: How long its strings are.
+        cycles: How often an endless string comes back to the start before it is cut.
+    """
+
+    def __init__(self, graph: Graph, lengths: StringLengths, cycles: int) -> None:
+        self.graph = graph
+        self.cycles = cycles
+        self._lengths = lengths
+
+    def draw(
+        self, batch_size: int, symbols: tuple[int, int] | None, generator: torch.Generator
+    ) -> tuple[Ints, Ints]:
+        """Draw strings `(batch, symbols)`, padded on the right, and count their symbols.
+
+        Args:
+            batch_size: How many.
+            symbols: The least and the most symbols they may have; None: any number. An endless
+                string gets the most, or else the first symbol after its last cycle, too.
+            generator: Draws them.
+        """
+        if not self.graph.is_endless:
+            strings, counts = self._draw_to_stop(batch_size, symbols, generator)
+        elif symbols is None:
+            strings, counts = self._draw_cycles(batch_size, generator)
+        else:
+            strings, counts = self._draw_through(batch_size, symbols[1], generator)
+        return strings[:, : counts.max()].astype(np.int64), counts
+
+    @cached_property
+    def _paths(self) -> Paths:
+        return list_paths(self.graph, self.graph.is_stop)
+
+    @cached_property
+    def _through(self) -> Paths:
+        return list_paths(self.graph, self.graph.is_end)
+
+    def _draw_to_stop(
+        self, number: int, symbols: tuple[int, int] | None, generator: torch.Generator
+    ) -> tuple[Array, Ints]:
+        """Draw strings up to their end, or cycles up to their return."""
+        paths = self._paths
+        lines = repeat(paths.line) if symbols is None else self._lines(*symbols)
+        chosen = np.stack(list(self._walk(paths, lines, number, generator)), 1)
+        strings = paths.symbols.take(chosen, axis=0)  # (number, walks, steps)
+        return strings.reshape(number, -1), paths.counts.take(chosen).sum(1)
+
+    def _draw_cycles(self, batch_size: int, generator: torch.Generator) -> tuple[Array, Ints]:
+        """Draw all cycles side by side, then join them; one more gives the symbol after them."""
+        drawn, counts = self._draw_to_stop(batch_size * (self.cycles + 1), None, generator)
+        joined = drawn[np.arange(drawn.shape[1]) < counts[:, np.newaxis]]
+        counts = counts.reshape(batch_size, -1)  # (batch, cycles + 1)
+        wanted, totals = counts[:, :-1].sum(1) + 1, counts.sum(1)
+        first = totals.cumsum() - totals
+        places = first[:, np.newaxis] + np.arange(wanted.max())  # (batch, symbols)
+        return joined.take(places, mode="clip"), wanted
+
+    def _draw_through(
+        self, batch_size: int, symbols: int, generator: torch.Generator
+    ) -> tuple[Array, Ints]:
+        """Draw so many symbols of endless strings."""
+        paths = self._through
+        lines = repeat(paths.line, -(-symbols // paths.steps))
+        chosen = np.stack(list(self._walk(paths, lines, batch_size, generator)), 1)
+        strings = paths.symbols.take(chosen, axis=0).reshape(batch_size, -1)
+        return strings, np.full(batch_size, symbols)
+
+    def _walk(
+        self, paths: Paths, lines: Iterable[Floats], number: int, generator: torch.Generator
+    ) -> Iterator[Ints]:
+        """Take one path after the other, until all have stopped or the lines are used up."""
+        state = np.full(number, self.graph.start)
+        for line in lines:
+            drawn = torch.rand(number, dtype=torch.float64, generator=generator).numpy()
+            path = line.searchsorted(state + BELOW_ONE * drawn, side="right")
+            yield path
+            state = paths.after.take(path)
+            if (state == paths.rest).all():
+                return
+
+    def _lines(self, low: int, high: int) -> Iterator[Floats]:
+        """The paths of each step as they are laid out for strings of `low` to `high` symbols."""
+        paths = self._paths
+        has_stopped = paths.after == paths.rest
+        for walked in count(0, paths.steps):  # pragma: no branch - it never ends
+            least, most = low - walked, high - walked
+            fits = (least <= paths.counts) & (paths.counts <= most)
+            reach, _ = self._lengths.reach(least - paths.steps, most - paths.steps)
+            ways = np.where(has_stopped, fits, np.append(reach, 0)[paths.after])
+            yield paths.lay_out(paths.chances * ways)

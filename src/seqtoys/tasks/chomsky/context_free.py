@@ -1,0 +1,268 @@
+"""The deterministic context-free tasks of Delétang et al. (2023): they need a stack."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqtoys.data.batch import UNSCORED, Batch
+from seqtoys.data.vocab import Vocab
+from seqtoys.tasks.chomsky.answer_probabilities import KnownShares, draw_bits
+from seqtoys.tasks.chomsky.expressions import (
+    APPLY,
+    MODULUS,
+    X,
+    draw_equations,
+    draw_expressions,
+    evaluate,
+)
+
+SOURCE, LEVEL = "Delétang et al. 2023", "deterministic context-free"
+LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
+_STACK_SYMBOLS = np.array([2, 3, 4, 2, 3, 4, 0, 1, 0, 1, 0, 1])  # a b P, or 0 1
+
+
+class StackManipulation(KnownShares):
+    r"""Carry out pushes and pops on a stack, then write it from the top to the bottom.
+
+    The input is a stack of 0s and 1s, its bottom first, and actions after it: P (pop), a (push 0),
+    b (push 1). A pop on the empty stack does nothing. Of $L$ symbols, the stack has
+    $1 \dots L - 1$, all lengths alike ($L = 1$: a stack alone); its symbols and the actions are
+    uniform. The answer is the final stack, its top first, and then `$`. There are $L + 1$ blanks;
+    those after `$` are not scored.
+
+    The optimum is 0. Without memory the loss is the entropy of the answer symbols. 0 and 1 are
+    equally frequent, and `$` comes once in each answer, so that all depends on the mean height
+    of the final stack, which follows from its distribution after each action: each height
+    becomes one more with probability 2/3, one less with 1/3, and an empty stack stays empty.
+    Averaged over the lengths of training, this gives the memoryless loss and chance; both are
+    exact.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = StackManipulation()
+        >>> print(task.memoryless, f"{task.chance:.3%}")
+        0.8944 46.602%
+        >>> answers = task.answer(task.vocab.encode_batch(["0110bPP"]))
+        >>> task.vocab.decode(answers[:, :4])
+        ['110$']
+        >>> print(task.sample(1, length=6).show(task.vocab))
+        inputs   010aaP=======
+        targets  ······0010$··
+    """
+
+    name = "stack_manipulation"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01abP$=")
+
+    def shares(self) -> list[float]:
+        """Compute the shares of 0, 1 and `$`, over the lengths of training."""
+        shortest, longest = self.lengths
+        height = float(np.mean(_mean_heights(longest)[shortest - 1 :]))
+        return [height / 2 / (height + 1)] * 2 + [1 / (height + 1)]
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw stacks, and actions after them."""
+        heights = torch.randint(1, max(2, length), (batch_size, 1), generator=generator)
+        # Six alike decide between two symbols of a stack, or else between three actions.
+        drawn = torch.randint(6, (batch_size, length), generator=generator).numpy()
+        is_stack = np.arange(length) < heights.numpy()  # (batch, length)
+        return torch.from_numpy(_STACK_SYMBOLS.take(drawn + 6 * is_stack))
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Find the pushes that no pop undid: those the height never falls below again."""
+        symbols = inputs.numpy().T.copy()  # (length, batch)
+        is_push = symbols != 4
+        height = np.where(is_push, 1, -1).cumsum(0)
+        # Each pop on the empty stack lifts all that follows by one.
+        height -= np.minimum(np.minimum.accumulate(height), 0)
+        lowest = np.minimum.accumulate(height[::-1])[::-1]  # from here to the end
+        time, row = np.nonzero(is_push & (height <= lowest))
+        answers = np.full((len(inputs), len(symbols) + 1), UNSCORED)
+        top = height[-1]  # (batch,)
+        answers[row, top[row] - height[time, row]] = symbols[time, row] % 2
+        answers[np.arange(len(inputs)), top] = 5  # the index of $
+        return torch.from_numpy(answers)
+
+
+def _mean_heights(longest: int) -> list[float]:
+    """The mean height of the final stack, for inputs of 1 … `longest` symbols.
+
+    Inputs of L + 1 symbols are those of L with one more action, and a stack of L with one action.
+    """
+    means, heights = [1.0], np.arange(longest + 1)
+    summed = np.zeros(longest + 1)  # by height: the probability, summed over the first heights
+    for length in range(1, longest):
+        summed[length] += 1
+        summed = np.append(summed[1:], 0) / 3 + np.append(summed[0] / 3, summed[:-1] * 2 / 3)
+        means.append(float(heights @ summed) / length)
+    return means
+
+
+class ReverseString(KnownShares):
+    r"""Write a string backwards.
+
+    The input is random bits, the answer as long.
+
+    The optimum is 0. All strings are equally likely, so without memory the loss is $\ln 2$, and
+    chance 1/2.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = ReverseString()
+        >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["0010"])))
+        ['0100']
+        >>> print(task.sample(1, length=5).show(task.vocab))
+        inputs   10100=====
+        targets  ·····00101
+    """
+
+    name = "reverse_string"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01=")
+
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / 2] * 2
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw bits."""
+        return draw_bits(batch_size, length, generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Turn the strings round."""
+        return inputs.flip(1)
+
+
+class ModularArithmeticBrackets(KnownShares):
+    r"""Find the value modulo 5 of a fully bracketed expression.
+
+    An expression of 1 symbol is a digit `d` of 0 … 4, of 2 `-d`, of 3 `(d)`, of 4 `(-d)`; longer
+    ones, of $L$ symbols, are `(left op right)`, with the length of `left` uniform in
+    $1 \dots L - 4$, `right` taking the rest, and the operator uniform among `+ - *`. Digits are
+    uniform. The answer is one digit.
+
+    The optimum is 0. Without memory the loss is the entropy of the value. Of up to four symbols
+    it is uniform; that of a longer expression follows from those of all pairs of shorter ones.
+    Averaged over the lengths of training, this gives the memoryless loss, and its largest share
+    gives chance; both are exact.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = ModularArithmeticBrackets()
+        >>> for expression in ("(1+(2*3))", "(3-(-4))"):
+        ...     task.answer(task.vocab.encode_batch([expression])).tolist()
+        [[2]]
+        [[2]]
+        >>> print(task.sample(1, length=9).show(task.vocab))
+        inputs   ((3+2)+3)=
+        targets  ·········3
+        >>> task.chance
+        Estimate(0.2..., 0.0)
+    """
+
+    name = "modular_arithmetic_brackets"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01234+-()*=")
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw expressions of one length, each with a structure of its own."""
+        length = length or self.draw_length(generator)
+        return self.one_answer(*draw_expressions(batch_size, length, 3, generator, room=1))
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw expressions."""
+        return torch.from_numpy(draw_expressions(batch_size, length, 3, generator)[0])
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Evaluate the expressions."""
+        return torch.from_numpy(evaluate(inputs.numpy())).unsqueeze(1)  # (batch, 1)
+
+    def shares(self) -> list[float]:
+        """Compute the distribution of the value, over the lengths of training."""
+        shares = [np.full(MODULUS, 1 / MODULUS)] * 5  # by length
+        for n in range(5, self.lengths[1] + 1):
+            pairs = [np.outer(shares[left], shares[n - 3 - left]) for left in range(1, n - 3)]
+            both = np.mean(pairs, axis=0).ravel()
+            shares.append(np.bincount(APPLY.ravel(), np.tile(both, 3) / 3))
+        return list(np.mean(shares[self.lengths[0] : self.lengths[1] + 1], axis=0))
+
+
+class SolveEquation(KnownShares):
+    r"""Find the x that solves an equation modulo 5.
+
+    The input is a fully bracketed expression, as in `modular_arithmetic_brackets` but without
+    `*`, and after it `=` and its value. One digit of the expression is replaced by x: a position
+    is drawn uniformly, and the first digit from there on is taken, going on at the start where
+    none is left. The answer is that digit. It is the only solution, as x comes once and is added
+    or subtracted.
+
+    The optimum is 0. Digits are uniform, and so is the answer: the loss without memory is
+    $\ln 5$, chance 1/5.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = SolveEquation()
+        >>> task.answer(task.vocab.encode_batch(["(x+3)=1"])).tolist()
+        [[3]]
+        >>> print(task.sample(1, length=11).show(task.vocab))
+        inputs   ((x+2)+3)=3.
+        targets  ···········3
+    """
+
+    name = "solve_equation"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01234+-()x=.")
+    blank = "."
+
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / MODULUS] * MODULUS
+
+    def refusal(self, length: int) -> str | None:
+        """Say why no sequence has this length; None: some have."""
+        return None if length >= 3 else "the shortest has 3, as in x=2"
+
+    def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
+        """Draw equations of one length, each with a structure of its own."""
+        length = length or self.draw_length(generator)
+        return self.one_answer(*draw_equations(batch_size, length, generator, room=1))
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw equations."""
+        return torch.from_numpy(draw_equations(batch_size, length, generator)[0])
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Solve the equations, from the values at x = 0 and x = 1."""
+        equations = inputs.numpy()
+        expressions, value = equations[:, :-2], equations[:, -1]
+        at_0, at_1 = (evaluate(np.where(expressions == X, x, expressions)) for x in (0, 1))
+        # The difference of the two is 1 or -1, so to multiply by it is to divide by it.
+        answers = (value - at_0) * (at_1 - at_0) % MODULUS
+        return torch.from_numpy(answers).unsqueeze(1)  # (batch, 1)

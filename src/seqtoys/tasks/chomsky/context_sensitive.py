@@ -1,0 +1,197 @@
+"""The context-sensitive tasks of Delétang et al. (2023) on strings: they need a tape."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqtoys.data.vocab import Vocab
+from seqtoys.tasks.chomsky.answer_probabilities import KnownShares, draw_bits
+
+SOURCE, LEVEL = "Delétang et al. 2023", "context-sensitive"
+LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
+
+
+class DuplicateString(KnownShares):
+    r"""Write a string twice.
+
+    The input is $L$ random bits, the answer $2L$ bits.
+
+    The optimum is 0. All strings are equally likely, so without memory the loss is $\ln 2$, and
+    chance 1/2.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = DuplicateString()
+        >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["101"])))
+        ['101101']
+        >>> print(task.sample(1, length=4).show(task.vocab))
+        inputs   1010========
+        targets  ····10101010
+    """
+
+    name = "duplicate_string"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01=")
+
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / 2] * 2
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw bits."""
+        return draw_bits(batch_size, length, generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Write the strings twice."""
+        return inputs.repeat(1, 2)  # (batch, 2 length)
+
+
+class MissingDuplicate(KnownShares):
+    r"""Find the symbol that is missing in a string which is written twice.
+
+    The input is a string of random bits, twice, with one of all these symbols, any alike,
+    replaced by `?`; where the length is odd, `#` comes last. The answer is the bit that `?` stands
+    for. Of length 1 there is the input 1 alone, with the answer 1.
+
+    The optimum is 0. A model without memory sees the blank alone. The missing bit is 0 or 1
+    equally often, but at length 1 always 1; so with lengths uniform in $1 \dots n$ the share of 1
+    is $s = (n + 1) / 2n$, the memoryless loss the entropy of $s$, and chance $s$.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = MissingDuplicate()
+        >>> for string in ("01100?10", "1011?1#"):
+        ...     task.answer(task.vocab.encode_batch([string])).tolist()
+        [[1]]
+        [[0]]
+        >>> print(task.sample(1, length=7).show(task.vocab))
+        inputs   ?01101#=
+        targets  ·······1
+    """
+
+    name = "missing_duplicate"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01?#=")
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw strings, write them twice, and take a symbol away."""
+        half = length // 2
+        if not half:
+            return torch.ones(batch_size, 1, dtype=torch.int64)
+        inputs = torch.randint(2, (batch_size, half), generator=generator).repeat(1, 2)
+        place = torch.randint(2 * half, (batch_size, 1), generator=generator)
+        inputs.scatter_(1, place, 2)  # the index of ?
+        return torch.nn.functional.pad(inputs, (0, length % 2), value=3)  # the index of #
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Look up the other copy of what is missing."""
+        half = inputs.shape[1] // 2
+        if not half:
+            return inputs
+        first, second = inputs[:, :half], inputs[:, half : 2 * half]
+        # Where the copies are 2 (the index of ?) and a bit, their minimum is the bit; elsewhere
+        # their difference is 0.
+        return ((first != second) * torch.minimum(first, second)).sum(1, keepdim=True)
+
+    def shares(self) -> list[float]:
+        """Compute the share of 1, then of 0, over the lengths of training."""
+        shortest, longest = self.lengths
+        share = (1 + (shortest == 1) / (longest - shortest + 1)) / 2
+        return [share, 1 - share]
+
+
+class OddsFirst(KnownShares):
+    r"""Write the symbols at odd positions of a string, then those at even ones.
+
+    The input is random bits, the answer as long.
+
+    The optimum is 0. All strings are equally likely, so without memory the loss is $\ln 2$, and
+    chance 1/2.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy. This is the task as
+    the paper describes it; its published code writes the second group first.
+
+    Examples:
+        >>> task = OddsFirst()
+        >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["00110101"])))
+        ['01000111']
+        >>> print(task.sample(1, length=5).show(task.vocab))
+        inputs   10100=====
+        targets  ·····11000
+    """
+
+    name = "odds_first"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01=")
+
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / 2] * 2
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw bits."""
+        return draw_bits(batch_size, length, generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Take every other symbol, then the rest."""
+        return torch.cat([inputs[:, ::2], inputs[:, 1::2]], 1)  # (batch, length)
+
+
+class BucketSort(KnownShares):
+    r"""Write the symbols of a string in increasing order.
+
+    The input is random symbols 0 … 4, the answer the same symbols, sorted.
+
+    The optimum is 0. The answers hold the symbols of the inputs, all equally often, so without
+    memory (a blank does not tell its place) the loss is $\ln 5$, and chance 1/5.
+
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
+
+    Examples:
+        >>> task = BucketSort()
+        >>> task.vocab.decode(task.answer(task.vocab.encode_batch(["10204112"])))
+        ['00111224']
+        >>> print(task.sample(1, length=6).show(task.vocab))
+        inputs   231014======
+        targets  ······011234
+    """
+
+    name = "bucket_sort"
+    source = SOURCE
+    level = LEVEL
+    lengths: tuple[int, int] = LENGTHS
+    longer: tuple[int, ...] = LONGER
+    vocab: Vocab = Vocab("01234=")
+
+    def shares(self) -> list[float]:
+        """Tell that all answers are equally likely."""
+        return [1 / 5] * 5
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw symbols."""
+        return torch.randint(5, (batch_size, length), generator=generator)
+
+    def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
+        """Sort the symbols."""
+        return inputs.sort(1).values

@@ -1,0 +1,121 @@
+"""Turn what a user trains on (a text, a pair, many of either, a batch) into one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqtoys.data.batch import Batch, Pair
+from seqtoys.data.ranges import check_range
+from seqtoys.data.symbols import Symbols
+from seqtoys.data.vocab import Vocab
+from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.support.amounts import check_share
+from seqtoys.support.annotations import described, order_hint
+from seqtoys.tasks.task import Task
+
+TrainingData: TypeAlias = Symbols | Pair | Sequence[Symbols] | Sequence[Pair] | Batch | Task
+"""What can be trained on: a text, an (input, target) pair, several of either, a batch, a task."""
+
+
+def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
+    """Read training data as one padded batch.
+
+    Args:
+        data: A text (learn each next symbol), an `(input, target)` tuple, a list of texts, a list
+            of such tuples, or a batch.
+        vocab: The vocabulary; only a batch can do without.
+
+    Raises:
+        DataError: If there is nothing to learn from: a text of one symbol, say.
+        InputTypeError: If the data are of another type.
+        OptionError: If the vocabulary is missing.
+        IndexRangeError: If the indices of a batch are not in the vocabulary.
+        UnknownSymbolError: If a symbol is not in the vocabulary.
+
+    Examples:
+        >>> to_batch(("hihell", "ihello"), Vocab("hielo")).targets
+        tensor([[1, 0, 2, 3, 3, 4]])
+    """
+    if isinstance(data, Batch):
+        return data if vocab is None else check_range(data, len(vocab))
+    if vocab is None:
+        raise OptionError("expected a vocabulary, as the model has none: give fit a vocab=…")
+    check_data(data)
+    sequences: Any = [data] if is_single(data, vocab) else data
+    if sequences and all(isinstance(item, tuple) and len(item) == 2 for item in sequences):
+        return Batch.from_pairs(sequences, vocab)
+    return Batch.from_texts(sequences, vocab)
+
+
+def check_data(data: TrainingData) -> None:
+    """Make sure that data are of a type that can be trained on.
+
+    Raises:
+        InputTypeError: If they are not.
+    """
+    if not isinstance(data, Sequence | Batch | Task):
+        raise InputTypeError(
+            "expected a text, an (input, target) tuple, a list of either, a Batch or a task, "
+            f"got {described(data)}{order_hint(data)}"
+        )
+
+
+def is_single(data: TrainingData, vocab: Vocab | None) -> bool:
+    """Whether the data are one text or one pair, rather than several.
+
+    Examples:
+        >>> is_single("hihello", Vocab("hielo")), is_single(["hihello"], Vocab("hielo"))
+        (True, False)
+    """
+    if isinstance(data, Batch | Task):
+        return False
+    is_pair = isinstance(data, tuple) and len(data) == 2
+    is_list_of_words = (
+        vocab is not None
+        and vocab.has_words
+        and len(data) > 0
+        and all(isinstance(item, str) for item in data)
+    )
+    return isinstance(data, str) or is_pair or is_list_of_words
+
+
+def split_rows(
+    batch: Batch, fraction: float | None, generator: torch.Generator
+) -> tuple[Int[Tensor, " training"], Int[Tensor, " held_out"]]:
+    """Choose sequences to hold out; equal sequences land on the same side.
+
+    Args:
+        batch: The sequences.
+        fraction: The share of the distinct sequences to hold out, at least one; None: none.
+        generator: Decides which.
+
+    Returns:
+        The positions to train on, and those held out.
+
+    Raises:
+        OptionError: If the fraction is not between 0 and 1.
+        DataError: If there are not two distinct sequences to part.
+
+    Examples:
+        >>> texts = Batch.from_texts(["hello", "hill", "hello"], Vocab("heloi"))
+        >>> training, held_out = split_rows(texts, 0.5, torch.Generator().manual_seed(0))
+        >>> sorted([training.tolist(), held_out.tolist()])
+        [[0, 2], [1]]
+    """
+    if fraction is None:
+        return torch.arange(len(batch), device="cpu"), torch.arange(0, device="cpu")
+    fraction = check_share("validation", fraction)
+    rows = torch.cat([batch.inputs, batch.targets], dim=1).cpu()  # (batch, 2 time)
+    distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)
+    if len(distinct) < 2:
+        raise DataError("expected two distinct sequences or more to hold one out, got one")
+    count = min(max(round(fraction * len(distinct)), 1), len(distinct) - 1)
+    chosen = torch.zeros(len(distinct), dtype=torch.bool, device="cpu")
+    chosen[torch.randperm(len(distinct), generator=generator, device="cpu")[:count]] = True
+    held_out = chosen[group]  # (batch,)
+    return (~held_out).nonzero().flatten(), held_out.nonzero().flatten()

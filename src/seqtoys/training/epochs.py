@@ -1,0 +1,142 @@
+"""The epochs of a training, one after the other, until one of them is the last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from seqtoys.errors import SeqtoysError
+from seqtoys.models.checkpoint import Checkpoint
+from seqtoys.models.forward import in_mode
+from seqtoys.records.ensemble_row import EnsembleRow
+from seqtoys.records.history import History
+from seqtoys.records.row import Row
+from seqtoys.support.interrupt import Heard, postponed_interrupt
+from seqtoys.training.saved_run import save_run
+from seqtoys.training.state import Run
+
+Watchers = Sequence[Callable[[Row], object] | None]
+"""Who is told of each epoch; None: no one."""
+
+
+def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint | None) -> None:
+    """Fill the history of a training epoch by epoch; Ctrl-C is heard between two updates.
+
+    An exception that ends the training gets the history so far as its attribute `history`. The
+    training is saved then if the exception came between two epochs.
+
+    Args:
+        run: The training.
+        epochs: How many epochs it has at most.
+        watchers: Called with the row of each epoch.
+        checkpoint: Where and how often it is saved. If None, it is not.
+    """
+    history, started = run.history, time.perf_counter() - run.history.seconds
+
+    def save() -> None:
+        history.seconds = time.perf_counter() - started
+        if checkpoint is not None:
+            save_run(run, checkpoint.path)
+
+    with in_mode(run.model, training=True), postponed_interrupt() as raise_if_interrupted:
+        save()  # first of all, so that a place that can't be written to is found at once
+        stopped, is_whole = "epochs", True
+        try:
+            for epoch in range(run.epochs + 1, epochs + 1) if history.is_open else ():
+                reason = _run_epoch(run, watchers, raise_if_interrupted)
+                if reason is not None:
+                    stopped = reason
+                    break
+                if checkpoint is not None and epoch % checkpoint.every == 0:
+                    save()
+                raise_if_interrupted()
+        except KeyboardInterrupt as interrupt:
+            stopped, is_whole = "interrupted", isinstance(interrupt, Heard)
+        except Exception as error:
+            _close(run, "error", started)
+            _attach(error, run)
+            if run.updates.is_between_epochs:
+                _save_after(error, save)
+            raise
+        _close(run, stopped, started)
+        if is_whole:
+            save()
+
+
+def _close(run: Run, stopped: str, started: float) -> None:
+    """Note why a training ended and how long it took, and write its predictions out."""
+    history = run.history
+    if history.is_open:
+        run.rule.close(history, stopped)
+    if isinstance(history, History):
+        history.predictions = run.predictions.written()
+    history.seconds = time.perf_counter() - started
+
+
+def _attach(error: Exception, run: Run) -> None:
+    """Give an exception the history so far, and say so where it is printed."""
+    vars(error)["history"] = run.history  # whatever attributes its class allows
+    if run.epochs:
+        many = f"{run.epochs:,} epoch{'s' * (run.epochs > 1)}"
+        error.add_note(f"fit keeps the history of {many} as the attribute history of this error")
+
+
+def _save_after(error: Exception, save: Callable[[], None]) -> None:
+    """Save a training that an exception has ended, which must not hide that exception."""
+    try:
+        save()
+    except SeqtoysError as failed:
+        error.add_note(f"The training could not be saved: {failed}")
+
+
+def _run_epoch(
+    run: Run, watchers: Watchers, raise_if_interrupted: Callable[[], None]
+) -> str | None:
+    """Run an epoch and show its row; then return why to stop, or carry out its last update."""
+    run.history.append(_measured(run, raise_if_interrupted))
+    try:
+        for watch in filter(None, watchers):
+            watch(_row_to_watch(run))
+    finally:  # if a watcher fails, the epoch is still ended, so that it can be saved
+        reason = _end_epoch(run)
+    return reason
+
+
+def _end_epoch(run: Run) -> str | None:
+    reason: str | None = run.rule.reason(run.history)
+    if reason is None:
+        if run.rule.ended is not None:
+            run.updates.freeze(run.rule.ended)
+        run.updates.apply()
+        run.updates.step_scheduler(run.history.row)
+    return reason
+
+
+def _row_to_watch(run: Run) -> Row:
+    row: Row = run.history.row(-1)
+    is_one = isinstance(run.history, History)
+    return replace(row, prediction=run.predictions.last()) if is_one else row
+
+
+def _measured(run: Run, after_update: Callable[[], None]) -> Row | EnsembleRow:
+    updates = run.updates
+    loss, share, predicted = updates.run_epoch(after_update)
+    held, held_share = (None, None) if run.held_out is None else run.held_out.measure(run.model)
+    if predicted is not None:
+        run.predictions.keep(predicted)
+    of_epoch = updates.source.optimum
+    optimum = run.history.baselines.full_past if of_epoch is None else of_epoch
+    if isinstance(loss, Tensor) and isinstance(share, Tensor):
+        return EnsembleRow(loss, share, updates.lr, held, held_share, optimum)
+    return Row(
+        epoch=updates.epoch,
+        loss=float(loss),
+        accuracy=float(share),
+        lr=updates.lr,
+        validation_loss=None if held is None else held.item(),
+        validation_accuracy=None if held_share is None else held_share.item(),
+        optimum=optimum,
+    )

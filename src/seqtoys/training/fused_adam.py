@@ -1,0 +1,122 @@
+"""Adam (Kingma & Ba, 2015) in one operation of PyTorch, without what an optimizer looks up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import compress
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqtoys.errors import DataError
+from seqtoys.support.serialization import mismatch
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # the defaults of torch.optim.Adam
+
+
+class FusedAdam:
+    """What `torch.optim.Adam` does, by default, to parameters.
+
+    A network of sixty weights spends longer in the bookkeeping of `torch.optim.Adam.step` than in
+    its arithmetic: 38 µs against 16 µs here (one thread). And the first optimizer of a process
+    makes PyTorch load its compiler, which takes 0.8 s.
+
+    Args:
+        parameters: What to update. Each gradient lies in memory as its parameter does.
+        lr: The learning rate.
+
+    Attributes:
+        param_groups: The parameters and the learning rate, where `torch.optim` has them.
+
+    Examples:
+        >>> weight = nn.Parameter(torch.ones(1))
+        >>> weight.grad = torch.ones(1)
+        >>> FusedAdam([weight], lr=0.5).step()
+        >>> weight
+        Parameter containing:
+        tensor([0.5000], requires_grad=True)
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], *, lr: float) -> None:
+        params = list(parameters)
+        self.param_groups: list[dict[str, Any]] = [{"params": params, "lr": lr}]
+        self._weights = [flat(parameter) for parameter in params]
+        self._means = [torch.zeros_like(weight) for weight in self._weights]
+        self._squares = [torch.zeros_like(weight) for weight in self._weights]
+        # The number of updates of each.
+        self._counts = torch.zeros(len(params), dtype=torch.float32, device="cpu")
+        self._each_count = self._counts.unbind()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers from one update to the next, each number at its parameter's place."""
+        return {
+            "count": self._counts,
+            "means": self._shaped(self._means),
+            "squares": self._shaped(self._squares),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remember what `state_dict` gave.
+
+        Raises:
+            DataError: If it is of other parameters, or something else.
+        """
+        wrong = mismatch(state_dict, self.state_dict(), "optimizer")
+        if wrong is not None:
+            raise DataError(wrong)
+        self._counts.copy_(state_dict["count"])
+        for name, kept in (("means", self._means), ("squares", self._squares)):
+            for view, tensor in zip(self._shaped(kept), state_dict[name], strict=True):
+                view.copy_(tensor)
+
+    def renew(self) -> None:
+        """Find the parameters again, after a user may have given them other memory."""
+        self._weights = [flat(parameter) for parameter in self.param_groups[0]["params"]]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Update the parameters; one without a gradient stays as it is."""
+        group = self.param_groups[0]
+        grads = [parameter.grad for parameter in group["params"]]
+        state: Any = (self._weights, self._means, self._squares, self._each_count)
+        if any(grad is None for grad in grads):
+            has_grad = [grad is not None for grad in grads]
+            self._counts.add_(torch.tensor(has_grad))
+            grads, *state = (list(compress(part, has_grad)) for part in (grads, *state))
+        else:
+            self._counts.add_(1)
+        weights, means, squares, counts = state
+        torch._fused_adam_(
+            weights,
+            [flat(grad) for grad in grads],
+            means,
+            squares,
+            [],
+            counts,
+            lr=group["lr"],
+            beta1=BETA_1,
+            beta2=BETA_2,
+            weight_decay=0.0,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    def _shaped(self, numbers: list[Tensor]) -> list[Tensor]:
+        """View numbers, which lie as the parameters do, in the parameters' shapes."""
+        params = self.param_groups[0]["params"]
+        return [x.as_strided(p.shape, p.stride()) for x, p in zip(numbers, params, strict=True)]
+
+
+def flat(tensor: Tensor) -> Tensor:
+    """View the numbers of a dense tensor in the order in which they lie in memory.
+
+    PyTorch's operation copies what is not contiguous: with a thousand replicas, whose weights lie
+    with the replicas last, it took 105 µs for 60,000 weights, against 39 µs for such views.
+
+    Examples:
+        >>> flat(torch.tensor([[1, 2], [3, 4]]).T)
+        tensor([1, 2, 3, 4])
+    """
+    return tensor.detach().as_strided((tensor.numel(),), (1,))

@@ -1,0 +1,145 @@
+"""The options of `fit`: their types, their ranges, and how a history keeps them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypedDict, cast
+
+import numpy as np
+from torch import Tensor
+
+from seqtoys.data.vocab import Vocab
+from seqtoys.errors import OptionError, quoted
+from seqtoys.models.checkpoint import Checkpoint
+from seqtoys.records.row import Row
+from seqtoys.support.amounts import check_length, check_positive, check_share
+from seqtoys.support.arguments import check_values
+from seqtoys.support.atomic_file import PathLike
+from seqtoys.support.randomness import check_seed
+from seqtoys.support.scalars import to_real
+from seqtoys.training.curriculum import Curriculum, Lengths
+from seqtoys.training.optimizers import OptimizerFactory, SchedulerFactory
+from seqtoys.training.stopping import Until, check_goal
+
+OF_OTHER_TYPES = (
+    "stepwise", "optimizer", "scheduler", "vocab", "check", "progress", "on_epoch", "resume",
+)  # fmt: skip
+"""Options that are no numbers, and that no one else checks."""
+
+COUNTS = ("epochs", "batch_size", "chunk", "patience", "report_every")
+
+NUMBERS: dict[str, Callable[[object], float]] = {
+    **{name: functools.partial(check_length, name=name) for name in COUNTS},
+    **{name: functools.partial(check_positive, name) for name in ("lr", "clip_norm")},
+    "validation": functools.partial(check_share, "validation"),
+    "seed": check_seed,
+}
+"""How to check the options that are numbers."""
+
+DEEPEST = 20  # lists in lists
+REQUIRED = ("epochs", "seed")
+"""Those that can't be None."""
+
+Written: TypeAlias = str | bool | int | float | list[Any] | None
+"""The value of an option as a history, or a file, has it."""
+
+
+class TrainingOptions(TypedDict, total=False):
+    """What decides a training, among what `fit` takes by name; it says what each means."""
+
+    epochs: int
+    lr: float | None
+    stepwise: bool
+    batch_size: int | None
+    chunk: int | None
+    lengths: Lengths
+    validation: float | None
+    optimizer: OptimizerFactory
+    scheduler: SchedulerFactory | None
+    clip_norm: float | None
+    until: Until
+    patience: int | None
+    seed: int
+    check: bool
+
+
+class FitOptions(TrainingOptions, total=False):
+    """All that `fit` takes by name."""
+
+    vocab: Vocab | None
+    progress: bool | None
+    report_every: int | None
+    on_epoch: Callable[[Row], object] | None
+    checkpoint: Checkpoint | None
+    resume: PathLike | None
+
+
+def check_options(arguments: dict[str, Any]) -> FitOptions:
+    """Pick the options among fit's arguments, check them, and make their numbers plain."""
+    given = {name: arguments[name] for name in FitOptions.__annotations__}
+    for name, check in NUMBERS.items():
+        if given[name] is not None or name in REQUIRED:
+            given[name] = check(given[name])
+    given.update(check_values(given, FitOptions, OF_OTHER_TYPES), until=check_goal(given["until"]))
+    options = cast(FitOptions, given)
+    if options["chunk"] is not None and options["stepwise"]:
+        raise OptionError(
+            "expected chunk or stepwise, got both; chunk reads whole chunks at a time"
+        )
+    if not isinstance(options["checkpoint"], Checkpoint | None):
+        raise OptionError(
+            "expected checkpoint to be a Checkpoint(path, every=…), got "
+            f"{quoted(options['checkpoint'])}"
+        )
+    return options
+
+
+def record(options: FitOptions) -> dict[str, Any]:
+    """Write the options that decide the numbers as plain values.
+
+    Examples:
+        >>> record({"lr": 0.1, "optimizer": functools.partial(dict, betas=(0.9, 0.99))})
+        {'lr': 0.1, 'optimizer': 'dict(betas=(0.9, 0.99))'}
+    """
+    return {
+        name: as_written(value)
+        for name, value in options.items()
+        if name in TrainingOptions.__annotations__ and name != "check"  # which changes none
+    }
+
+
+def as_written(value: object, depth: int = 0) -> Written:
+    """Write the value of an option as JSON has it: classes and functions by their names.
+
+    Args:
+        value: The value of the option.
+        depth: The number of lists around it. Deeper ones are quoted, as a list may hold itself.
+
+    Examples:
+        >>> from torch.optim import SGD
+        >>> as_written(functools.partial(SGD, momentum=0.9)), as_written((1, 20))
+        ('SGD(momentum=0.9)', [1, 20])
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if (number := to_real(value)) is not None:
+        return number
+    if isinstance(value, tuple | list):
+        is_deep = depth == DEEPEST
+        return quoted(value) if is_deep else [as_written(item, depth + 1) for item in value]
+    if isinstance(value, Curriculum):
+        return repr(value)
+    if isinstance(value, functools.partial):
+        options = [f"{name}={_without_address(option)}" for name, option in value.keywords.items()]
+        return f"{as_written(value.func)}({', '.join(options)})"
+    return str(getattr(value, "__qualname__", type(value).__qualname__))
+
+
+def _without_address(option: object) -> str:
+    """Write an option; where in memory a function lies would differ from run to run."""
+    number = None if isinstance(option, Tensor) else to_real(option)
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(option if number is None else number))

@@ -1,0 +1,236 @@
+"""One training: its parts, made from what fit is given, and all that decides how it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqtoys.data.baselines import Baselines
+from seqtoys.data.ranges import check_targets
+from seqtoys.data.vocab import Vocab
+from seqtoys.errors import DataError, OptionError
+from seqtoys.models.checkpoint import describe
+from seqtoys.models.forward import Ensemble, count_replicas, logits_of
+from seqtoys.models.probing import undisturbed
+from seqtoys.records.ensemble_history import EnsembleHistory
+from seqtoys.records.history import History
+from seqtoys.records.predictions import Predictions
+from seqtoys.support.amounts import MANY
+from seqtoys.support.devices import device_of
+from seqtoys.support.digest import brief
+from seqtoys.support.randomness import seeded_generator
+from seqtoys.support.rng_state import GlobalDraws
+from seqtoys.support.serialization import Plain
+from seqtoys.training.data import TrainingData, check_data, is_single
+from seqtoys.training.gradients import writes_gradients
+from seqtoys.training.optimizers import (
+    check_rate,
+    make_optimizer,
+    make_scheduler,
+    rates_of,
+)
+from seqtoys.training.options import FitOptions, record
+from seqtoys.training.rehearsal import rehearse
+from seqtoys.training.sources import Source, to_sources
+from seqtoys.training.stopping import make_rule
+from seqtoys.training.updates import Updates
+
+
+@dataclass
+class Run:
+    """The parts of a training.
+
+    Attributes:
+        updates: Train the model.
+        held_out: What it is measured on after each epoch; None: nothing.
+        predictions: Keep what it predicts.
+        history: Where the epochs are noted: a `History`, or an `EnsembleHistory`.
+        rule: Ends the training before its last epoch.
+        generator: Draws what is held out, the order of minibatches, and the batches of a task.
+        draws: PyTorch's global generators.
+        vocab: The vocabulary, if there is one.
+        written: What tells the checkpoint that was written last from one that another process
+            writes to the same path; None: none was written.
+    """
+
+    updates: Updates
+    held_out: Source | None
+    predictions: Predictions
+    history: Any
+    rule: Any
+    generator: torch.Generator
+    draws: GlobalDraws
+    vocab: Vocab | None
+    written: tuple[int, int] | None = None
+
+    @property
+    def model(self) -> nn.Module:
+        """The model that is trained."""
+        return self.updates.model
+
+    @cached_property
+    def identity(self) -> dict[str, Plain]:
+        """Name the model, the data and the options, so that another training is told from this.
+
+        The number of epochs is left out, as a training may go on for more.
+        """
+        about = describe(self.model)
+        options = {k: value for k, value in self.history.settings.items() if k != "epochs"}
+        symbols = None if self.vocab is None else brief(text=repr(self.vocab.symbols))
+        held_out = None if self.held_out is None else self.held_out.identity()
+        return {
+            "model": about["kind"],
+            **about.get("settings", {}),
+            "seeds of the model": about.get("seeds"),
+            "vocab": symbols,
+            "data": self.updates.source.identity(),
+            "held-out data": held_out,
+            "gradients": "written out" if writes_gradients(self.model) else "by autograd",
+            **options,
+        }
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs there have been."""
+        return len(self.history.lr)
+
+    def state(self) -> dict[str, Plain]:
+        """Everything but the weights, when no update waits: `history` and `training`."""
+        history = self.history.state() | {"predictions": self.predictions.state()}
+        training = {
+            "identity": self.identity,
+            "updates": self.updates.state(),
+            "held_out": None if self.held_out is None else self.held_out.state(),
+            "rule": self.rule.state(),
+            "generator": self.generator.get_state(),
+            "draws": self.draws.state(),
+        }
+        return {"history": history, "training": training}
+
+    def restore(self, history: Mapping[str, Plain], training: Mapping[str, Plain]) -> None:
+        """Check what `state` gave, and set every part to it but the model and its random numbers.
+
+        Raises:
+            Exception: One of `MALFORMED`, if it is of another training, or of none.
+        """
+        updates, epochs = training["updates"], len(history["lr"])
+        done = epochs + bool(updates["begun"])
+        if type(updates["epoch"]) is not int or updates["epoch"] != done:
+            raise DataError(f"expected updates of {epochs} epochs, got others")
+        self.predictions.restore(history["predictions"], epochs)
+        fresh = self.history
+        none_yet: list[Any] | None = [] if isinstance(fresh, History) else None
+        self.history = type(fresh).from_state({**history, "predictions": none_yet})
+        # What follows from the data and options has been compared with those of then.
+        for name in ("predictions", "settings", "baselines", "loss_floor", "held_out"):
+            setattr(self.history, name, getattr(fresh, name))
+        self.history.reopen()
+        for name in ("validation_loss", "validation_accuracy"):
+            if epochs and (len(getattr(self.history, name)) > 0) != (self.held_out is not None):
+                raise DataError(f"expected {name} where something is held out, and only there")
+        self.rule.restore(training["rule"], self.history)
+        self.updates.restore(updates, symbols=MANY if self.vocab is None else len(self.vocab))
+        if self.held_out is not None:
+            self.held_out.restore(training["held_out"])
+        self.generator.set_state(training["generator"])
+        self.draws.check(training["draws"])
+
+    def go_on(self, draws: Plain) -> None:
+        """Begin where the training was, with the model as it was then."""
+        if self.rule.ended is not None:
+            self.updates.freeze(self.rule.ended)
+        self.draws.restore(draws)
+
+
+def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
+    """Make the parts of a training.
+
+    Args:
+        model: What is trained.
+        data: On what.
+        options: How, as `check_options` gives them.
+
+    Raises:
+        SeqtoysError: As `fit` says.
+    """
+    device = device_of(model)
+    check_data(data)
+    _check_weights(model)
+    known = (options["vocab"], getattr(model, "vocab", None), getattr(data, "vocab", None))
+    vocab = next((each for each in known if isinstance(each, Vocab)), None)
+    generator = seeded_generator(options["seed"])
+    training, held_out, held_rows = to_sources(
+        data,
+        vocab,
+        batch_size=options["batch_size"],
+        chunk=options["chunk"],
+        lengths=options["lengths"],
+        validation=options["validation"],
+        seed=options["seed"],
+        generator=generator,
+        device=device,
+    )
+    replicas, scheduler = count_replicas(model), options["scheduler"]
+    optimizer = make_optimizer(
+        options["optimizer"], model, options["lr"], is_scheduled=scheduler is not None
+    )
+    rates = rates_of(optimizer)
+    made = make_scheduler(scheduler, optimizer, replicas=replicas, epochs=options["epochs"])
+    rate = check_rate(options["lr"], rates, optimizer, made)
+    rehearse(optimizer, made)
+    symbols = _vocab_size(model, training, vocab)
+    updates = Updates(
+        model,
+        training,
+        optimizer,
+        scheduler=made,
+        clip_norm=options["clip_norm"],
+        stepwise=options["stepwise"],
+        symbols=symbols,
+        check=options["check"],
+    )
+    single = is_single(data, vocab)
+    predictions = Predictions.of(training.sequences, vocab, single=single, replicas=replicas)
+    history = _make_history(model, training.baselines(symbols), predictions)
+    history.settings, history.held_out = record({**options, "lr": rate}), held_rows
+    rule = make_rule(options["until"], options["patience"], replicas)
+    draws = GlobalDraws(device)
+    return Run(updates, held_out, predictions, history, rule, generator, draws, vocab)
+
+
+def _check_weights(model: nn.Module) -> None:
+    """Check that a model has weights that can be trained."""
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise OptionError(
+            f"expected a model with weights to train, got {type(model).__name__}, none of whose "
+            "requires a gradient"
+        )
+    if any(tensor.is_inference() for tensor in [*model.parameters(), *model.buffers()]):
+        raise OptionError(
+            "expected weights made outside of torch.inference_mode(), as those made inside can't "
+            "be trained; make the model before entering it, or use torch.no_grad()"
+        )
+
+
+def _make_history(model: nn.Module, baselines: Baselines, predictions: Predictions) -> Any:
+    """Make the history of a model, or of an ensemble, before its first epoch."""
+    floor = getattr(model, "loss_floor", 0.0)
+    if isinstance(model, Ensemble):
+        return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions)
+    return History(baselines, floor)
+
+
+def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
+    if vocab is not None:
+        return len(vocab)
+    assert source.sequences is not None, "a long text comes with a vocabulary"
+    with undisturbed(model):
+        size = logits_of(model, source.sequences.inputs[:1]).shape[-1]
+    # A model may read other symbols than it predicts; what it can read is for itself to say.
+    check_targets(source.sequences, size)
+    return size

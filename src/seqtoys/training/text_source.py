@@ -1,0 +1,66 @@
+"""Updates from one long text: chunks, with the state carried from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from seqtoys.data.baselines import Baselines
+from seqtoys.data.batch import Batch
+from seqtoys.data.long_text import LongText
+from seqtoys.models.forward import in_mode, measure_next
+from seqtoys.support.serialization import Plain
+
+
+class TextSource:
+    """A long text in chunks, with the state carried from one to the next.
+
+    Args:
+        text: The text.
+    """
+
+    resumes = True
+    sequences = None
+    optimum = None
+
+    def __init__(self, text: LongText) -> None:
+        self.text = text
+        self.scored: int = text.scored
+
+    def parts(self) -> Iterator[tuple[None, Batch, int]]:
+        """Go through the text once."""
+        return ((None, chunk, chunk.targets.numel()) for chunk in self.text.chunks())
+
+    def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
+        """Keep nothing: the text may be longer than memory has room for."""
+
+    def heed(self, accuracy: float | Tensor) -> None:
+        """Go on as before."""
+
+    def identity(self) -> str:
+        """Name the text, so that no other has this name."""
+        return f"a text of {self.scored + 1:,} symbols ({self.text.fingerprint()})"
+
+    def state(self) -> None:
+        """Nothing: a text is read in order."""
+
+    def restore(self, state: Plain) -> None:
+        """Go on as before."""
+
+    def baselines(self, vocab_size: int) -> Baselines:
+        """What counting alone can predict."""
+        return self.text.count_baselines(vocab_size)
+
+    @torch.no_grad()
+    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+        """Compute the loss and the accuracy of a model that reads all chunks, without training."""
+        zero = torch.zeros((), dtype=torch.float64, device="cpu")
+        state, losses, hits = None, zero, zero
+        with in_mode(model, training=False):
+            for chunk in self.text.chunks():
+                loss, right, state = measure_next(model, chunk, state)
+                share = chunk.inputs.numel() / self.scored
+                losses, hits = losses + loss.double() * share, hits + right.double() * share
+        return losses.cpu(), hits.cpu()

@@ -1,0 +1,265 @@
+"""One epoch of gradient descent: measure, then update."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from seqtoys.data.batch import Batch
+from seqtoys.errors import DataError, NonFiniteLossError, OptionError
+from seqtoys.models.forward import count_replicas, in_mode
+from seqtoys.models.metrics import count_hits
+from seqtoys.models.model_checks import check_model
+from seqtoys.records.row import Row
+from seqtoys.support.devices import device_of
+from seqtoys.support.serialization import Plain, mismatch, on_device
+from seqtoys.training.epoch_sums import EpochSums, Value
+from seqtoys.training.fused_adam import FusedAdam
+from seqtoys.training.gradients import Learner, writes_gradients
+from seqtoys.training.optimizers import Optimizer, step_optimizer, step_scheduler
+from seqtoys.training.rehearsal import check_memory
+from seqtoys.training.sources import Source
+
+
+class Updates:
+    """The epochs of a training: minibatches, loss, gradients, optimizer and scheduler.
+
+    Args:
+        model: The model, trained in place.
+        source: What it is trained on.
+        optimizer: Updates the model.
+        scheduler: Changes the learning rate of that; None: nothing does.
+        clip_norm: The largest norm of a gradient; None: any.
+        stepwise: Whether to feed the model one symbol at a time.
+        symbols: The number of symbols.
+        check: Whether to check the model on its first batch.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        source: Source,
+        optimizer: Optimizer,
+        *,
+        scheduler: Any,
+        clip_norm: float | None,
+        stepwise: bool,
+        symbols: int,
+        check: bool,
+    ) -> None:
+        self.model = model
+        self.source = source
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.clip_norm = clip_norm
+        self.replicas: int = count_replicas(model)
+        self.epoch: int = 0
+        self._learner = Learner(model, stepwise=stepwise, symbols=symbols)
+        self._is_unchecked = check
+        self._sums: EpochSums | None = None  # of an epoch that has begun and not ended
+        self._is_waiting = False
+        self._frozen: Frozen | None = None
+
+    @property
+    def lr(self) -> float:
+        """The learning rate now."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def is_between_epochs(self) -> bool:
+        """Whether no epoch has begun and not ended, and no update waits or is half done."""
+        return self._sums is None and not self._is_waiting
+
+    def run_epoch(self, after_update: Callable[[], None]) -> tuple[Value, Value, Tensor | None]:
+        """Go through the source once, or on where it was left; the last update waits for `apply`.
+
+        Args:
+            after_update: Called after each update, when the model may be left as it is.
+
+        Returns:
+            The loss, the accuracy and the predicted symbols, each before its update; of each
+            replica, for an ensemble. No symbols if the source keeps none.
+        """
+        sums = self._sums = self._sums or self._begin()
+        for rows, part, count in islice(self.source.parts(), sums.parts, None):
+            if self._is_waiting:
+                self.apply()
+                after_update()
+            loss, predicted = self._learner.measure(part, resume=self.source.resumes)
+            if self._is_unchecked:
+                self._check(part)
+            self._is_waiting = True
+            sums.parts += 1
+            sums.loss = sums.loss + self._value(loss) * count
+            sums.hits = sums.hits + self._hits(predicted, part)
+            if not self.source.resumes:
+                sums.predicted.append(predicted)
+                sums.rows.append(rows)
+        self._sums = None
+        scored = self.source.scored
+        share = sums.hits / scored
+        self.source.heed(share)
+        return sums.loss / scored, share, self.source.together(sums.predicted, sums.rows)
+
+    def apply(self) -> None:
+        """Carry out the update that waits, if one does."""
+        if self._is_waiting:
+            self._learner.backward()
+            if self.clip_norm is not None:
+                clip_norms(list(self.model.parameters()), self.clip_norm, self.replicas)
+            step_optimizer(self.optimizer)
+            if self._frozen is not None:
+                self._frozen.restore()
+            self._is_waiting = False  # at last: an update that fails may be half done
+
+    def renew(self) -> None:
+        """Look at the model again, after a user may have changed it."""
+        self._learner.renew()
+        if isinstance(self.optimizer, FusedAdam):
+            self.optimizer.renew()
+
+    def freeze(self, ended: Bool[Tensor, " replicas"]) -> None:
+        """Keep the weights of some replicas as they are from now on."""
+        if ended.any():
+            self._frozen = Frozen(list(self.model.parameters()), ended)
+
+    def step_scheduler(self, row: Callable[[int], Row]) -> None:
+        """Tell the scheduler that an epoch is over.
+
+        Args:
+            row: Gives the row of an epoch, counted from the last as -1.
+        """
+        if self.scheduler is not None:
+            last = row(-1)
+            watched = last.loss if last.validation_loss is None else last.validation_loss
+            step_scheduler(self.scheduler, watched)
+
+    def state(self) -> dict[str, Plain]:
+        """Everything but the weights that decides how it goes on, when no update waits."""
+        begun = self._sums and {"sums": self._sums.state(), "hidden": self._learner.hidden}
+        return {
+            "epoch": self.epoch,
+            "optimizer": _memory_of(self.optimizer),
+            "scheduler": None if self.scheduler is None else _memory_of(self.scheduler),
+            "source": self.source.state(),
+            "begun": begun,
+        }
+
+    def restore(self, state: Mapping[str, Plain], symbols: int) -> None:
+        """Go on from what `state` gave.
+
+        Args:
+            state: It.
+            symbols: The number of symbols that can be predicted.
+
+        Raises:
+            Exception: One of `MALFORMED`, if it is of another training, or of none.
+        """
+        check_memory(self.optimizer, self.scheduler, state)
+        self.epoch = state["epoch"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
+        self.source.restore(state["source"])
+        if state["begun"] is not None:
+            self._restore_begun(on_device(state["begun"], device_of(self.model)), symbols)
+
+    def _restore_begun(self, begun: Mapping[str, Plain], symbols: int) -> None:
+        """Go on in the middle of an epoch."""
+        sums = EpochSums.from_state(
+            begun["sums"], replicas=self.replicas, batch=self.source.sequences, symbols=symbols
+        )
+        if self.source.resumes:
+            self._check_hidden(begun["hidden"])
+        self._sums, self._learner.hidden = sums, begun["hidden"]
+
+    def _check_hidden(self, hidden: Plain) -> None:
+        """Make sure that the model can read on from a state: it does so once, on a trial."""
+        learner = Learner(self.model, stepwise=False)
+        _, part, _ = next(iter(self.source.parts()))
+        with in_mode(self.model, training=False), torch.no_grad():
+            if writes_gradients(self.model):  # which would copy any state into its own
+                learner.measure(part, resume=True)
+                wrong = mismatch(hidden, learner.hidden, "hidden")
+                if wrong is not None:
+                    raise DataError(wrong)
+            learner.hidden = hidden
+            learner.measure(part, resume=True)
+
+    def _begin(self) -> EpochSums:
+        """Begin an epoch."""
+        self.epoch += 1
+        self._learner.hidden = None
+        return EpochSums()
+
+    def _check(self, part: Batch) -> None:
+        learner = self._learner
+        check_model(self.model, part, symbols=learner.symbols, stepwise=learner.stepwise)
+        self._is_unchecked = False
+
+    def _value(self, loss: Tensor) -> Value:
+        if self.replicas:
+            return loss.double().cpu()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise NonFiniteLossError(
+                f"the loss became {value} at epoch {self.epoch} with lr={self.lr:g}; "
+                "try a smaller lr, or clip_norm=1.0"
+            )
+        return value
+
+    def _hits(self, predicted: Tensor, part: Batch) -> Value:
+        hits = count_hits(predicted, part)
+        return hits.cpu() if self.replicas else hits.item()
+
+
+def _memory_of(part: Any) -> Plain:
+    if not hasattr(part, "state_dict") or not hasattr(part, "load_state_dict"):
+        raise OptionError(
+            "expected an optimizer and a scheduler with state_dict and load_state_dict for "
+            f"checkpoint=…, got {type(part).__name__}"
+        )
+    return part.state_dict()
+
+
+class Frozen:
+    """The weights of replicas that have ended their training.
+
+    Args:
+        parameters: The weights of all replicas, replicas first.
+        ended: Which replicas have ended.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], ended: Bool[Tensor, " replicas"]) -> None:
+        rows = ended.nonzero().flatten()
+        self._kept = [(p, rows, p.detach()[rows]) for p in parameters]
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Undo what an update did to them."""
+        for parameter, rows, kept in self._kept:
+            parameter[rows] = kept
+
+
+def clip_norms(parameters: Sequence[nn.Parameter], most: float, replicas: int) -> None:
+    """Scale gradients down to a norm, each replica's for itself.
+
+    Args:
+        parameters: The weights; of an ensemble, replicas first.
+        most: The largest norm.
+        replicas: The number of replicas; 0: one model.
+    """
+    if not replicas:
+        nn.utils.clip_grad_norm_(parameters, most)
+        return
+    grads = [p.grad for p in parameters if p.grad is not None]
+    squares = [grad.flatten(1).square().sum(1) for grad in grads]  # of (replicas,)
+    scale = (most / (torch.stack(squares).sum(0).sqrt() + 1e-6)).clamp(max=1)
+    for grad in grads:
+        grad.mul_(scale.reshape(-1, *[1] * (grad.ndim - 1)))

@@ -1,0 +1,96 @@
+"""The architecture: packages and their order, public names, and the links of the pages."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from graphlib import TopologicalSorter
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import seqtoys
+from seqtoys import errors, results
+
+SOURCE = Path("src/seqtoys")
+FILES = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
+LINES = Path("docs/design.md").read_text().split("```text\n")[1].split("```")[0].splitlines()
+LAYERS = [re.split(r"\s{2,}", line)[0].split(", ") for line in LINES]
+RANK = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
+
+
+def package_of(file: str) -> str:
+    """The package of a file, or the file's own name if it lies flat."""
+    return file.split("/")[0].removesuffix(".py")
+
+
+def imported_files(file: str) -> set[str]:
+    """The files of the package that a file imports, inside its functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(FILES[file].read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("seqtoys"):
+            inside = (node.module or "").removeprefix("seqtoys").lstrip(".").replace(".", "/")
+            for alias in node.names:
+                one = f"{inside}/{alias.name}"
+                paths = [one, f"{one}/__init__", inside, f"{inside}/__init__"]
+                names = [f"{path}.py".lstrip("/") for path in paths]
+                found.add(next(name for name in names if name in FILES))
+    return found
+
+
+def test_the_design_page_lists_every_package() -> None:
+    assert set(RANK) == {package_of(file) for file in FILES}
+    assert len([file for file in FILES if "/" not in file]) <= 10
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_package_imports_only_from_lines_above_its_own(file: str) -> None:
+    package = package_of(file)
+    for other in map(package_of, imported_files(file)):
+        assert other == package or RANK[other] < RANK[package], (file, other)
+
+
+def test_no_imports_form_a_circle() -> None:
+    list(TopologicalSorter({file: imported_files(file) for file in FILES}).static_order())
+
+
+@pytest.mark.parametrize("module", [seqtoys, results], ids=lambda module: module.__name__)
+def test_all_holds_the_public_names(module: ModuleType) -> None:
+    public = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert module.__all__ == sorted(module.__all__)
+    assert set(module.__all__) - {"__version__"} == public
+
+
+def test_the_error_tree_is_drawn_as_it_is() -> None:
+    drawn = dict(re.findall(r"[├└]── (\w+) +\((\w+)\)", errors.__doc__ or ""))
+    real = {
+        name: kind.__mro__[2].__name__
+        for name, kind in vars(errors).items()
+        if inspect.isclass(kind) and kind.__bases__[0] is errors.SeqtoysError
+    }
+    assert drawn == real
+    assert len(real) == 11
+
+
+def test_the_library_speaks_of_itself_alone() -> None:
+    """Nothing that users install names a machine, and nothing reaches for the network."""
+    for path in SOURCE.rglob("*.py"):
+        foreign = r"https?://|/home/|/tmp/|import (socket|urllib|requests)"
+        assert not re.search(foreign, path.read_text())
+
+
+@pytest.mark.parametrize("page", sorted(Path().glob("*.md")), ids=lambda page: page.name)
+def test_a_page_links_to_what_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text())
+    assert [link for link in links if "://" not in link and not Path(link).exists()] == []
+
+
+def test_the_version_is_told_once() -> None:
+    assert version("seqtoys") == seqtoys.__version__
