@@ -1,4 +1,4 @@
-"""The command line: `python -m benchmarks` measures, and tells each ratio with its target."""
+"""Run the benchmarks and print each ratio with its target: `python -m benchmarks`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line.
 
     Args:
-        arguments: The words after `python -m benchmarks`; None: those of the program.
+        arguments: The command-line arguments. If None, they are taken from `sys.argv`.
     """
     options = _read(arguments)
     _say_what_runs()
@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
-    parser.add_argument("--quick", action="store_true", help="few repeats: a look, not a result")
-    parser.add_argument("--write", action="store_true", help="store the rows for the page")
+    parser.add_argument("--quick", action="store_true", help="few repeats, for a rough estimate")
+    parser.add_argument("--write", action="store_true", help="store the results for the page")
     cores = [threads for threads in THREADS if threads <= count_cores()]
     parser.add_argument("--threads", type=int, nargs="+", choices=cores, default=cores)
     options = parser.parse_args(arguments)
@@ -41,16 +41,16 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     if unknown:
         parser.error(f"expected names among {', '.join(BENCHMARKS)}, got {', '.join(unknown)}")
     if options.write and (options.quick or options.threads != cores):
-        parser.error("--write stores full runs of all thread settings only")
+        parser.error("--write stores full runs: it cannot be combined with --quick or --threads")
     return options
 
 
 def _say_what_runs() -> None:
     print(", ".join(f"{name} {value}" for name, value in describe().items() if value is not None))
     if not has_jax():
-        print("without JAX, whose rows are left out: pip install -e '.[bench]' gets it")
+        print("JAX is not installed, its rows are skipped: pip install -e '.[bench]' adds them")
     if is_busy():
-        print("busy in the last minute: let it settle, or two threads suffer most")
+        print("the machine was busy in the last minute: results with two threads may be off")
 
 
 def _measure(name: str, threads: int, *, quick: bool) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Measure in a fresh process that has so many threads; this file is what that process runs."""
+"""Run a measurement in a fresh process with n threads; this file is that process's entry point."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 
 def run_fresh(function: str, threads: int, /, **options: Any) -> Any:
-    """Call a function in a fresh process and give back its plain result.
+    """Call a function in a fresh process and return its JSON-serializable result.
 
     Args:
-        function: Its module and name: "benchmarks.hihello:measure".
-        threads: How many threads PyTorch and JAX compute with there.
-        **options: What to call it with, as plain values.
+        function: The module and name, such as "benchmarks.hihello:measure".
+        threads: The number of threads for PyTorch and JAX.
+        **options: Keyword arguments of the function, JSON-serializable.
     """
     command = [sys.executable, "-m", "benchmarks.fresh", function, str(threads)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
@@ -34,9 +34,9 @@ def run_fresh(function: str, threads: int, /, **options: Any) -> Any:
 
 
 def main(function: str, threads: str, options: str) -> None:
-    """Call a function as `run_fresh` asks, and print its result."""
+    """Call a function on behalf of `run_fresh`, and print its result as JSON."""
     keep_to_cores(int(threads))
-    import torch  # after the cores are settled, as its pools of threads are
+    import torch  # after setting the affinity, which its thread pools inherit
 
     torch.set_num_threads(int(threads))
     module, _, name = function.partition(":")
@@ -45,10 +45,10 @@ def main(function: str, threads: str, options: str) -> None:
 
 
 def keep_to_cores(count: int) -> None:
-    """Keep this process to some cores: XLA has as many threads as it sees cores."""
+    """Pin this process to `count` cores: XLA starts one thread per visible core."""
     if sys.platform == "linux":
         cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cores[-count:])  # the first one is the busiest with the rest
+        os.sched_setaffinity(0, cores[-count:])  # the first core is usually the busiest
 
 
 if __name__ == "__main__":

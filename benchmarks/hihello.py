@@ -1,4 +1,4 @@
-"""`fit` on "hihell" → "ihello" against the notebook's two loops, written by hand."""
+"""`fit` on "hihell" → "ihello", against the notebook's two hand-written loops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The peers in JAX: all compiled, no one-hot vectors, the state of Adam from optax."""
+"""The JAX peers: fully compiled, without one-hot vectors, with Adam from optax."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from torch import nn
 from benchmarks.peers import INPUTS, LABELS, Network, Part
 
 Weights: TypeAlias = dict[str, Any]
-"""The weights of a network by PyTorch's names, as arrays."""
+"""The weights of a network as arrays, by PyTorch's names."""
 
 Start: TypeAlias = tuple[Weights, Any, Any]
-"""The weights, the state of Adam, and the hidden state."""
+"""The weights, Adam's state and the hidden state."""
 
 
 def weights_of(module: nn.Module) -> Weights:
@@ -30,7 +30,7 @@ def weights_of(module: nn.Module) -> Weights:
 
 
 def stacked(modules: Iterable[nn.Module]) -> Weights:
-    """Copy the weights of many modules, with a leading axis of modules."""
+    """Copy the weights of many modules, stacked along a leading axis."""
     each = [dict(module.named_parameters()) for module in modules]
     return {
         name: jnp.array(np.stack([weights[name].detach().numpy() for weights in each]))
@@ -39,7 +39,7 @@ def stacked(modules: Iterable[nn.Module]) -> Weights:
 
 
 def run_rnn(weights: Weights, inputs: Any, hidden: Any, unroll: int) -> tuple[Any, Any]:
-    """Compute the final and all states for indices whose first axis is time."""
+    """Compute the final state and all states for indices whose first axis is time."""
     bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
     projected = weights["weight_ih_l0"].T[inputs] + bias
 
@@ -52,14 +52,14 @@ def run_rnn(weights: Weights, inputs: Any, hidden: Any, unroll: int) -> tuple[An
 
 
 def seeds_trainer(unroll: int, epochs: int = 100) -> Callable[[Weights], Any]:
-    """Make the training of many networks on "hihell" → "ihello", compiled at its first call.
+    """Build a function that trains many networks on "hihell" → "ihello", compiled on first call.
 
     Args:
-        unroll: How many steps of the recurrence to write out: more run faster, compile slower.
-        epochs: How many updates.
+        unroll: How many steps of the recurrence to unroll: more runs faster and compiles slower.
+        epochs: The number of updates.
 
     Returns:
-        Takes the weights of all; gives the weights, the losses and the predicted indices.
+        A function from the stacked weights to new weights, losses and predicted indices.
     """
     inputs, labels = INPUTS.numpy(), LABELS.numpy()
     adam = optax.adam(0.05)
@@ -85,11 +85,11 @@ def seeds_trainer(unroll: int, epochs: int = 100) -> Callable[[Weights], Any]:
 
 
 class TextTrainer:
-    """One compiled update on a chunk of a text, with the state carried and buffers given away.
+    """A compiled update on one chunk of a text, with the state carried over and buffers donated.
 
     Args:
         lr: The learning rate.
-        unroll: How many steps of the recurrence to write out.
+        unroll: How many steps of the recurrence to unroll.
     """
 
     def __init__(self, lr: float = 0.01, unroll: int = 4) -> None:
@@ -98,13 +98,13 @@ class TextTrainer:
         self.update = jax.jit(self._update, donate_argnums=(0, 1, 2))
 
     def start(self, network: Network, streams: int) -> Start:
-        """Copy the weights of a network; make its first state and that of Adam."""
+        """Copy the weights of a network, and initialize its state and Adam's."""
         weights = weights_of(network)
         hidden = jnp.zeros((streams, network.rnn.hidden_size))
         return weights, self.adam.init(weights), hidden
 
     def learn(self, start: Start, parts: Sequence[Part]) -> list[float]:
-        """Do what `peers.learn_text` does; the arrays it starts from are used up."""
+        """Train as `peers.learn_text` does; this consumes the buffers in `start`."""
         (weights, moments, hidden), losses = start, []
         for inputs, targets in parts:
             chunk = inputs.numpy(), targets.numpy()

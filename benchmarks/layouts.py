@@ -1,7 +1,8 @@
-"""Where the layout with replicas last trains faster: `python -m benchmarks.layouts`.
+"""Find where the replicas-last layout trains faster: `python -m benchmarks.layouts`.
 
-It prints the time of `fit` with replicas last over that with units last; below 1, replicas last
-is faster. `seqtoys.models.elman.layouts.choose_layout` draws its line there.
+It prints the time of `fit` with replicas last divided by that with units last; below 1, replicas
+last is faster. The threshold in `seqtoys.models.elman.layouts.choose_layout` comes from these
+numbers.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ VOCAB = Vocab("hielo")
 
 
 def main() -> None:
-    """Print a table for one sequence, and one for 32."""
+    """Print one table for a single sequence, and one for 32."""
     torch.set_num_threads(1)
     for sequences in SEQUENCES:
         batch = Batch.from_texts(["hihello"] * sequences, VOCAB)
-        print(f"\n{sequences} x 6 symbols; units down, replicas across")
+        print(f"\n{sequences} x 6 symbols; rows: units, columns: replicas")
         print(" " * 6 + "".join(f"{count:>8}" for count in REPLICAS))
         for units in UNITS:
             ratios = [compare(count, units, batch) for count in REPLICAS]
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 def compare(replicas: int, units: int, batch: Batch) -> float:
-    """Time 10 epochs in both layouts."""
+    """Return the time of 10 epochs with replicas last, relative to units last."""
     contestants: dict[str, Contestant] = {
         name: lambda layout=layout: _training(replicas, units, batch, layout)  # type: ignore[misc]
         for name, layout in (("replicas", REPLICAS_LAST), ("units", UNITS_LAST))

@@ -1,4 +1,4 @@
-"""What a measurement was made on."""
+"""The machine and the versions that a measurement ran on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGES = ("seqtoys", "torch", "numpy", "jax", "optax")
 
 
 def describe() -> dict[str, str | int | None]:
-    """Name the processor, its cores, the system and the versions."""
+    """Return the processor, the number of cores, the system and the versions."""
     return {
         "cpu": _cpu(),
         "cores": count_cores(),
@@ -29,12 +29,12 @@ def count_cores() -> int:
 
 
 def has_jax() -> bool:
-    """Whether the JAX peers can run."""
+    """Return whether the JAX peers can run."""
     return _version("jax") is not None and _version("optax") is not None
 
 
 def is_busy() -> bool:
-    """Whether something else has been computing here in the last minute."""
+    """Return whether the machine was busy in the last minute."""
     return hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5
 
 

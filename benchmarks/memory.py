@@ -1,4 +1,4 @@
-"""The peak of memory with a vocabulary of 20,000 symbols, against one-hot vectors."""
+"""Peak memory with a vocabulary of 20,000 symbols, against one-hot vectors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CLAIMS = {
 
 
 def measure(threads: int, quick: bool) -> list[Row]:
-    """Take the peaks of fresh processes, one after the other; only Linux tells them."""
+    """Measure the peak memory of fresh processes, one at a time; only Linux reports it."""
     if not STATUS.exists():
         return []
     peaks: dict[str, list[float]] = {name: [] for name in (*CLAIMS, "fit_by_hand")}
@@ -40,7 +40,7 @@ def measure(threads: int, quick: bool) -> list[Row]:
 
 
 def fit_batch() -> float:
-    """Tell the peak of three updates on one batch, in MiB."""
+    """Return the peak of three updates on one batch, in MiB."""
 
     def train() -> object:
         ((inputs, targets), *_) = peers.cut_text(_text(updates=1), SYMBOLS, STREAMS, CHUNK)
@@ -51,13 +51,13 @@ def fit_batch() -> float:
 
 
 def fit_text() -> float:
-    """Tell the peak of three updates on the chunks of a text, in MiB."""
+    """Return the peak of three updates on the chunks of a text, in MiB."""
     options: dict[str, Any] = {"chunk": CHUNK, "batch_size": STREAMS, "epochs": 1}
     return _peak_of(lambda: fit(_model(), _text(UPDATES), progress=False, **options))
 
 
 def fit_by_hand() -> float:
-    """Tell the peak of three updates with one-hot vectors, in MiB."""
+    """Return the peak of three updates with one-hot vectors, in MiB."""
 
     def train() -> object:
         network = peers.Network(len(SYMBOLS), UNITS)
@@ -67,7 +67,7 @@ def fit_by_hand() -> float:
 
 
 def _peak_of(train: Callable[[], object]) -> float:
-    # PyTorch loads its compiler when it makes its first optimizer: that belongs to the imports.
+    # The first optimizer makes PyTorch import its compiler, which should not count as training.
     torch.optim.Adam([nn.Parameter(torch.zeros(1))])
     imported = _peak()
     train()
@@ -75,7 +75,7 @@ def _peak_of(train: Callable[[], object]) -> float:
 
 
 def _peak() -> float:
-    # Not getrusage: its maximum begins at the size of the process that started this one.
+    # Not getrusage, whose maximum starts at the size of the parent process.
     found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())
     assert found is not None
     return int(found[1]) / 1024

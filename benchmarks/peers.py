@@ -1,4 +1,4 @@
-"""The peers: each job as one writes it by hand with `torch.nn.RNN` on one-hot vectors."""
+"""The peers: each job as written by hand with `torch.nn.RNN` on one-hot vectors."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Part: TypeAlias = tuple[Tensor, Tensor]
 
 
 def make_rnn(seed: int = 777) -> nn.RNN:
-    """Make the notebook's network, and leave the global random state alone."""
+    """Make the notebook's network without changing the global random state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.RNN(5, 5, batch_first=True)
 
 
 def learn_whole(rnn: nn.RNN, epochs: int = 100) -> Course:
-    """Teach it "hihell" → "ihello", the whole sequence at a time, as the notebook does."""
+    """Train on "hihell" → "ihello" with the whole sequence at once, as the notebook does."""
     criterion = nn.CrossEntropyLoss()
     optimizer, course = torch.optim.Adam(rnn.parameters(), lr=0.05), []
     for _ in range(epochs):
@@ -43,7 +43,7 @@ def learn_whole(rnn: nn.RNN, epochs: int = 100) -> Course:
 
 
 def learn_stepwise(rnn: nn.RNN, epochs: int = 100) -> Course:
-    """Teach it one symbol at a time, as the notebook does; the loss is a sum over the steps."""
+    """Train one symbol at a time, as the notebook does; the loss is summed over the steps."""
     criterion = nn.CrossEntropyLoss()
     optimizer, course = torch.optim.Adam(rnn.parameters(), lr=0.005), []
     for _ in range(epochs):
@@ -67,7 +67,7 @@ class Network(nn.Module):
     Args:
         symbols: The size of the vocabulary.
         units: The size of the hidden state.
-        seed: Decides the weights.
+        seed: The seed of the initial weights.
     """
 
     def __init__(self, symbols: int, units: int, seed: int = 0) -> None:
@@ -84,7 +84,7 @@ class Network(nn.Module):
 
 
 def cut_text(text: str, symbols: str, streams: int, chunk: int) -> list[Part]:
-    """Read a text as parallel streams, cut into chunks; what is left over is left out."""
+    """Split a text into parallel streams, and those into chunks; the remainder is dropped."""
     index = {symbol: i for i, symbol in enumerate(symbols)}
     indices = torch.tensor([index[symbol] for symbol in text])
     length = (len(indices) - 1) // streams
@@ -94,7 +94,7 @@ def cut_text(text: str, symbols: str, streams: int, chunk: int) -> list[Part]:
 
 
 def one_hots_of(inputs: Tensor, symbols: int) -> Tensor:
-    """Make the one-hot vectors of indices."""
+    """Convert indices to one-hot vectors."""
     return F.one_hot(inputs, symbols).float()
 
 
@@ -104,12 +104,12 @@ def learn_text(
     one_hots: Sequence[Tensor] | None = None,
     lr: float = 0.01,
 ) -> list[float]:
-    """Teach a text by truncated backpropagation: the state is carried, its gradient is not.
+    """Train on a text with truncated BPTT: the state is carried over, its gradient is not.
 
     Args:
         network: The network.
         parts: The chunks of the text, in order.
-        one_hots: Their one-hot vectors; None: made for each update, as the loop gets there.
+        one_hots: Their one-hot vectors. If None, they are computed at each update.
         lr: The learning rate.
 
     Returns:
@@ -134,7 +134,7 @@ def learn_text(
 def sample(
     network: Network, symbols: str, start: str, length: int, generator: torch.Generator
 ) -> str:
-    """Write on from one symbol, drawing from the softmax with `torch.multinomial`."""
+    """Generate text after one symbol, sampling from the softmax with `torch.multinomial`."""
     hidden = torch.zeros(1, 1, network.rnn.hidden_size)
     index, text = torch.tensor([[symbols.index(start)]]), ""
     for _ in range(length):

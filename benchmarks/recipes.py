@@ -1,7 +1,7 @@
-"""Which network each task of the catalogue is given to: one recipe for each kind of task.
+"""The networks to train on each task of the catalog: one recipe per kind of task.
 
-The recipes are to show which tasks are easy and which are hard within seconds, not how far each
-can be pushed: so there is none for a single task.
+The recipes are meant to show which tasks are easy and which are hard within seconds, not the best
+result possible on each, so none is tuned for a single task.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Network:
 
     Attributes:
         task: The name of the task.
-        seed: Decides the weights and the sequences.
-        units: Hidden units, below a linear readout.
-        batches: How many batches it is trained on.
-        batch_size: The sequences of a batch.
+        seed: The seed of the weights and the sequences.
+        units: The number of hidden units, followed by a linear readout.
+        batches: The number of training batches.
+        batch_size: The number of sequences per batch.
         lr: The learning rate of Adam.
         nonlinearity: `"tanh"` or `"relu"`.
-        recurrent_init: How recurrent weights start.
-        grow: Whether lengths grow as it learns; else all come from the start.
+        recurrent_init: The initialization of the recurrent weights.
+        grow: Whether lengths grow during training; otherwise all are used from the beginning.
     """
 
     task: str
@@ -42,13 +42,14 @@ class Network:
     grow: bool = False
 
     def describe(self) -> str:
-        """Say in a line what is the same for all seeds.
+        """Describe in one line what is the same for all seeds.
 
         Examples:
             >>> networks_for("parity")[0].describe()
-            '64 relu units, orthogonal start, 4,000 batches of 128, lr 0.003, growing lengths'
+            '64 relu units, orthogonal init, 4,000 batches of 128, lr 0.003, growing lengths'
         """
-        start = "" if self.recurrent_init == "uniform" else f" {self.recurrent_init} start,"
+        initial = self.recurrent_init
+        start = "" if initial == "uniform" else f" {initial} init,"
         lengths = ", growing lengths" if self.grow else ""
         return (
             f"{self.units} {self.nonlinearity} units,{start} {self.batches:,} batches of "
@@ -64,7 +65,7 @@ RECIPES = {
     "short strings": Network("", 0, 32, 2000, 128, 0.003, "relu", "orthogonal", grow=True),
     "long strings": Network("", 0, 64, 4000, 128, 0.003, "relu", "orthogonal", grow=True),
 }
-"""For each kind of task the network of its first seed."""
+"""The network for each kind of task; `networks_for` sets task and seed."""
 
 KINDS = {
     "text": "one word",
@@ -75,11 +76,11 @@ KINDS = {
     "tomita": "short strings",
     "chomsky_regular": "long strings",
 }
-"""What kind the tasks of a module are; those of all others are answers."""
+"""The kind of the tasks of each module; all other modules have answers."""
 
 
 def builder_of(name: str) -> Any:
-    """The class or function that builds a task of the catalogue.
+    """Return the class or function that builds a task of the catalog.
 
     Examples:
         >>> builder_of("tomita_1").__name__
@@ -90,7 +91,7 @@ def builder_of(name: str) -> Any:
 
 
 def family_of(name: str) -> str:
-    """The module that a task of the catalogue comes from.
+    """Return the name of the module that defines a task of the catalog.
 
     Examples:
         >>> family_of("parity"), family_of("tomita_1")
@@ -100,7 +101,7 @@ def family_of(name: str) -> str:
 
 
 def networks_for(name: str) -> list[Network]:
-    """The networks that a task is given to, one for each seed.
+    """Return the networks to train on a task, one for each seed.
 
     Examples:
         >>> [(network.seed, network.units) for network in networks_for("parity")]

@@ -1,4 +1,4 @@
-"""The results: one line for each row in a terminal, one file for the page."""
+"""Benchmark results: printed as one line per row, and stored in a file for the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STORED = Path(__file__).with_name("results.json")
 
 
 def show(row: Row) -> str:
-    """Write a row as a line.
+    """Format a row as one line.
 
     Examples:
         >>> from benchmarks.timing import share_of_time
@@ -34,15 +34,15 @@ def show(row: Row) -> str:
 def store(
     benchmark: str, rows: Sequence[Row], path: Path = STORED, order: Sequence[str] = ()
 ) -> None:
-    """Put the rows of one benchmark in place of its former ones.
+    """Store the rows of one benchmark, replacing its earlier ones.
 
-    Rows of another machine, or of other versions, are left out: no table mixes them.
+    Rows from another machine or other versions are dropped, so that no table mixes them.
 
     Args:
-        benchmark: Its name.
-        rows: Its rows.
+        benchmark: The name of the benchmark.
+        rows: The new rows.
         path: The file.
-        order: The names of all benchmarks, as the file lists them.
+        order: The names of all benchmarks, in the order of the file.
     """
     machine = describe()
     kept = _rows_of(path, machine)

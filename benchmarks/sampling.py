@@ -1,4 +1,4 @@
-"""Sampling a thousand characters one at a time, against a loop over `nn.RNN`."""
+"""Sample 1,000 characters one at a time, against a loop over `nn.RNN`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLAIM = times_as_fast("1,000 characters, against nn.RNN, softmax and multinomial
 
 
 def measure(threads: int, quick: bool) -> list[Row]:
-    """Time 1,000 characters of each."""
+    """Time the sampling of 1,000 characters with each."""
     contestants = {"generate": _generate, "by hand": _by_hand}
     seconds = take_turns(contestants, repeats=3 if quick else 21)
     return [compare(CLAIM, seconds["generate"], seconds["by hand"])]

@@ -1,4 +1,4 @@
-"""A thousand seeds of the notebook's network, against as many loops and against JAX."""
+"""Train 1,000 seeds of the notebook's network, against hand-written loops and JAX."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from benchmarks.timing import Contestant, Row, compare, share_of_time, take_turn
 from seqtoys import ElmanEnsemble, Vocab, fit
 
 SEEDS = 1000
-LOOPS = 5  # of the loops, this many are timed
+LOOPS = 5  # loops that are timed
 DATA = ("hihell", "ihello")
-UNROLLED = 6  # all steps written out: the fastest for JAX once it is compiled
+UNROLLED = 6  # all steps unrolled: the fastest for JAX once compiled
 
 AGAINST_LOOPS = {
     "fit": times_as_fast("fit alone, against the loop by hand, per model", 500, aim=1000),
@@ -27,7 +27,7 @@ FIRST = share_of_time("first fit of a process, against JAX's first call", 0.15)
 
 
 def measure(threads: int, quick: bool) -> list[Row]:
-    """Time 100 epochs of 1,000 networks, and of 5 by hand; then the first call of each kind."""
+    """Time 100 epochs of 1,000 networks, and of 5 loops; then the first calls of `fit` and JAX."""
     jax: dict[str, Contestant] = {"jax": _jax()} if has_jax() else {}
     contestants: dict[str, Contestant] = {
         **jax,
@@ -50,12 +50,12 @@ def measure(threads: int, quick: bool) -> list[Row]:
 
 
 def first_fit() -> float:
-    """Time the first fit of this process."""
+    """Time the first `fit` call of this process."""
     return _timed(_fit())
 
 
 def first_jax() -> float:
-    """Time JAX's first call in this process, with its device at hand already."""
+    """Time JAX's first call in this process, with its device already initialized."""
     from benchmarks.jax_peers import seeds_trainer
 
     weights = _jax_weights()

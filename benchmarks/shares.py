@@ -1,4 +1,4 @@
-"""How often each answer symbol is right at one length: what guessing gives there."""
+"""How often each answer symbol is correct at one length: the accuracy of guessing it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import torch
 from seqtoys import get_task
 from seqtoys.tasks.chomsky.answer_probabilities import KnownShares
 
-COUNTED = 2000  # sequences that are counted, where a task can't compute the shares
+COUNTED = 2000  # sequences sampled to estimate the frequencies of tasks that can't compute them
 
 
 def answer_shares(name: str, length: int) -> list[float]:
-    """Compute the share of each target symbol at one length: exact where the task knows it.
+    """Compute the frequency of each target symbol at one length, exactly where the task can.
 
     Args:
         name: The name of the task.

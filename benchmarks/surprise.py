@@ -1,4 +1,4 @@
-"""How surprised the true source is at each symbol of a sequence: the floor below any network."""
+"""Surprise of the true source at each symbol of a sequence: a lower bound for any network."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from seqtoys.tasks.text import Listed
 
 
 def surprise_of_source(task: Task, batch: Batch) -> list[float] | None:
-    """Compute it for one sequence, in nats; None for a task that answers after reading.
+    """Compute the surprise of the true source for one sequence, in nats.
+
+    Returns None for a task whose answer follows the input.
 
     Args:
         task: The task.
-        batch: One sequence of it, all of it scored.
+        batch: One sequence of the task, with every symbol scored.
 
     Examples:
         >>> from seqtoys import get_task
@@ -45,8 +47,8 @@ def surprise_of_source(task: Task, batch: Batch) -> list[float] | None:
 
 
 def _of_counts(task: CountingLanguage, targets: Sequence[int]) -> Iterator[float]:
-    """A block whose length is a free count goes on or ends; all else is certain."""
-    free = task.blocks.shape[1]  # the first letters, whose counts are drawn
+    """Yield the surprise: only blocks of free length are uncertain, as to where they end."""
+    free = task.blocks.shape[1]  # the first letters, whose counts are random
     before = 0  # the index of #
     for target in targets:
         if 1 <= before <= free:

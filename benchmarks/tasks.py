@@ -1,4 +1,4 @@
-"""Drawing a batch of each task, against one update of a small network on that batch."""
+"""Sample a batch of each task, against one update of a small network on that batch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from seqtoys.training.sources import SequencesSource
 from seqtoys.training.updates import Updates
 
 SEQUENCES, UNITS, BATCHES = 128, 32, 32
-BIG_NUMBERS = ("binary_multiplication", "compute_sqrt")  # integers of any size, one by one
+BIG_NUMBERS = ("binary_multiplication", "compute_sqrt")  # use Python's big integers, one at a time
 
 
 def measure(threads: int, quick: bool) -> list[Row]:
-    """Time as many batches, and as many updates, of each task, on one thread."""
+    """Time the sampling of batches, and as many updates, for each task on one thread."""
     if threads > 1:
-        return []  # tensors this small have no use for more
+        return []  # tensors this small don't benefit from more
     contestants: dict[str, Contestant] = {}
     for name in list_tasks():
         task = get_task(name)
@@ -33,7 +33,7 @@ def measure(threads: int, quick: bool) -> list[Row]:
 
 
 def draw(task: Task) -> list[Batch]:
-    """Draw batches, as they come: those that `fit` draws."""
+    """Sample the batches that `fit` would sample."""
     generator = seeded_generator(0)
     return [task.sample(SEQUENCES, generator=generator) for _ in range(BATCHES)]
 

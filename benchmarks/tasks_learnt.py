@@ -1,6 +1,7 @@
-"""What an Elman network learns of each task in seconds: `python -m benchmarks.tasks_learnt`.
+"""Measure what an Elman network learns of each task in seconds of training.
 
-`--write` stores it for the pages of the tasks. What an interrupted run has finished is kept.
+Run it with `python -m benchmarks.tasks_learnt`; `--write` stores the results for the task pages.
+An interrupted run keeps the results that are finished.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ STORED = Path(__file__).with_name("tasks_learnt.jsonl")
 KEPT = STORED.with_suffix(".unfinished.jsonl")
 COMMAND = "python -m benchmarks.tasks_learnt --write"
 CLIP, THRESHOLD = 1.0, 0.98
-COUNT = 1000  # sequences of each length to test on
-SHOWN = 30  # symbols of a curve
+COUNT = 1000  # test sequences per length
+SHOWN = 30  # symbols in the curve
 DIGITS = 5
 
 
@@ -35,11 +36,11 @@ def run(network: Network) -> dict[str, Any]:
     """Train and test one network.
 
     Args:
-        network: What to train.
+        network: The network to train.
 
     Returns:
-        `seconds` of one core for the training; the `report` of `evaluate`; the `accuracy` on
-        sequences as in training; and of the first seed the `curve` of its loss.
+        `seconds`, the training time on one core; `report`, the report of `evaluate`; `accuracy`
+        on sequences like those of training; and, for the first seed, the loss `curve`.
     """
     task = get_task(network.task)
     model, seconds = train(
@@ -64,15 +65,15 @@ def run(network: Network) -> dict[str, Any]:
 
 
 def growing_lengths(task: Task) -> Curriculum:
-    """Lengths that grow from the shortest few to the longest of training."""
+    """Return a curriculum from the shortest lengths to the longest of training."""
     shortest, longest = task.lengths
     return Curriculum(longest, shortest=shortest, start=shortest + 2, threshold=THRESHOLD)
 
 
 def draw_curve(model: ElmanCharModel, task: Task) -> dict[str, Any] | None:
-    """The loss at each symbol of one sequence, beside the surprise of the true source.
+    """Return the loss at each symbol of one sequence, with the surprise of the true source.
 
-    None for a task that answers after reading.
+    Returns None for a task whose answer follows the input.
     """
     batch = shown_sequence(task)
     source = surprise_of_source(task, batch)
@@ -86,14 +87,14 @@ def draw_curve(model: ElmanCharModel, task: Task) -> dict[str, Any] | None:
 
 
 def shown_sequence(task: Task) -> Batch:
-    """A sequence that shows what a task is about: of middle length, where lengths vary."""
+    """Return a representative sequence of a task, of medium length if lengths vary."""
     middle = sum(task.lengths) // 2
     length = next((n for n in range(middle, middle + 9) if task.refusal(n) is None), None)
     return task.sample(1, length=length, generator=torch.Generator().manual_seed(1))
 
 
 def rounded(value: Any) -> Any:
-    """Round all numbers in plain values, which keeps the file short.
+    """Round all numbers in nested plain values, to keep the file short.
 
     Examples:
         >>> rounded({"loss": [0.123456789, 1]})
@@ -109,13 +110,13 @@ def rounded(value: Any) -> Any:
 def store(
     networks: Sequence[Network], rows: Sequence[Mapping[str, Any]], path: Path = STORED
 ) -> None:
-    """Put what was found in place of the same tasks' former rows, a line for each network.
+    """Store results, one line per network, replacing earlier rows of the same tasks.
 
-    Rows of other tasks stay, whatever machine made them: the pages name it for each task.
+    Rows of other tasks stay, even from another machine: the pages show it for each task.
 
     Args:
-        networks: What was trained.
-        rows: What `run` found for each.
+        networks: The networks that were trained.
+        rows: The results of `run` for each.
         path: The file.
     """
     today = date.today().isoformat()
@@ -133,7 +134,7 @@ def store(
 
 
 def read(path: Path = STORED) -> list[dict[str, Any]]:
-    """Read what `store` wrote; nothing, if it has not."""
+    """Read what `store` wrote; return an empty list if there is no file."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [json.loads(line) for line in lines]
 
@@ -142,11 +143,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line.
 
     Args:
-        arguments: The words after `python -m benchmarks.tasks_learnt`; None: the program's.
+        arguments: The command-line arguments. If None, they are taken from `sys.argv`.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tasks_learnt", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="TASK", help="tasks; none: all")
-    parser.add_argument("--write", action="store_true", help="store what is found, for the pages")
+    parser.add_argument("names", nargs="*", metavar="TASK", help="tasks; defaults to all")
+    parser.add_argument("--write", action="store_true", help="store the results for the pages")
     options = parser.parse_args(arguments)
     unknown = set(options.names) - set(list_tasks())
     if unknown:

@@ -1,4 +1,4 @@
-"""Training on a text in chunks, against `nn.RNN` on one-hots, JAX, and what the machine can do."""
+"""Train on a text in chunks, against `nn.RNN` on one-hots, JAX, and peak performance."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def measure(threads: int, quick: bool) -> list[Row]:
 
 
 def make_text(symbols: str, streams: int, chunk: int, updates: int) -> str:
-    """Draw a text that fills so many updates; what it says does not matter to the time."""
+    """Generate a random text that fills n updates; its content does not affect the time."""
     return "".join(random.Random(0).choices(symbols, k=streams * chunk * updates + 1))
 
 
 def count_operations(units: int, symbols: int, streams: int, chunk: int) -> int:
     """Count the floating-point operations of the matrix products of an update.
 
-    State and readout, once forwards and twice backwards; the inputs are rows, not products, and
-    no gradient leaves the chunk through its first state.
+    State and readout count once for the forward and twice for the backward pass. Inputs are row
+    lookups, not products, and no gradient flows out of the chunk through its first state.
     """
     step = 2 * streams * units
     return step * (3 * chunk - 1) * units + step * 3 * chunk * symbols

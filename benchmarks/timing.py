@@ -1,4 +1,4 @@
-"""Times of several contestants, taken in turn, and what a measurement is held to."""
+"""Time several contestants in turn, and compare the results with targets."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from statistics import median
 from typing import Any, TypeAlias
 
 Contestant: TypeAlias = Callable[[], Callable[[], object]]
-"""Prepares a run, untimed, and gives back what to time."""
+"""Prepares a run, untimed, and returns the function to time."""
 
-SETTLE = 0.02  # seconds; the worker threads of the one before spin for some milliseconds
+SETTLE = 0.02  # seconds; worker threads of the previous run keep spinning for some milliseconds
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a measurement is held to.
+    """A target for a measurement.
 
     Attributes:
         name: What is compared with what.
-        unit: What the ratio says: "of its time", "times as fast".
+        unit: The unit of the ratio: "of its time", "times as fast".
         bound: "at most" or "at least".
-        target: What the ratio must reach; None: nothing is promised.
-        aim: What it should reach.
+        target: The ratio to reach. If None, there is no target.
+        aim: A more ambitious ratio, which is not enforced.
     """
 
     name: str
@@ -35,13 +35,13 @@ class Claim:
     aim: float | None = None
 
     def judge(self, ratios: Sequence[float], ours: float, peer: float, scale: str) -> Row:
-        """Write the ratios of the repeats as a row of the results.
+        """Turn the ratios of all repeats into a row of the results.
 
         Args:
-            ratios: One for each repeat, ours and the peer's taken one after the other.
-            ours: The median of our own measurements.
-            peer: The median of the peer's.
-            scale: What the two are measured in.
+            ratios: One ratio per repeat, of two measurements taken one after the other.
+            ours: The median of our measurements.
+            peer: The median of the peer's measurements.
+            scale: The unit of both medians.
         """
         ratio = median(ratios)
         met = None if self.target is None else self.holds(ratio, self.target)
@@ -56,33 +56,33 @@ class Claim:
         }
 
     def holds(self, ratio: float, limit: float) -> bool:
-        """Whether a ratio is on the right side of a limit."""
+        """Return whether a ratio satisfies the bound for a limit."""
         return ratio <= limit if self.bound == "at most" else ratio >= limit
 
 
 Row: TypeAlias = dict[str, Any]
-"""A measurement with its claim, as plain values."""
+"""A measurement with its target, as plain values."""
 
 
 def share_of_time(name: str, target: float | None = None, aim: float | None = None) -> Claim:
-    """Claim to need at most a share of the peer's time."""
+    """Claim to need at most a fraction of the peer's time."""
     return Claim(name, "of its time", "at most", target, aim)
 
 
 def times_as_fast(name: str, target: float | None = None, aim: float | None = None) -> Claim:
-    """Claim to be at least so many times as fast as the peer."""
+    """Claim to be at least `target` times as fast as the peer."""
     return Claim(name, "times as fast", "at least", target, aim)
 
 
 def take_turns(contestants: Mapping[str, Contestant], repeats: int) -> dict[str, list[float]]:
-    """Time contestants A B C, A B C, …, so that a slow moment of the machine meets them all.
+    """Time contestants A B C, A B C, …, so that a slow phase of the machine affects them all.
 
     Args:
-        contestants: What to time, by name; each runs once before, to warm up.
+        contestants: The contestants by name; each runs once untimed to warm up.
         repeats: How often to time each.
 
     Returns:
-        The seconds of each.
+        The times of each, in seconds.
     """
     for prepare in contestants.values():
         prepare()()
@@ -94,7 +94,7 @@ def take_turns(contestants: Mapping[str, Contestant], repeats: int) -> dict[str,
 
 
 def time_once(prepare: Contestant) -> float:
-    """Prepare a run and time it alone."""
+    """Prepare a run, and time only the run."""
     run = prepare()
     gc.collect()
     time.sleep(SETTLE)
@@ -111,14 +111,14 @@ def compare(
     our_share: float = 1,
     peer_share: float = 1,
 ) -> Row:
-    """Judge a claim about time, pair by pair.
+    """Evaluate a claim about time, pair by pair.
 
     Args:
-        claim: What is claimed.
-        ours: Our seconds, one for each repeat.
-        peer: The peer's.
-        our_share: What to scale ours with, for the time of one model, say.
-        peer_share: What to scale the peer's with.
+        claim: The claim.
+        ours: Our times in seconds, one per repeat.
+        peer: The peer's times.
+        our_share: A factor for our times, for example to get the time per model.
+        peer_share: A factor for the peer's times.
     """
     ours = [seconds * our_share for seconds in ours]
     peer = [seconds * peer_share for seconds in peer]

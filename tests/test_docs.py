@@ -59,7 +59,7 @@ def test_a_short_formula_keeps_its_brackets_and_its_comma() -> None:
 
 def test_a_formula_that_cannot_be_read_ends_the_build() -> None:
     html = r'<span class="arithmatex">\(\sofar\)</span>'
-    told = r"a\.md: KaTeX can't read \\sofar: Undefined control sequence: \\sofar at position 1"
+    told = r"a\.md: KaTeX can't parse \\sofar: Undefined control sequence: \\sofar at position 1"
     with pytest.raises(PluginError, match=told):
         maths.render_page(html, "a.md")
 
@@ -72,7 +72,7 @@ def test_without_katex_the_build_says_what_to_install(monkeypatch: pytest.Monkey
     with pytest.raises(PluginError) as caught:
         maths.katex_files.__wrapped__()
     assert str(caught.value) == (
-        "expected djangocms-katex, without which the pages have no formulas: "
+        "djangocms-katex is required to render formulas: "
         'pip install -c constraints.txt -e ".[docs]"'
     )
 

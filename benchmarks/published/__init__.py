@@ -1,1 +1,1 @@
-"""Published numbers, derived again: `python -m benchmarks.published`, a module for each paper."""
+"""Reproduce published numbers: `python -m benchmarks.published`, with a module per paper."""

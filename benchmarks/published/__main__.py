@@ -1,4 +1,4 @@
-"""The command line: `python -m benchmarks.published` derives published numbers again."""
+"""Reproduce published numbers: `python -m benchmarks.published`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line.
 
     Args:
-        arguments: The words after `python -m benchmarks.published`; None: those of the program.
+        arguments: The command-line arguments. If None, they are taken from `sys.argv`.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.published", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCRIPTS))
-    parser.add_argument("--quick", action="store_true", help="a look, not a result")
-    parser.add_argument("--write", action="store_true", help="store what is found, for the page")
+    parser.add_argument("--quick", action="store_true", help="small runs, for a rough estimate")
+    parser.add_argument("--write", action="store_true", help="store the results for the page")
     options = parser.parse_args(arguments)
     unknown = set(options.names) - set(SCRIPTS)
     if unknown:
         parser.error(f"expected names among {', '.join(SCRIPTS)}, got {', '.join(unknown)}")
     if options.write and options.quick:
-        parser.error("--write stores full runs only")
-    torch.set_num_threads(1)  # most tensors are tiny; what is large runs in several processes
+        parser.error("--write stores full runs: it cannot be combined with --quick")
+    torch.set_num_threads(1)  # most tensors are tiny; larger jobs run in several processes
     for name in options.names or SCRIPTS:
         print(f"\n{name}", flush=True)
         started = time.perf_counter()
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seconds = time.perf_counter() - started
         for finding in study.findings:
             print(finding)
-        print(f"{seconds:.0f} s in all", flush=True)
+        print(f"{seconds:.0f} s in total", flush=True)
         if options.write:
             store(name, study, seconds)
 

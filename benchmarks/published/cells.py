@@ -1,4 +1,4 @@
-"""Networks to train one by one, on all cores; what is finished is kept for the next start."""
+"""Train networks in parallel on all cores; an interrupted run resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ Row = dict[str, Any]
 
 
 def is_unfinished(path: Path = KEPT) -> bool:
-    """Whether an interrupted run has left rows to go on from."""
+    """Return whether an interrupted run has left rows to resume from."""
     return path.exists()
 
 
 def run_cells(
     run: Callable[[Cell], Row], cells: Iterable[Cell], path: Path | None = KEPT
 ) -> list[Row]:
-    """Run cells in processes of one thread each, and keep each row as soon as it is there.
+    """Run cells in single-threaded processes, and save each row as soon as it is finished.
 
     Args:
-        run: Trains one: a function of a module.
-        cells: Frozen dataclasses of plain values; the longest first keep all cores busy.
-        path: Where rows are kept until all are there, so that an interrupted run goes on; None:
-            nowhere.
+        run: The function that trains one cell; it must be picklable.
+        cells: Frozen dataclasses of plain values; put the longest first to keep all cores busy.
+        path: The file for finished rows, from which an interrupted run resumes. If None, rows are
+            not saved.
     """
     cells = list(cells)
     rows = _read(path)
@@ -73,14 +73,14 @@ def train(
 
     Args:
         task: The task.
-        units: Hidden units.
+        units: The number of hidden units.
         nonlinearity: `"relu"` or `"tanh"`.
-        recurrent_init: How recurrent weights start.
-        seed: Decides the weights and the sequences.
-        **options: Those of `fit`.
+        recurrent_init: The initialization of the recurrent weights.
+        seed: The seed of the weights and the sequences.
+        **options: Further options of `fit`.
 
     Returns:
-        The network, and the seconds of one core that the training took.
+        The network, and the training time on one core in seconds.
     """
     model = ElmanCharModel(
         task.vocab,
@@ -95,7 +95,7 @@ def train(
 
 
 def _read(path: Path | None) -> dict[str, Row]:
-    """Read the rows of an interrupted run; a line that was cut is left out."""
+    """Read the rows of an interrupted run, skipping an incomplete line."""
     rows: dict[str, Row] = {}
     for line in path.read_text("utf-8").splitlines() if path is not None and path.exists() else []:
         try:

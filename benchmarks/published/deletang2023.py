@@ -1,9 +1,9 @@
 """Delétang et al. (2023), Neural networks and the Chomsky hierarchy, Table 2, the RNN column.
 
 Trained on lengths 1 to 40, tested on 41 to 500. The paper trains 256 ReLU units for a million
-steps on accelerators; here it is minutes on one core, thanks to three ingredients: ReLU units,
-recurrent weights that start orthogonal, and lengths that grow as the task is learnt. The study
-takes them away one by one.
+steps on accelerators; here it takes minutes on one core, thanks to three ingredients: ReLU units,
+orthogonal initialization of the recurrent weights, and lengths that grow during training. The
+study ablates them one by one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from seqtoys.models.elman.settings import Nonlinearity, RecurrentInit
 from seqtoys.models.forward import measure as measure_batch
 
 TRAINED, TESTED = (1, 40), (41, 500)
-EVERY_LENGTH, COUNT = 1, 40  # how the four regular tasks are tested: each length, sequences of it
-SPARSE, SPARSE_COUNT = 27, 32  # how the eleven others are
+EVERY_LENGTH, COUNT = 1, 40  # the four regular tasks: step of tested lengths, sequences each
+SPARSE, SPARSE_COUNT = 27, 32  # the same for the eleven others
 PUBLISHED = {
     "even_pairs": 100.0,
     "parity": 100.0,
@@ -48,19 +48,19 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One network to train and to test.
+    """One network to train and test.
 
     Attributes:
         task: The name of the task.
-        units: Hidden units.
-        steps: How many batches of 128 it is trained on.
+        units: The number of hidden units.
+        steps: The number of training batches of 128.
         lr: The learning rate.
-        seed: Decides the weights and the sequences.
+        seed: The seed of the weights and the sequences.
         nonlinearity: `"relu"` or `"tanh"`.
-        recurrent_init: How recurrent weights start.
-        grow: Whether the lengths grow from 3 to 40; else all come from the start.
-        every: Test on one length in so many.
-        count: How many sequences of each length to test on.
+        recurrent_init: The initialization of the recurrent weights.
+        grow: Whether lengths grow from 3 to 40; otherwise all are used from the beginning.
+        every: Test on every n-th length.
+        count: The number of test sequences per length.
     """
 
     task: str
@@ -87,10 +87,10 @@ ABLATED, ABLATION_SEEDS = ("parity", "cycle_navigation"), 4
 
 
 def measure(quick: bool) -> Study:
-    """Train and test all networks; what an interrupted run has finished is kept.
+    """Train and test all networks; an interrupted run resumes where it stopped.
 
     Args:
-        quick: Take a look: two seeds of parity.
+        quick: Train two seeds of parity only.
     """
     if quick:
         return Study([_summarise("parity", run_cells(run, _seeds(REGULAR[1], 2), path=None))])
@@ -107,14 +107,14 @@ def measure(quick: bool) -> Study:
 
 
 def table_cells() -> list[Cell]:
-    """The networks of the table: ten of each regular task, as in the paper, and a few others."""
+    """Return the networks of the table: ten seeds per regular task, as in the paper."""
     others = [replace(OTHER, task=name) for name in list(PUBLISHED)[len(REGULAR) :]]
-    regular = [cell for each in REGULAR[::-1] for cell in _seeds(each, SEEDS)]  # the longest first
+    regular = [cell for each in REGULAR[::-1] for cell in _seeds(each, SEEDS)]  # longest first
     return regular + [cell for each in others for cell in _seeds(each, OTHER_SEEDS)]
 
 
 def ablation_cells() -> list[Cell]:
-    """The networks of two tasks with every choice of the three ingredients."""
+    """Return the networks of two tasks with every combination of the three ingredients."""
     choices = product(get_args(Nonlinearity), get_args(RecurrentInit), (True, False))
     return [
         replace(cell, nonlinearity=squash, recurrent_init=start, grow=grow)
@@ -133,11 +133,11 @@ def run(cell: Cell) -> dict[str, Any]:
     """Train and test one network.
 
     Args:
-        cell: What to train.
+        cell: The network to train.
 
     Returns:
         `accuracy`, the mean over the tested lengths; `perfect`, whether there was no mistake;
-        `by_length`; `seconds` of one core for the training.
+        `by_length`, the accuracy at each length; `seconds`, the training time on one core.
     """
     task = get_task(cell.task)
     grown = Curriculum(longest=TRAINED[1], start=3, threshold=0.98)
@@ -163,7 +163,7 @@ def run(cell: Cell) -> dict[str, Any]:
 
 
 def test_lengths(model: ElmanCharModel, task: Task, cell: Cell) -> dict[int, float]:
-    """The share of right answer symbols at each tested length."""
+    """Return the fraction of right answer symbols at each tested length."""
     generator = torch.Generator().manual_seed(1000 + cell.seed)
     return {
         n: float(measure_batch(model, task.sample(cell.count, length=n, generator=generator))[1])
@@ -172,20 +172,20 @@ def test_lengths(model: ElmanCharModel, task: Task, cell: Cell) -> dict[int, flo
 
 
 def tested_lengths(task: Task, every: int) -> list[int]:
-    """The lengths to test on: one possible length in `every`, and the longest."""
+    """Return the lengths to test on: every n-th possible length, and the longest."""
     possible = [n for n in range(TESTED[0], TESTED[1] + 1) if task.refusal(n) is None]
     return list(dict.fromkeys([*possible[:-1:every], possible[-1]]))
 
 
 def guessing_accuracy(name: str, every: int) -> float:
-    """The best accuracy without memory at the tested lengths, in percent, averaged over them.
+    """Return the best accuracy without memory, in percent, averaged over the tested lengths.
 
     Where an answer is due, the network reads a blank. Without memory it can only give the same
-    symbol each time; the best is the one that is most frequent over all tested lengths.
+    symbol each time; the best choice is the most frequent one over all tested lengths.
 
     Args:
         name: The name of the task.
-        every: Test on one length in so many.
+        every: Test on every n-th length.
 
     Examples:
         >>> round(guessing_accuracy("modular_arithmetic_brackets", 27), 1)
@@ -197,7 +197,7 @@ def guessing_accuracy(name: str, every: int) -> float:
 
 
 def _summarise(name: str, rows: Sequence[dict[str, Any]]) -> Finding:
-    """The best seed, as in the paper, and how many are perfect."""
+    """Summarize the best seed, as in the paper, and how many seeds are perfect."""
     cell = next(cell for cell in table_cells() if cell.task == name)
     accuracies = [100 * row["accuracy"] for row in rows]
     lengths = "each length" if cell.every == 1 else f"one length in {cell.every}"

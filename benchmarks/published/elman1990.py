@@ -1,7 +1,7 @@
 """Elman (1990), Finding structure in time: its four simulations.
 
-The paper shows figures rather than numbers. What they show is measured here: which bits, letters
-and words a network predicts, where its loss peaks, and how its states group the words.
+The paper shows figures rather than numbers. This script measures what they show: which bits,
+letters and words a network predicts, where its loss peaks, and how its states group the words.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ XOR_SEEDS, TOLD = 8, 0.999
 XOR_OPTIONS: dict[str, Any] = {"epochs": 2000, "batch_size": 64, "lr": 0.01, "clip_norm": 1.0}
 OPTIONS: dict[str, Any] = {"epochs": 1000, "batch_size": 32, "lr": 0.01}
 UNITS = 20
-SHOWN = 30  # letters of a curve
+SHOWN = 30  # letters in a curve
 
 
 def measure(quick: bool) -> Study:
     """Run the four simulations.
 
     Args:
-        quick: Take a look: the exclusive or with four units only.
+        quick: Run the exclusive or with four units only.
     """
     findings = [measure_xor(units) for units in ((4,) if quick else (4, 8))]
     learnt, letter_curve = measure_letters()
@@ -43,11 +43,11 @@ def measure(quick: bool) -> Study:
 
 
 def measure_xor(units: int, seeds: int = XOR_SEEDS) -> Finding:
-    """Learn the exclusive or in time: how surely is every third bit told?
+    """Learn the temporal exclusive or, and measure how often the third bit is predicted.
 
     Args:
-        units: Hidden units.
-        seeds: How many networks, side by side.
+        units: The number of hidden units.
+        seeds: The number of networks, trained side by side.
     """
     task = temporal_xor()
     networks = ElmanEnsemble(task.vocab, range(seeds), hidden_size=units)
@@ -76,7 +76,7 @@ def measure_letters(seed: int = 0) -> tuple[list[Finding], dict[str, Any]]:
     model, loss = _learn(task, seed)
     batch = task.sample(500, generator=_generator())
     right = _right(model, batch)
-    after = onsets(task, batch)  # where a consonant comes
+    after = onsets(task, batch)  # where the target is a consonant
     settings = {"units": UNITS, "seed": seed, **OPTIONS}
     sides = (batch.scored & ~after, batch.scored & after)
     vowels, consonants = (100 * right[at].double().mean().item() for at in sides)
@@ -92,7 +92,7 @@ def measure_letters(seed: int = 0) -> tuple[list[Finding], dict[str, Any]]:
 
 
 def measure_boundaries(seed: int = 0) -> tuple[list[Finding], dict[str, Any]]:
-    """Learn words run together, and find where they begin from the loss alone."""
+    """Learn words without spaces, and find their onsets from the loss alone."""
     task = word_boundaries()
     model, loss = _learn(task, seed)
     batch = task.sample(500, generator=_generator())
@@ -113,10 +113,10 @@ def measure_boundaries(seed: int = 0) -> tuple[list[Finding], dict[str, Any]]:
 def find_onsets(
     losses: Float[Tensor, "batch time"], vocab_size: int
 ) -> Bool[Tensor, "batch time"]:
-    """Guess where words begin: where the loss is more than half that of an even guess.
+    """Guess where words begin: where the loss exceeds half that of a uniform guess.
 
     Args:
-        losses: At each position, nan where nothing is scored.
+        losses: The loss at each position, NaN where nothing is scored.
         vocab_size: The number of letters.
     """
     high: Tensor = losses > math.log(vocab_size) / 2
@@ -124,12 +124,12 @@ def find_onsets(
 
 
 def certain(task: Automaton, batch: Batch) -> Bool[Tensor, "batch time"]:
-    """Tell the targets of the exclusive or: those that two bits before them decide."""
+    """Return a mask of the targets that the two bits before them determine."""
     return task.comes_from(batch, "0?") | task.comes_from(batch, "1?")
 
 
 def _learn(task: Automaton, seed: int) -> tuple[ElmanCharModel, Finding]:
-    """Train a network on a task, and measure it against the optimum."""
+    """Train a network on a task, and compare its loss with the optimum."""
     model = ElmanCharModel(task.vocab, hidden_size=UNITS, seed=seed)
     history = fit(model, task, progress=False, **OPTIONS)
     score = evaluate(model, task, longer=[]).seen
@@ -151,7 +151,7 @@ def _right(model: ElmanCharModel, batch: Batch) -> Bool[Tensor, "batch time"]:
 
 
 def _curve(model: ElmanCharModel, task: Automaton, batch: Batch) -> dict[str, Any]:
-    """The loss of the first letters of a sequence, and where words begin there."""
+    """Return the loss of the first letters of a sequence, and where words begin."""
     losses, begins = loss_by_position(model, batch)[0, :SHOWN], onsets(task, batch)[0, :SHOWN]
     return {
         "symbols": [task.vocab.symbols[i] for i in batch.targets[0, :SHOWN].tolist()],

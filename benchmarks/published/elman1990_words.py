@@ -1,8 +1,8 @@
-"""Elman's sentences (1990): does a network's state group nouns and verbs, living and lifeless?
+"""Elman's sentences (1990): do hidden states group nouns and verbs, living and inanimate?
 
-As in the paper, words follow each other without a stop, 27,354 of them, and the states of a
-network of 150 units are averaged for each word. The network is looked at untrained, after one
-pass through the text, after the paper's six, and trained to the end.
+As in the paper, 27,354 words follow each other without full stops, and the states of a network of
+150 units are averaged for each word. The network is examined untrained, after one pass through the
+text, after the paper's six passes, and fully trained.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ VERBS = frozenset(
     for word in CLASSES[name]
 )
 ANIMATES = frozenset(word for name in ("human", "animal", "aggressor") for word in CLASSES[name])
-WORDS, AVERAGED = 27_354, 5000  # in the text; of these, averaged over
+WORDS, AVERAGED = 27_354, 5000  # in the text; number of these to average over
 UNITS, SEEDS = 150, 8
 OPTIONS: dict[str, Any] = {"chunk": 10, "batch_size": 32, "lr": 5e-4}
 STAGES = {"untrained": 0, "after 1 pass": 1, "after 6 passes": 5, "after 50 passes": 44}
-"""The stages, and how many passes lead to each from the one before; the paper's are six."""
+"""The stages, with the number of passes since the previous one; the paper trains for six."""
 
 
 def measure_sentences(seeds: int = SEEDS) -> tuple[list[Finding], dict[str, Any]]:
-    """Train networks in stages, and ask how the topmost fork of their words' tree parts them.
+    """Train networks in stages, and measure how the topmost fork of the tree splits words.
 
     Args:
-        seeds: How many networks.
+        seeds: The number of networks.
 
     Returns:
         The findings, and the mean states of the first network at each stage.
@@ -58,12 +58,12 @@ def measure_sentences(seeds: int = SEEDS) -> tuple[list[Finding], dict[str, Any]
 
 
 def vocabulary() -> Vocab:
-    """The 29 words, without the full stop that closes a sentence of the task."""
+    """Return the 29 words, without the full stop that ends each sentence of the task."""
     return Vocab(word for word in sentences().vocab if word != ".")
 
 
 def write_words() -> list[str]:
-    """Write sentences one after the other, without a stop."""
+    """Generate sentences one after the other, without full stops."""
     task = sentences()
     batch = task.sample(400, generator=torch.Generator().manual_seed(0))
     words = [word for word in chain.from_iterable(task.vocab.decode(batch.inputs)) if word != "."]
@@ -71,12 +71,12 @@ def write_words() -> list[str]:
 
 
 def average_states(model: ElmanCharModel, words: list[str]) -> dict[str, Tensor]:
-    """Average the state after each word over its contexts."""
+    """Return the mean state after each word, averaged over its contexts."""
     return mean_hidden_by_symbol(model, Batch.from_texts([words[:AVERAGED]], model.vocab))
 
 
 def in_few_numbers(states: Mapping[str, Tensor]) -> dict[str, list[float]]:
-    """Write states by their principal components; as many as words keep all distances."""
+    """Express states by principal components, with as many as preserve all distances."""
     vectors = torch.stack(list(states.values())).numpy()
     points, _ = principal_components(vectors, min(len(vectors) - 1, vectors.shape[1]))
     return {
@@ -86,11 +86,11 @@ def in_few_numbers(states: Mapping[str, Tensor]) -> dict[str, list[float]]:
 
 
 def part_of_agreement(states: Mapping[str, Tensor], group: Collection[str]) -> float:
-    """The share of words that the topmost fork of their tree parts as a group does.
+    """Return the fraction of words on the correct side of the topmost fork of their tree.
 
     Args:
         states: The mean state of each word.
-        group: Words that should be on one side, all others on the other.
+        group: The words that should be on one side, with all others on the other side.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
@@ -103,7 +103,7 @@ def part_of_agreement(states: Mapping[str, Tensor], group: Collection[str]) -> f
 def _summarise(
     what: str, states: list[dict[str, Tensor]], group: Collection[str], without: Collection[str]
 ) -> Finding:
-    """The median over the networks, and how many part all words rightly."""
+    """Summarize the median over the networks, and how many separate all words correctly."""
     kept = [{w: state for w, state in each.items() if w not in without} for each in states]
     shares = torch.tensor([part_of_agreement(each, group) for each in kept])
     return Finding(

@@ -1,4 +1,4 @@
-"""What a script found: each number beside the published one, and how it was made."""
+"""Results of a script: each number next to the published one, with its settings."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ STORED = Path(__file__).with_name("results")
 
 @dataclass(frozen=True)
 class Finding:
-    """A number measured here, and what it is compared with.
+    """A measured number, and the numbers to compare it with.
 
     Attributes:
         what: What was measured, in a few words.
-        here: The number.
-        unit: What it is in: `"bits"` or `"nats"` per scored symbol, or `"%"`.
-        published: The paper's number; None: it gives none.
-        optimum: The best there can be on the same sequences.
-        memoryless: The best without memory.
-        solved: How many seeds solved it, of how many; None: it was not asked.
-        seconds: How long the training took.
-        settings: All that made it.
-        note: What a reader must know besides.
+        here: The measured number.
+        unit: The unit: `"bits"` or `"nats"` per scored symbol, or `"%"`.
+        published: The paper's number, or None if it gives none.
+        optimum: The optimum on the same sequences.
+        memoryless: The memoryless baseline.
+        solved: How many seeds solved it, out of how many, or None if not counted.
+        seconds: The training time.
+        settings: The settings of the run.
+        note: A remark for the reader.
     """
 
     what: str
@@ -58,12 +58,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Study:
-    """All that a script found.
+    """All results of a script.
 
     Attributes:
-        findings: Its numbers.
-        curves: What its figure shows, as plain values.
-        went_on: Whether it went on from an interrupted run, whose time is not known.
+        findings: The measured numbers.
+        curves: The data of the figures, as plain values.
+        went_on: Whether it resumed an interrupted run, whose total time is unknown.
     """
 
     findings: list[Finding]
@@ -72,13 +72,13 @@ class Study:
 
 
 def store(name: str, study: Study, seconds: float, folder: Path = STORED) -> None:
-    """Write what a script found, with the machine it ran on.
+    """Store the results of a script, with the machine it ran on.
 
     Args:
-        name: The script's name.
-        study: What it found.
-        seconds: How long the whole script took.
-        folder: Where the files are.
+        name: The name of the script.
+        study: The results.
+        seconds: The run time of the whole script.
+        folder: The folder of the files.
     """
     facts = {
         "command": f"python -m benchmarks.published {name} --write",
@@ -94,7 +94,7 @@ def store(name: str, study: Study, seconds: float, folder: Path = STORED) -> Non
 
 
 def read(name: str, folder: Path = STORED) -> Mapping[str, Any]:
-    """Read what `store` wrote, findings as such."""
+    """Read what `store` wrote, with the findings as `Finding` objects."""
     facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     facts["findings"] = [
         Finding(**{**row, "solved": tuple(row["solved"]) if row["solved"] else None})

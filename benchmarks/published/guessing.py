@@ -1,8 +1,8 @@
-"""Weight guessing (Hochreiter & Schmidhuber, 1996): how many networks must be drawn at random?
+"""Weight guessing (Hochreiter & Schmidhuber, 1996): how many random networks does it take?
 
 All weights are uniform between -100 and 100, as in the paper, and no gradient is ever computed.
-An ensemble tries thousands of networks in one pass. A task that guessing solves is no proof of a
-learner; and one that it does not is not thereby hard to learn.
+An ensemble tries thousands of networks in one pass. Solving a task that guessing also solves does
+not prove that a method learns; and a task that guessing fails on is not necessarily hard to learn.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ UNITS, BOUND = 3, 100.0
 GUESSES, AT_ONCE = 4_000_000, 4000
 TASKS = (*(f"tomita_{i}" for i in range(1, 8)), "parity", "even_pairs", "first_symbol")
 TRAINED_UNITS, TRAINED_SEEDS, EPOCHS, LR = 10, 20, 1500, 0.005
-SHORT, LENGTHS, COUNT = 6, (9, 20, 100), 128  # of the strings that all must be right on
+SHORT, LENGTHS, COUNT = 6, (9, 20, 100), 128  # of the test strings
 
 
 @dataclass(frozen=True)
 class Exam:
-    """What a network must do to have solved a task: not one mistake.
+    """The test strings of a task, which a network solves by making no mistake at all.
 
     Attributes:
-        short: A few short strings, which most networks fail.
-        long: More and longer ones.
+        short: A few short strings, on which most networks fail.
+        long: More and longer strings.
     """
 
     short: Batch
@@ -46,7 +46,7 @@ def measure(quick: bool) -> Study:
     """Guess and train networks on each task.
 
     Args:
-        quick: Take a look: few guesses, two tasks.
+        quick: Use few guesses and two tasks only.
     """
     tasks = ("tomita_1", "parity") if quick else TASKS
     guesses = 100_000 if quick else GUESSES
@@ -57,11 +57,11 @@ def measure(quick: bool) -> Study:
 
 
 def guess(name: str, guesses: int = GUESSES) -> Finding:
-    """Draw networks at random, and count those that solve a task.
+    """Draw random networks, and count those that solve a task.
 
     Args:
-        name: The task.
-        guesses: How many to draw.
+        name: The name of the task.
+        guesses: The number of networks to draw.
     """
     task, generator = get_task(name), torch.Generator().manual_seed(0)
     exam = set_exam(task, generator)
@@ -89,7 +89,7 @@ def train(name: str) -> Finding:
     """Train networks on a task, and count those that solve it.
 
     Args:
-        name: The task.
+        name: The name of the task.
     """
     task, generator = get_task(name), torch.Generator().manual_seed(0)
     exam = set_exam(task, generator)
@@ -111,14 +111,14 @@ def train(name: str) -> Finding:
 
 
 def set_exam(task: Task, generator: torch.Generator) -> Exam:
-    """Draw the strings that a network must all be right on."""
+    """Sample the strings that a network must answer without mistakes."""
     longer = [task.sample(COUNT, length=n, generator=generator) for n in LENGTHS]
     return Exam(task.sample(16, length=SHORT, generator=generator), longer)
 
 
 @torch.no_grad()
 def passes(networks: torch.nn.Module, batch: Batch) -> Tensor:
-    """Whether a network, or each replica, makes no mistake."""
+    """Return whether a network, or each replica, makes no mistake."""
     predicted = logits_of(networks, batch.inputs).argmax(-1)  # ([replicas,] batch, time)
     return ((predicted == batch.targets) | ~batch.scored).flatten(-2).all(-1)
 

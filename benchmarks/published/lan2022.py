@@ -1,8 +1,8 @@
 """Lan et al. (2022), Minimum description length recurrent neural networks, Table 1.
 
-The rows of Elman networks: trained on strings of a counting language, tested on longer ones. The
-paper's rows are the best of its runs *on its test set*. Here each comes with the seed that gives
-it, and with what the paper lacks: the same for 1,000 seeds.
+The rows for Elman networks: trained on strings of a counting language, tested on longer ones. The
+paper reports the best of its runs *on its test set*. Here each row comes with the seed that
+reproduces it, and with what the paper lacks: the same for 1,000 seeds.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from seqtoys.models.forward import logits_of
 from seqtoys.models.metrics import count_hits, cross_entropy
 
 EPOCHS, LR = 1000, 1e-3
-PART, PART_OF_SEEDS = 100, 4  # test strings that are measured at a time
+PART, PART_OF_SEEDS = 100, 4  # test strings per forward pass
 SEEDS = 1000
-EVERY = 50  # the thousand seeds are tested on one string in so many
-SHIFT = 1e-7  # what one weight is moved by, to see what that does to a large network
+EVERY = 50  # the thousand seeds are tested on every n-th string
+SHIFT = 1e-7  # change of one weight, to measure how sensitive a large network is
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Row:
 
     Attributes:
         language: Its language.
-        units: Hidden units of its best network.
+        units: The number of hidden units of its best network.
         seed: The seed of its best network.
-        strings: How many strings it was trained on.
+        strings: The number of training strings.
         bits: Its loss on the test strings.
-        accuracy: The share of determined symbols that are right, in percent; None: it is another
+        accuracy: The accuracy on determined symbols, in percent, or None if the paper uses another
             measure.
     """
 
@@ -67,10 +67,10 @@ LARGE = Row("anbmcnm", 128, 100, 500, 0.451, 98.9)
 
 
 def measure(quick: bool) -> Study:
-    """Derive the rows again, then train 1,000 seeds of the first three.
+    """Reproduce the rows, then train 1,000 seeds of the first three.
 
     Args:
-        quick: Take a look: 20 seeds, and no large network.
+        quick: Use 20 seeds, and skip the large network.
     """
     findings = [finding for row in ROWS for finding in measure_row(row)]
     findings += measure_addition(10, 100, 0.758, 74.9)
@@ -96,7 +96,7 @@ def measure_row(row: Row) -> list[Finding]:
 def _found(
     row: Row, corpus: Corpus, score: Tested, seconds: float, note: str = ""
 ) -> list[Finding]:
-    """The bits of a network, and its share of right symbols where there is one to tell."""
+    """Report the bits of a network, and its accuracy on determined symbols if there are any."""
     bits, best, settings = score.bits.item(), optimum(corpus), _settings(row)
     found = Finding(
         str(row), bits, "bits", row.bits, best, seconds=seconds, settings=settings, note=note
@@ -109,7 +109,7 @@ def _found(
 
 
 def measure_large(row: Row) -> list[Finding]:
-    """Train a large network three times: as it is, and with the last digit of one weight moved."""
+    """Train a large network three times: as is, and with one weight slightly changed."""
     corpus = draw_corpus(row.language, row.strings)
     runs = [train(corpus, row.units, row.seed, shift=shift) for shift in (0.0, SHIFT, -SHIFT)]
     score, *moved = (measure_tests(model, corpus) for model, _ in runs)
@@ -121,7 +121,7 @@ def measure_large(row: Row) -> list[Finding]:
 
 
 def measure_seeds(row: Row, seeds: int) -> tuple[Finding, list[float]]:
-    """Train many seeds of a row at once: how many do as well as the paper's best?"""
+    """Train many seeds of a row at once, and count those as good as the paper's best."""
     corpus = draw_corpus(row.language, row.strings, every=EVERY)
     ensemble = ElmanEnsemble(corpus.task.vocab, range(seeds), hidden_size=row.units)
     history = fit(ensemble, corpus.training, epochs=EPOCHS, lr=LR, progress=False)
@@ -147,12 +147,12 @@ def train(
 
     Args:
         corpus: The strings.
-        units: Hidden units.
-        seed: Decides the initial weights.
-        shift: What to move one recurrent weight by before training.
+        units: The number of hidden units.
+        seed: The seed of the initial weights.
+        shift: The amount to add to one recurrent weight before training.
 
     Returns:
-        The network, and the seconds it took.
+        The network, and the training time in seconds.
     """
     model = ElmanCharModel(corpus.task.vocab, hidden_size=units, seed=seed)
     with torch.no_grad():
@@ -163,11 +163,11 @@ def train(
 
 @dataclass(frozen=True)
 class Tested:
-    """How a network, or each replica, does on test strings.
+    """The test results of a network, or of each replica.
 
     Attributes:
         bits: The mean loss, in bits per symbol.
-        accuracy: The share of the determined symbols that are right; None: there are none.
+        accuracy: The accuracy on determined symbols, or None if there are none.
     """
 
     bits: Tensor
@@ -176,12 +176,12 @@ class Tested:
 
 @torch.no_grad()
 def measure_tests(model: nn.Module, corpus: Corpus, part: int = PART) -> Tested:
-    """Measure a network, or each replica of an ensemble, on the test strings.
+    """Evaluate a network, or each replica of an ensemble, on the test strings.
 
     Args:
         model: The network or ensemble.
         corpus: The strings.
-        part: How many to measure at a time.
+        part: The number of strings per forward pass.
     """
     scored, determined = corpus.test, corpus.determined
     loss, right = torch.zeros(()), torch.zeros(())
@@ -196,12 +196,12 @@ def measure_tests(model: nn.Module, corpus: Corpus, part: int = PART) -> Tested:
 
 
 def optimum(corpus: Corpus) -> float:
-    """The loss of the true source on the test strings, in bits per symbol."""
+    """Return the loss of the true source on the test strings, in bits per symbol."""
     return corpus.task.optimal_loss(corpus.test.repeated()) / math.log(2)
 
 
 def _trim(batch: Batch) -> Batch:
-    """Leave out the padding that all sequences share."""
+    """Remove the padding that all sequences share."""
     width = int(batch.count_symbols().max())
     return replace(batch, inputs=batch.inputs[:, :width], targets=batch.targets[:, :width])
 

@@ -1,4 +1,4 @@
-"""The addition of Lan et al. (2022): two bits in, one bit of the sum out, lowest bit first."""
+"""The addition task of Lan et al. (2022): two bits in, one bit of the sum out, low bit first."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from seqtoys import Batch, fit
 from seqtoys.models.forward import measure
 
 UNITS, EPOCHS, LR = 4, 1000, 1e-3
-TESTED = 250  # the numbers to test on: so many, from two above those of training
+TESTED = 250  # how many numbers to test on, starting two above the largest of training
 
 
 class Adder(nn.Module):
-    """The paper's network: it reads both bits as one vector, and tells the odds of a 1.
+    """The paper's network: it reads both bits as one vector, and outputs the logit of a 1.
 
     Args:
-        seed: Decides the weights: PyTorch's own.
+        seed: The seed of PyTorch's default initialization.
     """
 
     def __init__(self, seed: int) -> None:
@@ -32,14 +32,14 @@ class Adder(nn.Module):
             self.readout = nn.Linear(UNITS, 1)
 
     def forward(self, inputs: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time bits"]:
-        """Read symbols 0 to 3, whose two bits are those of the numbers."""
+        """Compute logits for symbols 0 to 3, whose two bits are those of the two numbers."""
         bits = torch.stack([inputs % 2, inputs // 2], -1).float()  # (batch, time, 2)
         odds = self.readout(self.rnn(bits)[0])  # (batch, time, 1)
         return F.pad(odds, (1, 0))  # the logit of a 0 is 0
 
 
 def write_sums(numbers: range) -> Batch:
-    """Write all sums of two numbers.
+    """Build a batch of all sums of two numbers.
 
     Args:
         numbers: The summands.
@@ -52,13 +52,13 @@ def write_sums(numbers: range) -> Batch:
 
 
 def measure_addition(below: int, seed: int, published: float, accuracy: float) -> list[Finding]:
-    """Train on all sums of numbers below a bound, test on larger ones.
+    """Train on all sums of numbers below a bound, and test on larger numbers.
 
     Args:
         below: The bound.
-        seed: Decides the weights.
+        seed: The seed of the weights.
         published: The paper's loss, in bits.
-        accuracy: The paper's share of right bits, in percent.
+        accuracy: The paper's accuracy, in percent.
     """
     model = Adder(seed)
     history = fit(model, write_sums(range(below)), epochs=EPOCHS, lr=LR, progress=False)

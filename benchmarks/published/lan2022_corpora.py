@@ -1,4 +1,4 @@
-"""The strings of Lan et al. (2022): those of NumPy's legacy generator, and longer ones to test."""
+"""The strings of Lan et al. (2022): training strings from NumPy's legacy generator, and tests."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from seqtoys.tasks.counting import CountingLanguage
 
 P = 0.3  # the probability that a count ends, or that a bracket opens
 SEED = 100
-LONGEST = 200  # brackets of a string
+LONGEST = 200  # brackets per string
 BRACKET_TESTS = 50_000
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The strings of an experiment, equal ones counted.
+    """The strings of an experiment, with duplicates merged and counted.
 
     Attributes:
         task: The language.
-        training: What is trained on.
-        test: What is tested on.
-        determined: The same, scored only where the language determines the next symbol; None:
-            it nowhere does.
+        training: The training strings.
+        test: The test strings.
+        determined: The test strings, scored only where the language determines the next symbol, or
+            None if it never does.
     """
 
     task: Task
@@ -38,12 +38,12 @@ class Corpus:
 
 
 def draw_corpus(language: str, strings: int = 100, every: int = 1) -> Corpus:
-    """Draw the strings of a language.
+    """Sample the strings of a language.
 
     Args:
-        language: A counting language of the catalogue, or `"dyck"`.
-        strings: How many to draw for training.
-        every: Test on one string in so many.
+        language: A counting language of the catalog, or `"dyck"`.
+        strings: The number of training strings to sample.
+        every: Test on every n-th string.
     """
     random = np.random.RandomState(SEED)
     task = get_task(language)
@@ -62,13 +62,13 @@ def draw_corpus(language: str, strings: int = 100, every: int = 1) -> Corpus:
 def _draw_counts(
     task: CountingLanguage, random: np.random.RandomState, strings: int
 ) -> list[tuple[int, ...]]:
-    """Draw n for each string; of two counts, all n come before all m."""
+    """Draw n for each string; with two counts, all n are drawn before all m."""
     columns = [random.geometric(P, size=strings).tolist() for _ in task.blocks[0]]
     return list(zip(*columns, strict=True))
 
 
 def _longer(counts: Sequence[tuple[int, ...]]) -> Iterable[tuple[int, ...]]:
-    """The 1,000 values of n after the longest; of n and m, all pairs of the 49 after it."""
+    """Return the 1,000 values of n after the longest, or all pairs of the 49 values after it."""
     longest, free = max(map(max, counts)), len(counts[0])
     return product(range(longest + 1, longest + (1001 if free == 1 else 50)), repeat=free)
 
@@ -99,8 +99,8 @@ def _draw_brackets(random: np.random.RandomState, strings: int) -> list[str]:
 
 
 def _determined(task: Task, batch: Batch) -> Batch | None:
-    """Leave out what comes after the letters whose number is free."""
+    """Score only symbols that are determined, not those after a letter with a free count."""
     if not isinstance(task, CountingLanguage):
-        return None  # after any bracket another one may open
+        return None  # another bracket may open after any bracket
     is_free = (batch.inputs > 0) & (batch.inputs <= len(task.blocks[0]))
     return replace(batch, targets=batch.targets.masked_fill(is_free, UNSCORED))

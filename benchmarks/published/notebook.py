@@ -1,4 +1,4 @@
-"""The founding notebook: five units memorise "hihell" -> "ihello"; 1,000 seeds instead of one."""
+"""The original notebook: five units memorize "hihell" -> "ihello", with 1,000 seeds."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ SEED, SEEDS, EPOCHS = 777, 1000, 100
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 EPOCHS_TRIED = (25, 50, 100, 200)
 READOUTS: dict[str, int | None] = {"the state as logits": None, "a linear readout": 5}
-# the notebook's three trainings, and the loss of the last epoch with the seed set before each;
-# stepwise it is a sum over symbols
+# the notebook's three training runs, with the final loss when the seed is set before each;
+# the stepwise loss is a sum over symbols
 TRAININGS: list[tuple[str, dict[str, Any], dict[str, Any], float]] = [
     ("stepwise, sum over 6 symbols", {}, {"lr": 0.005, "stepwise": True}, 5.140),
     ("the whole sequence", {}, {"lr": 0.05}, 0.469),
     ("embedding and readout", {"hidden_size": 5, "embedding_size": 10}, {"lr": 0.1}, 0.007),
 ]
-# the same from top to bottom: the notebook sets its seed once, before the first
+# the losses when the notebook runs from top to bottom and sets its seed once, before the first
 IN_ORDER = (5.140, 0.472, 0.001)
 
 
 def measure(quick: bool) -> Study:
-    """Train as the notebook does, then map the solve rate over 1,000 seeds.
+    """Train as the notebook does, then measure the solve rate over 1,000 seeds.
 
     Args:
-        quick: Take a look: 100 seeds.
+        quick: Use 100 seeds only.
     """
     seeds = 100 if quick else SEEDS
     findings = [train_once(*training) for training in TRAININGS]
@@ -53,13 +53,13 @@ def measure(quick: bool) -> Study:
 def train_once(
     name: str, sizes: dict[str, Any], options: dict[str, Any], published: float
 ) -> Finding:
-    """Train with the notebook's seed: the loss of the last epoch."""
+    """Train with the notebook's seed, and report the loss of the last epoch."""
     model = ElmanCharModel(VOCAB, seed=SEED, **sizes)
     return _train(f"seed {SEED} set before it, {name}", model, sizes, options, published)
 
 
 def train_in_order() -> list[Finding]:
-    """Train from top to bottom as the notebook is written, with one seed for all three."""
+    """Train all three networks in the order of the notebook, seeded once."""
     findings = []
     for (name, sizes, options, _), weights, published in zip(
         TRAININGS, draw_in_order(), IN_ORDER, strict=True
@@ -71,7 +71,7 @@ def train_in_order() -> list[Finding]:
 
 
 def draw_in_order() -> list[dict[str, Tensor]]:
-    """Draw the weights of the three networks one after the other, from one seed."""
+    """Draw the initial weights of the three networks one after the other, from one seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         networks = [
@@ -109,11 +109,11 @@ def _train(
 
 
 def map_solve_rate(hidden_size: int | None, seeds: int = SEEDS) -> dict[str, Any]:
-    """Count the seeds that know every letter, by learning rate and epochs.
+    """Count the seeds that get every letter right, by learning rate and epochs.
 
     Args:
-        hidden_size: Units that are read out; None: the state as logits.
-        seeds: How many networks, side by side.
+        hidden_size: The number of hidden units. If None, the state is used as the logits.
+        seeds: The number of networks, trained side by side.
     """
     rows, seconds = [], 0.0
     for rate in RATES:

@@ -1,8 +1,8 @@
 """The Reber grammars: Cleeremans et al. (1989), and Hochreiter & Schmidhuber (1997), experiment 1.
 
-Both report that Elman networks fail on the embedded grammar; the 1997 paper quotes that of 1989.
-Elman's own procedure lets gradients go back one step; here they go back as far as the string
-begins, or, in a stream of strings, as many symbols as a chunk has.
+Both report that Elman networks fail on the embedded grammar; the 1997 paper cites that of 1989.
+Elman's own procedure propagates gradients back one step; here they go back to the beginning of the
+string, or, in a stream of strings, to the beginning of the chunk.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ OPTIONS: dict[str, Any] = {"epochs": 40, "batch_size": 64, "lr": 0.01}
 CHUNKS = (1, 2, 3, 4, 6, 8, 12, 16, 32)
 STREAM_STRINGS = 4000
 STREAM_OPTIONS: dict[str, Any] = {"epochs": 15, "batch_size": 16, "lr": 0.005}
-TOLD = 0.999  # of the long-range symbols right: it remembers
+TOLD = 0.999  # accuracy on the long-range symbol that counts as solved
 
 
 def measure(quick: bool) -> Study:
-    """Learn both grammars whole, then the embedded one with gradients cut short.
+    """Learn both grammars from whole strings, then the embedded one with truncated gradients.
 
     Args:
-        quick: Take a look: two seeds, three chunks.
+        quick: Use two seeds and three chunk sizes.
     """
     seeds = 2 if quick else SEEDS
     findings = [finding for name in ("reber", "embedded_reber") for finding in learn(name, seeds)]
@@ -50,11 +50,11 @@ def measure(quick: bool) -> Study:
 
 
 def learn(name: str, seeds: int = SEEDS) -> list[Finding]:
-    """Train networks on whole strings, and measure them on others.
+    """Train networks on whole strings, and test them on others.
 
     Args:
         name: `"reber"` or `"embedded_reber"`.
-        seeds: How many networks, side by side.
+        seeds: The number of networks, trained side by side.
     """
     task = get_task(name)
     training = task.sample(STRINGS, generator=_generator(0))
@@ -89,12 +89,12 @@ def learn(name: str, seeds: int = SEEDS) -> list[Finding]:
 
 
 def learn_stream(chunk: int, seeds: int = SEEDS, **options: Any) -> Finding:
-    """Train networks on a stream of strings, with gradients that go back a chunk at most.
+    """Train networks on a stream of strings, with gradients that stay within a chunk.
 
     Args:
-        chunk: How many symbols an update reads, and the farthest that its gradients go back.
-        seeds: How many networks, side by side.
-        **options: Options of `fit` other than those of the study.
+        chunk: The number of symbols per update, and the farthest that gradients go back.
+        seeds: The number of networks, trained side by side.
+        **options: Options of `fit` that override those of the study.
     """
     task = embedded_reber()
     training, test = (write_strings(task, STREAM_STRINGS, seed) for seed in (0, 1))
@@ -109,7 +109,7 @@ def learn_stream(chunk: int, seeds: int = SEEDS, **options: Any) -> Finding:
 
 
 def write_strings(task: Task, count: int, seed: int) -> list[str]:
-    """Draw whole strings, from B to E."""
+    """Sample whole strings, from B to E."""
     batch = task.sample(count, generator=_generator(seed))
     rows = zip(batch.inputs, batch.targets, batch.count_symbols().tolist(), strict=True)
     return [
@@ -120,7 +120,7 @@ def write_strings(task: Task, count: int, seed: int) -> list[str]:
 
 @torch.no_grad()
 def read_stream(ensemble: ElmanEnsemble, strings: Sequence[str]) -> Tensor:
-    """Let each replica read a stream of strings: the share of the long-range symbols it tells."""
+    """Return each replica's accuracy on the long-range symbols of a stream of strings."""
     batch = Batch.from_texts(["".join(strings)], ensemble.vocab)
     predicted = ensemble(batch.inputs)[0].argmax(-1)[:, 0]  # (replicas, time)
     ends = torch.tensor(list(accumulate(map(len, strings))))

@@ -1,4 +1,4 @@
-"""Cases that know nothing of each other, one on each core."""
+"""Run independent cases in parallel, one per core."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Found = TypeVar("Found")
 
 
 def spread(measure: Callable[[Case], Found], cases: Iterable[Case]) -> list[Found]:
-    """Measure cases in processes of one thread each, as many as there are cores.
+    """Measure cases in single-threaded processes, one per core.
 
     Args:
-        measure: A function of a module, with what it is given and what it gives back picklable.
-        cases: What to call it with.
+        measure: A picklable function, with picklable argument and result.
+        cases: The arguments to call it with.
     """
     with ProcessPoolExecutor(
         count_cores(),

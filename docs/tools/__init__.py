@@ -1,1 +1,1 @@
-"""What the pages are made with."""
+"""Tools for building the documentation pages."""

@@ -1,4 +1,4 @@
-"""The figures of the course that take more than a few lines of matplotlib."""
+"""Figures of the course that need more than a few lines of matplotlib."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from seqtoys.results import EnsembleHistory
 from tools.figures import show
 
 Array = npt.NDArray[np.floating[Any]]
-SHAPE = (7, 5)  # the rows and columns of a picture of a letter
-RESOLUTION = 200  # dots per inch, of what is too much to be drawn as lines
+SHAPE = (7, 5)  # rows and columns of a letter's picture
+RESOLUTION = 200  # dots per inch for curves too numerous to draw as vectors
 
 
 def learning_curves(history: EnsembleHistory, seed: int) -> str:
-    """Draw the loss of each network of an ensemble, and the answers of one as it learns.
+    """Plot the loss of each network of an ensemble, and the predictions of one as it learns.
 
     Args:
-        history: Of networks that learn a text or a pair.
-        seed: The network whose answers are written.
+        history: The history of an ensemble trained on a text or a pair.
+        seed: The seed of the network whose predictions are shown.
     """
     ax = new_axes(None, 7.0, 4.6)
     ax.set_yscale("log")
@@ -41,8 +41,8 @@ def learning_curves(history: EnsembleHistory, seed: int) -> str:
         amount = share if solved else 1 - share
         marks += [Mark(float(np.median(losses[-1])), f"{amount:.1%} {says}", colour)]
     levels = [
-        Mark(history.baselines.memoryless, f"no memory {history.baselines.memoryless:.4f}"),
-        Mark(history.loss_floor, f"floor of tanh {history.loss_floor:.4f}"),
+        Mark(history.baselines.memoryless, f"memoryless {history.baselines.memoryless:.4f}"),
+        Mark(history.loss_floor, f"tanh floor {history.loss_floor:.4f}"),
     ]
     draw_levels(ax, levels)
     label_levels(ax, [*marks, *levels])
@@ -67,18 +67,18 @@ def _write_answers(ax: Any, history: EnsembleHistory, seed: int) -> None:
 
 
 def _turns(answers: Sequence[Any], lasting: int = 5) -> list[int]:
-    """Where an answer begins that lasts."""
+    """Return where each answer begins that lasts at least `lasting` epochs."""
     begins = [i for i in range(len(answers)) if i == 0 or answers[i] != answers[i - 1]]
     ends = [*begins[1:], len(answers)]
     return [begin for begin, end in zip(begins, ends, strict=True) if end - begin >= lasting]
 
 
 def pictures(rows: Mapping[str, Sequence[Array]], names: Sequence[str] = ()) -> str:
-    """Draw pictures of letters: teal where there is ink, vermillion where there is less than none.
+    """Draw pictures of letters: positive numbers (ink) in teal, negative ones in vermillion.
 
     Args:
-        rows: What is written on the left of each row, and its pictures, each a vector.
-        names: What is written under the pictures.
+        rows: The label of each row, and its pictures, each a vector.
+        names: The labels below the pictures.
     """
     columns = max(map(len, rows.values()))
     size = (1.0 + 0.95 * columns, 0.3 + 1.3 * len(rows))
@@ -101,12 +101,12 @@ def _draw_picture(ax: Any, vector: Array) -> None:
 
 
 def bars(values: Array, names: Sequence[str], label: str) -> str:
-    """Draw a bar for each number, the largest in teal.
+    """Draw a bar for each number, with the largest in teal.
 
     Args:
         values: The numbers.
-        names: What is written under the bars.
-        label: What the numbers are.
+        names: The labels below the bars.
+        label: The label of the vertical axis.
     """
     ax = new_axes(None, 5.0, 2.6)
     highest = values == values.max()
@@ -123,12 +123,12 @@ def bars(values: Array, names: Sequence[str], label: str) -> str:
 
 
 def signal(samples: Array, templates: Array, matches: Array) -> str:
-    """Draw a sound, some waves it is held against, and how well each wave matches.
+    """Plot a sound, some of the waves it is compared with, and how well each wave matches.
 
     Args:
         samples: The sound.
-        templates: Some of the waves, a row each.
-        matches: The match of each wave, from the first.
+        templates: Some of the waves, one per row.
+        matches: The match of each wave, in order.
     """
     _, parts = plt.subplots(3, 1, figsize=(7.0, 6.0), layout="constrained")
     parts[0].plot(samples, color=TEAL, linewidth=2)
@@ -149,7 +149,7 @@ def signal(samples: Array, templates: Array, matches: Array) -> str:
 
 
 def symbols(vocab: Vocab, text: str) -> str:
-    """Draw the one-hot vectors of a text, a row for each symbol.
+    """Draw the one-hot vectors of a text, one row per symbol.
 
     Args:
         vocab: The vocabulary.
@@ -168,12 +168,12 @@ def symbols(vocab: Vocab, text: str) -> str:
 
 
 def letters(places: Array, names: Sequence[str], marked: str) -> str:
-    """Draw letters at their places in a plane, some of them in another colour.
+    """Plot letters at their positions in a plane, some of them in another color.
 
     Args:
         places: Two numbers for each letter.
         names: The letters.
-        marked: Those in teal.
+        marked: The letters to draw in teal.
     """
     ax = new_axes(None, 7.0, 5.4)
     ax.plot(*places.T, alpha=0)  # sets the limits

@@ -1,4 +1,4 @@
-"""The drawings of the course: layers, the unrolled network, and how data flows."""
+"""Drawings of the course: layers, the unrolled network, and the data flow."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tools.svg import (
     symbol,
 )
 
-INPUT, HIDDEN, OUTPUT = 250.0, 150.0, 50.0  # the heights of the rows of the network
+INPUT, HIDDEN, OUTPUT = 250.0, 150.0, 50.0  # y coordinates of the network's rows
 RADIUS = 25.0
 MULTIPLIED = "\N{MULTIPLICATION SIGN}"
 
 
 def unrolled(symbols: str = "hih", answers: str = "ihe") -> str:
-    """Draw the Elman network, folded and then unrolled over the symbols it reads.
+    """Draw the Elman network, first with its loop and then unrolled over its input.
 
     Args:
-        symbols: What it reads, three symbols.
-        answers: What it should answer to each.
+        symbols: The three input symbols.
+        answers: The target for each.
     """
     columns = [330.0, 450.0, 570.0]
     parts = [*_folded(80.0), label(190, HIDDEN, "unrolled", faint=True)]
@@ -45,7 +45,7 @@ def unrolled(symbols: str = "hih", answers: str = "ihe") -> str:
 
 
 def _folded(x: float) -> list[str]:
-    """The network with its loop."""
+    """Draw the network with its loop."""
     left, low = x - RADIUS * 0.7, HIDDEN + RADIUS * 0.7
     loop = (left, low), (x - 85, low + 45), (x - 85, HIDDEN - 45 - 18), (left, HIDDEN - 18)
     ends = label(x, INPUT + 42, "a symbol"), label(x, OUTPUT - 38, "the next")
@@ -58,7 +58,7 @@ def _folded(x: float) -> list[str]:
 
 
 def _column(x: float, step: str) -> Iterator[str]:
-    """What happens at one step: input, hidden state, output."""
+    """Draw one step: input, hidden state, output."""
     rows = ("x", INPUT, TEAL), ("h", HIDDEN, INK), ("y", OUTPUT, VIOLET)
     for name, y, colour in rows:
         yield (
@@ -80,7 +80,7 @@ def _recurrent(start: float, end: float) -> list[str]:
 
 
 def layers() -> str:
-    """Draw a deep network: templates, matches squashed, and templates for those."""
+    """Draw a deep network: templates, their squashed matches, and templates for those."""
     sizes, parts = (6, 4, 5, 3), []
     names = ("x", "z_0", "z_1", "y")
     for layer, (size, name) in enumerate(zip(sizes, names, strict=True)):
@@ -118,12 +118,12 @@ def _tint(row: int, column: int) -> float:
 
 
 def lookup(row: int = 2, rows: int = 5, columns: int = 3) -> str:
-    """Draw that a one-hot vector times a matrix is a row of the matrix.
+    """Draw a one-hot vector times a matrix, which is a row of the matrix.
 
     Args:
-        row: The row that is picked.
-        rows: How many there are.
-        columns: How many numbers each row has.
+        row: The selected row.
+        rows: The number of rows.
+        columns: The number of columns.
     """
     size, top = 30.0, 35.0
     middle, parts = top + row * size, []
@@ -153,13 +153,13 @@ def compass() -> str:
         parts += [label(x + (reach + 18) * right, y + (reach + 18) * down, letter)]
     parts += [arrow((x + 60, y - 60), (x + 34, y - 34), colour=VERMILLION)]
     parts += [
-        label(x + 66, y - 72, "halfway back, with every step", colour=VERMILLION, anchor="start")
+        label(x + 66, y - 72, "halfway back, at every step", colour=VERMILLION, anchor="start")
     ]
     return drawing(460, 240, "Four letters pull east, north, west and south", *parts)
 
 
 def data_flow() -> str:
-    """Draw how data flows through the library, one way."""
+    """Draw the data flow of the library, which has one direction."""
     boxes = {
         "text": (36, 60, 60),
         "Task": (36, 180, 60),
@@ -189,7 +189,7 @@ def data_flow() -> str:
     parts += [arrow((480, 139), (460, 175), (400, 175), (376, 139), dashed=True)]
     parts += [label(424, 186, "gradients", colour=VERMILLION)]
     parts += [arrow((525, 112), (558, 79)), arrow((525, 128), (558, 161))]
-    parts += [label(592, 26, "of fit", faint=True), label(592, 214, "of evaluate", faint=True)]
+    parts += [label(592, 26, "from fit", faint=True), label(592, 214, "from evaluate", faint=True)]
     parts += [arrow((631, 60), (655, 100)), arrow((631, 180), (655, 140))]
     parts += [label(650, 120, "figure")]
     title = (

@@ -1,4 +1,4 @@
-"""Figures for the pages: drawn when a page is built, in the colours of its text."""
+"""Figures drawn when a page is built, in the colors of its text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show(ax: Axes) -> str:
-    """Write a figure for a page, and close it.
+    """Return a figure as HTML for a page, and close it.
 
     Args:
         ax: Axes of the figure.

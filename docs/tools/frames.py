@@ -1,4 +1,4 @@
-"""A network that learns a word, epoch by epoch: a strip of frames, and a film."""
+"""Figures of a network learning a word: a strip of frames, and an animation."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PAIR = ("hihell", "ihello")
-RING = 45  # square points
+RING = 45  # area in square points
 CELL = 38.0  # pixels
-LEFT, TOP = 70.0, 62.0  # of the cells
+LEFT, TOP = 70.0, 62.0  # offset of the cells
 SECONDS = 10
 BEGIN = f'begin="0s;film.click" dur="{SECONDS}s" fill="freeze"'
 CURVE = (400.0, 270.0, 660.0, 62.0)  # left, bottom, right, top
 
 
 def strip(traces: Sequence[Trace], epochs: Sequence[int], pair: tuple[str, str] = PAIR) -> str:
-    """Draw what a network says of each next symbol, in some epochs of its training.
+    """Draw the predicted probabilities of each next symbol, at some epochs of training.
 
     Args:
-        traces: What it did with the input after each epoch.
-        epochs: Which to draw, counted from 1.
-        pair: What it reads, and what it should answer.
+        traces: The network's trace of the input after each epoch.
+        epochs: The epochs to draw, counted from 1.
+        pair: The input and the target.
     """
     columns = 3
     rows = -(-len(epochs) // columns)
@@ -47,7 +47,7 @@ def strip(traces: Sequence[Trace], epochs: Sequence[int], pair: tuple[str, str] 
 
 
 def _draw_frame(ax: Axes, trace: Trace, answer: str) -> None:
-    """Draw a cell for each step and symbol, with rings where they should be dark."""
+    """Draw a cell for each step and symbol, with rings around the targets."""
     steps, symbols = trace.probabilities.shape
     ax.imshow(
         trace.probabilities.T, cmap=colour_map(TEAL), vmin=0, vmax=1, aspect="auto",
@@ -61,7 +61,7 @@ def _draw_frame(ax: Axes, trace: Trace, answer: str) -> None:
 
 
 def loss_curves(losses: Mapping[str, Sequence[float]], levels: Mapping[str, float]) -> str:
-    """Draw the losses of networks over the epochs, among levels to compare them with.
+    """Plot losses over the epochs, with levels to compare them with.
 
     Args:
         losses: The loss of each epoch, by name.
@@ -79,10 +79,10 @@ def loss_curves(losses: Mapping[str, Sequence[float]], levels: Mapping[str, floa
 
 
 def learning_film(epochs: int = 100, lr: float = 0.005) -> str:
-    """Draw a moving picture of five units that learn "hihello".
+    """Draw an animation of five units learning "hihello".
 
     Args:
-        epochs: How long they learn.
+        epochs: The number of epochs.
         lr: The learning rate.
     """
     model, traces = ElmanCharModel(Vocab("hielo"), seed=777), list[Trace]()
@@ -95,7 +95,7 @@ def learning_film(epochs: int = 100, lr: float = 0.005) -> str:
 
 
 def _cells(traces: Sequence[Trace]) -> Iterator[str]:
-    """The probabilities, and the letters beside and below them."""
+    """Draw the probabilities, with the letters beside and below them."""
     chances = np.stack([trace.probabilities for trace in traces])  # (epochs, time, vocab)
     _, steps, symbols = chances.shape
     targets = traces[0].vocab.encode(PAIR[1]).tolist()
@@ -110,13 +110,13 @@ def _cells(traces: Sequence[Trace]) -> Iterator[str]:
             yield f'<circle {middle} r="6" fill="none" stroke="{INK}" stroke-width="1.5"/>'
     bottom = TOP + symbols * CELL
     yield from (label(LEFT + (i + 0.5) * CELL, bottom + 18, c) for i, c in enumerate(PAIR[0]))
-    yield label(LEFT + steps * CELL / 2, bottom + 46, "it reads", faint=True)
+    yield label(LEFT + steps * CELL / 2, bottom + 46, "input", faint=True)
     for i, name in enumerate(traces[0].vocab):
         yield label(LEFT - 18, TOP + (i + 0.5) * CELL, name)
 
 
 def _answers(traces: Sequence[Trace]) -> Iterator[str]:
-    """The letter that is said at each step: each in its place, and seen when its time has come."""
+    """Draw every predicted letter, each visible only in the epochs that predict it."""
     said = np.array([trace.predictions for trace in traces])  # (epochs, time)
     for step, target in enumerate(PAIR[1]):
         for letter in np.unique(said[:, step]):
@@ -126,11 +126,11 @@ def _answers(traces: Sequence[Trace]) -> Iterator[str]:
             written = label(LEFT + (step + 0.5) * CELL, TOP - 18, str(letter), colour=colour)
             weight = ' font-weight="bold"' if letter == target else ""
             yield written.replace("<text", f"<text{weight}").replace("</text>", f"{moving}</text>")
-    yield label(LEFT + len(PAIR[1]) * CELL / 2, TOP - 46, "it answers", faint=True)
+    yield label(LEFT + len(PAIR[1]) * CELL / 2, TOP - 46, "prediction", faint=True)
 
 
 def _losses(history: History) -> Iterator[str]:
-    """The loss over the epochs, with a dot that moves along."""
+    """Plot the loss over the epochs, with a dot that moves along."""
     left, bottom, right, top = CURVE
     across = np.linspace(left, right, len(history)).tolist()
     scale = (bottom - top) / history.loss[0]
@@ -146,9 +146,9 @@ def _losses(history: History) -> Iterator[str]:
     yield f'<circle r="6" fill="{TEAL}">{moving}</circle>'
     yield label((left + right) / 2, bottom + 18, f"{len(history)} epochs")
     yield label(left + 12, top - 8, "loss", anchor="start")
-    yield label(left + 12, wall + 18, "the least without a memory", anchor="start", faint=True)
+    yield label(left + 12, wall + 18, "best without memory", anchor="start", faint=True)
 
 
 def _animated(name: str, values: Iterable[str], mode: str = "") -> str:
-    """Let an attribute take one value after the other, and keep the last."""
+    """Animate an attribute through some values; it keeps the last."""
     return f'<animate attributeName="{name}" values="{";".join(values)}" {BEGIN}{mode}/>'

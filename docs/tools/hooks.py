@@ -1,4 +1,4 @@
-"""What MkDocs runs when it builds: it checks what is documented, and adds what pages need."""
+"""MkDocs hooks: check that public names are documented, and add what the pages need."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ LOG = logging.getLogger("mkdocs.hooks.documented")  # in strict mode, a warning 
 
 
 def on_startup(**_: object) -> None:
-    """Put the docs and the repository on the path, as pytest's `pythonpath` does; size text."""
+    """Add docs and repository to the path, as pytest's `pythonpath` does; set the font size."""
     import matplotlib
 
     sys.path[:0] = [str(DOCS), str(DOCS.parent)]
     matplotlib.use("agg")  # a page needs no window
-    matplotlib.rcParams["font.size"] = 12  # points: the 16 pixels of the body's text
+    matplotlib.rcParams["font.size"] = 12  # points: 16 pixels, like the text of the page
 
 
 def on_config(config: MkDocsConfig) -> None:
-    """Let warnings fail a strict build that is to be quiet: MkDocs would not count them."""
+    """Let warnings fail a strict build with `--quiet`, where MkDocs would not count them."""
     logger = logging.getLogger("mkdocs")
     if config.strict:
         logger.setLevel(min(logger.level, logging.WARNING))
 
 
 def on_pre_build(**_: object) -> None:
-    """Warn of each public name that is not documented."""
+    """Warn about each public name that is not documented."""
     from tools.documented import complaints
 
     for complaint in complaints():
@@ -44,7 +44,7 @@ def on_pre_build(**_: object) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    """Add each example as a notebook, beside the page of examples."""
+    """Add each example as a notebook, next to the page of examples."""
     from tools.notebooks import to_notebook
 
     for path in sorted(EXAMPLES.glob("*.py")):
@@ -53,7 +53,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Fold the code of each figure below it; in the course, that of printed numbers, too."""
+    """Fold the code of each figure below it; in the course, also that of printed numbers."""
     from tools.shown import fold_code
 
     return fold_code(markdown, numbers=page.file.src_uri.startswith("course/"))

@@ -1,4 +1,4 @@
-"""Was it luck? Many samples of few seeds, each with what it lets one claim."""
+"""Confidence intervals of many small samples of seeds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tools.figures import show
 
 
 def intervals(solved: Sequence[bool], size: int) -> str:
-    """Draw the share in each sample of seeds, with its 95 % interval, among the share of all.
+    """Plot each sample's fraction of solved seeds with its 95 % interval, and that of all seeds.
 
     Args:
         solved: Whether each seed solved it.
-        size: The number of seeds of a sample.
+        size: The number of seeds per sample.
     """
     everyone, ax = Rate(sum(solved), len(solved)).value, new_axes(None, 7.0, 3.6)
     starts = range(0, len(solved), size)

@@ -1,4 +1,4 @@
-"""Formulas: KaTeX turns them into HTML while the site is built, so that no page needs a script."""
+"""Formulas: rendered to HTML by KaTeX at build time, so that no page needs a script."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-PACKAGE = "djangocms-katex"  # holds KaTeX's files; nothing else of it is used
+PACKAGE = "djangocms-katex"  # ships KaTeX's files; nothing else in it is used
 FOLDER = "vendor/katex/"
-SHIPPED = re.compile(r"katex\.min\.css|LICENSE|fonts/.*\.woff2")  # what a page needs
+SHIPPED = re.compile(r"katex\.min\.css|LICENSE|fonts/.*\.woff2")  # the files that a page needs
 FORMULA = re.compile(
     r'(\(?)<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\2>([.,:;?!)]*)', re.DOTALL
 )
-SHORT = 30  # characters: such a formula is not broken, nor parted from what stands next to it
+SHORT = 30  # characters: a formula this short stays on one line with adjacent punctuation
 RENDER = """katex.renderToString(dukpy.formula, {
   displayMode: dukpy.display, throwOnError: true, strict: "error"
 })"""
 
 
 def on_files(site_files: Files, /, *, config: MkDocsConfig, **_: object) -> Files:
-    """Add KaTeX's style and fonts to the site."""
+    """Add KaTeX's stylesheet and fonts to the site."""
     for name, path in katex_files().items():
         if SHIPPED.fullmatch(name):
             site_files.append(File.generated(config, f"katex/{name}", abs_src_path=str(path)))
@@ -39,19 +39,19 @@ def on_files(site_files: Files, /, *, config: MkDocsConfig, **_: object) -> File
 
 
 def on_post_page(html: str, /, *, page: Page, **_: object) -> str:
-    """Render the formulas of a page; what was found by the search stays as it was written."""
+    """Render the formulas of a page; the search index keeps their source."""
     return render_page(html, page.file.src_uri)
 
 
 def render_page(html: str, name: str) -> str:
-    r"""Render each formula that arithmatex has marked.
+    r"""Render each formula marked by arithmatex.
 
     Args:
-        html: The page.
-        name: Its name, for errors.
+        html: The HTML of the page.
+        name: The name of the page, for error messages.
 
     Raises:
-        PluginError: If KaTeX can't read a formula; it ends the build.
+        PluginError: If KaTeX can't parse a formula; this stops the build.
 
     Examples:
         >>> html = render_page(r'<span class="arithmatex">\(h_t\)</span>', "a.md")
@@ -75,21 +75,21 @@ def render_page(html: str, name: str) -> str:
 
 @cache
 def render(formula: str, is_display: bool = False) -> str:
-    r"""Turn a formula into HTML, with MathML in it for screen readers.
+    r"""Convert a formula to HTML that includes MathML for screen readers.
 
     Args:
-        formula: LaTeX, as KaTeX knows it.
-        is_display: Whether it stands on a line of its own.
+        formula: LaTeX that KaTeX supports.
+        is_display: Whether to set the formula on a line of its own.
 
     Raises:
-        ValueError: If KaTeX can't read it.
+        ValueError: If KaTeX can't parse it.
 
     Examples:
         >>> "<msub><mi>h</mi><mi>t</mi></msub>" in render("h_t")
         True
         >>> render(r"\sofar")
         Traceback (most recent call last):
-        ValueError: KaTeX can't read \sofar: Undefined control sequence: \sofar at position 1...
+        ValueError: KaTeX can't parse \sofar: Undefined control sequence: \sofar at position 1...
     """
     script = _interpreter()
     try:
@@ -97,15 +97,15 @@ def render(formula: str, is_display: bool = False) -> str:
     except import_module("dukpy").JSRuntimeError as error:
         reason = str(error).partition("KaTeX parse error: ")[2].partition("\n")[0]
         plain = reason.replace("\N{COMBINING LOW LINE}", "")
-        raise ValueError(f"KaTeX can't read {formula}: {plain or error}") from None
+        raise ValueError(f"KaTeX can't parse {formula}: {plain or error}") from None
 
 
 @cache
 def katex_files() -> dict[str, Path]:
-    """The files of KaTeX, by their names in its own folder.
+    """Return the files of KaTeX, by name relative to its own folder.
 
     Raises:
-        PluginError: If they are not installed; it ends the build.
+        PluginError: If they are not installed; this stops the build.
 
     Examples:
         >>> katex_files()["katex.min.js"].is_file()
@@ -131,6 +131,5 @@ def _interpreter() -> Any:
 
 def _missing(package: str) -> PluginError:
     return PluginError(
-        f"expected {package}, without which the pages have no formulas: "
-        'pip install -c constraints.txt -e ".[docs]"'
+        f'{package} is required to render formulas: pip install -c constraints.txt -e ".[docs]"'
     )

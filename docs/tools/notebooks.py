@@ -1,4 +1,4 @@
-"""Examples as notebooks: made from the same files, when the pages are built."""
+"""Convert the examples to notebooks when the pages are built."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, TypeAlias
 
 Cell: TypeAlias = dict[str, Any]
 
-NEEDS = "It runs from top to bottom where {package} is installed, and needs nothing else."
+NEEDS = "This notebook runs from top to bottom and needs only {package}."
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 def to_notebook(path: Path) -> str:
-    """Write an example as a notebook: its definitions, then the body of its `main`, cell by cell.
+    """Convert an example to a notebook: its definitions, then the body of its `main`.
 
     Args:
-        path: The example: a module with a docstring and a function `main`, which can be called
+        path: The example: a module with a docstring and a function `main` that can be called
             without arguments.
 
     Examples:
@@ -50,7 +50,7 @@ def _cells(path: Path) -> Iterator[Cell]:
 
 
 def _pieces(lines: Sequence[str], nodes: Sequence[ast.stmt]) -> Iterator[str]:
-    """Part statements where blank lines do, but not imports; a comment goes with what follows."""
+    """Split statements at blank lines, except imports; a comment goes with the next statement."""
     piece: list[str] = []
     for before, node in zip([None, *nodes], nodes, strict=False):
         start = node.lineno - 1

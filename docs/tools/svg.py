@@ -1,4 +1,4 @@
-"""The parts of drawings: SVG in the colours and the letters of the text around it."""
+"""Building blocks for drawings: SVG in the colors and fonts of the surrounding text."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from seqtoys.plotting.style import COLOURS
 TEAL, VERMILLION, VIOLET = COLOURS
 INK = "currentColor"
 MINUS = "\N{MINUS SIGN}"
-HEAD = 9.0  # pixels: the length of the head of an arrow
+HEAD = 9.0  # pixels: length of an arrowhead
 
 
 def drawing(width: float, height: float, title: str, *parts: str) -> str:
-    """Put parts into a figure of the page.
+    """Combine parts into a figure for a page.
 
     Args:
         width: In pixels; a page has room for 690.
         height: In pixels.
-        title: What a screen reader says instead.
-        *parts: What it consists of.
+        title: The text for screen readers.
+        *parts: The SVG elements of the figure.
     """
     return (
         f'<div class="figure"><svg role="img" aria-label="{escape(title)}" width="{width:g}" '
@@ -39,7 +39,7 @@ def label(
     anchor: str = "middle",
     faint: bool = False,
 ) -> str:
-    """Write words, centred at a place.
+    """Draw text, vertically centered at a point.
 
     Examples:
         >>> label(10, 20, "time")
@@ -51,7 +51,7 @@ def label(
 
 
 def symbol(x: float, y: float, text: str, *, colour: str = INK) -> str:
-    """Write a symbol of a formula, such as `h_t` or `h_{t-1}`, centred at a place.
+    """Draw a math symbol, such as `h_t` or `h_{t-1}`, centered at a point.
 
     Examples:
         >>> symbol(10, 20, "h_{t-1}").count("<tspan")
@@ -66,7 +66,7 @@ def symbol(x: float, y: float, text: str, *, colour: str = INK) -> str:
 
 
 def _run(text: str, *, is_low: bool, is_first: bool) -> str:
-    """Letters in the italics of formulas, digits and signs upright."""
+    """Format letters in math italics, digits and signs upright."""
     font = 'font-family="KaTeX_Math, serif" font-style="italic"'
     if not text.isalpha():
         font = 'font-family="KaTeX_Main, serif"'
@@ -76,18 +76,18 @@ def _run(text: str, *, is_low: bool, is_first: bool) -> str:
 
 
 def box(x: float, y: float, width: float, height: float, *, colour: str = INK) -> str:
-    """Draw a rounded box round a place, faintly filled."""
+    """Draw a rounded, faintly filled box, centered at a point."""
     place = f'x="{x - width / 2:g}" y="{y - height / 2:g}" width="{width:g}" height="{height:g}"'
     return f'<rect {place} rx="6" {_tinted(colour)}/>'
 
 
 def disc(x: float, y: float, radius: float, *, colour: str = INK) -> str:
-    """Draw a circle round a place, faintly filled."""
+    """Draw a faintly filled circle, centered at a point."""
     return f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" {_tinted(colour)}/>'
 
 
 def cell(x: float, y: float, size: float, value: float) -> str:
-    """Draw the square of a number between -1 and 1: teal above zero, vermillion below."""
+    """Draw a number between -1 and 1 as a square: teal above zero, vermillion below."""
     colour = TEAL if value > 0 else VERMILLION
     place = f'x="{x - size / 2:g}" y="{y - size / 2:g}" width="{size:g}" height="{size:g}"'
     style = f'fill="{colour}" fill-opacity="{abs(value):.2f}" stroke="{INK}" stroke-opacity="0.4"'
@@ -98,9 +98,9 @@ def arrow(*points: tuple[float, float], colour: str = INK, dashed: bool = False)
     """Draw an arrow from the first point to the last.
 
     Args:
-        *points: Two for a straight one, four for a curve (two ends and two that pull at it).
-        colour: Its colour.
-        dashed: Whether its line is dashed.
+        *points: Two for a straight arrow, four for a cubic Bézier curve.
+        colour: The color.
+        dashed: Whether the line is dashed.
 
     Examples:
         >>> arrow((0, 0), (20, 0)).count("<path")

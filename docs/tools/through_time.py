@@ -1,4 +1,4 @@
-"""The whole sequence at once: the floor that tanh sets, and the way of the gradient."""
+"""Figures of chapter 6: the loss floor set by tanh, and the path of the gradient."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from seqtoys.plotting.style import FAINT, TEAL, VERMILLION, ink, new_axes
 from tools.figures import show
 from tools.svg import INK, arrow, box, disc, drawing, symbol
 
-FARTHEST = 7.0  # distance of logits
+FARTHEST = 7.0  # the largest difference of logits drawn
 STEPS, STEP = ("t-1", "t", "t+1"), 190.0  # pixels from one step to the next
 INPUT, STATE, LOSS, RADIUS = 250.0, 150.0, 50.0, 25.0
-APART = 11.0  # pixels from what goes forward to what goes back, on either side of the middle
+APART = 11.0  # pixels from the center line to the forward or backward arrow
 
 
 def floor_of_tanh(model: ElmanCharModel, pair: tuple[str, str]) -> str:
-    """Draw the loss by the distance of the right logit from the others, and where tanh ends.
+    """Plot the loss against the margin of the right logit, and the range that tanh can reach.
 
     Args:
         model: A network whose state is its logits.
-        pair: What it reads, and what it should answer.
+        pair: The input and the target.
     """
     others = len(model.vocab) - 1
     targets = model.vocab.encode(pair[1]).numpy()
@@ -31,11 +31,11 @@ def floor_of_tanh(model: ElmanCharModel, pair: tuple[str, str]) -> str:
     ax, margins = new_axes(None, 7.0, 3.4), np.linspace(0, FARTHEST, 200)
     ax.axvspan(0, 2, color=ink(), alpha=0.08, linewidth=0)
     ax.plot(margins, np.log1p(others * np.exp(-margins)), color=TEAL, linewidth=2)
-    reached = np.log(others * chances / (1 - chances))  # the distance that gives such a chance
+    reached = np.log(others * chances / (1 - chances))  # the margin that gives this probability
     ax.plot(reached, -np.log(chances), "o", color=VERMILLION)
     floor = math.log1p(others * math.exp(-2))
     ax.hlines(floor, 2, FARTHEST, color=ink(), linewidth=1, linestyle="--", alpha=FAINT)
-    ax.text(FARTHEST, floor + 0.04, f"floor of tanh {floor:.4f}", ha="right")
+    ax.text(FARTHEST, floor + 0.04, f"tanh floor {floor:.4f}", ha="right")
     ax.text(0.1, 0.05, "within reach of tanh")
     ax.set(xlabel="right logit minus each other logit", ylabel="loss (nats)")
     ax.set(xlim=(0, FARTHEST), ylim=(0, None))
@@ -43,14 +43,14 @@ def floor_of_tanh(model: ElmanCharModel, pair: tuple[str, str]) -> str:
 
 
 def backward_picture() -> str:
-    """Draw three steps of a network: forward, and the gradients that go back."""
+    """Draw three steps of a network: the forward pass, and the gradients going back."""
     parts = [part for place, name in enumerate(STEPS) for part in _step(place, name)]
-    title = "Each state acts on the loss of its step and on the next state; gradients go both ways"
+    title = "Each state affects its own loss and the next state; gradients return along both paths"
     return drawing(690, 290, title, *parts)
 
 
 def _step(place: int, name: str) -> Iterator[str]:
-    """One step: its input, state and loss, what goes forward, and what comes back."""
+    """Draw one step: its input, state and loss, with the forward and backward arrows."""
     x, low = 155 + STEP * place, f"{{{name}}}"
     yield box(x, INPUT, 50, 40) + symbol(x, INPUT - 2, f"x_{low}")
     yield disc(x, STATE, RADIUS) + symbol(x, STATE - 2, f"h_{low}")
@@ -67,7 +67,7 @@ def _step(place: int, name: str) -> Iterator[str]:
 
 
 def _between(start: float, end: float) -> Iterator[str]:
-    """What goes from one state to the next, and what comes back."""
+    """Draw the forward and backward arrows between two states."""
     middle, above, below = (start + end) / 2, STATE - APART, STATE + APART
     yield arrow((start, above), (end, above), colour=INK) + symbol(middle, above - 14, "V")
     yield arrow((end, below), (start, below), colour=VERMILLION)
