@@ -4,7 +4,7 @@ from seqtoys import Vocab
 
 
 def main() -> None:
-    """Encode "hihell" the way the founding notebook does."""
+    """Encode "hihell" the way the original notebook does."""
     vocab = Vocab.from_text("hihello")  # the distinct characters, in order of first appearance
     print(vocab, "with", len(vocab), "symbols")
     print("hihell as indices:", vocab.encode("hihell").tolist())

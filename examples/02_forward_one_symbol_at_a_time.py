@@ -1,4 +1,4 @@
-"""Read "hello" one symbol at a time, and look at the shapes."""
+"""Read "hello" one symbol at a time and print the shapes."""
 
 import torch
 
@@ -6,7 +6,7 @@ from seqtoys import ElmanCharModel, Vocab
 
 
 def main() -> None:
-    """Step through "hello"; then see that the output is the hidden state."""
+    """Step through "hello", then check that the output is the hidden state."""
     vocab = Vocab("helo")
     model = ElmanCharModel(vocab, seed=0)
     hidden = model.initial_hidden(batch_size=1)  # (layers, batch, hidden)
@@ -14,7 +14,7 @@ def main() -> None:
         logits, hidden = model.step(index.reshape(1), hidden)
         print(symbol, " logits", tuple(logits.shape), " hidden", tuple(hidden.shape))
 
-    # Without a readout, the logits of a step are the hidden state after it.
+    # Without a readout, the hidden state serves as the logits.
     print("output = hidden state:", torch.equal(logits, hidden[-1]))
 
 

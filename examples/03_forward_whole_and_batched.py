@@ -1,4 +1,4 @@
-"""Read whole sequences at once: one, then a batch of three."""
+"""Process whole sequences at once: one, then a batch of three."""
 
 import torch
 
@@ -6,7 +6,7 @@ from seqtoys import ElmanCharModel, Vocab
 
 
 def main() -> None:
-    """See that the last output is the final hidden state, for every sequence."""
+    """Check that the last output is the final hidden state, for every sequence."""
     vocab = Vocab("helo")
     model = ElmanCharModel(vocab, seed=0)
 

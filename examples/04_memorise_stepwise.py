@@ -1,10 +1,10 @@
-"""Memorise "hihell" -> "ihello" one symbol at a time."""
+"""Memorize "hihell" -> "ihello" one symbol at a time."""
 
 from seqtoys import ElmanCharModel, Vocab, fit
 
 
 def main() -> None:
-    """Feed one symbol after the other, add up the losses, update once an epoch."""
+    """Feed one symbol after another, sum the losses, and update once per epoch."""
     model = ElmanCharModel(Vocab("hielo"), seed=777)
     history = fit(model, ("hihell", "ihello"), stepwise=True, lr=0.005, report_every=20)
     print()

@@ -1,4 +1,4 @@
-"""Learned input vectors and a linear readout: the floor is gone."""
+"""Learned input vectors and a linear readout remove the lower bound on the loss."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from seqtoys import ElmanCharModel, Vocab, fit
 
 
 def main() -> None:
-    """Train the larger network, then once more with a learning rate that falls on a plateau."""
+    """Train the larger network, then again with a learning rate that drops on a plateau."""
     vocab = Vocab("hielo")
     model = ElmanCharModel(vocab, hidden_size=5, embedding_size=10, seed=777)
     print(fit(model, ("hihell", "ihello"), epochs=100, lr=0.1))

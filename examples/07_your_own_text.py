@@ -1,4 +1,4 @@
-"""Your own texts, of different lengths, some held out: memorising is not learning."""
+"""Train on your own texts, some of them held out: memorizing is not learning."""
 
 from seqtoys import ElmanCharModel, Vocab, fit
 
@@ -17,7 +17,7 @@ PROVERBS = [
 
 
 def main() -> None:
-    """Train on eight proverbs and look at the two that were held out."""
+    """Train on eight proverbs and test on the two that are held out."""
     vocab = Vocab.from_text(*PROVERBS)
     model = ElmanCharModel(vocab, hidden_size=64, seed=0)
     history = fit(model, PROVERBS, epochs=500, lr=0.01, validation=0.2, until="solved")
@@ -30,8 +30,8 @@ def main() -> None:
         print(f"predicted:   {model.predict(text[:-1])}")
 
     print(
-        f"\nIt memorised: {history.accuracy[-1]:.0%} of the symbols it was trained on, "
-        f"{history.validation_accuracy[-1]:.0%} of those it was not."
+        f"\nIt memorized: {history.accuracy[-1]:.0%} correct on the symbols it was trained on, "
+        f"{history.validation_accuracy[-1]:.0%} on the held-out ones."
     )
 
 

@@ -8,7 +8,7 @@ SEEDS = range(1000)
 
 
 def main() -> None:
-    """Train a thousand networks with each read-out, then map learning rate and epochs."""
+    """Train 1,000 networks with each readout, then vary the learning rate and the epochs."""
     for name, hidden_size in [("the state as logits", None), ("a linear readout", 5)]:
         history = fit(ElmanEnsemble(VOCAB, SEEDS, hidden_size=hidden_size), PAIR, lr=0.05)
         print(f"--- {name}\n{history}")
@@ -18,7 +18,7 @@ def main() -> None:
         print()
 
     epochs = [25, 50, 100, 200]
-    print("share of the seeds that memorised it, the state as logits")
+    print("proportion of seeds that memorized it, with the state as logits")
     print("       lr " + "".join(f"{count:>6}" for count in epochs) + "  epochs")
     for lr in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2):
         history = fit(ElmanEnsemble(VOCAB, SEEDS), PAIR, epochs=max(epochs), lr=lr)

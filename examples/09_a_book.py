@@ -1,4 +1,4 @@
-"""Learn a book character by character, in chunks, and measure bits per character on its end."""
+"""Learn a book character by character, in chunks, and measure bits per character."""
 
 import inspect
 import math
@@ -10,10 +10,10 @@ from seqtoys import ElmanCharModel, Vocab, fit, generate
 
 
 def main(path: str | None = None) -> None:
-    """Train on a text file, or on the words that come with Python."""
+    """Train on a text file, or on Python's own documentation."""
     text = Path(path).read_text() if path else read_the_manual()
     vocab = Vocab.from_text(text)
-    print(f"{len(text):,} characters, {len(vocab)} different ones")
+    print(f"{len(text):,} characters, {len(vocab)} distinct")
 
     model = ElmanCharModel(vocab, hidden_size=128, seed=0)
     history = fit(
@@ -22,18 +22,18 @@ def main(path: str | None = None) -> None:
     for row in history.rows:
         trained, held_out = (bits(loss) for loss in (row.loss, row.validation_loss))
         print(f"epoch {row.epoch}  bits per character: {trained:.3f}, held-out end {held_out:.3f}")
-    print(f"knowing only the current character: {bits(history.baselines.memoryless):.3f}")
-    written = "".join(generate(model, text[:100], 200, temperature=0.7))
-    print(textwrap.fill(written, 80))
+    print(f"best without memory: {bits(history.baselines.memoryless):.3f}")
+    sample = "".join(generate(model, text[:100], 200, temperature=0.7))
+    print(textwrap.fill(sample, 80))
 
 
 def bits(nats: float | None) -> float:
-    """Turn nats into bits: a bit is ln 2 nats."""
+    """Convert nats to bits: a bit is ln 2 nats."""
     return math.nan if nats is None else nats / math.log(2)
 
 
 def read_the_manual() -> str:
-    """Collect docstrings of the standard library: prose that every Python brings along."""
+    """Collect docstrings of the standard library, text that comes with every Python."""
     import argparse
     import datetime
     import decimal

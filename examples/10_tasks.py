@@ -1,10 +1,10 @@
-"""The catalogue of tasks: list it, look at a task, draw from it, choose its options."""
+"""The task catalog: list the tasks, inspect a few, sample from them, and set options."""
 
 from seqtoys import get_task, list_tasks
 
 
 def main() -> None:
-    """Print every task in a line, then four of them from near."""
+    """Print one line for every task, then the details of four."""
     for name, line in list_tasks().items():
         print(f"{name:28} {line}")
 

@@ -1,11 +1,11 @@
-"""Learn the Reber grammar down to its optimum, then write strings and ask the grammar."""
+"""Learn the Reber grammar down to its optimum, then check generated strings."""
 
 from seqtoys import ElmanCharModel, evaluate, fit, generate
 from seqtoys.tasks.reber import reber
 
 
 def main() -> None:
-    """Train for seconds, measure the distance to the optimum, and count what is grammatical."""
+    """Train for seconds, measure the excess, and count the grammatical strings."""
     task = reber()
     model = ElmanCharModel(task.vocab, hidden_size=15, seed=0)
     before = written(model)
@@ -13,18 +13,18 @@ def main() -> None:
     print(history)
     print(evaluate(model, task))
 
-    print(f"\nof 200 strings it wrote, the grammar accepts {accepted(before)} before training,")
+    print(f"\nof 200 generated strings, the grammar accepts {accepted(before)} before training")
     after = written(model)
-    print(f"{accepted(after)} after; the first of them: {' '.join(after[:6])}")
+    print(f"and {accepted(after)} after it; the first of them: {' '.join(after[:6])}")
 
 
 def written(model: ElmanCharModel) -> list[str]:
-    """Let it write 200 strings, each from the first symbol B to the first end E."""
+    """Generate 200 strings, each from the start symbol B to the first E."""
     return [f"B{text}" for text in generate(model, "B", 50, num=200, stop="E")]
 
 
 def accepted(texts: list[str]) -> int:
-    """Count the strings of the grammar."""
+    """Count the grammatical strings."""
     task = reber()
     return sum(task.accepts(text) for text in texts)
 

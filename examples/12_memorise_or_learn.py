@@ -1,10 +1,10 @@
-"""Memorise or learn? Parity of 100 strings, and parity of strings that never come twice."""
+"""Memorize or learn? Parity of 100 fixed strings, and parity of strings that never repeat."""
 
 from seqtoys import Curriculum, ElmanCharModel, evaluate, fit, get_task
 
 
 def main() -> None:
-    """Train one network on a fixed batch, one on a stream of fresh ones, and compare both."""
+    """Train one network on a fixed batch, another on fresh batches, and compare them."""
     task = get_task("parity")
 
     shown = task.sample(100, length=12)

@@ -1,8 +1,8 @@
-"""A task of your own: draw its automaton, and the exact optimum comes for free."""
+"""Your own task: define an automaton and get its exact optimum for free."""
 
 from seqtoys import Automaton, ElmanCharModel, evaluate, fit
 
-# A vending machine: tea (t) for one coin (c), coffee (k) for two, with milk (m) or without.
+# A vending machine: tea (t) for one coin (c), coffee (k) for two, with or without milk (m).
 MACHINE = {
     "idle": [("c", "one coin", 1.0)],
     "one coin": [("t", "served", 0.5), ("c", "two coins", 0.5)],
@@ -14,11 +14,11 @@ MACHINE = {
 
 
 def main() -> None:
-    """Print what the graph alone tells, then how near a network comes."""
+    """Print what follows from the graph alone, then how close a network gets."""
     task = Automaton(MACHINE, start="idle", name="vending machine")
     print(task.sample(4).show(task.vocab))
     print(f"\noptimum {task.optimum:.4f} nats per scored symbol, without memory {task.memoryless}")
-    print(f"a string has {task.expected_length:.2f} symbols; after 'cck' may come", end=" ")
+    print(f"mean length {task.expected_length:.2f} symbols; legal after 'cck':", end=" ")
     print(sorted(task.legal("cck")))
 
     model = ElmanCharModel(task.vocab, hidden_size=8, seed=0)

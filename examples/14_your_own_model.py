@@ -1,4 +1,4 @@
-"""A model of your own: an `nn.GRU` on the same task, with the same report."""
+"""Your own model: an `nn.GRU` on the same task, with the same report."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from seqtoys import ElmanCharModel, Vocab, evaluate, fit, get_task
 
 
 class GRU(nn.Module):
-    """Any module will do that maps indices `(batch, time)` to logits `(batch, time, vocab)`."""
+    """Any module works that maps indices `(batch, time)` to logits `(batch, time, vocab)`."""
 
     def __init__(self, vocab: Vocab, units: int) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class GRU(nn.Module):
 
 
 def main() -> None:
-    """Train a GRU and an Elman network on the embedded Reber grammar; report both."""
+    """Train a GRU and an Elman network on the embedded Reber grammar, and evaluate both."""
     task = get_task("embedded_reber")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Figures of trained networks, each in one call: losses, states, accuracies, and a tree."""
+"""Figures of trained networks, one call each: losses, states, accuracies, and a tree."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ EPOCHS, SEEDS = [25, 50, 100], range(100)
 
 
 def main(path: str | None = None) -> None:
-    """Draw into the folder that is named, or a new one, and print what was written."""
+    """Save the figures to the given folder or a new one, and print the file names."""
     folder = Path(path or mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -55,7 +55,7 @@ def main(path: str | None = None) -> None:
     print(f"written to {folder}:", file=sys.stderr)
     for name, ax in figures.items():
         figure = ax.get_figure(root=True)
-        assert figure is not None, "each is in a figure of its own"
+        assert figure is not None, "each Axes has a figure"
         figure.savefig(folder / f"{name}.png", dpi=150)
         print(f"{name}.png")
 

@@ -1,4 +1,4 @@
-"""How often is it learnt? A sweep on two cores, kept in a file."""
+"""How often is it learned? A sweep on two cores, with its results stored in a file."""
 
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -8,11 +8,11 @@ from seqtoys import ElmanEnsemble, get_task, sweep
 
 
 def main() -> None:
-    """Sweep in two processes, and once more from the file."""
+    """Run the sweep in two processes, then load it from the file."""
     rates = [0.01, 0.03]
     folder, pool = tempfile.TemporaryDirectory(), ProcessPoolExecutor(2)
     with folder, pool:
-        for _ in range(2):  # the second time every row is there
+        for _ in range(2):  # the second time, all rows are in the file
             result = sweep(
                 ElmanEnsemble,
                 get_task("reber"),
@@ -20,7 +20,7 @@ def main() -> None:
                 seeds=range(10),
                 epochs=120,
                 batch_size=32,
-                goal=0.05,  # nats from the optimum
+                goal=0.05,  # nats above the optimum
                 executor=pool,
                 path=Path(folder.name) / "rows.jsonl",
             )

@@ -126,17 +126,17 @@ def test_all_that_is_public_is_documented() -> None:
 
 def test_what_is_not_documented_is_told(specimen: Path) -> None:
     assert complaints("specimen", specimen, specimen) == [
-        "specimen.shapes.Circle.scaled does not tell what is centre",
-        "specimen.shapes.Circle.grown does not tell what is often",
-        "specimen.shapes.Circle.width does not begin with a sentence of one line",
-        "specimen.shapes.Circle does not show turned, which it inherits",
-        "specimen.shapes.ShapeError does not begin with a sentence of one line",
-        "specimen.shapes.VERSION is public, and on no API page",
-        "specimen.shapes.VERSION does not begin with a sentence of one line",
-        "specimen.shapes.area does not tell what is digits",
-        "specimen.shapes.forgotten is public, and on no API page",
-        "specimen.shapes.forgotten does not begin with a sentence of one line",
-        "specimen.shapes.forgotten has no worked example",
+        "specimen.shapes.Circle.scaled does not document centre",
+        "specimen.shapes.Circle.grown does not document often",
+        "specimen.shapes.Circle.width does not begin with a one-line sentence",
+        "specimen.shapes.Circle does not show the inherited name turned",
+        "specimen.shapes.ShapeError does not begin with a one-line sentence",
+        "specimen.shapes.VERSION is public but not on any API page",
+        "specimen.shapes.VERSION does not begin with a one-line sentence",
+        "specimen.shapes.area does not document digits",
+        "specimen.shapes.forgotten is public but not on any API page",
+        "specimen.shapes.forgotten does not begin with a one-line sentence",
+        "specimen.shapes.forgotten has no example",
     ]
 
 
@@ -152,5 +152,5 @@ def test_a_module_shows_its_public_members(
 ) -> None:
     (specimen / "page.md").write_text(f"::: specimen.shapes\n{options}")
     told = complaints("specimen", specimen, specimen)
-    nowhere = {line.split()[0] for line in told if line.endswith("on no API page")}
+    nowhere = {line.split()[0] for line in told if line.endswith("not on any API page")}
     assert nowhere == {f"specimen.shapes.{name}" for name in missing}

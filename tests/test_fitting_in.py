@@ -68,6 +68,6 @@ def test_compiled_networks_are_one_graph_each_and_give_the_same_numbers() -> Non
 def test_two_processes_train_as_one() -> None:
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     printed = run(*torchrun, "examples/fitting_in/data_parallel.py")
-    said = re.fullmatch(r"2 processes: within (.+) of one alone\n", printed)
+    said = re.fullmatch(r"2 processes: within (.+) of a single process\n", printed)
     assert said is not None
     assert float(said[1]) < 1e-5

@@ -20,8 +20,8 @@ def test_the_digits_that_are_met_are_counted() -> None:
     small = [f for f in read("lan2022")["findings"] if f.settings["units"] <= 4]
     compared = [f for f in small if "median" not in f.what]
     assert stored.digits_met() == (
-        f"Of the {len(compared)} numbers above of networks of 2 and 4 units, all agree with the "
-        "paper in every digit that it prints."
+        f"Of the {len(compared)} numbers above for networks with 2 and 4 units, all agree with "
+        "the paper in every printed digit."
     )
 
 
@@ -29,8 +29,8 @@ def test_a_digit_that_is_missed_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     found = [f for f in read("lan2022")["findings"] if f.published is not None][:4]
     stub(monkeypatch, [replace(found[0], here=0.5441), *found[1:]])
     assert stored.digits_met() == (
-        "Of the 4 numbers above of networks of 2 and 4 units, 3 agree in every printed digit, but "
-        "not ['anbn, 2 units, 100 strings']."
+        "Of the 4 numbers above for networks with 2 and 4 units, 3 agree in every printed digit, "
+        "but not ['anbn, 2 units, 100 strings']."
     )
 
 
@@ -38,7 +38,7 @@ def test_what_moving_a_weight_does_is_told_with_numbers() -> None:
     told = stored.digits_moved()
     (note,) = (f.note for f in read("lan2022")["findings"] if f.note.startswith("not to be"))
     assert all(number in note for number in ("1.195", "0.434"))
-    assert "0.349 bits, and 0.451 in the paper" in told
+    assert "0.349 bits, compared with 0.451 in the paper" in told
     assert told.endswith("gives 1.195 or 0.434 bits instead.")
 
 
@@ -51,7 +51,7 @@ def test_the_best_seeds_are_set_against_the_optima(monkeypatch: pytest.MonkeyPat
 
 def test_forks_and_seeds_are_counts() -> None:
     assert stored.forks_told("after 6 passes") == (
-        "nouns and verbs in 0 of 8, and, among nouns alone, living things in 7 of 8"
+        "nouns and verbs in 0 of 8; in a tree of nouns only, living and lifeless in 7 of 8"
     )
     assert stored.reber_told() == "10 of 10 seeds learn it (95 % interval 69 % to 100 %)"
 
@@ -60,9 +60,9 @@ def test_chunks_are_told_by_the_best_and_the_worst(monkeypatch: pytest.MonkeyPat
     shares = [[0.5, 0.6], [0.4, 0.5], [0.9, 1.0], [0.97, 0.99]]
     stub(monkeypatch, [], chunks=[1, 4, 8, 16], long_range=shares)
     assert stored.chunks_told(4, 8) == (
-        "With pieces of up to four symbols, the best of 4 networks gets 60% of these letters "
-        "right, their median 50%. With eight symbols or more, 2 of 4 networks get at least 98 % "
-        "right, and the worst 90%."
+        "With chunks of up to four symbols, the best of 4 networks predicts 60% of these letters "
+        "correctly; the median is 50%. With eight symbols or more, 2 of 4 networks predict at "
+        "least 98 % correctly, and the worst 90%."
     )
 
 
@@ -77,9 +77,8 @@ def test_networks_with_and_without_growing_lengths_are_counted(
     ]
     stub(monkeypatch, [], ablation=[*rows, {**rows[0], "task": "other"}])
     assert stored.curriculum_told("parity") == (
-        "Networks without a mistake at the lengths tested, 41 to 500: 1 of 2 with all lengths at "
-        "once, 1 of 2 with growing lengths, and 0 of 1 with growing lengths that start from the "
-        "identity."
+        "Networks without a mistake at test lengths, 41 to 500: 1 of 2 with all lengths at once, "
+        "1 of 2 with growing lengths, and 0 of 1 with growing lengths and identity initialization."
     )
 
 
@@ -92,11 +91,11 @@ def test_tasks_away_from_guessing_are_named(monkeypatch: pytest.MonkeyPatch) -> 
     ]
     stub(monkeypatch, found)
     told = stored.others_told()
-    assert "Here one of the 3 come" in told
+    assert "Here, one of the 3 are" in told
     assert "others are `far` (60.0 % against 20.0 %) and `below` (40.0 % against 50.0 %)." in told
     assert told.endswith("others are `below` (62.0 % against 50.0 %).")
     assert stored.regular_told() == (
-        "Seeds without one mistake at lengths 41 to 500: `regular` 8 of 10."
+        "Seeds without a mistake at lengths 41 to 500: `regular` 8 of 10."
     )
 
 
@@ -112,8 +111,8 @@ def test_networks_above_guessing_at_the_longest_lengths_are_counted(
     shares = {"parity": [0.5, 0.54, 0.56], "cycle_navigation": [0.26, 0.2]}
     monkeypatch.setattr(stored, "longest_of", lambda name: (100, shares[name]))
     assert stored.longest_told(["parity", "cycle_navigation"]) == (
-        "At the longest lengths 2 of the 5 networks of these tasks are right more than 5 "
-        "percentage points more often than guessing."
+        "At the longest lengths, 2 of the 5 networks for these tasks are more than 5 percentage "
+        "points better than guessing."
     )
     shares["parity"] = shares["cycle_navigation"] = [0.1]
-    assert "none of the 2 networks of these tasks is right" in stored.longest_told(list(shares))
+    assert "none of the 2 networks for these tasks is more" in stored.longest_told(list(shares))

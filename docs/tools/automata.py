@@ -13,7 +13,7 @@ LEVELS = {
     "regular": ("a fixed number of states", TEAL),
     "finite": ("a list", INK),
 }
-"""From the widest to the narrowest: what a machine needs to tell the languages."""
+"""The memory that a machine needs to recognize each class, from the widest to the narrowest."""
 
 SHOWN = {
     "context-sensitive": ("anbncn", "copy", "binary_addition"),
@@ -23,7 +23,7 @@ SHOWN = {
 }
 """Some tasks of each level."""
 
-WIDTH, BAND = 640.0, 80.0  # pixels: the outermost box, and the words of a level
+WIDTH, BAND = 640.0, 80.0  # pixels: width of the outermost box, height of a level's text
 SIDE, BELOW = 20.0, 9.0  # how far a box reaches beyond the one inside it
 
 PLACES = {
@@ -36,17 +36,17 @@ PLACES = {
     "6": (530.0, 150.0),
     "end": (630.0, 150.0),
 }
-RADIUS, APART = 20.0, 15.0  # of a state, and how far a letter is from its arrow
+RADIUS, APART = 20.0, 15.0  # radius of a state, distance of a letter from its arrow
 ARCS = ("begin B 1", "1 T 2", "1 P 3", "2 X 4", "3 V 5", "4 X 3", "4 S 6", "5 P 4", "5 V 6",
         "6 E end")  # fmt: skip
-LOOPS = {"2": ("S", -1), "3": ("T", 1)}  # above, or below
+LOOPS = {"2": ("S", -1), "3": ("T", 1)}  # -1: above, 1: below
 
 
 def hierarchy() -> str:
-    """Draw the levels of the Chomsky hierarchy inside each other, with tasks of each."""
+    """Draw the levels of the Chomsky hierarchy as nested boxes, with tasks of each."""
     height = (BAND + BELOW) * (len(LEVELS) - 1) + BAND
     parts = [part for depth, level in enumerate(LEVELS) for part in _level(depth, level, height)]
-    title = "The Chomsky hierarchy: each level of languages lies inside the next wider one"
+    title = "The Chomsky hierarchy: each class of languages is contained in the next larger one"
     return drawing(WIDTH + 4, height + 4, title, *parts)
 
 
@@ -61,11 +61,11 @@ def _level(depth: int, level: str, height: float) -> Iterator[str]:
 
 
 def reber_graph() -> str:
-    """Draw the Reber grammar: its states, and the letters that lead from each to the next."""
+    """Draw the Reber grammar: its states and the letters on its transitions."""
     states = [part for name, place in PLACES.items() for part in _state(name, *place)]
     arcs = [part for arc in ARCS for part in _arc(*arc.split())]
     loops = [part for state, loop in LOOPS.items() for part in _loop(state, *loop)]
-    title = "The Reber grammar: six states, and letters that lead from one to another"
+    title = "The Reber grammar: six states and the letters on the transitions between them"
     return drawing(660, 300, title, *arcs, *loops, *states)
 
 
@@ -78,7 +78,7 @@ def _state(name: str, x: float, y: float) -> Iterator[str]:
 
 
 def _arc(start: str, letter: str, end: str) -> Iterator[str]:
-    """An arrow from the rim of one state to that of another, with its letter on the left."""
+    """Draw an arrow from the rim of one state to that of another, with its letter on the left."""
     (x0, y0), (x1, y1) = PLACES[start], PLACES[end]
     length = math.hypot(x1 - x0, y1 - y0)
     ux, uy = (x1 - x0) / length, (y1 - y0) / length

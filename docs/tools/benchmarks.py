@@ -1,4 +1,4 @@
-"""The tables of the benchmarks page, from what `python -m benchmarks --write` stored."""
+"""The tables of the benchmarks page, from results stored by `python -m benchmarks --write`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RULE = "| --- | --- | --- | --- | --- | --- | --- |"
 
 
 def machine(path: Path = STORED) -> str:
-    """Describe what the results were measured on, in one sentence."""
+    """Return a sentence on the machine and versions that the results were measured with."""
     facts = _read(path)["machine"]
     versions = [f"{name} {facts[name]}" for name in ("torch", "numpy", "jax", "optax")]
     known = [text for text in versions if not text.endswith("None")]
@@ -24,10 +24,10 @@ def machine(path: Path = STORED) -> str:
 
 
 def table(benchmark: str, path: Path = STORED) -> str:
-    """Write the rows of one benchmark as a Markdown table, each pair of thread settings together.
+    """Return the rows of one benchmark as a Markdown table, grouped by measurement.
 
     Args:
-        benchmark: Its name.
+        benchmark: The name of the benchmark.
         path: The stored results.
     """
     rows = _read(path)["rows"].get(benchmark, [])
@@ -64,7 +64,7 @@ def _target(row: Mapping[str, Any]) -> str:
 
 
 def number(value: float) -> str:
-    """Write a ratio with three digits that count.
+    """Format a ratio with three significant digits.
 
     Examples:
         >>> number(0.2345), number(7.5), number(1234.5)
@@ -75,7 +75,7 @@ def number(value: float) -> str:
 
 
 def amount(value: float, scale: str) -> str:
-    """Write a measurement, seconds in the unit that suits them.
+    """Format a measurement; choose s, ms or µs for seconds.
 
     Examples:
         >>> amount(0.0123, "s"), amount(0.0000456, "s"), amount(250, "MiB")

@@ -1,4 +1,4 @@
-"""Run `python -m seqtoys …` for the pages, and show the command above what it prints."""
+"""Run `python -m seqtoys …` for the pages, and show each command above its output."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ PROGRAM = "python -m seqtoys"
 
 
 class Shell:
-    """A folder of its own, in which commands find what those before have saved."""
+    """A temporary folder shared by a series of commands."""
 
     def __init__(self) -> None:
         self.folder = mkdtemp()
         finalize(self, rmtree, self.folder)
 
     def run(self, command: str, lines: int | None = None) -> str:
-        """Run a command and return it with its output or its error, as in a terminal.
+        """Run a command and return it with its output or error, as in a terminal.
 
         Args:
-            command: It begins with `python -m seqtoys`.
-            lines: How many lines of the output to show; None: all.
+            command: A command that begins with `python -m seqtoys`.
+            lines: The number of output lines to show. If None, all.
 
         Examples:
             >>> print(Shell().run("python -m seqtoys tasks", lines=2))

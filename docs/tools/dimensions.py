@@ -1,7 +1,7 @@
 """Show `Int[Tensor, " time"]` as `Int[Tensor, "time"]` in the API pages.
 
-The leading space tells linters that a lone dimension is no forward reference; a reader of the
-pages needs no such hint.
+The leading space keeps linters from treating a lone dimension as a forward reference; readers of
+the pages don't need it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import griffe
 
 
 class Dimensions(griffe.Extension):
-    """Strips the leading space of one-word dimensions."""
+    """Remove the leading space of one-word dimensions."""
 
     def on_function(self, *, func: griffe.Function, **kwargs: Any) -> None:
-        """Clean the annotations of parameters and of the result."""
+        """Clean the annotations of the parameters and the return value."""
         _strip(func.returns)
         for parameter in func.parameters:
             _strip(parameter.annotation)

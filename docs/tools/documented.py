@@ -1,4 +1,4 @@
-"""Whether what is public is documented: on an API page, with a summary, arguments, an example."""
+"""Check that every public name has an API page, a summary, its arguments and an example."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ ONE_SENTENCE = re.compile(r"(?:(?![.?!] [A-Z]).)+[.?!:]")  # on one line
 
 Named: TypeAlias = griffe.Object | griffe.Alias
 Shown: TypeAlias = Mapping[str, list[str]]
-"""The paths of what API pages show, each with the names that it shows of its bases."""
+"""The paths of objects on API pages, each with the inherited names shown."""
 
 
 def complaints(
     package: str = "seqtoys", source: Path = ROOT / "src", pages: Path = ROOT / "docs" / "api"
 ) -> list[str]:
-    """Say what the documentation of a package lacks; nothing: all that is public is documented.
+    """Return what is missing from the documentation of a package.
 
     Args:
-        package: Its name. Public is what `__all__` names, in it and in modules of its own that
-            have one, and whatever the pages show.
-        source: The folder it is in.
+        package: The name of the package. Public are the names in `__all__` of the package and of
+            its modules, and everything on the API pages.
+        source: The folder that contains the package.
         pages: The folder of the API pages.
 
     Examples:
@@ -39,7 +39,7 @@ def complaints(
         search_paths=[source],
         resolve_aliases=True,
         docstring_parser="google",
-        docstring_options={"warnings": False},  # mkdocstrings gives them
+        docstring_options={"warnings": False},  # mkdocstrings already emits them
     )
     assert isinstance(loaded, griffe.Module)
     shown = {path: names for page in pages.glob("*.md") for path, names in _shown(page, loaded)}
@@ -49,7 +49,7 @@ def complaints(
 
 
 def _public(module: griffe.Module) -> Iterator[str]:
-    """The paths of what `__all__` names, dunder names excepted, in a module and those inside."""
+    """Yield the paths of names in `__all__`, except dunder names, of a module and submodules."""
     for name in module.exports or ():
         if not str(name).startswith("_"):
             yield module[str(name)].canonical_path
@@ -59,7 +59,7 @@ def _public(module: griffe.Module) -> Iterator[str]:
 
 
 def _shown(page: Path, package: griffe.Module) -> Iterator[tuple[str, list[str]]]:
-    """The paths of what a page shows, each with the names that it shows of its bases."""
+    """Yield the paths of the objects on a page, each with the inherited names shown."""
     for path, indented in DIRECTIVE.findall(page.read_text() + "\n"):
         value = package[path.removeprefix(f"{package.path}.")]
         options = (yaml_load(indented) or {}).get("options", {})
@@ -73,18 +73,18 @@ def _shown(page: Path, package: griffe.Module) -> Iterator[tuple[str, list[str]]
 
 
 def _lacks(value: Named, shown: Shown) -> Iterator[str]:
-    """What a public class or function lacks, and what its methods and properties lack."""
+    """Yield what is missing for a public class or function, its methods and properties."""
     if value.path not in shown:
-        yield f"{value.path} is public, and on no API page"
+        yield f"{value.path} is public but not on any API page"
     yield from _text_lacks(value, [])
     is_used = value.is_function or (value.is_class and not value.name.endswith("Error"))
     if is_used and ">>>" not in _text(value):
-        yield f"{value.path} has no worked example"
+        yield f"{value.path} has no example"
     if isinstance(value, griffe.Class):
         for member in _methods(value):
             yield from _text_lacks(member, [base.members.get(member.name) for base in value.mro()])
         for name in _hidden(value, shown):
-            yield f"{value.path} does not show {name}, which it inherits"
+            yield f"{value.path} does not show the inherited name {name}"
 
 
 def _methods(value: griffe.Class) -> Iterator[Named]:
@@ -94,7 +94,7 @@ def _methods(value: griffe.Class) -> Iterator[Named]:
 
 
 def _hidden(value: griffe.Class, shown: Shown) -> Iterator[str]:
-    """The names that a class has from bases, and that neither its place nor theirs shows."""
+    """Yield inherited names shown neither with the class nor with its bases."""
     places = [each for each in (value, *value.mro()) if each.path in shown]
     told = {name for each in places for name in (*each.members, *shown[each.path])}
     for base in value.mro():
@@ -102,13 +102,13 @@ def _hidden(value: griffe.Class, shown: Shown) -> Iterator[str]:
 
 
 def _text_lacks(value: Named, overridden: list[Named | None]) -> Iterator[str]:
-    """What a docstring lacks: the summary, or a parameter, if no overridden method tells it."""
+    """Yield what a docstring lacks: the summary, or parameters not documented by bases either."""
     if not ONE_SENTENCE.fullmatch(_summary(value)):
-        yield f"{value.path} does not begin with a sentence of one line"
+        yield f"{value.path} does not begin with a one-line sentence"
     told = {name for each in (value, *overridden) if each is not None for name in _told(each)}
     missing = [name for name in _parameters(value) if name not in told]
     if missing:
-        yield f"{value.path} does not tell what is {', '.join(missing)}"
+        yield f"{value.path} does not document {', '.join(missing)}"
 
 
 def _text(value: Named) -> str:
@@ -126,9 +126,9 @@ def _parameters(value: Named) -> list[str]:
 
 
 def _told(value: Named) -> Iterator[str]:
-    """The arguments and attributes that a docstring tells, without stars."""
+    """Yield the documented arguments and attributes of a docstring, without stars."""
     if isinstance(value.parent, griffe.Class):
-        yield from re.findall(r"`(\w+)`", _summary(value))  # enough for a method
+        yield from re.findall(r"`(\w+)`", _summary(value))  # for a method, the summary is enough
     for section in value.docstring.parsed if value.docstring else ():
         if section.kind.value in ("parameters", "attributes"):
             yield from (item.name.lstrip("*") for item in section.value)

@@ -1,4 +1,4 @@
-"""Run an example file and give back what it prints."""
+"""Run example files and return their output."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from io import StringIO
 from runpy import run_path
 
 
-@cache  # the tests and the page look at the same outputs
+@cache  # tests and pages use the same outputs
 def output_of(path: str) -> str:
-    """Run a file as a program.
+    """Run a file as a program and return its output.
 
     Examples:
         >>> output_of("examples/02_forward_one_symbol_at_a_time.py").splitlines()[-1]

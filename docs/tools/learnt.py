@@ -1,4 +1,4 @@
-"""What `python -m benchmarks.tasks_learnt --write` stored, as Markdown for the pages of tasks."""
+"""Results stored by `python -m benchmarks.tasks_learnt --write`, as Markdown for task pages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.tasks_learnt import read
 
-HEAD = ("strings", "optimum of these", "loss", "accuracy", "whole strings")
-HIGH = 1000  # nats: a loss that is no more told than that
+HEAD = ("strings", "optimum (same data)", "loss", "accuracy", "whole strings")
+HIGH = 1000  # nats: higher losses are shown as "over 1,000"
 
 
 @cache
@@ -19,31 +19,31 @@ def _rows() -> list[dict[str, Any]]:
 
 
 def rows_of(name: str) -> list[dict[str, Any]]:
-    """What was found for a task, one row for each seed."""
+    """Return the stored results of a task, one row per seed."""
     return [row for row in _rows() if row["network"]["task"] == name]
 
 
 def scores_of(name: str) -> dict[str, list[dict[str, Any]]]:
-    """How each seed did, for each kind of strings: as in training, and longer ones."""
+    """Return the scores of each seed at training lengths and at each longer length."""
     scores = [row["report"]["scores"] for row in rows_of(name)]
     return {kind: [each[kind] for each in scores] for kind in scores[0]} if scores else {}
 
 
 def longest_of(name: str) -> tuple[int, list[float]]:
-    """The longest length that a task was tested on, and the accuracies there."""
+    """Return the longest length that a task was tested on, and the accuracies there."""
     kind, scores = list(scores_of(name).items())[-1]
     return int(kind.rpartition(" ")[2]), [score["accuracy"]["value"] for score in scores]
 
 
 def scores_table(stored: Sequence[Mapping[str, Any]]) -> str:
-    """Write how the seeds of a task did: the median, and in brackets the range.
+    """Return a table of the scores of a task: medians over the seeds, with their ranges.
 
     Args:
         stored: The rows of the task.
     """
     scores = [row["report"]["scores"] for row in stored]
     lines = [_cells(kind, [each[kind] for each in scores]) for kind in scores[0]]
-    # A whole string can be right where all of its answers can be told, and there alone.
+    # Accuracy on whole strings only makes sense if every answer is predictable.
     columns = len(HEAD) if scores[0]["seen"]["optimum"] == 0 else len(HEAD) - 1
     rows = [HEAD, ["---"] * len(HEAD), *lines]
     written = [f"| {' | '.join(row[:columns])} |" for row in rows]
@@ -51,7 +51,7 @@ def scores_table(stored: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cells(kind: str, scores: Sequence[Mapping[str, Any]]) -> list[str]:
-    named = {"seen": "as in training"}.get(kind, f"of {kind}")
+    named = {"seen": "training lengths"}.get(kind, kind)
     losses, shares, wholes = (
         [score[column]["value"] for score in scores]
         for column in ("loss", "accuracy", "whole_accuracy")
@@ -62,7 +62,7 @@ def _cells(kind: str, scores: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def spread(values: Sequence[float], write: Callable[[float], str]) -> str:
-    """Write the median of some values, and the lowest and the highest.
+    """Format the median of some values, with the lowest and the highest.
 
     Examples:
         >>> spread([0.5, 0.25, 1.0], nats), spread([1.0, 1.0], "{:.0%}".format)
@@ -73,7 +73,7 @@ def spread(values: Sequence[float], write: Callable[[float], str]) -> str:
 
 
 def nats(loss: float) -> str:
-    """Write a loss; those of networks whose states explode are all alike.
+    """Format a loss; the exact loss of a diverged network is meaningless.
 
     Examples:
         >>> nats(0.25), nats(1e9)
@@ -83,7 +83,7 @@ def nats(loss: float) -> str:
 
 
 def made(names: Sequence[str]) -> str:
-    """Write how the networks of some tasks were made; nothing, if there are none.
+    """Return how the networks of some tasks were trained, or "" if no results are stored.
 
     Args:
         names: The names of the tasks.
@@ -92,7 +92,7 @@ def made(names: Sequence[str]) -> str:
     if not stored:
         return ""
     (norm,) = {row["clip_norm"] for row in stored}
-    runs: dict[str, dict[str, None]] = {}  # by what made them: the tasks
+    runs: dict[str, dict[str, None]] = {}  # the tasks of each run
     for row in stored:
         runs.setdefault(_made(row), {})[f"`{row['network']['task']}`"] = None
     whose = "{}: " if len(runs) > 1 else ""
@@ -100,9 +100,9 @@ def made(names: Sequence[str]) -> str:
     return "\n\n".join(
         [
             "## The networks",
-            "They read symbols one-hot, have a linear readout, and are trained by Adam, with "
-            f"gradients clipped at norm {norm:g}. Numbers are medians over the seeds, in brackets "
-            "the lowest and the highest; losses are in nats per scored symbol.",
+            "All networks read one-hot symbols, have a linear readout, and are trained with Adam, "
+            f"with gradients clipped at norm {norm:g}. Numbers are medians over the seeds, with "
+            "the lowest and the highest in parentheses; losses are in nats per scored symbol.",
             *lines,
         ]
     )
@@ -111,6 +111,6 @@ def made(names: Sequence[str]) -> str:
 def _made(row: Mapping[str, Any]) -> str:
     machine = row["machine"]
     return (
-        f"Made by `{row['command']}` on {row['date']}: {machine['cpu']}, Python "
+        f"Generated by `{row['command']}` on {row['date']}: {machine['cpu']}, Python "
         f"{machine['python']}, torch {machine['torch']}."
     )

@@ -1,4 +1,4 @@
-"""The figures of chapter 10: where the states of a grammar lie, and how far gradients reach."""
+"""The figures of chapter 10: hidden states by grammar state, and the reach of gradients."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LOWEST = 1e-8  # the smallest gradient that is drawn
 
 
 def map_of_states(model: ElmanCharModel, task: Automaton, count: int = 100) -> str:
-    """Draw the hidden states of a network, marked by the state of the grammar it has come to.
+    """Draw the hidden states of a network, marked by the state of the grammar.
 
     Args:
         model: The network.
         task: The grammar; its inner states are named by digits.
-        count: How many strings are read.
+        count: The number of strings to sample.
     """
     batch = task.sample(count)
     with torch.no_grad():
@@ -46,11 +46,11 @@ def map_of_states(model: ElmanCharModel, task: Automaton, count: int = 100) -> s
 
 
 def draw_units(trace: Trace, units: Sequence[int]) -> str:
-    """Draw what some hidden units hold after each symbol.
+    """Draw the activations of some hidden units after each symbol.
 
     Args:
-        trace: The way of a network through a text.
-        units: Which units, counted from 1.
+        trace: The trace of a network on a text.
+        units: The numbers of the units, counted from 1.
     """
     ax = new_axes(None, 7.0, 3.0)
     for unit, colour in zip(units, COLOURS, strict=False):
@@ -63,10 +63,10 @@ def draw_units(trace: Trace, units: Sequence[int]) -> str:
 
 
 def reach_of_gradients(curves: Mapping[str, Sequence[float]]) -> str:
-    """Draw how large the gradient of the last loss is, by how long ago a symbol was read.
+    """Draw the size of the gradient of the last loss by the number of steps back.
 
     Args:
-        curves: For each network the sizes at distance 0, 1, 2 …
+        curves: For each network, the gradient sizes at distance 0, 1, 2 …
     """
     ax, ends = new_axes(None, 7.0, 4.2), list[Mark]()
     for (name, sizes), colour, dashes in zip(
@@ -76,7 +76,7 @@ def reach_of_gradients(curves: Mapping[str, Sequence[float]]) -> str:
         ends.append(Mark(sizes[-1], name, colour))
     ax.axhline(1, color=ink(), linewidth=1, alpha=FAINT)
     ax.set_yscale("log")
-    ax.set(xlabel="steps back", ylabel="gradient (1: at the last symbol)", ylim=(LOWEST, 10))
+    ax.set(xlabel="steps back", ylabel="gradient (last symbol = 1)", ylim=(LOWEST, 10))
     ax.set_xlim(0, max(map(len, curves.values())) - 1)
     label_levels(ax, ends)
     return show(ax)

@@ -1,4 +1,4 @@
-"""The source of the library's own functions, for the pages."""
+"""The source code of library functions, for the pages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 def code_of(function: Callable[..., Any]) -> str:
-    """Give the source of a function as it stands in the library, without its docstring.
+    """Return the source of a library function, without its docstring.
 
     Args:
-        function: One with a docstring.
+        function: A function with a docstring.
 
     Examples:
         >>> from seqtoys.models.elman.recurrence import swapped

@@ -1,4 +1,4 @@
-"""The figures of the pages of tasks."""
+"""The figures of the task pages."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from seqtoys.tasks.tomita import Tomita
 from tools.figures import show
 from tools.learnt import longest_of, scores_of
 
-ROW, AROUND = 0.36, 1.3  # inches: a task, and what is above and below
+ROW, AROUND = 0.36, 1.3  # inches: height of a task's row, and space above and below all rows
 LENGTHS = range(1, 21)
-HEIGHT = 0.8  # of the bars of a row
+HEIGHT = 0.8  # of the bars, relative to a row
 DOT: dict[str, Any] = {"color": TEAL, "alpha": FAINT}
 RING: dict[str, Any] = {"color": VERMILLION, "fillstyle": "none", "markersize": 10}
 
 
 def loss_figure(curve: Mapping[str, Any]) -> str:
-    """Draw the loss of a network at each symbol of a sequence, above the surprise of the source.
+    """Draw the loss of a network and the surprise of the source at each symbol of a sequence.
 
     Args:
-        curve: As `python -m benchmarks.tasks_learnt --write` stores it.
+        curve: A curve stored by `python -m benchmarks.tasks_learnt --write`.
     """
     ax = new_axes(None, 7.0, 3.0)
     places = range(1, len(curve["losses"]) + 1)
@@ -40,7 +40,7 @@ def loss_figure(curve: Mapping[str, Any]) -> str:
 
 
 def reach_figure(names: Sequence[str]) -> str:
-    """Draw how often networks and guessing are right, as in training and on the longest strings.
+    """Draw the accuracy of networks and of guessing, at training lengths and the longest.
 
     Args:
         names: The tasks.
@@ -54,13 +54,13 @@ def reach_figure(names: Sequence[str]) -> str:
         _mark_chance(ax, place, max(answer_shares(name, length)), VERMILLION)
         ax.plot(longest, [place] * len(longest), "o", **RING)
         ax.plot(shares, [place] * len(shares), "o", **DOT)
-    ax.plot([], [], "o", **DOT, label="lengths of training")
+    ax.plot([], [], "o", **DOT, label="training lengths")
     ax.plot([], [], "o", **RING, label="longest")
-    ax.plot([], [], "|", color=ink(), alpha=FAINT, markersize=14, label="guessing at either")
+    ax.plot([], [], "|", color=ink(), alpha=FAINT, markersize=14, label="guessing")
     ax.set_yticks(range(1, len(learnt) + 1), learnt)
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_formatter("{x:.0%}")
-    ax.set(xlabel="answer symbols right", xlim=(0, 1.02), ylim=(len(learnt) + 0.6, 0.4))
+    ax.set(xlabel="accuracy on answers", xlim=(0, 1.02), ylim=(len(learnt) + 0.6, 0.4))
     _legend(ax)
     return show(ax)
 
@@ -70,7 +70,7 @@ def _mark_chance(ax: Any, place: int, chance: float, colour: str) -> None:
 
 
 def balance_figure() -> str:
-    """Draw how many of all strings of each length are in each of Tomita's languages."""
+    """Draw the proportion of strings of each length that are in each of Tomita's languages."""
     ax = new_axes(None, 7.0, 5.2)
     for number in TOMITA:
         shares = [Tomita(number).class_balance(length).members for length in LENGTHS]
@@ -86,6 +86,6 @@ def balance_figure() -> str:
 
 
 def _legend(ax: Any) -> None:
-    """Name what is drawn, above the figure, from its right edge on."""
+    """Add a legend above the figure, aligned to its right edge."""
     place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 3}
     ax.legend(**place, frameon=False, columnspacing=1.2, handletextpad=0.4)

@@ -1,4 +1,4 @@
-"""The page of each family of tasks, from the tasks themselves and what networks learnt of them."""
+"""The page of each task family, generated from the tasks and stored training results."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ OPTION = re.compile(r"^    (\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
 DERIVED = ("**Optimum", "**Memoryless", "**Chance")
 SAMPLES = 3
 WIDTH = 64  # symbols of a sample that fit on a page
-FEW = 12  # symbols that are named rather than counted
+FEW = 12  # larger vocabularies are shown by their size
 
 
 def tasks_of(page: str) -> str:
-    """Write all that is known of the tasks on a page, and what made the numbers of training.
+    """Return the sections of all tasks on a page, and how the training results were made.
 
     Args:
-        page: Its name.
+        page: The name of the page.
     """
     names = names_on(page)
     shared = len(names) > 1 and len({builder_of(name) for name in names}) == 1
@@ -41,11 +41,11 @@ def tasks_of(page: str) -> str:
 
 
 def section(name: str, *, is_defined: bool = False) -> str:
-    """Write what a task is, what it looks like, how well it can be told, and how it is learnt.
+    """Return the section of a task: its definition, samples, baselines and training results.
 
     Args:
-        name: Its name.
-        is_defined: Whether all tasks of the page have one definition, which stands above them.
+        name: The name of the task.
+        is_defined: Whether the page already has one definition for all of its tasks.
     """
     task = get_task(name)
     parts = [f"## `{name}` {{ #{name} }}", about(name)]
@@ -56,7 +56,7 @@ def section(name: str, *, is_defined: bool = False) -> str:
 
 
 def definition(name: str) -> str:
-    """Take what the docstring of a task says below its first line, but for its arguments.
+    """Return the description from the docstring of a task, without its first line and sections.
 
     Examples:
         >>> definition("parity").partition(chr(10))[0]
@@ -67,7 +67,7 @@ def definition(name: str) -> str:
 
 
 def derivation(kind: type[Task]) -> str:
-    """Take what the docstring of a class says of its optimum and of guessing.
+    """Return the paragraphs of a class docstring that derive its optimum and baselines.
 
     Examples:
         >>> print(derivation(Automaton)[:30])
@@ -78,7 +78,7 @@ def derivation(kind: type[Task]) -> str:
 
 
 def options(name: str) -> str:
-    """Write the options of a task as a table; nothing, if it has none.
+    """Return the options of a task as a table, or an empty string if it has none.
 
     Examples:
         >>> options("reber")
@@ -90,7 +90,7 @@ def options(name: str) -> str:
         f"| `{option}` | {' '.join(told[option].split())} | `{_default(parameter.default)}` |"
         for option, parameter in parameters.items()
     ]
-    head = ["| option | what it is | by default |", "| --- | --- | --- |"]
+    head = ["| option | description | default |", "| --- | --- | --- |"]
     return "\n".join([*head, *lines]) if lines else ""
 
 
@@ -99,7 +99,7 @@ def _default(value: object) -> str:
 
 
 def samples(task: Task) -> str:
-    """Draw a few sequences: short ones, where that is for the task to decide."""
+    """Return a few sample sequences, short ones if the task's lengths can be chosen."""
     generator = torch.Generator().manual_seed(0)
     drawn = [task.sample(1, length=length, generator=generator) for length in _short_lengths(task)]
     shown = "\n\n".join(dict.fromkeys(_cut(batch, task.vocab) for batch in drawn))
@@ -107,7 +107,7 @@ def samples(task: Task) -> str:
 
 
 def _short_lengths(task: Task) -> list[int | None]:
-    """A few lengths that exist, not far above the shortest; None: as they come."""
+    """Return a few possible lengths, close to the shortest; None for a random length."""
     shortest, longest = task.lengths
     if isinstance(task, Automaton) and task.is_endless:
         return [None] * SAMPLES
@@ -116,13 +116,13 @@ def _short_lengths(task: Task) -> list[int | None]:
 
 
 def _cut(batch: Batch, vocab: Vocab) -> str:
-    """Show a sequence; of a long one, the beginning."""
+    """Show a sequence, truncating each line to the page width."""
     lines = batch.show(vocab).splitlines()
     return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 2] + " …" for line in lines)
 
 
 def facts(task: Task) -> str:
-    """Write in one table what to expect of a task."""
+    """Return a table with the symbols, baselines and lengths of a task."""
     cells = dict(_facts(task))
     lines = [cells.keys(), ["---"] * len(cells), cells.values()]
     rows = [f"| {' | '.join(line)} |" for line in lines]
@@ -137,9 +137,9 @@ def _facts(task: Task) -> Iterator[tuple[str, str]]:
     if isinstance(task, Automaton):
         yield "best guess", f"{task.best_accuracy:.1%}"
     shortest, longest = task.lengths
-    yield "lengths", f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
+    yield "training lengths", f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
     if task.longer:
-        yield "longer", ", ".join(map(str, task.longer))
+        yield "test lengths", ", ".join(map(str, task.longer))
 
 
 def _symbols(vocab: Vocab) -> str:
@@ -149,14 +149,14 @@ def _symbols(vocab: Vocab) -> str:
 
 
 def learnt(name: str) -> str:
-    """Tell what networks reach on a task, and draw the loss where each next symbol is learnt."""
+    """Return the training results of a task, and a loss figure if each symbol is predicted."""
     stored = rows_of(name)
     if not stored:
         return ""
     recipe = networks_for(name)[0].describe()
     curve = stored[0]["curve"]
-    figure = [loss_figure(curve)] if curve and any(curve["source"]) else []  # else a line at 0
+    figure = [loss_figure(curve)] if curve and any(curve["source"]) else []  # skip a line at 0
     seconds = [row["seconds"] for row in stored]
     took = f"{min(seconds):.1f} to {max(seconds):.1f} s"
-    head = f"**Learnt** by {len(stored)} networks of {recipe}, in {took} of one core each:"
+    head = f"**Results** of {len(stored)} networks of {recipe}, in {took} on one core each:"
     return "\n\n".join([head, scores_table(stored), *figure])

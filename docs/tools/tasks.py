@@ -1,4 +1,4 @@
-"""The catalogue of tasks as Markdown, from the tasks themselves, and which page each is on."""
+"""The task catalog as Markdown, generated from the tasks, and the page that each is on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ RULE = "| --- | --- | --- | --- | --- |"
 
 @dataclass(frozen=True)
 class Family:
-    """Tasks that have a page together.
+    """Tasks that share a page.
 
     Attributes:
         title: The title of the page.
-        modules: The modules that they come from.
+        modules: The modules that define the tasks.
     """
 
     title: str
@@ -47,7 +47,7 @@ FAMILIES = {
 
 
 def names_on(page: str) -> list[str]:
-    """The tasks on a page, in the order of the catalogue.
+    """Return the tasks on a page, in the order of the catalog.
 
     Examples:
         >>> names_on("reber")
@@ -57,7 +57,7 @@ def names_on(page: str) -> list[str]:
 
 
 def catalogue() -> str:
-    """Write all tasks as tables, one for each page, with links to the pages."""
+    """Return one table of tasks per page, with links to the pages."""
     return "\n\n".join(
         f"### [{family.title}]({page}/)\n\n{table(names_on(page), f'{page}/')}"
         for page, family in FAMILIES.items()
@@ -65,11 +65,11 @@ def catalogue() -> str:
 
 
 def table(names: list[str], page: str = "") -> str:
-    """Write a table of tasks: a row of numbers, and what each is about.
+    """Return a table of tasks with their descriptions and baselines.
 
     Args:
-        names: Their names.
-        page: The address of the page they are on; none: this page.
+        names: The names of the tasks.
+        page: The address of their page. If empty, the current page.
     """
     lines = [HEAD, RULE, *(_row(get_task(name), page) for name in names)]
     return "\n".join(['<div class="catalogue" markdown>\n', *lines, "\n</div>"])
@@ -87,7 +87,7 @@ def _row(task: Task, page: str) -> str:
 
 
 def about(name: str) -> str:
-    """Say in a line what a task is, with powers set as such.
+    """Return the one-line description of a task, with exponents as superscripts.
 
     Examples:
         >>> about("anbmcnm")[:43]
@@ -97,7 +97,7 @@ def about(name: str) -> str:
 
 
 def percent(share: Estimate) -> str:
-    """Write a share in percent, with its standard error if it has one."""
+    """Format a proportion in percent, with its standard error if it has one."""
     if share.is_exact:
         return f"{share:.1%}"
     return f"{share:.1%} ± {share.standard_error:.1%}"

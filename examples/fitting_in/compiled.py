@@ -1,15 +1,15 @@
-"""torch.compile: one step and whole sequences, in one graph each."""
+"""torch.compile: a single step and whole sequences, each as one graph."""
 
 import torch
 
 from seqtoys import ElmanCharModel, Vocab
 
-# PyTorch compiles what holds an nn.RNN only when asked to.
+# By default, PyTorch does not compile modules that contain an nn.RNN.
 torch._dynamo.config.allow_rnn = True
 
 
 def main(backend: str = "inductor") -> None:
-    """Compile a network, and compare it with itself."""
+    """Compile a network and compare it with the original."""
     model = ElmanCharModel(Vocab("hielo"), hidden_size=8)
     step = torch.compile(model.step, fullgraph=True, backend=backend)
     whole = torch.compile(model, fullgraph=True, backend=backend)

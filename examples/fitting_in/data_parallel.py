@@ -1,4 +1,4 @@
-"""Two processes train one model; start it with torchrun --nproc-per-node 2."""
+"""Two processes train one model; start with torchrun --nproc-per-node 2."""
 
 import torch
 from torch import distributed
@@ -8,7 +8,7 @@ from seqtoys import ElmanCharModel, fit, get_task
 
 
 def main() -> None:
-    """Train on a share of a batch each; compare with all of it in one."""
+    """Train each process on part of a batch; compare with one process on the whole batch."""
     distributed.init_process_group("gloo")
     rank, processes = distributed.get_rank(), distributed.get_world_size()
     task = get_task("parity")
@@ -25,7 +25,7 @@ def main() -> None:
     difference = torch.stack(differences).max()
     distributed.all_reduce(difference, distributed.ReduceOp.MAX)
     if rank == 0:
-        print(f"{processes} processes: within {difference:.0e} of one alone")
+        print(f"{processes} processes: within {difference:.0e} of a single process")
     distributed.destroy_process_group()
 
 
