@@ -1,1 +1,1 @@
-"""The commands of `python -m seqtoys`: one a file."""
+"""The commands of `python -m seqtoys`, one per file."""
