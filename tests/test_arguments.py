@@ -312,7 +312,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a model without weights": (
         lambda model: fit(model, "hihello", vocab=VOCAB), nn.Identity(), OptionError,
-        "expected a model with weights to train, got Identity, none of whose requires a gradient",
+        "expected a model with trainable weights, got Identity, in which no parameter requires "
+        "gradients",
     ),
     "a model that is nowhere": (
         lambda model: fit(model, "hihello"), NOWHERE, DeviceError,
@@ -341,7 +342,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "what an optimizer is not": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer),
         lambda parameters, lr: 5, OptionError,
-        "expected optimizer to make an optimizer of torch.optim, got 5",
+        "expected optimizer to create a torch.optim optimizer, got 5",
     ),
     "more batches than can be counted": (
         lambda batches: TaskDataset(PARITY, batches), 2**63, OptionError,
@@ -358,18 +359,18 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "what a scheduler is not": (
         lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), lambda optimizer: 5,
         OptionError,
-        "expected scheduler to make a scheduler of torch.optim.lr_scheduler, got 5",
+        "expected scheduler to create a torch.optim.lr_scheduler scheduler, got 5",
     ),
     "a scheduler that needs more": (
         lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), StepLR, OptionError,
-        "expected scheduler to need no more than an optimizer, got StepLR: StepLR.__init__() "
-        "missing 1 required positional argument: 'step_size'; functools.partial(StepLR, …) gives "
-        "it the rest",
+        "expected scheduler to require only an optimizer, got StepLR: StepLR.__init__() missing 1 "
+        "required positional argument: 'step_size'; set further arguments with "
+        "functools.partial(StepLR, …)",
     ),
     "an optimizer that needs less": (
         lambda optimizer: fit(ENSEMBLE, "hihello", optimizer=optimizer), Exception, OptionError,
-        "expected optimizer to need no more than parameters and lr, got Exception: Exception() "
-        "takes no keyword arguments; functools.partial(Exception, …) gives it the rest",
+        "expected optimizer to require only parameters and lr, got Exception: Exception() takes "
+        "no keyword arguments; set further arguments with functools.partial(Exception, …)",
     ),
     "what makes models, not written in Python": (
         lambda make_model: sweep(make_model, "hihello", grid={}, seeds=[1], vocab=MODEL.vocab),

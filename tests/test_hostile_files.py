@@ -416,10 +416,10 @@ def test_a_history_is_checked_too(
 @pytest.mark.parametrize(
     ("updates", "found"),
     [
-        ({"epoch": 99}, "DataError: expected updates of 4 epochs, got others"),
+        ({"epoch": 99}, "DataError: expected updates of 4 epochs, got another number"),
         (
             {"source": {"$tensor": "history/0"}},
-            "DataError: expected an order of 3 sequences, got another",
+            "DataError: expected a permutation of 3 sequences, got something else",
         ),
     ],
 )
@@ -437,5 +437,5 @@ def test_a_training_is_checked_too(
     assert_told(
         lambda: train(path, resume=path),
         ModelFileError,
-        f"expected a model file at {path}, found a training that can't go on ({found})",
+        f"expected a model file at {path}, found a training that can't be resumed ({found})",
     )

@@ -480,7 +480,7 @@ def test_resume_begins_if_there_is_nothing_yet(tmp_path: Path, capsys: Shown) ->
     assert main(command) == 1
     assert f"nothing to resume at {saved}: starting a new training\n" in capsys.readouterr().err
     assert main([*command, "--lr", "0.5"]) == 2
-    assert "got others: lr was 0.01 and is 0.5" in capsys.readouterr().err
+    assert "got different ones: lr was 0.01 and is 0.5" in capsys.readouterr().err
     for option in ("--resume", "--force"):
         assert main(["learn", "hihello", option]) == 2
         assert capsys.readouterr().err == "seqtoys: --resume and --force need --save FILE\n"
