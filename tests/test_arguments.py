@@ -312,7 +312,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a model without weights": (
         lambda model: fit(model, "hihello", vocab=VOCAB), nn.Identity(), OptionError,
-        "expected a model with weights to train, got Identity, none of whose requires a gradient",
+        "expected a model with trainable weights, got Identity, in which no parameter requires "
+        "gradients",
     ),
     "a model that is nowhere": (
         lambda model: fit(model, "hihello"), NOWHERE, DeviceError,
@@ -341,7 +342,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "what an optimizer is not": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer),
         lambda parameters, lr: 5, OptionError,
-        "expected optimizer to make an optimizer of torch.optim, got 5",
+        "expected optimizer to create a torch.optim optimizer, got 5",
     ),
     "more batches than can be counted": (
         lambda batches: TaskDataset(PARITY, batches), 2**63, OptionError,
@@ -358,18 +359,18 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "what a scheduler is not": (
         lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), lambda optimizer: 5,
         OptionError,
-        "expected scheduler to make a scheduler of torch.optim.lr_scheduler, got 5",
+        "expected scheduler to create a torch.optim.lr_scheduler scheduler, got 5",
     ),
     "a scheduler that needs more": (
         lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), StepLR, OptionError,
-        "expected scheduler to need no more than an optimizer, got StepLR: StepLR.__init__() "
-        "missing 1 required positional argument: 'step_size'; functools.partial(StepLR, …) gives "
-        "it the rest",
+        "expected scheduler to require only an optimizer, got StepLR: StepLR.__init__() missing 1 "
+        "required positional argument: 'step_size'; set further arguments with "
+        "functools.partial(StepLR, …)",
     ),
     "an optimizer that needs less": (
         lambda optimizer: fit(ENSEMBLE, "hihello", optimizer=optimizer), Exception, OptionError,
-        "expected optimizer to need no more than parameters and lr, got Exception: Exception() "
-        "takes no keyword arguments; functools.partial(Exception, …) gives it the rest",
+        "expected optimizer to require only parameters and lr, got Exception: Exception() takes "
+        "no keyword arguments; set further arguments with functools.partial(Exception, …)",
     ),
     "what makes models, not written in Python": (
         lambda make_model: sweep(make_model, "hihello", grid={}, seeds=[1], vocab=MODEL.vocab),
@@ -472,11 +473,11 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "a row": (whole_history().append, 5, InputTypeError, "expected row to be a Row, got 5"),
     "another row": (
         whole_history().append, Row(2, 0.5, 0.5, 0.1), DataError,
-        "expected a row with a prediction, as before, got None",
+        "expected a row with a prediction, like the rows before, got None",
     ),
     "a row with more": (
         whole_history().append, Row(2, 0.5, 0.5, 0.1, "hi", 0.5, 0.5), DataError,
-        "expected a row with no validation_loss, as before, got 0.5",
+        "expected a row with no validation_loss, like the rows before, got 0.5",
     ),
     "a loss": (
         lambda loss: Row(1, loss, 0.5, 0.1), "low", InputTypeError,
@@ -484,12 +485,13 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a column": (
         lambda loss: History(BASELINES, loss=loss), [0.5], DataError,
-        "expected accuracy of 1 epochs, as of the loss, got 0",
+        "expected accuracy of 1 epochs, like the loss, got 0",
     ),
     "settings": (
         lambda settings: History(BASELINES, settings=settings).to_json(), {"a": {1}},
         InputTypeError,
-        "expected settings that JSON can hold, got: Object of type set is not JSON serializable",
+        "expected settings that can be serialized as JSON, got: Object of type set is not JSON "
+        "serializable",
     ),
     "a state": (
         History.from_state, {"loss": 5}, DataError,
@@ -497,8 +499,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "no seeds": (
         lambda seeds: EnsembleHistory(seeds, BASELINES), [], DataError,
-        "expected one replica or more, as many as seeds, got 0 seeds, 0 reasons to stop, 0 "
-        "numbers of epochs",
+        "expected at least one replica and the same number of seeds, stopping reasons and epoch "
+        "counts, got 0, 0 and 0",
     ),
     "losses of others": (
         many_history().append, EnsembleRow(torch.ones(3), torch.ones(3), 0.1), ShapeError,
@@ -517,7 +519,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected replicas to be a tensor of bool, got torch.float32",
     ),
     "a quantile": (
-        many_history().quantiles, 1.5, OptionError, "expected shares from 0 to 1, got 1.5",
+        many_history().quantiles, 1.5, OptionError, "expected quantiles from 0 to 1, got 1.5",
     ),
     "a rate": (
         lambda count: Rate(count, 4), 5, OptionError,
@@ -526,7 +528,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "no scores": (
         lambda scores: Report("hi", scores, 0.7, Estimate(0.5), Estimate(0.5), (1, 9)), {},
         DataError,
-        "expected scores of 'seen', perhaps of 'unseen' and of 'length 100' or others, got []",
+        "expected scores for 'seen' and optionally for 'unseen' and lengths such as 'length 100', "
+        "got []",
     ),
     "a line": (
         SweepRow.from_json, "{}", DataError,

@@ -207,7 +207,8 @@ def test_what_differs_is_told(name: str, tmp_path: Path, unchecked: None) -> Non
         fit(model, data, resume=path, **{**given, **options})
     told = re.sub(r"\b[0-9a-f]{12}\b", "DIGEST", str(caught.value))
     assert told == (
-        f"expected the model, data and options of the training in {path}, got others: {message}"
+        f"expected the model, data and options of the training in {path}, got different ones: "
+        f"{message}"
     )
     assert all(map(torch.equal, model.parameters(), before.parameters()))
 
@@ -242,7 +243,7 @@ def test_other_mistakes_are_told(tmp_path: Path, assert_told: Told) -> None:
     assert_told(
         refused(resume=path, epochs=2),
         OptionError,
-        f"expected 3 epochs or more, as many as there have been in {path}, got 2",
+        f"expected epochs to be at least 3, the number already done in {path}, got 2",
     )
     missing = tmp_path / "no" / "run"
     assert_told(
@@ -265,15 +266,15 @@ def test_other_mistakes_are_told(tmp_path: Path, assert_told: Told) -> None:
     assert_told(
         refused(resume=path),
         ModelFileError,
-        f"expected a model file at {path}, found a model without its training; fit writes that "
-        "with checkpoint=…",
+        f"expected a model file at {path}, found a model without training state; "
+        "fit(…, checkpoint=…) saves both",
     )
     here = Checkpoint(path, every=5)
     assert_told(
         refused(checkpoint=here, scheduler=Bare),
         OptionError,
-        "expected an optimizer and a scheduler with state_dict and load_state_dict for "
-        "checkpoint=…, got Bare",
+        "checkpoint=… needs an optimizer and scheduler with state_dict and load_state_dict, got "
+        "Bare",
     )
     assert_told(
         refused(checkpoint=here, scheduler=Odd),

@@ -146,7 +146,7 @@ def test_an_exception_has_the_history_so_far(name: str, error: type[Exception]) 
     assert history.seconds > 0
     assert type(history).from_json(history.to_json()) == history
     assert caught.value.__notes__ == [
-        f"fit keeps the history of {epochs} epochs as the attribute history of this error"
+        f"The history of {epochs} epochs is in the attribute history of this error"
     ]
     assert not model.training
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -230,7 +230,7 @@ def test_a_checkpoint_that_cannot_be_written_hides_no_error(
     with pytest.raises(Broken) as caught:
         fit(elman(), TEXTS, on_epoch=on_epoch, checkpoint=Checkpoint(tmp_path / "run", every=9))
     assert caught.value.__notes__ == [
-        "fit keeps the history of 1 epoch as the attribute history of this error",
+        "The history of 1 epoch is in the attribute history of this error",
         "The training could not be saved: the disk is full",
     ]
 

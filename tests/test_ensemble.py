@@ -358,8 +358,8 @@ ERRORS: dict[str, Any] = {
     "plateau": (
         lambda: fit(ElmanEnsemble(VOCAB, [0, 1]), PAIR, scheduler=ReduceLROnPlateau),
         OptionError,
-        "expected a scheduler that goes by the epoch, as each replica of an ensemble has a loss "
-        "of its own; got ReduceLROnPlateau",
+        "ReduceLROnPlateau cannot be combined with an ensemble, in which each replica has its own "
+        "loss; use a scheduler that depends on the epoch alone",
     ),
     "goal": (
         lambda: fit(ElmanEnsemble(VOCAB, [0, 1]), PAIR, until=-1.0),

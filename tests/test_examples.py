@@ -33,7 +33,7 @@ PROMISES = {
     "09_a_book": [" distinct", "held-out end", "best without memory"],
     "10_tasks": ["tomita_7 ", "optimum 0.2656 nats", "inputs   "],
     "11_learn_reber": ["of 200 generated strings, the grammar accepts", "optimum"],
-    "12_memorise_or_learn": ["it memorised: 100%", "it learnt: 100%", "length 500"],
+    "12_memorise_or_learn": ["memorized (100% accuracy", "learned (100% accuracy", "length 500"],
     "13_your_own_task": ["optimum 0.", "['.', 'm']"],
     "14_your_own_model": ["--- GRU", "--- Elman network", "excess"],
     "15_save_and_resume": [

@@ -298,8 +298,8 @@ def test_the_file_of_others_is_not_replaced(kind: str, tmp_path: Path, assert_to
     assert_told(
         lambda: train(path),
         ModelFileError,
-        f"can't write {path}: it holds {DATA}; resume='{path}' to go on with a training, choose "
-        "another path, or Checkpoint(…, overwrite=True) to replace it",
+        f"can't write {path}: it holds {DATA}; pass resume='{path}' to continue a training, "
+        "choose another path, or use Checkpoint(…, overwrite=True) to replace it",
     )
     assert path.read_bytes() == FOREIGN[kind]
     save(model(5), path, overwrite=True)
@@ -369,7 +369,7 @@ def test_an_unfinished_training_is_not_replaced(
     assert_told(
         lambda: train(path),
         ModelFileError,
-        f"{lost}resume='{path}' to go on with a training, choose another path, or "
+        f"{lost}pass resume='{path}' to continue a training, choose another path, or use "
         "Checkpoint(…, overwrite=True) to replace it",
     )
     assert_told(

@@ -135,7 +135,7 @@ def test_bad_lengths_are_told() -> None:
         Curriculum(3, window=0)
     with pytest.raises(OptionError, match="modular_arithmetic has no sequence of 2 to 2 symbols"):
         fit(model_of(get_task("modular_arithmetic")), get_task("modular_arithmetic"), lengths=2)
-    with pytest.raises(OptionError, match="expected a task for lengths"):
+    with pytest.raises(OptionError, match="lengths=… applies only to tasks"):
         fit(model_of(PARITY), "0101", lengths=3)
     with pytest.raises(OptionError, match="expected one text for chunk=…, got the task parity"):
         fit(model_of(PARITY), PARITY, chunk=3)

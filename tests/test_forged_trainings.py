@@ -211,7 +211,12 @@ FORGERIES: list[Forgery] = [
         list(range(10, 0, -1)),
         "optimizer['param_groups'] has other parameters",
     ),
-    (B, (*OPTIMIZER, "state"), {"$dict": [[99, {}]]}, "optimizer['state'][99] is of no parameter"),
+    (
+        B,
+        (*OPTIMIZER, "state"),
+        {"$dict": [[99, {}]]},
+        "optimizer['state'][99] does not belong to a parameter",
+    ),
     (
         B,
         (*OPTIMIZER, "state"),
@@ -234,7 +239,7 @@ FORGERIES: list[Forgery] = [
     ),
     (A, (*RULE, "best"), "5", "best is '5', expected one like inf"),
     (A, (*RULE, "best"), True, "best is True, expected one like inf"),
-    (A, (*RULE, "best_epoch"), 99, "best_epoch is 99, of 2 epochs"),
+    (A, (*RULE, "best_epoch"), 99, "best_epoch is 99, but there are 2 epochs"),
     (C, (*RULE, "best"), torch.zeros(2).double(), "rule['best'] has shape (2,), expected (3,)"),
     (C, (*RULE, "ended"), torch.ones(3).bool(), "rule['ended'] differs from the history"),
     (
@@ -253,12 +258,12 @@ FORGERIES: list[Forgery] = [
         A,
         ("training", "updates", "source"),
         torch.arange(4.0),
-        "expected an order of 4 sequences, got another",
+        "expected a permutation of 4 sequences, got something else",
     ),
-    (A, ("training", "updates", "epoch"), 3.0, "expected updates of 2 epochs, got others"),
+    (A, ("training", "updates", "epoch"), 3.0, "expected updates of 2 epochs, got another number"),
     (A, (*SUMS, "parts"), 10**99, "expected a number of parts, got about 10^99"),
-    (A, (*SUMS, "loss"), "x", "expected sums of the losses and the hits of an epoch, got others"),
-    (C, (*SUMS, "hits"), 5, "expected sums of the losses and the hits of an epoch, got others"),
+    (A, (*SUMS, "loss"), "x", "expected the sums of losses and hits of an epoch, got others"),
+    (C, (*SUMS, "hits"), 5, "expected the sums of losses and hits of an epoch, got others"),
     (A, (*SUMS, "rows"), [], "expected the predictions of 1 parts, got others"),
     (
         A,
@@ -288,7 +293,7 @@ FORGERIES: list[Forgery] = [
         A,
         ("history", "validation_loss"),
         torch.zeros(0).double(),
-        "expected validation_loss where something is held out, and only there",
+        "expected validation_loss if and only if something is held out",
     ),
     (
         C,
@@ -323,7 +328,7 @@ def test_a_refusal_names_what_is_wrong(
     before = copy.deepcopy(model.state_dict())
     with pytest.raises(ModelFileError) as caught:
         fit(model, data, resume=path, epochs=6, **options)
-    start = f"expected a model file at {path}, found a training that can't go on ("
+    start = f"expected a model file at {path}, found a training that can't be resumed ("
     assert str(caught.value).startswith(start)
     assert found in str(caught.value)
     assert_same(model.state_dict(), before)

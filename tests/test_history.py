@@ -106,11 +106,11 @@ def test_it_prints_a_table_and_where_the_loss_stands() -> None:
         "    2  0.5000     50.0%         2.0000              25.0%  ih\n"
         "\n"
         "nats per scored symbol\n"
-        "1.6000  knowing nothing (uniform)\n"
-        "0.5000  knowing only the current symbol\n"
+        "1.6000  uniform guess\n"
+        "0.5000  best without memory\n"
         "0.5000  <- the model at epoch 2\n"
-        "0.4000  the floor of this model's readout\n"
-        "0.0000  knowing the full past (optimum)"
+        "0.4000  lowest loss this readout can reach\n"
+        "0.0000  best with full history (optimum)"
     )
     assert "<td>ih</td>" in history(2)._repr_html_()
 

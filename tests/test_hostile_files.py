@@ -348,17 +348,21 @@ def test_weights_of_another_type_are_told(
 
 
 HISTORIES: dict[str, tuple[int, dict[str, Any], str]] = {
-    "a string": (2, {"seconds": "5"}, "DataError: expected seconds as a history has it, got '5'"),
+    "a string": (
+        2,
+        {"seconds": "5"},
+        "DataError: expected seconds of type int or float, got '5'",
+    ),
     "columns": (
         2,
         {"loss": {"$tensor": "history/1"}},  # which is held_out: they are stored by the alphabet
-        "DataError: expected accuracy of 0 epochs, as of the loss, got 3",
+        "DataError: expected accuracy of 0 epochs, like the loss, got 3",
     ),
     "reasons": (
         1,
         {"stopped": ["epochs"]},
-        "DataError: expected one replica or more, as many as seeds, got 3 seeds, 1 reasons to "
-        "stop, 3 numbers of epochs",
+        "DataError: expected at least one replica and the same number of seeds, stopping reasons "
+        "and epoch counts, got 3, 1 and 3",
     ),
     "replicas": (
         1,
@@ -412,10 +416,10 @@ def test_a_history_is_checked_too(
 @pytest.mark.parametrize(
     ("updates", "found"),
     [
-        ({"epoch": 99}, "DataError: expected updates of 4 epochs, got others"),
+        ({"epoch": 99}, "DataError: expected updates of 4 epochs, got another number"),
         (
             {"source": {"$tensor": "history/0"}},
-            "DataError: expected an order of 3 sequences, got another",
+            "DataError: expected a permutation of 3 sequences, got something else",
         ),
     ],
 )
@@ -433,5 +437,5 @@ def test_a_training_is_checked_too(
     assert_told(
         lambda: train(path, resume=path),
         ModelFileError,
-        f"expected a model file at {path}, found a training that can't go on ({found})",
+        f"expected a model file at {path}, found a training that can't be resumed ({found})",
     )

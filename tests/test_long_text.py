@@ -274,12 +274,12 @@ ERRORS: dict[str, Any] = {
     "many texts": (
         lambda: fit(ElmanCharModel(VOCAB), ["abc", "abd"], chunk=5),
         InputTypeError,
-        "expected one text for chunk=…, got a list; join several to one, or leave chunk out",
+        "expected one text for chunk=…, got a list; join several texts into one, or omit chunk",
     ),
     "batch": (
         lambda: fit(ElmanCharModel(VOCAB), Batch.from_texts(["abc"], VOCAB), chunk=5),
         InputTypeError,
-        "expected one text for chunk=…, got a Batch; join several to one, or leave chunk out",
+        "expected one text for chunk=…, got a Batch; join several texts into one, or omit chunk",
     ),
     "short": (
         lambda: fit(ElmanCharModel(VOCAB), "abcd", chunk=5, batch_size=4),
@@ -289,7 +289,7 @@ ERRORS: dict[str, Any] = {
     "no vocabulary": (
         lambda: fit(Stateless(), "abcd", chunk=5),
         OptionError,
-        "expected a vocabulary, as the model has none: give fit a vocab=…",
+        "expected a vocabulary, because the model has none; pass vocab=… to fit",
     ),
     "stateless": (
         lambda: fit(Stateless(), "abcd", chunk=5, vocab=VOCAB),
@@ -305,14 +305,14 @@ ERRORS: dict[str, Any] = {
     "an end of no symbol": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, validation=0.001),
         DataError,
-        "expected a text whose held-out end has 2 symbols or more, got 75 symbols, of which "
-        "validation=0.001 holds out 0; hold out more",
+        "expected at least 2 held-out symbols, got 0 of 75 symbols with validation=0.001; "
+        "increase validation",
     ),
     "an end of one symbol": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, validation=0.01),
         DataError,
-        "expected a text whose held-out end has 2 symbols or more, got 75 symbols, of which "
-        "validation=0.01 holds out 1; hold out more",
+        "expected at least 2 held-out symbols, got 1 of 75 symbols with validation=0.01; "
+        "increase validation",
     ),
     "validation": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, validation=1.0),
@@ -322,7 +322,7 @@ ERRORS: dict[str, Any] = {
     "stepwise": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, stepwise=True),
         OptionError,
-        "expected chunk or stepwise, got both; chunk reads whole chunks at a time",
+        "chunk=… cannot be combined with stepwise=True, as it reads a whole chunk at a time",
     ),
 }
 

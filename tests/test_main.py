@@ -55,14 +55,14 @@ def test_the_demonstration_shows_ihello_being_learnt(capsys: Shown) -> None:
     lines = [line.split() for line in shown.out.splitlines() if line.startswith("epoch")]
     assert lines[0] == ["epoch", "1", "loss", "1.6925", "llllll"]
     assert lines[-1] == ["epoch", "35", "loss", "0.5926", "ihello"]
-    assert "Memorised 'hihello': all 6 next symbols (100 epochs)." in shown.out
+    assert "Memorized 'hihello': all 6 next symbols (100 epochs)." in shown.out
     assert shown.err == ""
 
 
 def test_learn_memorises_a_text_of_the_users(capsys: Shown) -> None:
     assert main(["learn", TEXT]) == 0
     shown = capsys.readouterr()
-    assert f"Memorised '{TEXT}': all 18 next symbols" in shown.out
+    assert f"Memorized '{TEXT}': all 18 next symbols" in shown.out
     assert shown.out.startswith("step  symbol")
     assert all(re.match(r"epoch +\d+  loss \d", line) for line in shown.err.splitlines())
     seen = [line.split("  ", 2)[2] for line in shown.err.splitlines()]
@@ -72,25 +72,25 @@ def test_learn_memorises_a_text_of_the_users(capsys: Shown) -> None:
 
 def test_exit_code_1_if_it_was_not_learnt(capsys: Shown) -> None:
     assert main(["learn", TEXT, "--epochs", "2", "--hidden", "1"]) == 1
-    assert "Not memorised: " in capsys.readouterr().out
+    assert "Not memorized: " in capsys.readouterr().out
 
 
 def test_several_texts_are_learnt_down_to_their_optimum(capsys: Shown) -> None:
     assert main(["learn", "hat", "hot", "hut"]) == 0
-    said = re.search(r"Learnt 3 texts: (\S+) nats per symbol, (\S+) f", capsys.readouterr().out)
+    said = re.search(r"Learned 3 texts: (\S+) nats per symbol, (\S+) a", capsys.readouterr().out)
     assert said is not None
     loss, excess = said.groups()
     assert float(loss) == pytest.approx(0.5493 + float(excess), abs=1e-4)  # ln 3 / 2
     assert float(excess) <= 0.05
     assert main(["learn", "hat", "hot", "hut", "--epochs", "2"]) == 1
-    assert "\nNot learnt: " in capsys.readouterr().out
+    assert "\nNot learned: " in capsys.readouterr().out
 
 
 def test_the_name_of_a_file_stands_for_its_text(tmp_path: Path, capsys: Shown) -> None:
     file = tmp_path / "text.txt"
     file.write_text("eins\nzwölf\n", encoding="utf-8")
     assert main(["learn", str(file)]) == 0
-    assert r"Memorised 'eins\\nzwölf': all 9 next symbols" in capsys.readouterr().out
+    assert r"Memorized 'eins\\nzwölf': all 9 next symbols" in capsys.readouterr().out
     assert main(["learn", f"{file}.bak", "--epochs", "1"]) == 1  # no such file: a text
     assert f"of {len(str(file)) + 3} next symbols" in capsys.readouterr().out
 
@@ -103,7 +103,7 @@ def test_a_long_file_is_read_in_chunks(tmp_path: Path, capsys: Shown) -> None:
     history: Any = load_history(saved)
     assert (history.settings["chunk"], history.settings["batch_size"]) == (100, 6)
     right = round(history.accuracy[-1] * 6399)
-    assert f"Not memorised: {right} of 6399 next symbols after 3 epochs" in shown.out
+    assert f"Not memorized: {right} of 6399 next symbols after 3 epochs" in shown.out
     assert "symbol  predicted" not in shown.out
 
 
@@ -132,7 +132,7 @@ def test_learn_saves_and_tells_as_json(tmp_path: Path, capsys: Shown) -> None:
 def test_tasks_names_them_all_with_level_and_optimum(capsys: Shown) -> None:
     assert main(["tasks"]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
-    assert header.split() == ["task", "level", "optimum", "what", "it", "is"]
+    assert header.split() == ["task", "level", "optimum", "description"]
     assert [line.split()[0] for line in lines] == list(list_tasks())
     assert all(
         line.endswith(f"  {about}")
@@ -154,7 +154,7 @@ def test_lines_are_no_wider_than_the_terminal(
     assert main(["tasks"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(max(lines, key=len)) <= columns
-    assert ("what it is" in lines[0]) == has_room
+    assert ("description" in lines[0]) == has_room
     assert main(["tasks", "sentences"]) == 0
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) == columns  # the samples, cut off
@@ -169,9 +169,9 @@ def test_tasks_shows_one(capsys: Shown) -> None:
     assert "tutorial example; finite; 6 symbols of Vocab('hielo')" in shown
     assert shown.count("inputs   hihell\ntargets  ihello\n") == 3
     assert shown.endswith(
-        "optimum         0.0000 nats per scored symbol\n"
-        "without memory  0.4621\n"
-        "chance          33.3% right\n"
+        "optimum              0.0000 nats per scored symbol\n"
+        "best without memory  0.4621\n"
+        "chance               33.3% accuracy\n"
     )
 
 
@@ -237,9 +237,9 @@ def test_train_tells_the_solve_rate_of_many(tmp_path: Path, capsys: Shown) -> No
 def test_train_says_how_many_solved_it(capsys: Shown) -> None:
     assert main(["train", "hihello", "--seeds", "3", "--lr", "0.05"]) == 0
     assert (
-        "hihello: solved by 100.0 % of 3 (95 % interval 29.2 to 100.0 %), that is, within 0.02 "
-        "nats of the optimum 0.0000 on strings as in training. For comparison: loss without "
-        "memory 0.4621, accuracy of guessing 33.3%.\n"
+        "hihello: solved by 100.0 % of 3 (95 % interval 29.2 to 100.0 %), meaning within 0.02 "
+        "nats of the optimum 0.0000 on strings as in training. Baselines: loss 0.4621 without "
+        "memory, accuracy 33.3% by guessing.\n"
     ) in capsys.readouterr().out
     assert main(["train", "hihello", "--seeds", "3", "--epochs", "2"]) == 1
 
@@ -333,7 +333,7 @@ def test_a_file_that_is_no_text_gives_one_line(tmp_path: Path, capsys: Shown) ->
     (tmp_path / "image").write_bytes(b"GIF\xff\x00")
     assert main(["learn", str(tmp_path / "image")]) == 2
     assert capsys.readouterr().err.startswith(
-        f"seqtoys: expected a text file in UTF-8 at {tmp_path / 'image'}, got: 'utf-8' codec"
+        f"seqtoys: expected a UTF-8 text file at {tmp_path / 'image'}, got: 'utf-8' codec"
     )
     (tmp_path / "empty").write_text("\n")
     assert main(["learn", str(tmp_path / "empty")]) == 2
@@ -349,7 +349,7 @@ def test_bad_arguments_give_one_line(arguments: list[str], capsys: Shown) -> Non
     assert left.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("python -m seqtoys")
-    assert error.endswith("; --help explains\n")
+    assert error.endswith("; see --help\n")
     assert error.count("\n") == 1
 
 
@@ -367,7 +367,7 @@ def test_ctrl_c_saves_and_shows_what_there_is(
     assert main([*arguments, "--save", saved]) == 130
     shown = capsys.readouterr()
     assert "1 epochs" in shown.out or "seen" in shown.out
-    assert f"saved to {saved}; the same command with --resume goes on\n" in shown.err
+    assert f"saved to {saved}; run the same command with --resume to continue\n" in shown.err
     assert list(load(saved).vocab) == list("hielo")
 
 
@@ -392,7 +392,7 @@ def test_a_real_ctrl_c_leaves_json_a_saved_ensemble_and_130(tmp_path: Path) -> N
         out, err = program.communicate(timeout=60)
     assert program.returncode == 130
     assert set(json.loads(out)["stopped"]) == {"interrupted"}
-    assert err == f"saved to {saved}; the same command with --resume goes on\n"
+    assert err == f"saved to {saved}; run the same command with --resume to continue\n"
     ensemble: Any = load(saved)
     assert ensemble.seeds == (0, 1, 2)
 
@@ -427,7 +427,7 @@ def test_the_same_command_again_destroys_nothing(
     assert shown.out == ""
     assert shown.err == (
         f"seqtoys: can't write {saved}: it holds an unfinished training of 61 epochs; choose "
-        "another file, --resume to go on with a training, or --force to replace it\n"
+        "another file, or pass --resume to continue a training or --force to replace it\n"
     )
     assert saved.read_bytes() == content
     with monkeypatch.context() as patched:
@@ -464,8 +464,8 @@ def test_save_replaces_no_text(tmp_path: Path, capsys: Shown) -> None:
     for saved in (text, link):
         assert main(["learn", "hihello", str(text), "--save", str(saved)]) == 2
         assert capsys.readouterr().err == (
-            f"seqtoys: {saved} is the text to learn, which --save would replace; choose another "
-            "file, or replace it with --force\n"
+            f"seqtoys: --save would overwrite {saved}, which is a text to learn; choose another "
+            "file, or pass --force to replace it\n"
         )
     assert main(["learn", "hihello", "--save", str(notes)]) == 2
     assert "it holds data that seqtoys did not write or can't read" in capsys.readouterr().err
@@ -478,9 +478,9 @@ def test_resume_begins_if_there_is_nothing_yet(tmp_path: Path, capsys: Shown) ->
     saved = tmp_path / "model"
     command = ["learn", "hihello", "--epochs", "2", "--save", str(saved), "--resume"]
     assert main(command) == 1
-    assert f"nothing to resume at {saved}: a new training begins\n" in capsys.readouterr().err
+    assert f"nothing to resume at {saved}: starting a new training\n" in capsys.readouterr().err
     assert main([*command, "--lr", "0.5"]) == 2
-    assert "got others: lr was 0.01 and is 0.5" in capsys.readouterr().err
+    assert "got different ones: lr was 0.01 and is 0.5" in capsys.readouterr().err
     for option in ("--resume", "--force"):
         assert main(["learn", "hihello", option]) == 2
         assert capsys.readouterr().err == "seqtoys: --resume and --force need --save FILE\n"
@@ -495,7 +495,7 @@ def test_a_pipe_is_read_and_other_special_files_are_not(
     command = [sys.executable, "-c", f"open({str(pipe)!r}, 'w').write('to be or\\n')"]
     with subprocess.Popen(command):
         assert main(["learn", str(pipe)]) == 0
-    assert "Memorised 'to be or': all 7 next symbols" in capsys.readouterr().out
+    assert "Memorized 'to be or': all 7 next symbols" in capsys.readouterr().out
     assert main(["learn", "hihello", "--save", str(pipe)]) == 2
     assert f"can't write {pipe}: it is a named pipe, not a regular file" in capsys.readouterr().err
     with socket.socket(socket.AF_UNIX) as made:
@@ -514,7 +514,7 @@ def test_a_text_without_an_end_is_refused(
     monkeypatch.setattr("seqtoys.cli.learn.MOST", 9)
     (tmp_path / "text").write_text("to be or not")
     assert main(["learn", str(tmp_path / "text")]) == 2
-    assert "expected a text of 9 symbols at most, got more from" in capsys.readouterr().err
+    assert "expected a text of at most 9 symbols, got more from" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

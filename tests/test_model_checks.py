@@ -515,7 +515,7 @@ def test_weights_made_in_inference_mode_are_refused() -> None:
     with torch.inference_mode():
         made = [ElmanCharModel(VOCAB), ElmanEnsemble(VOCAB, [1]), Net()]
     for model in made:
-        with pytest.raises(OptionError, match=r"made outside of torch.inference_mode\(\)"):
+        with pytest.raises(OptionError, match=r"created outside torch.inference_mode\(\)"):
             fit(model, TEXTS, vocab=VOCAB)
 
 

@@ -198,31 +198,31 @@ def test_wild_options_are_refused_before_the_first_epoch(name: str, stacked: boo
 MESSAGES: dict[str, Any] = {
     "a closure": (
         {"optimizer": optim.LBFGS},
-        "expected an optimizer whose step needs no closure, got LBFGS: fit computes each loss "
-        "once, and such an optimizer asks for it several times an update",
+        "expected an optimizer whose step needs no closure, got LBFGS; fit computes the loss "
+        "only once per update",
     ),
     "two learning rates": (
         {"lr": 0.1, "optimizer": partial(SGD, lr=0.5)},
-        "lr=0.1 cannot be combined with an optimizer made with lr=0.5; leave one of the two out",
+        "lr=0.1 cannot be combined with an optimizer made with lr=0.5; omit one of the two",
     ),
     "a learning rate ignored": (
         {"lr": 0.1, "optimizer": lambda parameters, lr: SGD(parameters, lr=0.5)},
-        "lr=0.1 cannot be combined with an optimizer made with lr=0.5; leave one of the two out",
+        "lr=0.1 cannot be combined with an optimizer made with lr=0.5; omit one of the two",
     ),
     "a learning rate replaced": (
         {"lr": 0.1, "scheduler": partial(schedulers.OneCycleLR, max_lr=0.1, total_steps=100)},
-        "lr=0.1 cannot be combined with OneCycleLR, which starts from a learning rate of its own, "
-        "0.004; leave lr out",
+        "lr=0.1 cannot be combined with OneCycleLR, which sets its own initial learning rate, "
+        "0.004; omit lr",
     ),
     "a scheduler that ends": (
         {"epochs": 10, "scheduler": partial(schedulers.OneCycleLR, max_lr=0.1, total_steps=5)},
-        "expected a scheduler for 10 epochs, got OneCycleLR with 5 steps, one an epoch; make them "
-        "as many",
+        "expected a scheduler for 10 epochs, got OneCycleLR with 5 steps, one per epoch; use the "
+        "same number for both",
     ),
     "options": (
         {"optimizer": partial(Adam, betas=(2, 3))},
-        "cannot make the optimizer: Adam failed with ValueError: Invalid beta parameter at index "
-        "0: 2",
+        "cannot create the optimizer: Adam failed with ValueError: Invalid beta parameter at "
+        "index 0: 2",
     ),
     "a step": (
         {"scheduler": partial(schedulers.StepLR, step_size=0)},
@@ -230,7 +230,7 @@ MESSAGES: dict[str, Any] = {
     ),
     "what has no parameters": (
         {"optimizer": lambda parameters, lr: Groupless()},
-        "expected optimizer to make an optimizer of torch.optim, got a Groupless",
+        "expected optimizer to create a torch.optim optimizer, got a Groupless",
     ),
 }
 
@@ -376,7 +376,7 @@ def test_the_steps_of_a_scheduler_are_known_before_the_first(name: str) -> None:
         steps = allowed(ENDING[name](optimizer()))
         make_scheduler(ENDING[name], optimizer(), replicas=0, epochs=steps)
         if steps < 40:
-            with pytest.raises(OptionError, match=f"with {steps} steps, one an epoch"):
+            with pytest.raises(OptionError, match=f"with {steps} steps, one per epoch"):
                 make_scheduler(ENDING[name], optimizer(), replicas=0, epochs=steps + 1)
     assert steps == {
         "one cycle": 5, "endless": 40, "chained": 7, "first": 3, "first, in time": 40,
@@ -397,8 +397,8 @@ def test_an_optimizer_that_looks_at_whole_tensors_would_mix_replicas(assert_told
     assert_told(
         lambda: fit(ElmanEnsemble(VOCAB, [1, 2]), "hihello", optimizer=optim.Adafactor),
         OptionError,
-        "expected an optimizer that updates each number by itself, got Adafactor, which would mix "
-        "the replicas of an ensemble",
+        "Adafactor cannot be combined with an ensemble, as it would mix the replicas; use an "
+        "optimizer that updates each parameter elementwise",
     )
 
 

@@ -401,7 +401,7 @@ def test_two_trainings_do_not_write_to_one_path(tmp_path: Path) -> None:
             checkpoint = Checkpoint(path, every=1, overwrite=True)
             fit(ElmanCharModel(Vocab("hielo")), "hihello", epochs=2, checkpoint=checkpoint)
 
-    with pytest.raises(ModelFileError, match="another training has written it since") as caught:
+    with pytest.raises(ModelFileError, match="another training has written to it since") as caught:
         fit(
             ElmanCharModel(Vocab("hielo"), seed=1),
             "hihello",

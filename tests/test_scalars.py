@@ -218,7 +218,7 @@ BAD: dict[str, tuple[Callable[[Any], object], type[SeqtoysError], str]] = {
     "shares": (
         lambda value: fit(ElmanEnsemble(VOCAB, [1]), "hihello", epochs=1).quantiles(value),
         OptionError,
-        "expected shares from 0 to 1, got ",
+        "expected quantiles from 0 to 1, got ",
     ),
     "count": (
         lambda value: Rate(value, 2),

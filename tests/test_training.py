@@ -449,6 +449,6 @@ def test_a_model_that_detaches_its_logits_is_told(
     assert_told(
         lambda: fit(Detached(), "hihello", vocab=VOCAB),
         OptionError,
-        "expected logits that depend on the weights of the model, got some without gradients; "
-        "does its forward detach them, or run under torch.no_grad()?",
+        "expected logits that depend on the weights of the model, got logits without gradients; "
+        "check that forward neither detaches them nor uses torch.no_grad()",
     )

@@ -1,4 +1,4 @@
-"""The command line: `python -m seqtoys` teaches an Elman network "hihello" and shows it."""
+"""The command line: `python -m seqtoys` trains an Elman network on "hihello" and shows it."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from seqtoys.cli.tasks import add_tasks, tasks
 from seqtoys.cli.train import add_train, train_task
 
 DESCRIPTION = """\
-Teach an Elman network and watch it learn. Without a command: the founding example, in which a
+Train Elman networks and watch them learn. Without a command, run the introductory example: a
 network of five units learns to answer "hihell" with "ihello"."""
 
 Command = tuple[
     Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int], str
 ]
 COMMANDS: dict[str, Command] = {
-    "learn": (add_learn, learn, "learn texts of your own, character by character"),
+    "learn": (add_learn, learn, "learn your own texts, character by character"),
     "tasks": (add_tasks, tasks, "list the classic tasks, or show one"),
-    "train": (add_train, train_task, "learn a task, with one seed or many"),
-    "sample": (add_sample, sample, "let a saved model write"),
+    "train": (add_train, train_task, "train on a task, with one seed or many"),
+    "sample": (add_sample, sample, "generate text from a saved model"),
 }
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that answers bad input with one line."""
+    """A parser that reports bad input in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and leave with exit code 2."""
-        self.exit(2, f"{self.prog}: {message}; --help explains\n")
+        """Print the error and exit with code 2."""
+        self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: The words after `python -m seqtoys`; None: those the program was started with.
+        arguments: The words after `python -m seqtoys`. Defaults to those in `sys.argv`.
 
     Returns:
-        The exit code: 0 if all went well, 1 if what was to be learnt was not or the output can't
-        be written, 2 for bad input, 130 after Ctrl-C.
+        The exit code: 0 on success, 1 if the text or task was not learned or the output can't be
+        written, 2 for bad input, 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -57,17 +57,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the program that reads the output, such as head, has ended
+    except BrokenPipeError:  # the program that reads the output, such as head, has exited
         _discard_output()
         return 0
-    except OSError as error:  # the disk of the output is full, say
+    except OSError as error:  # such as a full disk
         _discard_output()
         print(f"seqtoys: can't write the output: {error.strerror}", file=sys.stderr)
         return 1
 
 
 def _discard_output() -> None:
-    """Let what is left of the output go nowhere: Python flushes it once more when it exits."""
+    """Discard the rest of the output, which Python flushes once more when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -79,10 +79,8 @@ def _parser() -> Parser:
     for name, (add, run, about) in COMMANDS.items():
         command = commands.add_parser(name, help=about, description=f"{about.capitalize()}.")
         add(command)
-        command.add_argument(
-            "--seed", type=int, default=0, help="decides what is random (default: 0)"
-        )
-        command.add_argument("--json", action="store_true", help="print JSON, one object a line")
+        command.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+        command.add_argument("--json", action="store_true", help="print JSON, one object per line")
         command.set_defaults(run=run)
     return parser
 

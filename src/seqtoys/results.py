@@ -1,4 +1,4 @@
-"""The kinds of results: what training, evaluation, sweeps and tasks give back, for annotations."""
+"""The types returned by training, evaluation, sweeps and tasks, for annotations."""
 
 from seqtoys.data.baselines import Baselines as Baselines
 from seqtoys.records.ensemble_history import EnsembleHistory as EnsembleHistory

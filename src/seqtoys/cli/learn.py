@@ -1,4 +1,4 @@
-"""learn: teach a network a text; and the founding demonstration."""
+"""learn: train a network on texts; also the introductory example."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from seqtoys.records.row import describe
 from seqtoys.results import History, Row
 from seqtoys.support.file_kinds import special_kind
 
-NEAR = 0.05  # nats above the optimum, for texts of which none can tell every symbol
+NEAR = 0.05  # nats above the optimum, for several texts, where no model predicts every symbol
 LONG, CHUNK, STREAM = 5000, 100, 1000  # symbols
-MOST = 10**9  # symbols of a text; a pipe may never end
+MOST = 10**9  # symbols in a text; a pipe may never end
 
 
 def add_learn(parser: ArgumentParser) -> None:
@@ -26,13 +26,13 @@ def add_learn(parser: ArgumentParser) -> None:
         "texts",
         nargs="+",
         metavar="TEXT",
-        help='a text in quotes, "to be or not to be", or the name of a file with one',
+        help='a quoted text, such as "to be or not to be", or the name of a text file',
     )
     add_training_options(parser)
 
 
 def learn(options: Namespace) -> int:
-    """Teach a network the texts, and tell whether it knows them."""
+    """Train a network on the texts, and report whether it has learned them."""
     texts = [_read(text) for text in options.texts]
     _check_save(options)
     vocab = Vocab.from_text(*texts)
@@ -50,7 +50,7 @@ def learn(options: Namespace) -> int:
 
 
 def demonstrate() -> int:
-    """Show the founding example: five units learn to answer "hihell" with "ihello"."""
+    """Run the introductory example: five units learn to answer "hihell" with "ihello"."""
     print('An Elman network of 5 units learns to answer "hihell" with "ihello" (seed 777).\n')
     model, text = ElmanCharModel(Vocab("hielo"), seed=777), "hihello"
     history = fit(model, text, epochs=100, lr=0.05, on_epoch=_Changes(print))
@@ -59,25 +59,25 @@ def demonstrate() -> int:
 
 
 def _is_long(texts: list[str]) -> bool:
-    """Whether it is one text, and so long that it is read in chunks."""
+    """Whether there is one text, long enough to be read in chunks."""
     return len(texts) == 1 and len(texts[0]) > LONG
 
 
 def _check_save(options: Namespace) -> None:
-    """Make sure that the model is not saved over a text that it learns."""
+    """Check that saving the model would not overwrite a text to learn."""
     if options.save is None or options.force:
         return
     if any(_is_same_file(text, options.save) for text in options.texts):
         raise DataError(
-            f"{options.save} is the text to learn, which --save would replace; choose another "
-            "file, or replace it with --force"
+            f"--save would overwrite {options.save}, which is a text to learn; choose another "
+            "file, or pass --force to replace it"
         )
 
 
 def _is_same_file(one: str, other: str) -> bool:
     try:
         return os.path.samefile(one, other)
-    except (OSError, ValueError):  # one of them is no file
+    except (OSError, ValueError):  # one of them is not a file
         return False
 
 
@@ -85,7 +85,7 @@ def _read(argument: str) -> str:
     """Return the text in the file of this name, or the name itself if there is no such file."""
     try:
         kind = special_kind(os.stat(argument).st_mode)
-    except (OSError, ValueError):  # as a text may be too long for a name, or hold a null
+    except (OSError, ValueError):  # a text may be too long for a file name, or contain a null
         return _long_enough(argument)
     if kind not in (None, "a named pipe"):
         raise DataError(
@@ -95,9 +95,9 @@ def _read(argument: str) -> str:
         with open(argument, encoding="utf-8") as file:
             text = file.read(MOST + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"expected a text file in UTF-8 at {argument}, got: {error}") from None
+        raise DataError(f"expected a UTF-8 text file at {argument}, got: {error}") from None
     if len(text) > MOST:
-        raise DataError(f"expected a text of {MOST:,} symbols at most, got more from {argument}")
+        raise DataError(f"expected a text of at most {MOST:,} symbols, got more from {argument}")
     return _long_enough(text.rstrip("\n"))
 
 
@@ -111,7 +111,7 @@ def _long_enough(text: str) -> str:
 
 
 def _tell(model: ElmanCharModel, texts: list[str], history: History, *, as_json: bool) -> int:
-    """Print what became of a training, and give the exit code."""
+    """Print the outcome of a training run, and return the exit code."""
     loss, share = _measure(model, texts, history)
     scored, optimum = sum(len(text) - 1 for text in texts), history.baselines.full_past
     right = round(share * scored)
@@ -131,7 +131,7 @@ def _tell(model: ElmanCharModel, texts: list[str], history: History, *, as_json:
 
 
 def _measure(model: ElmanCharModel, texts: list[str], history: History) -> tuple[float, float]:
-    """The loss and the accuracy after training; of a long text, those of the last epoch."""
+    """Return the loss and accuracy after training; for a long text, those of the last epoch."""
     if _is_long(texts) and history.loss:
         return history.loss[-1], history.accuracy[-1]
     loss, share = measure(model, Batch.from_texts(texts, model.vocab))
@@ -142,16 +142,16 @@ def _verdict(texts: list[str], history: History, learnt: bool, right: str, loss:
     epochs = f"{len(history)} epochs"
     if learnt and len(texts) == 1:
         count = right.partition(" ")[0]
-        return f"Memorised {describe(texts[0])!r}: all {count} next symbols ({epochs})."
-    far = f"{loss:.4f} nats per symbol, {loss - history.baselines.full_past:.4f} from the optimum"
+        return f"Memorized {describe(texts[0])!r}: all {count} next symbols ({epochs})."
+    far = f"{loss:.4f} nats per symbol, {loss - history.baselines.full_past:.4f} above the optimum"
     if learnt:
-        return f"Learnt {len(texts)} texts: {far} ({epochs})."
-    short = f"Not memorised: {right} next symbols" if len(texts) == 1 else f"Not learnt: {far}"
+        return f"Learned {len(texts)} texts: {far} ({epochs})."
+    short = f"Not memorized: {right} next symbols" if len(texts) == 1 else f"Not learned: {far}"
     return f"{short} after {epochs}; try more --epochs or more --hidden units."
 
 
 class _Changes:
-    """Writes a line whenever what can be seen of the prediction has changed."""
+    """Writes a line whenever the visible part of the prediction changes."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self.write, self.last = write, ""

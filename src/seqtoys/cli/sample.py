@@ -1,4 +1,4 @@
-"""sample: let a saved model write."""
+"""sample: generate text from a saved model."""
 
 from __future__ import annotations
 
@@ -13,23 +13,28 @@ from seqtoys.support.randomness import seeded_generator
 
 def add_sample(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("file", metavar="FILE", help="a model, as --save writes it")
-    parser.add_argument("--prompt", help="what to write on from (default: the first symbol)")
+    parser.add_argument("file", metavar="FILE", help="a model saved with --save")
     parser.add_argument(
-        "--length", type=int, default=200, help="new symbols, at most (default: 200)"
-    )
-    parser.add_argument("--num", type=int, help="how many texts (default: one)")
-    parser.add_argument(
-        "--temperature", type=float, default=1.0, help="0: the likeliest symbols (default: 1)"
+        "--prompt", help="text to continue (default: the first symbol of the vocabulary)"
     )
     parser.add_argument(
-        "--top-k", type=int, metavar="K", help="draw from the K likeliest symbols only"
+        "--length", type=int, default=200, help="maximum number of new symbols (default: 200)"
     )
-    parser.add_argument("--stop", metavar="SYMBOLS", help="those that end a text")
+    parser.add_argument("--num", type=int, help="number of texts (default: 1)")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=1.0,
+        help="sampling temperature; 0 always picks the likeliest symbol (default: 1)",
+    )
+    parser.add_argument(
+        "--top-k", type=int, metavar="K", help="sample from the K likeliest symbols only"
+    )
+    parser.add_argument("--stop", metavar="SYMBOLS", help="symbols that end a text")
 
 
 def sample(options: Namespace) -> int:
-    """Print what a model writes, or each replica of an ensemble: the prompt and what follows."""
+    """Print the prompt and its continuation by the model, or by each replica of an ensemble."""
     model = load(options.file)
     vocab = model.vocab
     prompt = vocab.symbols[:1] if options.prompt is None else _symbols(options.prompt, vocab)
@@ -66,7 +71,7 @@ def _join(symbols: Symbols, vocab: Vocab) -> str:
 
 
 def _print(prompt: Symbols, texts: list[Any], vocab: Vocab, as_json: bool, **who: int) -> None:
-    """Print each text on a line; of a replica, its seed before it."""
+    """Print one text per line, after the seed of its replica if there are several."""
     for text in texts:
         if as_json:
             print_json({**who, "prompt": _join(prompt, vocab), "text": _join(text, vocab)})

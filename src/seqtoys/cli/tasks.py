@@ -1,4 +1,4 @@
-"""tasks: list the catalogue, or show one task of it."""
+"""tasks: list the built-in tasks, or show one of them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from seqtoys.support.estimate import Estimate
 from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.tables import text_table
 
-LEAST = 30  # columns that a description needs to say something
+LEAST = 30  # columns below which a description is left out
 SAMPLES = 3
 
 
 def add_tasks(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("name", nargs="?", help="show this one: samples, optimum, chance")
+    parser.add_argument("name", nargs="?", help="task to show: samples, optimum, chance")
 
 
 def tasks(options: Namespace) -> int:
-    """Print a line on each task, or all about one."""
+    """Print one line per task, or the details of one task."""
     if options.name is not None:
         task = get_task(options.name)
         batch = task.sample(SAMPLES, generator=seeded_generator(options.seed))
@@ -39,13 +39,13 @@ def tasks(options: Namespace) -> int:
 
 
 def _list() -> None:
-    """Print names, levels and optima; and what each task is, where there is room for it."""
+    """Print names, levels and optima, and descriptions if there is room."""
     built = [get_task(name) for name in list_tasks()]
     rows = [[task.name, task.level, f"{task.optimum:.4f}"] for task in built]
     lines = text_table(["task", "level", "optimum"], rows).split("\n")
     width = terminal_width()
     has_room = width is None or width - max(map(len, lines)) - 2 >= LEAST
-    for line, about in zip(lines, ["what it is", *list_tasks().values()], strict=True):
+    for line, about in zip(lines, ["description", *list_tasks().values()], strict=True):
         print(clip(f"{line}  {about}" if has_room else line))
 
 
@@ -56,9 +56,9 @@ def _show(task: Task, batch: Batch) -> None:
     print(fold(f"{task.source}; {task.level}; {lengths} of {task.vocab!r}\n"))
     for line in batch.show(task.vocab).split("\n"):
         print(clip(line))
-    print(f"\noptimum         {task.optimum:.4f} nats per scored symbol")
-    print(f"without memory  {task.memoryless}")
-    print(f"chance          {task.chance:.1%} right")
+    print(f"\noptimum              {task.optimum:.4f} nats per scored symbol")
+    print(f"best without memory  {task.memoryless}")
+    print(f"chance               {task.chance:.1%} accuracy")
 
 
 def _facts(task: Task) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _facts(task: Task) -> dict[str, Any]:
 
 
 def _numbers(task: Task) -> dict[str, Any]:
-    """What is counted from samples where it isn't known, which takes a moment."""
+    """Return the baselines; estimating them from samples can take a moment."""
     return {"memoryless": _estimate(task.memoryless), "chance": _estimate(task.chance)}
 
 
@@ -84,7 +84,7 @@ def _estimate(number: Estimate) -> dict[str, float]:
 
 
 def _samples(batch: Batch, task: Task) -> list[dict[str, list[str | None]]]:
-    """Write each sequence as its inputs and targets, null where nothing is scored."""
+    """Return the inputs and targets of each sequence, None where nothing is scored."""
     symbols = task.vocab.symbols
     rows = zip(batch.inputs.tolist(), batch.targets.tolist(), batch.count_symbols(), strict=True)
     return [

@@ -1,4 +1,4 @@
-"""What commands print: no wider than the terminal, and only the result on stdout."""
+"""Output of the commands: no wider than the terminal, and only results on stdout."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 
 def terminal_width() -> int | None:
-    """The columns of the terminal, or those that `COLUMNS` says; None: no one is looking."""
+    """Return the width from `COLUMNS` or the terminal, or None if there is neither."""
     return shutil.get_terminal_size(fallback=(0, 0)).columns or None
 
 
 def clip(line: str, width: int | None = None) -> str:
-    """Shorten a line to the width of the terminal.
+    """Truncate a line to the width of the terminal.
 
     Args:
         line: The line.
-        width: To what instead; None: to that of the terminal, if there is one.
+        width: The width. Defaults to that of the terminal, if there is one.
 
     Examples:
         >>> clip("the early bird", width=8)
@@ -30,7 +30,7 @@ def clip(line: str, width: int | None = None) -> str:
 
 
 def fold(text: str) -> str:
-    """Break lines of prose that are wider than the terminal."""
+    """Wrap lines of prose that are wider than the terminal."""
     width = terminal_width()
     if width is None:
         return text
@@ -43,7 +43,7 @@ def print_json(facts: Any) -> None:
 
 
 def note(line: str) -> None:
-    """Say on stderr what is no result, around a progress bar if there is one."""
+    """Print a message on stderr without disturbing a progress bar."""
     from tqdm import tqdm
 
     tqdm.write(line, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""train: teach networks a task, and tell how near the optimum they come."""
+"""train: train networks on a task, and report how close to the optimum they get."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from seqtoys.records.report import Score
 from seqtoys.results import Rate, Report
 from seqtoys.support.tables import text_table
 
-CLIP_NORM = 1.0  # without it, networks on long sequences may leap away
-ONE, EACH = 1000, 200  # sequences to measure one network on, and each of many
+CLIP_NORM = 1.0  # without it, training on long sequences may diverge
+ONE, EACH = 1000, 200  # sequences for evaluating one network, and each of several
 
 
 def add_train(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("task", help="the name of a task, as `tasks` lists it")
+    parser.add_argument("task", help="name of a task, as listed by `tasks`")
     parser.add_argument(
-        "--seeds", type=int, default=1, help="how many networks, trained together (default: 1)"
+        "--seeds", type=int, default=1, help="number of networks to train together (default: 1)"
     )
     add_training_options(parser)
     parser.add_argument(
@@ -33,12 +33,12 @@ def add_train(parser: ArgumentParser) -> None:
         type=float,
         default=0.02,
         metavar="NATS",
-        help="who comes so near the optimum has solved it (default: 0.02)",
+        help="how close to the optimum counts as solved (default: 0.02)",
     )
 
 
 def train_task(options: Namespace) -> int:
-    """Teach networks a task, and print how near the optimum they come, on longer strings too."""
+    """Train networks on a task, and print how close to the optimum they get."""
     task, size = get_task(options.task), options.hidden
     seeds = range(options.seed, options.seed + options.seeds)
     model: ElmanCharModel | ElmanEnsemble
@@ -46,7 +46,7 @@ def train_task(options: Namespace) -> int:
         model = ElmanCharModel(task.vocab, hidden_size=size, seed=options.seed)
     else:
         model = ElmanEnsemble(task.vocab, seeds, hidden_size=size)
-    # Half of the goal, as the loss on a batch may be a little lucky.
+    # Half of the goal, as the loss on one batch may be low by chance.
     history = train(model, task, options, until=options.goal / 2, clip_norm=CLIP_NORM)
     found: Any = evaluate(model, task, count=ONE if len(seeds) == 1 else EACH)
     reports: list[Report] = [found] if len(seeds) == 1 else found
@@ -62,11 +62,11 @@ def train_task(options: Namespace) -> int:
 
 
 def _is_near(score: Score, goal: float) -> bool:
-    return score.excess <= goal  # not so for nan, of a network that diverged
+    return score.excess <= goal  # False for nan, from a network that diverged
 
 
 def _table(reports: list[Report], options: Namespace) -> str:
-    """Sum up many networks: a row for each kind of strings."""
+    """Summarize many networks: one row per kind of strings."""
     quantiles = [f"excess {share:.0%}" for share in SHOWN_QUANTILES]
     rows = []
     for name in reports[0].scores:
@@ -87,19 +87,18 @@ def _quantiles(values: list[float]) -> list[float]:
 def _verdict(task: Task, reports: list[Report], solved: Rate, goal: float) -> str:
     if len(reports) > 1:
         near = f"within {goal:g} nats of the optimum {task.optimum:.4f} on strings as in training"
-        marks = f"loss without memory {task.memoryless}, accuracy of guessing {task.chance:.1%}"
-        return f"{task.name}: solved by {solved}, that is, {near}. For comparison: {marks}."
-    excess = f"{reports[0].seen.excess} nats above the optimum"
+        marks = f"loss {task.memoryless} without memory, accuracy {task.chance:.1%} by guessing"
+        return f"{task.name}: solved by {solved}, meaning {near}. Baselines: {marks}."
+    excess = f"{reports[0].seen.excess} nats above the optimum (goal: at most {goal:g})"
     if solved.count:
-        return f"Solved: {excess}, at most {goal:g} were asked for."
-    advice = "try more --epochs, more --hidden units, or more --seeds"
-    return f"Not solved: {excess}, at most {goal:g} were asked for; {advice}."
+        return f"Solved: {excess}."
+    return f"Not solved: {excess}; try more --epochs, more --hidden units, or more --seeds."
 
 
 def _facts(
     task: Task, seeds: range, history: Any, reports: list[Report], options: Namespace
 ) -> dict[str, Any]:
-    """All there is to know, with a value for each seed; of one network, too."""
+    """Return all results, with one value per seed even for a single network."""
     solved = [_is_near(report.seen, options.goal) for report in reports]
     is_one = len(reports) == 1
     return {

@@ -1,4 +1,4 @@
-"""Train for a command: with what there is saved in time, also after Ctrl-C."""
+"""Training for the commands, with checkpoints, also on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ def add_training_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--save",
         metavar="FILE",
-        help=f"write the model and its training to a file, every {EVERY} epochs and at the end",
+        help=f"save the model and its training to FILE, every {EVERY} epochs and at the end",
     )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the training in the file of --save, if there is one",
+        help="resume the training in the --save file, if it exists",
     )
     existing.add_argument(
         "--force",
         action="store_true",
-        help="let --save replace an unfinished training, or any other file",
+        help="allow --save to replace an unfinished training, or any other file",
     )
 
 
 def train(
     model: ElmanCharModel | ElmanEnsemble, data: TrainingData, options: Namespace, **more: Any
 ) -> Any:
-    """Train a model, and save it with its training where the options say.
+    """Train a model, and save it if the options ask for it.
 
     Args:
         model: The model, or an ensemble.
-        data: What `fit` takes.
-        options: Those of the command.
+        data: The data, as for `fit`.
+        options: The options of the command.
         more: Further options of `fit`.
 
     Returns:
-        What `fit` gives.
+        The history.
 
     Raises:
-        SeqtoysError: If the file of --save may not be replaced, or can't be resumed.
+        SeqtoysError: If the --save file may not be replaced, or can't be resumed.
     """
     checkpoint, resume = _places(options)
     history: Any = fit(
@@ -67,13 +67,13 @@ def train(
     )
     if checkpoint is not None:
         more_to_come = is_interrupted(history)
-        hint = "; the same command with --resume goes on" if more_to_come else ""
+        hint = "; run the same command with --resume to continue" if more_to_come else ""
         note(f"saved to {options.save}{hint}")
     return history
 
 
 def _places(options: Namespace) -> tuple[Checkpoint | None, str | None]:
-    """Return where to save, and what to resume; refuse what would destroy something."""
+    """Return where to save and what to resume, unless that would overwrite something."""
     if options.save is None:
         if options.resume or options.force:
             raise OptionError("--resume and --force need --save FILE")
@@ -81,16 +81,16 @@ def _places(options: Namespace) -> tuple[Checkpoint | None, str | None]:
     if options.resume and os.path.lexists(options.save):
         return Checkpoint(options.save, every=EVERY), options.save
     if options.resume:
-        note(f"nothing to resume at {options.save}: a new training begins")
+        note(f"nothing to resume at {options.save}: starting a new training")
     lost = None if options.force else loss_of(options.save)
     if lost is not None:
         raise ModelFileError(
-            f"can't write {options.save}: it holds {lost}; choose another file, --resume to go on "
-            "with a training, or --force to replace it"
+            f"can't write {options.save}: it holds {lost}; choose another file, or pass --resume "
+            "to continue a training or --force to replace it"
         )
     return Checkpoint(options.save, every=EVERY, overwrite=options.force), None
 
 
 def is_interrupted(history: Any) -> bool:
-    """Whether Ctrl-C ended a training, or that of one of its replicas."""
-    return "interrupted" in history.stopped  # a word, or a list of such
+    """Whether training, or that of one of the replicas, ended with Ctrl-C."""
+    return "interrupted" in history.stopped  # a string, or a list of strings

@@ -1,4 +1,4 @@
-"""evaluate: how close a model comes to the optimum, on sequences it was trained on and others."""
+"""evaluate: measure how close a model is to the optimum, on seen and unseen sequences."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from seqtoys.tasks.splits import NotListed, hashes
 from seqtoys.tasks.task import Side, Task
 from seqtoys.tasks.task_checks import check_vocab
 
-GROUPS = 32  # of sequences, whose differences tell the standard errors
-ROUNDS = 100  # of drawing, before no unseen sequence is expected any more
+GROUPS = 32  # groups of sequences, whose spread gives the standard errors
+ROUNDS = 100  # rounds of sampling before giving up on finding unseen sequences
 
 
 @overload
@@ -70,24 +70,24 @@ def evaluate(
 ) -> Report | list[Report]:
     """Measure a model on seen, unseen and longer sequences of a task, against the optimum.
 
-    "Seen" are the sequences given as `seen`. If there are none and `task` is one side of
-    `task.held_out(…)`, they are fresh sequences of the training side; else any of the task.
+    The seen sequences are those passed as `seen`. If None, they are fresh sequences: of the
+    training part if `task` is one part of `task.held_out(…)`, otherwise of the whole task.
     Sequences are drawn from a stream of random numbers that `fit` never uses, whatever its seed.
 
     Args:
         model: An `ElmanCharModel`, an `ElmanEnsemble`, or any module that maps indices
             `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first of a tuple.
-        task: The task, or a side of it.
-        seen: The sequences that the model was trained on; unseen ones are others.
+        task: The task, or one part of its train/held-out split.
+        seen: The sequences the model was trained on; all others are unseen.
         count: The number of sequences to draw of each kind.
-        longer: The lengths of longer sequences. If None, `task.longer`.
-        generator: Decides which sequences are drawn. If None, they are the same at every call.
+        longer: The lengths of longer sequences. Defaults to `task.longer`.
+        generator: Random generator for the sequences. If None, every call draws the same ones.
 
     Returns:
-        A `Report`; for an ensemble, one of each replica.
+        A `Report`; for an ensemble, a list with one report per replica.
 
     Raises:
-        OptionError: If the model has another vocabulary, or a length or the count is out of range.
+        OptionError: If the model has another vocabulary, or a length or `count` is out of range.
         DataError: If the task has no unseen sequences.
 
     Examples:
@@ -105,7 +105,7 @@ def evaluate(
         raise InputTypeError(f"expected model to be a torch.nn.Module, got {described(model)}")
     if seen is not None:
         check_range(seen, len(task.vocab))
-    # Not the generator itself: fit(seed=0) draws the batches of one that is seeded with 0.
+    # Not the generator itself: seeded with 0, it would draw the training batches of fit(seed=0).
     generator = generator_for("evaluation", 0 if generator is None else draw_seed(generator))
     whole = task.whole if isinstance(task, Side) else task
     lengths = whole.longer
@@ -134,9 +134,9 @@ class Part:
 
     Attributes:
         name: The name of the kind.
-        source: The task, or the side of it, that they were drawn from.
+        source: The task, or the part of its split, that they were drawn from.
         batches: The groups.
-        is_given: Whether they are the training sequences themselves, rather than fresh ones.
+        is_given: Whether these are the training sequences themselves rather than fresh ones.
     """
 
     name: str
@@ -148,10 +148,10 @@ class Part:
 def _kinds(
     task: Task, seen: Batch | None, count: int, generator: torch.Generator
 ) -> Iterator[Part]:
-    """Draw what was seen, and what was not."""
+    """Draw the seen and the unseen sequences."""
     if seen is not None:
         whole = task.whole if isinstance(task, Side) else task
-        seen = seen.to("cpu")  # where tasks and hashes are
+        seen = seen.to("cpu")  # tasks and hashes are on the CPU
         yield Part("seen", whole, list(_groups(seen.repeated())), is_given=True)
         rest = Side(whole, 1.0, NotListed(seen), is_held_out=True)
         yield Part("unseen", rest, _draw_unseen(task, seen, count, generator))
@@ -166,8 +166,8 @@ def _kinds(
 def _draw(
     task: Task, count: int, generator: torch.Generator, length: int | None = None
 ) -> list[Batch]:
-    """Draw groups of sequences: where a batch has one length, the groups have several."""
-    most = -(-count // GROUPS)  # sequences of a group
+    """Draw groups of sequences; a task whose batches have one length gets several lengths."""
+    most = -(-count // GROUPS)  # sequences per group
     sizes = [min(most, count - start) for start in range(0, count, most)]
     return [task.sample(size, length=length, generator=generator) for size in sizes]
 
@@ -183,7 +183,7 @@ def _draw_unseen(task: Task, seen: Batch, count: int, generator: torch.Generator
             return found
     if found:
         return found
-    raise DataError(f"expected {task.name} to have sequences besides those seen, found none")
+    raise DataError(f"expected {task.name} to have unseen sequences, found none")
 
 
 def _groups(batch: Batch) -> Iterator[Batch]:
@@ -193,7 +193,7 @@ def _groups(batch: Batch) -> Iterator[Batch]:
 
 
 def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
-    """Measure each replica on groups of sequences; a model is one replica."""
+    """Measure each replica on groups of sequences; a single model is one replica."""
     device, batches = device_of(model), part.batches
     sums = [_sum(model, batch.to(device), len(whole.vocab)) for batch in batches]
     losses, hits, wholes = (torch.stack(column, 1) for column in zip(*sums, strict=True))
@@ -202,7 +202,7 @@ def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
     best = _numbers(part.source.optimal_loss(batch) for batch in batches) * scored  # (groups,)
     source_loss = _source_loss(whole, batches, scored)
     memoryless, chance, effective = _counted(batches)
-    error = getattr(part.source.optimum, "standard_error", 0.0)  # of a side, an estimate
+    error = getattr(part.source.optimum, "standard_error", 0.0)  # estimated if the task is split
     smallest = 0 if part.is_given else int(sizes.sum())
     return [
         Score(
@@ -223,13 +223,13 @@ def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
 
 
 def _source_loss(whole: Task, batches: list[Batch], scored: Float[Tensor, " groups"]) -> float:
-    """The loss of the task's source, which knows neither a split nor a chosen length."""
+    """Compute the loss of the task's source, ignoring any split or chosen length."""
     each = _numbers(whole.optimal_loss(batch.with_length_range(None)) for batch in batches)
     return float(each @ scored / scored.sum())
 
 
 def _counted(batches: list[Batch]) -> tuple[float, float, float]:
-    """Count in the sequences: the memoryless loss, the accuracy of chance, and how many differ."""
+    """Return the memoryless loss, the chance accuracy and the effective number of sequences."""
     pairs = np.concatenate(
         [torch.stack([b.inputs[b.scored], b.targets[b.scored]]).numpy() for b in batches], 1
     )  # (2, scored)
@@ -242,11 +242,11 @@ def _counted(batches: list[Batch]) -> tuple[float, float, float]:
 def _proportion(
     hits: Float[Tensor, " groups"], counts: Float[Tensor, " groups"], sequences: int
 ) -> Estimate:
-    """Compute a share; none or all of some drawn sequences leaves it uncertain, too."""
+    """Compute a proportion; one of 0 or 1 also has a standard error if sequences were drawn."""
     share = ratio(hits, counts)
     if share.standard_error or not sequences:
         return share
-    # As if two more had been right and two more wrong (Agresti & Coull, 1998).
+    # Add two correct and two wrong sequences (Agresti & Coull, 1998).
     nearby = (share * sequences + 2) / (sequences + 4)
     return Estimate(float(share), math.sqrt(nearby * (1 - nearby) / (sequences + 4)))
 
@@ -264,7 +264,7 @@ def _numbers(values: Iterable[float]) -> Float[Tensor, " groups"]:
 def _sum(
     model: nn.Module, batch: Batch, symbols: int
 ) -> tuple[Float[Tensor, " replicas"], Float[Tensor, " replicas"], Float[Tensor, " replicas"]]:
-    """Sum losses, right symbols and right sequences over a batch, for each replica."""
+    """Sum losses, correct symbols and correct sequences over a batch, for each replica."""
     with in_mode(model, training=False):
         logits = logits_of(model, batch.inputs, symbols=symbols)
     if not count_replicas(model):

@@ -1,4 +1,4 @@
-"""What happened in the training of many seeds: the columns of a history, each with replicas."""
+"""The training history of an ensemble: the columns of a history, with an axis of replicas."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ from seqtoys.support.tensors import check_flags, check_size
 
 @dataclass(eq=False)
 class EnsembleHistory:
-    """The course of the training of an ensemble; `history[i]` is the `History` of one seed.
+    """The training history of an ensemble; `history[i]` is the `History` of one seed.
 
-    A replica that has ended its training (solved, out of patience, diverged) keeps its weights,
-    and its columns their last values.
+    Once a replica has stopped (solved, out of patience, diverged), its weights are frozen and its
+    columns repeat their last values.
 
     Attributes:
         seeds: The seed of each replica.
-        baselines: What counting alone can predict of the training data.
-        loss_floor: The lowest loss that the models' readout allows.
+        baselines: The losses that counting alone can reach on the training data.
+        loss_floor: The lowest loss that the models' readout can reach.
         settings: The options `fit` was called with.
-        held_out: Which of the given sequences were held out, by position.
-        predictions: What the replicas predicted; `history[i]` writes it.
+        held_out: The indices of the sequences that were held out.
+        predictions: The predictions of the replicas; `history[i].predictions` decodes them.
         rows: The epochs.
-        stopped: Why each replica's training ended: as in `History`, or `"diverged"`.
+        stopped: Why each replica stopped: as in `History`, or `"diverged"`.
         epochs: The number of epochs of each replica.
-        seconds: How long it took.
+        seconds: The duration of the training, in seconds.
 
     Examples:
         >>> from seqtoys import ElmanEnsemble, Vocab, fit
@@ -90,22 +90,22 @@ class EnsembleHistory:
 
     @property
     def loss(self) -> Float[Tensor, "epochs replicas"]:
-        """The mean loss of each epoch and replica."""
+        """The mean loss at each epoch, for each replica."""
         return self._held("loss")
 
     @property
     def accuracy(self) -> Float[Tensor, "epochs replicas"]:
-        """The share of the scored symbols that are predicted."""
+        """The proportion of scored symbols predicted correctly."""
         return self._held("accuracy")
 
     @property
     def validation_loss(self) -> Float[Tensor, "epochs replicas"]:
-        """The loss on the held-out part; no epochs without one."""
+        """The loss on the held-out data; empty if there is none."""
         return self._held("validation_loss")
 
     @property
     def validation_accuracy(self) -> Float[Tensor, "epochs replicas"]:
-        """The accuracy on the held-out part; no epochs without one."""
+        """The accuracy on the held-out data; empty if there is none."""
         return self._held("validation_accuracy")
 
     @property
@@ -120,42 +120,42 @@ class EnsembleHistory:
 
     @property
     def solved(self) -> Bool[Tensor, " replicas"]:
-        """Whether a replica predicted every scored symbol at its last epoch."""
+        """Whether each replica predicted every scored symbol correctly at its last epoch."""
         if not self.rows:
             return torch.zeros(len(self.seeds), dtype=torch.bool, device="cpu")
         return self.accuracy[-1] == 1
 
     @property
     def solve_rate(self) -> Rate:
-        """The share of the seeds that solved it."""
+        """The proportion of seeds that solved the task."""
         return Rate(int(self.solved.sum()), len(self.seeds))
 
     def quantiles(self, *shares: float) -> Float[Tensor, "shares epochs"]:
-        """Compute quantiles of the loss over the seeds that have not diverged, epoch by epoch.
+        """Compute quantiles of the loss over the seeds at each epoch; diverged seeds rank highest.
 
         Args:
-            shares: Between 0 and 1: 0.5 is the median.
+            shares: The quantiles, from 0 to 1; 0.5 is the median.
 
         Raises:
-            OptionError: If one is not between 0 and 1.
+            OptionError: If a quantile is not between 0 and 1.
         """
         return quantiles_of(self.loss, shares)
 
     def row(self, index: int) -> Row:
-        """Sum up the epoch at an `index`: the median loss and the mean accuracy over the seeds.
+        """Summarize the epoch at `index`: the median loss and mean accuracy over the seeds.
 
         Raises:
-            IndexRangeError: If there are fewer epochs.
+            IndexRangeError: If there is no such epoch.
         """
         at = check_index(index, len(self.rows), "epoch")
         return summed_up(self.rows[at], at + 1)
 
     @checked
     def append(self, row: EnsembleRow) -> None:
-        """Add an epoch, a `row`, of the replicas that still run.
+        """Append the `row` of an epoch of the replicas that are still running.
 
         Raises:
-            ShapeError: If it is of another number of replicas.
+            ShapeError: If the row has another number of replicas.
         """
         check_size(row.loss, "a row", "replicas", len(self))
         self.rows.append(row)
@@ -163,10 +163,10 @@ class EnsembleHistory:
 
     @checked
     def end(self, replicas: Bool[Tensor, " replicas"], reason: str) -> None:
-        """Note that `replicas` end with the last epoch, and the `reason`, as in `stopped`.
+        """Record that `replicas` stopped at the last epoch, with the `reason`, as in `stopped`.
 
         Raises:
-            SeqtoysError: If the replicas are not told by one True or False each.
+            SeqtoysError: If `replicas` is not one boolean per replica.
         """
         check_flags(replicas, "replicas", "replicas", len(self))
         for replica in (replicas & self.running).nonzero().flatten().tolist():
@@ -175,35 +175,35 @@ class EnsembleHistory:
 
     @property
     def is_open(self) -> bool:
-        """Whether the training of some replica has not ended."""
+        """Whether any replica is still training."""
         return bool(self.running.any())
 
     def reopen(self) -> None:
-        """Let those replicas go on whose training could: the others keep the reason they ended."""
+        """Mark replicas as running again, except those that stopped for a final reason."""
         self.stopped = ["running" if why in UNFINISHED else why for why in self.stopped]
         self.running = self._runs()
 
     def state(self) -> dict[str, Plain]:
-        """The fields as plain values and tensors; `from_state` reads it."""
+        """Return the fields as plain values and tensors, for `from_state`."""
         return to_state(vars(self))
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain]) -> EnsembleHistory:
-        """Make a history of what `state` gave.
+        """Restore a history from its `state()`.
 
         Raises:
-            DataError: If it is something else.
+            DataError: If `state` is malformed.
         """
         with expected("an ensemble's history as state gives it"):
             return cls(**to_fields(state))
 
     def to_json(self) -> str:
-        """Write the history as JSON, its numbers as base64; `from_json` reads it back equal."""
+        """Serialize as JSON, numbers encoded in base64; `from_json` restores an equal history."""
         return to_json(self.state())
 
     @classmethod
     def from_json(cls, text: str) -> EnsembleHistory:
-        """Read a `text` that `to_json` wrote.
+        """Restore a history from the `text` that `to_json` returned.
 
         Raises:
             DataError: If the text is not the history of an ensemble.
@@ -218,10 +218,10 @@ class EnsembleHistory:
         return len(self.seeds)
 
     def __getitem__(self, replica: int) -> History:
-        """The history of one replica, as if it had been trained alone.
+        """Return the history of one replica, as if it had been trained alone.
 
         Raises:
-            IndexRangeError: If there are fewer replicas.
+            IndexRangeError: If there is no such replica.
         """
         at = check_index(replica, len(self), "replica")
         rows = self.rows[: int(self.epochs[at])]

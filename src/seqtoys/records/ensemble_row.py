@@ -1,4 +1,4 @@
-"""One epoch of many seeds, and the columns that many epochs make."""
+"""One epoch of an ensemble, and conversions between rows and columns."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from seqtoys.support.scalars import to_real
 from seqtoys.support.tensors import check_floats, check_integers, check_size
 
 COLUMNS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
-NUMBERS = ("lr", "optimum")  # that all replicas share
+NUMBERS = ("lr", "optimum")  # the same for all replicas
 SHOWN_QUANTILES = (0.05, 0.5, 0.95)
 HEADER = ["epoch", *(f"loss {share:.0%}" for share in SHOWN_QUANTILES), "accuracy", "solved"]
 
 
 @dataclass(frozen=True, eq=False)
 class EnsembleRow:
-    """One epoch of every replica: the values are those before its update.
+    """One epoch of every replica; the values are computed before its update.
 
     Attributes:
         loss: The mean losses, in nats per scored symbol.
-        accuracy: The shares of the scored symbols that are predicted.
+        accuracy: The proportions of scored symbols predicted correctly.
         lr: The learning rate.
-        validation_loss: The losses on the held-out part, None without one.
-        validation_accuracy: The accuracies on the held-out part, None without one.
+        validation_loss: The losses on the held-out data, or None if there is none.
+        validation_accuracy: The accuracies on the held-out data, or None if there is none.
         optimum: The lowest loss that any model could reach on the epoch's data.
 
     Examples:
@@ -61,16 +61,16 @@ class EnsembleRow:
 def check_replicas(
     seeds: Sequence[int], stopped: Sequence[str], epochs: Tensor, rows: Sequence[EnsembleRow]
 ) -> None:
-    """Make sure that a history is one of as many replicas as there are seeds.
+    """Check that a history has one replica per seed.
 
     Raises:
-        DataError: If there is none, or as to why they stopped or when there are others.
-        ShapeError: If a row is of another number.
+        DataError: If there are no seeds, or the stopping reasons or epochs don't match them.
+        ShapeError: If a row has another number of replicas.
     """
     if not seeds or not len(stopped) == len(epochs) == len(seeds):
         raise DataError(
-            f"expected one replica or more, as many as seeds, got {len(seeds)} seeds, "
-            f"{len(stopped)} reasons to stop, {len(epochs)} numbers of epochs"
+            "expected at least one replica and the same number of seeds, stopping reasons and "
+            f"epoch counts, got {len(seeds)}, {len(stopped)} and {len(epochs)}"
         )
     check_integers(epochs, "epochs")
     check_size(epochs, "epochs", "replicas", len(seeds))
@@ -81,11 +81,11 @@ def check_replicas(
 
 
 def summed_up(row: EnsembleRow, epoch: int) -> Row:
-    """Sum up an epoch: the median loss and the mean accuracy over the seeds.
+    """Summarize an epoch: the median loss and mean accuracy over the seeds.
 
     Args:
         row: The epoch.
-        epoch: Its number, from 1.
+        epoch: Its number, counted from 1.
 
     Examples:
         >>> summed_up(EnsembleRow(torch.tensor([0.1, 0.3, 0.9]), torch.ones(3), lr=0.5), 7).loss
@@ -104,7 +104,7 @@ def summed_up(row: EnsembleRow, epoch: int) -> Row:
 
 
 def columns_of(rows: Sequence[EnsembleRow], replica: int) -> dict[str, list[float]]:
-    """Write epochs as the columns of one replica.
+    """Return epochs as the columns of one replica.
 
     Examples:
         >>> columns_of([EnsembleRow(torch.tensor([0.5, 2.0]), torch.ones(2), lr=0.1)], 1)["loss"]
@@ -118,7 +118,7 @@ def columns_of(rows: Sequence[EnsembleRow], replica: int) -> dict[str, list[floa
 
 
 def to_columns(rows: Sequence[EnsembleRow]) -> dict[str, Any]:
-    """Stack epochs to columns `(epochs, replicas)`, and to `(epochs,)` what replicas share.
+    """Stack epochs into columns `(epochs, replicas)`, or `(epochs,)` if replicas share a value.
 
     Examples:
         >>> row = EnsembleRow(torch.ones(2), torch.zeros(2), lr=0.5)
@@ -137,11 +137,11 @@ def to_columns(rows: Sequence[EnsembleRow]) -> dict[str, Any]:
 
 
 def to_rows(columns: Mapping[str, Any], replicas: int) -> list[EnsembleRow]:
-    """Cut what `to_columns` gave into epochs again.
+    """Split the result of `to_columns` into epochs again.
 
     Args:
         columns: The columns.
-        replicas: How many replicas they have.
+        replicas: The number of replicas.
 
     Raises:
         DataError: If a column has another number of replicas.
@@ -164,10 +164,10 @@ def to_rows(columns: Mapping[str, Any], replicas: int) -> list[EnsembleRow]:
 def held_column(
     column: Sequence[Tensor | None], epochs: Int[Tensor, " replicas"]
 ) -> Float[Tensor, "epochs replicas"]:
-    """Stack a column, with each replica's value at its last epoch held from there on.
+    """Stack a column, repeating each replica's last value after its last epoch.
 
     Args:
-        column: The values of each epoch; None: that epoch has none.
+        column: The values of each epoch, or None if the epoch has none.
         epochs: The number of epochs of each replica.
     """
     rows = [row for row in column if row is not None]
@@ -184,10 +184,10 @@ def held_column(
 def quantiles_of(
     loss: Float[Tensor, "epochs replicas"], shares: Sequence[float]
 ) -> Float[Tensor, "shares epochs"]:
-    """Compute quantiles over the replicas, those that have diverged above all others.
+    """Compute quantiles over the replicas, with diverged ones ranked highest.
 
     Raises:
-        OptionError: If a share is not between 0 and 1.
+        OptionError: If a quantile is not between 0 and 1.
 
     Examples:
         >>> quantiles_of(torch.tensor([[1.0, 2.0, float("nan")]]).double(), [0.5])
@@ -197,7 +197,7 @@ def quantiles_of(
     for share in shares:
         place = to_real(share)
         if place is None or not 0 <= place <= 1:
-            raise OptionError(f"expected shares from 0 to 1, got {quoted(share)}")
+            raise OptionError(f"expected quantiles from 0 to 1, got {quoted(share)}")
         places.append(place)
     return loss.nan_to_num(nan=math.inf, posinf=math.inf).quantile(
         torch.tensor(places, dtype=torch.float64, device="cpu"), dim=1, interpolation="nearest"
@@ -207,7 +207,7 @@ def quantiles_of(
 def table_cells(
     loss: Float[Tensor, "epochs replicas"], accuracy: Float[Tensor, "epochs replicas"]
 ) -> tuple[list[str], list[list[str]]]:
-    """Write some of the epochs, evenly chosen, as the header and the cells of a table."""
+    """Return the header and cells of a table of evenly spaced epochs."""
     count = len(accuracy)
     if not count:
         return HEADER, []

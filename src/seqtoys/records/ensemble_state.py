@@ -1,4 +1,4 @@
-"""The fields of an ensemble's history as plain values and tensors, and back."""
+"""Conversion of an ensemble's history to plain values and tensors, and back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqtoys.support.serialization import Plain
 
 
 def to_state(fields: Mapping[str, Any]) -> dict[str, Plain]:
-    """Write the fields of an `EnsembleHistory`: what `to_fields` reads."""
+    """Return the fields of an `EnsembleHistory` as plain values, for `to_fields`."""
     kept = {name: value for name, value in fields.items() if name not in ("rows", "running")}
     predictions = fields["predictions"]
     return kept | {
@@ -28,7 +28,7 @@ def to_state(fields: Mapping[str, Any]) -> dict[str, Plain]:
 
 
 def to_fields(state: Mapping[str, Plain]) -> dict[str, Any]:
-    """Read what `to_state` wrote."""
+    """Return the fields of an `EnsembleHistory` from the result of `to_state`."""
     kept, replicas = state["predictions"], len(state["seeds"])
     columns = (*COLUMNS, *NUMBERS)
     plain = {name: v for name, v in read_fields(state).items() if name not in columns}

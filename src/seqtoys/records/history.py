@@ -1,4 +1,4 @@
-"""What happened in a training: one row per epoch, and where the loss ended up."""
+"""The history of one training run: a row per epoch, and the final loss among its baselines."""
 
 from __future__ import annotations
 
@@ -26,27 +26,28 @@ SHOWN_ROWS = 6
 
 @dataclass
 class History:
-    """The course of a training, as columns with one value per epoch.
+    """The history of a training run, as columns with one value per epoch.
 
-    The loss and the prediction of an epoch are those before its update. Losses are in nats per
-    scored symbol. Print it for a table and for where the loss stands among its baselines.
+    The loss and prediction of an epoch are computed before its update. Losses are in nats per
+    scored symbol. Printing a history shows a table and compares the last loss with the baselines.
 
     Attributes:
         loss: The mean loss of each epoch.
-        accuracy: The share of the scored symbols that are predicted.
+        accuracy: The proportion of scored symbols predicted correctly.
         lr: The learning rate of each epoch.
         optimum: The lowest loss that any model could reach on the data of each epoch.
-        predictions: The likeliest symbols: for one text or pair a sequence, for several a list of
-            them. Empty if there are more than 10,000 scored symbols or no vocabulary.
-        validation_loss: The loss on the held-out part; empty without one.
-        validation_accuracy: The accuracy on the held-out part; empty without one.
-        held_out: Which of the given sequences were held out, by position.
-        baselines: What counting alone can predict of the training data.
-        loss_floor: The lowest loss that the model's readout allows.
+        predictions: The likeliest symbols of each epoch: one sequence for a single text or pair,
+            otherwise a list of sequences. Empty if there are more than 10,000 scored symbols or no
+            vocabulary.
+        validation_loss: The loss on the held-out data; empty if there is none.
+        validation_accuracy: The accuracy on the held-out data; empty if there is none.
+        held_out: The indices of the sequences that were held out.
+        baselines: The losses that counting alone can reach on the training data.
+        loss_floor: The lowest loss that the model's readout can reach.
         settings: The options `fit` was called with.
         stopped: Why training ended: `"epochs"`, `"solved"`, `"excess"`, `"patience"`,
-            `"interrupted"` or, by an exception, `"error"`; until then `"running"`.
-        seconds: How long it took.
+            `"interrupted"` or, after an exception, `"error"`. `"running"` during training.
+        seconds: The duration of the training, in seconds.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab, fit
@@ -78,19 +79,19 @@ class History:
 
     @property
     def solved(self) -> bool:
-        """Whether every scored symbol was predicted at the last epoch."""
+        """Whether every scored symbol was predicted correctly at the last epoch."""
         return bool(self.accuracy) and self.accuracy[-1] == 1.0
 
     @property
     def rows(self) -> list[Row]:
-        """The epochs as rows."""
+        """The epochs, as rows."""
         return [self.row(index) for index in range(len(self))]
 
     def row(self, index: int) -> Row:
-        """The epoch at an `index`, counted from 0, or from the end if negative.
+        """Return the epoch at `index`, counted from 0, or from the end if negative.
 
         Raises:
-            IndexRangeError: If there are fewer epochs.
+            IndexRangeError: If there is no such epoch.
         """
         index = check_index(index, len(self), "epoch")
         return Row(
@@ -108,10 +109,10 @@ class History:
 
     @checked
     def append(self, row: Row) -> None:
-        """Add an epoch, a `row`.
+        """Append the `row` of an epoch.
 
         Raises:
-            DataError: If it has what those before it lack, or the other way round.
+            DataError: If the row sets other optional fields than the rows before it.
         """
         optional: tuple[tuple[str, Any, list[Any]], ...] = (
             ("prediction", row.prediction, self.predictions),
@@ -121,7 +122,9 @@ class History:
         for name, value, column in optional:
             if self.loss and (value is not None) != bool(column):
                 wanted = f"{'a' if column else 'no'} {name}"
-                raise DataError(f"expected a row with {wanted}, as before, got {quoted(value)}")
+                raise DataError(
+                    f"expected a row with {wanted}, like the rows before, got {quoted(value)}"
+                )
         self.loss.append(row.loss)
         self.accuracy.append(row.accuracy)
         self.lr.append(row.lr)
@@ -132,23 +135,23 @@ class History:
 
     @property
     def is_open(self) -> bool:
-        """Whether the training has not ended."""
+        """Whether training has not ended."""
         return self.stopped == "running"
 
     def reopen(self) -> None:
-        """Go on, if the training could: else the reason it ended stays."""
+        """Mark training as running again, unless it ended for a reason that is final."""
         if self.stopped in UNFINISHED:
             self.stopped = "running"
 
     def standing(self) -> str:
-        """Say where the last loss stands among its baselines and the model's floor."""
+        """Compare the last loss with the baselines and the lowest loss the readout can reach."""
         marks = [
-            (self.baselines.uniform, "knowing nothing (uniform)"),
-            (self.baselines.memoryless, "knowing only the current symbol"),
-            (self.baselines.full_past, "knowing the full past (optimum)"),
+            (self.baselines.uniform, "uniform guess"),
+            (self.baselines.memoryless, "best without memory"),
+            (self.baselines.full_past, "best with full history (optimum)"),
         ]
         if self.loss_floor > 0:
-            marks.append((self.loss_floor, "the floor of this model's readout"))
+            marks.append((self.loss_floor, "lowest loss this readout can reach"))
         if self.loss:
             marks.append((self.loss[-1], f"<- the model at epoch {len(self)}"))
         ordered = sorted(marks, key=lambda mark: mark[0], reverse=True)
@@ -161,7 +164,7 @@ class History:
         return bool(is_impossible(losses, self.optimum)[0])
 
     def state(self) -> dict[str, Plain]:
-        """The fields as plain values, the columns of numbers as tensors; `from_state` reads it."""
+        """Return the fields as plain values and tensors, for `from_state`."""
         fields = {**vars(self), "baselines": asdict(self.baselines)}
         fields["held_out"] = torch.tensor(self.held_out, dtype=torch.int64, device="cpu")
         return fields | {
@@ -170,29 +173,31 @@ class History:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain]) -> History:
-        """Make a history of what `state` gave.
+        """Restore a history from its `state()`.
 
         Raises:
-            DataError: If it is something else.
+            DataError: If `state` is malformed.
         """
         with expected("a history as state gives it"):
             lists = {name: state[name].tolist() for name in COLUMNS}
             return cls(**{**read_fields(state), **lists})
 
     def to_json(self) -> str:
-        """Write the history as JSON; `from_json` reads it back equal.
+        """Serialize the history as JSON; `from_json` restores an equal one.
 
         Raises:
-            InputTypeError: If the settings hold what JSON can't.
+            InputTypeError: If the settings cannot be serialized as JSON.
         """
         try:
             return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
         except MALFORMED as error:
-            raise InputTypeError(f"expected settings that JSON can hold, got: {error}") from None
+            raise InputTypeError(
+                f"expected settings that can be serialized as JSON, got: {error}"
+            ) from None
 
     @classmethod
     def from_json(cls, text: str) -> History:
-        """Read a `text` that `to_json` wrote.
+        """Restore a history from the `text` that `to_json` returned.
 
         Raises:
             DataError: If the text is not a history.

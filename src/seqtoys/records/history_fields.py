@@ -1,4 +1,4 @@
-"""What the histories of one model and of many have alike."""
+"""What the histories of a model and of an ensemble have in common."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from seqtoys.data.baselines import Baselines
 from seqtoys.errors import DataError, quoted
 from seqtoys.support.serialization import Plain
 
-INTERRUPTED = ("running", "interrupted", "error")  # the training did not come to its end
-UNFINISHED = (*INTERRUPTED, "epochs")  # why a training ended that could go on
+INTERRUPTED = ("running", "interrupted", "error")  # training did not finish
+UNFINISHED = (*INTERRUPTED, "epochs")  # training can be resumed
 KINDS: dict[str, Any] = {
     "settings": dict,
     "stopped": str | list,
@@ -20,22 +20,23 @@ KINDS: dict[str, Any] = {
 
 
 def read_fields(state: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Check the fields of a history that comes from a file.
+    """Check the fields of a history read from a file.
 
     Args:
-        state: The fields, as `state` of a history gives them.
+        state: The `state()` of a history.
 
     Raises:
-        DataError: If one is of another type.
+        DataError: If a field has the wrong type.
 
     Examples:
         >>> read_fields({"settings": {}, "stopped": "solved", "seconds": "5"})
         Traceback (most recent call last):
-        seqtoys.errors.DataError: expected seconds as a history has it, got '5'
+        seqtoys.errors.DataError: expected seconds of type int or float, got '5'
     """
     for name, kind in KINDS.items():
         if not isinstance(state[name], kind):
-            raise DataError(f"expected {name} as a history has it, got {quoted(state[name])}")
+            wanted = kind.__name__ if isinstance(kind, type) else str(kind).replace(" | ", " or ")
+            raise DataError(f"expected {name} of type {wanted}, got {quoted(state[name])}")
     baselines = Baselines(**{name: float(loss) for name, loss in state["baselines"].items()})
     held_out, seconds = state["held_out"].tolist(), float(state["seconds"])
     return {**state, "baselines": baselines, "held_out": held_out, "seconds": seconds}
@@ -44,18 +45,18 @@ def read_fields(state: Mapping[str, Plain]) -> dict[str, Plain]:
 def check_columns(
     columns: Mapping[str, Any], needed: Sequence[str], optional: Sequence[str]
 ) -> None:
-    """Make sure that the columns of a history have one value per epoch.
+    """Check that the columns of a history have one value per epoch.
 
     Args:
-        columns: The columns by their names, and whatever else there is.
-        needed: The names of those that every history has.
-        optional: The names of those that may be empty.
+        columns: The columns by name; other fields are ignored.
+        needed: The names of the required columns.
+        optional: The names of the columns that may be empty.
 
     Raises:
-        DataError: If one has more values, or fewer.
+        DataError: If a column has more or fewer values.
     """
     epochs = len(columns[needed[0]])
     for name in (*needed, *optional):
         found = len(columns[name])
         if found != epochs and (found or name in needed):
-            raise DataError(f"expected {name} of {epochs} epochs, as of the loss, got {found}")
+            raise DataError(f"expected {name} of {epochs} epochs, like the loss, got {found}")

@@ -1,29 +1,29 @@
-"""Losses that no causal model can have, by more than chance."""
+"""Detection of losses that are below the optimum by more than chance."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-LAST, FEWEST = 50, 5  # epochs that are looked at, and needed
-ERRORS = 5  # standard errors that a mean must lie below the optimum
-ROUNDING = 1e-4  # nats by which single precision may be off
+LAST, FEWEST = 50, 5  # the most epochs considered, and the fewest required
+ERRORS = 5  # standard errors by which a mean must be below the optimum
+ROUNDING = 1e-4  # nats of rounding error in single precision
 
 REMARK = (
-    "The loss is lower than any model that reads from left to right can reach.\n"
-    "Does the model look ahead, mix the sequences of a batch, or is the optimum wrong?"
+    "The loss is lower than any causal (left-to-right) model can reach.\n"
+    "Check whether the model looks ahead or mixes sequences, or the optimum is wrong."
 )
 
 
 def is_impossible(losses: npt.ArrayLike, optimum: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Tell whether losses lie below the optimum by more than chance, at the end of a training.
+    """Return whether final losses are below the optimum by more than chance.
 
     Args:
         losses: The loss of each epoch, `(epochs, replicas)`.
         optimum: The lowest loss that a causal model can reach on the data of each epoch.
 
     Returns:
-        An answer for each replica; False if there are fewer than 5 epochs.
+        One boolean per replica; False if there are fewer than 5 epochs.
 
     Examples:
         >>> is_impossible([[0.6, 0.3]] * 9, [0.6] * 9).tolist()

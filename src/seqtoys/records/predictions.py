@@ -1,4 +1,4 @@
-"""What a model predicted in each epoch, kept in few bytes and written when someone asks."""
+"""The predictions of each epoch, stored compactly and decoded on demand."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from seqtoys.support.annotations import described
 from seqtoys.support.arguments import check_type
 from seqtoys.support.serialization import Plain
 
-KEPT_SYMBOLS = 10_000  # the most scored symbols for which the predictions of every epoch are kept
-KEPT_BY_REPLICAS = 1_000_000  # the same over all replicas of an ensemble
+KEPT_SYMBOLS = 10_000  # the most scored symbols for which predictions are kept
+KEPT_BY_REPLICAS = 1_000_000  # the same, summed over all replicas of an ensemble
 
 
 class Predictions:
-    """Keeps what is predicted at the scored positions of some sequences, epoch by epoch.
+    """The predictions at the scored positions of some sequences, for each epoch.
 
     Args:
         counts: The number of scored symbols of each sequence.
-        vocab: Their vocabulary; None: nothing is kept.
-        single: Whether they are one text or pair: then a prediction is one sequence, not a list.
-        replicas: The number of replicas of an ensemble; 0: one model.
+        vocab: Their vocabulary. If None, nothing is kept.
+        single: Whether there is one text or pair, so that a prediction is a sequence, not a list.
+        replicas: The number of replicas of an ensemble, or 0 for one model.
 
     Examples:
         >>> vocab = Vocab("hielo")
@@ -48,17 +48,17 @@ class Predictions:
         self._single = single
         self._kind = torch.uint8 if vocab is not None and len(vocab) <= 256 else torch.int32
         self._kept: list[Integer[Tensor, "*replicas scored"]] = []
-        self._scored: Int[Tensor, " scored"] | None = None  # among (batch * time); None: all
+        self._scored: Int[Tensor, " scored"] | None = None  # within (batch * time); None for all
 
     @classmethod
     def of(
         cls, batch: Batch | None, vocab: Vocab | None, *, single: bool, replicas: int = 0
     ) -> Predictions:
-        """Prepare to keep what is predicted of a batch, where there is room for it.
+        """Create storage for the predictions on a batch, if it is small enough.
 
         Args:
-            batch: The sequences; None: a text too long to keep anything of.
-            vocab: Their vocabulary; None: nothing is kept.
+            batch: The sequences, or None for a text too long to keep predictions.
+            vocab: Their vocabulary. If None, nothing is kept.
             single: As for `Predictions`.
             replicas: As for `Predictions`.
         """
@@ -75,22 +75,22 @@ class Predictions:
         return made
 
     def keep(self, predicted: Int[Tensor, "*replicas batch time"]) -> None:
-        """Take note of an epoch, if there is room for it."""
+        """Store the predictions of an epoch, unless nothing is kept."""
         if self._vocab is not None:
             flat = predicted.flatten(-2).cpu()  # ([replicas,] batch * time)
             scored = flat if self._scored is None else flat.index_select(-1, self._scored)
             self._kept.append(scored.to(self._kind))
 
     def last(self) -> Prediction | None:
-        """Write the last epoch's prediction of a model; None if none is kept."""
+        """Return the last epoch's prediction of a model, or None if nothing is kept."""
         return self._write(self._kept[-1].unsqueeze(0))[0] if self._kept else None
 
     def written(self, replica: int | None = None, epochs: int | None = None) -> list[Prediction]:
-        """Write the predictions of each epoch; none if none are kept.
+        """Decode the predictions of each epoch; empty if nothing is kept.
 
         Args:
-            replica: Which replica of an ensemble; None: the one model there is.
-            epochs: How many epochs, from the first; None: all.
+            replica: The replica of an ensemble, or None for a single model.
+            epochs: The number of epochs, from the first. If None, all.
         """
         kept = self._kept[:epochs]
         rows = kept if replica is None else [row[replica] for row in kept]
@@ -98,10 +98,10 @@ class Predictions:
 
     @classmethod
     def read(cls, written: Sequence[Prediction], vocab: Vocab) -> Predictions:
-        """Take back what `written` wrote for one model.
+        """Restore the predictions of one model from the result of `written`.
 
         Raises:
-            DataError: If the sequences of one epoch are not as long as those of another.
+            DataError: If the lengths of the sequences differ between epochs.
             UnknownSymbolError: If a symbol is not in the vocabulary.
 
         Examples:
@@ -126,7 +126,7 @@ class Predictions:
         return made
 
     def state(self) -> dict[str, Plain] | None:
-        """All of it as plain values and one tensor; None if nothing is kept."""
+        """Return plain values and one tensor, or None if nothing is kept."""
         if self._vocab is None or not self._kept:
             return None
         return {
@@ -138,10 +138,14 @@ class Predictions:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain], replicas: int = 0) -> Predictions:
-        """Make predictions of what `state` gave, of one model or of so many replicas.
+        """Restore predictions from their `state()`.
+
+        Args:
+            state: The state.
+            replicas: The number of replicas, or 0 for one model.
 
         Raises:
-            DataError: If it is of others.
+            DataError: If `state` doesn't match.
         """
         single, vocab = state["single"], Vocab(state["vocab"])
         counts = check_type("counts", state["counts"], list[int])
@@ -153,7 +157,7 @@ class Predictions:
         return made
 
     def restore(self, state: Mapping[str, Plain] | None, epochs: int) -> None:
-        """Go on from what `state` gave after so many epochs.
+        """Restore the `state()` after `epochs` epochs.
 
         Raises:
             DataError: If it is of other sequences, replicas or epochs.

@@ -15,13 +15,13 @@ from seqtoys.support.notebook import html_figure
 from seqtoys.support.serialization import expected
 from seqtoys.support.tables import html_table, text_table
 
-SLIGHT = 0.1  # of the way from a uniform guess to the best: a gain that hardly needs a memory
-FEW = 10  # different sequences: too few to tell learning from memorizing
+SLIGHT = 0.1  # fraction of the way from uniform to optimum; memory that gains less hardly matters
+FEW = 10  # fewer distinct sequences cannot distinguish learning from memorizing
 ERRORS, ROUNDING = 5, 1e-4  # standard errors and nats by which a loss must be below the optimum
-MEASURED = 20  # sequences, from which on a standard error is reliable
+MEASURED = 20  # the fewest sequences that give a reliable standard error
 KINDS = re.compile(r"seen|unseen|length [0-9]+")
-KNOWS, GUESSES = 0.9, 0.5  # shares of the way to the best there is
-WIDTH = 80  # columns of a terminal, which the table fits
+KNOWS, GUESSES = 0.9, 0.5  # fractions of the way from the baseline to the optimum
+WIDTH = 80  # columns of a terminal; the table fits
 
 
 @dataclass(frozen=True)
@@ -31,22 +31,22 @@ class Score:
     Attributes:
         sequences: The number of sequences.
         loss: The model's mean loss.
-        optimum: The loss on the same sequences of the best causal model that knows how they were
-            drawn: their length where it was chosen, and their side where a task was split. Of
+        optimum: The loss on these sequences of the best causal model, given how they were drawn:
+            from which part of a train/held-out split, and with which length if one was chosen. For
             given training sequences, `source_loss`.
         excess: `loss - optimum`: an estimate of the Kullback-Leibler divergence from the source of
-            these sequences to the model. Below 0 by chance only; of given training sequences, also
-            if the model memorized them.
-        accuracy: The proportion of scored symbols that are predicted.
-        whole_accuracy: The proportion of sequences with every scored symbol predicted.
-        source_loss: The loss on the same sequences of the task's source, a model that knows the
-            task as it is in training, but neither a split nor a chosen length. What was learned is
-            judged by it. If None, `optimum`.
-        memoryless: The lowest loss on these sequences without memory, by counting in them.
+            these sequences to the model. Below 0 only by chance, or if the model memorized the
+            given training sequences.
+        accuracy: The proportion of scored symbols predicted correctly.
+        whole_accuracy: The proportion of sequences with every scored symbol predicted correctly.
+        source_loss: The loss on these sequences of the task's source: the best model of the task
+            as it is in training, ignoring any split or chosen length. `Report.sentence` compares
+            the model with it. If None, `optimum`.
+        memoryless: The lowest loss on these sequences without memory, from counts in them.
         chance: The proportion of the most frequent target in these sequences.
-        effective_sequences: How many different sequences there are, counting frequent ones for
-            less: 1 over the sum of squared proportions.
-        is_given: Whether they are the training sequences themselves, rather than fresh ones.
+        effective_sequences: The effective number of distinct sequences: 1 over the sum of squared
+            proportions, so frequent sequences count less.
+        is_given: Whether these are the training sequences themselves rather than fresh ones.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, evaluate, get_task
@@ -74,19 +74,19 @@ class Score:
 
 @dataclass(frozen=True)
 class Report:
-    """What `evaluate` found.
+    """The results of `evaluate`.
 
     Attributes:
         task: The name of the task.
-        scores: The score of each kind of sequences: `"seen"`, `"unseen"` where there are such,
-            and `"length 100"` and the like for longer ones.
-        uniform: The loss of knowing nothing: the logarithm of the number of symbols.
-        memoryless: The loss of the best model that sees the current symbol only.
-        chance: The accuracy of always naming the most frequent target.
-        lengths: The shortest and the longest length that the task has in training.
+        scores: The score of each kind of sequences: `"seen"`, `"unseen"` if any are held out, and
+            `"length 100"` and the like for longer ones.
+        uniform: The loss of a uniform guess: the logarithm of the number of symbols.
+        memoryless: The lowest loss without memory, from the current symbol alone.
+        chance: The accuracy of always predicting the most frequent target.
+        lengths: The shortest and longest training lengths of the task.
 
     Raises:
-        DataError: If a score is of another kind, or none is of what was seen.
+        DataError: If a score has an unknown kind, or there is none for `"seen"`.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, evaluate, fit, get_task
@@ -109,26 +109,26 @@ class Report:
         check_fields(self)
         if "seen" not in self.scores or not all(map(KINDS.fullmatch, self.scores)):
             raise DataError(
-                "expected scores of 'seen', perhaps of 'unseen' and of 'length 100' or others, "
-                f"got {list(self.scores)}"
+                "expected scores for 'seen' and optionally for 'unseen' and lengths such as "
+                f"'length 100', got {list(self.scores)}"
             )
 
     @property
     def seen(self) -> Score:
-        """The score on sequences as in training."""
+        """The score on sequences like those in training."""
         return self.scores["seen"]
 
     @property
     def unseen(self) -> Score:
-        """The score on sequences of the same lengths that were not seen.
+        """The score on unseen sequences of the same lengths.
 
         Raises:
             DataError: If nothing was held out.
         """
         if "unseen" not in self.scores:
             raise DataError(
-                "expected unseen sequences, but nothing was held out: train on a side of "
-                "task.held_out(0.2), or give evaluate what was seen"
+                "expected unseen sequences, but nothing was held out; evaluate one part of "
+                "task.held_out(0.2), or pass the training sequences as seen=…"
             )
         return self.scores["unseen"]
 
@@ -139,41 +139,41 @@ class Report:
         return {int(name.removeprefix("length ")): score for name, score in named.items()}
 
     def sentence(self) -> str:
-        """Summarize in a sentence whether the model learned the task.
+        """Summarize on one line whether the model learned the task.
 
-        A model knows sequences if it has covered nine tenths of the way from no memory (from a
-        uniform guess, where a memory hardly helps) to the task's source: in accuracy where that
-        can be perfect, else in loss. It learned the task if it knows sequences that it was not
-        trained on, and memorized if it has covered less than half of that way on them; unless a
-        few sequences make up most of these. A loss below the optimum by more than chance is
-        reported first, as no causal model can have it.
+        A model fits sequences if it has closed nine tenths of the gap between the memoryless
+        baseline (the uniform baseline, if memory hardly helps) and the task's source: in accuracy
+        if that can be perfect, otherwise in loss. It learned the task if it also fits unseen
+        sequences, and memorized if it has closed less than half of the gap on them, unless most
+        of them are copies of a few. A loss below the optimum by more than chance is reported
+        first, since no causal model can reach it.
         """
         if (impossible := self._impossible()) is not None:
             return impossible
         seen = self._knowledge(self.seen)
-        guess = f"guessing gives {self.chance:.0%}"
-        was = f"{self.seen.accuracy:.0%} of the symbols of strings as in training"
+        guess = f"{self.chance:.0%} by guessing"
+        was = f"({self.seen.accuracy:.0%} accuracy on strings as in training, {guess})"
         if seen < KNOWS:
-            return f"it has not learnt it (yet): it predicts {was}; {guess}"
+            return f"not learned yet {was}"
         if "unseen" not in self.scores:
-            return f"it knows what it was trained on: {was}; {guess}{self._beyond()}"
-        other = f"{self.unseen.accuracy:.0%} on strings it was not"
-        shown = f"{self.seen.accuracy:.0%} on the strings it was shown, {other}; {guess}"
+            return f"fits its training data {was}{self._beyond()}"
+        other = f"{self.unseen.accuracy:.0%} on unseen ones"
+        shown = f"({self.seen.accuracy:.0%} accuracy on seen strings, {other}, {guess})"
         unseen = self._knowledge(self.unseen)
         if unseen >= KNOWS:
-            return f"it learnt: {shown}{self._beyond()}"
+            return f"learned {shown}{self._beyond()}"
         if (effective := self.unseen.effective_sequences or FEW) < FEW:
-            few = f"about {effective:.1f} different ones, too few to tell learning from memorising"
-            return f"it knows what it was trained on: {shown}; the unseen strings are {few}"
-        return f"it {'memorised' if unseen < GUESSES else 'learnt in part'}: {shown}"
+            few = f"about {effective:.1f} distinct unseen strings are too few to tell"
+            return f"fits its training data {shown}; {few} learning from memorizing"
+        return f"{'memorized' if unseen < GUESSES else 'partly learned'} {shown}"
 
     def to_json(self) -> str:
-        """Write the report as JSON; `from_json` reads it back equal."""
+        """Serialize the report as JSON; `from_json` restores an equal one."""
         return json.dumps(_written(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """Read a `text` that `to_json` wrote.
+        """Restore a report from the `text` that `to_json` returned.
 
         Raises:
             DataError: If the text is not a report.
@@ -192,11 +192,12 @@ class Report:
         return f"{html_figure(self)}{html_table(*self._cells())}<p>{self._foot()}</p>"
 
     def _foot(self) -> str:
-        marks = f"without memory: loss {self.memoryless}; guessing: accuracy {self.chance:.1%}"
+        marks = f"best without memory: loss {self.memoryless}; guessing: "
+        marks += f"accuracy {self.chance:.1%}"
         return f"{self.task}: {self.sentence()}.\n{marks}{self._sources()}"
 
     def _sources(self) -> str:
-        """The losses of the source where it does not know what the optimum knows."""
+        """List the source losses that differ from the optimum."""
         known = {
             name: score.source_loss
             for name, score in self.scores.items()
@@ -205,7 +206,7 @@ class Report:
         if not known:
             return ""
         losses = ", ".join(f"{name} {loss:.4f}" for name, loss in known.items())
-        return f"\noptimum without knowing the split or the length: {losses}"
+        return f"\noptimum if the split and the length are unknown: {losses}"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = ["strings", "loss", "optimum", "excess", "accuracy", "whole"]
@@ -223,7 +224,7 @@ class Report:
         return header, rows
 
     def _impossible(self) -> str | None:
-        """Describe the score that lies furthest below its optimum, if that is no chance."""
+        """Describe the score furthest below its optimum, if more than chance explains."""
         below = {
             name: score
             for name, score in self.scores.items()
@@ -238,36 +239,36 @@ class Report:
         error = excess.standard_error
         far = f"{-excess / error:.0f} standard errors" if error else f"{-excess:.4f} nats"
         return (
-            f"below the optimum by {far} ({name}): it sees what it should predict, by looking "
-            "ahead or by mixing the sequences of a batch, or the optimum is wrong"
+            f"below the optimum by {far} ({name}): the model looks ahead or mixes the sequences "
+            "of a batch, or the optimum is wrong"
         )
 
     def _knowledge(self, score: Score, *, is_longer: bool = False) -> float:
-        """How far a score has come from no memory (0) to the task's source (1)."""
+        """Return the fraction of the gap from no memory (0) to the task's source (1)."""
         best = score.optimum if score.source_loss is None else score.source_loss
         chance, memoryless = float(self.chance), float(self.memoryless)
         if is_longer and score.chance is not None and score.memoryless is not None:
             chance, memoryless = score.chance, score.memoryless
-        if best == 0:  # every symbol can be predicted: how confident the model is matters less
+        if best == 0:  # every symbol can be predicted, so accuracy matters more than confidence
             return (score.accuracy - chance) / max(1 - chance, 0.01)
-        # Of a source that is all noise there is nothing to know: a tenth of a nat serves as well.
+        # A source of pure noise has no gap to close; a tenth of a nat avoids dividing by 0.
         whole = max(self.uniform - best, 0.1)
         by_memory = memoryless - best
         return 1 - (score.loss - best) / (by_memory if by_memory >= SLIGHT * whole else whole)
 
     def _beyond(self) -> str:
-        """How it does on longer strings."""
+        """Describe the result on longer strings."""
         if not self.longer:
             return ""
         known = [n for n, s in self.longer.items() if self._knowledge(s, is_longer=True) >= KNOWS]
         if len(known) == len(self.longer):
-            return f"; and on longer ones, up to length {max(known)}"
+            return f"; generalizes to longer strings, up to length {max(known)}"
         lost = min(set(self.longer) - set(known))
-        return f"; but {self.longer[lost].accuracy:.0%} at length {lost}"
+        return f"; but {self.longer[lost].accuracy:.0%} accuracy at length {lost}"
 
 
 def _written(value: Any) -> Any:
-    """Turn scores and estimates into plain values."""
+    """Convert scores and estimates to plain values."""
     if isinstance(value, Estimate):
         return {"value": float(value), "standard_error": value.standard_error}
     if isinstance(value, Report | Score):
@@ -278,7 +279,7 @@ def _written(value: Any) -> Any:
 
 
 def _restored(facts: dict[str, Any]) -> dict[str, Any]:
-    """Turn what was an estimate into one again."""
+    """Convert plain values back to estimates."""
     return {
         name: Estimate(**value) if isinstance(value, dict) and "standard_error" in value else value
         for name, value in facts.items()

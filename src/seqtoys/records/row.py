@@ -1,4 +1,4 @@
-"""One epoch of a training, and how it is written in a table."""
+"""One epoch of training, and its row in a table."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import TypeAlias
 from seqtoys.support.arguments import check_fields
 
 Prediction: TypeAlias = str | list[str] | list[list[str]]
-"""What a model predicts: one sequence, or one for each of several."""
+"""The prediction of a model: one sequence, or a list of several."""
 
 SHOWN_WIDTH = 50
 
 
 @dataclass(frozen=True)
 class Row:
-    """One epoch: its values are those before its update.
+    """One epoch; the values are computed before its update.
 
     Attributes:
-        epoch: The number of the epoch, from 1.
+        epoch: The number of the epoch, counted from 1.
         loss: The mean loss, in nats per scored symbol.
-        accuracy: The share of the scored symbols that are predicted.
+        accuracy: The proportion of scored symbols predicted correctly.
         lr: The learning rate.
-        prediction: The likeliest symbols: of one sequence, or a list for several; None if the
-            data are too large to keep them.
-        validation_loss: The loss on the held-out part, None without one.
-        validation_accuracy: The accuracy on the held-out part, None without one.
+        prediction: The likeliest symbols: one sequence, or a list of several. None if the data are
+            too large to keep predictions.
+        validation_loss: The loss on the held-out data, or None if there is none.
+        validation_accuracy: The accuracy on the held-out data, or None if there is none.
         optimum: The lowest loss that any model could reach on the epoch's data.
 
     Examples:
@@ -49,7 +49,7 @@ class Row:
 
 
 def describe(prediction: Prediction) -> str:
-    """Write a prediction on one line: the sequence itself, or several with commas between.
+    """Format a prediction on one line; several sequences are separated by commas.
 
     Examples:
         >>> describe("ihello")
@@ -59,12 +59,12 @@ def describe(prediction: Prediction) -> str:
     """
     parts = [prediction] if isinstance(prediction, str) else prediction
     words = [part if isinstance(part, str) else " ".join(part) for part in parts]
-    line = repr(", ".join(words))[1:-1]  # with line breaks and the like escaped
+    line = repr(", ".join(words))[1:-1]  # line breaks and the like are escaped
     return line if len(line) <= SHOWN_WIDTH else f"{line[: SHOWN_WIDTH - 1]}…"
 
 
 def row_cells(row: Row) -> list[str]:
-    """Write an epoch as a line of a table.
+    """Format an epoch as the cells of a table row.
 
     Examples:
         >>> row_cells(Row(7, loss=0.53, accuracy=5 / 6, lr=0.1, prediction="ihelle"))

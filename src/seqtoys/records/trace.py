@@ -1,4 +1,4 @@
-"""What a network does at each step of a text: its state, its probabilities, its prediction."""
+"""A network's states, probabilities and predictions at each step of a text."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ SHOWN_STEPS = 40
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """A network's way through one text, step by step.
+    """A network's states and predictions at each step of one text.
 
     Attributes:
         vocab: The vocabulary.
         symbols: The symbol read at each step.
-        hidden: The hidden state after each step, the last layer's for stacked ones.
-        probabilities: The probability given to each next symbol.
-        predictions: The likeliest next symbol.
+        hidden: The hidden state of the last layer after each step.
+        probabilities: The predicted probability of each next symbol.
+        predictions: The likeliest next symbol at each step.
 
     Raises:
-        ShapeError: If they are not of one text and vocabulary.
+        ShapeError: If the lengths don't match each other or the vocabulary.
 
     Examples:
         >>> from seqtoys import ElmanCharModel
@@ -92,7 +92,7 @@ class Trace:
 
 
 def widened(values: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
-    """Turn half precision into single: NumPy has no bfloat16, and a softmax of it is coarse.
+    """Convert half precision to single: NumPy has no bfloat16, and its softmax is coarse.
 
     Examples:
         >>> widened(torch.ones(1, dtype=torch.bfloat16)).dtype

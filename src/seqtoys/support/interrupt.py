@@ -1,4 +1,4 @@
-"""Ctrl-C during training: wait until no update is half done."""
+"""Ctrl-C during training, deferred until no update is in progress."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from types import FrameType
 
 
 class Heard(KeyboardInterrupt):
-    """A Ctrl-C that has waited until no update was half done."""
+    """A Ctrl-C that was deferred until no update was in progress."""
 
 
 @contextmanager
 def postponed_interrupt() -> Iterator[Callable[[], None]]:
-    """Hold back the first Ctrl-C until the yielded function is called; it then raises `Heard`.
+    """Defer the first Ctrl-C until the yielded function is called, which then raises `Heard`.
 
-    A second Ctrl-C raises at once. Outside the main thread, or where someone else handles the
-    signal, nothing is held back.
+    A second Ctrl-C raises immediately. Outside the main thread, or if there already is another
+    handler for the signal, nothing is deferred.
 
     Examples:
         >>> with postponed_interrupt() as raise_if_interrupted:

@@ -1,4 +1,4 @@
-"""What an epoch adds up to so far."""
+"""Running sums of the epoch in progress."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from seqtoys.support.annotations import described
 from seqtoys.support.serialization import Plain, is_number
 
 Value: TypeAlias = float | Tensor
-"""A number, or one of each replica."""
+"""A number, or a tensor with one per replica."""
 
 
 @dataclass
 class EpochSums:
-    """The sums over those parts of an epoch that have been measured and updated on.
+    """The sums over the parts of an epoch that have been processed.
 
     Attributes:
-        parts: Their number.
+        parts: The number of these parts.
         loss: The sum of the losses of their symbols, in nats.
-        hits: How many symbols were predicted.
-        predicted: What was predicted in each part.
-        rows: Which sequences each part has.
+        hits: The number of symbols predicted correctly.
+        predicted: The predictions for each part.
+        rows: The indices of the sequences in each part.
     """
 
     parts: int = 0
@@ -41,22 +41,22 @@ class EpochSums:
     def from_state(
         cls, state: Mapping[str, Plain], *, replicas: int, batch: Batch | None, symbols: int
     ) -> EpochSums:
-        """Restore what `state` gave.
+        """Restore sums from their `state()`.
 
         Args:
             state: The sums.
-            replicas: The number of replicas of an ensemble, 0 for one model.
-            batch: All sequences of the epoch; None if no predictions are kept.
+            replicas: The number of replicas of an ensemble, or 0 for one model.
+            batch: All sequences of the epoch, or None if no predictions are kept.
             symbols: The number of symbols that can be predicted.
 
         Raises:
-            DataError: If it is something else.
+            DataError: If `state` is invalid.
         """
         sums = cls(**state)
         if type(sums.parts) is not int or not 1 <= sums.parts <= MANY:
             raise DataError(f"expected a number of parts, got {described(sums.parts)}")
         if not all(_is_value(value, replicas) for value in (sums.loss, sums.hits)):
-            raise DataError("expected sums of the losses and the hits of an epoch, got others")
+            raise DataError("expected the sums of losses and hits of an epoch, got others")
         if batch is not None:
             if not len(sums.predicted) == len(sums.rows) == sums.parts:
                 raise DataError(f"expected the predictions of {sums.parts} parts, got others")
@@ -67,7 +67,7 @@ class EpochSums:
         return sums
 
     def state(self) -> dict[str, Plain]:
-        """All of it; `from_state` reads it."""
+        """Return all fields, for `from_state`."""
         return dict(vars(self))
 
 

@@ -1,4 +1,4 @@
-"""The epochs of a training, one after the other, until one of them is the last."""
+"""The training loop: run epochs, append them to the history, stop and save."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from seqtoys.training.saved_run import save_run
 from seqtoys.training.state import Run
 
 Watchers = Sequence[Callable[[Row], object] | None]
-"""Who is told of each epoch; None: no one."""
+"""Callbacks that receive the row of each epoch; None is skipped."""
 
 
 def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint | None) -> None:
-    """Fill the history of a training epoch by epoch; Ctrl-C is heard between two updates.
+    """Run epochs and append them to the history; Ctrl-C takes effect between two updates.
 
-    An exception that ends the training gets the history so far as its attribute `history`. The
-    training is saved then if the exception came between two epochs.
+    An exception that stops training gets the history so far as its attribute `history`. If it
+    occurred between two epochs, the training is also saved.
 
     Args:
-        run: The training.
-        epochs: How many epochs it has at most.
+        run: The training run.
+        epochs: The maximum number of epochs.
         watchers: Called with the row of each epoch.
-        checkpoint: Where and how often it is saved. If None, it is not.
+        checkpoint: Where and how often to save. If None, nothing is saved.
     """
     history, started = run.history, time.perf_counter() - run.history.seconds
 
@@ -42,7 +42,7 @@ def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint
             save_run(run, checkpoint.path)
 
     with in_mode(run.model, training=True), postponed_interrupt() as raise_if_interrupted:
-        save()  # first of all, so that a place that can't be written to is found at once
+        save()  # first of all, so that a path that can't be written fails before training
         stopped, is_whole = "epochs", True
         try:
             for epoch in range(run.epochs + 1, epochs + 1) if history.is_open else ():
@@ -67,7 +67,7 @@ def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint
 
 
 def _close(run: Run, stopped: str, started: float) -> None:
-    """Note why a training ended and how long it took, and write its predictions out."""
+    """Record why and when training ended, and decode the predictions."""
     history = run.history
     if history.is_open:
         run.rule.close(history, stopped)
@@ -77,15 +77,15 @@ def _close(run: Run, stopped: str, started: float) -> None:
 
 
 def _attach(error: Exception, run: Run) -> None:
-    """Give an exception the history so far, and say so where it is printed."""
-    vars(error)["history"] = run.history  # whatever attributes its class allows
+    """Attach the history so far to an exception, with a note in its traceback."""
+    vars(error)["history"] = run.history  # even if its class restricts attributes
     if run.epochs:
         many = f"{run.epochs:,} epoch{'s' * (run.epochs > 1)}"
-        error.add_note(f"fit keeps the history of {many} as the attribute history of this error")
+        error.add_note(f"The history of {many} is in the attribute history of this error")
 
 
 def _save_after(error: Exception, save: Callable[[], None]) -> None:
-    """Save a training that an exception has ended, which must not hide that exception."""
+    """Save after an exception, without replacing it if saving fails, too."""
     try:
         save()
     except SeqtoysError as failed:
@@ -95,12 +95,12 @@ def _save_after(error: Exception, save: Callable[[], None]) -> None:
 def _run_epoch(
     run: Run, watchers: Watchers, raise_if_interrupted: Callable[[], None]
 ) -> str | None:
-    """Run an epoch and show its row; then return why to stop, or carry out its last update."""
+    """Run an epoch and report its row; return why to stop, or apply the last update."""
     run.history.append(_measured(run, raise_if_interrupted))
     try:
         for watch in filter(None, watchers):
             watch(_row_to_watch(run))
-    finally:  # if a watcher fails, the epoch is still ended, so that it can be saved
+    finally:  # end the epoch even if a watcher fails, so that it can be saved
         reason = _end_epoch(run)
     return reason
 

@@ -1,4 +1,4 @@
-"""fit: teach a model sequences, and keep the history."""
+"""fit: train a model on sequences, and record the history."""
 
 from __future__ import annotations
 
@@ -59,80 +59,82 @@ def fit(
     checkpoint: Checkpoint | None = None,
     resume: PathLike | None = None,
 ) -> Any:
-    """Teach a model sequences by gradient descent, in place; or many seeds of it at once.
+    """Train a model, or an ensemble of many seeds, in place by gradient descent.
 
-    Ctrl-C ends the training cleanly: the model keeps its weights, the history so far comes back.
-    An exception that ends it has the history so far as its attribute `history`.
+    Ctrl-C stops training cleanly: the model keeps its current weights, and `fit` returns the
+    history so far. If an exception stops it, the exception has the history as its attribute
+    `history`.
 
     Args:
-        model: An `ElmanCharModel`; an `ElmanEnsemble`, whose replicas are trained side by side,
-            each as it would be alone, also where it stops; or any module that maps indices
-            `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first of a tuple.
-        data: A text (learn each next symbol), an `(input, target)` tuple, a list of texts or of
-            such tuples, of any lengths; a `Batch`; or a task, of which each epoch is one fresh
-            batch.
-        epochs: How many times to go through the data at most; of a task, how many batches.
-        lr: The learning rate. If None, that of the `optimizer` if it was given one, as in
-            `partial(SGD, lr=0.5)`, else 0.01.
-        stepwise: Whether to feed one symbol at a time, with `step`; the numbers are the same. An
-            `ElmanCharModel` of one layer on one-hot symbols is fed so in any case.
-        batch_size: How many sequences share an update; None: all, or 128 of a task. With `chunk`:
-            how many pieces of the text are read side by side; None: one.
-        chunk: Read one long text in chunks of so many symbols, an update each: the state goes on
-            from chunk to chunk, gradients do not (truncated backpropagation through time).
-            The text is kept in a byte a symbol, and no predictions are kept.
-        lengths: How long the sequences of a task are: one length, a shortest and a longest, or a
-            `Curriculum`, which lets them grow; None: as the task says.
-        validation: The share of the distinct sequences to hold out; with `chunk`, the share of
-            the text to hold out at its end. What is held out is not trained on; its loss is
-            measured each epoch, whatever the `batch_size`. The end of a text is read in one pass,
-            as a text of its own: the state starts at zeros, and the first symbol is not predicted.
-            A task is split by `Task.held_out`, and the loss is that of one batch of 128.
-        optimizer: Called with the parameters and `lr=`: a class of `torch.optim`, or
-            `functools.partial` of one. One whose `step` needs a closure, such as `LBFGS`, is
-            refused.
-        scheduler: Called with the optimizer: a class of `torch.optim.lr_scheduler`, or a partial
-            of one. Stepped once an epoch, for all `epochs`; `ReduceLROnPlateau` watches the
-            held-out loss, or the training loss where nothing is held out.
-        clip_norm: Scale gradients down to this norm at most.
-        until: Stop before this: `"solved"`, as soon as every scored symbol is predicted; a number,
-            as soon as the loss is this near the optimum. The weights stay those that reached it;
-            with minibatches, an epoch's values were measured while the weights moved.
-        patience: Stop when the held-out loss (else the training loss) has not improved for so
-            many epochs.
-        seed: Decides what is held out and the order of minibatches.
-        vocab: The vocabulary, where the model has none of its own.
-        check: Whether to check a model of your own on its first batch, in evaluation mode and
-            without changing any number. It warns if symbols at later positions change logits at
-            earlier ones, or one sequence changes the logits of another: losses below the optimum
-            are then no achievement.
-        progress: Whether to show a bar; None: in a terminal or notebook.
-        report_every: Print a line at every so many epochs.
-        on_epoch: Called with each epoch's row; an ensemble's holds the median loss and the mean
-            accuracy over the seeds.
-        checkpoint: Where and how often to save the training, so that it can be resumed: a
-            `Checkpoint`. Saved on Ctrl-C, too, and if an exception comes between two epochs. An
-            unfinished training that is there already is not replaced, unless it is the one to
-            resume.
-        resume: The file of a checkpoint to go on from, with the same model, data and options, as
-            if nothing had come between; `epochs` may be more than it had. Functions and classes
-            of your own are compared by name, not by their code. On the same machine,
-            versions and number of threads the numbers are the same to the last bit. PyTorch's
-            global generators are set where they stood, for models that draw from them, as dropout
-            does; if nothing is drawn, they are as they were afterwards.
+        model: An `ElmanCharModel`; an `ElmanEnsemble`, whose replicas are trained in parallel,
+            each exactly as it would be alone, including when it stops; or any module that maps
+            indices `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first element
+            of a tuple.
+        data: A text (the targets are its next symbols), an `(input, target)` tuple, a list of
+            texts or tuples of any lengths, a `Batch`, or a task, which generates one new batch per
+            epoch.
+        epochs: The maximum number of passes over the data; for a task, the number of batches.
+        lr: The learning rate. If None, the rate already set in `optimizer`, as in
+            `partial(SGD, lr=0.5)`, or else 0.01.
+        stepwise: Whether to feed one symbol at a time, with `step`; the results are the same. An
+            `ElmanCharModel` with one layer and one-hot symbols always works this way internally.
+        batch_size: The number of sequences per update. If None, all of them, or 128 for a task.
+            With `chunk`, the number of parallel streams the text is split into; defaults to 1.
+        chunk: Split one long text into chunks of this many symbols, one update per chunk. The
+            hidden state carries over between chunks; gradients do not (truncated BPTT). The text
+            takes one byte per symbol in memory, and no predictions are kept.
+        lengths: The lengths of the sequences of a task: one length, a range `(shortest, longest)`,
+            or a `Curriculum` of growing lengths. If None, the lengths of the task.
+        validation: The proportion of distinct sequences to hold out; with `chunk`, the proportion
+            of the text, taken from its end. Held-out data are never trained on; their loss is
+            measured each epoch, independently of `batch_size`. The end of a text is read in one
+            pass as a separate text: the state starts at zeros, and its first symbol is not
+            predicted. A task is split with `Task.held_out`, and measured on one batch of 128.
+        optimizer: A class of `torch.optim`, or a `functools.partial` of one, called with the
+            parameters and `lr=`. Optimizers whose `step` needs a closure, such as `LBFGS`, are not
+            supported.
+        scheduler: A class of `torch.optim.lr_scheduler`, or a partial of one, called with the
+            optimizer and stepped once per epoch. `ReduceLROnPlateau` monitors the held-out loss,
+            or the training loss if nothing is held out.
+        clip_norm: Clip the norm of the gradients to this value.
+        until: Stop early: `"solved"`, as soon as every scored symbol is predicted correctly; a
+            number, as soon as the loss is within this many nats of the optimum. The weights that
+            reached the goal are kept; with minibatches, the weights change during the epoch that
+            is measured.
+        patience: Stop when the held-out loss (or the training loss, if nothing is held out) has
+            not improved for this many epochs.
+        seed: The seed for the train/held-out split, the minibatch order and a task's batches.
+        vocab: The vocabulary, if the model has none.
+        check: Whether to check your own model on its first batch, in evaluation mode and without
+            side effects. Warns if symbols at later positions change logits at earlier ones, or if
+            one sequence changes the logits of another, because a loss below the optimum would then
+            be meaningless.
+        progress: Whether to show a progress bar. If None, only in a terminal or notebook.
+        report_every: Print a line every `report_every` epochs.
+        on_epoch: Called with the row of each epoch; for an ensemble, the row holds the median loss
+            and mean accuracy over the seeds.
+        checkpoint: A `Checkpoint`: where and how often to save the training so that it can be
+            resumed. It is also saved on Ctrl-C, and if an exception occurs between two epochs. An
+            existing unfinished training is not overwritten unless it is the one being resumed.
+        resume: The checkpoint file to resume from, with the same model, data and options; only
+            `epochs` may be larger. Your own functions and classes are compared by name, not by
+            code. With the same machine, versions and number of threads, the results are
+            bit-for-bit the same as without the interruption. The states of PyTorch's global
+            generators, used by dropout for example, are restored; if nothing is drawn from them,
+            `fit` leaves them unchanged.
 
     Returns:
         A `History`; for an ensemble, an `EnsembleHistory`.
 
     Raises:
-        OptionError: If an option is out of its range, contradicts another, or differs from those
-            that are resumed; if the optimizer or the scheduler can't be made, or fails.
-        ModelFileError: If a checkpoint can't be written or read, would replace what may not be
-            replaced, or can't go on: the model is then unchanged.
+        OptionError: If an option is out of range, cannot be combined with another, or differs from
+            the training being resumed; if the optimizer or scheduler can't be created, or fails.
+        ModelFileError: If a checkpoint can't be written or read, would overwrite something it must
+            not, or can't be resumed; the model is then unchanged.
         DataError: If there is nothing to learn from.
-        UnknownSymbolError: If the vocabulary lacks a symbol of the data.
-        NonFiniteLossError: If the loss becomes inf or nan. The model is left with the weights
-            that gave it. The replicas of an ensemble end one by one instead, as `"diverged"`.
+        UnknownSymbolError: If a symbol of the data is not in the vocabulary.
+        NonFiniteLossError: If the loss becomes inf or nan. The model keeps the weights that
+            produced it. Replicas of an ensemble stop individually instead, as `"diverged"`.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab

@@ -1,4 +1,4 @@
-"""The loss of a model on sequences, and its gradients: by autograd, or written out."""
+"""The loss of a model and its gradients, by autograd or by the hand-written backward pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqtoys.errors import OptionError
 from seqtoys.models.forward import logits_and_state, logits_of
 from seqtoys.models.metrics import cross_entropy
 
-KEPT_SHAPES = 64  # of batches whose buffers are kept
+KEPT_SHAPES = 64  # batch shapes whose buffers are kept
 
 
 @runtime_checkable
@@ -20,10 +20,10 @@ class Gradients(Protocol):
     """The loss of a model on sequences of one shape, with gradients computed without autograd."""
 
     def load(self, batch: Batch) -> None:
-        """Take other sequences, of the same number and length."""
+        """Load other sequences of the same shape."""
 
     def start(self, state: Tensor | None) -> None:
-        """Begin the next sequences from a state; None: from zeros."""
+        """Set the initial state of the next sequences; None means zeros."""
 
     @property
     def final_state(self) -> Tensor:
@@ -33,19 +33,19 @@ class Gradients(Protocol):
         """Compute the loss and the predicted symbols."""
 
     def backward(self) -> None:
-        """Set the gradients of what `measure` computed."""
+        """Compute the gradients of the loss returned by `measure`."""
 
 
 @runtime_checkable
 class WritesGradients(Protocol):
-    """A model that knows its gradients."""
+    """A model with a hand-written backward pass."""
 
     @property
     def writes_gradients(self) -> bool:
-        """Whether it can compute them without autograd, as it is now."""
+        """Whether it can compute its gradients without autograd in its current state."""
 
     def backprop(self, batch: Batch) -> Gradients:
-        """Prepare to compute them."""
+        """Prepare to compute the gradients."""
 
 
 def writes_gradients(model: nn.Module) -> bool:
@@ -54,15 +54,15 @@ def writes_gradients(model: nn.Module) -> bool:
 
 
 class Learner:
-    """Computes losses and predictions of a model, then the gradients.
+    """Computes the losses, predictions and gradients of a model.
 
     Args:
         model: The model, or an ensemble.
         stepwise: Whether to feed it one symbol at a time.
-        symbols: The number of symbols; None: as many as the model has logits.
+        symbols: The number of symbols. If None, the number of logits of the model.
 
     Attributes:
-        hidden: The state after the last sequences, from which others may go on; None: none.
+        hidden: The state after the last sequences, to resume from, or None.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab
@@ -79,7 +79,7 @@ class Learner:
         self.symbols = symbols
         self._written: dict[tuple[int, ...], Gradients] = {}
         self._writer: Any = None
-        self._places: list[int] = []  # in memory, of the weights
+        self._places: list[int] = []  # the memory addresses of the weights
         self.renew()
         self._batch: Batch | None = None
         self._gradients: Gradients | None = None
@@ -87,7 +87,7 @@ class Learner:
         self.hidden: Any = None
 
     def renew(self) -> None:
-        """Look at the model again, after a user may have changed it."""
+        """Refresh what is cached about the model, which a callback may have changed."""
         self._writer = self.model if writes_gradients(self.model) else None
         places = [weight.data_ptr() for weight in self.model.parameters()]
         if places != self._places:
@@ -97,11 +97,11 @@ class Learner:
     def measure(
         self, batch: Batch, *, resume: bool = False
     ) -> tuple[Float[Tensor, "*replicas"], Int[Tensor, "*replicas batch time"]]:
-        """Compute the mean loss and the predicted symbols, of each replica in an ensemble.
+        """Compute the mean loss and the predicted symbols, for each replica of an ensemble.
 
         Args:
             batch: The sequences.
-            resume: Whether they go on where the last ones ended; gradients do not go back there.
+            resume: Whether they continue the last ones; gradients do not flow back into those.
         """
         self._gradients = self._prepare(batch)
         if self._gradients is not None:
@@ -123,18 +123,18 @@ class Learner:
         return self._loss.detach(), logits.detach().argmax(-1)
 
     def backward(self) -> None:
-        """Set the gradients of the loss that was measured last."""
+        """Compute the gradients of the loss measured last."""
         if self._gradients is not None:
             self._gradients.backward()
         else:
-            assert self._loss is not None, "what is measured comes first"
+            assert self._loss is not None, "call measure first"
             if not self._loss.requires_grad:
                 raise OptionError(
-                    "expected logits that depend on the weights of the model, got some without "
-                    "gradients; does its forward detach them, or run under torch.no_grad()?"
+                    "expected logits that depend on the weights of the model, got logits without "
+                    "gradients; check that forward neither detaches them nor uses torch.no_grad()"
                 )
             self.model.zero_grad()
-            self._loss.sum().backward()  # replicas share no weight: each gets its own gradient
+            self._loss.sum().backward()  # replicas share no weights, so each gets its own gradient
             self._loss = None
 
     def _prepare(self, batch: Batch) -> Gradients | None:
@@ -142,7 +142,7 @@ class Learner:
             return None
         known = self._written.get(batch.inputs.shape)
         if known is None:
-            if len(self._written) == KEPT_SHAPES:  # a task may have sequences of any length
+            if len(self._written) == KEPT_SHAPES:  # a task may generate any number of lengths
                 self._written.clear()
             known = self._written[batch.inputs.shape] = self._writer.backprop(batch)
         elif batch is not self._batch:

@@ -1,4 +1,4 @@
-"""Optimizers and schedulers, made of what a user gives for them."""
+"""Creation and checks of optimizers and schedulers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seqtoys.training.gradients import writes_gradients
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """Updates parameters by their gradients; has its learning rate where `torch.optim` has it."""
+    """Updates parameters from their gradients; `param_groups` are those of `torch.optim`."""
 
     param_groups: list[dict[str, Any]]
 
@@ -29,17 +29,17 @@ class Optimizer(Protocol):
         """Update the parameters."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What it remembers from one update to the next."""
+        """Return the state kept between updates."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember that again."""
+        """Restore that state."""
 
 
 OptimizerFactory: TypeAlias = Callable[..., torch.optim.Optimizer]
-"""Makes an optimizer of parameters and `lr=`, as each class of `torch.optim` does."""
+"""Creates an optimizer from parameters and `lr=`, like the classes of `torch.optim`."""
 
 SchedulerFactory: TypeAlias = Callable[[torch.optim.Optimizer], Any]
-"""Makes a learning-rate scheduler of `torch.optim.lr_scheduler`, stepped once an epoch."""
+"""Creates a scheduler of `torch.optim.lr_scheduler`, which is stepped once per epoch."""
 
 DEFAULT_LR = 0.01
 
@@ -47,41 +47,41 @@ DEFAULT_LR = 0.01
 def make_optimizer(
     optimizer: OptimizerFactory, model: nn.Module, lr: float | None, *, is_scheduled: bool
 ) -> Optimizer:
-    """Make an optimizer: a fused Adam for networks whose gradients are written out.
+    """Create the optimizer; a fused Adam for networks with a hand-written backward pass.
 
     Args:
-        optimizer: What makes it.
-        model: What it updates.
-        lr: The learning rate. If None, that of the factory, if it has one, else 0.01.
-        is_scheduled: Whether a scheduler is to change the learning rate.
+        optimizer: The factory.
+        model: The model to update.
+        lr: The learning rate. If None, the one set in the factory, or else 0.01.
+        is_scheduled: Whether a scheduler will change the learning rate.
 
     Raises:
-        OptionError: If no optimizer can be made, or not one that `fit` can use, or if it has
-            another learning rate than `lr`.
+        OptionError: If the optimizer can't be created or used by `fit`, or if its learning rate
+            differs from `lr`.
     """
     if optimizer is torch.optim.Adam and writes_gradients(model):
         rate = DEFAULT_LR if lr is None else lr
-        if is_scheduled:  # schedulers take PyTorch's own optimizers only
+        if is_scheduled:  # schedulers accept only PyTorch's own optimizers
             return torch.optim.Adam(model.parameters(), lr=rate, fused=True)
         return FusedAdam(model.parameters(), lr=rate)
     named = {"lr": DEFAULT_LR if lr is None else lr} if leaves_lr_open(optimizer) else {}
     made = _make("optimizer", "parameters and lr", optimizer, model.parameters(), **named)
     if not isinstance(made, Optimizer) or not made.param_groups:
         raise OptionError(
-            f"expected optimizer to make an optimizer of torch.optim, got {described(made)}"
+            f"expected optimizer to create a torch.optim optimizer, got {described(made)}"
         )
     _check_usable(made, replicas=count_replicas(model))
     rates = rates_of(made)
     if lr is not None and not _is_among(lr, rates):
         raise OptionError(
             f"lr={lr:g} cannot be combined with an optimizer made with lr={rates[0]:g}; "
-            "leave one of the two out"
+            "omit one of the two"
         )
     return made
 
 
 def leaves_lr_open(optimizer: OptimizerFactory) -> bool:
-    """Whether the factory of an optimizer takes a learning rate, and was not given one.
+    """Whether an optimizer factory accepts a learning rate and has none set.
 
     Examples:
         >>> from torch.optim import SGD
@@ -94,7 +94,7 @@ def leaves_lr_open(optimizer: OptimizerFactory) -> bool:
         return False
     try:
         takes = signature(optimizer).parameters.values()
-    except (TypeError, ValueError):  # not a function, or one not written in Python
+    except (TypeError, ValueError):  # not a function, or not written in Python
         return True
     return any(each.name == "lr" or each.kind is each.VAR_KEYWORD for each in takes)
 
@@ -107,43 +107,43 @@ def rates_of(optimizer: Optimizer) -> list[float]:
 def make_scheduler(
     scheduler: SchedulerFactory | None, optimizer: Optimizer, *, replicas: int, epochs: int
 ) -> Any:
-    """Make a scheduler of the learning rate.
+    """Create the learning-rate scheduler.
 
     Args:
-        scheduler: What makes it. If None, there is none.
+        scheduler: The factory, or None.
         optimizer: The optimizer whose learning rate it changes.
-        replicas: The number of replicas that are trained; 0 for one model.
-        epochs: How many epochs there are at most, with a step of the scheduler in each.
+        replicas: The number of replicas, or 0 for one model.
+        epochs: The maximum number of epochs; the scheduler is stepped once in each.
 
     Raises:
-        OptionError: If no scheduler can be made, or not one that `fit` can use, or if it allows
-            fewer steps than there are epochs.
+        OptionError: If the scheduler can't be created or used by `fit`, or if it allows fewer
+            steps than there are epochs.
 
     Examples:
         >>> from torch.optim import SGD
         >>> from torch.optim.lr_scheduler import StepLR
         >>> make_scheduler(StepLR, SGD(nn.Linear(5, 5).parameters()), replicas=0, epochs=9)
         Traceback (most recent call last):
-        seqtoys.errors.OptionError: expected scheduler to need no more than an optimizer, got ...
+        seqtoys.errors.OptionError: expected scheduler to require only an optimizer, got ...
     """
     if scheduler is None:
         return None
     made = _make("scheduler", "an optimizer", scheduler, optimizer)
     if not hasattr(made, "step"):
         raise OptionError(
-            "expected scheduler to make a scheduler of torch.optim.lr_scheduler, "
+            "expected scheduler to create a torch.optim.lr_scheduler scheduler, "
             f"got {described(made)}"
         )
     if replicas and isinstance(made, ReduceLROnPlateau):
         raise OptionError(
-            "expected a scheduler that goes by the epoch, as each replica of an ensemble "
-            "has a loss of its own; got ReduceLROnPlateau"
+            "ReduceLROnPlateau cannot be combined with an ensemble, in which each replica has its "
+            "own loss; use a scheduler that depends on the epoch alone"
         )
     most = _most_steps(made)
     if most < epochs:
         raise OptionError(
             f"expected a scheduler for {epochs:,} epochs, got {type(made).__name__} with "
-            f"{most:,} steps, one an epoch; make them as many"
+            f"{most:,} steps, one per epoch; use the same number for both"
         )
     return made
 
@@ -153,24 +153,24 @@ def check_rate(
 ) -> float:
     """Return the learning rate that the scheduler starts from.
 
-    Most schedulers start from that of the optimizer. A few, such as `OneCycleLR`, replace it by
-    one of their own, and note that as `initial_lr`.
+    Most schedulers start from the rate of the optimizer. A few, such as `OneCycleLR`, replace it
+    and record their own as `initial_lr`.
 
     Args:
-        lr: The learning rate that was asked for; None if none was.
-        before: What `rates_of` gave before there was a scheduler.
+        lr: The `lr` passed to `fit`, or None.
+        before: The result of `rates_of` before the scheduler was created.
         optimizer: The optimizer.
         scheduler: The scheduler, or None.
 
     Raises:
-        OptionError: If a learning rate was asked for, and the scheduler replaces it.
+        OptionError: If `lr` is given and the scheduler replaces it.
     """
     groups = zip(optimizer.param_groups, before, strict=True)
     rates = [float(group.get("initial_lr", rate)) for group, rate in groups]
     if lr is not None and not _is_among(lr, rates):
         raise OptionError(
-            f"lr={lr:g} cannot be combined with {type(scheduler).__name__}, which starts from a "
-            f"learning rate of its own, {rates[0]:g}; leave lr out"
+            f"lr={lr:g} cannot be combined with {type(scheduler).__name__}, which sets its own "
+            f"initial learning rate, {rates[0]:g}; omit lr"
         )
     return rates[0]
 
@@ -188,11 +188,11 @@ def step_optimizer(optimizer: Optimizer) -> None:
 
 
 def step_scheduler(scheduler: Any, watched: float) -> None:
-    """Let a scheduler change the learning rate after an epoch; None changes nothing.
+    """Step a scheduler at the end of an epoch.
 
     Args:
-        scheduler: The scheduler.
-        watched: The loss that `ReduceLROnPlateau` watches.
+        scheduler: The scheduler, or None.
+        watched: The loss that `ReduceLROnPlateau` monitors.
 
     Raises:
         OptionError: If the scheduler fails.
@@ -210,13 +210,13 @@ def _check_usable(optimizer: Optimizer, *, replicas: int) -> None:
     closure = signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is closure.empty:
         raise OptionError(
-            f"expected an optimizer whose step needs no closure, got {name}: fit computes each "
-            "loss once, and such an optimizer asks for it several times an update"
+            f"expected an optimizer whose step needs no closure, got {name}; fit computes the "
+            "loss only once per update"
         )
     if replicas and isinstance(optimizer, torch.optim.Adafactor):
         raise OptionError(
-            f"expected an optimizer that updates each number by itself, got {name}, which would "
-            "mix the replicas of an ensemble"
+            f"{name} cannot be combined with an ensemble, as it would mix the replicas; use an "
+            "optimizer that updates each parameter elementwise"
         )
 
 
@@ -225,7 +225,7 @@ def _is_among(lr: float, rates: Sequence[float]) -> bool:
 
 
 def _most_steps(scheduler: Any) -> int | float:
-    """The number of steps a scheduler allows: of PyTorch's own, only `OneCycleLR` ends."""
+    """Return the number of steps a scheduler allows; among PyTorch's, only `OneCycleLR` ends."""
     if isinstance(scheduler, OneCycleLR):
         return scheduler.total_steps
     parts = getattr(scheduler, "_schedulers", [])
@@ -235,7 +235,7 @@ def _most_steps(scheduler: Any) -> int | float:
     ends = [*scheduler._milestones, math.inf]
     for part, start, end in zip(parts, starts, ends, strict=True):
         last = start + _most_steps(part)
-        if last + 1 < end:  # the step after that is still its own
+        if last + 1 < end:  # the next step still belongs to this part
             return last
     return math.inf
 
@@ -253,16 +253,16 @@ def _make(name: str, needed: str, factory: Callable[..., Any], *given: Any, **na
         called = getattr(inner, "__name__", described(inner))
         if not _takes(factory, *given, **named):
             raise OptionError(
-                f"expected {name} to need no more than {needed}, got {called}: {error}; "
-                f"functools.partial({called}, …) gives it the rest"
+                f"expected {name} to require only {needed}, got {called}: {error}; set further "
+                f"arguments with functools.partial({called}, …)"
             ) from error
         raise OptionError(
-            f"cannot make the {name}: {called} failed with {type(error).__name__}: {error}"
+            f"cannot create the {name}: {called} failed with {type(error).__name__}: {error}"
         ) from error
 
 
 def _takes(factory: Callable[..., Any], *given: Any, **named: Any) -> bool:
-    """Whether a function has the parameters for some arguments, and needs no others."""
+    """Whether a function can be called with some arguments."""
     try:
         signature(factory).bind(*given, **named)
     except (TypeError, ValueError):

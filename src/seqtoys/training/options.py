@@ -1,4 +1,4 @@
-"""The options of `fit`: their types, their ranges, and how a history keeps them."""
+"""The options of `fit`: types, ranges, and their representation in a history."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from seqtoys.training.stopping import Until, check_goal
 OF_OTHER_TYPES = (
     "stepwise", "optimizer", "scheduler", "vocab", "check", "progress", "on_epoch", "resume",
 )  # fmt: skip
-"""Options that are no numbers, and that no one else checks."""
+"""Options that are not numbers and are not checked elsewhere."""
 
 COUNTS = ("epochs", "batch_size", "chunk", "patience", "report_every")
 
@@ -36,18 +36,18 @@ NUMBERS: dict[str, Callable[[object], float]] = {
     "validation": functools.partial(check_share, "validation"),
     "seed": check_seed,
 }
-"""How to check the options that are numbers."""
+"""The checks of the options that are numbers."""
 
-DEEPEST = 20  # lists in lists
+DEEPEST = 20  # levels of nested lists
 REQUIRED = ("epochs", "seed")
-"""Those that can't be None."""
+"""Options that can't be None."""
 
 Written: TypeAlias = str | bool | int | float | list[Any] | None
-"""The value of an option as a history, or a file, has it."""
+"""The value of an option as stored in a history or a file."""
 
 
 class TrainingOptions(TypedDict, total=False):
-    """What decides a training, among what `fit` takes by name; it says what each means."""
+    """The keyword arguments of `fit` that affect the result; see `fit` for their meaning."""
 
     epochs: int
     lr: float | None
@@ -66,7 +66,7 @@ class TrainingOptions(TypedDict, total=False):
 
 
 class FitOptions(TrainingOptions, total=False):
-    """All that `fit` takes by name."""
+    """All keyword arguments of `fit`."""
 
     vocab: Vocab | None
     progress: bool | None
@@ -77,7 +77,7 @@ class FitOptions(TrainingOptions, total=False):
 
 
 def check_options(arguments: dict[str, Any]) -> FitOptions:
-    """Pick the options among fit's arguments, check them, and make their numbers plain."""
+    """Select the options from fit's arguments, check them, and convert numbers to plain ones."""
     given = {name: arguments[name] for name in FitOptions.__annotations__}
     for name, check in NUMBERS.items():
         if given[name] is not None or name in REQUIRED:
@@ -86,7 +86,7 @@ def check_options(arguments: dict[str, Any]) -> FitOptions:
     options = cast(FitOptions, given)
     if options["chunk"] is not None and options["stepwise"]:
         raise OptionError(
-            "expected chunk or stepwise, got both; chunk reads whole chunks at a time"
+            "chunk=… cannot be combined with stepwise=True, as it reads a whole chunk at a time"
         )
     if not isinstance(options["checkpoint"], Checkpoint | None):
         raise OptionError(
@@ -97,7 +97,7 @@ def check_options(arguments: dict[str, Any]) -> FitOptions:
 
 
 def record(options: FitOptions) -> dict[str, Any]:
-    """Write the options that decide the numbers as plain values.
+    """Return the options that affect the results as plain values.
 
     Examples:
         >>> record({"lr": 0.1, "optimizer": functools.partial(dict, betas=(0.9, 0.99))})
@@ -106,16 +106,16 @@ def record(options: FitOptions) -> dict[str, Any]:
     return {
         name: as_written(value)
         for name, value in options.items()
-        if name in TrainingOptions.__annotations__ and name != "check"  # which changes none
+        if name in TrainingOptions.__annotations__ and name != "check"  # has no effect on results
     }
 
 
 def as_written(value: object, depth: int = 0) -> Written:
-    """Write the value of an option as JSON has it: classes and functions by their names.
+    """Convert the value of an option for JSON; classes and functions become their names.
 
     Args:
         value: The value of the option.
-        depth: The number of lists around it. Deeper ones are quoted, as a list may hold itself.
+        depth: The nesting depth. Lists nested too deeply are quoted, as a list may contain itself.
 
     Examples:
         >>> from torch.optim import SGD
@@ -140,6 +140,6 @@ def as_written(value: object, depth: int = 0) -> Written:
 
 
 def _without_address(option: object) -> str:
-    """Write an option; where in memory a function lies would differ from run to run."""
+    """Return the repr of an option without memory addresses, which differ between runs."""
     number = None if isinstance(option, Tensor) else to_real(option)
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(option if number is None else number))

@@ -1,4 +1,4 @@
-"""What training shows while it runs: a bar, and a line every so many epochs."""
+"""Progress of training: a bar, and a line every few epochs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from seqtoys.records.row import Row, describe
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-BAR_DELAY = 0.5  # seconds: a training that is over by then needs no bar
+BAR_DELAY = 0.5  # seconds; a shorter training shows no bar
 
 
 class Progress:
     """A progress bar on stderr, and report lines that don't disturb it.
 
     Args:
-        epochs: How many epochs there will be at most.
-        done: How many there have been already.
-        show: Whether to show the bar; None: in a terminal or notebook.
-        report_every: Write a line at the first of every so many epochs, and at the last; None:
-            no lines.
+        epochs: The maximum number of epochs.
+        done: The number of epochs already done.
+        show: Whether to show the bar. If None, only in a terminal or notebook.
+        report_every: Print a line at the first of every `report_every` epochs, and at the last
+            epoch. If None, no lines.
 
     Examples:
         >>> with Progress(1, show=False, report_every=1) as progress:
@@ -45,11 +45,11 @@ class Progress:
 
     @property
     def watcher(self) -> Callable[[Row], None] | None:
-        """What wants to hear of each epoch; None if nothing is shown."""
+        """The callback for each epoch, or None if nothing is shown."""
         return None if self._bar is None and self.report_every is None else self.update
 
     def update(self, row: Row) -> None:
-        """Take note of an epoch."""
+        """Show an epoch."""
         if self._bar is not None:
             self._bar.set_postfix_str(f"loss {row.loss:.4f}", refresh=False)
             self._bar.update()
@@ -81,7 +81,7 @@ class Progress:
 
 
 def is_wanted(show: bool | None) -> bool:
-    """Whether a bar is to be shown; None: in a terminal or notebook.
+    """Whether to show a bar; if `show` is None, only in a terminal or notebook.
 
     Examples:
         >>> is_wanted(True), is_wanted(False)

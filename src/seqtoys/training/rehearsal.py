@@ -1,4 +1,4 @@
-"""Optimizers and schedulers, tried on copies before a training begins or goes on."""
+"""Trial updates with copies of the optimizer and scheduler, before training or resuming."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from seqtoys.training.optimizers import Optimizer, step_optimizer, step_schedule
 
 
 def rehearse(optimizer: Optimizer, scheduler: Any) -> None:
-    """Let copies of an optimizer and its scheduler make one update, with gradients of zero.
+    """Make one update with zero gradients, on copies of an optimizer and its scheduler.
 
-    PyTorch looks at some options not before: `StepLR(…, step_size=0)`, or, on a CPU,
-    `Adam(…, capturable=True)`. Only its own classes are tried, as others may not be what they
-    are without what they were made with.
+    PyTorch validates some options only then, such as `StepLR(…, step_size=0)` or, on a CPU,
+    `Adam(…, capturable=True)`. Only PyTorch's own classes are tried, since copies of others may
+    not work without the objects they were created with.
 
     Args:
-        optimizer: The optimizer, which has made no update.
+        optimizer: The optimizer, before its first update.
         scheduler: Its scheduler, or None.
 
     Raises:
@@ -40,31 +40,30 @@ def rehearse(optimizer: Optimizer, scheduler: Any) -> None:
     """
     if not _is_pytorchs(optimizer) or not (scheduler is None or _is_pytorchs(scheduler)):
         return
-    if isinstance(optimizer, torch.optim.SparseAdam):  # takes no gradients that are dense
+    if isinstance(optimizer, torch.optim.SparseAdam):  # does not accept dense gradients
         return
     with _undisturbed(optimizer):
         try:
             fresh, plan = copy.deepcopy((optimizer, scheduler))
-        except Exception:  # the scheduler may call what can't be copied
+        except Exception:  # the scheduler may refer to something that can't be copied
             return
         _update(fresh, plan)
 
 
 def check_memory(optimizer: Optimizer, scheduler: Any, saved: Mapping[str, Plain]) -> None:
-    """Make sure that an optimizer and its scheduler can go on from what was saved of them.
+    """Check that an optimizer and its scheduler can resume from a saved state.
 
-    Copies of both load it and make one update, with gradients of zero. PyTorch itself loads
-    whatever it is given, fails at the first update, and where it has fused kernels reads beyond
-    the end of tensors that are too short. Nothing is checked of optimizers that can't be copied,
-    or need more than gradients.
+    Copies of both load the state and make one update with zero gradients. PyTorch itself loads any
+    state, fails only at the first update, and in fused kernels reads past the end of tensors that
+    are too short. Optimizers that can't be copied or need more than gradients are not checked.
 
     Args:
-        optimizer: The optimizer, which has made no update.
+        optimizer: The optimizer, before its first update.
         scheduler: Its scheduler, or None.
         saved: The state of each, by name.
 
     Raises:
-        DataError: If they can't.
+        DataError: If they can't resume.
     """
     with _undisturbed(optimizer):
         try:
@@ -79,7 +78,7 @@ def check_memory(optimizer: Optimizer, scheduler: Any, saved: Mapping[str, Plain
             raise DataError(wrong)
         try:
             trial, plan = copy.deepcopy((optimizer, scheduler))
-            state = copy.deepcopy(saved)  # as an optimizer updates what it has loaded, in place
+            state = copy.deepcopy(saved)  # an optimizer updates its loaded state in place
             trial.load_state_dict(state["optimizer"])
             if plan is not None:
                 plan.load_state_dict(state["scheduler"])
@@ -96,7 +95,7 @@ def _update(optimizer: Any, scheduler: Any) -> None:
 
 
 def _misfit_of(optimizer: Optimizer, updated: Any, saved: Plain) -> str | None:
-    """Compare what was saved with what an optimizer has itself, after an update."""
+    """Compare a saved state with the state of an optimizer after an update."""
     if not isinstance(optimizer, torch.optim.Optimizer):
         return None
     groups = optimizer.state_dict()["param_groups"]
@@ -109,10 +108,10 @@ def _misfit_of(optimizer: Optimizer, updated: Any, saved: Plain) -> str | None:
     count = len(_parameters(optimizer))
     for at, memory in saved["state"].items():
         if type(at) is not int or not 0 <= at < count or not isinstance(memory, dict):
-            return f"optimizer['state'][{at!r}] is of no parameter"
+            return f"optimizer['state'][{at!r}] does not belong to a parameter"
         for name, value in memory.items():
             like = own.get(at, {}).get(name)
-            if isinstance(like, Tensor | int | float):  # lists, as of L-BFGS, grow
+            if isinstance(like, Tensor | int | float):  # lists, as in L-BFGS, grow
                 wrong = mismatch(value, like, f"optimizer['state'][{at}][{name!r}]")
                 if wrong is not None:
                     return wrong
@@ -129,7 +128,7 @@ def _is_pytorchs(part: Any) -> bool:
 
 @contextmanager
 def _undisturbed(optimizer: Optimizer) -> Iterator[None]:
-    """Leave random numbers alone, and show no warnings of what is only tried."""
+    """Preserve the random state and suppress warnings during a trial update."""
     on_gpu = {p.device for p in _parameters(optimizer) if p.device.type == "cuda"}
     with torch.random.fork_rng(devices=list(on_gpu)), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""A training in a file: written while it runs, and gone on from."""
+"""Saving a training run to a file, and resuming from it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from seqtoys.training.state import Run
 
 
 def save_run(run: Run, path: PathLike) -> None:
-    """Write a training, when no update waits, with its model and history.
+    """Save a training run with its model and history; no update may be pending.
 
     Args:
-        run: The training.
-        path: Where to.
+        run: The training run.
+        path: The file.
 
     Raises:
-        ModelFileError: If the file can't be written, or another training has written it since.
-        InputTypeError: If a part's state is something else than plain values and tensors.
+        ModelFileError: If the file can't be written, or another training has written to it since.
+        InputTypeError: If a state contains anything but plain values and tensors.
     """
     there = _stamp(path)
     if run.written is not None and there is not None and there != run.written:
         raise ModelFileError(
-            f"can't write {os.fsdecode(path)}: another training has written it since; give each "
-            "training a path of its own"
+            f"can't write {os.fsdecode(path)}: another training has written to it since; use a "
+            "separate path for each training"
         )
     states = run.state()
     weights = run.model.state_dict()
@@ -46,7 +46,7 @@ def save_run(run: Run, path: PathLike) -> None:
 
 
 def _stamp(path: PathLike) -> tuple[int, int] | None:
-    """What changes whenever a file is written anew; None: there is no file."""
+    """Return values that change whenever the file is rewritten, or None if there is no file."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -55,7 +55,7 @@ def _stamp(path: PathLike) -> tuple[int, int] | None:
 
 
 def check_replaceable(checkpoint: Checkpoint | None, resume: PathLike | None) -> None:
-    """Make sure that a checkpoint destroys nothing but the training that is resumed from it.
+    """Check that a checkpoint would overwrite nothing but the training being resumed.
 
     Raises:
         ModelFileError: If it would.
@@ -66,35 +66,35 @@ def check_replaceable(checkpoint: Checkpoint | None, resume: PathLike | None) ->
     if lost is not None:
         name = os.fsdecode(checkpoint.path)
         raise ModelFileError(
-            f"can't write {name}: it holds {lost}; resume={quoted(name)} to go on with a "
-            "training, choose another path, or Checkpoint(…, overwrite=True) to replace it"
+            f"can't write {name}: it holds {lost}; pass resume={quoted(name)} to continue a "
+            "training, choose another path, or use Checkpoint(…, overwrite=True) to replace it"
         )
 
 
 def resume_run(run: Run, path: PathLike, *, epochs: int) -> None:
-    """Put a training that has not begun where another was when it was written.
+    """Restore a new training run to the state saved in a file.
 
-    All that the file holds is checked before the model changes.
+    The whole file is checked before the model is changed.
 
     Args:
-        run: The training, with the same model, data and options.
+        run: A new run with the same model, data and options.
         path: The file.
-        epochs: How many epochs it is to have in all.
+        epochs: The maximum number of epochs in total.
 
     Raises:
-        ModelFileError: If the file holds no training, or one that can't go on.
-        OptionError: If the model, the data or the options differ; the error names them.
+        ModelFileError: If the file contains no training, or one that can't be resumed.
+        OptionError: If the model, data or options differ; the message lists the differences.
     """
     file = read_file(path)
     if "training" not in file.facts:
-        raise file.refusal("a model without its training; fit writes that with checkpoint=…")
+        raise file.refusal("a model without training state; fit(…, checkpoint=…) saves both")
     try:
         history, training = file.state("history"), file.state("training")
         _check_same(run, training["identity"], file.weights(), file.path)
         done = len(history["lr"])
         if epochs < done:
             raise OptionError(
-                f"expected {done} epochs or more, as many as there have been in {file.path}, "
+                f"expected epochs to be at least {done}, the number already done in {file.path}, "
                 f"got {epochs}"
             )
         with _unchanged_on_failure(run.model):
@@ -104,12 +104,12 @@ def resume_run(run: Run, path: PathLike, *, epochs: int) -> None:
     except OptionError:
         raise
     except MALFORMED as error:
-        raise file.refusal(f"a training that can't go on ({brief_error(error)})") from error
+        raise file.refusal(f"a training that can't be resumed ({brief_error(error)})") from error
 
 
 @contextmanager
 def _unchanged_on_failure(model: nn.Module) -> Iterator[None]:
-    """Give a model its weights, buffers and extra state back if anything is raised."""
+    """Restore a model's weights, buffers and extra state if an exception is raised."""
     before = copy.deepcopy(model.state_dict())
     try:
         yield
@@ -128,7 +128,7 @@ def _is_same_file(one: PathLike, other: PathLike | None) -> bool:
 def _check_same(
     run: Run, identity: Mapping[str, Plain], weights: Mapping[str, Tensor], path: str
 ) -> None:
-    """Make sure that a training is the one that was interrupted."""
+    """Check that the model, data and options are those of the saved training."""
     own = {
         name: (tuple(tensor.shape), tensor.dtype)
         for name, tensor in run.model.state_dict().items()
@@ -137,12 +137,13 @@ def _check_same(
     others = _differences(identity, run.identity) or misfit(own, weights)
     if others:
         raise OptionError(
-            f"expected the model, data and options of the training in {path}, got others: {others}"
+            f"expected the model, data and options of the training in {path}, got different ones: "
+            f"{others}"
         )
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Name what differs: of another class of models nothing else."""
+    """List the differences; if the model class differs, only that."""
     names = [name for name in {**here, **there} if there.get(name) != here.get(name)]
     return "; ".join(
         f"{name} was {_brief(there.get(name))} and is {_brief(here.get(name))}"

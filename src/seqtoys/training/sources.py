@@ -1,4 +1,4 @@
-"""Where the updates of an epoch come from: sequences, a long text, or a task."""
+"""The data of the updates of an epoch: sequences, a long text, or a task."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from seqtoys.training.task_source import TaskSource
 from seqtoys.training.text_source import TextSource
 
 Part = tuple[Tensor | None, Batch, int]
-"""Rows among all sequences (None: all of them), the sequences there, and their scored symbols."""
+"""Row indices (None for all sequences), the sequences, and their number of scored symbols."""
 
 
 @runtime_checkable
 class Source(Protocol):
-    """What a model is trained or measured on."""
+    """Data that a model is trained or measured on."""
 
     @property
     def scored(self) -> int:
@@ -41,36 +41,36 @@ class Source(Protocol):
 
     @property
     def resumes(self) -> bool:
-        """Whether each part goes on where the one before it ended."""
+        """Whether each part continues the previous one."""
 
     @property
     def sequences(self) -> Batch | None:
-        """All of it as one batch; None where it is too long for that, or never the same."""
+        """All sequences as one batch; None if the data are too long, or differ each epoch."""
 
     @property
     def optimum(self) -> float | None:
-        """The lowest possible loss on the last epoch's data; None: on all there are."""
+        """The lowest possible loss on the last epoch's data; None if the data never change."""
 
     def parts(self) -> Iterator[Part]:
-        """Go through it once."""
+        """Iterate over the data of one epoch."""
 
     def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> Tensor | None:
-        """Put the predictions of the parts in order; None where they are too many to keep."""
+        """Reassemble the predictions of the parts; None if predictions are not kept."""
 
     def heed(self, accuracy: float | Tensor) -> None:
-        """Take note of how well an epoch was predicted, by each replica of an ensemble."""
+        """Record the accuracy of an epoch, for each replica of an ensemble."""
 
     def identity(self) -> str:
-        """Name the data, so that no others have this name."""
+        """Return a description that identifies the data."""
 
     def state(self) -> Plain:
-        """What decides how it goes on, but for the generator."""
+        """Return the state to resume from, without the generator."""
 
     def restore(self, state: Plain) -> None:
-        """Go on from what `state` gave."""
+        """Restore a `state()`."""
 
     def baselines(self, vocab_size: int) -> Baselines:
-        """What can be predicted without a model."""
+        """Compute the losses that counting alone can reach."""
 
     def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model, without training."""
@@ -81,8 +81,8 @@ class SequencesSource:
 
     Args:
         batch: The sequences.
-        batch_size: How many share an update; None: all.
-        generator: Decides their order.
+        batch_size: The number of sequences per update. If None, all.
+        generator: Shuffles them.
     """
 
     resumes = False
@@ -95,10 +95,10 @@ class SequencesSource:
         self.scored: int = int(batch.tally.sum())
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
         self._generator = generator
-        self._order: Tensor | None = None  # in an epoch that has begun and not ended
+        self._order: Tensor | None = None  # of the epoch in progress
 
     def parts(self) -> Iterator[Part]:
-        """Go through the sequences once; a minibatch where nothing is scored is left out."""
+        """Iterate over the sequences once, skipping minibatches without scored symbols."""
         if self._size == len(self.sequences):
             yield None, self.sequences, self.scored
             return
@@ -115,7 +115,7 @@ class SequencesSource:
     def together(
         self, predicted: list[Tensor], rows: list[Tensor | None]
     ) -> Int[Tensor, "*replicas batch time"]:
-        """Put the predictions of the parts in the order of the sequences."""
+        """Reassemble the predictions of the parts in the order of the sequences."""
         first = predicted[0]
         if rows[0] is None:
             return first
@@ -126,34 +126,34 @@ class SequencesSource:
         return whole
 
     def heed(self, accuracy: float | Tensor) -> None:
-        """Go on as before."""
+        """Do nothing."""
 
     def identity(self) -> str:
-        """Name the sequences, so that no others have this name."""
+        """Return a description that identifies the sequences."""
         batch = self.sequences
         fingerprint = brief(*batch.tensors.values())
         return f"{len(batch):,} sequence{'s' * (len(batch) > 1)} ({fingerprint})"
 
     def state(self) -> Tensor | None:
-        """The order of an epoch that has begun."""
+        """Return the order of the epoch in progress."""
         return self._order
 
     def restore(self, state: Tensor | None) -> None:
-        """Go on in that order.
+        """Restore that order.
 
         Raises:
-            DataError: If it is no order of the sequences.
+            DataError: If it is not an order of the sequences.
         """
         count = len(self.sequences)
         is_order = state is None or (
             state.dtype == torch.int64 and sorted(state.tolist()) == list(range(count))
         )
         if not is_order:
-            raise DataError(f"expected an order of {count} sequences, got another")
+            raise DataError(f"expected a permutation of {count} sequences, got something else")
         self._order = state
 
     def baselines(self, vocab_size: int) -> Baselines:
-        """What counting alone can predict."""
+        """Compute the losses that counting alone can reach."""
         return count_baselines(self.sequences, vocab_size)
 
     def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
@@ -173,14 +173,14 @@ def to_sources(
     generator: torch.Generator,
     device: torch.device,
 ) -> tuple[Source, Source | None, list[int]]:
-    """Prepare what is trained on and what is held out, as `fit` is given them.
+    """Prepare the training and held-out data from the arguments of `fit`.
 
     Returns:
-        Both sources, the second None where nothing is held out, and which of the given sequences
-        are held out.
+        The training source, the held-out source or None, and the indices of the held-out
+        sequences.
 
     Raises:
-        SeqtoysError: If the data or options don't fit, as `fit` says.
+        SeqtoysError: If the data or options don't match; see `fit`.
     """
     if isinstance(data, Task):
         if chunk is not None:
@@ -191,14 +191,16 @@ def to_sources(
         sizes = (
             batch_size,
             None,
-        )  # what is held out is measured on the same sequences in any case
+        )  # the held-out loss is measured on the same sequences whatever batch_size is
         sources = [
             TaskSource(side, batch_size=size, lengths=lengths, generator=each, device=device)
             for side, size, each in zip(sides, sizes, generators, strict=False)
         ]
         return sources[0], sources[1] if validation else None, []
     if lengths is not None:
-        raise OptionError("expected a task for lengths=…, as given sequences have theirs")
+        raise OptionError(
+            "lengths=… applies only to tasks; the sequences you passed already have lengths"
+        )
     if chunk is not None:
         text = _to_text(data, vocab)
         return *_text_sources(text, batch_size or 1, chunk, validation, device), []
@@ -216,9 +218,9 @@ def to_sources(
 
 
 def _without_empty_columns(batch: Batch) -> Batch:
-    """Cut off the columns in which every sequence has ended.
+    """Remove the columns that are padding in every sequence.
 
-    A model says the same without them, but sums over more numbers may be rounded otherwise.
+    They don't affect the result, but sums over more numbers may be rounded differently.
     """
     width = int(batch.count_symbols().max())
     inputs, targets = batch.inputs[:, :width], batch.targets[:, :width]
@@ -227,11 +229,11 @@ def _without_empty_columns(batch: Batch) -> Batch:
 
 def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]:
     if vocab is None:
-        raise OptionError("expected a vocabulary, as the model has none: give fit a vocab=…")
+        raise OptionError("expected a vocabulary, because the model has none; pass vocab=… to fit")
     if isinstance(data, Batch | tuple) or not is_single(data, vocab):
         raise InputTypeError(
-            f"expected one text for chunk=…, got a {type(data).__name__}; join several to one, "
-            "or leave chunk out"
+            f"expected one text for chunk=…, got a {type(data).__name__}; join several texts into "
+            "one, or omit chunk"
         )
     return encode_compact(cast(Symbols, data), vocab)
 
@@ -239,16 +241,16 @@ def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"
 def _text_sources(
     text: Tensor, streams: int, chunk: int, validation: float | None, device: torch.device
 ) -> tuple[TextSource, TextSource | None]:
-    """Cut a text into what is trained on, in parallel streams, and its end, read as one stream.
+    """Split a text into training data, in parallel streams, and a held-out end, in one stream.
 
-    Each stream starts without a past. If the end were cut into many, its loss would be that of
-    many beginnings, and depend on their number.
+    Each stream starts without context. If the held-out end were split into several, its loss would
+    depend on their number.
     """
     held = 0 if validation is None else round(validation * len(text))
     if validation is not None and held < 2:
         raise DataError(
-            f"expected a text whose held-out end has 2 symbols or more, got {len(text)} symbols, "
-            f"of which validation={validation:g} holds out {held}; hold out more"
+            f"expected at least 2 held-out symbols, got {held} of {len(text)} symbols with "
+            f"validation={validation:g}; increase validation"
         )
     split = len(text) - held
     training = TextSource(LongText(text[:split], streams=streams, chunk=chunk, device=device))

@@ -1,4 +1,4 @@
-"""One training: its parts, made from what fit is given, and all that decides how it goes on."""
+"""One training run: its components, built from the arguments of fit, and its complete state."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ from seqtoys.training.updates import Updates
 
 @dataclass
 class Run:
-    """The parts of a training.
+    """The components of a training run.
 
     Attributes:
-        updates: Train the model.
-        held_out: What it is measured on after each epoch; None: nothing.
-        predictions: Keep what it predicts.
-        history: Where the epochs are noted: a `History`, or an `EnsembleHistory`.
-        rule: Ends the training before its last epoch.
-        generator: Draws what is held out, the order of minibatches, and the batches of a task.
+        updates: Trains the model.
+        held_out: The data to measure after each epoch, or None.
+        predictions: Stores the predictions.
+        history: The `History` or `EnsembleHistory` to append epochs to.
+        rule: The early-stopping rule.
+        generator: Draws the held-out sequences, the minibatch order and the batches of a task.
         draws: PyTorch's global generators.
         vocab: The vocabulary, if there is one.
-        written: What tells the checkpoint that was written last from one that another process
-            writes to the same path; None: none was written.
+        written: Identifies the last checkpoint of this run, to detect one written to the same path
+            by another process. None if there is none yet.
     """
 
     updates: Updates
@@ -70,14 +70,14 @@ class Run:
 
     @property
     def model(self) -> nn.Module:
-        """The model that is trained."""
+        """The model being trained."""
         return self.updates.model
 
     @cached_property
     def identity(self) -> dict[str, Plain]:
-        """Name the model, the data and the options, so that another training is told from this.
+        """A description of the model, data and options, to detect a mismatch on resuming.
 
-        The number of epochs is left out, as a training may go on for more.
+        The number of epochs is omitted, since it may be increased on resuming.
         """
         about = describe(self.model)
         options = {k: value for k, value in self.history.settings.items() if k != "epochs"}
@@ -96,11 +96,11 @@ class Run:
 
     @property
     def epochs(self) -> int:
-        """How many epochs there have been."""
+        """The number of epochs so far."""
         return len(self.history.lr)
 
     def state(self) -> dict[str, Plain]:
-        """Everything but the weights, when no update waits: `history` and `training`."""
+        """Return the `history` and `training` state, without weights; no update may be pending."""
         history = self.history.state() | {"predictions": self.predictions.state()}
         training = {
             "identity": self.identity,
@@ -113,26 +113,26 @@ class Run:
         return {"history": history, "training": training}
 
     def restore(self, history: Mapping[str, Plain], training: Mapping[str, Plain]) -> None:
-        """Check what `state` gave, and set every part to it but the model and its random numbers.
+        """Check the two parts of `state()`, and restore all but the model and global generators.
 
         Raises:
-            Exception: One of `MALFORMED`, if it is of another training, or of none.
+            Exception: One of `MALFORMED`, if the state is invalid or of another training.
         """
         updates, epochs = training["updates"], len(history["lr"])
         done = epochs + bool(updates["begun"])
         if type(updates["epoch"]) is not int or updates["epoch"] != done:
-            raise DataError(f"expected updates of {epochs} epochs, got others")
+            raise DataError(f"expected updates of {epochs} epochs, got another number")
         self.predictions.restore(history["predictions"], epochs)
         fresh = self.history
         none_yet: list[Any] | None = [] if isinstance(fresh, History) else None
         self.history = type(fresh).from_state({**history, "predictions": none_yet})
-        # What follows from the data and options has been compared with those of then.
+        # These follow from the data and options, which have been compared with the saved ones.
         for name in ("predictions", "settings", "baselines", "loss_floor", "held_out"):
             setattr(self.history, name, getattr(fresh, name))
         self.history.reopen()
         for name in ("validation_loss", "validation_accuracy"):
             if epochs and (len(getattr(self.history, name)) > 0) != (self.held_out is not None):
-                raise DataError(f"expected {name} where something is held out, and only there")
+                raise DataError(f"expected {name} if and only if something is held out")
         self.rule.restore(training["rule"], self.history)
         self.updates.restore(updates, symbols=MANY if self.vocab is None else len(self.vocab))
         if self.held_out is not None:
@@ -141,22 +141,22 @@ class Run:
         self.draws.check(training["draws"])
 
     def go_on(self, draws: Plain) -> None:
-        """Begin where the training was, with the model as it was then."""
+        """Continue a restored run, once the model has its saved weights."""
         if self.rule.ended is not None:
             self.updates.freeze(self.rule.ended)
         self.draws.restore(draws)
 
 
 def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
-    """Make the parts of a training.
+    """Build the components of a training run.
 
     Args:
-        model: What is trained.
-        data: On what.
-        options: How, as `check_options` gives them.
+        model: The model.
+        data: The training data.
+        options: The options, as returned by `check_options`.
 
     Raises:
-        SeqtoysError: As `fit` says.
+        SeqtoysError: See `fit`.
     """
     device = device_of(model)
     check_data(data)
@@ -204,21 +204,21 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
 
 
 def _check_weights(model: nn.Module) -> None:
-    """Check that a model has weights that can be trained."""
+    """Check that a model has trainable weights."""
     if not any(weight.requires_grad for weight in model.parameters()):
         raise OptionError(
-            f"expected a model with weights to train, got {type(model).__name__}, none of whose "
-            "requires a gradient"
+            f"expected a model with trainable weights, got {type(model).__name__}, in which no "
+            "parameter requires gradients"
         )
     if any(tensor.is_inference() for tensor in [*model.parameters(), *model.buffers()]):
         raise OptionError(
-            "expected weights made outside of torch.inference_mode(), as those made inside can't "
-            "be trained; make the model before entering it, or use torch.no_grad()"
+            "expected weights created outside torch.inference_mode(), since those created inside "
+            "can't be trained; create the model before entering it, or use torch.no_grad()"
         )
 
 
 def _make_history(model: nn.Module, baselines: Baselines, predictions: Predictions) -> Any:
-    """Make the history of a model, or of an ensemble, before its first epoch."""
+    """Create the empty history of a model or an ensemble."""
     floor = getattr(model, "loss_floor", 0.0)
     if isinstance(model, Ensemble):
         return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions)
@@ -231,6 +231,6 @@ def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
     assert source.sequences is not None, "a long text comes with a vocabulary"
     with undisturbed(model):
         size = logits_of(model, source.sequences.inputs[:1]).shape[-1]
-    # A model may read other symbols than it predicts; what it can read is for itself to say.
+    # A model may read other symbols than it predicts, so only the targets are checked.
     check_targets(source.sequences, size)
     return size

@@ -1,4 +1,4 @@
-"""When to stop training before its last epoch."""
+"""Early stopping."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from seqtoys.support.scalars import to_real
 from seqtoys.support.serialization import Plain, mismatch
 
 Until: TypeAlias = Literal["solved"] | float | None
-"""A goal: every scored symbol predicted, or the loss this near the optimum."""
+"""The goal: every scored symbol predicted correctly, or a distance from the optimum in nats."""
 
 
 class StoppingRule:
     """Stops at a goal, or when the loss no longer improves.
 
     Args:
-        until: `"solved"`: every scored symbol is predicted; a number: the loss is this near the
-            optimum; None: no goal.
-        patience: The number of epochs without improvement to wait for; None: any.
+        until: `"solved"`, if every scored symbol must be predicted correctly; a number, if the
+            loss must be within this many nats of the optimum; or None for no goal.
+        patience: The number of epochs to wait for an improvement. If None, there is no limit.
 
     Raises:
-        OptionError: If the goal is neither, or the patience no positive integer.
+        OptionError: If `until` is invalid.
 
     Examples:
         >>> from seqtoys.results import Baselines, Row
@@ -43,14 +43,14 @@ class StoppingRule:
         self.until: Until = check_goal(until)
         self.patience = patience
         self._best, self._best_epoch = math.inf, 0
-        self.ended: None = None  # there are no replicas to end
+        self.ended: None = None  # there are no replicas
 
     def reason(self, history: History) -> str | None:
-        """Tell why to stop after the last epoch of a history, or None to go on."""
+        """Return why to stop after the last epoch of a history, or None to continue."""
         if self.until == "solved" and history.solved:
             return "solved"
         excess = history.loss[-1] - history.optimum[-1]
-        # A loss far below the optimum is no success: such a model sees what it should predict.
+        # A loss far below the optimum is not a success: such a model sees its targets.
         if isinstance(self.until, int | float) and abs(excess) <= self.until:
             return "excess"
         watched = (history.validation_loss or history.loss)[-1]
@@ -60,30 +60,30 @@ class StoppingRule:
         return "patience" if self.patience is not None and waited >= self.patience else None
 
     def close(self, history: History, reason: str) -> None:
-        """Note why training ended."""
+        """Record why training ended."""
         history.stopped = reason
 
     def state(self) -> dict[str, Plain]:
-        """The best loss so far, and when it was."""
+        """Return the best loss so far, and its epoch."""
         return {"best": self._best, "best_epoch": self._best_epoch}
 
     def restore(self, state: Mapping[str, Plain], history: History) -> None:
-        """Go on from what `state` gave after the epochs of a history.
+        """Restore the `state()` after the epochs of a history.
 
         Raises:
-            DataError: If it is something else.
+            DataError: If `state` is invalid.
         """
         best, epoch = state["best"], state["best_epoch"]
         wrong = mismatch(best, math.inf, "best") or mismatch(epoch, 0, "best_epoch")
         if wrong is not None or not 0 <= epoch <= len(history):
-            raise DataError(wrong or f"best_epoch is {epoch}, of {len(history)} epochs")
+            raise DataError(wrong or f"best_epoch is {epoch}, but there are {len(history)} epochs")
         self._best, self._best_epoch = float(best), epoch
 
 
 class StoppingRules:
     """The stopping rule of each replica of an ensemble.
 
-    A replica whose loss is no longer finite has diverged and ends, too, without disturbing the
+    A replica whose loss is no longer finite has diverged and stops, too, without affecting the
     others.
 
     Args:
@@ -92,7 +92,7 @@ class StoppingRules:
         replicas: The number of replicas.
 
     Raises:
-        OptionError: As `StoppingRule` does.
+        OptionError: If `until` is invalid.
 
     Examples:
         >>> StoppingRules("solved", None, 3).ended
@@ -109,7 +109,7 @@ class StoppingRules:
         self._best_epoch = torch.zeros(replicas, dtype=torch.int64, device="cpu")
 
     def reason(self, history: EnsembleHistory) -> str | None:
-        """End replicas after the last epoch of a history; tell if none goes on."""
+        """Stop replicas after the last epoch of a history; return "ended" if none is left."""
         for reason, replicas in self._verdicts(history):
             if replicas.any():
                 history.end(replicas, reason)
@@ -117,18 +117,18 @@ class StoppingRules:
         return "ended" if self.ended.all() else None
 
     def close(self, history: EnsembleHistory, reason: str) -> None:
-        """Note why the training of the replicas that still ran ended."""
+        """Record why the remaining replicas ended."""
         history.end(~self.ended, reason)
 
     def state(self) -> dict[str, Plain]:
-        """Which replicas have ended, the best loss of each so far, and when it was."""
+        """Return which replicas have ended, the best loss of each so far, and its epoch."""
         return {"ended": self.ended, "best": self._best, "best_epoch": self._best_epoch}
 
     def restore(self, state: Mapping[str, Plain], history: EnsembleHistory) -> None:
-        """Go on from what `state` gave after the epochs of a history.
+        """Restore the `state()` after the epochs of a history.
 
         Raises:
-            DataError: If it is something else.
+            DataError: If `state` is invalid.
         """
         wrong = mismatch(dict(state), self.state(), "rule")
         if wrong is None and not torch.equal(state["ended"], ~history.running):
@@ -141,7 +141,7 @@ class StoppingRules:
     def _verdicts(self, history: EnsembleHistory) -> Iterator[tuple[str, Tensor]]:
         row = history.rows[-1]
         loss = row.loss.double()
-        if not math.isfinite(loss.sum().item()):  # seldom: it spares a look at each
+        if not math.isfinite(loss.sum().item()):  # rarely true; cheaper than testing each loss
             yield "diverged", ~loss.isfinite()
         if self.until == "solved":
             yield "solved", row.accuracy == 1
@@ -157,7 +157,7 @@ class StoppingRules:
 
 
 def make_rule(until: Until, patience: int | None, replicas: int) -> Any:
-    """Make the rule of one model, or the rules of many replicas."""
+    """Create the stopping rule of a model, or the rules of an ensemble."""
     return StoppingRules(until, patience, replicas) if replicas else StoppingRule(until, patience)
 
 

@@ -1,4 +1,4 @@
-"""Updates from a task: each epoch is one fresh batch."""
+"""Updates from a task: each epoch is one new batch."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from seqtoys.support.serialization import Plain
 from seqtoys.tasks.task import Task
 from seqtoys.training.curriculum import LengthPlan, Lengths
 
-BATCH_SIZE = 128  # where `fit` is given none
-IDENTIFYING = 8  # sequences that tell one task from another
+BATCH_SIZE = 128  # the default of `fit`
+IDENTIFYING = 8  # sequences that identify a task
 
 
 class TaskSource:
-    """Batches of a task, drawn anew for each epoch.
+    """Batches of a task, a new one for each epoch.
 
     Args:
         task: The task.
-        batch_size: How many sequences a batch has; None: 128.
-        lengths: Their lengths, as `fit` takes them.
+        batch_size: The number of sequences per batch. Defaults to 128.
+        lengths: Their lengths, as for `fit`.
         generator: Draws them.
-        device: Where the model is.
+        device: The device of the model.
     """
 
     resumes = False
@@ -61,30 +61,30 @@ class TaskSource:
         yield None, batch.to(self._device), self.scored
 
     def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
-        """Keep nothing: the sequences are other ones in each epoch."""
+        """Return None: the sequences differ in each epoch."""
 
     def heed(self, accuracy: float | Tensor) -> None:
-        """Take note of how well an epoch was predicted, by each replica of an ensemble."""
+        """Pass the mean accuracy of an epoch to the curriculum."""
         self.plan.heed(float(torch.as_tensor(accuracy, device="cpu").mean()))
 
     def identity(self) -> str:
-        """Name the task, so that no other has this name: by what it draws, too."""
+        """Return a description that identifies the task, also by its sequences."""
         task, batch = self.task, self.task.sample(IDENTIFYING)
         facts = f"{task.lengths} {float(task.optimum)!r}"
         fingerprint = brief(*batch.tensors.values(), text=facts)
         return f"the task {task.name} ({fingerprint})"
 
     def state(self) -> Plain:
-        """How long sequences are by now, and the batch that is measured each time."""
+        """Return the state of the lengths, and the batch that `measure` uses."""
         kept = self._measured
         batch = None if kept is None else kept.tensors
         return {"plan": self.plan.state(), "measured": batch}
 
     def restore(self, state: Plain) -> None:
-        """Go on from what `state` gave.
+        """Restore a `state()`.
 
         Raises:
-            SeqtoysError: If it is something else.
+            SeqtoysError: If `state` is invalid.
         """
         self.plan.restore(state["plan"])
         kept = state["measured"]
@@ -93,7 +93,7 @@ class TaskSource:
             self._measured = batch.to(self._device)
 
     def baselines(self, vocab_size: int) -> Baselines:
-        """The losses without a model; with a curriculum, at the lengths it ends with."""
+        """Return the baselines; with a curriculum, those of its final lengths."""
         uniform, bounds = math.log(vocab_size), self.plan.range
         if bounds is None:
             return Baselines(uniform, float(self.task.memoryless), float(self.task.optimum))
@@ -101,7 +101,7 @@ class TaskSource:
         return Baselines(uniform, float(memoryless), float(optimum))
 
     def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
-        """Compute the loss and the accuracy of a model on one batch, the same each time."""
+        """Compute the loss and the accuracy of a model on one batch, the same at each call."""
         if self._measured is None:
             self._measured = self._draw().to(self._device)
         return measure(model, self._measured)
@@ -110,7 +110,7 @@ class TaskSource:
         length = self.plan.draw(self._generator)
         batch = self.task.sample(self._size, length=length, generator=self._generator)
         batch = batch.with_length_range(self.plan.current_range)
-        if self._is_new:  # once is enough to see that a task of one's own is in order
+        if self._is_new:  # one check is enough to validate a user's own task
             self._is_new = False
             check_range(batch, len(self.task.vocab))
         return batch

@@ -1,4 +1,4 @@
-"""Updates from one long text: chunks, with the state carried from one to the next."""
+"""Updates from one long text: chunks, with the state carried over (truncated BPTT)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqtoys.support.serialization import Plain
 
 
 class TextSource:
-    """A long text in chunks, with the state carried from one to the next.
+    """A long text in chunks, with the state carried over from one to the next.
 
     Args:
         text: The text.
@@ -30,27 +30,27 @@ class TextSource:
         self.scored: int = text.scored
 
     def parts(self) -> Iterator[tuple[None, Batch, int]]:
-        """Go through the text once."""
+        """Iterate over the text once."""
         return ((None, chunk, chunk.targets.numel()) for chunk in self.text.chunks())
 
     def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
-        """Keep nothing: the text may be longer than memory has room for."""
+        """Return None: the predictions of a long text would take too much memory."""
 
     def heed(self, accuracy: float | Tensor) -> None:
-        """Go on as before."""
+        """Do nothing."""
 
     def identity(self) -> str:
-        """Name the text, so that no other has this name."""
+        """Return a description that identifies the text."""
         return f"a text of {self.scored + 1:,} symbols ({self.text.fingerprint()})"
 
     def state(self) -> None:
-        """Nothing: a text is read in order."""
+        """Return None: a text is read in order."""
 
     def restore(self, state: Plain) -> None:
-        """Go on as before."""
+        """Do nothing."""
 
     def baselines(self, vocab_size: int) -> Baselines:
-        """What counting alone can predict."""
+        """Compute the losses that counting alone can reach."""
         return self.text.count_baselines(vocab_size)
 
     @torch.no_grad()

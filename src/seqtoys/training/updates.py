@@ -28,14 +28,14 @@ from seqtoys.training.sources import Source
 
 
 class Updates:
-    """The epochs of a training: minibatches, loss, gradients, optimizer and scheduler.
+    """The epochs of a training run: minibatches, loss, gradients, optimizer and scheduler.
 
     Args:
         model: The model, trained in place.
-        source: What it is trained on.
-        optimizer: Updates the model.
-        scheduler: Changes the learning rate of that; None: nothing does.
-        clip_norm: The largest norm of a gradient; None: any.
+        source: The training data.
+        optimizer: The optimizer.
+        scheduler: The learning-rate scheduler, or None.
+        clip_norm: The maximum norm of the gradients. If None, they are not clipped.
         stepwise: Whether to feed the model one symbol at a time.
         symbols: The number of symbols.
         check: Whether to check the model on its first batch.
@@ -62,29 +62,29 @@ class Updates:
         self.epoch: int = 0
         self._learner = Learner(model, stepwise=stepwise, symbols=symbols)
         self._is_unchecked = check
-        self._sums: EpochSums | None = None  # of an epoch that has begun and not ended
+        self._sums: EpochSums | None = None  # of the epoch in progress
         self._is_waiting = False
         self._frozen: Frozen | None = None
 
     @property
     def lr(self) -> float:
-        """The learning rate now."""
+        """The current learning rate."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     @property
     def is_between_epochs(self) -> bool:
-        """Whether no epoch has begun and not ended, and no update waits or is half done."""
+        """Whether no epoch is in progress, and no update is pending or incomplete."""
         return self._sums is None and not self._is_waiting
 
     def run_epoch(self, after_update: Callable[[], None]) -> tuple[Value, Value, Tensor | None]:
-        """Go through the source once, or on where it was left; the last update waits for `apply`.
+        """Run an epoch, or the rest of one; its last update stays pending until `apply`.
 
         Args:
-            after_update: Called after each update, when the model may be left as it is.
+            after_update: Called after each update, when the weights are consistent.
 
         Returns:
-            The loss, the accuracy and the predicted symbols, each before its update; of each
-            replica, for an ensemble. No symbols if the source keeps none.
+            The loss, the accuracy and the predicted symbols, each computed before its update; for
+            an ensemble, one per replica. The symbols are None if the source keeps no predictions.
         """
         sums = self._sums = self._sums or self._begin()
         for rows, part, count in islice(self.source.parts(), sums.parts, None):
@@ -108,7 +108,7 @@ class Updates:
         return sums.loss / scored, share, self.source.together(sums.predicted, sums.rows)
 
     def apply(self) -> None:
-        """Carry out the update that waits, if one does."""
+        """Apply the pending update, if there is one."""
         if self._is_waiting:
             self._learner.backward()
             if self.clip_norm is not None:
@@ -116,24 +116,24 @@ class Updates:
             step_optimizer(self.optimizer)
             if self._frozen is not None:
                 self._frozen.restore()
-            self._is_waiting = False  # at last: an update that fails may be half done
+            self._is_waiting = False  # last, as an update that fails may be incomplete
 
     def renew(self) -> None:
-        """Look at the model again, after a user may have changed it."""
+        """Refresh what is cached about the model, which a callback may have changed."""
         self._learner.renew()
         if isinstance(self.optimizer, FusedAdam):
             self.optimizer.renew()
 
     def freeze(self, ended: Bool[Tensor, " replicas"]) -> None:
-        """Keep the weights of some replicas as they are from now on."""
+        """Freeze the weights of replicas that have ended."""
         if ended.any():
             self._frozen = Frozen(list(self.model.parameters()), ended)
 
     def step_scheduler(self, row: Callable[[int], Row]) -> None:
-        """Tell the scheduler that an epoch is over.
+        """Step the scheduler at the end of an epoch.
 
         Args:
-            row: Gives the row of an epoch, counted from the last as -1.
+            row: Returns the row of an epoch by index; -1 is the last.
         """
         if self.scheduler is not None:
             last = row(-1)
@@ -141,7 +141,7 @@ class Updates:
             step_scheduler(self.scheduler, watched)
 
     def state(self) -> dict[str, Plain]:
-        """Everything but the weights that decides how it goes on, when no update waits."""
+        """Return the complete state but the weights; no update may be pending."""
         begun = self._sums and {"sums": self._sums.state(), "hidden": self._learner.hidden}
         return {
             "epoch": self.epoch,
@@ -152,14 +152,14 @@ class Updates:
         }
 
     def restore(self, state: Mapping[str, Plain], symbols: int) -> None:
-        """Go on from what `state` gave.
+        """Restore a `state()`.
 
         Args:
-            state: It.
+            state: The state.
             symbols: The number of symbols that can be predicted.
 
         Raises:
-            Exception: One of `MALFORMED`, if it is of another training, or of none.
+            Exception: One of `MALFORMED`, if the state is invalid or of another training.
         """
         check_memory(self.optimizer, self.scheduler, state)
         self.epoch = state["epoch"]
@@ -171,7 +171,7 @@ class Updates:
             self._restore_begun(on_device(state["begun"], device_of(self.model)), symbols)
 
     def _restore_begun(self, begun: Mapping[str, Plain], symbols: int) -> None:
-        """Go on in the middle of an epoch."""
+        """Restore the sums and hidden state of an epoch in progress."""
         sums = EpochSums.from_state(
             begun["sums"], replicas=self.replicas, batch=self.source.sequences, symbols=symbols
         )
@@ -180,11 +180,11 @@ class Updates:
         self._sums, self._learner.hidden = sums, begun["hidden"]
 
     def _check_hidden(self, hidden: Plain) -> None:
-        """Make sure that the model can read on from a state: it does so once, on a trial."""
+        """Check by a trial run that the model can resume from a hidden state."""
         learner = Learner(self.model, stepwise=False)
         _, part, _ = next(iter(self.source.parts()))
         with in_mode(self.model, training=False), torch.no_grad():
-            if writes_gradients(self.model):  # which would copy any state into its own
+            if writes_gradients(self.model):  # it would broadcast a state of another shape
                 learner.measure(part, resume=True)
                 wrong = mismatch(hidden, learner.hidden, "hidden")
                 if wrong is not None:
@@ -193,7 +193,7 @@ class Updates:
             learner.measure(part, resume=True)
 
     def _begin(self) -> EpochSums:
-        """Begin an epoch."""
+        """Start an epoch."""
         self.epoch += 1
         self._learner.hidden = None
         return EpochSums()
@@ -222,14 +222,14 @@ class Updates:
 def _memory_of(part: Any) -> Plain:
     if not hasattr(part, "state_dict") or not hasattr(part, "load_state_dict"):
         raise OptionError(
-            "expected an optimizer and a scheduler with state_dict and load_state_dict for "
-            f"checkpoint=…, got {type(part).__name__}"
+            "checkpoint=… needs an optimizer and scheduler with state_dict and load_state_dict, "
+            f"got {type(part).__name__}"
         )
     return part.state_dict()
 
 
 class Frozen:
-    """The weights of replicas that have ended their training.
+    """The frozen weights of replicas that have ended.
 
     Args:
         parameters: The weights of all replicas, replicas first.
@@ -242,18 +242,18 @@ class Frozen:
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Undo what an update did to them."""
+        """Undo the effect of an update on the frozen weights."""
         for parameter, rows, kept in self._kept:
             parameter[rows] = kept
 
 
 def clip_norms(parameters: Sequence[nn.Parameter], most: float, replicas: int) -> None:
-    """Scale gradients down to a norm, each replica's for itself.
+    """Clip the norm of the gradients, separately for each replica.
 
     Args:
-        parameters: The weights; of an ensemble, replicas first.
-        most: The largest norm.
-        replicas: The number of replicas; 0: one model.
+        parameters: The weights; those of an ensemble have replicas first.
+        most: The maximum norm.
+        replicas: The number of replicas, or 0 for one model.
     """
     if not replicas:
         nn.utils.clip_grad_norm_(parameters, most)
