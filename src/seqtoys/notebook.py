@@ -1,4 +1,4 @@
-"""What a notebook shows of a result: its figure."""
+"""The figure that a notebook shows for a result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from seqtoys.errors import DataError, MissingPackageError
 
 
 def html_figure(result: object) -> str:
-    """Draw a result as inline SVG; nothing where matplotlib is missing, or nothing to draw.
+    """Return a result as inline SVG, or "" if matplotlib is missing or there is no data.
 
     Args:
         result: A `History`, an `EnsembleHistory`, a `Report` or a `Trace`.
@@ -16,7 +16,7 @@ def html_figure(result: object) -> str:
         >>> html_figure(ElmanCharModel(Vocab("hielo")).trace("hihell"))[:17]
         '<div><svg fill="c'
     """
-    # Here, as figures know results and not results figures: only a notebook asks for both.
+    # Imported here, since plotting depends on results and results must not depend on plotting.
     from seqtoys.plotting.page import draw_result
 
     try:
