@@ -1,1 +1,1 @@
-"""The classic sequence toy tasks, each with its exact optimum."""
+"""Classic sequence toy tasks, each with its exact optimal loss."""
