@@ -133,7 +133,7 @@ def save(
     lost = None if overwrite else loss_of(path)
     if lost is not None:
         raise ModelFileError(
-            f"can't write {os.fsdecode(path)}: it contains {lost}; choose another path, or pass "
+            f"can't write {os.fsdecode(path)}: it holds {lost}; choose another path, or pass "
             "overwrite=True to replace it"
         )
     write_model(path, model, states)

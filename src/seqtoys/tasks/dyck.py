@@ -158,7 +158,9 @@ class Dyck(Task):
         opens = (targets > 0) & (targets % 2 == 1)
         lengths = find_ends(opens)
         if not lengths.all():
-            raise DataError(f"expected complete sequences of {self.name}, got an unclosed bracket")
+            raise DataError(
+                f"expected sequences of {self.name} with closed brackets, got an open one"
+            )
         kinds = (targets.clip(1, 2 * self.kinds) - 1) // 2
         check_same(self, self._write(opens, lengths, kinds), batch)
         if batch.length_range is not None:
