@@ -219,7 +219,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a replica beyond": (
         lambda replica: ENSEMBLE[replica], 2, IndexRangeError,
-        "expected replica to be one from -2 to 1, got 2",
+        "expected replica to be from -2 to 1, got 2",
     ),
     "a batch to learn": (
         MODEL.backprop, "hi", InputTypeError, "expected batch to be a Batch, got 'hi'",
@@ -254,7 +254,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "one text": (
         lambda texts: Batch.from_texts(texts, VOCAB), "hello", InputTypeError,
-        "expected several sequences, got the one string 'hello'; write [text] for a batch of one",
+        "expected a list of sequences, got the single string 'hello'; write [text] for a batch "
+        "of one",
     ),
     "no text": (
         lambda texts: Batch.from_texts(texts, VOCAB), [], DataError,
@@ -262,11 +263,12 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "no batch": (Batch.join, [], DataError, "expected at least one batch to join, got none"),
     "a device": (
-        BATCH.to, "moon", DeviceError, "expected a device that PyTorch has here, got 'moon': ",
+        BATCH.to, "moon", DeviceError, "expected an available device, got 'moon': ",
     ),
     "rows": (
         BATCH.take, [0], InputTypeError,
-        "expected rows to be a tensor of integers, got a list of 1; torch.as_tensor(…) makes one",
+        "expected rows to be a tensor of integers, got a list of 1; convert it with "
+        "torch.as_tensor(…)",
     ),
     "rows beyond": (
         BATCH.take, torch.tensor([1, 2]), IndexRangeError,
@@ -278,7 +280,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "rows that are nowhere": (
         BATCH.take, torch.zeros(1, dtype=torch.int64, device="meta"), InputTypeError,
-        "expected rows to be a tensor that holds numbers, got one on the meta device",
+        "expected rows to be a dense tensor with values, got a tensor on the meta device",
     ),
     "lengths": (
         lambda lengths: Batch(BATCH.inputs, BATCH.targets, lengths), torch.tensor([4, 5]),
@@ -318,13 +320,13 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "a model that is nowhere": (
         lambda model: fit(model, "hihello"), NOWHERE, DeviceError,
         "expected a model with weights, got ElmanCharModel on the meta device; "
-        "model.to_empty(device='cpu') makes room, load_state_dict fills it",
+        "allocate it with model.to_empty(device='cpu'), then fill it with load_state_dict",
     ),
     **{
         f"a model that is nowhere, and is to {name}": (
             use, NOWHERE, DeviceError,
             "expected a model with weights, got ElmanCharModel on the meta device; "
-            "model.to_empty(device='cpu') makes room, load_state_dict fills it",
+            "allocate it with model.to_empty(device='cpu'), then fill it with load_state_dict",
         )
         for name, use in {
             "write": lambda model: generate(model, "h", 3),
@@ -433,7 +435,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a state that can't be hashed": (
         lambda start: Automaton({"a": [("h", "a", 1.0)]}, start), ({},), InputTypeError,
-        "expected states that can be hashed, got ({},)",
+        "expected hashable states, got ({},)",
     ),
     "an option of a task": (
         lambda blank: get_task("delayed_copy", one_blank=blank), 1, InputTypeError,
@@ -457,18 +459,18 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a long string": (
         lambda length: get_task("tomita_4").sample(1, length=length), 10_001, OptionError,
-        "tomita_4 has no sequence of length 10001: strings are counted up to 10,000 symbols",
+        "tomita_4 has no sequence of length 10001: the maximum is 10,000 symbols",
     ),
     "a grid": (
         lambda grid: sweep(ElmanEnsemble, Text(["hi"]), grid=grid), ["lr"], InputTypeError,
         "expected grid to be a dict, got a list of 1",
     ),
     "an epoch": (
-        whole_history().row, 1, IndexRangeError, "expected epoch to be one from -1 to 0, got 1",
+        whole_history().row, 1, IndexRangeError, "expected epoch to be from -1 to 0, got 1",
     ),
     "an epoch of none": (
         History(BASELINES).row, 0, IndexRangeError,
-        "expected epoch to be none, as there are none, got 0",
+        "cannot select epoch 0: there are none",
     ),
     "a row": (whole_history().append, 5, InputTypeError, "expected row to be a Row, got 5"),
     "another row": (

@@ -154,9 +154,9 @@ def test_what_is_legal_follows_from_the_graph() -> None:
     assert task.legal("bhx") == set()
     for bad in ("x", "b?"):
         assert not task.accepts(bad)
-        with pytest.raises(DataError, match="expected the beginning of a string of automaton"):
+        with pytest.raises(DataError, match="expected a prefix of a string of automaton"):
             task.legal(bad)
-    assert task.refusal(1) == "no string has 1 symbols and one more"
+    assert task.refusal(1) == "no string has 2 symbols (the length does not count the last one)"
 
 
 def test_an_endless_source_has_its_entropy_rate() -> None:
@@ -271,9 +271,9 @@ def test_bad_lengths_are_told(
 
     cases: list[tuple[dict[str, Any], str]] = [
         ({"lengths": (5, 3)}, "expected lengths as (shortest, longest), got (5, 3)"),
-        ({"lengths": (5, 10**7)}, "expected lengths of 1,000,000 at most, got (5, 10000000)"),
+        ({"lengths": (5, 10**7)}, "expected lengths of at most 1,000,000, got (5, 10000000)"),
         ({"lengths": (0, 3)}, "expected lengths to be a positive integer, got 0"),
-        ({"lengths": (1, 3), "longer": [3]}, "expected longer lengths than 3 to test on, got 3"),
+        ({"lengths": (1, 3), "longer": [3]}, "expected test lengths above 3, got 3"),
     ]
     for options, message in cases:
         assert_told(build(**options), OptionError, message)
@@ -298,12 +298,13 @@ def test_bad_lengths_are_told(
     assert_told(
         lambda: Automaton(even, "a", lengths=(2, 4), longer=[7]),
         OptionError,
-        "automaton has no sequence of length 7: no string has 7 symbols and one more",
+        "automaton has no sequence of length 7: no string has 8 symbols (the length does not "
+        "count the last one)",
     )
 
 
 BAD: list[tuple[dict[Any, Any], str]] = [
-    ({"s": [("a", "t", 1.0)]}, "expected each state to be defined, got none named 't'"),
+    ({"s": [("a", "t", 1.0)]}, "expected each state to be defined, got no transitions for 't'"),
     ({"s": [("a", "s", 0.5)]}, r"expected positive probabilities that sum to 1 in state 's'"),
     (
         {"s": [("a", "s", 0.5), ("a", "t", 0.5)], "t": []},
@@ -311,13 +312,13 @@ BAD: list[tuple[dict[Any, Any], str]] = [
     ),
     (
         {"s": [("a", "t", 0.5), ("b", "e", 0.5)], "t": [("a", "t", 1.0)], "e": []},
-        "expected a way from each state to an end, got none from 't'",
+        "expected a path from each state to an end, got none from 't'",
     ),
     (
         {"s": [("a", "t", 1.0)], "t": [("a", "t", 1.0)]},
-        "expected a way from each state back to the start, got none from 't'",
+        "expected a path from each state back to the start, got none from 't'",
     ),
-    ({"s": [("a", "e", 1.0)], "e": []}, "expected strings of two symbols or more"),
+    ({"s": [("a", "e", 1.0)], "e": []}, "expected strings of at least two symbols"),
 ]
 
 
@@ -372,9 +373,9 @@ def test_a_language_of_thousands_of_words_is_no_trouble() -> None:
 def test_bad_languages_are_told(
     assert_told: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
-    start = "expected strings of which none is the beginning of another, got "
-    end = "; an end symbol tells them apart: end='.'"
-    few = "expected one string or more, each of two symbols or more, got "
+    start = "expected no string to be a prefix of another, got "
+    end = "; add an end symbol, as in end='.'"
+    few = "expected at least one string, each of at least two symbols, got "
     weights = "expected positive weights, got "
     words = [(["boys", "run"], 1.0), (["boys"], 1.0)]
     cases: list[tuple[dict[str, Any], type[Exception], str]] = [
@@ -387,7 +388,7 @@ def test_bad_languages_are_told(
         (
             {"strings": {"a.": 1.0}, "end": "."},
             OptionError,
-            "expected an end that is in no string, got '.': 'a.'",
+            "expected an end symbol that is in no string, got '.' in 'a.'",
         ),
     ]
     for options, kind, message in cases:

@@ -221,7 +221,9 @@ def test_one_device_holds_a_batch(
 ) -> None:
     # Let the meta tensor through, so that the check of devices is reached.
     monkeypatch.setattr("seqtoys.data.batch.to_int64", lambda part, name: part)
-    message = "expected inputs and targets on one device, got cpu and meta; move them with .to(…)"
+    message = (
+        "expected inputs and targets on the same device, got cpu and meta; move them with .to(…)"
+    )
     assert_told(lambda: Batch(ONE, ONE.to("meta")), DeviceError, message)
 
 

@@ -39,7 +39,7 @@ def test_options_reach_the_task() -> None:
 def test_wrong_names_are_told() -> None:
     cases = {
         "rebber": "no task is named 'rebber'; did you mean 'reber'",
-        "xyzzy": r"no task is named 'xyzzy'; list_tasks\(\) names them all",
+        "xyzzy": r"no task is named 'xyzzy'; see list_tasks\(\) for all names",
     }
     for name, message in cases.items():
         with pytest.raises(OptionError, match=message):
@@ -53,7 +53,7 @@ def test_wrong_names_are_told() -> None:
 def test_listed_sequences_are_all_there_is() -> None:
     task = Text(["hat", "hot", "hi"])
     assert task.refusal(2) is None
-    assert task.refusal(5) == "those listed have 1, 2"
+    assert task.refusal(5) == "possible lengths are 1, 2"
     vocab = Vocab("hatoi")
     with pytest.raises(DataError, match="expected sequences of text, got some that are not in"):
         task.optimal_loss(Batch.from_texts(["hoh"], vocab))
@@ -132,18 +132,18 @@ def test_what_is_wrong_with_it_is_told(
     assert_told(
         sample(draw_inputs=lambda self, batch, length, generator: torch.zeros(2, 6).long()),
         ShapeError,
-        "expected draw_inputs of more to give inputs of shape (batch, length) = (2, 5), "
-        "got (2, 6)",
+        "expected draw_inputs of more to return shape (batch, length) = (2, 5), got (2, 6)",
     )
     assert_told(
         sample(answer=lambda self, inputs: inputs.sum(1)),
         ShapeError,
-        "expected answer of more to give answers of shape (batch, answer) = (2, …), got (2,)",
+        "expected answer of more to return shape (batch, answer) = (2, …), got (2,)",
     )
     assert_told(
         sample(vocab=Vocab("01")),
         OptionError,
-        "expected the blank '=' of more in its Vocab('01'); add it, or choose another blank",
+        "expected the vocabulary of more, Vocab('01'), to contain its blank '='; add it, or "
+        "choose another blank",
     )
     far = type("Far", (More,), {"answer": lambda _, inputs: inputs[:, :1] * 0 + 7})
     known, model = type("Known", (far,), {"memoryless": 0.0}), ElmanCharModel(More.vocab)

@@ -254,8 +254,8 @@ def test_other_mistakes_are_told(tmp_path: Path, assert_told: Told) -> None:
     assert_told(
         refused(checkpoint=Checkpoint(missing, every=5)),
         ModelFileError,
-        f"can't write {missing}: No such file or directory; make its folder first. "
-        "Whatever was there is as it was",
+        f"can't write {missing}: No such file or directory; create its directory first. "
+        "Any existing file is unchanged",
     )
     assert_told(
         refused(checkpoint="run"),

@@ -197,7 +197,7 @@ def test_impossible_lengths_are_refused() -> None:
         with pytest.raises(OptionError, match=f"alternate, .* {length - 1} or {length + 1}"):
             ModularArithmetic().sample(2, length=length)
     for length in (1, 2):
-        with pytest.raises(OptionError, match="the shortest has 3, as in x=2"):
+        with pytest.raises(OptionError, match="the shortest is 3, as in x=2"):
             SolveEquation().sample(2, length=length)
 
 

@@ -162,7 +162,7 @@ def test_the_optimum_is_0_and_the_source_is_named(task: AnswerTask) -> None:
 def test_lengths_without_two_numbers_are_refused(
     kind: type[AnswerTask], shown: str, length: int
 ) -> None:
-    with pytest.raises(OptionError, match=f"length {length}: the shortest has 3, as in {shown}"):
+    with pytest.raises(OptionError, match=f"length {length}: the shortest is 3, as in {shown}"):
         kind().sample(2, length=length)
 
 

@@ -95,8 +95,8 @@ ERRORS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "curriculum": (
         lambda: TaskStream(PARITY, lengths=Curriculum(9)),  # type: ignore[arg-type]
-        "expected one length, or a shortest and a longest, got a Curriculum: batches are drawn "
-        "ahead, when no one knows yet how well it is learnt",
+        "a DataLoader cannot be combined with a Curriculum: batches are generated ahead of "
+        "training, before its accuracy is known; give one length, or (shortest, longest)",
     ),
     "seed": (
         lambda: TaskDataset(PARITY, 1, seed=2**70),

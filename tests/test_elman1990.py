@@ -60,7 +60,7 @@ def test_words_run_together() -> None:
         assert any(word.startswith(rest) for word in LEXICON)
     mean = sum(map(len, LEXICON)) / len(LEXICON)
     assert task.optimum == pytest.approx(math.log(len(LEXICON)) / mean)
-    with pytest.raises(DataError, match="none is the beginning of another"):
+    with pytest.raises(DataError, match="no string to be a prefix of another"):
         word_boundaries(["the", "they"])
 
 

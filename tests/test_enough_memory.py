@@ -143,10 +143,12 @@ def test_room_is_checked_where_the_system_tells_its_memory(
 ) -> None:
     monkeypatch.setattr("seqtoys.support.memory.physical_memory", lambda: 16e9)
     check_room("batches", 16, 10**9)
-    message = r"^not enough memory for 17 batches: 17 GB, with 16 GB in all$"
+    message = r"^not enough memory for 17 batches: they need 17 GB, and this machine has 16 GB$"
     with pytest.raises(OptionError, match=message):
         check_room("batches", 17, 10**9)
-    with pytest.raises(OptionError, match=r"for about 10\^5000 batches: about 10\^5000 GB"):
+    with pytest.raises(
+        OptionError, match=r"for about 10\^5000 batches: they need about 10\^5000 GB"
+    ):
         check_room("batches", 10**5000, 10**9)
     monkeypatch.undo()
     monkeypatch.delattr("os.sysconf")  # as on Windows

@@ -187,9 +187,9 @@ def test_a_report_is_a_table_and_json() -> None:
 
 def test_bad_arguments_are_told() -> None:
     stranger = ElmanCharModel(Vocab("abc"))
-    with pytest.raises(OptionError, match="expected a model over the vocabulary of parity"):
+    with pytest.raises(OptionError, match="expected a model with the vocabulary of parity"):
         evaluate(stranger, PARITY)
-    with pytest.raises(OptionError, match="expected a model over the vocabulary of parity"):
+    with pytest.raises(OptionError, match="expected a model with the vocabulary of parity"):
         fit(stranger, PARITY)
     with pytest.raises(OptionError, match="expected count to be a positive integer, got 0"):
         evaluate(Knowing(None), PARITY, count=0)

@@ -124,7 +124,7 @@ def test_what_is_no_regular_file_is_not_replaced(
         path.symlink_to(special)
     before = special.lstat()
     told = f"can't write {path}: it is {kind}, not a regular file; choose another path"
-    told += "" if writer == "sweep" else ". Whatever was there is as it was"
+    told += "" if writer == "sweep" else ". Any existing file is unchanged"
     with within(20):
         assert_told(lambda: WRITERS[writer](path), ModelFileError, told)
     assert os.path.samestat(special.lstat(), before)
@@ -148,8 +148,8 @@ def test_what_is_no_regular_file_is_not_read(
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_directory_is_not_replaced(writer: str, tmp_path: Path, assert_told: Told) -> None:
-    told = "Is a directory; name a file in that folder"
-    comfort = "" if writer == "sweep" else ". Whatever was there is as it was"
+    told = "Is a directory; give the path of a file in that directory"
+    comfort = "" if writer == "sweep" else ". Any existing file is unchanged"
     assert_told(
         lambda: WRITERS[writer](tmp_path),
         ModelFileError,
@@ -243,8 +243,8 @@ def test_a_read_only_file_stays(tmp_path: Path, assert_told: Told) -> None:
     path.chmod(0o444)
     content = path.read_bytes()
     told = (
-        f"can't write {path}: it is read-only; choose a place you may write to. "
-        "Whatever was there is as it was"
+        f"can't write {path}: it is read-only; choose a path you can write to. "
+        "Any existing file is unchanged"
     )
     for name in ("save", "save with overwrite", "fit"):
         assert_told(lambda name=name: WRITERS[name](path), ModelFileError, told)  # type: ignore[misc]
@@ -292,8 +292,8 @@ def test_the_file_of_others_is_not_replaced(kind: str, tmp_path: Path, assert_to
     assert_told(
         lambda: save(model(), path),
         ModelFileError,
-        f"can't write {path}: it holds {DATA}; choose another path, or overwrite=True to replace "
-        "it",
+        f"can't write {path}: it holds {DATA}; choose another path, or pass overwrite=True to "
+        "replace it",
     )
     assert_told(
         lambda: train(path),
@@ -354,7 +354,7 @@ def test_a_training_that_an_error_ended_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "run"
     with pytest.raises(KeyError):
         train(path, epochs=9, on_epoch=watch)
-    with pytest.raises(ModelFileError, match="an unfinished training of 4 epochs"):
+    with pytest.raises(ModelFileError, match="an unfinished training run of 4 epochs"):
         train(path)
 
 
@@ -365,7 +365,7 @@ def test_an_unfinished_training_is_not_replaced(
     path, other = tmp_path / "run", tmp_path / "other"
     stopped_training(path, 5, make)
     content = path.read_bytes()
-    lost = f"can't write {path}: it holds an unfinished training of 5 epochs; "
+    lost = f"can't write {path}: it holds an unfinished training run of 5 epochs; "
     assert_told(
         lambda: train(path),
         ModelFileError,
@@ -375,11 +375,11 @@ def test_an_unfinished_training_is_not_replaced(
     assert_told(
         lambda: save(make(), path),
         ModelFileError,
-        f"{lost}choose another path, or overwrite=True to replace it",
+        f"{lost}choose another path, or pass overwrite=True to replace it",
     )
     stopped_training(other, 1, make)
     for resume in (other, tmp_path / "missing"):  # of another training
-        with pytest.raises(ModelFileError, match="unfinished training of 5 epochs"):
+        with pytest.raises(ModelFileError, match="unfinished training run of 5 epochs"):
             train(path, resume=resume)
     assert path.read_bytes() == content
     here = Checkpoint(os.path.relpath(path), every=1)  # the same file by another name
@@ -405,7 +405,7 @@ def test_an_epoch_that_has_begun_is_not_replaced(
         press_at({1}, patched)
         history = fit(model(), ["hello", "hill", "hole"], **options)
     assert (len(history), history.stopped) == (0, "interrupted")
-    with pytest.raises(ModelFileError, match="an unfinished training of 0 epochs"):
+    with pytest.raises(ModelFileError, match="an unfinished training run of 0 epochs"):
         fit(model(), ["hello", "hill", "hole"], **options)
 
 

@@ -129,7 +129,7 @@ def test_bad_lengths_are_told() -> None:
         Curriculum(3, start=4)
     with pytest.raises(OptionError, match="expected start to be a positive integer, got 0"):
         Curriculum(3, start=0)
-    with pytest.raises(OptionError, match="expected threshold to be a share"):
+    with pytest.raises(OptionError, match="expected threshold to be a fraction"):
         Curriculum(3, threshold=1.0)
     with pytest.raises(OptionError, match="expected window to be a positive integer"):
         Curriculum(3, window=0)
@@ -149,14 +149,13 @@ def test_shares_that_cannot_be_held_out_are_told(
     assert_told(
         lambda: two.held_out(0.1),
         OptionError,
-        "expected a share that can be held out of text, got 0.1: with 2 sequences among the 4032 "
-        "drawn, the nearest is 0.49",
+        "cannot hold out 0.1 of text: with 2 distinct sequences among the 4032 drawn, the nearest "
+        "possible fraction is 0.49",
     )
     assert_told(
         lambda: get_task("hihello").held_out(0.2),
         OptionError,
-        "expected several sequences to hold some out, got the task hihello: all 2048 that were "
-        "drawn are the same",
+        "cannot hold out sequences of hihello: all 2048 sequences drawn are the same",
     )
     for fraction in (1.0, 0.0001):
         message = f"expected a fraction from 0.001 to 0.999, got {fraction!r}"
@@ -175,8 +174,8 @@ def test_lengths_that_a_side_lacks_are_told(
     assert_told(
         lambda: held_out.sample(3, length=1),
         DataError,
-        "expected 3 sequences of length 1 on this side of parity (held out), found 0 in 100 "
-        "rounds; take a length that has more",
+        "expected 3 sequences of length 1 in parity (held out), found 0 in 100 "
+        "rounds; choose a length with more of them",
     )
 
 

@@ -128,26 +128,28 @@ def test_rounded_probabilities_are_fine() -> None:
 
 
 POSITIVE = "expected positive probabilities that sum to 1 in state 's', got "
-TWO = "expected strings of two symbols or more: one to read, one to predict"
+TWO = "expected strings of at least two symbols: one to read, one to predict"
 BAD: list[tuple[dict[Any, Any], str]] = [
     (
         {"s": [("a", "t", 1.0)]},
-        "expected each state to be defined, got none named 't'; an end is 't': []",
+        "expected each state to be defined, got no transitions for 't'; if it is an end state, "
+        "define it as 't': []",
     ),
     ({"s": [("a", "s", 0.5), ("b", "s", 0.4)]}, f"{POSITIVE}[0.5, 0.4]"),
     ({"s": [("a", "s", 0.5), ("b", "s", 0.50001)]}, f"{POSITIVE}[0.5, 0.50001]"),
     ({"s": [("a", "s", 1.0), ("b", "s", 0.0)]}, f"{POSITIVE}[1.0, 0.0]"),
     (
         {"s": [("a", "t", 0.5), ("b", "t", 0.25), ("b", "s", 0.25)], "t": []},
-        "expected each symbol once in state 's', so that a string tells its path, got 'b' twice",
+        "expected each symbol once in state 's', so that a string determines its path, got 'b' "
+        "twice",
     ),
     (
         {"s": [("a", "t", 0.5), ("b", "u", 0.5)], "t": [("a", "t", 1.0)], "u": []},
-        "expected a way from each state to an end, got none from 't'",
+        "expected a path from each state to an end, got none from 't'",
     ),
     (
         {"s": [("a", "t", 0.5), ("b", "s", 0.5)], "t": [("a", "t", 1.0)]},
-        "expected a way from each state back to the start, got none from 't'",
+        "expected a path from each state back to the start, got none from 't'",
     ),
     ({"s": [("a", "e", 0.5), ("b", "t", 0.5)], "t": [("a", "e", 1.0)], "e": []}, TWO),
     ({"s": []}, TWO),
@@ -170,6 +172,6 @@ def test_the_symbols_must_be_those_of_the_graph(assert_told: Told) -> None:
 
 
 def test_states_must_be_hashable(assert_told: Told) -> None:
-    message = "expected states that can be hashed, got ('t', [])"
+    message = "expected hashable states, got ('t', [])"
     written: dict[Any, Any] = {"s": [("a", ("t", []), 1.0)]}
     assert_told(lambda: read_graph(written, "s"), InputTypeError, message)

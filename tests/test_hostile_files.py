@@ -245,67 +245,74 @@ SETTINGS = {"hidden_size": 4, "num_layers": 2, "embedding_size": None}
 CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
     "more units than there is memory for": (
         {"settings": {**SETTINGS, "hidden_size": 10**12}},
-        "weights that don't fit its facts: rnn.weight_ih_l0 has shape (4, 5), not "
+        "weights that don't match its metadata: rnn.weight_ih_l0 has shape (4, 5), not "
         "(1000000000000, 5); rnn.weight_hh_l0 has shape (4, 4), not "
         "(1000000000000, 1000000000000); rnn.bias_ih_l0 has shape (4,), not (1000000000000,); "
         "and 6 more",
     ),
     "more layers than can be counted": (
         {"settings": {**SETTINGS, "num_layers": 10**12}},
-        "facts that make no model (ValueError: 1000000000000 layers with 10 tensors)",
+        "metadata that does not describe a model (ValueError: 1000000000000 layers with 10 "
+        "tensors)",
     ),
     "fewer layers": (
         {"settings": {**SETTINGS, "num_layers": 1}},
-        "weights that don't fit its facts: rnn.bias_hh_l1 is unexpected; rnn.bias_ih_l1 is "
+        "weights that don't match its metadata: rnn.bias_hh_l1 is unexpected; rnn.bias_ih_l1 is "
         "unexpected; rnn.weight_hh_l1 is unexpected; and 1 more",
     ),
     "an embedding": (
         {"settings": {**SETTINGS, "embedding_size": 5}},
-        "weights that don't fit its facts: embedding.weight is missing",
+        "weights that don't match its metadata: embedding.weight is missing",
     ),
     "a size that is a float": (
         {"settings": {**SETTINGS, "hidden_size": 4.0}},
-        "facts that make no model (OptionError: expected hidden_size to be a positive integer or "
+        "metadata that does not describe a model (OptionError: expected hidden_size to be a "
+        "positive integer or "
         "None, got 4.0)",
     ),
     "an axis order that is a string": (
         {"settings": {**SETTINGS, "batch_first": "yes"}},
-        "facts that make no model (OptionError: expected batch_first to be True or False, got "
+        "metadata that does not describe a model (OptionError: expected batch_first to be True "
+        "or False, got "
         "'yes')",
     ),
     "a setting of others": (
         {"settings": {**SETTINGS, "dropout": 0.5}},
-        "facts that make no model (TypeError: ElmanSettings.__init__() got an unexpected keyword "
+        "metadata that does not describe a model (TypeError: ElmanSettings.__init__() got an "
+        "unexpected keyword "
         "argument 'dropout')",
     ),
     "a symbol twice": (
         {"vocab": list("hielh")},
-        "facts that make no model (VocabError: expected each symbol once, got 'h' at positions 0 "
-        "and 4; Vocab.from_text keeps the first of each)",
+        "metadata that does not describe a model (VocabError: expected distinct symbols, got "
+        "'h' at positions 0 "
+        "and 4; Vocab.from_text removes duplicates)",
     ),
     "more symbols": (
         {"vocab": list("hielos")},
-        "weights that don't fit its facts: rnn.weight_ih_l0 has shape (4, 5), not (4, 6); "
+        "weights that don't match its metadata: rnn.weight_ih_l0 has shape (4, 5), not (4, 6); "
         "readout.weight has shape (5, 4), not (6, 4); readout.bias has shape (5,), not (6,)",
     ),
     "no seed": (
         {"seeds": []},
-        "facts that make no model (ValueError: not enough values to unpack (expected 1, got 0))",
+        "metadata that does not describe a model (ValueError: not enough values to unpack "
+        "(expected 1, got 0))",
     ),
     "a seed that is none": (
         {"seeds": [0.5]},
-        "facts that make no model (InputTypeError: expected seed to be an integer, got 0.5)",
+        "metadata that does not describe a model (InputTypeError: expected seed to be an "
+        "integer, got 0.5)",
     ),
     "many of one": (
         {"kind": "ElmanEnsemble"},
-        "weights that don't fit its facts: rnn.weight_ih_l0 has shape (4, 5), not (1, 4, 5); "
+        "weights that don't match its metadata: rnn.weight_ih_l0 has shape (4, 5), not (1, 4, 5); "
         "rnn.weight_hh_l0 has shape (4, 4), not (1, 4, 4); rnn.bias_ih_l0 has shape (4,), not "
         "(1, 4); and 7 more",
     ),
     "a class of others": (
         {"kind": "os.system"},
-        "the training of another class (os.system), whose code is not in it; make such a model, "
-        "and give both to fit with resume=…",
+        "the training run of another class (os.system), whose code is not in the file; create "
+        "such a model and pass it to fit with resume=…",
     ),
 }
 
@@ -342,7 +349,7 @@ def test_weights_of_another_type_are_told(
         assert_told(
             lambda: load(path),
             ModelFileError,
-            f"expected a model file at {path}, found weights that don't fit its facts: "
+            f"expected a model file at {path}, found weights that don't match its metadata: "
             f"readout.bias is of {dtype}, not torch.float32",
         )
 
@@ -381,11 +388,11 @@ HISTORIES: dict[str, tuple[int, dict[str, Any], str]] = {
         },
         "DataError: expected predictions (epochs, 3) of 1 symbols, got others of shape (3, 9)",
     ),
-    "a mark": (2, {"lr": {"$what": []}}, "ValueError: nothing is known of $what with 1 keys"),
+    "a mark": (2, {"lr": {"$what": []}}, "ValueError: unknown tag $what with 1 keys"),
     "an order": (
         2,
         {"lr": {"$tensor": "history/1", "order": [1]}},
-        "ValueError: [1] is no order of 1 axes",
+        "ValueError: [1] is not a permutation of 1 axes",
     ),
 }
 
@@ -402,14 +409,15 @@ def test_a_history_is_checked_too(
     assert_told(
         lambda: load_history(path),
         ModelFileError,
-        f"expected a model file at {path}, found facts that make no history ({found})",
+        f"expected a model file at {path}, found metadata that does not describe a history "
+        f"({found})",
     )
     path.write_bytes(signed({**facts, "history": 5}, tensors))
     assert_told(
         lambda: load_history(path),
         ModelFileError,
-        f"expected a model file at {path}, found facts that make no history "
-        "(ValueError: history is no object)",
+        f"expected a model file at {path}, found metadata that does not describe a history "
+        "(ValueError: history is not an object)",
     )
 
 

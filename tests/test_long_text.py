@@ -284,7 +284,7 @@ ERRORS: dict[str, Any] = {
     "short": (
         lambda: fit(ElmanCharModel(VOCAB), "abcd", chunk=5, batch_size=4),
         DataError,
-        "expected a text of at least 5 symbols for 4 streams, got 4; give a smaller batch_size",
+        "expected a text of at least 5 symbols for 4 streams, got 4; use a smaller batch_size",
     ),
     "no vocabulary": (
         lambda: fit(Stateless(), "abcd", chunk=5),
@@ -317,7 +317,7 @@ ERRORS: dict[str, Any] = {
     "validation": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, validation=1.0),
         OptionError,
-        "expected validation to be a share between 0 and 1, got 1.0",
+        "expected validation to be a fraction between 0 and 1, got 1.0",
     ),
     "stepwise": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, stepwise=True),

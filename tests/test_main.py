@@ -426,7 +426,7 @@ def test_the_same_command_again_destroys_nothing(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == (
-        f"seqtoys: can't write {saved}: it holds an unfinished training of 61 epochs; choose "
+        f"seqtoys: can't write {saved}: it holds an unfinished training run of 61 epochs; choose "
         "another file, or pass --resume to continue a training or --force to replace it\n"
     )
     assert saved.read_bytes() == content

@@ -184,21 +184,21 @@ def test_impossible_options_and_lengths_are_told(
     told(lambda: FirstSymbol(27), "expected symbols to be an integer from 2 to 26, got 27")
     told(
         lambda: Copy().sample(1, length=1),
-        "copy has no sequence of length 1: the shortest has 2, a letter and the end marker",
+        "copy has no sequence of length 1: the shortest is 2, a letter and the end marker",
     )
     told(
         lambda: RepeatCopy().sample(1, length=1),
         "repeat_copy has no sequence of length 1: "
-        "the shortest has 2, a letter and the number of repeats",
+        "the shortest is 2, a letter and the number of repeats",
     )
     told(
         lambda: DelayedCopy().sample(1, length=20),
-        "delayed_copy has no sequence of length 20: the shortest, of delay 1, has 21",
+        "delayed_copy has no sequence of length 20: the shortest, with delay 1, is 21",
     )
     told(
         lambda: AssociativeRecall().sample(1, length=7),
         "associative_recall has no sequence of length 7: "
-        "n pairs, a ? and a key make 2 n + 2 symbols, for n of 1 to 26",
+        "n pairs, a ? and a key take 2 n + 2 symbols, for n from 1 to 26",
     )
     told(
         lambda: NBack().sample(1, length=2),

@@ -392,7 +392,7 @@ def test_a_side_of_a_side_knows_both_splits() -> None:
 
 def test_sequences_of_the_other_side_are_refused() -> None:
     training, held_out = get_task("reber").held_out(0.3)
-    with pytest.raises(DataError, match="expected sequences on this side of reber"):
+    with pytest.raises(DataError, match="expected sequences in reber"):
         training.optimal_loss(held_out.sample(3))
 
 

@@ -216,7 +216,7 @@ def test_errors_say_what_can_be_drawn(assert_told: AssertTold) -> None:
     told(
         lambda: plot_dendrogram({"a": [1.0], "b": [float("nan")]}),
         DataError,
-        "expected the state of 'b' to be finite, got inf or nan in it",
+        "expected the state of 'b' to be finite, got inf or nan",
     )
     told(
         lambda: plot_dendrogram({"a": [1.0], "b": "x"}),
@@ -289,7 +289,7 @@ def test_states_are_numbers_in_rows_of_one_length() -> None:
     half = torch.tensor([[0.5, 1.0]], dtype=torch.bfloat16, requires_grad=True)
     assert to_states(half, "states", axes).tolist() == [[0.5, 1.0]]
     cases: list[tuple[Any, type[Exception], str]] = [
-        ([[0, 1], [1]], ShapeError, "in rows of one length"),
+        ([[0, 1], [1]], ShapeError, "in rows of equal length"),
         ([0, 1], ShapeError, r"of shape \(states, hidden\), got \(2,\)"),
         ([["a", "b"]], InputTypeError, "expected states to be numbers"),
         (Unreadable(), InputTypeError, "expected states to be numbers"),

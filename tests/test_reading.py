@@ -97,7 +97,7 @@ def test_what_does_not_fit_is_told(assert_told: Told) -> None:
     assert_told(
         lambda: TASK.legal("bx"),
         DataError,
-        "expected the beginning of a string of automaton, got 'bx'",
+        "expected a prefix of a string of automaton, got 'bx'",
     )
     assert_told(
         lambda: TASK.comes_from(BATCH, "nope"),
@@ -107,5 +107,5 @@ def test_what_does_not_fit_is_told(assert_told: Told) -> None:
     assert_told(
         lambda: TASK.optimal_loss(Batch.from_texts(["bhx", "bxx"], TASK.vocab)),
         DataError,
-        "expected sequences of automaton, got 'bx' at position 1; task.sample draws them",
+        "expected sequences of automaton, got 'bx' at position 1; draw sequences with task.sample",
     )

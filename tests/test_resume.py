@@ -373,8 +373,8 @@ def test_the_training_of_a_users_model_is_no_model_file(tmp_path: Path, assert_t
     assert_told(
         lambda: load(path),
         ModelFileError,
-        f"expected a model file at {path}, found the training of another class (Own), whose code "
-        "is not in it; make such a model, and give both to fit with resume=…",
+        f"expected a model file at {path}, found the training run of another class (Own), whose "
+        "code is not in the file; create such a model and pass it to fit with resume=…",
     )
     assert len(load_history(path).lr) == 1
     weights = safetensors.torch.load_file(path)

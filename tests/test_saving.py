@@ -191,7 +191,7 @@ def test_bad_histories_are_told(tmp_path: Path, assert_told: Told) -> None:
         lambda: load_history(path),
         ModelFileError,
         f"expected a model file at {path}, found one without a history; "
-        "save(model, path, history=…) keeps it",
+        "save it with save(model, path, history=…)",
     )
     for text in ("", "[]", "{}", '{"seeds": [1]}', History(Baselines(1, 1, 0)).to_json()):
         with pytest.raises(DataError, match="history as to_json writes it, got: "):
@@ -208,7 +208,7 @@ def test_what_can_not_be_loaded_is_not_saved(tmp_path: Path, assert_told: Told) 
             lambda model=model: save(model, tmp_path / "x"),  # type: ignore[misc]
             InputTypeError,
             f"expected an ElmanCharModel or an ElmanEnsemble, got a {type(model).__name__}, whose "
-            "code the file would not have; safetensors.torch.save_model saves any weights",
+            "code cannot be saved; save its weights with safetensors.torch.save_model",
         )
     changed = ElmanCharModel(VOCAB)
     changed.rnn.extra = nn.Parameter(torch.zeros(1))
@@ -218,15 +218,15 @@ def test_what_can_not_be_loaded_is_not_saved(tmp_path: Path, assert_told: Told) 
     assert_told(
         lambda: save(changed, tmp_path / "x"),
         InputTypeError,
-        "expected a model with the weights it was made with; rnn.weight_hh_l0 is missing; "
+        "expected a model with its original weights, but rnn.weight_hh_l0 is missing; "
         "rnn.bias_ih_l0 is of torch.float64, not torch.float32; "
         "rnn.bias_hh_l0 has shape (4,), not (5,); and 1 more",
     )
     many = ElmanCharModel(Vocab([f"{i:0100}" for i in range(50_000)]), hidden_size=1)
     told = (
-        r"x: names, symbols and settings take 5,3\d\d,\d\d\d bytes with \d\d lists and objects, "
+        r"x: names, symbols and settings take 5,3\d\d,\d\d\d bytes with \d\d lists and objects; "
     )
-    with pytest.raises(ModelFileError, match=told + "and a file may have 4,194,304 and 100,000$"):
+    with pytest.raises(ModelFileError, match=told + "the limits are 4,194,304 and 100,000$"):
         save(many, tmp_path / "x")
     brackets = ElmanCharModel(Vocab(["[" * n for n in range(1, 500)]), hidden_size=1)
     with pytest.raises(ModelFileError, match=r"bytes with 124,7\d\d lists and objects"):
@@ -245,31 +245,33 @@ def test_what_is_no_model_file_is_told(tmp_path: Path, assert_told: Told) -> Non
     save(ElmanCharModel(VOCAB), path)
     whole = path.read_bytes()
     beyond = path / "model"
-    assert_told(*reading(beyond, "what can't be read (Not a directory)"))
+    assert_told(*reading(beyond, "a file that can't be read (Not a directory)"))
     null = tmp_path / "\0"
-    assert_told(*reading(null, "what can't be read (embedded null byte)"))
+    assert_told(*reading(null, "a file that can't be read (embedded null byte)"))
     path.write_bytes(whole[:-1])
     size = len(whole)
-    assert_told(*reading(path, f"one that is cut off after {size - 1:,} of {size:,} bytes"))
+    assert_told(*reading(path, f"a truncated file, with {size - 1:,} of {size:,} bytes"))
     for contents in (b"", b"seven b", b"PK\3\4" * 99):
         path.write_bytes(contents)
-        assert_told(*reading(path, "other contents (no header); save writes model files"))
+        assert_told(*reading(path, "other contents (no header); create model files with save"))
     path.write_bytes(whole[:-1] + b"?")
-    changed = "contents that were changed or damaged after they were written"
+    changed = "contents that were modified or corrupted after they were written"
     assert_told(*reading(path, changed))
     path.write_bytes(whole.replace(b'\\"format\\": 1', b'\\"format\\": 7'))
     assert_told(
         *reading(
             path,
-            f"format 7, written by seqtoys {seqtoys.__version__}; this one reads format 1: "
+            f"format 7, written by seqtoys {seqtoys.__version__}; this version reads format 1: "
             "update seqtoys",
         )
     )
     safetensors.torch.save_file({"weight": torch.zeros(2)}, path)
-    assert_told(*reading(path, "a safetensors file of others; save writes model files"))
+    assert_told(
+        *reading(path, "a safetensors file not written by seqtoys; create model files with save")
+    )
     for text, kind in FOREIGN.items():
         safetensors.torch.save_file({}, path, {"seqtoys": text})
-        with pytest.raises(ModelFileError, match=rf"found other contents \({kind}.*save writes"):
+        with pytest.raises(ModelFileError, match=rf"found other contents \({kind}.*with save"):
             load(path)
 
 
@@ -283,7 +285,7 @@ def test_a_file_that_may_not_be_read_is_told(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr("builtins.open", refuses)
-    assert_told(*reading(path, "what can't be read (Permission denied)"))
+    assert_told(*reading(path, "a file that can't be read (Permission denied)"))
 
 
 FOREIGN = {
@@ -301,31 +303,32 @@ def writing(path: Path) -> tuple[Callable[[], object], type[Exception]]:
 
 
 def told_of(path: Path, reason: str) -> str:
-    return f"can't write {path}: {reason}. Whatever was there is as it was"
+    return f"can't write {path}: {reason}. Any existing file is unchanged"
 
 
 def test_where_nothing_can_be_written_is_told(tmp_path: Path, assert_told: Told) -> None:
     missing = tmp_path / "missing" / "model"
     assert_told(
         *writing(missing),
-        told_of(missing, "No such file or directory; make its folder first"),
+        told_of(missing, "No such file or directory; create its directory first"),
     )
     assert_told(
-        *writing(tmp_path), told_of(tmp_path, "Is a directory; name a file in that folder")
+        *writing(tmp_path),
+        told_of(tmp_path, "Is a directory; give the path of a file in that directory"),
     )
     null = tmp_path / "\0"
-    assert_told(*writing(null), told_of(null, "embedded null byte; try another place"))
+    assert_told(*writing(null), told_of(null, "embedded null byte; try another path"))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("function", "number", "reason"),
     [
-        ("open", errno.EACCES, "Permission denied; choose a place you may write to"),
-        ("open", errno.EROFS, "Read-only file system; choose a place you may write to"),
-        ("fsync", errno.ENOSPC, "No space left on device; make room on the disk"),
-        ("fsync", errno.EIO, "Input/output error; try another place"),
-        ("replace", errno.EPERM, "Operation not permitted; choose a place you may write to"),
+        ("open", errno.EACCES, "Permission denied; choose a path you can write to"),
+        ("open", errno.EROFS, "Read-only file system; choose a path you can write to"),
+        ("fsync", errno.ENOSPC, "No space left on device; free some disk space"),
+        ("fsync", errno.EIO, "Input/output error; try another path"),
+        ("replace", errno.EPERM, "Operation not permitted; choose a path you can write to"),
     ],
 )
 def test_when_writing_fails_the_old_file_stays(

@@ -193,7 +193,7 @@ BAD: dict[str, tuple[Callable[[Any], object], type[SeqtoysError], str]] = {
     "validation": (
         lambda value: fit(ElmanCharModel(VOCAB), ["hi", "he"], validation=value),
         OptionError,
-        "expected validation to be a share between 0 and 1, got ",
+        "expected validation to be a fraction between 0 and 1, got ",
     ),
     "hidden_size": (
         lambda value: ElmanCharModel(VOCAB, hidden_size=value),
@@ -208,7 +208,7 @@ BAD: dict[str, tuple[Callable[[Any], object], type[SeqtoysError], str]] = {
     "threshold": (
         lambda value: Curriculum(9, threshold=value),
         OptionError,
-        "expected threshold to be a share between 0 and 1, got ",
+        "expected threshold to be a fraction between 0 and 1, got ",
     ),
     "temperature": (
         lambda value: generate(ElmanCharModel(VOCAB), "h", 5, temperature=value),

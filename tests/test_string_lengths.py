@@ -104,7 +104,8 @@ def test_a_task_says_which_lengths_it_has(
     assert_told(
         lambda: even.sample(1, length=2),
         OptionError,
-        "automaton has no sequence of length 2: no string has 2 symbols and one more",
+        "automaton has no sequence of length 2: no string has 3 symbols (the length does not "
+        "count the last one)",
     )
     batch = endless.sample(4, length=9)  # of one length, so that none has to be told
     assert batch.inputs.shape == (4, 9)

@@ -86,9 +86,9 @@ def test_ctrl_c_anywhere_in_a_sweep_leaves_no_worker(tmp_path: Path) -> None:
 
 
 REASONS = {
-    errno.ENOSPC: "No space left on device; make room on the disk",
-    errno.EROFS: "Read-only file system; choose a place you may write to",
-    errno.EIO: "Input/output error; try another place",
+    errno.ENOSPC: "No space left on device; free some disk space",
+    errno.EROFS: "Read-only file system; choose a path you can write to",
+    errno.EIO: "Input/output error; try another path",
 }
 
 
@@ -126,7 +126,7 @@ def test_a_line_that_has_no_room_is_told(tmp_path: Path, assert_told: Told) -> N
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
         try:
             told = (
-                f"can't write {path}: File too large; try another place. All rows before are in it"
+                f"can't write {path}: File too large; try another path. All rows before are in it"
             )
             assert_told(lambda: run(path), ModelFileError, told)
         finally:
@@ -137,7 +137,7 @@ def test_a_line_that_has_no_room_is_told(tmp_path: Path, assert_told: Told) -> N
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path, assert_told: Told) -> None:
     path = tmp_path / "none" / "rows.jsonl"
-    told = f"can't write {path}: No such file or directory; make its folder first"
+    told = f"can't write {path}: No such file or directory; create its directory first"
     assert_told(lambda: run(path), ModelFileError, told)
     assert not list(tmp_path.iterdir())
 
@@ -153,7 +153,7 @@ def test_a_folder_that_vanishes_meanwhile_is_told(tmp_path: Path, assert_told: T
         return ElmanEnsemble(vocab, seeds)
 
     path.parent.mkdir()
-    told = f"can't write {path}: No such file or directory; make its folder first"
+    told = f"can't write {path}: No such file or directory; create its directory first"
     assert_told(lambda: sweep(vanishing, "hihello", path=path, **OPTIONS), ModelFileError, told)
     assert len(built) == 2
     assert not path.parent.exists()
@@ -171,7 +171,7 @@ def test_a_file_that_may_not_be_written_stays(
 
     with monkeypatch.context() as patched:
         patched.setattr("builtins.open", refuses)
-        told = f"can't write {path}: Permission denied; choose a place you may write to"
+        told = f"can't write {path}: Permission denied; choose a path you can write to"
         assert_told(lambda: run(path), ModelFileError, told)
     assert path.read_bytes() == content
     assert_goes_on(path, rows)

@@ -384,7 +384,7 @@ ERRORS: dict[str, Any] = {
     "no vocabulary": (
         lambda: fit(Gru(), "hihello"),
         OptionError,
-        "expected a vocabulary, as the model has none: give fit a vocab=…",
+        "expected a vocabulary, because the model has none; pass vocab=… to fit",
     ),
     "no steps": (
         lambda: fit(Gru(), "hihello", vocab=VOCAB, stepwise=True),

@@ -217,7 +217,7 @@ ERRORS: dict[str, Any] = {
     "string for words": (
         lambda: WORDS.encode("boy sees"),
         InputTypeError,
-        "expected a list of symbols, as the symbols are words, got the string 'boy sees'; "
+        "expected a list of words, because the symbols are words, got the string 'boy sees'; "
         "split it, as in text.split()",
     ),
     "no sequence": (
@@ -228,7 +228,8 @@ ERRORS: dict[str, Any] = {
     "one string for several": (
         lambda: HIELO.encode_batch("hello"),
         InputTypeError,
-        "expected several sequences, got the one string 'hello'; write [text] for a batch of one",
+        "expected a list of sequences, got the single string 'hello'; write [text] for a batch "
+        "of one",
     ),
     "no sequences": (
         lambda: HIELO.encode_batch([]),
@@ -238,8 +239,8 @@ ERRORS: dict[str, Any] = {
     "duplicate": (
         lambda: Vocab("hello"),
         VocabError,
-        "expected each symbol once, got 'l' at positions 2 and 3; "
-        "Vocab.from_text keeps the first of each",
+        "expected distinct symbols, got 'l' at positions 2 and 3; "
+        "Vocab.from_text removes duplicates",
     ),
     "empty vocabulary": (
         lambda: Vocab(""),
@@ -249,7 +250,7 @@ ERRORS: dict[str, Any] = {
     "empty symbol": (
         lambda: Vocab(["a", ""]),
         VocabError,
-        "expected no empty symbol, got '' at position 1",
+        "expected non-empty symbols, got '' at position 1",
     ),
     "a number as a symbol": (
         lambda: Vocab(["a", 1]),  # type: ignore[list-item]
@@ -294,7 +295,7 @@ ERRORS: dict[str, Any] = {
     "bytes for a string": (
         lambda: HIELO.encode(b"hi"),  # type: ignore[arg-type]
         InputTypeError,
-        "expected a string or a list of symbols, got a bytes; .decode() makes a string",
+        "expected a string or a list of symbols, got a bytes; convert it with .decode()",
     ),
     "symbols for indices": (
         lambda: HIELO.decode("hi"),
@@ -314,12 +315,12 @@ ERRORS: dict[str, Any] = {
     "lists in lists": (
         lambda: HIELO.decode(reduce(lambda inner, _: [inner], range(2000), cast(Any, [0]))),
         ShapeError,
-        "expected rows of one length, got lists nested too deeply",
+        "expected rows of equal length, got lists nested too deeply",
     ),
     "ragged": (
         lambda: HIELO.decode([[0, 1], [2]]),
         ShapeError,
-        "expected rows of one length, got rows of several lengths",
+        "expected rows of equal length, got rows of different lengths",
     ),
 }
 

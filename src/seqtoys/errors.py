@@ -1,21 +1,21 @@
-"""The errors this library raises: each says what was expected, what came, where, and what to do.
+"""The errors this library raises: what was expected, what was given, where, and what to do.
 
 ```text
 SeqtoysError
-├── VocabError          (ValueError)       a vocabulary without symbols, or with one twice
-├── UnknownSymbolError  (ValueError)       a symbol the vocabulary lacks
-├── IndexRangeError     (IndexError)       an index that names no symbol
-├── InputTypeError      (TypeError)        floats for indices, a string for words
+├── VocabError          (ValueError)       a vocabulary that is empty or has duplicate symbols
+├── UnknownSymbolError  (ValueError)       a symbol that is not in the vocabulary
+├── IndexRangeError     (IndexError)       an index that is out of range
+├── InputTypeError      (TypeError)        floats instead of indices, a string instead of words
 ├── ShapeError          (ValueError)       a tensor of the wrong shape
-├── DeviceError         (ValueError)       a tensor on another device
-├── DataError           (ValueError)       sequences that can't be trained on
-├── OptionError         (ValueError)       an option out of its range
-├── ModelFileError      (OSError)          a model file that can't be read or written
+├── DeviceError         (ValueError)       a tensor on the wrong device
+├── DataError           (ValueError)       sequences that cannot be used for training
+├── OptionError         (ValueError)       an option that is out of range
+├── ModelFileError      (OSError)          a model file that cannot be read or written
 ├── NonFiniteLossError  (ArithmeticError)  a loss that became inf or nan
-└── MissingPackageError (ImportError)      a figure without matplotlib
+└── MissingPackageError (ImportError)      plotting without matplotlib
 ```
 
-Each is also the built-in error named beside it, so `except ValueError` works as one would expect.
+Each also subclasses the built-in error in parentheses, so `except ValueError` works as expected.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from itertools import islice
 from reprlib import Repr
 from typing import Any
 
-ROOM = 80  # characters of a value in a message
+ROOM = 80  # the most characters of a value in a message
 BUILT_IN = (str, int, list, tuple, dict, set, frozenset)
 
 
 class SeqtoysError(Exception):
-    """The base of every error this library raises on purpose.
+    """The base class of all errors this library raises deliberately.
 
     Attributes:
-        history: If the error ended a training, the history of the epochs before it, else None.
-            `fit` gives this attribute to errors of other classes, too.
+        history: If the error interrupted a training run, the history of the epochs before it;
+            otherwise None. `fit` also sets this attribute on errors of other classes.
     """
 
     history: Any = None
 
 
 class VocabError(SeqtoysError, ValueError):
-    """A vocabulary is empty, or names a symbol twice."""
+    """A vocabulary is empty or has duplicate symbols."""
 
 
 class UnknownSymbolError(SeqtoysError, ValueError):
@@ -52,11 +52,11 @@ class UnknownSymbolError(SeqtoysError, ValueError):
 
 
 class IndexRangeError(SeqtoysError, IndexError):
-    """An index names no symbol of the vocabulary."""
+    """An index is out of range."""
 
 
 class InputTypeError(SeqtoysError, TypeError):
-    """A value is of the wrong type: floats where indices belong, a string where words do."""
+    """A value has the wrong type: floats instead of indices, a string instead of words."""
 
 
 class ShapeError(SeqtoysError, ValueError):
@@ -64,19 +64,19 @@ class ShapeError(SeqtoysError, ValueError):
 
 
 class DeviceError(SeqtoysError, ValueError):
-    """A tensor lies on another device than the model."""
+    """A tensor is not on the expected device."""
 
 
 class DataError(SeqtoysError, ValueError):
-    """Sequences can't be used: too short, too few, or of unequal lengths."""
+    """Sequences cannot be used: too short, too few, or of unequal lengths."""
 
 
 class OptionError(SeqtoysError, ValueError):
-    """An option is out of its range, or missing where it is needed."""
+    """An option is out of range, or missing where it is required."""
 
 
 class ModelFileError(SeqtoysError, OSError):
-    """A model file can't be written, or what is read is none: cut off, foreign, damaged, newer."""
+    """A model file cannot be written, or is missing, truncated, corrupted, foreign or too new."""
 
 
 class NonFiniteLossError(SeqtoysError, ArithmeticError):
@@ -84,16 +84,16 @@ class NonFiniteLossError(SeqtoysError, ArithmeticError):
 
 
 class MissingPackageError(SeqtoysError, ImportError):
-    """A package that only a part of the library needs is not installed."""
+    """An optional package is not installed."""
 
 
 def excerpt(sequence: Sequence[Any], position: int = 0, width: int = 20) -> str:
-    """Quote a sequence for a message: whole if short, else the part around a position.
+    """Quote a sequence for a message: all of it if short, else the part around a position.
 
     Args:
         sequence: The sequence.
-        position: Where to look.
-        width: How many symbols to show on each side.
+        position: The position of interest.
+        width: The number of symbols to show on each side of it.
 
     Examples:
         >>> excerpt("hihell")
@@ -104,17 +104,17 @@ def excerpt(sequence: Sequence[Any], position: int = 0, width: int = 20) -> str:
     start, end = max(0, position - width), position + width
     if isinstance(sequence, str):
         shown = repr(sequence[start:end])
-    else:  # islice, as not every sequence has slices: a deque has none
+    else:  # islice, since not every sequence supports slicing: a deque does not
         shown = f"[{', '.join(quoted(item, ROOM // 4) for item in islice(sequence, start, end))}]"
     return f"{'…' * (start > 0)}{shown}{'…' * (end < len(sequence))}"
 
 
 def quoted(value: object, room: int = ROOM) -> str:
-    """Quote any value for a message: its repr, abbreviated.
+    """Quote any value for a message: an abbreviated repr.
 
     Args:
-        value: The value. Its repr may be long, nested deeply, or raise.
-        room: The number of characters of a string, and half of what is returned at most.
+        value: The value. Its repr may be long, deeply nested, or raise.
+        room: The maximum number of characters of a string; the result has at most twice as many.
 
     Examples:
         >>> quoted(0.5), quoted(["h"] * 99), quoted(10**5000)
@@ -125,10 +125,10 @@ def quoted(value: object, room: int = ROOM) -> str:
 
 
 def shown_path(path: str | bytes | os.PathLike[Any]) -> str:
-    """Write the name of a file for a message, without the middle of one too long to exist.
+    """Format a path for a message, with the middle left out if it is too long.
 
     Args:
-        path: The name.
+        path: The path.
 
     Examples:
         >>> shown_path(b"model"), len(shown_path("m" * 200_000))
@@ -139,7 +139,7 @@ def shown_path(path: str | bytes | os.PathLike[Any]) -> str:
 
 
 def with_article(name: str) -> str:
-    """Put "a" or "an" before a name.
+    """Return a name preceded by "a" or "an".
 
     Args:
         name: The name.
@@ -152,14 +152,14 @@ def with_article(name: str) -> str:
 
 
 class _Quoting(Repr):
-    """Abbreviates the values of built-in types, and names the type of what has no short repr."""
+    """Abbreviates values of built-in types; of others without a short repr, shows the type."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
         self.maxlevel, self.maxstring, self.maxother, self.fillvalue = 3, room, room, "…"
 
     def repr1(self, x: Any, level: int) -> str:
-        # Repr goes by the name of a type, and anyone may call a class "list".
+        # Repr dispatches on the name of a type, but a user's class may also be called "list".
         return super().repr1(x, level) if type(x) in BUILT_IN else self.repr_instance(x, level)
 
     def repr_int(self, x: int, level: int) -> str:
@@ -167,7 +167,7 @@ class _Quoting(Repr):
         return repr(x) if digits <= self.maxother // 2 else f"about {'-' * (x < 0)}10^{digits}"
 
     def repr_instance(self, x: Any, level: int) -> str:
-        with suppress(Exception):  # whatever the repr of a user's class raises
+        with suppress(Exception):  # the repr of a user's class may raise anything
             text = repr(x)
             if len(text) <= self.maxother and "\n" not in text:
                 return text

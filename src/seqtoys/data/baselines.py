@@ -1,4 +1,4 @@
-"""What counting alone can predict: exact losses that a trained model is measured against."""
+"""Exact baseline losses, computed by counting, to compare a trained model with."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Baselines:
-    """The best mean losses on some sequences, by how much of the past a model sees.
+    """The best mean losses on some sequences, by how much of the history a model sees.
 
-    In nats per scored symbol. A lower loss than `memoryless` needs memory; a loss below
-    `full_past` is impossible.
+    In nats per scored symbol. A loss below `memoryless` requires memory; a loss below `full_past`
+    is impossible.
 
     Attributes:
-        uniform: Knowing nothing: the logarithm of the number of symbols.
-        memoryless: Knowing only the current symbol.
-        full_past: Knowing every symbol so far.
+        uniform: The loss of a uniform guess: the logarithm of the number of symbols.
+        memoryless: The best loss of a model that sees only the current symbol.
+        full_past: The best loss of a model that sees every symbol so far.
 
     Examples:
         >>> from seqtoys import Vocab
@@ -42,14 +42,14 @@ class Baselines:
 
 
 def count_baselines(batch: Batch, vocab_size: int) -> Baselines:
-    """Compute the baselines of sequences from the counts of what follows what in them.
+    """Compute the baselines of sequences by counting which symbols follow each context.
 
     Args:
         batch: The sequences.
         vocab_size: The number of symbols.
 
     Examples:
-        Half of the times, an `a` is followed by another `a`; the past tells which:
+        After an `a`, the next symbol is `a` half of the time; the history determines which:
 
         >>> from seqtoys import Vocab
         >>> batch = Batch.from_texts(["aab", "aab"], Vocab("ab"))
@@ -67,12 +67,12 @@ def count_baselines(batch: Batch, vocab_size: int) -> Baselines:
 
 
 def number_prefixes(inputs: IntArray) -> IntArray:
-    """Number the prefixes: two positions get one number where all inputs up to them agree."""
+    """Number the prefixes: two positions get the same number if all inputs up to them agree."""
     (batch, time), symbols = inputs.shape, int(inputs.max(initial=0)) + 1
     node, distinct = np.zeros(batch, np.int64), 1
     nodes = np.zeros((batch, time), np.int64)
     for t in range(time):
-        if distinct == batch:  # once all sequences differ, they do so for good
+        if distinct == batch:  # once all sequences differ, they stay different
             nodes[:, t:] = node[:, np.newaxis]
             break
         edges = node * symbols + inputs[:, t]
@@ -86,12 +86,12 @@ def number_prefixes(inputs: IntArray) -> IntArray:
 def conditional_entropy(
     contexts: IntArray, targets: IntArray, weights: npt.NDArray[np.float64] | None = None
 ) -> float:
-    """Compute the mean surprise at targets, given how often each follows its context, in nats.
+    """Compute the conditional entropy of targets given their contexts, in nats.
 
     Args:
         contexts: The context of each target.
         targets: The targets.
-        weights: How much each counts. If None, all count alike.
+        weights: The weight of each target. If None, all weights are equal.
 
     Examples:
         >>> conditional_entropy(np.array([0, 0, 1]), np.array([2, 3, 4]))  # 2/3 ln 2
@@ -99,7 +99,7 @@ def conditional_entropy(
     """
     _, context, above = np.unique(contexts, return_inverse=True, return_counts=True)
     pairs, at = np.unique(np.stack([context, targets]), axis=1, return_inverse=True)
-    # Counts are summed as integers: floats round, and certainty would no longer be exactly 0.
+    # Counts are summed as integers: with float rounding, certainty would not give exactly 0.
     together = np.bincount(at.ravel(), weights)
     if weights is not None:
         above = np.bincount(pairs[0], together)

@@ -1,4 +1,4 @@
-"""Whether sequences and tensors make a batch."""
+"""Checks that sequences and tensors form a valid batch."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from seqtoys.support.amounts import MANY
 from seqtoys.support.tensors import check_size
 
 UNSCORED = -100
-"""The target of a position that is not scored: PyTorch's own `ignore_index`."""
+"""The target of a position that is not scored: PyTorch's default `ignore_index`."""
 
 Pair: TypeAlias = tuple[Symbols, Symbols]
 """An input sequence and the target of each of its symbols."""
 
 
 def check_texts(texts: Sequence[Symbols]) -> None:
-    """Make sure that something can be learnt from each text.
+    """Check that each text has at least one input and one target.
 
     Raises:
-        DataError: If there is none, or one has fewer than two symbols.
-        InputTypeError: If they are one string.
+        DataError: If there are no texts, or one has fewer than two symbols.
+        InputTypeError: If `texts` is a single string.
     """
     for position, text in enumerate(several(texts)):
         if len(text) < 2:
@@ -35,10 +35,10 @@ def check_texts(texts: Sequence[Symbols]) -> None:
 
 
 def check_pairs(pairs: Sequence[Pair]) -> None:
-    """Make sure that the two sequences of each pair have one length.
+    """Check that the two sequences of each pair have the same length.
 
     Raises:
-        DataError: If they have not.
+        DataError: If they do not.
     """
     for position, (source, target) in enumerate(pairs):
         if len(source) != len(target):
@@ -52,14 +52,14 @@ def check_pairs(pairs: Sequence[Pair]) -> None:
 def check_parts(
     inputs: Tensor, targets: Tensor, lengths: Tensor | None, counts: Tensor | None
 ) -> None:
-    """Check that tensors of int64 make a `Batch`.
+    """Check that int64 tensors form a valid `Batch`.
 
     Raises:
-        SeqtoysError: As `Batch` says.
+        SeqtoysError: As documented in `Batch`.
     """
     if inputs.ndim != 2 or inputs.shape != targets.shape:
         raise ShapeError(
-            "expected inputs and targets of one shape (batch, time), "
+            "expected inputs and targets of the same shape (batch, time), "
             f"got {tuple(inputs.shape)} and {tuple(targets.shape)}"
         )
     for name, numbers in (("lengths", lengths), ("counts", counts)):
@@ -68,7 +68,7 @@ def check_parts(
     for name, part in (("targets", targets), ("lengths", lengths), ("counts", counts)):
         if part is not None and part.device != inputs.device:
             raise DeviceError(
-                f"expected inputs and {name} on one device, "
+                f"expected inputs and {name} on the same device, "
                 f"got {inputs.device} and {part.device}; move them with .to(…)"
             )
     if lengths is not None and len(lengths):
@@ -79,12 +79,14 @@ def check_parts(
         if (counts < 1).any():
             raise DataError(f"expected positive counts, got {int(counts.min())}")
         if counts.double().sum() * inputs.shape[1] > MANY:  # sums of int64 would wrap around
-            raise DataError(f"expected counts of up to {MANY:,} symbols, got {int(counts.max())}")
+            raise DataError(
+                f"expected counts of at most {MANY:,} symbols, got {int(counts.max())}"
+            )
     _check_indices(inputs, targets)
 
 
 def _check_indices(inputs: Tensor, targets: Tensor) -> None:
-    """Check that indices are positive, and some target is scored."""
+    """Check that indices are not negative and at least one target is scored."""
     if not targets.numel() or (targets == UNSCORED).all():
         raise DataError("expected at least one scored position, got targets of only -100")
     if inputs.amin() < 0:
@@ -100,6 +102,6 @@ def _check_indices(inputs: Tensor, targets: Tensor) -> None:
 
 
 def wrong_rows(rows: Tensor, size: int) -> IndexRangeError:
-    """Say that not all rows are among those of a batch of this size."""
+    """Return the error for row positions outside a batch of this size."""
     low, high = (int(bound) for bound in rows.aminmax())
     return IndexRangeError(f"expected rows from {-size} to {size - 1}, got {low} to {high}")

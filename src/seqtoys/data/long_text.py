@@ -1,4 +1,4 @@
-"""One long text, kept in few bytes and read in chunks."""
+"""One long text, stored compactly and read in chunks."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, UnknownSymbolError, excerpt, quoted
 from seqtoys.support.digest import brief
 
-BLOCK = 2**20  # symbols: the most that are held as wide integers at a time
-COUNTED_PAIRS = 2**20  # the most pairs of symbols for which a table of counts is kept
+BLOCK = 2**20  # the most symbols stored as int64 at a time
+COUNTED_PAIRS = 2**20  # the most symbol pairs counted in a dense table
 
 
 class LongText:
-    """A text cut into parallel streams, and these into chunks.
+    """A text split into parallel streams, which are read in chunks.
 
-    Each stream is a piece of the text; a chunk holds the next symbols of every stream. So a model
-    that carries its state from chunk to chunk reads each piece from its start to its end. Of the
-    last symbols, fewer than there are streams are left out.
+    Each stream is a contiguous piece of the text; a chunk contains the next symbols of every
+    stream. A model that carries its state from chunk to chunk thus reads each piece from start to
+    end. A remainder of fewer than `streams` symbols at the end of the text is dropped.
 
     Args:
-        symbols: The indices of the text, as `encode_compact` gives them.
-        streams: How many pieces are read side by side.
-        chunk: How many symbols of each are read at a time.
-        device: Where the chunks are wanted.
+        symbols: The indices of the text, as returned by `encode_compact`.
+        streams: The number of streams, read in parallel.
+        chunk: The number of symbols of each stream per chunk.
+        device: The device of the chunks.
 
     Raises:
-        DataError: If a stream would not even hold one symbol and its successor.
+        DataError: If the text is too short for one symbol and its successor in each stream.
 
     Examples:
         >>> text = LongText(encode_compact("hihello", Vocab("hielo")), streams=2, chunk=2)
@@ -55,7 +55,7 @@ class LongText:
         if length < 1:
             raise DataError(
                 f"expected a text of at least {streams + 1} symbols for {streams} streams, "
-                f"got {len(symbols)}; give a smaller batch_size"
+                f"got {len(symbols)}; use a smaller batch_size"
             )
         count = streams * length
         self._inputs = symbols[:count].view(streams, length)
@@ -65,23 +65,23 @@ class LongText:
 
     @property
     def scored(self) -> int:
-        """The number of symbols that are predicted."""
+        """The number of predicted symbols."""
         return self._targets.numel()
 
     def chunks(self) -> Iterator[Batch]:
-        """Read all streams side by side, chunk by chunk."""
+        """Yield the chunks in order, as batches with one row per stream."""
         cuts = zip(
             self._inputs.split(self._chunk, 1), self._targets.split(self._chunk, 1), strict=True
         )
-        for inputs, targets in cuts:  # of (streams, chunk); only these are made wide
+        for inputs, targets in cuts:  # (streams, chunk); only these become int64
             yield Batch(inputs.to(self._device).long(), targets.to(self._device).long())
 
     def fingerprint(self) -> str:
-        """Tell this text from others, and this cut of it."""
+        """Return a fingerprint of this text and of how it is split."""
         return brief(self._inputs, self._targets[:, -1])
 
     def count_baselines(self, vocab_size: int) -> Baselines:
-        """Compute what counting alone can predict; one text has one past, so the optimum is 0."""
+        """Compute the baselines by counting; in one text every prefix is unique: optimum 0."""
         counts = _count_pairs(self._inputs, self._targets, vocab_size)
         return Baselines(math.log(vocab_size), _conditional_entropy(counts), 0.0)
 
@@ -94,7 +94,8 @@ def encode_compact(text: Symbols, vocab: Vocab) -> Integer[Tensor, " time"]:
         vocab: Its vocabulary.
 
     Raises:
-        UnknownSymbolError: If a symbol is not in the vocabulary; it tells which and where.
+        UnknownSymbolError: If a symbol is not in the vocabulary; the message gives the symbol and
+            its position.
 
     Examples:
         >>> encode_compact("hihello", Vocab("hielo"))
@@ -117,7 +118,7 @@ def encode_compact(text: Symbols, vocab: Vocab) -> Integer[Tensor, " time"]:
 
 
 def _count_pairs(inputs: Tensor, targets: Tensor, vocab_size: int) -> tuple[Tensor, Tensor]:
-    """Count which symbol follows which: pair codes in ascending order, and their counts."""
+    """Count pairs of consecutive symbols: return the first symbol and the count of each pair."""
     codes, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
     table = np.zeros(vocab_size**2, np.int64) if vocab_size**2 <= COUNTED_PAIRS else None
     width = max(1, BLOCK // len(inputs))
@@ -137,7 +138,7 @@ def _count_pairs(inputs: Tensor, targets: Tensor, vocab_size: int) -> tuple[Tens
 
 
 def _conditional_entropy(counts: tuple[Int[Tensor, " pairs"], Int[Tensor, " pairs"]]) -> float:
-    """The mean of log(count of the symbol / count of the pair), in nats."""
+    """Return the mean of log(count of the symbol / count of the pair), in nats."""
     contexts, together = counts
     totals: Float[Tensor, " symbols"] = torch.bincount(contexts, together.double())
     surprise = (totals[contexts] / together).log()

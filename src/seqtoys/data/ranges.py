@@ -1,4 +1,4 @@
-"""Whether a batch keeps to the symbols of a vocabulary."""
+"""Checks that the indices of a batch fit a vocabulary."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from seqtoys.errors import IndexRangeError
 
 
 def check_range(batch: Batch, symbols: int) -> Batch:
-    """Make sure that a batch holds indices of a vocabulary.
+    """Check that all indices of a batch are in a vocabulary, and return the batch.
 
     Args:
         batch: The batch.
         symbols: The size of the vocabulary.
 
     Raises:
-        IndexRangeError: If an index is not in it.
+        IndexRangeError: If an index is out of range.
     """
     _check("inputs", batch.inputs, symbols)
     return check_targets(batch, symbols)
 
 
 def check_targets(batch: Batch, symbols: int) -> Batch:
-    """Make sure that the scored targets of a batch are indices of a vocabulary.
+    """Check that the scored targets of a batch are in a vocabulary, and return the batch.
 
     Args:
         batch: The batch.
         symbols: The size of the vocabulary.
 
     Raises:
-        IndexRangeError: If one is not in it.
+        IndexRangeError: If a target is out of range.
     """
     _check("scored targets", batch.targets[batch.scored], symbols)
     return batch

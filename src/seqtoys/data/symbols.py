@@ -1,4 +1,4 @@
-"""What counts as a symbol, and the tables a vocabulary looks symbols up in."""
+"""Validation of symbols, and the lookup tables of a vocabulary."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Symbols: TypeAlias = str | Sequence[str]
 
 
 def to_symbols(symbols: Iterable[str]) -> tuple[str, ...]:
-    """Read the symbols of a vocabulary, in order.
+    """Return the symbols of a vocabulary in order, after checking them.
 
     Raises:
-        VocabError: If there is no symbol, or a symbol is empty or comes twice.
-        InputTypeError: If a symbol is not a string, or the symbols have no order: those of a set.
+        VocabError: If there are no symbols, or a symbol is empty or occurs twice.
+        InputTypeError: If a symbol is not a string, or the symbols are unordered, as in a set.
 
     Examples:
         >>> to_symbols("hi")
@@ -32,11 +32,11 @@ def to_symbols(symbols: Iterable[str]) -> tuple[str, ...]:
         if symbol is None:
             raise InputTypeError(f"expected strings, got {quoted(each)} at position {position}")
         if not symbol:
-            raise VocabError(f"expected no empty symbol, got '' at position {position}")
+            raise VocabError(f"expected non-empty symbols, got '' at position {position}")
         if first.setdefault(symbol, position) != position:
             raise VocabError(
-                f"expected each symbol once, got {quoted(symbol)} at positions {first[symbol]} "
-                f"and {position}; Vocab.from_text keeps the first of each"
+                f"expected distinct symbols, got {quoted(symbol)} at positions {first[symbol]} "
+                f"and {position}; Vocab.from_text removes duplicates"
             )
     if not first:
         raise VocabError("expected at least one symbol, got none")
@@ -44,9 +44,9 @@ def to_symbols(symbols: Iterable[str]) -> tuple[str, ...]:
 
 
 def plain_string(value: object) -> str | None:
-    """Return a string as Python's own type, or None if the value is no string.
+    """Return a string as a plain `str`, or None if the value is not a string.
 
-    A subclass, such as NumPy's, may be written, compared or hashed in a way of its own.
+    A subclass, such as NumPy's, may override printing, comparison or hashing.
 
     Examples:
         >>> import numpy as np
@@ -57,11 +57,11 @@ def plain_string(value: object) -> str | None:
 
 
 def several(texts: Sequence[Symbols]) -> Sequence[Symbols]:
-    """Make sure that texts are several, and not one string, whose characters would be taken.
+    """Check that `texts` is a list of texts, and not one string, which would yield characters.
 
     Raises:
-        InputTypeError: If they are one string, or no list.
-        DataError: If there is none.
+        InputTypeError: If it is a single string, or not a list.
+        DataError: If it is empty.
 
     Examples:
         >>> several(["hihello"])
@@ -69,7 +69,7 @@ def several(texts: Sequence[Symbols]) -> Sequence[Symbols]:
     """
     if isinstance(texts, str):
         raise InputTypeError(
-            f"expected several sequences, got the one string {excerpt(texts)}; "
+            f"expected a list of sequences, got the single string {excerpt(texts)}; "
             "write [text] for a batch of one"
         )
     check_type("sequences", texts, Sequence)
@@ -79,7 +79,7 @@ def several(texts: Sequence[Symbols]) -> Sequence[Symbols]:
 
 
 def legible(symbol: str) -> str:
-    """Write a symbol so that a reader can see it: a blank as `␣`, a line break as its escape.
+    """Return a visible form of a symbol: a space as `␣`, a line break as its escape sequence.
 
     Examples:
         >>> [legible(symbol) for symbol in "a b"]
@@ -91,7 +91,7 @@ def legible(symbol: str) -> str:
 
 
 def code_point_table(symbols: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """Map each code point to its index, and every other, like the last entry, to -1.
+    """Return a table from code points to symbol indices; others, and the last entry, are -1.
 
     Examples:
         >>> code_point_table(("b", "a"))[[ord("a"), ord("b"), -1]]

@@ -34,14 +34,14 @@ class Vocab:
     """An ordered set of symbols: the `i`-th symbol has index `i`.
 
     A symbol is a character (one Unicode code point) or a word. If every symbol is a character,
-    sequences are strings; else they are lists of words. A vocabulary never changes.
+    sequences are strings; otherwise they are lists of words. A vocabulary is immutable.
 
     Args:
         symbols: The symbols in index order: a string of characters, or words.
 
     Raises:
-        VocabError: If there is no symbol, or a symbol is empty or comes twice.
-        InputTypeError: If a symbol is not a string, or the symbols have no order: those of a set.
+        VocabError: If there are no symbols, or a symbol is empty or occurs twice.
+        InputTypeError: If a symbol is not a string, or the symbols are unordered, as in a set.
 
     Examples:
         >>> vocab = Vocab("hielo")
@@ -86,18 +86,20 @@ class Vocab:
 
     @property
     def has_words(self) -> bool:
-        """Whether some symbol is longer than a character, so that sequences are lists."""
+        """Whether any symbol is longer than one character, so that sequences are lists."""
         return self._code_points is None
 
     def encode(self, sequence: Symbols) -> Int[Tensor, " time"]:
         """Look up the index of each symbol.
 
         Args:
-            sequence: A string, or a list of symbols (always a list where symbols are words).
+            sequence: A string, or a list of symbols (must be a list if the symbols are words).
 
         Raises:
-            UnknownSymbolError: If a symbol is not in the vocabulary; it tells which and where.
-            InputTypeError: If a string comes where symbols are words, or no sequence.
+            UnknownSymbolError: If a symbol is not in the vocabulary; the message gives the symbol
+                and its position.
+            InputTypeError: If `sequence` is a string but the symbols are words, or it is not a
+                sequence.
 
         Examples:
             >>> Vocab("hielo").encode("hello")
@@ -109,7 +111,7 @@ class Vocab:
             codes = np.frombuffer(utf_32, np.uint32)
             indices = self._code_points[np.minimum(codes, len(self._code_points) - 1)]
         else:
-            # Symbols of Python's own type are looked up at once, as there may be millions.
+            # Plain `str` symbols skip the slow path, since there may be millions of them.
             index = self._index
             found = [index.get(s, -1) if type(s) is str else self._find(s) for s in sequence]
             indices = np.array(found, np.int64)
@@ -134,15 +136,15 @@ class Vocab:
     def encode_batch(
         self, sequences: Sequence[Symbols], *, return_lengths: bool = False
     ) -> Int[Tensor, "batch time"] | tuple[Int[Tensor, "batch time"], Int[Tensor, " batch"]]:
-        """Encode several sequences as the rows of one tensor, shorter ones padded on the right.
+        """Encode several sequences as the rows of one tensor, padded on the right.
 
         Args:
             sequences: Strings, or lists of symbols.
-            return_lengths: Also return the length of each sequence: the padding is index 0,
-                so the lengths alone tell where a sequence ends.
+            return_lengths: Also return the length of each sequence. Padding uses index 0, which
+                is a valid symbol, so only the lengths show where a sequence ends.
 
         Raises:
-            SeqtoysError: As `encode` does; for one string instead of several; for none.
+            SeqtoysError: As in `encode`; also for a single string, or no sequences.
 
         Examples:
             >>> Vocab("hielo").encode_batch(["hello", "hi"], return_lengths=True)
@@ -161,14 +163,15 @@ class Vocab:
         )
 
     def decode(self, indices: Indices) -> str | list[str] | list[list[str]]:
-        """Turn indices back into symbols: one sequence, or for a batch a list of sequences.
+        """Convert indices back to symbols: one sequence, or a list of sequences for a batch.
 
         Args:
             indices: One sequence `(time,)` or a batch `(batch, time)`: a tensor, array or list.
 
         Raises:
-            IndexRangeError: If an index names no symbol; it tells which and where.
-            SeqtoysError: If the values are no integers, or have neither one nor two axes.
+            IndexRangeError: If an index is out of range; the message gives the index and its
+                position.
+            SeqtoysError: If the values are not integers, or have neither one nor two axes.
 
         Examples:
             >>> Vocab("hielo").decode([[0, 1], [3, 4]])
@@ -182,16 +185,17 @@ class Vocab:
         raise ShapeError(f"expected indices (time,) or (batch, time), got shape {array.shape}")
 
     def one_hot(self, sequence: Symbols | Indices) -> Float[Tensor, "*batch vocab"]:
-        """Turn symbols or indices into vectors with a single 1, at the symbol's index.
+        """Convert symbols or indices to vectors with a single 1, at the symbol's index.
 
         Args:
             sequence: A string, a list of symbols, or indices of any shape.
 
         Returns:
-            The shape of the indices with a last axis of `len(vocab)`, in the default float type.
+            A tensor of the default float type, with the shape of the indices plus a last axis of
+            size `len(vocab)`.
 
         Raises:
-            SeqtoysError: As `encode` does for symbols, and `decode` for indices.
+            SeqtoysError: As in `encode` for symbols, and in `decode` for indices.
 
         Examples:
             >>> Vocab("hielo").one_hot("hi")
@@ -239,11 +243,11 @@ class Vocab:
     def _check_sequence(self, sequence: Symbols) -> None:
         if isinstance(sequence, str) and self.has_words:
             raise InputTypeError(
-                "expected a list of symbols, as the symbols are words, got the string "
+                "expected a list of words, because the symbols are words, got the string "
                 f"{excerpt(sequence)}; split it, as in text.split()"
             )
         if not isinstance(sequence, Sequence) or isinstance(sequence, BYTES):
-            hint = "; .decode() makes a string" if isinstance(sequence, BYTES) else ""
+            hint = "; convert it with .decode()" if isinstance(sequence, BYTES) else ""
             raise InputTypeError(
                 "expected a string or a list of symbols, "
                 f"got {described(sequence)}{hint or order_hint(sequence)}"

@@ -1,4 +1,4 @@
-"""save and load: a model in one file, with its history; Checkpoint: where and when fit saves."""
+"""Saving and loading of models with their history, and the checkpoint options of `fit`."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ KINDS = {kind.__name__: kind for kind in (ElmanCharModel, ElmanEnsemble)}
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where and how often `fit` saves a training, so that it can be resumed.
+    """Where and how often `fit` saves a training run, so that it can be resumed.
 
-    `fit` writes the file before the first epoch, then every `every` epochs, at the end, and on
-    Ctrl-C; each time whole or not at all.
+    `fit` writes the file atomically before the first epoch, then every `every` epochs, at the end,
+    and on Ctrl-C.
 
-    `fit` refuses to replace an unfinished training unless it resumes that one: else the same call
-    again, as when the cell of a notebook is run twice, would destroy what Ctrl-C has saved. It
-    also refuses to replace a file that this library did not write. A saved model and a training
-    that has come to its end are replaced.
+    `fit` does not replace an unfinished training run unless it resumes that run. Otherwise,
+    running the same notebook cell twice would destroy the run that Ctrl-C saved. It also does not
+    replace a file that this library did not write. A saved model and a finished training run are
+    replaced.
 
     Attributes:
         path: The file.
-        every: The number of epochs between two saves. Flushing a disk takes longer than an epoch
-            of a tiny model.
-        overwrite: Whether to replace the file whatever it holds.
+        every: The number of epochs between saves. For a tiny model, writing to disk takes longer
+            than an epoch.
+        overwrite: Whether to replace the file regardless of its contents.
 
     Raises:
-        OptionError: If `every` is no positive integer.
+        OptionError: If `every` is not a positive integer.
 
     Examples:
         >>> Checkpoint("hello.safetensors", every=100)
@@ -83,24 +83,23 @@ def save(
     """Save a model in one safetensors file: its weights, vocabulary, settings and seeds.
 
     The same model and history give the same bytes. A crash leaves the old file or the new one,
-    never a part. The weights have the names and shapes of `model.state_dict()`, for any reader of
-    safetensors; the rest is JSON under the key `seqtoys` of the file's metadata, and the columns
-    of a history are tensors beside the weights.
+    never a partial file. The weights have the names and shapes of `model.state_dict()`, so any
+    safetensors reader can load them. Everything else is JSON under the key `seqtoys` of the file's
+    metadata, except for the columns of a history, which are additional tensors.
 
     Args:
         model: The model, or an ensemble.
-        path: The file. A model that was saved there before is replaced, and so is a training that
-            has come to its end; an unfinished one, or a file that this library did not write, is
-            not.
-        history: What `fit` gave for it; `load_history` reads it back.
-        overwrite: Whether to replace the file whatever it holds.
+        path: The file. A saved model or a finished training run at this path is replaced; an
+            unfinished run, or a file that this library did not write, is not.
+        history: The history returned by `fit`; `load_history` loads it.
+        overwrite: Whether to replace the file regardless of its contents.
 
     Raises:
-        ModelFileError: If the file can't be written, or may not be replaced. What was there is
-            then unchanged.
-        InputTypeError: If the model is of another class, whose code the file would not have.
-        DeviceError: If it is on the meta device, where there are no numbers.
-        SeqtoysError: If the predictions of the history are no sequences of the model's symbols.
+        ModelFileError: If the file cannot be written, or must not be replaced. An existing file
+            is then unchanged.
+        InputTypeError: If the model is of another class, whose code cannot be saved.
+        DeviceError: If it is on the meta device, without values.
+        SeqtoysError: If the predictions of the history contain symbols unknown to the model.
 
     Examples:
         >>> import tempfile
@@ -117,24 +116,24 @@ def save(
     if type(model) not in KINDS.values():
         raise InputTypeError(
             f"expected an ElmanCharModel or an ElmanEnsemble, got a {type(model).__name__}, whose "
-            "code the file would not have; safetensors.torch.save_model saves any weights"
+            "code cannot be saved; save its weights with safetensors.torch.save_model"
         )
-    device_of(model)  # sees to it that it has numbers
+    device_of(model)  # raises an error if the model has no values
     weights = model.state_dict()
     wrong = misfit(_shapes_and_types(_facts_of(model), weights), weights)
     if wrong is not None:
-        raise InputTypeError(f"expected a model with the weights it was made with; {wrong}")
+        raise InputTypeError(f"expected a model with its original weights, but {wrong}")
     if not model.has_own_parts:
         raise InputTypeError(
-            "expected a model with the parts it was made with, got one with other parts, options "
-            "or methods, or with a shared weight, which the file would not have; "
-            "safetensors.torch.save_model saves any weights"
+            "expected an unmodified model, got one with replaced parts, options or methods, or "
+            "with shared weights, which cannot be saved; save its weights with "
+            "safetensors.torch.save_model"
         )
     states = {} if history is None else {"history": _history_state(history, model.vocab)}
     lost = None if overwrite else loss_of(path)
     if lost is not None:
         raise ModelFileError(
-            f"can't write {os.fsdecode(path)}: it holds {lost}; choose another path, or "
+            f"can't write {os.fsdecode(path)}: it holds {lost}; choose another path, or pass "
             "overwrite=True to replace it"
         )
     write_model(path, model, states)
@@ -142,17 +141,17 @@ def save(
 
 @checked
 def load(path: PathLike) -> ElmanCharModel | ElmanEnsemble:
-    """Load what `save` saved, or the model of a checkpoint; on the CPU, in the dtype it had.
+    """Load a saved model, or the model of a checkpoint, on the CPU and with its original dtype.
 
-    Nothing in a file is ever executed. What its facts claim is checked against the tensors it has
-    before anything is built.
+    Nothing in a file is ever executed. The metadata is checked against the tensors before
+    anything is built.
 
     Args:
         path: The file.
 
     Raises:
-        ModelFileError: If there is no file, or it is cut off, damaged, foreign, newer, or its
-            parts don't fit each other. It says which.
+        ModelFileError: If the file is missing, truncated, corrupted, foreign, too new, or
+            inconsistent; the message states which.
 
     Examples:
         >>> load("none")
@@ -163,18 +162,20 @@ def load(path: PathLike) -> ElmanCharModel | ElmanEnsemble:
     try:
         return _build(file)
     except MALFORMED as error:
-        raise file.refusal(f"facts that make no model ({brief_error(error)})") from error
+        raise file.refusal(
+            f"metadata that does not describe a model ({brief_error(error)})"
+        ) from error
 
 
 @checked
 def load_history(path: PathLike) -> History | EnsembleHistory:
-    """Load the history that `save` saved with a model, or that of a checkpoint so far.
+    """Load the history saved with a model, or the history so far of a checkpoint.
 
     Args:
         path: The file.
 
     Raises:
-        ModelFileError: As `load` does, or if the file has no history.
+        ModelFileError: As in `load`, or if the file has no history.
 
     Examples:
         >>> import tempfile
@@ -188,21 +189,23 @@ def load_history(path: PathLike) -> History | EnsembleHistory:
     """
     file = read_file(path)
     if "history" not in file.facts:
-        raise file.refusal("one without a history; save(model, path, history=…) keeps it")
+        raise file.refusal("one without a history; save it with save(model, path, history=…)")
     try:
         return _history_of(file.state("history"))
     except MALFORMED as error:
-        raise file.refusal(f"facts that make no history ({brief_error(error)})") from error
+        raise file.refusal(
+            f"metadata that does not describe a history ({brief_error(error)})"
+        ) from error
 
 
 def write_model(path: PathLike, model: nn.Module, states: Mapping[str, Plain]) -> None:
-    """Write the weights of any module, with states beside them."""
+    """Write the weights of any module, together with states."""
     weights = {name: x for name, x in model.state_dict().items() if isinstance(x, Tensor)}
     write_file(path, weights, {"model": describe(model)}, states)
 
 
 def describe(model: nn.Module) -> dict[str, Any]:
-    """Say what is needed to build a model again; of a user's own module, its class alone.
+    """Return the metadata needed to rebuild a model; for user-defined modules, only the class.
 
     Examples:
         >>> describe(nn.Linear(2, 2))
@@ -211,7 +214,7 @@ def describe(model: nn.Module) -> dict[str, Any]:
     is_own = type(model) not in KINDS.values()
     if is_own or not isinstance(model, ElmanCharModel | ElmanEnsemble):
         return {"kind": type(model).__name__}
-    if not model.has_own_parts:  # which cannot be built again
+    if not model.has_own_parts:  # cannot be rebuilt
         return {"kind": f"modified {type(model).__name__}"}
     return _facts_of(model)
 
@@ -229,13 +232,13 @@ def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
     about, weights = file.facts["model"], file.weights()
     if about["kind"] not in KINDS:
         raise file.refusal(
-            f"the training of another class ({shortened(about['kind'])}), whose code is not in "
-            "it; make such a model, and give both to fit with resume=…"
+            f"the training run of another class ({shortened(about['kind'])}), whose code is not "
+            "in the file; create such a model and pass it to fit with resume=…"
         )
     wrong = misfit(_shapes_and_types(about, weights), weights)
     if wrong is not None:
-        raise file.refusal(f"weights that don't fit its facts: {wrong}")
-    # Weights to start from are not kept: let them be those that are drawn fastest.
+        raise file.refusal(f"weights that don't match its metadata: {wrong}")
+    # The initial weights are overwritten, so use the fastest initialization.
     model = _make(about, {**about["settings"], "recurrent_init": "uniform"})
     model.settings = ElmanSettings(**about["settings"])
     model.to(_dtype(weights)).load_state_dict(weights)
@@ -254,9 +257,9 @@ def _make(about: Mapping[str, Any], settings: Mapping[str, Any]) -> ElmanCharMod
 def _shapes_and_types(
     about: Mapping[str, Any], weights: Mapping[str, Tensor]
 ) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-    """What the weights of a model are, by its description; their type is up to themselves."""
+    """Return the expected shapes of a model's weights, with the dtype that the weights have."""
     settings = ElmanSettings(**about["settings"])
-    if settings.num_layers > len(weights):  # before anything is counted up to what facts claim
+    if settings.num_layers > len(weights):  # guards the loops below against absurd metadata
         raise ValueError(f"{settings.num_layers} layers with {len(weights)} tensors")
     replicas = (len(about["seeds"]),) if about["kind"] == ElmanEnsemble.__name__ else ()
     shapes = weight_shapes(len(about["vocab"]), settings)

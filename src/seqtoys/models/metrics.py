@@ -1,4 +1,4 @@
-"""Cross-entropy and accuracy over the scored positions, and what is predicted there."""
+"""Cross-entropy, accuracy and predictions at the scored positions."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from torch.nn import functional as F
 
 from seqtoys.data.batch import UNSCORED, Batch
 
-EXACT = 256  # up to here, every type of floats has all integers
+EXACT = 256  # every float dtype represents the integers up to here exactly
 
 
 def cross_entropy(
     logits: Float[Tensor, "*replicas batch time vocab"], batch: Batch
 ) -> Float[Tensor, "*replicas"]:
-    """Average the cross-entropy over the scored positions, in nats per scored symbol.
+    """Compute the mean cross-entropy over the scored positions, in nats per scored symbol.
 
     Args:
-        logits: What the model, or each replica, says of each next symbol.
+        logits: The logits of the next symbols, of one model or of each replica.
         batch: The sequences.
 
     Examples:
-        Where every symbol is as likely as any other, the loss is the logarithm of their number:
+        With equal logits, the loss is the logarithm of the number of symbols:
 
         >>> batch = Batch(torch.tensor([[0, 1]]), torch.tensor([[3, -100]]))
         >>> cross_entropy(torch.zeros(1, 2, 5), batch)
@@ -41,7 +41,7 @@ def symbol_losses(
     """Compute the cross-entropy of each position, in nats; 0 where nothing is scored.
 
     Args:
-        logits: What the model, or each replica, says of each next symbol.
+        logits: The logits of the next symbols, of one model or of each replica.
         targets: The next symbols, -100 where nothing is scored.
 
     Examples:
@@ -49,20 +49,20 @@ def symbol_losses(
         tensor([[1.6094, 0.0000]])
     """
     expanded = targets.expand(logits.shape[:-1])  # ([replicas,] batch, time)
-    classes_second = logits.movedim(-1, 1)  # as cross_entropy wants them
+    classes_second = logits.movedim(-1, 1)  # the layout that cross_entropy expects
     return F.cross_entropy(classes_second, expanded, ignore_index=UNSCORED, reduction="none")
 
 
 def count_hits(
     predicted: Int[Tensor, "*replicas batch time"], batch: Batch
 ) -> Float[Tensor, "*replicas"]:
-    """Count the scored symbols that are predicted.
+    """Count the scored symbols that are predicted correctly.
 
     Args:
-        predicted: The likeliest next symbols.
+        predicted: The most likely next symbols.
         batch: The sequences.
     """
-    # No prediction is -100. As floats, what comes from many replicas is compared twice as fast.
+    # No prediction equals -100. Comparing floats is twice as fast with many replicas.
     right = predicted.double().eq_(batch.targets)
     if batch.counts is not None:
         right *= batch.counts.unsqueeze(1)
@@ -73,10 +73,10 @@ def count_hits(
 def accuracy(
     predicted: Int[Tensor, "*replicas batch time"], batch: Batch
 ) -> Float[Tensor, "*replicas"]:
-    """Compute the share of the scored symbols that are predicted.
+    """Compute the fraction of the scored symbols that are predicted correctly.
 
     Args:
-        predicted: The likeliest next symbols.
+        predicted: The most likely next symbols.
         batch: The sequences.
 
     Examples:
@@ -88,9 +88,9 @@ def accuracy(
 
 
 def likeliest(logits: Tensor, axis: int) -> Tensor:
-    """Compute the index of the largest logit along the last axis, or the last but one.
+    """Return the index of the largest logit along the last axis or the second-to-last one.
 
-    The first one, where several are largest; where one is nan, any.
+    Ties go to the first index; if any logit is nan, the index is arbitrary.
 
     Examples:
         >>> likeliest(torch.tensor([[0.0, 2.0], [1.0, 2.0]]), -2)
@@ -99,7 +99,7 @@ def likeliest(logits: Tensor, axis: int) -> Tensor:
     count = logits.shape[axis]
     if axis == -1 or count > EXACT:
         return logits.max(axis).indices
-    # Faster along another axis: the largest get ranks, highest for the first, and the others 0.
+    # Faster than max along another axis: the largest get ranks, highest first, the others 0.
     ranks = torch.arange(count, 0, -1, dtype=logits.dtype, device=logits.device).unsqueeze(-1)
     scores = logits.clone().ge_(logits.amax(axis, keepdim=True)).mul_(ranks)
     return count - scores.amax(axis).clamp_(min=1).long()

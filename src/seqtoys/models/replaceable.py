@@ -1,4 +1,4 @@
-"""What would be lost if a file were replaced: an unfinished training, or somebody else's data."""
+"""Protection of files that must not be overwritten: unfinished training runs and foreign data."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FOREIGN = "data that seqtoys did not write or can't read"
 
 
 def loss_of(path: PathLike) -> str | None:
-    """Return what would be lost if a file were replaced, or None.
+    """Return what would be lost if a file were replaced, or None if it may be replaced.
 
-    Nothing is lost of an empty file, a saved model, or a training that has ended or not begun.
+    Empty files, saved models, and training runs that have ended or not started may be replaced.
 
     Args:
-        path: Where the file is, if there is one.
+        path: The file, which need not exist.
 
     Examples:
         >>> import tempfile
@@ -32,7 +32,7 @@ def loss_of(path: PathLike) -> str | None:
     name = os.fsdecode(path)
     with suppress(OSError, ValueError):
         if not os.path.isfile(name) or os.path.getsize(name) == 0:
-            return None  # what is no regular file is refused wherever it would be replaced
+            return None  # files that are not regular are rejected when they are written
     try:
         file = read_file(name)
     except ModelFileError:
@@ -49,5 +49,5 @@ def _unfinished(file: TensorFile) -> str | None:
     except MALFORMED:
         return FOREIGN
     if has_begun and not reasons.isdisjoint(INTERRUPTED):
-        return f"an unfinished training of {epochs} epoch{'s' * (epochs != 1)}"
+        return f"an unfinished training run of {epochs} epoch{'s' * (epochs != 1)}"
     return None

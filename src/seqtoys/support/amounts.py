@@ -1,4 +1,4 @@
-"""Checks of numbers: how many, how long, how likely."""
+"""Checks of counts, lengths and probabilities."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from seqtoys.errors import OptionError, quoted
 from seqtoys.support.scalars import to_int, to_real
 
-MANY = 10**15  # more than anyone counts, and less than Python's len allows
-LARGEST = 2**63 - 1  # what a tensor can hold, and what Python writes without a limit
-LONGEST = 1_000_000  # symbols in a sequence of a task
+MANY = 10**15  # more than any real count, and less than Python's len allows
+LARGEST = 2**63 - 1  # the largest int64, which Python still prints in full
+LONGEST = 1_000_000  # the most symbols in a sequence of a task
 
 
 def check_count(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -20,10 +20,10 @@ def check_count(name: str, value: object, least: int, most: int | None = None) -
         name: The name of the option.
         value: Its value, an integer of any type.
         least: The smallest value allowed.
-        most: The largest value allowed. If None, that of 64 bits.
+        most: The largest value allowed. If None, the largest 64-bit integer.
 
     Raises:
-        OptionError: If it is no integer, or out of range.
+        OptionError: If it is not an integer, or out of range.
 
     Examples:
         >>> check_count("delay", 100, 1)
@@ -83,7 +83,7 @@ def check_probability(
 
 
 def check_share(name: str, value: object) -> float:
-    """Check that an option is a share between 0 and 1, both excluded, and return it as a float.
+    """Check that an option is a fraction strictly between 0 and 1, and return it as a float.
 
     Args:
         name: The name of the option.
@@ -98,12 +98,12 @@ def check_share(name: str, value: object) -> float:
     """
     number = to_real(value)
     if number is None or not 0 < number < 1:
-        raise OptionError(f"expected {name} to be a share between 0 and 1, got {quoted(value)}")
+        raise OptionError(f"expected {name} to be a fraction between 0 and 1, got {quoted(value)}")
     return float(number)
 
 
 def check_length(length: object, name: str = "lengths") -> int:
-    """Check that a length, or another number of things, is a positive integer; return an int.
+    """Check that a length, or another count, is a positive integer, and return it as an int.
 
     Raises:
         OptionError: If it is not.
@@ -115,7 +115,7 @@ def check_length(length: object, name: str = "lengths") -> int:
 
 
 def check_lengths(lengths: object) -> tuple[int, int]:
-    """Check that lengths are a shortest and a longest, and return them as ints.
+    """Check that lengths are a pair (shortest, longest), and return them as ints.
 
     Raises:
         OptionError: If they are not.
@@ -130,5 +130,5 @@ def check_lengths(lengths: object) -> tuple[int, int]:
     if shortest > longest:
         raise OptionError(f"expected lengths as (shortest, longest), got {quoted(lengths)}")
     if longest > LONGEST:
-        raise OptionError(f"expected lengths of {LONGEST:,} at most, got {quoted(lengths)}")
+        raise OptionError(f"expected lengths of at most {LONGEST:,}, got {quoted(lengths)}")
     return shortest, longest

@@ -1,4 +1,4 @@
-"""What an annotation admits, and the first part of a value that does not fit."""
+"""Type specifications built from annotations, and the first mismatch of a value with one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMES = {
 
 
 def described(value: object) -> str:
-    """Say what came instead: a short value itself, of all others the type.
+    """Describe a value for a message: short values themselves, others by their type.
 
     Examples:
         >>> described(0.5), described("h" * 99), described(["h", "i"]), described(OSError())
@@ -47,35 +47,35 @@ def described(value: object) -> str:
 
 
 def order_hint(values: object) -> str:
-    """Return what to do instead of giving a set or a dict where order matters; else "".
+    """Return advice for a set or a dict passed where order matters, or "" for other values.
 
-    A set of strings has another order in each process, and a dict where a list belongs has values
-    that nobody would read. What can be reversed has an order, such as the keys of a dict.
+    The order of a set of strings differs between processes, and the values of a dict passed as a
+    list would be ignored. Reversible collections, such as the keys of a dict, are ordered.
 
     Examples:
         >>> order_hint({"h", "i"})
-        '; a set has no order: sorted(…) gives it one'
+        '; a set has no order, use sorted(…)'
         >>> order_hint({"h": 0}.keys())
         ''
     """
     if isinstance(values, Mapping):
-        return "; list(…) gives its keys, and sorted(x, key=x.get) sorts those by their values"
+        return "; use list(x) for its keys, or sorted(x, key=x.get) for its keys sorted by value"
     if isinstance(values, Set) and not isinstance(values, Reversible):
-        return "; a set has no order: sorted(…) gives it one"
+        return "; a set has no order, use sorted(…)"
     return ""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What an annotation admits.
+    """The values that an annotation accepts.
 
     Attributes:
-        words: What to call it in messages: one or another.
-        exact: Types whose values fit without a further look.
-        fits: Whether a value fits, whatever it holds.
-        parts: What a value holds where, and what each part should be.
-        plain: Returns a value that fits with Python's own numbers in it, in place of NumPy's and
-            others. None if the annotation has no numbers.
+        words: What to call it in messages: alternatives, joined with "or".
+        exact: Types whose values are accepted without further checks.
+        fits: Returns whether a value is accepted, regardless of its contents.
+        parts: Yields the contents of a value: where each part is, the part, and its own `Kind`.
+        plain: Returns an accepted value with NumPy's and other numbers converted to Python's.
+            None if the annotation has no numbers.
     """
 
     words: tuple[str, ...]
@@ -86,7 +86,7 @@ class Kind:
 
 
 Part: TypeAlias = tuple[str, Any, Kind]
-"""Where something is, what it is, and what it should be."""
+"""The place of a part in a value, the part itself, and the `Kind` it should match."""
 
 ANYTHING = Kind((), frozenset(), lambda value: True)
 
@@ -105,15 +105,15 @@ NUMBERS: dict[Any, Kind] = {
         plain=bool,
     ),
 }
-"""Python's numbers, and what is taken for them: NumPy's, for example."""
+"""Python's number types, which also accept other numbers, such as NumPy's."""
 
 
 def misfit(value: Any, kind: Kind) -> Part | None:
-    """Find the first part of a value that is not what it should be; None: there is none.
+    """Return the first part of a value that does not match its `Kind`, or None.
 
     Args:
         value: Anything.
-        kind: What it should be.
+        kind: What the value should match.
 
     Examples:
         >>> place, wrong, wanted = misfit({"lr": [0.1, "fast"]}, kind_of(dict[str, list[float]]))
@@ -131,10 +131,10 @@ def misfit(value: Any, kind: Kind) -> Part | None:
 
 @functools.cache
 def kind_of(annotation: Hashable) -> Kind:
-    """Read an annotation; literals are left to whoever knows what each of them means.
+    """Return the `Kind` of an annotation; literals are left to the functions that use them.
 
     Args:
-        annotation: A class, or whatever else stands in annotations.
+        annotation: A class or any other annotation.
     """
     origin, inside = get_origin(annotation), get_args(annotation)
     if annotation in (Any, object) or origin in (Literal, Unpack):
@@ -144,7 +144,7 @@ def kind_of(annotation: Hashable) -> Kind:
     if annotation in NUMBERS:
         return NUMBERS[annotation]
     outer: Any = origin or annotation
-    outer = getattr(outer, "array_type", outer)  # of jaxtyping's
+    outer = getattr(outer, "array_type", outer)  # for jaxtyping annotations
     if outer is tuple and Ellipsis not in inside:
         return _tuple([kind_of(each) for each in inside])
     words = (_called(outer),)
@@ -158,12 +158,12 @@ def kind_of(annotation: Hashable) -> Kind:
 
 
 def _contents(kinds: Sequence[Kind]) -> Callable[[Any], Iterator[Part]]:
-    """The items of a list or tuple, or the keys and values of a dict."""
+    """Return a function that yields the items of a list or tuple, or keys and values of a dict."""
 
     def items(values: Any) -> Iterator[Part]:
-        # Each part of a string is a string, so that one tells for all.
+        # Every item of a string is a string, so checking one is enough.
         shown = values[:1] if isinstance(values, str) else values
-        if not set(map(type, shown)) <= kinds[0].exact:  # a quick look at long lists
+        if not set(map(type, shown)) <= kinds[0].exact:  # a fast path for long lists
             for at, value in enumerate(shown):
                 yield f"[{at}]", value, kinds[0]
 
@@ -176,11 +176,11 @@ def _contents(kinds: Sequence[Kind]) -> Callable[[Any], Iterator[Part]]:
 
 
 def made_plain(value: Any, kind: Kind) -> Any:
-    """Return a value that fits, with Python's own numbers in place of NumPy's and others.
+    """Return a value with NumPy's and other numbers converted to Python's.
 
     Args:
-        value: What fits the annotation.
-        kind: What the annotation admits.
+        value: A value that matches `kind`.
+        kind: The `Kind` of an annotation.
 
     Examples:
         >>> made_plain([1, np.int64(2)], kind_of(list[int]))
@@ -190,7 +190,7 @@ def made_plain(value: Any, kind: Kind) -> Any:
 
 
 def _plain_contents(kinds: Sequence[Kind]) -> Callable[[Any], Any]:
-    """Make a function that makes the numbers in a list, a tuple or a dict plain."""
+    """Return a function that converts the numbers in a list, a tuple or a dict to Python's."""
 
     def plain(values: Any) -> Any:
         if type(values) is dict:
@@ -201,7 +201,7 @@ def _plain_contents(kinds: Sequence[Kind]) -> Callable[[Any], Any]:
             return made if _differ(made.values(), values.values()) else values
         if type(values) in (list, tuple) and not set(map(type, values)) <= kinds[0].exact:
             made = type(values)(made_plain(value, kinds[0]) for value in values)
-            return made if _differ(made, values) else values  # which may be appended to
+            return made if _differ(made, values) else values  # keep the caller's own list
         return values
 
     return plain
@@ -212,7 +212,7 @@ def _differ(made: Iterable[Any], values: Iterable[Any]) -> bool:
 
 
 def _tuple(kinds: Sequence[Kind]) -> Kind:
-    """So many values, each of its own kind."""
+    """Return the `Kind` of a tuple of fixed length, with one `Kind` per item."""
 
     def parts(values: Any) -> Iterator[Part]:
         for at, (value, kind) in enumerate(zip(values, kinds, strict=True)):
@@ -231,8 +231,8 @@ def _tuple(kinds: Sequence[Kind]) -> Kind:
 
 
 def _either(kinds: Sequence[Kind]) -> Kind:
-    """One of several: what a value holds has to fit one of those that it fits itself."""
-    if ANYTHING in kinds:  # pragma: no branch - as type checks wrap what is below
+    """Return the `Kind` of a union; contents must match one of the kinds that fit the value."""
+    if ANYTHING in kinds:  # pragma: no branch - run-time type checks wrap the code below
         return ANYTHING
 
     def parts(value: Any) -> Iterator[Part]:

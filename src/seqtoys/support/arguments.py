@@ -1,4 +1,4 @@
-"""Arguments, held to the annotations of who takes them."""
+"""Run-time type checks of arguments, based on annotations."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ Value = TypeVar("Value")
 
 
 def checked(function: Function, declared: Callable[..., Any] | None = None) -> Function:
-    """Check the arguments of a function against its annotations, at each call.
+    """Check the arguments of a function against its annotations at each call.
 
-    The function is given plain numbers: NumPy's, and tensors without axes, reach it as int and
-    float. Ranges and shapes are left to the function, and so are the items of iterators.
+    Numbers are passed on as int and float: NumPy numbers and 0-dimensional tensors are converted.
+    Ranges and shapes, and the items of iterators, are left to the function.
 
     Args:
-        function: What takes them.
-        declared: A function with the same arguments whose annotations count; None: its own do.
+        function: The function to wrap.
+        declared: A function with the same arguments whose annotations to use. If None, those of
+            `function`.
 
     Examples:
         >>> @checked
@@ -61,10 +62,10 @@ def checked(function: Function, declared: Callable[..., Any] | None = None) -> F
 
 
 def check_fields(instance: Any) -> None:
-    """Check the fields of a dataclass against their annotations, and make their numbers plain.
+    """Check the fields of a dataclass against their annotations, and convert their numbers.
 
     Raises:
-        InputTypeError: If a field has a value of another type.
+        InputTypeError: If a field has a value of the wrong type.
     """
     vars(instance).update(check_values(vars(instance), instance.__class__))  # it may be frozen
 
@@ -72,18 +73,18 @@ def check_fields(instance: Any) -> None:
 def check_values(
     values: Mapping[str, Any], owner: Any, names: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Check values against the annotations of their names.
+    """Check named values against annotations.
 
     Args:
-        values: The values by their names.
-        owner: What has the annotations: a dataclass, a `TypedDict`, a function.
-        names: Which values to check. If empty, all that have annotations.
+        values: The values by name.
+        owner: The object with the annotations: a dataclass, a `TypedDict` or a function.
+        names: The names to check. If empty, all that have annotations.
 
     Returns:
-        The values that were checked, with plain numbers.
+        The checked values, with numbers converted to int and float.
 
     Raises:
-        InputTypeError: If a value is of another type.
+        InputTypeError: If a value has the wrong type.
     """
     kinds = _kinds(owner)
     return {
@@ -95,7 +96,7 @@ def check_values(
 
 
 def check_type(name: str, value: Value, annotation: Any) -> Value:
-    """Check a value against an annotation, and return it with plain numbers.
+    """Check a value against an annotation, and return it with numbers converted to int and float.
 
     Args:
         name: The name of the value.
@@ -103,7 +104,7 @@ def check_type(name: str, value: Value, annotation: Any) -> Value:
         annotation: A class, or any other annotation.
 
     Raises:
-        InputTypeError: If the value is of another type.
+        InputTypeError: If the value has the wrong type.
 
     Examples:
         >>> check_type("progress", "yes", bool | None)
@@ -117,17 +118,17 @@ def check_type(name: str, value: Value, annotation: Any) -> Value:
 def listed(
     name: str, values: Iterable[Value], annotation: Any = Any, *, ordered: bool = True
 ) -> list[Value]:
-    """List the items of an iterable.
+    """Return the items of an iterable as a list.
 
     Args:
-        name: What messages call it.
+        name: What to call the iterable in messages.
         values: The iterable.
         annotation: The type of the list.
-        ordered: Whether the order of the items matters, so that a set is refused.
+        ordered: Whether the order of the items matters, so that a set is rejected.
 
     Raises:
-        InputTypeError: If it is no iterable, a dict or an unordered set, or has an item of another
-            type.
+        InputTypeError: If `values` is not iterable, is a dict or an unordered set, or has an item
+            of the wrong type.
 
     Examples:
         >>> listed("lengths", (n * n for n in range(3)), list[int])
@@ -137,14 +138,14 @@ def listed(
     if hint or not _is_iterable(values):
         raise InputTypeError(f"expected {name} to be a list, got {described(values)}{hint}")
     if isinstance(values, range):
-        with EnoughMemory():  # beyond 63 bits, len is an error
+        with EnoughMemory():  # len raises an error beyond 63 bits
             check_room(name, len(values), 8)
     found = list(values)
     return check_type(name, found, annotation)
 
 
 def _checked(name: str, value: Any, kind: Kind) -> Any:
-    """Check a value, and return it with plain numbers."""
+    """Check a value against a `Kind`, and return it with its numbers converted."""
     found = misfit(value, kind)
     if found is not None:
         place, wrong, wanted = found
@@ -165,7 +166,7 @@ def _is_iterable(values: object) -> bool:
 
 @functools.cache
 def _kinds(owner: Any) -> dict[str, Kind]:
-    """What each argument of a function should be, or each field of a dataclass."""
+    """Return the `Kind` of each argument of a function or each field of a dataclass."""
     hints = get_type_hints(owner).items()
     kinds = {name: kind_of(hint) for name, hint in hints if name != "return"}
     return {name: kind for name, kind in kinds.items() if kind is not ANYTHING}

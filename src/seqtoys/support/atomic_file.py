@@ -1,4 +1,4 @@
-"""A file that is written whole or not at all."""
+"""Atomic file writes: a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,43 +18,42 @@ from seqtoys.support.file_kinds import stat_regular
 from seqtoys.support.file_lock import is_released, try_lock
 
 PathLike: TypeAlias = str | os.PathLike[str]
-"""Where a file is: a string or a `pathlib.Path`."""
+"""The path of a file: a string or a `pathlib.Path`."""
 
 ADVICE = {
-    errno.ENOENT: "make its folder first",
-    errno.EISDIR: "name a file in that folder",
-    errno.EACCES: "choose a place you may write to",
-    errno.EPERM: "choose a place you may write to",
-    errno.EROFS: "choose a place you may write to",
+    errno.ENOENT: "create its directory first",
+    errno.EISDIR: "give the path of a file in that directory",
+    errno.EACCES: "choose a path you can write to",
+    errno.EPERM: "choose a path you can write to",
+    errno.EROFS: "choose a path you can write to",
     errno.EINVAL: "choose another path",
-    errno.ENOSPC: "make room on the disk",
+    errno.ENOSPC: "free some disk space",
 }
 
 
 TEMPORARY = re.compile(r"\.seqtoys-[0-9a-f]{16}\.tmp")
-ABANDONED = 24 * 60 * 60  # seconds after which a temporary file has no owner, if locks can't say
+ABANDONED = 24 * 60 * 60  # seconds until a temporary file is abandoned, where locks don't work
 ATTEMPTS = 5
 RENAMES_OPEN_FILES = os.name == "posix"
 
 
 def write_whole(path: PathLike, contents: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one, never a part of it.
+    """Write a file atomically: a crash leaves the old file or the new one, never a partial file.
 
-    The bytes go to a temporary file in the same directory, are flushed to the disk, and only then
-    get the name. A process that is killed before that leaves a `.seqtoys-….tmp` behind; the next
-    file that is written to the directory removes it.
+    The bytes are written to a temporary file in the same directory, flushed to disk, and then
+    renamed. A process killed before that leaves a `.seqtoys-….tmp` file behind; the next write to
+    the directory removes it.
 
-    A symbolic link stays a link, and its target is replaced. A replaced file keeps its permissions
-    and, where the system allows it, its owner and group; its other hard links keep the old
-    contents.
+    A symbolic link is kept, and its target replaced. A replaced file keeps its permissions and,
+    where the system allows it, its owner and group; its other hard links keep the old contents.
 
     Args:
-        path: The file; it may be new.
-        contents: All of the file.
+        path: The file; it need not exist.
+        contents: The complete contents.
 
     Raises:
-        ModelFileError: If that can't be done, as for a read-only file, a directory, a named pipe
-            or a device. Whatever was there is then unchanged.
+        ModelFileError: If the file cannot be written, for example because it is read-only, a
+            directory, a named pipe or a device. An existing file is then unchanged.
 
     Examples:
         >>> import tempfile, pathlib
@@ -64,7 +63,7 @@ def write_whole(path: PathLike, contents: bytes) -> None:
         ...     path.read_text()
         'hello'
     """
-    with writing(path, ". Whatever was there is as it was"):
+    with writing(path, ". Any existing file is unchanged"):
         name = os.fsdecode(path)
         stat_regular(name)
         target = os.path.realpath(name)
@@ -75,32 +74,32 @@ def write_whole(path: PathLike, contents: bytes) -> None:
 
 @contextmanager
 def writing(path: PathLike, comfort: str = "") -> Iterator[None]:
-    """Turn what the system raises while a file is written into an error that says what to do.
+    """Convert system errors while writing a file to a `ModelFileError` with advice.
 
     Args:
         path: The file.
-        comfort: What else to say.
+        comfort: Text to append to the message.
 
     Raises:
-        ModelFileError: If something is raised.
+        ModelFileError: If the system raises an error.
 
     Examples:
         >>> with writing("none/such"):
         ...     open("none/such", "w")
         Traceback (most recent call last):
-        seqtoys.errors.ModelFileError: can't write none/such: No such file or directory; make ...
+        seqtoys.errors.ModelFileError: can't write none/such: No such file or directory; create ...
     """
     try:
         yield
-    except (OSError, ValueError) as error:  # a name with a null character is a ValueError
-        advice = ADVICE.get(getattr(error, "errno", 0), "try another place")
+    except (OSError, ValueError) as error:  # a path with a null character raises ValueError
+        advice = ADVICE.get(getattr(error, "errno", 0), "try another path")
         raise ModelFileError(
             f"can't write {shown_path(path)}: {reason_of(error)}; {advice}{comfort}"
         ) from error
 
 
 def reason_of(error: Exception) -> str:
-    """What the system says of a failure, without the name of the file.
+    """Return the system's error message, without the file name.
 
     Examples:
         >>> import errno
@@ -111,9 +110,9 @@ def reason_of(error: Exception) -> str:
 
 
 def _writable(target: str) -> os.stat_result | None:
-    """Return the status of the file that is to be replaced, or None if it is new."""
+    """Return the status of the file to replace, or None if it does not exist."""
     old = stat_regular(target)
-    # A file could be replaced whatever its own permissions are, and root may write to any.
+    # A rename ignores the permissions of the old file, and root can write to any: check both.
     if old is not None and not (old.st_mode & 0o222 and os.access(target, os.W_OK)):
         raise PermissionError(errno.EACCES, "it is read-only", target)
     return old
@@ -125,7 +124,7 @@ def _try_to_replace(
     try:
         _replace(target, contents, old)
     except FileNotFoundError:
-        # Another process may have taken the temporary file, before it was locked, for abandoned.
+        # Another process may have removed the temporary file as abandoned before it was locked.
         if attempts == 1 or not os.path.isdir(os.path.dirname(target)):
             raise
         _try_to_replace(target, contents, old, attempts - 1)
@@ -134,17 +133,17 @@ def _try_to_replace(
 def _replace(target: str, contents: bytes, old: os.stat_result | None) -> None:
     folder = os.path.dirname(target)
     beside = os.path.join(folder, f".seqtoys-{secrets.token_hex(8)}.tmp")
-    # What replaces a private file is private from the start.
+    # The replacement of a private file must be private from the start.
     opener = None if old is None else partial(os.open, mode=0o600)
     try:
         with open(beside, "xb", opener=opener) as file:
-            try_lock(file)  # a sign of life for `_remove_abandoned`
+            try_lock(file)  # shows `_remove_abandoned` that the file is in use
             file.write(contents)
             file.flush()
             if old is not None:
                 _give(beside, old)
             os.fsync(file.fileno())
-            if RENAMES_OPEN_FILES:  # while it is locked
+            if RENAMES_OPEN_FILES:  # while the lock is held
                 os.replace(beside, target)
         if not RENAMES_OPEN_FILES:
             os.replace(beside, target)
@@ -154,13 +153,13 @@ def _replace(target: str, contents: bytes, old: os.stat_result | None) -> None:
         raise
     if hasattr(
         os, "O_DIRECTORY"
-    ):  # pragma: no branch - where folders can be flushed, too, so that the name lasts
-        with suppress(OSError):  # some file systems have no such thing
+    ):  # pragma: no branch - the directory is flushed as well, to make the rename durable
+        with suppress(OSError):  # not supported by all file systems
             _flush_folder(folder)
 
 
 def _give(path: str, old: os.stat_result) -> None:
-    """Give a file the owner, group and permissions of another, as far as the system allows."""
+    """Copy owner, group and permissions to a file, as far as the system allows."""
     mode = stat.S_IMODE(old.st_mode)
     if hasattr(os, "chown"):  # pragma: no branch - not on Windows
         new = os.stat(path)
@@ -168,7 +167,7 @@ def _give(path: str, old: os.stat_result) -> None:
             try:
                 os.chown(path, -1, old.st_gid)
             except OSError:
-                mode &= ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3  # for another group, as for all
+                mode &= ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3  # no more than others may do
         if new.st_uid != old.st_uid:
             with suppress(OSError):
                 os.chown(path, old.st_uid, -1)
@@ -176,7 +175,7 @@ def _give(path: str, old: os.stat_result) -> None:
 
 
 def _remove_abandoned(folder: str) -> None:
-    """Remove the temporary files of processes that were killed, from a directory."""
+    """Remove temporary files left in a directory by processes that were killed."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):

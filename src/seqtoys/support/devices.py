@@ -1,4 +1,4 @@
-"""Where tensors and models are."""
+"""Devices of tensors and models."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from seqtoys.support.arguments import check_type
 
 
 def find_device(device: torch.device | str) -> torch.device:
-    """Name a device as PyTorch does.
+    """Return a device as a `torch.device`, with its index.
 
     Raises:
-        DeviceError: If there is no such device here.
+        DeviceError: If the device is not available.
 
     Examples:
         >>> find_device("cpu")
@@ -27,13 +27,13 @@ def find_device(device: torch.device | str) -> torch.device:
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0][:ROOM]
         raise DeviceError(
-            f"expected a device that PyTorch has here, got {quoted(device)}: {reason}"
+            f"expected an available device, got {quoted(device)}: {reason}"
         ) from error
 
 
 @contextmanager
 def on_cpu() -> Iterator[None]:
-    """Make new tensors on the CPU, where the generators are, not on the default device.
+    """Create new tensors on the CPU, where the generators are, not on the default device.
 
     Examples:
         >>> torch.set_default_device("meta")
@@ -42,7 +42,7 @@ def on_cpu() -> Iterator[None]:
         cpu
         >>> torch.set_default_device(None)
     """
-    if torch.get_default_device().type == "cpu":  # without the cost of a mode for each call
+    if torch.get_default_device().type == "cpu":  # saves the cost of a mode on every call
         yield
         return
     with torch.device("cpu"):
@@ -50,11 +50,11 @@ def on_cpu() -> Iterator[None]:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Tell where a model is: on the CPU, if it has no parameters.
+    """Return the device of a model; the CPU if it has no parameters.
 
     Raises:
-        InputTypeError: If it is no module.
-        DeviceError: If it has shapes only, and no numbers.
+        InputTypeError: If it is not a module.
+        DeviceError: If it is on the meta device, with shapes but no values.
 
     Examples:
         >>> device_of(nn.Linear(5, 5))
@@ -65,6 +65,6 @@ def device_of(model: nn.Module) -> torch.device:
     if device.type == "meta":
         raise DeviceError(
             f"expected a model with weights, got {type(model).__name__} on the meta device; "
-            "model.to_empty(device='cpu') makes room, load_state_dict fills it"
+            "allocate it with model.to_empty(device='cpu'), then fill it with load_state_dict"
         )
     return device

@@ -1,4 +1,4 @@
-"""A fingerprint of tensors: equal for equal numbers, and for no others."""
+"""Fingerprints of tensors, which are equal only for equal contents."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def digest(tensors: Iterable[tuple[str, Tensor]], text: str = "") -> str:
     """Compute the SHA-256 of named tensors and a text, in hexadecimal.
 
     Args:
-        tensors: Names and contiguous tensors on the CPU; type and shape count, too.
-        text: What else is to count.
+        tensors: Names and contiguous tensors on the CPU; dtype and shape are included.
+        text: Additional text to include.
 
     Examples:
         >>> import torch
@@ -30,7 +30,7 @@ def digest(tensors: Iterable[tuple[str, Tensor]], text: str = "") -> str:
 
 
 def brief(*tensors: Tensor | None, text: str = "") -> str:
-    """Shorten the digest of some tensors, on any device, to what a message has room for.
+    """Return a short digest of tensors on any device, for use in messages.
 
     Examples:
         >>> import torch

@@ -1,4 +1,4 @@
-"""The entropy of a few shares."""
+"""The entropy of a discrete distribution."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 
 
 def entropy(*shares: float) -> float:
-    """Compute the entropy of shares that add up to 1, in nats; a lone one is joined by the rest.
+    """Compute the entropy of a discrete distribution, in nats.
 
     Args:
-        *shares: The shares, or one of two.
+        *shares: The probabilities, which sum to 1, or one of only two.
 
     Examples:
         >>> entropy(0.3), entropy(0.3, 0.7)

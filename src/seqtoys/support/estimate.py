@@ -1,4 +1,4 @@
-"""A number, and how surely it is known."""
+"""A number with its standard error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Estimate(float):
     """A float with its standard error: `Estimate(value, standard_error)`.
 
     Attributes:
-        standard_error: The standard deviation of the number over repetitions; 0 where it is exact.
+        standard_error: The standard deviation of the number over repetitions; 0 if it is exact.
 
     Examples:
         >>> print(Estimate(0.25), Estimate(0.31, 0.012))
@@ -25,14 +25,14 @@ class Estimate(float):
 
     @checked
     def __new__(cls, value: float, standard_error: float = 0.0) -> Estimate:
-        """Make a float that knows its standard error.
+        """Create a float with a standard error.
 
         Args:
             value: The number.
             standard_error: The standard deviation of the number over repetitions.
 
         Raises:
-            InputTypeError: If either is no number.
+            InputTypeError: If either is not a number.
         """
         made = super().__new__(cls, value)
         made.standard_error = float(standard_error)
@@ -46,7 +46,7 @@ class Estimate(float):
     def __str__(self) -> str:
         if self.is_exact or not math.isfinite(self.standard_error):
             return f"{float(self):.4f}"
-        # Two digits of the error, but no more than four after the point.
+        # Two significant digits of the error, but at most four decimal places.
         digits = min(max(0, 1 - _magnitude(self.standard_error)), 4)
         return f"{float(self):.{digits}f} ± {self.standard_error:.{digits}f}"
 
@@ -58,5 +58,5 @@ class Estimate(float):
 
 
 def _magnitude(value: float) -> int:
-    """The power of ten of the first digit."""
+    """Return the power of ten of the first digit."""
     return int(f"{value:e}".partition("e")[2])

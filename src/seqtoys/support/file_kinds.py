@@ -1,4 +1,4 @@
-"""What is at a path: the library reads and replaces regular files, and nothing else."""
+"""Checks of the file type at a path: the library reads and replaces only regular files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPECIAL = {
 
 
 def special_kind(mode: int) -> str | None:
-    """Return what a file is by its mode, or None if it is a regular file.
+    """Return the kind of a special file from its mode, or None for a regular file.
 
     Examples:
         >>> special_kind(stat.S_IFIFO | 0o600)
@@ -26,11 +26,11 @@ def special_kind(mode: int) -> str | None:
 
 
 def stat_regular(path: str) -> os.stat_result | None:
-    """Return the status of a regular file, or None if there is nothing; links are followed.
+    """Return the status of a regular file, or None if it does not exist; links are followed.
 
     Raises:
-        OSError: If something else is there, or the system can't say.
-        ValueError: If the path has a null character.
+        OSError: If it is not a regular file, or its status cannot be read.
+        ValueError: If the path contains a null character.
     """
     if path.endswith((os.sep, os.altsep or os.sep)):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)

@@ -1,4 +1,4 @@
-"""Locks on open files, which the system releases when a process ends, however it ends."""
+"""Locks on open files, which the system releases when the process ends for any reason."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import os
 import weakref
 from typing import IO, Any
 
-HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # what a system raises for a lock in use
-FAR = 2**31 - 2  # Windows also locks the bytes against reading: one that no file has
+HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # raised if the lock is already held
+FAR = 2**31 - 2  # Windows locks bytes against reading, so lock one beyond the end of any file
 
 
 def _import_if_there(name: str) -> Any:
@@ -25,16 +25,16 @@ msvcrt: Any = _import_if_there("msvcrt")  # Windows
 
 
 def try_lock(file: IO[bytes] | io.FileIO) -> bool | None:
-    """Lock an open file, without waiting; closing it releases the lock.
+    """Lock an open file without waiting; closing the file releases the lock.
 
-    The lock excludes whoever else opens and locks the file, in this process or another one. It
-    doesn't keep anyone from reading or writing.
+    The lock excludes other locks on the file, in this process or another one. It does not prevent
+    reading or writing.
 
     Args:
         file: The file, open for writing.
 
     Returns:
-        Whether it is locked now; None if its file system has no locks.
+        Whether the lock was acquired; None if the file system does not support locks.
 
     Examples:
         >>> import tempfile
@@ -54,9 +54,9 @@ def try_lock(file: IO[bytes] | io.FileIO) -> bool | None:
 
 
 def is_released(path: str) -> bool | None:
-    """Return whether a file is there that no one holds locked; None if that can't be found out.
+    """Return whether a file exists and is not locked, or None if that cannot be determined.
 
-    It can't on Windows, where looking would keep the owner from renaming the file.
+    On Windows it cannot, because opening the file would keep its owner from renaming it.
     """
     if fcntl is None:
         return None
@@ -71,9 +71,9 @@ _FORKED: weakref.WeakSet[io.FileIO] = weakref.WeakSet()
 
 
 def close_in_forks(file: io.FileIO) -> None:
-    """Close an unbuffered file in each process that is forked from this one.
+    """Close an unbuffered file in every process forked from this one.
 
-    A fork shares its parent's locks, so that a worker would hold them after its parent's death.
+    A fork shares its parent's locks, so a worker would keep them after its parent has died.
     """
     _FORKED.add(file)
 

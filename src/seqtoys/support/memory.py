@@ -1,4 +1,4 @@
-"""Memory: how much there is, and the errors that say there is too little."""
+"""Checks for available memory, and out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 
 from seqtoys.errors import OptionError, SeqtoysError, quoted
 
-# What PyTorch, NumPy and Python say in errors that have no type of their own. The match is exact,
-# as other errors are those of the user's own code, such as a task's `draw`.
+# Out-of-memory messages that PyTorch, NumPy and Python raise without a dedicated error type. The
+# patterns are strict: any other error may come from user code, such as a task's `draw`.
 TOO_LARGE = re.compile(
     "DefaultCPUAllocator: |Storage size calculation overflowed|Overflow when unpacking long"
     "|^value cannot be converted to type int64_t without overflow"
@@ -23,10 +23,10 @@ TOO_LARGE = re.compile(
 
 
 class EnoughMemory(ContextDecorator):
-    """Turns a lack of memory, and nothing else, into an error of the library.
+    """Converts out-of-memory errors, and no others, to errors of this library.
 
     Raises:
-        OptionError: If PyTorch, NumPy or Python lack memory.
+        OptionError: If PyTorch, NumPy or Python run out of memory.
 
     Examples:
         >>> import numpy as np
@@ -46,7 +46,7 @@ class EnoughMemory(ContextDecorator):
 
 
 def is_lack_of_memory(error: Exception) -> bool:
-    """Return whether an error says that there is too little memory, whoever raised it.
+    """Return whether an error from any library means that there is too little memory.
 
     Examples:
         >>> is_lack_of_memory(MemoryError()), is_lack_of_memory(RuntimeError("cannot fit"))
@@ -58,17 +58,17 @@ def is_lack_of_memory(error: Exception) -> bool:
 
 
 def check_room(what: str, count: int, size: int) -> None:
-    """Check that the memory of this machine has room for something, before it is made.
+    """Check that items fit in the memory of this machine before allocating them.
 
-    The system may grant more memory than there is, and then be busy for minutes.
+    Some systems grant more memory than exists, and then swap for minutes.
 
     Args:
-        what: What messages call it.
-        count: How many of it there would be.
-        size: The size of one, in bytes.
+        what: What to call the items in messages.
+        count: The number of items.
+        size: The size of one item, in bytes.
 
     Raises:
-        OptionError: If it is larger than all memory.
+        OptionError: If they need more than the physical memory.
 
     Examples:
         >>> check_room("sequences", 10**16, 800)
@@ -80,14 +80,14 @@ def check_room(what: str, count: int, size: int) -> None:
             f"{n:,}" if n < 10**30 else quoted(n) for n in (count, count * size // 10**9)
         )
         raise OptionError(
-            f"not enough memory for {many} {what}: {needed} GB, "
-            f"with {physical_memory() / 10**9:.0f} GB in all"
+            f"not enough memory for {many} {what}: they need {needed} GB, "
+            f"and this machine has {physical_memory() / 10**9:.0f} GB"
         )
 
 
 @functools.cache
 def physical_memory() -> float:
-    """The memory of this machine in bytes, or infinity if the system does not say.
+    """Return the physical memory of this machine in bytes, or infinity if unknown.
 
     Examples:
         >>> physical_memory() > 10**8
@@ -95,5 +95,5 @@ def physical_memory() -> float:
     """
     try:
         return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # there is no sysconf on Windows
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
         return math.inf

@@ -1,4 +1,4 @@
-"""A proportion of trials, and its 95 % interval."""
+"""A proportion of trials with its 95 % confidence interval."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 from seqtoys.support.amounts import check_count
 
-NORMAL_95 = 1.959963984540054  # 95 % of a normal distribution lie within so many deviations
-TAIL = 0.025  # what a 95 % interval leaves out on each side
-FEW = 3  # up to as many successes or failures, the interval is exact
+NORMAL_95 = 1.959963984540054  # standard deviations around the mean that contain 95 %
+TAIL = 0.025  # the probability in each tail outside a 95 % interval
+FEW = 3  # with at most this many successes or failures, the interval is exact
 HALVINGS = 100
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A proportion of trials, with its 95 % interval.
+    """A proportion of trials, with its 95 % confidence interval.
 
-    The interval is Wilson's (1927). Where three trials or fewer succeeded, or failed, Wilson's can
-    contain the true proportion much less often than 95 % of the time; there it is the exact one
-    of Clopper and Pearson (1934), which contains it at least as often.
+    The interval is Wilson's (1927). With at most three successes or failures, Wilson's interval
+    can contain the true proportion much less often than 95 % of the time, so the exact interval
+    of Clopper and Pearson (1934) is used instead, which contains it at least 95 % of the time.
 
     Attributes:
         count: The number of trials that succeeded.
         trials: The number of trials.
 
     Raises:
-        OptionError: If they are not integers from 0 on, or `count` is above `trials`.
+        OptionError: If they are not non-negative integers, or `count` is above `trials`.
 
     Examples:
         >>> rate = Rate(770, 1000)
@@ -47,7 +47,7 @@ class Rate:
 
     @property
     def value(self) -> float:
-        """The proportion itself; nan if there was no trial."""
+        """The proportion itself; nan if there were no trials."""
         return self.count / self.trials if self.trials else math.nan
 
     @property
@@ -78,7 +78,7 @@ class Rate:
 
 
 def _wilson_bounds(count: int, trials: int) -> tuple[float, float]:
-    """The proportions of which the observed one is within 1.96 standard deviations."""
+    """Return Wilson's interval: proportions at most 1.96 deviations from the observed."""
     z2 = NORMAL_95**2
     centre = (count + z2 / 2) / (trials + z2)
     variance = count * (trials - count) / trials + z2 / 4
@@ -87,14 +87,14 @@ def _wilson_bounds(count: int, trials: int) -> tuple[float, float]:
 
 
 def _exact_bounds(count: int, trials: int) -> tuple[float, float]:
-    """The proportions under which neither so few successes nor so many are rarer than 2.5 %."""
+    """Return the exact interval: proportions for which neither tail is less likely than 2.5 %."""
     low = 0.0 if count == 0 else _proportion(count - 1, trials, 1 - TAIL)
     high = 1.0 if count == trials else _proportion(count, trials, TAIL)
     return low, high
 
 
 def _proportion(count: int, trials: int, probability: float) -> float:
-    """The proportion under which at most `count` trials succeed with this probability."""
+    """Return the proportion for which at most `count` trials succeed with this probability."""
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
@@ -106,6 +106,6 @@ def _proportion(count: int, trials: int, probability: float) -> float:
 
 
 def _at_most(count: int, trials: int, p: float) -> float:
-    """The probability of at most `count` successes, each of probability `p`."""
+    """Return the probability of at most `count` successes in `trials` trials."""
     terms = (math.comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(count + 1))
     return sum(terms)

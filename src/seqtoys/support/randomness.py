@@ -1,4 +1,4 @@
-"""Seeded random generators: one stream for each purpose, so that no two purposes share a batch."""
+"""Seeded random generators: a separate stream for each purpose, so that none share batches."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from seqtoys.errors import OptionError, quoted
 from seqtoys.support.scalars import to_int
 
 Purpose: TypeAlias = Literal["validation", "evaluation", "sample", "baselines", "split", "model"]
-"""What random numbers are drawn for, other than the order and the sequences of training."""
+"""Uses of random numbers other than the order and the sequences of training."""
 
 
 def seeded_generator(seed: object) -> torch.Generator:
-    """Return a generator that draws what PyTorch draws after `torch.manual_seed(seed)`.
+    """Return a generator with the same stream as PyTorch's after `torch.manual_seed(seed)`.
 
-    `fit` draws its minibatches and the batches of a task from this stream.
+    `fit` draws its mini-batches and the batches of a task from this stream.
 
     Raises:
-        OptionError: If the seed is not an integer that fits 64 bits.
+        OptionError: If the seed is not a 64-bit integer.
 
     Examples:
         >>> torch.rand(2, generator=seeded_generator(777)).shape
@@ -30,17 +30,17 @@ def seeded_generator(seed: object) -> torch.Generator:
 
 
 def generator_for(purpose: Purpose, seed: object = 0) -> torch.Generator:
-    """Return the generator of one purpose, derived from the seed and the purpose.
+    """Return a generator for one purpose, derived from the seed and the purpose.
 
-    If training and evaluation both drew from `seeded_generator(0)`, a model would be measured on
-    the very batches it was trained on.
+    If training and evaluation both drew from `seeded_generator(0)`, a model would be evaluated on
+    its own training batches.
 
     Args:
-        purpose: What the numbers are drawn for.
+        purpose: The use of the random numbers.
         seed: The seed.
 
     Raises:
-        OptionError: If the seed is not an integer that fits 64 bits.
+        OptionError: If the seed is not a 64-bit integer.
 
     Examples:
         >>> one, other = generator_for("evaluation"), generator_for("sample")
@@ -48,12 +48,12 @@ def generator_for(purpose: Purpose, seed: object = 0) -> torch.Generator:
         False
     """
     digest = sha256(f"{purpose} {check_seed(seed)}".encode()).digest()
-    # PyTorch's CPU generator uses the lower 32 bits of a seed.
+    # PyTorch's CPU generator uses only the lower 32 bits of a seed.
     return torch.Generator().manual_seed(int.from_bytes(digest[:4]))
 
 
 def draw_seed(generator: torch.Generator) -> int:
-    """Draw a seed for a stream of one purpose from a generator that a caller gave.
+    """Draw the seed of another stream from the caller's generator.
 
     Examples:
         >>> draw_seed(seeded_generator(0)) == draw_seed(seeded_generator(0))

@@ -1,4 +1,4 @@
-"""PyTorch's own random numbers, which a user's model may draw: dropout does."""
+"""The state of PyTorch's global generators, which a user's model may use, as in dropout."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from seqtoys.support.serialization import Plain, mismatch
 
 
 class GlobalDraws:
-    """PyTorch's global generators while a training runs.
+    """Saves and restores the state of PyTorch's global generators during training.
 
-    Nothing in this library draws from them. But a training whose model does can only be resumed
-    where they stood: they are set to that, and set back at the end if nothing was drawn.
+    This library does not use them. But if the model does, a run can only be resumed exactly with
+    their saved state. So their state is restored on resuming, and reset at the end if they were
+    not used.
 
     Args:
-        device: Where the model is.
+        device: The device of the model.
 
     Examples:
         >>> before = torch.get_rng_state()
@@ -28,28 +29,28 @@ class GlobalDraws:
 
     def __init__(self, device: torch.device) -> None:
         self._on_gpu = [device] if device.type == "cuda" else []
-        self._own: list[Tensor] | None = None  # where they stood before they were set
+        self._own: list[Tensor] | None = None  # their state before `restore`
         self._start: list[Tensor] = []
 
     def state(self) -> list[Tensor]:
-        """Where the generators stand."""
+        """Return the state of the generators."""
         on_gpu = [torch.cuda.get_rng_state(device) for device in self._on_gpu]
         return [torch.get_rng_state(), *on_gpu]
 
     def check(self, state: Plain) -> None:
-        """Make sure that generators can stand there.
+        """Check that a state is valid for the generators.
 
         Raises:
-            DataError: If they can't.
-            RuntimeError: If PyTorch says so.
+            DataError: If it has the wrong form.
+            RuntimeError: If PyTorch rejects it.
         """
         wrong = mismatch(state, self.state(), "draws")
         if wrong is not None:
             raise DataError(wrong)
-        torch.Generator().set_state(state[0])  # a GPU's can be anything of its length
+        torch.Generator().set_state(state[0])  # any bytes of the right length are valid on a GPU
 
     def restore(self, state: list[Tensor]) -> None:
-        """Set the generators to where they stood."""
+        """Restore a saved state of the generators."""
         self._own, self._start = self.state(), state
         self._set(state)
 

@@ -1,4 +1,4 @@
-"""Numbers of any type (NumPy's, PyTorch's, fractions) -> plain int and float."""
+"""Conversion of numbers of any type (NumPy, PyTorch, fractions) to int and float."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor
 
 
 def to_int(value: object) -> int | None:
-    """Return an integer of any type as an int, and None for anything else.
+    """Return an integer of any type as an int, or None for anything else.
 
-    An integer is whatever has `__index__`: a NumPy integer, say, or a tensor without axes. A
-    boolean is no integer.
+    An integer is anything with `__index__`, such as a NumPy integer or a 0-dimensional tensor.
+    Booleans are not accepted.
 
     Args:
         value: Anything.
@@ -25,7 +25,7 @@ def to_int(value: object) -> int | None:
         (2, 2, None, None)
     """
     value = _without_axes(value)
-    # Arrays and tensors of one element have `__index__` whatever their number of axes.
+    # Arrays and tensors of one element have `__index__` regardless of their number of axes.
     if isinstance(value, bool | np.ndarray | Tensor):
         return None
     try:
@@ -35,10 +35,10 @@ def to_int(value: object) -> int | None:
 
 
 def to_real(value: object) -> int | float | None:
-    """Return a real number of any type as an int or a float, and None for anything else.
+    """Return a real number of any type as an int or a float, or None for anything else.
 
-    A boolean is no number, and neither is an integer too large for a float. Subclasses of float
-    that are not NumPy's, such as `Estimate`, are returned as they are.
+    Booleans, and integers too large for a float, are not accepted. Subclasses of float other than
+    NumPy's, such as `Estimate`, are returned unchanged.
 
     Args:
         value: Anything.
@@ -56,17 +56,17 @@ def to_real(value: object) -> int | float | None:
         return None
     try:
         return float(value)
-    except OverflowError:  # a fraction as large as that
+    except OverflowError:  # a fraction too large for a float
         return None
 
 
 def _without_axes(value: Any) -> Any:
-    """Take the number out of an array or a tensor without axes."""
+    """Return the number in a 0-dimensional array or tensor, or any other value unchanged."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         return value[()]
     if isinstance(value, Tensor) and value.ndim == 0:
         try:
             return value.item()
-        except RuntimeError:  # on the meta device there is no number
+        except RuntimeError:  # meta tensors have no values
             return value
     return value

@@ -1,4 +1,4 @@
-"""Plain values and tensors, nested as they may be, as JSON and back: never pickle."""
+"""Serialization of nested plain values and tensors as JSON, without pickle."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Plain: TypeAlias = Any
 """None, numbers, strings and tensors; lists, tuples, dicts and Counters of them."""
 
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What reading values may raise that are not as they should be."""
+"""The exceptions that reading malformed values may raise."""
 
 
 @contextmanager
 def expected(what: str) -> Iterator[None]:
-    """Turn what malformed values make a reader raise into the error that says what they are not.
+    """Convert exceptions raised by malformed values to a `DataError`.
 
     Args:
         what: What the values should be.
 
     Raises:
-        DataError: If they are not.
+        DataError: If one of `MALFORMED` is raised.
 
     Examples:
         >>> with expected("two numbers"):
@@ -44,21 +44,21 @@ def expected(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except DataError:  # which says more
+    except DataError:  # already has a more specific message
         raise
     except MALFORMED as error:
         raise DataError(f"expected {what}, got: {error}") from error
 
 
 def mismatch(found: Plain, like: Plain, name: str) -> str | None:
-    """Return where nested values differ in type, shape or keys from others, or None.
+    """Return where nested values differ from a template in type, shape or keys, or None.
 
-    Any finite number fits where there is a number, and anything where there is None.
+    Any finite number matches a number in the template, and anything matches None.
 
     Args:
         found: The values.
-        like: What they should be like.
-        name: What to call them.
+        like: The template.
+        name: What to call the values.
 
     Examples:
         >>> mismatch({"means": [torch.zeros(2)]}, {"means": [torch.zeros(3)]}, "state")
@@ -82,7 +82,7 @@ def mismatch(found: Plain, like: Plain, name: str) -> str | None:
 
 
 def is_number(value: object, *, finite: bool = True) -> bool:
-    """Return whether a value is a number that a float can hold, and no bool.
+    """Return whether a value is a number that fits in a float, and not a bool.
 
     Examples:
         >>> is_number(5), is_number(True), is_number(10**400), is_number(math.inf)
@@ -122,17 +122,17 @@ DTYPES = {
 
 
 def pack(value: Plain, store: Callable[[Tensor], Any], name: str = "state") -> Any:
-    """Turn nested values into what JSON can hold.
+    """Convert nested values to JSON values.
 
-    What JSON has no word for becomes an object whose first key begins with `$`.
+    Types that JSON lacks become objects whose first key begins with `$`.
 
     Args:
         value: Plain values and tensors.
-        store: Keeps a tensor, contiguous and on the CPU, and says in JSON where.
+        store: Stores a contiguous tensor on the CPU, and returns a JSON reference to it.
         name: What to call the value in errors.
 
     Raises:
-        InputTypeError: If a part of it is something else; it tells which.
+        InputTypeError: If a part of it has another type; the message gives its place.
 
     Examples:
         >>> pack({"betas": (0.9, 0.999), 1: None}, store=inline)
@@ -151,7 +151,7 @@ def pack(value: Plain, store: Callable[[Tensor], Any], name: str = "state") -> A
     if kind not in (dict, Counter):
         raise InputTypeError(f"expected plain values and tensors, got a {kind.__name__} at {name}")
     if kind is dict and all(isinstance(key, str) and not key.startswith("$") for key in value):
-        # In the order JSON will have: the same values are stored in the same order each time.
+        # In the key order of the JSON, so that the same values always give the same bytes.
         return {key: pack(value[key], store, f"{name}[{key!r}]") for key in sorted(value)}
     items = [pack(item, store, f"{name}[{key!r}]") for key, item in value.items()]
     keys = [pack(key, store, f"a key of {name}") for key in value]
@@ -159,14 +159,14 @@ def pack(value: Plain, store: Callable[[Tensor], Any], name: str = "state") -> A
 
 
 def unpack(value: Any, fetch: Callable[[Any], Tensor]) -> Plain:
-    """Turn what `pack` gave into values again.
+    """Convert JSON values from `pack` back to nested values.
 
     Args:
-        value: What JSON holds.
-        fetch: Gives the tensor that `store` kept.
+        value: The JSON values.
+        fetch: Returns the tensor for a reference made by `store`.
 
     Raises:
-        ValueError: If it is nothing that `pack` gives.
+        ValueError: If they were not made by `pack`.
 
     Examples:
         >>> unpack({"$tuple": [1, {"$counter": [["h", 2]]}]}, fetch=outline)
@@ -188,12 +188,12 @@ def unpack(value: Any, fetch: Callable[[Any], Tensor]) -> Plain:
         "$counter": lambda pairs: Counter(dict(pairs)),
     }
     if mark not in kinds or len(value) > 1:
-        raise ValueError(f"nothing is known of {mark} with {len(value)} keys")
+        raise ValueError(f"unknown tag {mark} with {len(value)} keys")
     return kinds[mark](items)
 
 
 def to_json(value: Plain) -> str:
-    """Write values as JSON, the numbers of a tensor as base64 of their bytes.
+    """Serialize values as JSON, with the bytes of tensors in base64.
 
     Examples:
         >>> from_json(to_json({"loss": torch.tensor([0.5, 0.25])}))
@@ -203,16 +203,16 @@ def to_json(value: Plain) -> str:
 
 
 def from_json(text: str) -> Plain:
-    """Read what `to_json` wrote.
+    """Parse JSON written by `to_json`.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If it is anything else.
     """
     return unpack(json.loads(text), outline)
 
 
 def inline(tensor: Tensor) -> dict[str, Any]:
-    """Write a tensor in JSON.
+    """Return a tensor as a JSON object.
 
     Examples:
         >>> inline(torch.tensor([1.0]))
@@ -226,22 +226,22 @@ def inline(tensor: Tensor) -> dict[str, Any]:
 
 
 def outline(written: Any) -> Tensor:
-    """Read a tensor that `inline` wrote.
+    """Return the tensor in a JSON object made by `inline`.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If it is anything else.
     """
     dtype, shape = DTYPES[written["dtype"]], written["shape"]
     data = bytearray(base64.b64decode(written["data"], validate=True))
     if math.prod(map(_checked_size, shape)) * dtype.itemsize != len(data):
-        raise ValueError(f"{len(data)} bytes are no tensor of shape {shape}")
+        raise ValueError(f"{len(data)} bytes do not fit a tensor of shape {shape}")
     with on_cpu():
         flat = torch.frombuffer(data, dtype=dtype) if data else torch.zeros(0, dtype=dtype)
     return flat.reshape(shape)
 
 
 def bytes_of(tensor: Tensor) -> memoryview:
-    """View the bytes of a contiguous tensor on the CPU.
+    """Return a view of the bytes of a contiguous tensor on the CPU.
 
     Examples:
         >>> list(bytes_of(torch.tensor([1, 2], dtype=torch.int16)))
@@ -251,7 +251,7 @@ def bytes_of(tensor: Tensor) -> memoryview:
 
 
 def contiguous_copy(tensor: Tensor) -> Tensor:
-    """Copy a tensor to the CPU, so that its numbers lie in the order of its axes.
+    """Return a contiguous copy of a tensor on the CPU.
 
     Examples:
         >>> contiguous_copy(torch.zeros(2, 3).T).stride()
@@ -261,7 +261,7 @@ def contiguous_copy(tensor: Tensor) -> Tensor:
 
 
 def on_device(value: Plain, device: torch.device) -> Plain:
-    """Move the tensors among nested values to a device.
+    """Return nested values with their tensors moved to a device.
 
     Examples:
         >>> on_device([torch.zeros(1), None], torch.device("cpu"))
@@ -277,9 +277,9 @@ def on_device(value: Plain, device: torch.device) -> Plain:
 
 
 def _pack_tensor(tensor: Tensor, store: Callable[[Tensor], Any]) -> dict[str, Any]:
-    """Store a tensor by the order in which its axes lie in memory, so that it comes back alike.
+    """Store a tensor together with the memory order of its axes, to restore the same layout.
 
-    Sums of the same numbers, met in another order, may differ in their last digit.
+    A different layout could change the order of summation, and so the last digit of a sum.
     """
     axes = range(tensor.ndim)
     order = sorted(axes, key=tensor.stride, reverse=True)
@@ -291,11 +291,11 @@ def _unpack_tensor(value: dict[str, Any], fetch: Callable[[Any], Tensor]) -> Ten
     tensor = fetch(value["$tensor"])
     order = value.get("order", list(range(tensor.ndim)))
     if sorted(order) != list(range(tensor.ndim)):
-        raise ValueError(f"{order} is no order of {tensor.ndim} axes")
+        raise ValueError(f"{order} is not a permutation of {tensor.ndim} axes")
     return tensor.permute([order.index(axis) for axis in range(tensor.ndim)])
 
 
 def _checked_size(size: Any) -> int:
     if type(size) is not int or size < 0:
-        raise ValueError(f"{quoted(size)} is no size of an axis")
+        raise ValueError(f"{quoted(size)} is not a valid axis size")
     return size

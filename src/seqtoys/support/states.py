@@ -1,4 +1,4 @@
-"""Hidden states as users have them (tensors, NumPy arrays, lists) -> NumPy arrays of floats."""
+"""Conversion of hidden states (tensors, NumPy arrays, lists) to NumPy arrays of floats."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Axes: TypeAlias = tuple[str, ...]
 
 
 def to_states(values: Any, name: str, axes: Axes) -> npt.NDArray[np.float64]:
-    """Read finite numbers of any real type, on any device.
+    """Convert finite numbers of any real type, on any device, to a float64 array.
 
     Args:
         values: A tensor, an array or (nested) lists.
-        name: What messages call it.
-        axes: The names of its axes; each has at least one number.
+        name: What to call the values in messages.
+        axes: The names of the axes; none may be empty.
 
     Raises:
-        InputTypeError: If the values are no real numbers.
-        ShapeError: If they have other axes, or rows of several lengths.
+        InputTypeError: If the values are not real numbers.
+        ShapeError: If the number of axes differs, or rows differ in length.
         DataError: If a number is inf or nan.
 
     Examples:
@@ -35,7 +35,7 @@ def to_states(values: Any, name: str, axes: Axes) -> npt.NDArray[np.float64]:
     if array.ndim != len(axes) or not array.size:
         raise ShapeError(f"expected {name} of shape ({', '.join(axes)}), got {array.shape}")
     if not np.isfinite(array).all():
-        raise DataError(f"expected {name} to be finite, got inf or nan in it")
+        raise DataError(f"expected {name} to be finite, got inf or nan")
     return array
 
 
@@ -43,11 +43,13 @@ def _to_array(values: Any, name: str) -> npt.NDArray[np.float64]:
     refusal = InputTypeError(f"expected {name} to be numbers, got {described(values)}")
     try:
         if isinstance(values, Tensor):
-            values = values.detach().cpu().double().numpy()  # as NumPy has no bfloat16
+            values = values.detach().cpu().double().numpy()  # NumPy has no bfloat16
         array = np.asarray(values)
     except ValueError as error:
-        raise ShapeError(f"expected {name} in rows of one length, got several lengths") from error
-    except Exception as error:  # whatever some object raises when it is asked for numbers
+        raise ShapeError(
+            f"expected {name} in rows of equal length, got different lengths"
+        ) from error
+    except Exception as error:  # an object's conversion to an array may raise anything
         raise refusal from error
     if array.dtype.kind not in "fiu":
         raise refusal

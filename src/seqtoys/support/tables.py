@@ -1,4 +1,4 @@
-"""Small tables as text for terminals and as HTML for notebooks."""
+"""Small tables, as text for terminals and as HTML for notebooks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out cells in columns: text on the left, numbers on the right.
+    """Return a text table, with text columns aligned left and numbers aligned right.
 
     Examples:
         >>> print(text_table(["symbol", "loss"], [["h", "1.25"], ["i", "-0.5"]]))
@@ -19,13 +19,13 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write the same table as HTML.
+    """Return the same table as HTML.
 
     Examples:
         >>> html_table(["symbol"], [["<"]])
         '<table><tr><th>symbol</th></tr><tr><td>&lt;</td></tr></table>'
     """
-    from html import escape  # here, as it is slow to import and few need it
+    from html import escape  # imported here, since it is slow to load and rarely needed
 
     lines = [("th", header), *(("td", row) for row in rows)]
     body = "".join(
@@ -36,7 +36,7 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def align(lines: Sequence[Sequence[str]], *, gap: str) -> list[str]:
-    """Write lines of cells so that those at one place stand under each other.
+    """Join lines of cells so that cells at the same position are aligned.
 
     Examples:
         >>> align([["boy", "sees"], ["a", "b"]], gap=" ")

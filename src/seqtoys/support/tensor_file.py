@@ -1,4 +1,4 @@
-"""Tensors and facts about them in one file: safetensors, with all facts in one JSON object."""
+"""Files of tensors and metadata: safetensors, with all metadata in one JSON object."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from seqtoys.support.file_kinds import special_kind
 from seqtoys.support.serialization import MALFORMED, Plain, contiguous_copy, pack, unpack
 from seqtoys.version import __version__
 
-FORMAT = 1  # of the facts; a reader refuses what is newer
-KEY = "seqtoys"  # the one key of the metadata: with more, safetensors orders them by chance
+FORMAT = 1  # the version of the metadata; readers reject newer ones
+KEY = "seqtoys"  # the only metadata key, since safetensors writes several in random order
 MOST_HEADER = 4 * 2**20  # bytes
-MOST_LISTS = 100_000  # and objects, in JSON: it takes many times its length in memory
-SIZE = 8  # bytes that say how long the header is
-OF_A_STATE = re.compile(r"\w+/\d+")  # the names of its tensors
-TOLD = 3  # of the things wrong with tensors
+MOST_LISTS = 100_000  # lists and objects: parsed JSON takes many times its length in memory
+SIZE = 8  # the bytes that encode the length of the header
+OF_A_STATE = re.compile(r"\w+/\d+")  # the tensor names of a state
+TOLD = 3  # the most tensor mismatches listed in a message
 
 
 def write_file(
@@ -38,17 +38,17 @@ def write_file(
     facts: Mapping[str, Any],
     states: Mapping[str, Plain],
 ) -> None:
-    """Write tensors and facts, whole or not at all; the same ones give the same bytes.
+    """Write tensors and metadata atomically; the same contents give the same bytes.
 
     Args:
-        path: Where to.
-        tensors: What can be read by name.
-        facts: What JSON can hold.
-        states: Nested values with tensors in them, each under a name among the facts.
+        path: The file.
+        tensors: The tensors that can be read by name.
+        facts: Metadata, as JSON values.
+        states: Nested values with tensors in them, each stored under its name in the metadata.
 
     Raises:
-        ModelFileError: If that can't be done.
-        InputTypeError: If a state holds something else.
+        ModelFileError: If the file cannot be written.
+        InputTypeError: If a state contains anything but plain values and tensors.
     """
     kept = {name: contiguous_copy(tensor) for name, tensor in tensors.items()}
     packed: dict[str, Any] = {**facts, "format": FORMAT, "version": __version__}
@@ -57,7 +57,7 @@ def write_file(
 
         def store(tensor: Tensor, names: Iterator[str] = names) -> str:
             name = next(names)
-            assert name not in kept, "a weight has the name of a state's tensor"
+            assert name not in kept, "a weight and a tensor of a state have the same name"
             kept[name] = tensor
             return name
 
@@ -68,7 +68,7 @@ def write_file(
     if len(header) > MOST_HEADER or _count_lists(header) > MOST_LISTS:
         raise ModelFileError(
             f"can't write {shown_path(path)}: names, symbols and settings take {len(header):,} "
-            f"bytes with {_count_lists(header):,} lists and objects, and a file may have "
+            f"bytes with {_count_lists(header):,} lists and objects; the limits are "
             f"{MOST_HEADER:,} and {MOST_LISTS:,}"
         )
     write_whole(path, contents)
@@ -76,12 +76,12 @@ def write_file(
 
 @dataclass(frozen=True)
 class TensorFile:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
-        path: Where it is.
-        facts: The JSON object.
-        tensors: All its tensors.
+        path: The path of the file.
+        facts: The metadata.
+        tensors: All tensors.
     """
 
     path: str
@@ -89,40 +89,40 @@ class TensorFile:
     tensors: dict[str, Tensor]
 
     def weights(self) -> dict[str, Tensor]:
-        """The tensors that can be read by name, no state's."""
+        """Return the tensors that can be read by name, without those of states."""
         return {k: tensor for k, tensor in self.tensors.items() if not OF_A_STATE.fullmatch(k)}
 
     def state(self, part: str) -> Plain:
-        """Read a state.
+        """Return a state.
 
         Raises:
-            Exception: One of `MALFORMED`, if there is none, or none that `write_file` wrote.
+            Exception: One of `MALFORMED`, if it is missing or was not written by `write_file`.
         """
         state = unpack(self.facts[part], lambda name: self.tensors[name].clone())
         if not isinstance(state, dict):
-            raise ValueError(f"{part} is no object")
+            raise ValueError(f"{part} is not an object")
         return state
 
     def refusal(self, found: str) -> ModelFileError:
-        """Make the error that says what was found instead of what was expected."""
+        """Return the error for unexpected contents, described by `found`."""
         return refusal(self.path, found)
 
 
 def read_file(path: PathLike) -> TensorFile:
-    """Read a file that `write_file` wrote.
+    """Read a file written by `write_file`.
 
     Args:
-        path: Where it is.
+        path: The file.
 
     Raises:
-        ModelFileError: If there is none, or it is cut off, foreign, damaged or newer.
+        ModelFileError: If the file is missing, truncated, foreign, corrupted or too new.
     """
     name = os.fsdecode(path)
     try:
         kind = special_kind(os.stat(name).st_mode)
     except FileNotFoundError as error:
         raise refusal(name, "nothing; check the path") from error
-    except (OSError, ValueError) as error:  # a name with a null character is a ValueError
+    except (OSError, ValueError) as error:  # a path with a null character raises ValueError
         raise _unreadable(name, error) from error
     if kind is not None:
         raise refusal(name, kind)
@@ -134,26 +134,26 @@ def read_file(path: PathLike) -> TensorFile:
         raise _unreadable(name, error) from error
     except (SafetensorError, *MALFORMED) as error:
         raise refusal(
-            name, f"other contents ({brief_error(error)}); save writes model files"
+            name, f"other contents ({brief_error(error)}); create model files with save"
         ) from error
 
 
 def _unreadable(name: str, error: Exception) -> ModelFileError:
-    return refusal(name, f"what can't be read ({reason_of(error)})")
+    return refusal(name, f"a file that can't be read ({reason_of(error)})")
 
 
 def refusal(path: str, found: str) -> ModelFileError:
-    """Make the error that says what was found instead of a model file."""
+    """Return the error for a path with something other than a model file."""
     return ModelFileError(f"expected a model file at {shown_path(path)}, found {found}")
 
 
 def misfit(
     wanted: Mapping[str, tuple[tuple[int, ...], torch.dtype]], found: Mapping[str, Tensor]
 ) -> str | None:
-    """Say in what tensors differ from those that are wanted; None: in nothing.
+    """Describe how tensors differ from the expected ones, or return None if they match.
 
     Args:
-        wanted: Shape and type of each by its name.
+        wanted: The expected shape and dtype of each, by name.
         found: The tensors.
 
     Examples:
@@ -174,27 +174,29 @@ def misfit(
 
 
 def _read(name: str) -> bytes:
-    """Read all of a file, once its header says that it is one of this library's."""
+    """Read a whole file, after checking from its header that this library wrote it."""
     with open(name, "rb") as file:
         start = file.read(SIZE)
         length = int.from_bytes(start, "little")
         if len(start) < SIZE or not 2 <= length <= MOST_HEADER:
-            raise refusal(name, "other contents (no header); save writes model files")
+            raise refusal(name, "other contents (no header); create model files with save")
         header = file.read(length)
         if KEY not in _read_json(header.decode()).get("__metadata__", {}):
-            raise refusal(name, "a safetensors file of others; save writes model files")
+            raise refusal(
+                name, "a safetensors file not written by seqtoys; create model files with save"
+            )
         return start + header + file.read()
 
 
-@on_cpu()  # safetensors leaves the device to PyTorch
+@on_cpu()  # safetensors uses PyTorch's default device
 def _parse(name: str, contents: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Take a file apart into facts and tensors."""
+    """Parse the contents of a file into metadata and tensors."""
     end = SIZE + int.from_bytes(contents[:SIZE], "little")
     header = _read_json(contents[SIZE:end].decode())
     facts = _read_json(header.pop("__metadata__")[KEY])
     whole = end + max((entry["data_offsets"][1] for entry in header.values()), default=0)
     if len(contents) < whole:
-        raise refusal(name, f"one that is cut off after {len(contents):,} of {whole:,} bytes")
+        raise refusal(name, f"a truncated file, with {len(contents):,} of {whole:,} bytes")
     return facts, safetensors.torch.load(contents)
 
 
@@ -205,7 +207,7 @@ def _read_json(text: str) -> Any:
 
 
 def _count_lists(text: str) -> int:
-    """Count the lists and objects in JSON, and the brackets in its strings."""
+    """Count the lists and objects in JSON text; brackets in strings are counted, too."""
     return text.count("[") + text.count("{")
 
 
@@ -214,10 +216,10 @@ def _checked(name: str, facts: dict[str, Any], tensors: dict[str, Tensor]) -> Te
         raise refusal(
             name,
             shortened(f"format {facts['format']}, written by seqtoys {facts['version']}")
-            + f"; this one reads format {FORMAT}: update seqtoys",
+            + f"; this version reads format {FORMAT}: update seqtoys",
         )
     if facts["format"] != FORMAT or facts["checksum"] != _checksum(facts, tensors):
-        raise refusal(name, "contents that were changed or damaged after they were written")
+        raise refusal(name, "contents that were modified or corrupted after they were written")
     return TensorFile(name, facts, tensors)
 
 
@@ -227,7 +229,7 @@ def _checksum(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
 
 
 def brief_error(error: Exception) -> str:
-    """Say what went wrong, in few words.
+    """Return the type and a shortened message of an error.
 
     Examples:
         >>> brief_error(ValueError("no numbers"))
@@ -237,7 +239,7 @@ def brief_error(error: Exception) -> str:
 
 
 def shortened(text: str, width: int = 120) -> str:
-    """Cut what a stranger wrote to a width that a message has room for.
+    """Truncate text from a file to a length that fits in a message.
 
     Examples:
         >>> shortened("a long, long text", 8)

@@ -1,4 +1,4 @@
-"""Checks of single tensors: what they hold, and how much of it."""
+"""Checks of the type and shape of single tensors."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from seqtoys.support.annotations import described
 
 LISTS = np.ndarray, list, tuple
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
-"""The types of integers that PyTorch computes with."""
+"""The integer types that PyTorch computes with."""
 
 STORED = (*INTEGERS, torch.uint16, torch.uint32, torch.uint64)
-"""All types of integers: of the last three PyTorch knows little more than how to convert them."""
+"""All integer types; PyTorch supports little more than conversion for the last three."""
 
 
 def check_integers(values: Tensor, name: str) -> None:
-    """Check that a value is a tensor of integers that can be read.
+    """Check that a value is a dense tensor of integers.
 
     Raises:
-        InputTypeError: If it is not; the message calls it by its name.
+        InputTypeError: If it is not; the message includes `name`.
     """
     if not isinstance(values, Tensor):
-        hint = "; torch.as_tensor(…) makes one" if isinstance(values, LISTS) else ""
+        hint = "; convert it with torch.as_tensor(…)" if isinstance(values, LISTS) else ""
         raise InputTypeError(
             f"expected {name} to be a tensor of integers, got {described(values)}{hint}"
         )
@@ -35,16 +35,17 @@ def check_integers(values: Tensor, name: str) -> None:
 
 
 def to_int64(values: Tensor, name: str) -> Int[Tensor, ...]:
-    """Return integers of any type as int64: the same tensor, if it is one.
+    """Return integers of any type as int64; an int64 tensor is returned unchanged.
 
-    Embeddings and losses read no other type alike, and -100 has no place in an unsigned one.
+    Embeddings and losses do not accept the same set of other types, and unsigned types cannot
+    represent -100.
 
     Args:
         values: A tensor of integers. A subclass, such as a parameter, becomes a plain tensor.
-        name: What messages call it.
+        name: What to call the tensor in messages.
 
     Raises:
-        InputTypeError: If it is no tensor of integers that can be read.
+        InputTypeError: If it is not a dense tensor of integers.
         IndexRangeError: If an integer has more than 63 bits.
 
     Examples:
@@ -53,24 +54,24 @@ def to_int64(values: Tensor, name: str) -> Int[Tensor, ...]:
     """
     check_integers(values, name)
     wide = _plain(values, name).long()
-    if values.dtype == torch.uint64 and (beyond := wide[wide < 0]).numel():  # they wrapped around
+    if values.dtype == torch.uint64 and (beyond := wide[wide < 0]).numel():  # wrapped around
         raise IndexRangeError(f"expected {name} of at most 63 bits, got {int(beyond[0]) + 2**64}")
     return wide
 
 
 def _plain(values: Tensor, name: str) -> Tensor:
-    """Return a tensor as none of a subclass, which may compute as it likes."""
+    """Return a tensor without its subclass, which may override any operation."""
     if type(values) is Tensor:
         return values
     try:
         return values.detach().as_subclass(Tensor)
-    except (RuntimeError, TypeError) as error:  # of a wrapper around other tensors
+    except (RuntimeError, TypeError) as error:  # raised by wrappers around other tensors
         kind = with_article(type(values).__name__)
         raise InputTypeError(f"expected {name} to be a plain tensor, got {kind}") from error
 
 
 def check_floats(values: Tensor, name: str) -> None:
-    """Make sure that a tensor holds floats.
+    """Check that a tensor contains floats.
 
     Raises:
         InputTypeError: If it does not.
@@ -81,10 +82,10 @@ def check_floats(values: Tensor, name: str) -> None:
 
 
 def check_size(values: Tensor, name: str, axis: str, size: int) -> None:
-    """Make sure that a tensor has one axis, of so many values.
+    """Check that a tensor has one axis of the given size.
 
     Raises:
-        ShapeError: If it has not; the message calls it and its axis by their names.
+        ShapeError: If it does not; the message includes `name` and `axis`.
 
     Examples:
         >>> check_size(torch.zeros(2), "lengths", "batch", 3)
@@ -98,10 +99,10 @@ def check_size(values: Tensor, name: str, axis: str, size: int) -> None:
 
 
 def check_flags(values: Tensor, name: str, axis: str, size: int) -> None:
-    """Make sure that a tensor tells of each thing on its one axis whether something holds.
+    """Check that a tensor is a boolean mask with one axis of the given size.
 
     Raises:
-        SeqtoysError: If it does not.
+        SeqtoysError: If it is not.
     """
     if values.dtype != torch.bool:
         raise InputTypeError(f"expected {name} to be a tensor of bool, got {values.dtype}")
@@ -111,6 +112,6 @@ def check_flags(values: Tensor, name: str, axis: str, size: int) -> None:
 
 def _check_held(values: Tensor, name: str) -> None:
     if values.is_meta or values.is_nested or values.layout is not torch.strided:
-        kind = "a nested one" if values.is_nested else f"one of {values.layout}"
-        kind = "one on the meta device" if values.is_meta else kind
-        raise InputTypeError(f"expected {name} to be a tensor that holds numbers, got {kind}")
+        kind = "a nested tensor" if values.is_nested else f"a {values.layout} tensor"
+        kind = "a tensor on the meta device" if values.is_meta else kind
+        raise InputTypeError(f"expected {name} to be a dense tensor with values, got {kind}")

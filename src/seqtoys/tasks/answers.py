@@ -1,4 +1,4 @@
-"""AnswerTask: read an input, then give the answer, one symbol for each blank."""
+"""AnswerTask: read an input, then output the answer, one symbol per blank."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 class AnswerTask(Determined):
-    """The abstract base of tasks whose answer is determined by the input.
+    """The abstract base class of tasks whose answer is determined by the input.
 
-    The model reads the input, then a blank for each symbol of the answer, and is scored there and
-    nowhere else. So the best loss is 0. A task of one's own draws inputs and computes answers:
+    The model reads the input, then a blank for each symbol of the answer, and is scored only at
+    the blanks. The optimum is 0. To define such a task, draw inputs and compute their answers:
 
     Attributes:
-        blank: The symbol that stands for "answer now"; no input holds it.
+        blank: The symbol that means "answer now"; inputs must not contain it.
 
     Examples:
         >>> from seqtoys import Vocab
@@ -58,29 +58,29 @@ class AnswerTask(Determined):
         """Draw inputs of one length, as symbol indices.
 
         Args:
-            batch_size: How many.
+            batch_size: The number of inputs.
             length: Their length.
-            generator: Where all randomness comes from.
+            generator: The source of all randomness.
         """
 
     @abstractmethod
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Compute the answers to `inputs`, as symbol indices; -100 after a shorter one's end."""
+        """Compute the answers to `inputs`, as symbol indices, padded on the right with -100."""
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw inputs of one length, and answer them."""
+        """Draw inputs of one length, and compute their answers."""
         length = length or self.draw_length(generator)
         drawn = self.draw_inputs(batch_size, length, generator)
         inputs = to_int64(drawn, f"the inputs that {self.name} draws")
         if inputs.shape != (batch_size, length):
             raise ShapeError(
-                f"expected draw_inputs of {self.name} to give inputs of shape (batch, length) = "
+                f"expected draw_inputs of {self.name} to return shape (batch, length) = "
                 f"({batch_size}, {length}), got {tuple(inputs.shape)}"
             )
         answers = to_int64(self.answer(drawn), f"the answers of {self.name}")
         if answers.ndim != 2 or len(answers) != batch_size:
             raise ShapeError(
-                f"expected answer of {self.name} to give answers of shape (batch, answer) = "
+                f"expected answer of {self.name} to return shape (batch, answer) = "
                 f"({batch_size}, …), got {tuple(answers.shape)}"
             )
         return Batch(
@@ -89,10 +89,11 @@ class AnswerTask(Determined):
         )
 
     def one_answer(self, symbols: Array, answers: Array) -> Batch:
-        """Make a batch of inputs and answers of one symbol, where both were drawn together.
+        """Return a batch from inputs and one-symbol answers that were drawn together.
 
         Args:
-            symbols: The inputs and room for the blank, `(batch, length + 1)`; it is filled in.
+            symbols: The inputs with one column for the blank, `(batch, length + 1)`; modified in
+                place.
             answers: The answers, `(batch,)`.
         """
         targets = np.full(symbols.shape, UNSCORED)
@@ -100,10 +101,10 @@ class AnswerTask(Determined):
         return Batch(torch.from_numpy(symbols), torch.from_numpy(targets))
 
     def _blank(self) -> int:
-        """The index of the blank."""
+        """Return the index of the blank."""
         if self.blank not in self.vocab.symbols:
             raise OptionError(
-                f"expected the blank {quoted(self.blank)} of {self.name} in its "
-                f"{quoted(self.vocab)}; add it, or choose another blank"
+                f"expected the vocabulary of {self.name}, {quoted(self.vocab)}, to contain its "
+                f"blank {quoted(self.blank)}; add it, or choose another blank"
             )
         return self.vocab.symbols.index(self.blank)

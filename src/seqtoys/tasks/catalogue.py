@@ -1,4 +1,4 @@
-"""The catalogue: every task by its name."""
+"""The catalog: every task by name."""
 
 from __future__ import annotations
 
@@ -66,24 +66,24 @@ CATALOGUE: dict[str, Callable[..., Task]] = {
     "compute_sqrt": arithmetic.ComputeSqrt,
     "bucket_sort": context_sensitive.BucketSort,
 }
-"""How to build each task: a class or a function, whose keywords are the task's options."""
+"""The class or function that builds each task; its keyword arguments are the task's options."""
 
 TOMITA = {
     1: "no 0",
-    2: "10 again and again",
+    2: "10 repeated",
     3: "no odd run of 0s after an odd run of 1s",
     4: "no three 0s in a row",
     5: "an even number of 0s and of 1s",
     6: "as many 0s as 1s, modulo 3",
-    7: "0s, 1s, 0s, 1s, each perhaps none",
+    7: "runs of 0s, 1s, 0s and 1s, any of them empty",
 }
 
 
 def get_task(name: str, **options: Any) -> Task:
-    """Build a task of the catalogue.
+    """Return a task by name.
 
     Args:
-        name: Its name, as `list_tasks` gives it.
+        name: Its name, as listed by `list_tasks`.
         **options: Its options, such as `kinds=2` for `"dyck"`.
 
     Raises:
@@ -101,7 +101,7 @@ def get_task(name: str, **options: Any) -> Task:
     if build is None:
         near = get_close_matches(name, CATALOGUE, n=3) if isinstance(name, str) else []
         meant = " or ".join(map(repr, near))
-        hint = f"did you mean {meant}?" if near else "list_tasks() names them all"
+        hint = f"did you mean {meant}?" if near else "see list_tasks() for all names"
         raise OptionError(f"no task is named {quoted(name)}; {hint}")
     known = [option for option in signature(build).parameters if option != "self"]
     for option in options:
@@ -112,7 +112,7 @@ def get_task(name: str, **options: Any) -> Task:
 
 
 def list_tasks() -> dict[str, str]:
-    """Name every task of the catalogue, with one line on each.
+    """Return the names of all tasks, each with a one-line description.
 
     Examples:
         >>> list_tasks()["hihello"]
@@ -122,6 +122,6 @@ def list_tasks() -> dict[str, str]:
 
 
 def _one_line(build: Callable[..., Task]) -> str:
-    if isinstance(build, partial):  # one of Tomita's seven
+    if isinstance(build, partial):  # a Tomita language
         return f"Is a string in Tomita's language {build.args[0]}: {TOMITA[build.args[0]]}?"
     return (getdoc(build) or "").partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Languages that are told by counting: a^n b^n and its kin, predicted from `#` to `#`."""
+"""Counting languages, such as a^n b^n, predicted from `#` to `#`."""
 
 from __future__ import annotations
 
@@ -21,48 +21,50 @@ from seqtoys.tasks.task import Task
 GERS = "Gers & Schmidhuber 2001"
 LAN = "Lan et al. 2022"
 STACK = "deterministic context-free"
-RARE = 0.01  # of all strings are longer than those of training, when drawn as they come
+RARE = 0.01  # the fraction of randomly drawn strings that are longer than the training range
 
 
 class CountingLanguage(Task):
-    r"""Strings of blocks, one for each letter, whose lengths follow from one or two counts.
+    r"""Strings of blocks, one for each letter, whose lengths depend on one or two counts.
 
     A sequence is `#`, the string, `#`; each next symbol is predicted. The counts $n$ (and $m$) are
     geometric on 1, 2, …: $P(n) = p (1 - p)^{n - 1}$.
 
-    **Optimum.** After `#` comes an `a`. Inside a block whose length is a free count, the next
-    symbol goes on with probability $1 - p$ and closes the block with $p$, whatever its length so
-    far: over the block these surprises add up to $-\ln P(n)$, in expectation $h(p) / p$ nats with
-    $h(p) = -p \ln p - (1 - p) \ln(1 - p)$. All else is certain, and the string and its last `#`
-    are scored. With $k$ counts, and $c_i$ the expected length of block $i$ ($1 / p$ for $a^n$),
+    **Optimum.** The first `#` is always followed by `a`. In a block whose length is a free count,
+    the block continues with probability $1 - p$ and ends with probability $p$, regardless of its
+    length so far. Over the block, these surprises add up to $-\ln P(n)$, on average $h(p) / p$
+    nats with $h(p) = -p \ln p - (1 - p) \ln(1 - p)$. Everything else is certain, and the string
+    and its last `#` are scored. With $k$ counts and the expected length $c_i$ of block $i$
+    ($1 / p$ for $a^n$),
 
     $$\text{optimum} = \frac{k \, h(p) / p}{1 + \sum_i c_i} .$$
 
     For $a^n b^n$ at $p = 0.3$: $2.0362 / (2 / 0.3 + 1) = 0.2656$ nats.
 
-    **Memoryless.** Under a letter stands, $c_i$ times in a string, the same letter, but once the
-    next one (or `#`): a surprise of $c_i \, h(1 / c_i)$. Under `#` always stands `a`. So
+    **Memoryless.** Of the $c_i$ occurrences of a letter in a string, all but one are followed by
+    the same letter, and one by the next letter (or `#`): a surprise of $c_i \, h(1 / c_i)$. `#` is
+    always followed by `a`. Thus
 
     $$\text{memoryless} = \frac{\sum_i c_i \, h(1 / c_i)}{1 + \sum_i c_i} .$$
 
     **Chance.** The letter with the longest block: $\max_i c_i / (1 + \sum_i c_i)$.
 
-    **Lengths.** `length` counts the input symbols, 1 more than the string has. It fixes $n$; or
-    $n + m$, with all splits equally likely, since $P(n) P(m) = p^2 (1 - p)^{n + m - 2}$. By
-    default strings have any length; `lengths` is the range that holds 99 in 100 of them. For
-    chosen lengths the optimum is smaller: a string of one of $k$ lengths, each equally likely,
-    with $s$ possible splits, has a surprise of $\ln k + \ln s$ in all.
+    **Lengths.** `length` counts the input symbols, one more than the string has. It fixes $n$, or
+    $n + m$ with all divisions equally likely, since $P(n) P(m) = p^2 (1 - p)^{n + m - 2}$. By
+    default, strings have any length, and `lengths` is a range that contains 99 % of them. For
+    chosen lengths, the optimum is lower: if a string has one of $k$ equally likely lengths, and
+    $s$ ways to divide it, its total surprise is $\ln k + \ln s$.
 
     Args:
-        name: What to call the task.
-        blocks: For each letter, how many there are for each n (and m): `((1,), (2,))` is a^n b^2n.
+        name: The name of the task.
+        blocks: For each letter, its count per n (and per m): `((1,), (2,))` is a^n b^2n.
         p: The probability that a count ends, at each step; the mean count is 1 / p.
-        source: Where it comes from.
+        source: The origin of the task.
         level: Its place in the Chomsky hierarchy.
 
     Raises:
-        OptionError: If p is not between 0 and 1, or the blocks don't follow from one or two counts
-            that both add the same number of letters.
+        OptionError: If p is not between 0 and 1, or the blocks do not depend on one or two counts
+            that each add the same number of letters.
 
     Examples:
         >>> task = CountingLanguage("anb3n", ((1,), (3,)))
@@ -95,30 +97,30 @@ class CountingLanguage(Task):
 
     @property
     def optimum(self) -> float:
-        """The entropy of the counts over the expected number of scored symbols."""
+        """The entropy of the counts, divided by the expected number of scored symbols."""
         return self._counts * entropy(self.p) / self.p / self._expected_scored()
 
     @property
     def memoryless(self) -> Estimate:
-        """The expected surprise at a letter or the next one, over the scored symbols."""
+        """The expected surprise given the current symbol, divided by the scored symbols."""
         surprise = sum(c * entropy(1 / c) for c in self._expected_blocks())
         return Estimate(surprise / self._expected_scored())
 
     @property
     def chance(self) -> Estimate:
-        """The share of the most frequent letter."""
+        """The proportion of the most frequent letter."""
         return Estimate(max(self._expected_blocks()) / self._expected_scored())
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
+        """Return why this length is impossible, or None if it is possible."""
         total, rest = divmod(length - 1, self._unit)
         if not rest and total >= self._counts:
             return None
         some = [str(self.lengths[0] + self._unit * k) for k in range(3)]
-        return f"those that exist are {', '.join(some)}, …: the opening # and the blocks"
+        return f"possible lengths are {', '.join(some)}, …: the opening # and the blocks"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw strings as they come, or of one length."""
+        """Draw strings of random lengths, or of one length."""
         counts = torch.empty(batch_size, self._counts, dtype=torch.long)  # (batch, counts)
         if length is None:
             counts.geometric_(self.p, generator=generator)
@@ -164,14 +166,14 @@ class CountingLanguage(Task):
         return self.possible_lengths((self.lengths[1], 8 * self.lengths[1]))
 
     def _splits(self, lengths: Int[Tensor, " lengths"]) -> Float[Tensor, " lengths"]:
-        """The number of ways in which the counts add up to strings of some lengths."""
+        """Return the number of count combinations for each string length."""
         totals = (lengths - 1) // self._unit
         return (totals - 1 if self._counts == 2 else torch.ones_like(totals)).double()
 
     def _write(self, counts: Int[Tensor, "batch counts"], width: int) -> Batch:
-        """Write the strings of some counts."""
+        """Return the strings for given counts."""
         ends = (counts.unsqueeze(1) * self.blocks).sum(2).cumsum(1).numpy()  # (batch, letters)
-        # How many blocks have ended, (batch, time); after the last letter comes #, index 0.
+        # The number of completed blocks, (batch, time); # (index 0) follows the last letter.
         closed = (np.arange(width) >= ends[:, :, np.newaxis]).sum(1)
         return between_marks((closed + 1) % len(self.vocab), ends[:, -1] + 1)
 
@@ -182,7 +184,7 @@ class CountingLanguage(Task):
         return 1 + sum(self._expected_blocks())
 
     def _typical_total(self) -> int:
-        """The sum of the counts that all but a few strings stay within."""
+        """Return a sum of counts that only a fraction `RARE` of all strings exceed."""
         total, q = self._counts, 1 - self.p
         while q**total + (self._counts - 1) * total * self.p * q ** (total - 1) > RARE:
             total += 1
@@ -190,7 +192,7 @@ class CountingLanguage(Task):
 
 
 def _check_blocks(blocks: tuple[tuple[int, ...], ...]) -> Tensor:
-    """Check that the first letters show the counts, which add the same number of letters each."""
+    """Check that the first blocks are the counts, and each adds the same number of letters."""
     counts = len(blocks[0]) if blocks else 0
     shown = tuple(tuple(int(i == j) for j in range(counts)) for i in range(counts))
     totals = {sum(column) for column in zip(*blocks, strict=False)}
@@ -204,14 +206,14 @@ def _check_blocks(blocks: tuple[tuple[int, ...], ...]) -> Tensor:
 
 
 def anbn(p: float = 0.3) -> CountingLanguage:
-    """a^n b^n: as many b as a, the smallest language that needs a counter.
+    """a^n b^n: as many b as a, the simplest language that requires a counter.
 
     Source: Gers & Schmidhuber (2001), LSTM recurrent networks learn simple context-free and
     context-sensitive languages; the geometric $n$ is from Lan et al. (2022). The optimum, derived
     in `CountingLanguage`, is $(h(p) / p) / (2 / p + 1)$.
 
     Args:
-        p: The probability that $n$ ends, at each step.
+        p: The probability at each step that $n$ ends.
 
     Examples:
         >>> task = anbn()
@@ -231,7 +233,7 @@ def anbncn(p: float = 0.3) -> CountingLanguage:
     optimum, derived in `CountingLanguage`, is $(h(p) / p) / (3 / p + 1)$.
 
     Args:
-        p: The probability that $n$ ends, at each step.
+        p: The probability at each step that $n$ ends.
 
     Examples:
         >>> anbncn().optimum
@@ -241,13 +243,13 @@ def anbncn(p: float = 0.3) -> CountingLanguage:
 
 
 def anbncndn(p: float = 0.3) -> CountingLanguage:
-    """a^n b^n c^n d^n: four blocks of one length.
+    """a^n b^n c^n d^n: four blocks of the same length.
 
     Source: Lan et al. (2022), Minimum description length recurrent neural networks. The
     optimum, derived in `CountingLanguage`, is $(h(p) / p) / (4 / p + 1)$.
 
     Args:
-        p: The probability that $n$ ends, at each step.
+        p: The probability at each step that $n$ ends.
 
     Examples:
         >>> anbncndn().optimum
@@ -263,7 +265,7 @@ def anb2n(p: float = 0.3) -> CountingLanguage:
     optimum, derived in `CountingLanguage`, is $(h(p) / p) / (3 / p + 1)$.
 
     Args:
-        p: The probability that $n$ ends, at each step.
+        p: The probability at each step that $n$ ends.
 
     Examples:
         >>> anb2n().optimum  # as many symbols are certain as in a^n b^n c^n
@@ -279,7 +281,7 @@ def anbmcnm(p: float = 0.3) -> CountingLanguage:
     optimum, derived in `CountingLanguage`, is $2 (h(p) / p) / (4 / p + 1)$.
 
     Args:
-        p: The probability that $n$ ends, at each step; and $m$ alike.
+        p: The probability at each step that $n$ ends, and likewise $m$.
 
     Examples:
         >>> task = anbmcnm()

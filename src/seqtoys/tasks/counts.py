@@ -1,4 +1,4 @@
-"""What counting many samples of a task gives: the memoryless loss, and the accuracy of chance."""
+"""Estimates from samples of a task: the memoryless loss, and the accuracy of chance."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from seqtoys.support.estimate import Estimate
 
 
 def estimate_memoryless(batches: Iterable[Batch], vocab_size: int) -> Estimate:
-    """Estimate the lowest loss of a model that sees the current symbol only, from samples.
+    """Estimate the lowest loss of a model that sees only the current symbol, from samples.
 
-    It is the entropy of a target given the input above it, by the counts of both together.
+    It is the conditional entropy of a target given the current input, from their joint counts.
 
     Args:
         batches: The samples.
@@ -30,7 +30,7 @@ def estimate_memoryless(batches: Iterable[Batch], vocab_size: int) -> Estimate:
 
 
 def estimate_chance(batches: Iterable[Batch], vocab_size: int) -> Estimate:
-    """Estimate the share of the most frequent target, from samples.
+    """Estimate the proportion of the most frequent target, from samples.
 
     Args:
         batches: The samples.
@@ -55,7 +55,7 @@ def estimate_mean(loss: Callable[[Batch], float], batches: Iterable[Batch]) -> E
 
 
 def _count(batches: Iterable[Batch], vocab_size: int) -> Float[Tensor, "batches vocab vocab"]:
-    """Count how often each target stands under each input, in each batch."""
+    """Count how often each target occurs with each input, in each batch."""
     checked = (check_range(batch, vocab_size) for batch in batches)
     return torch.stack([_count_pairs(batch, vocab_size) for batch in checked])
 
@@ -66,11 +66,11 @@ def _count_pairs(batch: Batch, vocab_size: int) -> Float[Tensor, "vocab vocab"]:
 
 
 def ratio(sums: Float[Tensor, " batches"], counts: Float[Tensor, " batches"]) -> Estimate:
-    """Compute the mean of what was summed over batches, with the standard error of this ratio.
+    """Compute a mean from the sums and counts of batches, with its standard error.
 
     Args:
         sums: The sum over each batch.
-        counts: How many were summed there.
+        counts: The number of values in each sum.
 
     Examples:
         >>> ratio(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 2.0]))

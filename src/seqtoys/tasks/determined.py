@@ -1,4 +1,4 @@
-"""Determined: the base of tasks whose targets follow from the inputs so far."""
+"""Determined: the base class of tasks whose targets are determined by the inputs so far."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from seqtoys.tasks.task import Task
 
 
 class Determined(Task):
-    """The abstract base of tasks whose scored targets follow from the inputs so far.
+    """The abstract base class of tasks whose scored targets are determined by the inputs so far.
 
-    The lowest possible loss is 0, at any length and on any sequences.
+    The lowest possible loss is 0, for any length and any sequences.
 
     Examples:
         >>> from seqtoys import get_task
@@ -26,15 +26,15 @@ class Determined(Task):
 
     @property
     def optimum(self) -> float:
-        """0: the inputs determine each target."""
+        """The optimum is 0, since the inputs determine each target."""
         return 0.0
 
     def optimal_loss(self, batch: Batch) -> float:
-        """Return 0, for any `batch`: the inputs determine each target."""
+        """Return 0 for any `batch`, since the inputs determine each target."""
         return 0.0
 
     def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task:
-        return self  # what is certain stays certain
+        return self  # targets stay certain in any subset of the sequences
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         return Estimate(0.0)

@@ -1,4 +1,4 @@
-"""The four simulations of Elman (1990), Finding structure in time."""
+"""Tasks from the four simulations of Elman (1990), Finding structure in time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqtoys.tasks.automata.finite_language import prefix_tree
 
 SOURCE = "Elman 1990"
 ROOT: Hashable = ()
-"""Where a word, a syllable or a sentence begins."""
+"""The state in which a word, a syllable or a sentence begins."""
 
 LEXICON = ("many", "years", "ago", "boy", "girl", "lived", "by", "the", "sea", "and", "played")
 
@@ -56,12 +56,13 @@ TEMPLATES = (
 
 
 def temporal_xor() -> Automaton:
-    r"""Two random bits and their exclusive or, again and again.
+    r"""Pairs of random bits, each followed by their exclusive or.
 
-    Every third bit is certain for who keeps count and remembers two bits; the two before it are
-    not to be known. So the optimum is $2/3 \ln 2 = 0.4621$ nats, the best accuracy 2/3.
+    Every third bit is certain for a model that keeps track of the position and remembers two bits;
+    the two bits before it are unpredictable. So the optimum is $2/3 \ln 2 = 0.4621$ nats, and the
+    best accuracy 2/3.
 
-    **Without memory** a bit says nothing of the next: $\ln 2$. Chance is 1/2.
+    **Without memory**, a bit carries no information about the next: $\ln 2$. Chance is 1/2.
 
     Source: Elman (1990), Finding structure in time.
 
@@ -84,9 +85,9 @@ def temporal_xor() -> Automaton:
 def letters() -> Automaton:
     r"""Random consonants, each with its vowels: b is followed by a, d by ii, g by uuu.
 
-    A consonant is one of three, its vowels are certain. A syllable has 3 letters on average, so
-    the optimum is $\ln 3 / 3 = 0.3662$ nats. The best guess is right for every vowel, and for a
-    consonant one time in three: an accuracy of $(2 + 1/3) / 3 = 7/9$.
+    Each consonant is one of three at random, and its vowels are certain. A syllable has 3 letters
+    on average, so the optimum is $\ln 3 / 3 = 0.3662$ nats. The best guess is right for every
+    vowel and for one consonant in three: an accuracy of $(2 + 1/3) / 3 = 7/9$.
 
     Source: Elman (1990), Finding structure in time.
 
@@ -107,17 +108,19 @@ def letters() -> Automaton:
 def word_boundaries(lexicon: Sequence[str] = LEXICON) -> Automaton:
     r"""Words run together without spaces: the loss peaks where a word begins.
 
-    Words are drawn alike from a lexicon. The letters of a word so far narrow down what comes,
-    and the first letter of the next is the hardest to tell. A word of a lexicon of $n$ has
-    $\ln n$ nats of surprise in all, so the optimum is that over the mean length of a word.
+    Words are drawn uniformly from a lexicon. The letters of a word narrow down how it continues,
+    and the first letter of the next word is the hardest to predict. A word from a lexicon of $n$
+    words has a total surprise of $\ln n$ nats, so the optimum is $\ln n$ divided by the mean word
+    length.
 
-    Source: Elman (1990), Finding structure in time; there, words come from generated sentences.
+    Source: Elman (1990), Finding structure in time; there, the words form generated sentences.
 
     Args:
-        lexicon: Words of which none begins another, so that the letters tell the words.
+        lexicon: The words. None may be a prefix of another, so that the letters determine the
+            words.
 
     Raises:
-        DataError: If a word is the beginning of another.
+        DataError: If a word is a prefix of another.
 
     Examples:
         >>> task = word_boundaries(["cat", "cow", "dog"])
@@ -133,11 +136,11 @@ def word_boundaries(lexicon: Sequence[str] = LEXICON) -> Automaton:
 
 
 def onsets(task: Automaton, batch: Batch) -> Bool[Tensor, "batch time"]:
-    """Tell the targets that begin a word, a syllable or a sentence.
+    """Return a mask of the targets that begin a word, a syllable or a sentence.
 
     Args:
-        task: One of Elman's.
-        batch: Sequences of it.
+        task: One of Elman's tasks.
+        batch: Sequences of the task.
 
     Examples:
         >>> task = letters()
@@ -148,15 +151,15 @@ def onsets(task: Automaton, batch: Batch) -> Bool[Tensor, "batch time"]:
 
 
 def sentences() -> Automaton:
-    """Sentences of two and three words, one after the other: nouns and verbs of twelve classes.
+    """Consecutive sentences of two or three words: nouns and verbs of twelve classes.
 
-    A sentence follows one of 16 templates, all alike, such as (human, eat, food) or (thing, move),
-    and each word of a class is as likely as any other. Symbols are the 29 words and the full stop
-    that closes each sentence, so that the words tell the sentences: they make one prefix tree, and
-    the optimum is the entropy of a sentence over its mean length.
+    A sentence follows one of 16 equally likely templates, such as (human, eat, food) or (thing,
+    move), and all words of a class are equally likely. The symbols are the 29 words and the period
+    that ends each sentence. The period makes sentences unambiguous, so that they form a prefix
+    tree, and the optimum is the entropy of a sentence divided by its mean length.
 
     Source: Elman (1990), Finding structure in time; the words are those of its cluster diagram.
-    Its sentences follow each other without a stop.
+    There, sentences follow each other without a period.
 
     Examples:
         >>> task = sentences()

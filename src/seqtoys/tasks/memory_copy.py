@@ -1,4 +1,4 @@
-"""Memory tasks that give back a whole string: once, or several times."""
+"""Memory tasks that repeat a whole string once or several times."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ REPEATS = "123456789"
 
 
 class Copy(AnswerTask):
-    r"""Read a string up to its end marker, then write it out.
+    r"""Read a string up to its end marker, then output it.
 
     The input is a string of random letters and the marker `:`; the answer is the string.
 
-    The optimum is 0. Without memory a model sees the blank alone, and all $k$ letters are equally
-    likely: it loses $\ln k$ at each, and guesses 1 in $k$.
+    The optimum is 0. A memoryless model sees only the blank, and all $k$ letters are equally
+    likely: its loss is $\ln k$, and it guesses 1 in $k$ correctly.
 
-    Source: Graves et al. (2014), Neural Turing Machines, with letters for binary vectors. As
-    there, training has strings of 1 to 20 symbols. `length` counts the marker.
+    Source: Graves et al. (2014), Neural Turing Machines, with letters instead of binary vectors.
+    As in the paper, training strings have 1 to 20 symbols. `length` includes the marker.
 
     Args:
         symbols: The number of letters, $k$.
@@ -65,45 +65,45 @@ class Copy(AnswerTask):
         return Estimate(1 / self.symbols)
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
-        return None if length >= 2 else "the shortest has 2, a letter and the end marker"
+        """Return why this length is impossible, or None if it is possible."""
+        return None if length >= 2 else "the shortest is 2, a letter and the end marker"
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
-        """Draw strings, with the end marker after them."""
+        """Draw strings, each followed by the end marker."""
         inputs = torch.randint(self.symbols, (batch_size, length), generator=generator)
         inputs[:, -1] = self.symbols  # the index of the marker
         return inputs
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Give back the string without its marker."""
+        """Return the strings without their markers."""
         return inputs[:, :-1]
 
 
 class RepeatCopy(AnswerTask):
-    r"""Read a string and a number, then write the string out so many times, and an end marker.
+    r"""Read a string and a number n, then output the string n times, followed by an end marker.
 
-    The input is a string of random letters and a digit from 1 to the most repeats; the answer
-    is the string so many times, then `$`. There are blanks for the most repeats; those after `$`
-    are not scored.
+    The input is a string of random letters and a digit, the number of repeats; the answer is the
+    string, repeated, followed by `$`. There are enough blanks for the maximum number of repeats;
+    those after `$` are not scored.
 
-    The optimum is 0. Without memory a model sees the blank alone. An answer has $KN + 1$ symbols,
-    with $K$ letters in the string and $N$ repeats drawn independently, of which one is `$`. So
-    with $e = 1 / (\mathrm{E}[K] \, \mathrm{E}[N] + 1)$, the share of `$`, and $k$ letters, each
-    with $(1 - e) / k$,
+    The optimum is 0. A memoryless model sees only the blank. An answer has $KN + 1$ symbols, with
+    $K$ letters in the string and $N$ repeats drawn independently; one of them is `$`. With the
+    proportion of `$`, $e = 1 / (\mathrm{E}[K] \, \mathrm{E}[N] + 1)$, and $k$ letters with a
+    proportion of $(1 - e) / k$ each,
 
     $$\text{memoryless} = h(e) + (1 - e) \ln k, \qquad h(e) = -e \ln e - (1 - e) \ln(1 - e),$$
 
     and chance is the larger of $e$ and $(1 - e) / k$.
 
-    Source: Graves et al. (2014), Neural Turing Machines, with letters for binary vectors. There,
-    training has strings of 1 to 10 symbols and 1 to 10 repeats; here 1 to 9, one digit.
-    `length` counts the digit.
+    Source: Graves et al. (2014), Neural Turing Machines, with letters instead of binary vectors.
+    In the paper, training strings have 1 to 10 symbols and 1 to 10 repeats; here, 1 to 9 repeats,
+    a single digit. `length` includes the digit.
 
     Args:
         symbols: The number of letters, $k$.
-        repeats: The most repeats.
+        repeats: The maximum number of repeats.
 
     Raises:
         OptionError: If symbols is not 2 to 26, or repeats not 1 to 9.
@@ -129,31 +129,31 @@ class RepeatCopy(AnswerTask):
 
     @property
     def memoryless(self) -> Estimate:
-        """The entropy of an answer symbol: `$`, or else one of k letters."""
+        """The entropy of an answer symbol: `$`, or one of k letters."""
         end = self._share_of_end()
         return Estimate(entropy(end) + (1 - end) * math.log(self.symbols))
 
     @property
     def chance(self) -> Estimate:
-        """The share of a letter, or of `$` where that is larger."""
+        """The proportion of a letter or of `$`, whichever is larger."""
         end = self._share_of_end()
         return Estimate(max(end, (1 - end) / self.symbols))
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
-        return None if length >= 2 else "the shortest has 2, a letter and the number of repeats"
+        """Return why this length is impossible, or None if it is possible."""
+        return None if length >= 2 else "the shortest is 2, a letter and the number of repeats"
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
-        """Draw strings, with a digit after them."""
+        """Draw strings, each followed by a digit."""
         inputs = torch.randint(self.symbols, (batch_size, length), generator=generator)
         digits = torch.randint(self.repeats, (batch_size,), generator=generator)
         inputs[:, -1] = self.symbols + digits  # digits come after the letters
         return inputs
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Repeat the strings, and mark the end; the rest is -100."""
+        """Repeat the strings and append the end marker; the rest is -100."""
         letters, digits = inputs[:, :-1], inputs[:, -1:]
         answers = torch.cat([letters.repeat(1, self.repeats), digits], 1)  # one more, for $
         end = letters.shape[1] * (digits - self.symbols + 1)  # (batch, 1)

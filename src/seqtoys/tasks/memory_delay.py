@@ -1,4 +1,4 @@
-"""A memory task of one long delay: give back a string after it."""
+"""A memory task with one long delay between a string and its reproduction."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from seqtoys.tasks.memory_copy import LETTERS
 
 
 class DelayedCopy(Determined):
-    r"""Remember ten symbols over a long delay, then write them out.
+    r"""Remember ten symbols over a long delay, then output them.
 
-    The input is 10 letters of 8 kinds, $T - 1$ times `_`, the go symbol `>` and 10 blanks `.`. The
-    target is `_` at the first $T + 10$ positions, and the ten letters at the last 10. All $T + 20$
-    positions are scored.
+    The input is 10 letters of 8 kinds, `_` $T - 1$ times, the go symbol `>`, and 10 blanks `.`.
+    The target is `_` at the first $T + 10$ positions, and the ten letters at the last 10. All
+    $T + 20$ positions are scored.
 
-    The optimum is 0. Without memory, a letter, `_` or `>` tells that the target is `_`, and a
-    blank that it is a letter, any of 8 alike. So the loss is that of ten guesses over $T + 20$
-    positions, $10 \ln 8 / (T + 20)$: the baseline of Arjovsky et al. Chance is the share of `_`,
-    $(T + 10) / (T + 20)$.
+    The optimum is 0. For a memoryless model, a letter, `_` or `>` implies the target `_`, and a
+    blank implies a letter, with all 8 equally likely. So its loss is that of ten guesses over
+    $T + 20$ positions, $10 \ln 8 / (T + 20)$: the baseline of Arjovsky et al. Chance is the
+    proportion of `_`, $(T + 10) / (T + 20)$.
 
-    In the papers `_` and `.` are one symbol, and that baseline is of a model which forgets the
-    letters but counts the time: `one_blank=True`. Seen alone, a blank then stands over $T - 1$
-    times `_` and 10 letters, and with $r = 10 / (T + 9)$ and
+    In the papers, `_` and `.` are the same symbol (`one_blank=True`), and that baseline is the
+    loss of a model that forgets the letters but keeps track of time. The target of a blank is then
+    `_` $T - 1$ times and a letter 10 times, and with $r = 10 / (T + 9)$ and
     $h(r) = -r \ln r - (1 - r) \ln(1 - r)$,
 
     $$\text{memoryless} = \frac{(T + 9) \, h(r) + 10 \ln 8}{T + 20} .$$
@@ -40,8 +40,8 @@ class DelayedCopy(Determined):
 
     Args:
         delay: $T$, the number of steps from the last letter to the go symbol. `length` is
-            $T + 20$, so that longer delays can be tested.
-        one_blank: Whether the ten last inputs are `_` too.
+            $T + 20$, so longer lengths test longer delays.
+        one_blank: Whether the last ten inputs are `_`, too.
 
     Raises:
         OptionError: If the delay is below 1.
@@ -71,7 +71,7 @@ class DelayedCopy(Determined):
 
     @property
     def memoryless(self) -> Estimate:
-        """10 ln 8 / (T + 20), and with one blank the entropy of whether a letter is due."""
+        """10 ln 8 / (T + 20), plus, with one blank, the entropy of whether a letter is due."""
         loss = self.letters * math.log(self.kinds)
         if self.one_blank:
             waiting = self.delay + self.letters - 1
@@ -80,16 +80,16 @@ class DelayedCopy(Determined):
 
     @property
     def chance(self) -> Estimate:
-        """The share of `_`: (T + 10) / (T + 20)."""
+        """The proportion of `_`: (T + 10) / (T + 20)."""
         return Estimate(1 - self.letters / self.lengths[0])
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
+        """Return why this length is impossible, or None if it is possible."""
         shortest = 2 * self.letters + 1
-        return None if length >= shortest else f"the shortest, of delay 1, has {shortest}"
+        return None if length >= shortest else f"the shortest, with delay 1, is {shortest}"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw ten letters for each sequence, and the delay that the length tells."""
+        """Draw ten letters for each sequence; the length determines the delay."""
         letters = torch.randint(self.kinds, (batch_size, self.letters), generator=generator)
         wait, go, due = self.kinds, self.kinds + 1, self.kinds + 2 * (not self.one_blank)
         targets = torch.full((batch_size, length or self.lengths[0]), wait)  # (batch, time)

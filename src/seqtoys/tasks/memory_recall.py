@@ -1,4 +1,4 @@
-"""Memory tasks that ask for one symbol of the past: by its key, its distance, or the first."""
+"""Memory tasks that query one earlier symbol: by its key, by its distance, or the first one."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ DIGITS = "0123456789"
 
 
 class AssociativeRecall(AnswerTask):
-    r"""Read pairs of a key and a value, then a key once more: what was its value?
+    r"""Read key-value pairs, then one of the keys again: what was its value?
 
-    The input is pairs of a letter and a digit, no letter twice, then `?` and one of the letters,
-    each alike; the answer is the digit that came with it.
+    The input is pairs of a letter and a digit, with distinct letters, then `?` and a random one of
+    the letters; the answer is the digit paired with it.
 
-    The optimum is 0. Without memory a model sees the blank alone, and all ten digits are equally
-    likely: it loses $\ln 10$, and guesses 1 in 10.
+    The optimum is 0. A memoryless model sees only the blank, and all ten digits are equally
+    likely: its loss is $\ln 10$, and it guesses 1 in 10 correctly.
 
-    Source: Ba et al. (2016), Using fast weights to attend to the recent past; an earlier one, over
-    binary vectors, is in Graves et al. (2014). With 26 keys at most, the language is finite.
+    Source: Ba et al. (2016), Using fast weights to attend to the recent past; an earlier version
+    with binary vectors is in Graves et al. (2014). With at most 26 keys, the language is finite.
 
     Args:
-        pairs: The most pairs in training, which has 1 up to that. `length` is 2 more than twice
-            the number of pairs.
+        pairs: The maximum number of pairs in training; the minimum is 1. `length` is twice the
+            number of pairs, plus 2.
 
     Raises:
         OptionError: If it is not 1 to 26.
@@ -69,24 +69,24 @@ class AssociativeRecall(AnswerTask):
         return Estimate(1 / len(DIGITS))
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
+        """Return why this length is impossible, or None if it is possible."""
         if length % 2 == 0 and 4 <= length <= 2 * len(LETTERS) + 2:
             return None
-        return f"n pairs, a ? and a key make 2 n + 2 symbols, for n of 1 to {len(LETTERS)}"
+        return f"n pairs, a ? and a key take 2 n + 2 symbols, for n from 1 to {len(LETTERS)}"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw pairs of one number, and which key to ask for."""
+        """Draw a fixed number of pairs per sequence, and the key to query."""
         length = length or self.draw_length(generator)
         return self.one_answer(*self._draw(batch_size, length, generator))
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
-        """Draw pairs, and which key to ask for."""
+        """Draw pairs, and the key to query."""
         return torch.from_numpy(self._draw(batch_size, length, generator)[0][:, :-1])
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Look up the value of the key asked for."""
+        """Look up the value of the queried key."""
         keys, values = inputs[:, :-2:2], inputs[:, 1:-2:2]
         place = (keys == inputs[:, -1:]).byte().argmax(1, keepdim=True)  # (batch, 1)
         return values.gather(1, place)
@@ -94,13 +94,13 @@ class AssociativeRecall(AnswerTask):
     def _draw(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> tuple[Array, Array]:
-        """Draw inputs, with room for a blank, and their answers."""
+        """Draw inputs, with a column for the blank, and their answers."""
         pairs, letters = length // 2 - 1, len(LETTERS)
         choices = [*range(letters, letters - pairs, -1), *[len(DIGITS)] * pairs, pairs]
         drawn = torch.empty((len(choices), batch_size), dtype=torch.int32)
         numbers = drawn.random_(generator=generator).numpy() % np.array(choices, np.int32)[:, None]
         keys, values, asked = numbers[:pairs], numbers[pairs:-1], numbers[-1]  # (pairs, batch)
-        # Key k came as its place among the letters that keys before it have left.
+        # Key k was drawn as an index into the letters not used by earlier keys.
         for k in range(pairs - 2, -1, -1):
             keys[k + 1 :] += keys[k + 1 :] >= keys[k]
         values += letters  # digits come after the letters
@@ -114,25 +114,25 @@ class AssociativeRecall(AnswerTask):
 class NBack(Determined):
     r"""At each symbol: is it the same as n symbols before, yes (Y) or no (N)?
 
-    The input is a string of random letters; the answers stand under it, from symbol $n + 1$ on.
-    There each symbol repeats the one $n$ before with the probability `matches`, and is else one of
-    the others, each alike.
+    The input is a string of random letters, with an answer at each symbol from symbol $n + 1$ on.
+    Each of these symbols repeats the one $n$ before with probability `matches`, and otherwise is
+    one of the others, all equally likely.
 
-    The optimum is 0. All letters stay equally likely, and a match is as likely at each of them:
-    without memory nothing is known but `matches`, $q$. So the loss is
-    $-q \ln q - (1 - q) \ln(1 - q)$, $\ln 2$ at $q = 1/2$, and chance is the larger of $q$ and
+    The optimum is 0. All letters are equally likely at each position, and so is a match for each
+    letter: a memoryless model only knows the probability $q$ of a match. Its loss is
+    $-q \ln q - (1 - q) \ln(1 - q)$, or $\ln 2$ at $q = 1/2$, and chance is the larger of $q$ and
     $1 - q$.
 
     Source: Kirchner (1958), Age differences in short-term retention of rapidly changing
     information.
 
     Args:
-        n: How far back.
+        n: The distance to compare.
         symbols: The number of letters.
         matches: The probability of a match.
 
     Raises:
-        OptionError: If n is below 1, symbols not 2 to 26, or matches not between 0 and 1.
+        OptionError: If n is below 1, symbols is not 2 to 26, or matches is not between 0 and 1.
 
     Examples:
         >>> task = NBack(n=2)
@@ -160,23 +160,23 @@ class NBack(Determined):
 
     @property
     def chance(self) -> Estimate:
-        """The share of the more frequent answer."""
+        """The proportion of the more frequent answer."""
         return Estimate(max(self.matches, 1 - self.matches))
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
+        """Return why this length is impossible, or None if it is possible."""
         return None if length > self.n else f"the first answer is at symbol {self.n + 1}"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw n symbols, and then how each differs from the one n before."""
+        """Draw n symbols, then the difference of each from the one n before."""
         length = length or self.draw_length(generator)
         rows = -(-length // self.n)
         size = (batch_size, rows * self.n)
         steps = torch.randint(1, self.symbols, size, generator=generator)
         drawn = torch.rand(size, dtype=torch.float32, generator=generator)
-        steps *= drawn >= self.matches  # no step: a match
+        steps *= drawn >= self.matches  # a step of 0 is a match
         steps[:, : self.n].random_(self.symbols, generator=generator)
-        # Every n-th symbol makes one chain, which goes round the letters step by step.
+        # Every n-th symbol forms a chain, which moves cyclically through the letters.
         chains = steps.unflatten(1, (rows, self.n)).cumsum(1) % self.symbols
         inputs = chains.flatten(1)[:, :length]  # (batch, length)
         targets = self.symbols + (steps[:, :length] == 0).long()
@@ -185,15 +185,15 @@ class NBack(Determined):
 
 
 class FirstSymbol(AnswerTask):
-    r"""Read a string, and at its end name its first symbol.
+    r"""Read a string, then output its first symbol.
 
-    The input is a string of random letters; the answer is its first.
+    The input is a string of random letters; the answer is the first one.
 
-    The optimum is 0. Without memory a model sees the blank alone, and all $k$ letters are equally
-    likely: it loses $\ln k$, and guesses 1 in $k$.
+    The optimum is 0. A memoryless model sees only the blank, and all $k$ letters are equally
+    likely: its loss is $\ln k$, and it guesses 1 in $k$ correctly.
 
     Source: the latch problem of Bengio et al. (1994), Learning long-term dependencies with
-    gradient descent is difficult, over letters.
+    gradient descent is difficult, with letters.
 
     Args:
         symbols: The number of letters, $k$.
@@ -235,5 +235,5 @@ class FirstSymbol(AnswerTask):
         return torch.randint(self.symbols, (batch_size, length), generator=generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Give the first symbol."""
+        """Return the first symbol of each input."""
         return inputs[:, :1]

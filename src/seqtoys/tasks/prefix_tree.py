@@ -1,4 +1,4 @@
-"""The beginnings of listed sequences, and what follows each."""
+"""The prefixes of listed sequences, and the targets that follow each."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from seqtoys.data.baselines import number_prefixes
 from seqtoys.data.batch import Batch
 
 Array: TypeAlias = npt.NDArray[Any]
-WIDTH = 2**32  # of a node among the keys: more than any symbol's index
+WIDTH = 2**32  # the number of keys per node: more than any symbol index
 
 
 class Beginnings:
-    """A tree of the inputs of listed sequences, with the targets at each node.
+    """A prefix tree of listed input sequences, with the targets at each node.
 
     Args:
         batch: The sequences.
-        weights: How likely each of them is, up to a factor.
+        weights: The probability of each sequence, up to a factor.
     """
 
     def __init__(self, batch: Batch, weights: npt.NDArray[np.float64]) -> None:
@@ -36,16 +36,16 @@ class Beginnings:
         self._surprise = np.log(np.bincount(owner, together)[owner] / together)
 
     def surprise(self, batch: Batch) -> Array:
-        """The surprise at each target of other sequences, 0 where none is scored; inf if unlisted.
+        """Return the surprise at each target of given sequences.
 
         Returns:
-            Nats, `(batch, time)`.
+            Nats, `(batch, time)`: 0 where nothing is scored, inf for targets not in the list.
         """
         inputs, targets = batch.inputs.cpu().numpy(), batch.targets.cpu().numpy()
         nodes, node = np.empty(inputs.shape, np.int64), np.zeros(len(inputs), np.int64)
         for t, symbols in enumerate(inputs.T):
             place, is_listed = _find(node * WIDTH + symbols, self._edges)
-            node = np.where(is_listed, self._children[place], -1)  # -1: out of the tree for good
+            node = np.where(is_listed, self._children[place], -1)  # -1: outside the tree
             nodes[:, t] = node
         place, is_listed = _find(nodes * WIDTH + targets, self._pairs)
         surprise = np.where(is_listed, self._surprise[place], np.inf)
@@ -53,6 +53,6 @@ class Beginnings:
 
 
 def _find(keys: Array, known: Array) -> tuple[Array, Array]:
-    """Where keys are among known ones, in increasing order, and whether they are."""
+    """Return the positions of keys among sorted known ones, and whether each is known."""
     place = known.searchsorted(keys).clip(max=len(known) - 1)
     return place, known[place] == keys

@@ -19,7 +19,7 @@ GRAMMAR: dict[int, list[tuple[str, int]]] = {
     4: [("X", 3), ("S", 6)],
     5: [("P", 4), ("V", 6)],
 }
-"""In each inner state two symbols may come, alike, and where each leads; 6 ends it."""
+"""The two equally likely symbols of each inner state, and their next states; 6 is the end."""
 
 SYMBOLS = "BTPSXVE"
 
@@ -28,11 +28,11 @@ def reber() -> Automaton:
     """The Reber grammar: strings such as BTXSE, with a choice of two symbols in each state.
 
     A string is B, a walk through five states with two equally likely symbols each, and E. The
-    walk takes 6 steps on average, so a string has 6 bits of surprise; B is given, and 7 symbols
-    are scored: the optimum is 6/7 bit = 0.5941 nats per scored symbol. The better guess is right
-    every other time for six symbols, and always for E: an accuracy of 4/7 at best.
+    walk takes 6 steps on average, so a string has 6 bits of surprise. B is given, and 7 symbols
+    are scored: the optimum is 6/7 bit = 0.5941 nats per scored symbol. The best guess is right
+    half of the time for six symbols, and always for E: the best accuracy is 4/7.
 
-    Source: Reber (1967), Implicit learning of artificial grammars; learnt by an Elman network in
+    Source: Reber (1967), Implicit learning of artificial grammars; learned by an Elman network in
     Cleeremans, Servan-Schreiber & McClelland (1989).
 
     Examples:
@@ -52,10 +52,10 @@ def reber() -> Automaton:
 def embedded_reber() -> Automaton:
     """The embedded Reber grammar: BT…TE or BP…PE, with a Reber string in between.
 
-    The second symbol, T or P, comes again at the last place but one, after a string of any
-    length: whoever does not remember it can only guess there. The optimum is 7 bits (the choice,
-    and 6 of the inner string) over 11 scored symbols: 0.4411 nats; without the long memory 8
-    bits, 0.5041. `long_range` tells the places where it counts.
+    The second symbol, T or P, is repeated at the second-to-last position, after a string of any
+    length; a model that has forgotten it can only guess. The optimum is 7 bits (1 for the choice,
+    and 6 for the inner string) over 11 scored symbols, or 0.4411 nats; without long-term memory,
+    it is 8 bits, or 0.5041 nats. `long_range` returns the positions that depend on it.
 
     Source: Cleeremans, Servan-Schreiber & McClelland (1989); Hochreiter & Schmidhuber (1997),
     Long short-term memory.
@@ -84,11 +84,11 @@ def embedded_reber() -> Automaton:
 
 
 def long_range(task: Automaton, batch: Batch) -> Bool[Tensor, "batch time"]:
-    """Tell the targets of the embedded grammar that only a long memory predicts.
+    """Return a mask of the targets that require long-term memory in the embedded grammar.
 
     Args:
-        task: `embedded_reber()`.
-        batch: Sequences of it.
+        task: The task `embedded_reber()`.
+        batch: Sequences of the task.
 
     Examples:
         >>> task = embedded_reber()
@@ -99,7 +99,7 @@ def long_range(task: Automaton, batch: Batch) -> Bool[Tensor, "batch time"]:
 
 
 def _walk(side: str) -> Arcs:
-    """The five inner states, named after a side."""
+    """Return the transitions of the five inner states, with a prefix for the state names."""
     return {
         f"{side}{state}": [(symbol, f"{side}{after}", 0.5) for symbol, after in arcs]
         for state, arcs in GRAMMAR.items()

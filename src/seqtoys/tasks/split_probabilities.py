@@ -1,4 +1,4 @@
-"""How probable one side of a split is, and what knowing the side is worth."""
+"""The probability of a train or held-out split, and the information gained by knowing it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from seqtoys.support.estimate import Estimate
 from seqtoys.support.randomness import generator_for
 from seqtoys.tasks.splits import codes
 
-SYMBOLS = 2**19  # that are drawn in all, about
-FEWEST, MOST = 128, 2**13  # sequences of one length
-SIZE = 2048  # of a batch
-FEW = 8  # sequences of a rare length
-NEGLIGIBLE = 1e-12  # a probability: sums of probabilities are rounded to about this
+SYMBOLS = 2**19  # the approximate total number of symbols to draw
+FEWEST, MOST = 128, 2**13  # bounds on the number of sequences of one length
+SIZE = 2048  # sequences per batch
+FEW = 8  # sequences of each rare length
+NEGLIGIBLE = 1e-12  # the rounding error of sums of probabilities, approximately
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Sequences that were drawn.
+    """Sampled sequences.
 
     Attributes:
-        first: The first symbol of each.
-        first_chance: The probability of that symbol at the length of each; nan if not known.
-        code: What tells one sequence from another.
-        log_chance: The logarithm of the probability of each at its length, given its first symbol;
-            -inf where it is not known.
-        values: Whether each is on the side; if so, also its surprise and its scored symbols.
+        first: The first symbol of each sequence.
+        first_chance: The probability of that symbol at the length of the sequence; nan if unknown.
+        code: A code that identifies each sequence.
+        log_chance: The logarithm of the probability of each sequence at its length, given its
+            first symbol; -inf if unknown.
+        values: Whether each sequence is in the split, its surprise and its number of scored
+            symbols; all 0 if it is not.
     """
 
     first: Int[Tensor, " draws"]
@@ -43,20 +44,20 @@ class Draws:
     values: Float[Tensor, "draws 3"]
 
     def where(self, rows: Tensor) -> Draws:
-        """Select some of them."""
+        """Select a subset of the sequences."""
         return Draws(*(part[rows] for part in vars(self).values()))
 
 
 @dataclass(frozen=True)
 class Mass:
-    """The sequences of a length that begin with one symbol.
+    """The sequences of one length that begin with the same symbol.
 
     Attributes:
         first: The probability of the first symbol.
-        sums: The probability of the side given the first symbol; the sum over the side of
-            surprises, and of scored symbols, each times its probability.
-        unlisted: The probability of the sequences that were not listed one by one.
-        values: The values of some of those, `(draws, 3)`.
+        sums: The probability of the split given the first symbol, and the sums over the split of
+            surprise and of scored symbols, weighted by probability.
+        unlisted: The probability of the sequences that are not listed individually.
+        values: The values of a sample of those, `(draws, 3)`.
     """
 
     first: float
@@ -66,41 +67,42 @@ class Mass:
 
     @property
     def joint(self) -> float:
-        """The probability of the first symbol and the side."""
+        """The joint probability of the first symbol and the split."""
         return self.first * self.sums[0]
 
     def error(self, gain: float, loss: float) -> float:
-        """The standard error of `surprise + gain - loss * scored`, summed over the side."""
-        # The sum over the side of p (gain + ln p) changes by gain + 1 with p.
+        """Return the standard error of `surprise + gain - loss * scored` over the split."""
+        # The derivative of p (gain + ln p), summed over the split, with respect to p is gain + 1.
         weights = torch.tensor([gain + 1, 1.0, -loss], dtype=torch.float64, device="cpu")
         each = self.values @ weights  # (draws, 3) -> (draws,)
-        # As if two more had been drawn: one on the other side, one of the largest value. Draws
-        # that are all alike would leave no uncertainty.
+        # Add two pseudo-draws: one in the other split, one of the largest value. Otherwise,
+        # identical draws would give a standard error of 0.
         each = torch.cat([each, each.new_tensor([0.0, max(float(each.abs().max()), 1.0)])])
         return self.unlisted * float(each.std(correction=0)) / math.sqrt(len(each))
 
 
 Masses = dict[int | None, dict[int, Mass]]
-"""By length (None: as the task draws them), then by first symbol."""
+"""By length (None for the task's own distribution), then by first symbol."""
 
 
 class SplitShares:
-    """What a model that knows the split gains on one side of it.
+    """The loss of a model that knows the train/held-out split, on one of the two.
 
-    Given the side, a sequence is `1 / P(side)` times as probable, so its surprise is less by
-    `-ln P(side)` in all. As first symbols are not scored, `P(side)` is that given the first
-    symbol. Where lengths are chosen, this holds at each length. Frequent sequences are listed with
-    their exact probabilities; of the rest, the share on the side is estimated from draws.
+    Given the split, a sequence is `1 / P(split)` times as probable, so its total surprise is lower
+    by `-ln P(split)`. Since first symbols are not scored, `P(split)` is conditioned on the first
+    symbol. For chosen lengths, this holds at each length. Frequent sequences are listed with their
+    exact probabilities; for the rest, the fraction in the split is estimated by sampling.
 
     Args:
-        draw: Draws sequences of a length (None: as the task does), given their number.
+        draw: Draws the given number of sequences of one length (None: as the task draws them).
         surprise: Computes the surprise of sequences after their first symbol, in nats.
         first_surprise: Computes the surprise of their first symbol, if that is known.
-        is_on_side: Whether each sequence of a batch is on the side.
-        usual: The usual length, which decides how many are drawn.
-        rare: Lengths that strings seldom have, of which some are listed as well.
-        can_list: Whether exp(-surprise) is the probability of a sequence, at a length or not.
-        all_sequences: Gives all sequences of a length, if there are few enough.
+        is_on_side: Returns whether each sequence of a batch is in the split.
+        usual: A typical length, which determines how many sequences are drawn.
+        rare: Rare lengths, some sequences of which are listed as well.
+        can_list: Returns whether exp(-surprise) is the probability of a sequence, at a length or
+            not.
+        all_sequences: Returns all sequences of a length, if there are few enough.
     """
 
     def __init__(
@@ -124,10 +126,10 @@ class SplitShares:
         self._known: dict[tuple[int, ...], Masses] = {}
 
     def optimum(self, lengths: tuple[int, ...] = ()) -> Estimate:
-        """Compute the lowest expected loss on the side, in nats per scored symbol.
+        """Compute the lowest expected loss on the split, in nats per scored symbol.
 
         Args:
-            lengths: The lengths, each drawn equally often; none: as the task draws them.
+            lengths: Equally likely lengths. If empty, as the task draws them.
         """
         masses = self._masses(lengths)
         sides = _side_by_length(masses)
@@ -144,7 +146,7 @@ class SplitShares:
         return Estimate(loss, math.sqrt(variance) / scored)
 
     def correction(self, batch: Batch, lengths: tuple[int, ...]) -> Float[Tensor, " batch"]:
-        """Compute the nats to add to the surprise of sequences of the side: none is above 0."""
+        """Compute the nats to add to the surprise of sequences of the split: at most 0 each."""
         gains = _gains(self._masses(lengths))
         ends: list[int | None] = [*batch.count_symbols().tolist()] if lengths else [None]
         rows = zip(
@@ -154,7 +156,7 @@ class SplitShares:
         return torch.tensor(found, dtype=torch.float64, device="cpu")
 
     def first_surprise(self, batch: Batch, lengths: tuple[int, ...]) -> Float[Tensor, " batch"]:
-        """Compute the nats of the first symbols of sequences of the side, all lengths together."""
+        """Compute the surprise of the first symbols in the split, over all lengths together."""
         masses = self._masses(lengths)
         sides = _side_by_length(masses)
         given, present = _firsts_given_side(masses, sides), sum(map(bool, sides.values()))
@@ -178,7 +180,7 @@ class SplitShares:
         count: int,
         generator: torch.Generator,
     ) -> dict[int, Mass]:
-        """List sequences of one of `count` lengths; draw as many, to see what is not listed."""
+        """Draw sequences of one of `count` lengths to list, and as many to sample the others."""
         every = self._all_sequences(length)
         if every is not None:
             rows = self._values(every, length, bounds)
@@ -190,7 +192,7 @@ class SplitShares:
         listed, drawn = (
             self._drawn(wanted, length, bounds, generator) for wanted in (often + seldom, often)
         )
-        # The first symbols of those that were drawn as often as they come.
+        # The first symbols of the sequences drawn without the additional rare lengths.
         frequent = torch.cat([listed.first[:total], drawn.first])
         return _weigh_by_first(listed, drawn, frequent)
 
@@ -201,7 +203,7 @@ class SplitShares:
         bounds: tuple[int, int] | None,
         generator: torch.Generator,
     ) -> Draws:
-        """Draw some numbers of sequences of some lengths, for their values at one length."""
+        """Draw batches of given sizes and lengths, and compute their values at one length."""
         with on_cpu():
             batches = [self._draw(size, n, generator) for size, n in wanted]
         parts = [vars(self._values(batch, length, bounds)).values() for batch in batches]
@@ -214,7 +216,7 @@ class SplitShares:
         if at_length != bounds:
             chance = -self._surprise(batch.with_length_range(at_length)).double()
         if not self._can_list(at_length=length is not None):
-            chance = torch.full_like(chance, -math.inf)  # all are left to be estimated
+            chance = torch.full_like(chance, -math.inf)  # all are estimated by sampling
         first = self._first_surprise(batch.with_length_range(at_length))
         first_chance = torch.full_like(chance, math.nan) if first is None else (-first).exp()
         is_on_side = self._is_on_side(batch)
@@ -226,7 +228,7 @@ class SplitShares:
 def _weigh_by_first(
     listed: Draws, drawn: Draws, frequent: Int[Tensor, " draws"] | None
 ) -> dict[int, Mass]:
-    """Weigh the sequences of each first symbol, whose probability is known, or its frequency."""
+    """Group sequences by first symbol, weighted by its probability, or else by its frequency."""
     firsts = torch.cat([listed.first, drawn.first])
     chances = torch.cat([listed.first_chance, drawn.first_chance])
     masses = {}
@@ -241,7 +243,7 @@ def _weigh_by_first(
 
 
 def _weigh(listed: Draws, drawn: Draws, first: float) -> Mass:
-    """Add up the listed sequences by their probabilities, and the others by their frequency."""
+    """Sum the listed sequences by their probabilities, and the others by their frequency."""
     order = listed.code.argsort()
     is_new = torch.ones(len(order), dtype=torch.bool, device="cpu")
     is_new[1:] = listed.code[order].diff() != 0
@@ -259,22 +261,22 @@ def _weigh(listed: Draws, drawn: Draws, first: float) -> Mass:
 
 
 def _side_by_length(masses: Masses) -> dict[int | None, float]:
-    """The probability of the side at each length."""
+    """Return the probability of the split at each length."""
     return {n: sum(mass.joint for mass in each.values()) for n, each in masses.items()}
 
 
 def _firsts_given_side(masses: Masses, sides: dict[int | None, float]) -> dict[int, float]:
-    """The probability of each first symbol given the side, summed over the lengths."""
+    """Return the probability of each first symbol given the split, summed over the lengths."""
     given: dict[int, float] = {}
     for n, each in masses.items():
         for first, mass in each.items():
-            share = mass.joint / sides[n] if sides[n] else 0.0  # the side may lack the length
+            share = mass.joint / sides[n] if sides[n] else 0.0  # the split may lack the length
             given[first] = given.get(first, 0.0) + share
     return given
 
 
 def _gains(masses: Masses) -> dict[int | None, dict[int, float]]:
-    """The nats to add to the surprise of a sequence, by its length and its first symbol."""
+    """Return the nats to add to the surprise of a sequence, by length and first symbol."""
     sides = _side_by_length(masses)
     given_side, at_all = _firsts_given_side(masses, sides), dict[int, float]()
     for each in masses.values():

@@ -1,4 +1,4 @@
-"""Which side of a parted task a sequence is on: a hash of its symbols says so."""
+"""Train/held-out splits of tasks, based on a hash of each sequence."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from seqtoys.data.batch import Batch
 from seqtoys.errors import DataError, OptionError
 from seqtoys.support.randomness import generator_for
 
-OFFSET = 0x1E3779B97F4A7C15  # more than any place
-BITS = 40  # of a hash that are compared
-BATCHES = 64  # that are drawn to see what a hash holds out
-MOST = 100_000  # sequences in them
-SALTS = 1000  # that are tried
-ROUNDS = 100  # of drawing, before a side counts as empty
-EVEN = 0.1  # of a side, the smaller: no sequence should make up more of it, if possible
-NEAR = 0.25  # how far a share may be from what was asked, relative to the smaller side
+OFFSET = 0x1E3779B97F4A7C15  # larger than any position
+BITS = 40  # the number of hash bits that are compared
+BATCHES = 64  # the batches drawn to estimate the fraction that a hash holds out
+MOST = 100_000  # the most sequences in these batches
+SALTS = 1000  # the salts to try
+ROUNDS = 100  # the rounds of sampling after which a split is considered empty
+EVEN = 0.1  # the largest fraction of the smaller split that one sequence should have
+NEAR = 0.25  # the tolerance of the held-out fraction, relative to the smaller split
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Parting:
 
     Attributes:
         limit: The first hash, of 40 bits, that is not held out.
-        salt: Which of many hashes it is.
+        salt: Selects the hash function.
 
     Examples:
         >>> from seqtoys import Vocab
@@ -43,37 +43,37 @@ class Parting:
     salt: int = 0
 
     def holds_out(self, batch: Batch) -> Bool[Tensor, " batch"]:
-        """Whether each sequence is held out."""
+        """Return whether each sequence is held out."""
         held: Tensor = hashes(batch, self.salt) < self.limit
         return held
 
 
 class NotListed:
-    """Holds out all sequences but those of a list.
+    """Holds out all sequences except those of a list.
 
     Args:
-        batch: The list.
+        batch: The listed sequences.
     """
 
     def __init__(self, batch: Batch) -> None:
         self._known = hashes(batch)
 
     def holds_out(self, batch: Batch) -> Bool[Tensor, " batch"]:
-        """Whether each sequence is held out."""
+        """Return whether each sequence is held out."""
         return ~torch.isin(hashes(batch), self._known)
 
 
 def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Parting:
-    """Find a hash that holds out about a share of what is drawn.
+    """Find a hash that holds out about the given fraction of the sequences drawn.
 
-    If no sequence is frequent, that is the first of all, with the share as its limit. If a few
-    make up most of what is drawn, it is the one among many that leaves the smaller side with the
-    least frequent ones; if none holds out such a share, other limits are tried.
+    If no sequence is frequent, this is the first hash, with the fraction as its limit. If a few
+    sequences are frequent, many hashes are tried, and the one whose smaller split has the least
+    frequent sequences is chosen. If none holds out about this fraction, other limits are tried.
 
     Args:
         name: The name of the task.
-        sample: Draws batches, as `Task.sample` does.
-        fraction: The share to hold out.
+        sample: Draws batches, with the signature of `Task.sample`.
+        fraction: The fraction to hold out.
 
     Raises:
         OptionError: If there is no such hash.
@@ -89,15 +89,14 @@ def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Pa
     drawn, counts = _draw(sample, round(400 / smaller))
     if len(drawn) == 1:
         raise OptionError(
-            f"expected several sequences to hold some out, got the task {name}: "
-            f"all {counts.sum()} that were drawn are the same"
+            f"cannot hold out sequences of {name}: all {counts.sum()} sequences drawn are the same"
         )
-    best, nearest = Parting(limit), math.inf  # by other limits, should none hold out such a share
+    best, nearest = Parting(limit), math.inf  # with other limits, as a fallback
     evenest, least = Parting(limit), math.inf
     for salt in range(SALTS):
         hashed, order = salted(drawn, salt).sort()
         sizes = counts[order]
-        shares = sizes.cumsum(0) / counts.sum()  # held out up to each of the hashes
+        shares = sizes.cumsum(0) / counts.sum()  # the fraction held out up to each hash
         below = int((hashed < limit).sum())
         if below and abs(shares[below - 1] - fraction) <= NEAR * smaller:
             side = sizes[:below] if fraction <= 0.5 else sizes[below:]
@@ -114,8 +113,8 @@ def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Pa
     if abs(nearest - fraction) <= NEAR * smaller:
         return best
     raise OptionError(
-        f"expected a share that can be held out of {name}, got {fraction:g}: with {len(drawn)} "
-        f"sequences among the {counts.sum()} drawn, the nearest is {nearest:.2g}"
+        f"cannot hold out {fraction:g} of {name}: with {len(drawn)} distinct sequences among the "
+        f"{counts.sum()} drawn, the nearest possible fraction is {nearest:.2g}"
     )
 
 
@@ -126,14 +125,14 @@ def draw_side(
     batch_size: int,
     share: float,
 ) -> Batch:
-    """Draw until enough sequences lie on a side.
+    """Draw sequences until there are enough from one split.
 
     Args:
-        name: What to call them.
-        draw: Draws so many sequences of both sides.
-        is_on_it: Whether each sequence is on the side.
-        batch_size: How many are enough.
-        share: The share of all that are on it, about.
+        name: What to call the sequences in messages.
+        draw: Draws the given number of sequences of the whole task.
+        is_on_it: Returns whether each sequence is in the split.
+        batch_size: The number of sequences to return.
+        share: The approximate fraction of all sequences that is in the split.
 
     Raises:
         DataError: If too few are found.
@@ -156,40 +155,40 @@ def draw_side(
             return Batch.join(found)
     raise DataError(
         f"expected {batch_size} {name}, found {batch_size - missing} in {ROUNDS} rounds; "
-        "take a length that has more"
+        "choose a length with more of them"
     )
 
 
 def hashes(batch: Batch, salt: int = 0) -> Int[Tensor, " batch"]:
-    """Hash inputs and targets to 40 bits; padding does not count."""
+    """Hash inputs and targets to 40 bits, ignoring padding."""
     return salted(codes(batch), salt)
 
 
 def codes(batch: Batch) -> Int[Tensor, " batch"]:
-    """Sum up the symbols of each sequence, mixed with their places; padding does not count."""
+    """Return a 64-bit code of each sequence: the sum of its symbols mixed with their positions."""
     time = torch.arange(batch.inputs.shape[1], device=batch.inputs.device)
     is_inside = True if batch.lengths is None else time < batch.lengths.unsqueeze(1)
     pairs = batch.inputs.long() * 2**32 + batch.targets.long()  # (batch, time)
-    # The offset keeps symbols apart from places: else swapping the two would give the same sum.
+    # Without the offset, swapping a symbol and its position would give the same sum.
     mixed = mix(mix(pairs + OFFSET) + mix(time)) * is_inside
     return mixed.sum(1)
 
 
 def salted(values: Int[Tensor, " batch"], salt: int) -> Int[Tensor, " batch"]:
-    """Turn the codes of sequences into one of many hashes."""
+    """Return the hashes of sequence codes for a given salt."""
     kept: Tensor = mix(values + salt) & (2**BITS - 1)
     return kept
 
 
 def mix(values: Int[Tensor, ...]) -> Int[Tensor, ...]:
-    """Scatter integers over all 64 bits, as the finalizer of SplitMix64 does (Steele, 2014)."""
+    """Mix integers over all 64 bits with the finalizer of SplitMix64 (Steele, 2014)."""
     for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15)):
         values = (values ^ _shifted(values, shift)) * factor  # overflow wraps around
     return values ^ _shifted(values, 31)
 
 
 def _shifted(values: Tensor, bits: int) -> Tensor:
-    """Shift right, with zeros for the sign."""
+    """Shift right, filling with zeros (a logical shift)."""
     kept: Tensor = (values >> bits) & (2 ** (64 - bits) - 1)
     return kept
 
@@ -197,7 +196,7 @@ def _shifted(values: Tensor, bits: int) -> Tensor:
 def _draw(
     sample: Callable[..., Batch], wanted: int
 ) -> tuple[Int[Tensor, " distinct"], Int[Tensor, " distinct"]]:
-    """Draw the codes of sequences in many batches, as each may have one length; count them."""
+    """Draw many batches, since each may have only one length, and count the distinct codes."""
     size, generator = -(-min(wanted, MOST) // BATCHES), generator_for("split")
     drawn = torch.cat([codes(sample(size, generator=generator)) for _ in range(BATCHES)])
     distinct, counts = drawn.unique(return_counts=True)

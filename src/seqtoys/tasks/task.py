@@ -1,4 +1,4 @@
-"""Task: where sequences come from, and how well any model could predict them."""
+"""Task: a source of sequences, with the lowest loss that any model can reach."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ from seqtoys.tasks.counts import estimate_chance, estimate_mean, estimate_memory
 from seqtoys.tasks.split_probabilities import SplitShares
 from seqtoys.tasks.splits import NotListed, Parting, draw_side, find_parting
 
-BATCHES, SIZE = 64, 256  # of the samples from which losses are estimated
-MOST_LENGTHS = 256  # of which such samples are drawn
+BATCHES, SIZE = 64, 256  # the samples from which losses are estimated
+MOST_LENGTHS = 256  # the most lengths for which samples are drawn
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Task(ABC):
-    """A source of sequences to learn: the abstract base of all tasks.
+    """A source of sequences: the abstract base class of all tasks.
 
-    To write a task of your own, set `name`, `level`, `vocab` and `lengths`, draw batches in `draw`
-    with all randomness from the generator it is given, and define `optimum` and `optimal_loss`.
-    Everything else follows. If an answer follows an input, subclass `AnswerTask` instead.
+    To define your own task, set `name`, `level`, `vocab` and `lengths`, implement `draw` with all
+    randomness from its generator argument, and define `optimum` and `optimal_loss`. The base class
+    provides the rest. For tasks with an answer after an input, subclass `AnswerTask` instead.
 
-    **Optimum** means the lowest expected loss, in nats per scored symbol, of any causal model that
-    knows how the sequences and their lengths are drawn. `optimum` is that for lengths as the task
-    draws them, `optimum_of(lengths)` for chosen lengths, and `optimal_loss(batch)` is the loss of
-    the same best model on one batch, which varies by chance.
+    The **optimum** is the lowest expected loss, in nats per scored symbol, of any causal model
+    that knows the distribution of the sequences and their lengths. `optimum` is its value for the
+    task's own lengths, `optimum_of(lengths)` for chosen lengths, and `optimal_loss(batch)` is the
+    loss of the same optimal model on one batch, which varies by chance.
 
     Attributes:
-        name: What `get_task` calls it.
-        vocab: Its symbols.
-        source: Where it comes from: paper and year.
+        name: The name of the task, as in `get_task`.
+        vocab: The vocabulary.
+        source: The origin of the task: paper and year.
         level: Its place in the Chomsky hierarchy: `"finite"`, `"regular"`,
             `"deterministic context-free"` or `"context-sensitive"`.
-        lengths: The shortest and the longest length to train on.
-        longer: Lengths beyond those, to test on.
+        lengths: The shortest and longest length to train on.
+        longer: Greater lengths to test on.
 
     Examples:
         >>> from seqtoys import get_task
-        >>> get_task("reber").optimum  # of what the next symbol is, this much can't be known
+        >>> get_task("reber").optimum  # no model can have a lower expected loss
         0.594...
     """
 
@@ -64,19 +64,19 @@ class Task(ABC):
     longer: tuple[int, ...] = ()
 
     def __init_subclass__(cls) -> None:
-        """Hold what anyone may ask a task to the annotations below, whoever made it."""
+        """Add run-time type checks to overridden public methods, from the annotations below."""
         super().__init_subclass__()
         for name in {"refusal", "optimal_loss"} & vars(cls).keys():
             setattr(cls, name, checked(vars(cls)[name], getattr(Task, name)))
 
     @abstractmethod
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw sequences; `sample` has checked the arguments.
+        """Draw sequences; the arguments have been checked by `sample`.
 
         Args:
-            batch_size: How many.
-            length: Of what length; None: as they come.
-            generator: Where all randomness comes from.
+            batch_size: The number of sequences.
+            length: The length of each. If None, lengths are drawn as in training.
+            generator: The source of all randomness.
         """
 
     @property
@@ -88,20 +88,20 @@ class Task(ABC):
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the loss of the best possible model on this `batch`, in nats per scored symbol.
 
-        That model knows how the lengths were drawn: from `batch.length_range` where that is set.
+        That model knows how the lengths were drawn: from `batch.length_range`, if that is set.
         """
 
     def optimum_of(self, lengths: int | tuple[int, int]) -> Estimate:
         """Return the lowest expected loss of any causal model, for sequences of chosen lengths.
 
-        The model knows that lengths are drawn so: in each batch one of all that are possible, each
-        with equal probability. `fit(lengths=…)` and `evaluate` state this as the optimum.
+        Each batch has one of the possible lengths in the range, all equally likely, and the model
+        knows this. `fit(lengths=…)` and `evaluate` report this value as the optimum.
 
         Args:
-            lengths: One length, or the shortest and the longest.
+            lengths: One length, or the shortest and longest.
 
         Returns:
-            Nats per scored symbol; exact for all tasks of the library. For a task of your own, the
+            Nats per scored symbol; exact for all tasks of the library. For user-defined tasks, the
             mean of `optimal_loss` over samples, with its standard error.
 
         Raises:
@@ -117,10 +117,10 @@ class Task(ABC):
         return self._optimum_over(self.possible_lengths(lengths))
 
     def memoryless_of(self, lengths: int | tuple[int, int]) -> Estimate:
-        """Return the loss of the best model without memory, for sequences of chosen lengths.
+        """Return the lowest loss of any memoryless model, for sequences of chosen lengths.
 
         Args:
-            lengths: As for `optimum_of`.
+            lengths: As in `optimum_of`.
 
         Raises:
             OptionError: If no sequence has such a length.
@@ -134,24 +134,24 @@ class Task(ABC):
 
     @cached_property
     def memoryless(self) -> Estimate:
-        """The loss of the best model that sees the current symbol only."""
+        """The lowest loss of any model that sees only the current symbol."""
         return estimate_memoryless(self._samples(), len(self.vocab))
 
     @cached_property
     def chance(self) -> Estimate:
-        """The accuracy of always naming the most frequent target."""
+        """The accuracy of always predicting the most frequent target."""
         return estimate_chance(self._samples(), len(self.vocab))
 
     @checked
     def refusal(self, length: int) -> str | None:
-        """Return why no sequence has this `length`, or None if some have it."""
+        """Return why this `length` is impossible, or None if it is possible."""
         return None if length >= 1 else "a sequence has at least one symbol"
 
     def possible_lengths(self, lengths: int | tuple[int, int]) -> tuple[int, ...]:
-        """List the lengths in a range that sequences of this task have.
+        """Return the lengths in a range that sequences of this task can have.
 
         Args:
-            lengths: One length, or the shortest and the longest.
+            lengths: One length, or the shortest and longest.
 
         Raises:
             OptionError: If no sequence has such a length.
@@ -163,7 +163,7 @@ class Task(ABC):
         """
         pair = lengths if isinstance(lengths, tuple | list) else (lengths, lengths)
         shortest, longest = check_lengths(pair)
-        known = self.__dict__.setdefault("_possible", {})  # as each batch asks for them
+        known = self.__dict__.setdefault("_possible", {})  # a cache, since every batch needs it
         possible: tuple[int, ...] | None = known.get((shortest, longest))
         if possible is None:
             each = range(shortest, longest + 1)
@@ -186,9 +186,9 @@ class Task(ABC):
             batch_size: The number of sequences.
             length: The length of each. If None, lengths are drawn as in training.
             generator: The source of randomness. If None, every call returns the same batch, from
-                a stream of random numbers that neither `fit` nor `evaluate` uses. For test
-                sequences of your own, leave it out or use another seed than that of `fit`, which
-                draws what a generator of its seed draws.
+                a stream of random numbers that neither `fit` nor `evaluate` uses. To draw your own
+                test sequences, leave it out or use a different seed than in `fit`, which draws
+                from a generator with its own seed.
 
         Raises:
             OptionError: If the size is not a positive integer, or no sequence has such a length.
@@ -211,7 +211,7 @@ class Task(ABC):
         check_room(f"sequences of {self.name}", batch_size, least)
         with EnoughMemory(), on_cpu():
             batch = self.draw(batch_size, length, generator)
-        check_type(f"what draw of {self.name} gives", batch, Batch)
+        check_type(f"the result of draw of {self.name}", batch, Batch)
         return batch if length is None else batch.with_length_range((length, length))
 
     def draw_length(
@@ -221,7 +221,7 @@ class Task(ABC):
 
         Args:
             generator: The source of randomness.
-            lengths: The shortest and the longest. If None, those to train on.
+            lengths: The shortest and longest. If None, the training lengths.
 
         Raises:
             OptionError: If no sequence has such a length.
@@ -232,19 +232,19 @@ class Task(ABC):
 
     @checked
     def held_out(self, fraction: float) -> tuple[Side, Side]:
-        """Split the task in two sides, to train on and held out, that never share a sequence.
+        """Split the task into a training and a held-out task that never share a sequence.
 
-        A hash of each sequence decides its side, the same at any time, on any machine. Of many
-        such hashes it is one that holds out about this share of what is drawn, with no sequence
-        more frequent on the held-out side than need be.
+        A hash of each sequence determines its split, reproducibly on any machine. The hash is
+        chosen so that it holds out about the given fraction of the sequences drawn, while frequent
+        sequences are avoided in the smaller split if possible.
 
         Args:
-            fraction: The share of what is drawn to hold out, 0.001 to 0.999; up to a quarter of
-                it more or less.
+            fraction: The fraction of the sequences drawn to hold out, 0.001 to 0.999. The actual
+                fraction may differ by up to a quarter of the smaller split.
 
         Raises:
-            OptionError: If the fraction is out of its range, or the task has too few sequences to
-                hold out such a share of them.
+            OptionError: If the fraction is out of range, or the task has too few sequences to hold
+                out such a fraction.
 
         Examples:
             >>> from seqtoys import get_task
@@ -272,7 +272,7 @@ class Task(ABC):
         return estimate_memoryless(self._samples(lengths), len(self.vocab))
 
     def _samples(self, lengths: tuple[int, ...] = ()) -> Iterator[Batch]:
-        """Sample many batches, of these lengths equally often; none: as the task draws them."""
+        """Yield many batches, with equally likely lengths or, if empty, as the task draws them."""
         generator = generator_for("baselines")
         if not lengths:
             yield from (self.sample(SIZE, generator=generator) for _ in range(BATCHES))
@@ -285,47 +285,47 @@ class Task(ABC):
             yield batch.with_length_range((lengths[0], lengths[-1]))
 
     def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
-        """Return the task of only those sequences that a function holds, or None if unknown."""
+        """Return this task restricted to sequences for which `holds` is true; None if unknown."""
         return None
 
     def _mean_surprise(self, batch: Batch) -> float:
-        """Average the nats of sequences over their scored symbols, each as often as it counts."""
+        """Compute the mean surprise of sequences per scored symbol, weighted by their counts."""
         batch = batch.repeated()
         return float(self._surprise(batch).sum() / int(batch.scored.sum()))
 
     def _rare_lengths(self) -> tuple[int, ...]:
-        """Lengths seldom drawn that have so few sequences that all are soon listed."""
+        """Return rare lengths with so few sequences that a small sample contains them all."""
         return ()
 
     def _hidden_lengths(self) -> tuple[int, ...]:
-        """The lengths drawn by default, equally often, if no symbol says where a sequence ends."""
+        """Return the default lengths, equally likely, if no symbol marks the end of a sequence."""
         return ()
 
     def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"] | None:
-        """The nats of the first symbol of each sequence, which is not scored; None: unknown."""
+        """Return the surprise of the first symbols, which are not scored, or None if unknown."""
         return None
 
     def _has_probabilities(self, *, at_length: bool) -> bool:
-        """Whether exp(-surprise) is the probability of a sequence, given its first symbol.
+        """Return whether exp(-surprise) is the probability of a sequence given its first symbol.
 
         Args:
-            at_length: Whether among the sequences of one length, or as the task draws them.
+            at_length: Whether to consider sequences of one length, or as the task draws them.
         """
         return False
 
     def _all_sequences(self, length: int | None) -> Batch | None:
-        """All sequences of a length (None: of any), each once, if they can be listed."""
+        """Return all sequences of a length (None: of any length), or None if they are too many."""
         return None
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        """Compute what `optimal_loss` is the mean of: the nats of each sequence of a batch."""
+        """Compute the surprise of each sequence: `optimal_loss` is its mean per scored symbol."""
         rows = torch.arange(len(batch)).split(1)
         each = [(self.optimal_loss(part := batch.take(row)), part.scored.sum()) for row in rows]
         return torch.stack([loss * scored.double() for loss, scored in each])
 
 
 def _spread(lengths: tuple[int, ...]) -> tuple[int, ...]:
-    """Choose lengths evenly, but not in a regular step, which might miss every second one."""
+    """Choose lengths evenly but not with a fixed step, which might skip every other length."""
     step = len(lengths) / MOST_LENGTHS
     if step <= 1:
         return lengths
@@ -333,20 +333,20 @@ def _spread(lengths: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class Side(Task):
-    """One side of a task whose sequences are split in two.
+    """The training or held-out split of a task.
 
-    Its optimum is that of a model that knows the split: the task's own source, given that the
-    sequence is on this side. Such a model can be better than one that knows only the task, above
-    all where single sequences are frequent. It is exact if the sequences can be listed, else an
-    `Estimate`; and if no symbol says where a sequence ends, it is that of a model that also knows
-    the length, which is a lower bound. The memoryless loss and the accuracy of chance are those of
-    the whole task.
+    Its optimum is that of a model that knows the split: the distribution of the whole task,
+    conditioned on sequences of this split. Such a model can be better than one that knows only the
+    task, especially if single sequences are frequent. The optimum is exact if the sequences can be
+    listed, and an `Estimate` otherwise. If no symbol marks the end of a sequence, it is that of a
+    model that also knows the length, which is a lower bound. The memoryless loss and the accuracy
+    of chance are those of the whole task.
 
     Args:
         whole: The task.
-        fraction: The share of its sequences that is held out.
-        parting: Decides the side of each sequence.
-        is_held_out: Whether this is the side held out.
+        fraction: The fraction of its sequences that is held out.
+        parting: Determines the split of each sequence.
+        is_held_out: Whether this is the held-out split.
     """
 
     def __init__(
@@ -365,7 +365,7 @@ class Side(Task):
 
     @cached_property
     def complement(self) -> Side:
-        """The other side."""
+        """The other split."""
         return Side(self.whole, self.fraction, self.parting, is_held_out=not self.is_held_out)
 
     @property
@@ -376,10 +376,10 @@ class Side(Task):
         return self._shares.optimum(self._hidden_lengths())
 
     def optimal_loss(self, batch: Batch) -> float:
-        """Compute the loss, on these sequences of this side, of the best model knowing the split.
+        """Compute the loss of the best model that knows the split, on sequences of this split.
 
         Raises:
-            DataError: If a sequence is on the other side.
+            DataError: If a sequence is in the other split.
         """
         return self._mean_surprise(batch)
 
@@ -394,18 +394,18 @@ class Side(Task):
         return self.whole.chance
 
     def refusal(self, length: int) -> str | None:
-        """Return why no sequence of the whole task has this length, or None if some have it."""
+        """Return why this length is impossible in the whole task, or None if it is possible."""
         return self.whole.refusal(length)
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw sequences of the whole task until enough are on this side.
+        """Draw sequences of the whole task until enough are in this split.
 
         Raises:
             DataError: If none is found.
         """
         asked = "" if length is None else f" of length {length}"
         return draw_side(
-            f"sequences{asked} on this side of {self.name}",
+            f"sequences{asked} in {self.name}",
             lambda size: self.whole.draw(size, length, generator),
             self._holds,
             batch_size,
@@ -413,7 +413,7 @@ class Side(Task):
         )
 
     def _has_length(self, length: int) -> bool:
-        """Whether a sequence of a length is found on this side."""
+        """Return whether a sequence of a length is found in this split."""
         if self.whole._has_length(length):
             try:
                 with on_cpu():
@@ -423,7 +423,7 @@ class Side(Task):
         return False
 
     def _holds(self, batch: Batch) -> Bool[Tensor, " batch"]:
-        """Whether each sequence is on this side."""
+        """Return whether each sequence is in this split."""
         return self.parting.holds_out(batch) == self.is_held_out
 
     @cached_property
@@ -446,7 +446,7 @@ class Side(Task):
         )
 
     def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
-        """Return the task that the whole becomes if both splits are known, if it can say so."""
+        """Return the whole task restricted to both splits, or None if unknown."""
         return None if self._restricted is None else self._restricted._restricted_to(holds)
 
     def _hidden_lengths(self) -> tuple[int, ...]:
@@ -476,8 +476,8 @@ class Side(Task):
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         if not self._holds(batch).all():
             raise DataError(
-                f"expected sequences on this side of {self.name}, got some on the other side; "
-                "the whole task has the optimal loss of any"
+                f"expected sequences in {self.name}, got some of the other split; for those, use "
+                "optimal_loss of the whole task"
             )
         if self._restricted is not None:
             return self._restricted._surprise(batch)

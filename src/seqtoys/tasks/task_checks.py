@@ -1,4 +1,4 @@
-"""Whether a task has what is asked of it."""
+"""Checks of the lengths and the vocabulary of a task."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from seqtoys.tasks.task import Task
 
 
 def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) -> None:
-    """Make sure that a task has the lengths it is to be trained and tested on.
+    """Check that a task has sequences of the lengths to train and test on.
 
     Args:
         task: The task.
-        lengths: The shortest and the longest to train on.
-        longer: Lengths beyond those, to test on.
+        lengths: The shortest and longest length to train on.
+        longer: Greater lengths to test on.
 
     Raises:
-        OptionError: If it has none to train on, or lacks one to test on, or that is not longer.
+        OptionError: If no training length is possible, or a test length is impossible or not
+            greater than the training lengths.
     """
     shortest, longest = lengths
     if all(task.refusal(n) is not None for n in range(shortest, longest + 1)):
@@ -27,21 +28,21 @@ def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) ->
     for length in longer:
         check_length(length, "longer")
         if length <= longest:
-            raise OptionError(f"expected longer lengths than {longest} to test on, got {length}")
+            raise OptionError(f"expected test lengths above {longest}, got {length}")
         refusal = task.refusal(length)
         if refusal is not None:
             raise OptionError(f"{task.name} has no sequence of length {length}: {refusal}")
 
 
 def check_vocab(task: Task, vocab: Vocab | None) -> None:
-    """Make sure that a model reads and predicts the symbols of a task.
+    """Check that a model has the vocabulary of a task.
 
     Raises:
-        OptionError: If its vocabulary is another one.
+        OptionError: If its vocabulary differs.
     """
     if vocab is not None and vocab != task.vocab:
         raise OptionError(
-            f"expected a model over the vocabulary of {task.name}, {quoted(task.vocab)}, "
+            f"expected a model with the vocabulary of {task.name}, {quoted(task.vocab)}, "
             f"got {quoted(vocab)}; "
             "build it with task.vocab"
         )

@@ -1,4 +1,4 @@
-"""Tasks of one's own sequences: texts whose next symbol is learnt, or pairs."""
+"""Tasks from user-supplied sequences: texts with next-symbol prediction, or pairs."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 
 class Listed(Task):
-    """The abstract base of tasks whose sequences are listed, each as likely as any other.
+    """The abstract base class of tasks with a list of equally likely sequences.
 
-    Sequences agree up to some symbol and then part: at each position the best any model can do is
-    to predict what follows that beginning in the list. The optimum is the mean surprise at that,
-    and 0 where each beginning decides how to go on.
+    At each position, the best possible prediction is the distribution of what follows the prefix
+    in the list. The optimum is its mean surprise, which is 0 if each prefix determines what
+    follows.
 
     Args:
         batch: The sequences.
-        vocab: Their symbols.
-        name: What to call the task.
-        source: Where it comes from.
+        vocab: The vocabulary.
+        name: The name of the task.
+        source: The origin of the task.
     """
 
     level = "finite"
@@ -55,28 +55,28 @@ class Listed(Task):
 
     @property
     def optimum(self) -> float:
-        """The mean surprise at what follows each beginning in the list."""
+        """The mean surprise given the full prefix, over the list."""
         return self._baselines.full_past
 
     @property
     def memoryless(self) -> Estimate:
-        """The mean surprise at what stands below each symbol in the list."""
+        """The mean surprise given only the current symbol, over the list."""
         return Estimate(self._baselines.memoryless)
 
     @property
     def chance(self) -> Estimate:
-        """The share of the most frequent target in the list."""
+        """The proportion of the most frequent target in the list."""
         targets = self.batch.targets[self.batch.scored]
         return Estimate(targets.bincount().max().item() / len(targets))
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence of the list has this length; None: some have."""
+        """Return why no listed sequence has this length, or None if one has it."""
         if length in self._lengths:
             return None
-        return f"those listed have {', '.join(map(str, self._lengths))}"
+        return f"possible lengths are {', '.join(map(str, self._lengths))}"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw sequences from the list, each as likely as any other."""
+        """Draw sequences uniformly from the list."""
         rows = self._rows if length is None else self._rows[self._counts == length]
         chosen = rows[torch.randint(len(rows), (batch_size,), generator=generator)]
         lengths = self._counts[chosen]
@@ -91,13 +91,13 @@ class Listed(Task):
         """Compute the mean surprise of sequences of the list.
 
         Raises:
-            DataError: If a target never follows its beginning in the list, or in those sequences
-                of it that have a length in `batch.length_range`.
+            DataError: If a target never follows its prefix in the list, restricted to lengths in
+                `batch.length_range`.
         """
         return self._mean_surprise(batch)
 
     def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task:
-        """Return the task of those listed sequences that a function holds."""
+        """Return the task restricted to the listed sequences for which `holds` is true."""
         kept = self.batch.take(holds(self.batch).nonzero().flatten())
         return Listed(kept, self.vocab, name=self.name, source=self.source)
 
@@ -110,7 +110,7 @@ class Listed(Task):
         return _mean_surprise(batch.inputs.numpy(), batch, weights)
 
     def _weighted(self, lengths: tuple[int, ...]) -> tuple[Batch, Floats]:
-        """The sequences of some lengths, and how likely each is, up to a factor."""
+        """Return the sequences of some lengths, and their probabilities up to a factor."""
         counts = self._counts.bincount()
         rows = torch.isin(self._counts, torch.tensor(lengths, device="cpu")).nonzero().flatten()
         return self.batch.take(rows), 1 / counts[self._counts[rows]].double().numpy()
@@ -143,20 +143,20 @@ def _mean_surprise(contexts: Ints, batch: Batch, weights: Floats) -> Estimate:
 
 
 class Text(Listed):
-    """Texts of one's own: learn each next symbol.
+    """Your own texts: predict each next symbol.
 
     Args:
-        texts: Sequences of two symbols or more.
-        vocab: The vocabulary; None: the symbols of the texts, in order of their first appearance.
-        name: What to call the task.
-        source: Where it comes from.
+        texts: Sequences of at least two symbols each.
+        vocab: The vocabulary. If None, the symbols of the texts in order of first appearance.
+        name: The name of the task.
+        source: The origin of the task.
 
     Raises:
-        DataError: If there is no text, or one of fewer than two symbols.
-        UnknownSymbolError: If the vocabulary lacks a symbol.
+        DataError: If there are no texts, or one has fewer than two symbols.
+        UnknownSymbolError: If a symbol is not in the vocabulary.
 
     Examples:
-        After `h` comes `a` or `o`, and no model can know which:
+        `h` is followed by `a` or `o`, which no model can predict:
 
         >>> task = Text(["hat", "hot"])
         >>> task.optimum  # ln 2 for one symbol of two
@@ -180,17 +180,17 @@ class Text(Listed):
 
 
 class Pairs(Listed):
-    """Input and target sequences of one's own: learn the target of each input symbol.
+    """Your own input and target sequences: predict the target of each input symbol.
 
     Args:
-        pairs: Input and target sequences; the two of a pair have one length.
-        vocab: The vocabulary; None: the symbols of the pairs, in order of their first appearance.
-        name: What to call the task.
-        source: Where it comes from.
+        pairs: Input and target sequences; both sequences of a pair have the same length.
+        vocab: The vocabulary. If None, the symbols of the pairs in order of first appearance.
+        name: The name of the task.
+        source: The origin of the task.
 
     Raises:
-        DataError: If there is no pair, or its two sequences differ in length.
-        UnknownSymbolError: If the vocabulary lacks a symbol.
+        DataError: If there are no pairs, or the two sequences of one differ in length.
+        UnknownSymbolError: If a symbol is not in the vocabulary.
 
     Examples:
         >>> task = Pairs([("hihell", "ihello")])
@@ -214,8 +214,8 @@ class Pairs(Listed):
 def hihello() -> Text:
     r"""One word, "hihello": the smallest text in which the current symbol is not enough.
 
-    Its `h` is followed by `i` and by `e`, its `l` by `l` and by `o`: a model without memory loses
-    $4 \ln 2 / 6 = 0.4621$ nats per symbol, one with memory nothing.
+    `h` is followed by `i` or `e`, and `l` by `l` or `o`: the memoryless loss is
+    $4 \ln 2 / 6 = 0.4621$ nats per symbol, and with memory it is 0.
 
     Examples:
         >>> task = hihello()

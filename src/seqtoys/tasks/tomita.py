@@ -26,23 +26,23 @@ ACCEPTORS: dict[int, tuple[tuple[tuple[int, int], ...], frozenset[int]]] = {
     6: (((1, 2), (2, 0), (0, 1)), frozenset({0})),
     7: (((0, 1), (2, 1), (2, 3), (4, 3), (4, 4)), frozenset({0, 1, 2, 3})),
 }
-"""For each language its smallest acceptor: where 0 and 1 lead from each state (the first is the
-start), and the states that accept."""
+"""The minimal acceptor of each language: the next states for 0 and 1 from each state (the first
+is the start), and the accepting states."""
 
-LONGEST = 10_000  # symbols in strings that are counted: their number has as many bits
-BLOCK = 7  # symbols that are drawn, and read, in one step
+LONGEST = 10_000  # the longest strings that are counted: the counts have as many bits
+BLOCK = 7  # symbols that are drawn, and read, per step
 POWERS = 1 << np.arange(BLOCK)[::-1]
-BITS = np.arange(2**BLOCK)[:, np.newaxis] // POWERS % 2  # of each number, highest first
+BITS = np.arange(2**BLOCK)[:, np.newaxis] // POWERS % 2  # the bits of each number, highest first
 BELOW_ONE = 1 - 2**-40
 
 
 @dataclass(frozen=True)
 class ClassBalance:
-    """How many strings of one length are in a language.
+    """The proportions of strings of one length that are in a language.
 
     Attributes:
-        members: The share of members among all strings of this length.
-        drawn: The share of members among those drawn: 1/2 where both classes exist.
+        members: The proportion of members among all strings of this length.
+        drawn: The proportion of members among those drawn: 1/2 if both classes exist.
     """
 
     members: float
@@ -56,31 +56,31 @@ class Tomita(AnswerTask):
     |---|---|
     | 1 | it has no 0: `1*` |
     | 2 | it repeats 10: `(10)*` |
-    | 3 | no odd run of 1s has an odd run of 0s anywhere after it (runs are whole ones) |
+    | 3 | no odd run of 1s has an odd run of 0s anywhere after it (runs are maximal) |
     | 4 | it has no three 0s in a row |
     | 5 | it has an even number of 0s and an even number of 1s |
-    | 6 | the number of 0s less the number of 1s is a multiple of 3 |
+    | 6 | the number of 0s minus the number of 1s is a multiple of 3 |
     | 7 | it is `0*1*0*1*` |
 
-    Most strings of some length are often in one class, so classes are balanced: each sequence
-    picks its class with probability 1/2, then a string of this class, all of its length alike.
-    That is a walk through the smallest acceptor of the language which takes each step in
-    proportion to the number of ways that lead on from there to a string of the class. Where one
-    class is empty, all are drawn from the other. `class_balance` tells the shares.
+    Often, most strings of a given length are in one class, so the classes are balanced: the class
+    is drawn with probability 1/2, then a string of that class and length, uniformly. This is done
+    by a random walk through the minimal acceptor of the language, with each step proportional to
+    the number of ways to continue to a string of the class. If one class is empty, all strings are
+    drawn from the other. `class_balance` returns the proportions.
 
-    The answer is determined: the optimum is 0. Without memory a model sees the blank alone, so the
-    best loss is the entropy of the share $s$ of members among what is drawn (averaged over the
-    lengths of training), and the best accuracy the larger of $s$ and $1 - s$.
+    The input determines the answer, so the optimum is 0. A memoryless model sees only the blank,
+    so its best loss is the entropy of the proportion $s$ of members among the strings drawn
+    (averaged over the training lengths), and its best accuracy is the larger of $s$ and $1 - s$.
 
     Source: Tomita (1982), Dynamic construction of finite automata from examples using
-    hill-climbing. Its strings have up to about 20 symbols, and so have those of training here;
-    the empty string does not occur.
+    hill-climbing. Its strings have up to about 20 symbols, like the training strings here; the
+    empty string does not occur.
 
     Args:
-        number: Which language: 1 to 7.
+        number: The number of the language: 1 to 7.
 
     Raises:
-        OptionError: If there is no language of this number.
+        OptionError: If there is no language with this number.
 
     Examples:
         >>> task = Tomita(2)
@@ -89,7 +89,7 @@ class Tomita(AnswerTask):
         targets  ······0
         >>> task.class_balance(6)
         ClassBalance(members=0.015625, drawn=0.5)
-        >>> task.memoryless  # half of the lengths are odd, and hold no member
+        >>> task.memoryless  # half of the lengths are odd, and have no members
         Estimate(0.5623..., 0.0)
     """
 
@@ -106,26 +106,26 @@ class Tomita(AnswerTask):
         arrows, accepting = ACCEPTORS[number]
         self._size = size = len(arrows)
         self._accepts = np.array([state in accepting for state in range(size)])
-        # Two copies of the acceptor, for the two classes to draw: node = class x size + state.
+        # Two copies of the acceptor, one per class to draw: node = class x size + state.
         self._arrows = [(k + zero, k + one) for k in (0, size) for zero, one in arrows]
-        # The ways from each node to a string of its class, by the number of symbols still to come:
-        # integers of any size, so that no length is too long.
+        # The number of ways from each node to a string of its class, by the number of remaining
+        # symbols: Python integers, which cannot overflow.
         ends = [(state in accepting) == kind for kind in (False, True) for state in range(size)]
         self._ways = [[int(end) for end in ends]]
-        # Where a node and the next few symbols, read as a number, lead: by how many symbols.
+        # The node after a node and the next few symbols, read as a number; one table per count.
         self._leads = [np.arange(2 * size)]
         for _ in range(BLOCK):
             self._leads.append(np.array(self._arrows)[self._leads[-1]].ravel())
         self._chances: dict[tuple[int, int], Array] = {}
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
+        """Return why this length is impossible, or None if it is possible."""
         if length > LONGEST:
-            return f"strings are counted up to {LONGEST:,} symbols"
+            return f"the maximum is {LONGEST:,} symbols"
         return super().refusal(length)
 
     def class_balance(self, length: int) -> ClassBalance:
-        """Tell the share of members among all strings of a length, and among those drawn.
+        """Return the proportion of members among all strings of a length, and among those drawn.
 
         Args:
             length: The number of 0s and 1s.
@@ -149,23 +149,23 @@ class Tomita(AnswerTask):
 
     @property
     def chance(self) -> Estimate:
-        """The share of the class that is drawn more often."""
+        """The proportion of the class that is drawn more often."""
         share = self._share_of_members()
         return Estimate(max(share, 1 - share))
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw strings of one length, half of them members where both classes exist."""
+        """Draw strings of one length, half of them members if both classes exist."""
         length = length or self.draw_length(generator)
         return self.one_answer(*self._draw(batch_size, length, generator))
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
-        """Draw strings, half of them members where both classes exist."""
+        """Draw strings, half of them members if both classes exist."""
         return torch.from_numpy(self._draw(batch_size, length, generator)[0][:, :-1])
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Run the acceptor over strings: 1 if it accepts, else 0."""
+        """Run the acceptor on the strings: 1 if it accepts, else 0."""
         bits, state, start = inputs.numpy(), np.zeros(len(inputs), np.int64), 0
         for size in _split(bits.shape[1]):
             block = bits[:, start : start + size] @ POWERS[-size:]  # (batch,)
@@ -176,10 +176,10 @@ class Tomita(AnswerTask):
     def _draw(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> tuple[Array, Array]:
-        """Draw strings, with room for a blank, and tell which are members."""
+        """Draw strings, with a column for the blank, and return which are members."""
         share, sizes, left = self.class_balance(length).drawn, _split(length), length
         shape = (1 + len(sizes), batch_size)
-        # Below 1 even when a node is added: rounding must not carry into the next node.
+        # Stays below 1 when a node index is added: rounding must not carry into the next node.
         drawn = torch.rand(shape, dtype=torch.float64, generator=generator).numpy() * BELOW_ONE
         is_member = drawn[0] < share  # (batch,): members start in the second copy
         node = is_member * self._size
@@ -194,7 +194,7 @@ class Tomita(AnswerTask):
         return symbols, is_member
 
     def _blocks(self, size: int, left: int) -> Array:
-        """The chances of the next few symbols from each node, added up; node by node."""
+        """Return the cumulative probabilities of the next symbols, for each node in turn."""
         if (size, left) not in self._chances:
             ways = self._ways[left]
             rows = self._leads[size].reshape(2 * self._size, -1).tolist()
@@ -204,7 +204,7 @@ class Tomita(AnswerTask):
         return self._chances[size, left]
 
     def _class_sizes(self, length: int) -> tuple[int, int]:
-        """The number of strings of a length outside the language, and inside."""
+        """Return the number of strings of a length outside and inside the language."""
         while len(self._ways) <= length:
             last = self._ways[-1]
             self._ways.append([last[zero] + last[one] for zero, one in self._arrows])
@@ -216,12 +216,12 @@ class Tomita(AnswerTask):
 
 
 def _split(length: int) -> list[int]:
-    """Cut a length into blocks: what is left over first."""
+    """Split a length into blocks, with the remainder first."""
     rest = length % BLOCK
     return [rest] * (rest > 0) + [BLOCK] * (length // BLOCK)
 
 
 def _shares(ways: list[int]) -> Array:
-    """Add up the shares of some numbers of ways, from the first on; all 1 if there is no way."""
+    """Return the cumulative fractions of numbers of ways; all 1 if there are no ways."""
     total = sum(ways)
     return np.array([way / total if total else 1 for way in accumulate(ways)])

@@ -1,4 +1,4 @@
-"""How long the sequences of a task are while it is learnt."""
+"""The lengths of a task's sequences during training."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from seqtoys.tasks.task import Task
 
 @dataclass(frozen=True)
 class Curriculum:
-    """Lengths that grow as a task is learnt: short sequences first (Elman, 1993).
+    """Lengths that grow as a task is learned: short sequences first (Elman, 1993).
 
-    Each batch has a length drawn uniformly from the shortest to the longest so far. That grows by
-    one whenever the running mean of the accuracy (of an ensemble, also over its replicas) passes
-    the threshold, up to `longest`.
+    The length of each batch is drawn uniformly between the shortest length and the current
+    longest one. The latter grows by one, up to `longest`, whenever the running mean of the
+    accuracy (for an ensemble, also averaged over its replicas) exceeds the threshold.
 
     Attributes:
-        longest: The length to end at.
+        longest: The final longest length.
         shortest: The shortest length.
-        start: The longest length to begin with; None: the shortest.
-        threshold: The accuracy that is asked for.
-        window: Over how many batches the running mean goes, about.
+        start: The initial longest length. If None, the shortest.
+        threshold: The accuracy above which the lengths grow.
+        window: The approximate number of batches in the running mean.
 
     Raises:
-        OptionError: If a length or the window is no positive integer, the lengths are not in
-            order, or the threshold not between 0 and 1.
+        OptionError: If a length or the window is not a positive integer, the lengths are not in
+            order, or the threshold is not between 0 and 1.
 
     Examples:
         >>> Curriculum(longest=40)
@@ -58,23 +58,23 @@ class Curriculum:
 
     @property
     def first(self) -> int:
-        """The longest length to begin with."""
+        """The initial longest length."""
         return self.shortest if self.start is None else self.start
 
 
 Lengths: TypeAlias = int | tuple[int, int] | Curriculum | None
-"""One length, a shortest and a longest, lengths that grow, or those of the task."""
+"""One length, (shortest, longest), lengths that grow, or None for those of the task."""
 
 
 class LengthPlan:
-    """Decides the length of each batch.
+    """Chooses the length of each batch.
 
     Args:
         task: The task.
-        lengths: As `fit` takes them.
+        lengths: As in `fit`.
 
     Raises:
-        OptionError: If they are none of these, or the task has no sequence of such a length.
+        OptionError: If `lengths` is invalid, or the task has no sequence of such a length.
 
     Examples:
         >>> from seqtoys import get_task
@@ -98,14 +98,14 @@ class LengthPlan:
             self._grow_to_possible(self._curriculum.longest)
 
     def draw(self, generator: torch.Generator) -> int | None:
-        """Draw the length of the next batch; None: the task decides."""
+        """Draw the length of the next batch, or return None if the task chooses it."""
         if self.longest == 0:
             return None
         return self._task.draw_length(generator, (self.shortest, self.longest))
 
     @property
     def range(self) -> tuple[int, int] | None:
-        """The shortest and the longest length of the whole training; None: the task decides."""
+        """The shortest and longest length of the whole training; None if the task chooses."""
         if self.longest == 0:
             return None
         plan = self._curriculum
@@ -113,11 +113,11 @@ class LengthPlan:
 
     @property
     def current_range(self) -> tuple[int, int] | None:
-        """The shortest and the longest length of the next batch; None: the task decides."""
+        """The shortest and longest length of the next batch; None if the task chooses."""
         return None if self.longest == 0 else (self.shortest, self.longest)
 
     def heed(self, accuracy: float) -> None:
-        """Take note of how well the last batch was predicted."""
+        """Record the accuracy on the last batch, and grow the lengths if it is high enough."""
         plan = self._curriculum
         if plan is None:
             return
@@ -128,14 +128,14 @@ class LengthPlan:
             self._mean = 0.0
 
     def state(self) -> dict[str, Plain]:
-        """How far it has grown."""
+        """Return the current longest length and the running mean of the accuracy."""
         return {"longest": self.longest, "mean": self._mean}
 
     def restore(self, state: Mapping[str, Plain]) -> None:
-        """Go on from what `state` gave.
+        """Restore a state returned by `state`.
 
         Raises:
-            DataError: If it is something else.
+            DataError: If the state is invalid.
         """
         longest, mean = state["longest"], state["mean"]
         most = self.longest if self._curriculum is None else self._curriculum.longest
@@ -147,12 +147,12 @@ class LengthPlan:
         self.longest, self._mean = longest, mean
 
     def _grow_to_possible(self, longest: int) -> None:
-        """Pass over lengths that no sequence has: a longer one has to bring something new."""
+        """Skip lengths that no sequence has, so that each step adds new sequences."""
         while self.longest < longest and not self._is_possible(self.longest):
             self.longest += 1
 
     def _is_possible(self, length: int) -> bool:
-        """Whether a sequence has this length: a side of a split may lack what the task has."""
+        """Return whether a sequence has this length; a split may lack lengths of its task."""
         try:
             return bool(self._task.possible_lengths(length))
         except OptionError:
@@ -160,7 +160,7 @@ class LengthPlan:
 
 
 def _bounds(lengths: Lengths) -> tuple[int, int]:
-    """The shortest and the longest length; zeros: those of the task."""
+    """Return the shortest and longest length, or zeros for those of the task."""
     if lengths is None:
         return 0, 0
     if isinstance(lengths, Curriculum):

@@ -1,4 +1,4 @@
-"""Turn what a user trains on (a text, a pair, many of either, a batch) into one batch."""
+"""Conversion of training data (a text, a pair, a list of either, a batch) to one batch."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from seqtoys.support.annotations import described, order_hint
 from seqtoys.tasks.task import Task
 
 TrainingData: TypeAlias = Symbols | Pair | Sequence[Symbols] | Sequence[Pair] | Batch | Task
-"""What can be trained on: a text, an (input, target) pair, several of either, a batch, a task."""
+"""Accepted training data: a text, an (input, target) pair, a list of either, a batch, a task."""
 
 
 def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
-    """Read training data as one padded batch.
+    """Convert training data to one padded batch.
 
     Args:
-        data: A text (learn each next symbol), an `(input, target)` tuple, a list of texts, a list
+        data: A text (next-symbol prediction), an `(input, target)` tuple, a list of texts, a list
             of such tuples, or a batch.
-        vocab: The vocabulary; only a batch can do without.
+        vocab: The vocabulary; required unless `data` is a batch.
 
     Raises:
-        DataError: If there is nothing to learn from: a text of one symbol, say.
-        InputTypeError: If the data are of another type.
+        DataError: If there is nothing to predict, as in a text of one symbol.
+        InputTypeError: If the data have another type.
         OptionError: If the vocabulary is missing.
         IndexRangeError: If the indices of a batch are not in the vocabulary.
         UnknownSymbolError: If a symbol is not in the vocabulary.
@@ -44,7 +44,7 @@ def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
     if isinstance(data, Batch):
         return data if vocab is None else check_range(data, len(vocab))
     if vocab is None:
-        raise OptionError("expected a vocabulary, as the model has none: give fit a vocab=…")
+        raise OptionError("expected a vocabulary, because the model has none; pass vocab=… to fit")
     check_data(data)
     sequences: Any = [data] if is_single(data, vocab) else data
     if sequences and all(isinstance(item, tuple) and len(item) == 2 for item in sequences):
@@ -53,10 +53,10 @@ def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
 
 
 def check_data(data: TrainingData) -> None:
-    """Make sure that data are of a type that can be trained on.
+    """Check that training data have an accepted type.
 
     Raises:
-        InputTypeError: If they are not.
+        InputTypeError: If they do not.
     """
     if not isinstance(data, Sequence | Batch | Task):
         raise InputTypeError(
@@ -66,7 +66,7 @@ def check_data(data: TrainingData) -> None:
 
 
 def is_single(data: TrainingData, vocab: Vocab | None) -> bool:
-    """Whether the data are one text or one pair, rather than several.
+    """Return whether the data are one text or one pair, rather than a list of them.
 
     Examples:
         >>> is_single("hihello", Vocab("hielo")), is_single(["hihello"], Vocab("hielo"))
@@ -87,19 +87,20 @@ def is_single(data: TrainingData, vocab: Vocab | None) -> bool:
 def split_rows(
     batch: Batch, fraction: float | None, generator: torch.Generator
 ) -> tuple[Int[Tensor, " training"], Int[Tensor, " held_out"]]:
-    """Choose sequences to hold out; equal sequences land on the same side.
+    """Choose sequences to hold out; equal sequences end up in the same split.
 
     Args:
         batch: The sequences.
-        fraction: The share of the distinct sequences to hold out, at least one; None: none.
-        generator: Decides which.
+        fraction: The fraction of the distinct sequences to hold out, at least one. If None, none
+            are held out.
+        generator: The source of randomness.
 
     Returns:
-        The positions to train on, and those held out.
+        The positions to train on, and the held-out positions.
 
     Raises:
         OptionError: If the fraction is not between 0 and 1.
-        DataError: If there are not two distinct sequences to part.
+        DataError: If there are fewer than two distinct sequences.
 
     Examples:
         >>> texts = Batch.from_texts(["hello", "hill", "hello"], Vocab("heloi"))
@@ -113,7 +114,7 @@ def split_rows(
     rows = torch.cat([batch.inputs, batch.targets], dim=1).cpu()  # (batch, 2 time)
     distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)
     if len(distinct) < 2:
-        raise DataError("expected two distinct sequences or more to hold one out, got one")
+        raise DataError("expected at least two distinct sequences to hold one out, got one")
     count = min(max(round(fraction * len(distinct)), 1), len(distinct) - 1)
     chosen = torch.zeros(len(distinct), dtype=torch.bool, device="cpu")
     chosen[torch.randperm(len(distinct), generator=generator, device="cpu")[:count]] = True

@@ -1,4 +1,4 @@
-"""Tasks as datasets of PyTorch, whose `DataLoader` draws their batches in other processes."""
+"""Tasks as PyTorch datasets, for a `DataLoader` that generates batches in worker processes."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Pair: TypeAlias = tuple[Int[Tensor, "batch time"], Int[Tensor, "batch time"]]
 
 
 class TaskStream(IterableDataset[Pair]):
-    """Endless fresh batches of a task, for `DataLoader(stream, batch_size=None)`.
+    """An endless stream of new batches of a task, for `DataLoader(stream, batch_size=None)`.
 
-    Each item is a whole batch, `(inputs, targets)`, as the widths of batches differ.
-    Batch `n` has a generator of its own, made of the seed and `n`, and `w` workers draw every
-    `w`-th each: the same batches come in the same order whatever the number of workers. Processes
-    that train one model together (`DistributedDataParallel`) need a seed each.
+    Each item is a whole batch, `(inputs, targets)`, because batches differ in width. Batch `n` has
+    its own generator, derived from the seed and `n`, and each of `w` workers generates every
+    `w`-th batch, so the batches and their order do not depend on the number of workers. Processes
+    that train one model together (`DistributedDataParallel`) need different seeds.
 
     Args:
         task: The task.
-        batch_size: How many sequences a batch has.
-        lengths: Their length, or the shortest and the longest; None: as the task says.
-        seed: Decides which batches they are.
+        batch_size: The number of sequences per batch.
+        lengths: Their length, or the shortest and longest. If None, the task's own lengths.
+        seed: The random seed of the batches.
 
     Raises:
         OptionError: If the task has no sequence of such a length, or an option is out of range.
@@ -67,16 +67,16 @@ class TaskStream(IterableDataset[Pair]):
 
 
 class TaskDataset(Dataset[Pair]):
-    """The first batches of a `TaskStream`, by number, for `DataLoader(dataset, batch_size=None)`.
+    """The first `batches` batches of a `TaskStream`, for `DataLoader(dataset, batch_size=None)`.
 
-    They are the same in each epoch; a sampler can shuffle them, or share them out to processes.
+    They are the same in each epoch; a sampler can shuffle them or distribute them to processes.
 
     Args:
         task: The task.
-        batches: How many batches there are.
-        batch_size: How many sequences a batch has.
-        lengths: Their length, or the shortest and the longest; None: as the task says.
-        seed: Decides which batches they are.
+        batches: The number of batches.
+        batch_size: The number of sequences per batch.
+        lengths: Their length, or the shortest and longest. If None, the task's own lengths.
+        seed: The random seed of the batches.
 
     Raises:
         OptionError: If the task has no sequence of such a length, or an option is out of range.
@@ -101,10 +101,10 @@ class TaskDataset(Dataset[Pair]):
         self._draw = _drawer(task, batch_size, lengths, seed)
 
     def __getitem__(self, number: int) -> Pair:
-        """Draw a batch: the same at each call.
+        """Generate batch `number`, the same at each call.
 
         Raises:
-            IndexRangeError: If there are fewer batches.
+            IndexRangeError: If there is no such batch.
         """
         return self._draw(check_index(number, len(self), "batch"))
 
@@ -113,13 +113,13 @@ class TaskDataset(Dataset[Pair]):
 
 
 def _drawer(task: Task, batch_size: int, lengths: Lengths, seed: int) -> partial[Pair]:
-    """Check the options, and make what draws a batch by its number."""
+    """Check the options, and return a function that generates a batch by its number."""
     check_type("task", task, Task)
     batch_size = check_length(batch_size, "batch_size")
     if isinstance(lengths, Curriculum):
         raise OptionError(
-            "expected one length, or a shortest and a longest, got a Curriculum: batches are "
-            "drawn ahead, when no one knows yet how well it is learnt"
+            "a DataLoader cannot be combined with a Curriculum: batches are generated ahead of "
+            "training, before its accuracy is known; give one length, or (shortest, longest)"
         )
     return partial(_draw, task, batch_size, LengthPlan(task, lengths), check_seed(seed))
 

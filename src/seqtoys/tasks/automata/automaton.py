@@ -1,4 +1,4 @@
-"""Automaton: sequences of a finite-state source, whose optimum comes out of the graph."""
+"""Automaton: sequences of a finite-state source, with the optimum computed from its graph."""
 
 from __future__ import annotations
 
@@ -26,62 +26,65 @@ from seqtoys.tasks.automata.strings import StringSampler
 from seqtoys.tasks.task import Task
 from seqtoys.tasks.task_checks import check_tested
 
-CYCLES = 30  # how often an endless source comes back to its start in a sequence, as it comes
+CYCLES = 30  # the returns to the start after which a sequence of an endless source is cut
 
 
 class Automaton(Task):
-    r"""The sequences of a finite-state source: learn each next symbol.
+    r"""The sequences of a finite-state source: predict each next symbol.
 
-    In each state some symbols may come, each with its probability, and each leads to a state. From
-    a state where nothing may come, the string has ended; if there is no such state, the source is
-    endless, and a sequence is cut where it has come back to the start 30 times. The first symbol
-    of a sequence is read, and all others are scored.
+    Each state has outgoing transitions, each with a symbol, a probability and a next state. A
+    state without transitions ends the string. If there is no such state, the source is endless,
+    and a sequence is cut when it has returned to the start 30 times. The first symbol of a
+    sequence is given, and all others are scored.
 
-    **Optimum.** A symbol leads to one state only, so the string so far tells the state, and the
-    best any model can do is to know the probabilities there: a loss of the state's entropy,
-    $H_s$. How often each state is visited, $v_s$, is one linear system: $v = f + v M$, with the
-    first state $f$ and the moves $M$ from state to state. So
+    **Optimum.** In each state, a symbol leads to only one next state, so the prefix of a string
+    determines the current state. The best possible prediction is the distribution in that state,
+    with an expected loss of the state's entropy $H_s$. The expected visits to each state, $v_s$,
+    solve a linear system: $v = f + v M$, with the first state $f$ and the transition matrix $M$.
+    Thus
 
     $$\text{optimum} = \frac{\sum_s v_s H_s - H_\text{start}}{\text{expected scored symbols}} ,
     \qquad H_s = -\sum_x p_s(x) \ln p_s(x) ,$$
 
-    as the first symbol is not scored. Of an endless source, visits are shares of the time, and
-    the optimum is its entropy rate; since sequences end where they began, it is exact for them.
+    since the first symbol is not scored. For an endless source, visits are fractions of the time,
+    and the optimum is the entropy rate. It is exact for the sequences drawn, because they end
+    where they began.
 
-    **Memoryless, chance.** The visits tell how often each symbol is expected with each next one:
-    `pairs`. The memoryless loss is the entropy of the next given the current one, chance the
-    share of the most frequent next one.
+    **Memoryless, chance.** The visits give the expected count of each pair of consecutive symbols,
+    `pairs`. The memoryless loss is the entropy of the next symbol given the current one; chance is
+    the proportion of the most frequent next symbol.
 
-    **Lengths.** Strings are drawn as the graph has them, or within `lengths`: then each is as
-    likely as among all strings of those lengths. Knowing the lengths makes the next symbol more
-    predictable: its probability is that of the graph, times the probability that the string then
-    ends at a length that occurs, normalized. The optimum and all other numbers are those of this
-    source, computed from place to place over all states, as is `optimum_of`, where each length is
-    drawn equally often. A sequence beyond `lengths` that was not drawn at a chosen length has the
-    `optimal_loss` of the graph. An endless source is cut: all sequences of a batch at one length.
+    **Lengths.** By default, strings have the length distribution of the graph. With `lengths`,
+    they are drawn from the same distribution, conditioned on a length in that range. Knowing the
+    range makes the next symbol more predictable: its probability in the graph is multiplied by the
+    probability that the string then ends at an allowed length, and normalized. The optimum and
+    all other numbers account for this, step by step over all states. So does `optimum_of`, for
+    which all lengths in the range are equally likely. The `optimal_loss` of a sequence outside
+    `lengths`, without a chosen length, is that of the unrestricted graph. The sequences of an
+    endless source are cut, all sequences of a batch at the same length.
 
     Args:
         transitions: For each state, a list of (symbol, next state, probability).
-        start: The state a sequence begins in.
-        symbols: The symbols in the order of the vocabulary; None: as they are first met.
-        lengths: The shortest and the longest length to train on, counted without the last symbol;
-            None: strings as they come.
-        longer: Lengths beyond those, to test on; None: some.
-        name: What to call the task.
-        source: Where it comes from.
+        start: The state in which a sequence begins.
+        symbols: The symbols in vocabulary order. If None, in order of first appearance.
+        lengths: The shortest and longest length to train on, not counting the last symbol. If
+            None, the length distribution of the graph.
+        longer: Greater lengths to test on. If None, they are chosen automatically.
+        name: The name of the task.
+        source: The origin of the task.
         level: Its place in the Chomsky hierarchy.
 
     Attributes:
-        lengths: Those given; else the lengths that all but one in a hundred strings have, and of
-            an endless source the mean length of its sequences.
+        lengths: The `lengths` argument. If that is None, a range that contains 99 % of all
+            strings, or the mean length of the sequences of an endless source.
 
     Raises:
         OptionError: If a state is not defined, its probabilities do not sum to 1, one symbol leads
-            to two states, or some strings can never end (or come back); or if no string has such
-            lengths.
+            to two states, some strings can never end (or return to the start), or no string has
+            such lengths.
 
     Examples:
-        A coin is tossed until it shows heads; the last symbol says that it is over.
+        A coin is tossed until it shows heads, which ends the string.
 
         >>> toss = {
         ...     "begin": [("b", "toss", 1.0)],
@@ -94,7 +97,7 @@ class Automaton(Task):
         >>> sorted(task.legal("bt")), task.accepts("btth"), task.accepts("bt")
         (['h', 't'], True, False)
 
-        Two tosses at most: heads, or tails and then heads for sure, twice as rare.
+        At most two tosses: heads, or half as often tails followed by heads.
 
         >>> task = Automaton(toss, start="begin", lengths=(1, 2), longer=(5, 10))
         >>> task.optimum  # the entropy of 2/3 and 1/3, over 4/3 symbols
@@ -135,7 +138,7 @@ class Automaton(Task):
 
     @cached_property
     def expected(self) -> Expected:
-        """What is expected of a sequence as drawn; of an unbounded endless one, of a symbol."""
+        """Expectations per sequence as drawn; per symbol, if sequences are endless and not cut."""
         if self._bounds is None:
             return expect(self.graph)
         if self.is_endless:
@@ -144,7 +147,7 @@ class Automaton(Task):
 
     @property
     def optimum(self) -> float:
-        """The mean entropy of the states that scored symbols come from."""
+        """The mean entropy of the states before scored symbols."""
         return self.expected.surprise / self.expected.scored
 
     @property
@@ -154,12 +157,12 @@ class Automaton(Task):
 
     @property
     def chance(self) -> Estimate:
-        """The share of the most frequent scored symbol."""
+        """The proportion of the most frequent scored symbol."""
         return Estimate(self.expected.chance)
 
     @property
     def best_accuracy(self) -> float:
-        """The accuracy of naming the likeliest next symbol of each state: no model has more."""
+        """The highest possible accuracy: predicting the most likely symbol of each state."""
         return self.expected.hits / self.expected.scored
 
     @property
@@ -168,13 +171,13 @@ class Automaton(Task):
         return float("inf") if self.is_endless else self.expected.scored + 1
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
+        """Return why this length is impossible, or None if it is possible."""
         if length >= 1 and self._strings.exist(length + 1, length + 1):
             return None
-        return f"no string has {length} symbols and one more"
+        return f"no string has {length + 1} symbols (the length does not count the last one)"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw strings as they come, or those of one length, each as likely as among all."""
+        """Draw strings, conditioned on their length if one is given."""
         if length is None and self._bounds and self.is_endless:
             length = self.draw_length(generator)
         bounds = self._bounds if length is None else (length, length)
@@ -190,21 +193,21 @@ class Automaton(Task):
         )
 
     def optimal_loss(self, batch: Batch) -> float:
-        """Compute the mean surprise of sequences at their symbols but the first.
+        """Compute the mean surprise of sequences, excluding their first symbols.
 
         Raises:
-            DataError: If the source cannot have written one of them, or one has a length outside
+            DataError: If the source cannot generate one of them, or one has a length outside
                 `batch.length_range`.
         """
         return self._mean_surprise(batch)
 
     @checked
     def comes_from(self, batch: Batch, state: Hashable) -> Bool[Tensor, "batch time"]:
-        """Tell which targets of sequences come from a state.
+        """Return a mask of the scored targets that are generated in a given state.
 
         Args:
             batch: Sequences of the task.
-            state: As in `transitions`.
+            state: A state of `transitions`.
 
         Raises:
             OptionError: If there is no such state.
@@ -216,23 +219,21 @@ class Automaton(Task):
         return torch.from_numpy(is_there) & batch.scored.cpu()
 
     def legal(self, symbols: Symbols) -> set[str]:
-        """Name the symbols that may come after a beginning; none after a whole string.
+        """Return the symbols that may follow a prefix: an empty set after a complete string.
 
         Args:
-            symbols: The beginning, perhaps empty.
+            symbols: The prefix, which may be empty.
 
         Raises:
-            DataError: If no string begins so.
+            DataError: If no string has this prefix.
         """
         state = self._reader.follow(symbols)
         if state is None:
-            raise DataError(
-                f"expected the beginning of a string of {self.name}, got {quoted(symbols)}"
-            )
+            raise DataError(f"expected a prefix of a string of {self.name}, got {quoted(symbols)}")
         return {s for s, p in zip(self.vocab.symbols, self.graph.chances[state], strict=True) if p}
 
     def accepts(self, symbols: Symbols) -> bool:
-        """Whether the source can write `symbols`, a string; of an endless one, a beginning."""
+        """Return whether `symbols` is a string of the source (a prefix, if it is endless)."""
         state = self._reader.follow(symbols)
         return state is not None and (self.is_endless or bool(self.graph.is_end[state]))
 
@@ -247,7 +248,7 @@ class Automaton(Task):
         return within(self.graph, self._bounds[0] + 1, self._bounds[1] + 1)
 
     def _at(self, lengths: tuple[int, ...]) -> KnownLengths:
-        """The strings of chosen lengths, which is kept as each batch asks for it."""
+        """Return the strings of chosen lengths; cached, since every batch needs it."""
         if lengths not in self._known:
             counts = tuple(n + 1 for n in lengths)
             self._known[lengths] = equally_often(self.graph, self._strings, counts)
@@ -292,10 +293,10 @@ class Automaton(Task):
             if not np.isfinite(total).all():
                 row = int(np.flatnonzero(~np.isfinite(total))[0])
                 raise DataError(
-                    f"expected sequences of {self.name} of lengths in {batch.length_range}, as "
-                    f"the batch's length_range has it, got one of length {counts[row]}"
+                    f"expected sequences of {self.name} with lengths in {batch.length_range}, the "
+                    f"batch's length_range, got one of length {counts[row]}"
                 )
         elif self._bounds is not None:
             correction = self._within.correction(states[0], counts + 1)
             total += np.where(np.isfinite(correction), correction, 0.0)
-        return torch.from_numpy(total.clip(min=0.0))  # rounding may leave less than nothing
+        return torch.from_numpy(total.clip(min=0.0))  # rounding may give slightly less than 0

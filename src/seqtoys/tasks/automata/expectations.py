@@ -1,4 +1,4 @@
-"""What is expected of the sequences of a graph, exactly."""
+"""Exact expectations over the sequences of a graph."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from seqtoys.tasks.automata.known_lengths import KnownLengths
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """Sums over the scored symbols of a sequence: all but its first symbol.
+    """Expected sums over the scored symbols of a sequence: all but its first symbol.
 
     Attributes:
-        pairs: How often each symbol is expected with each next one, `(symbols, symbols)`.
+        pairs: The expected count of each pair of consecutive symbols, `(symbols, symbols)`.
         surprise: The expected surprise of a model that knows the source, in nats.
-        hits: How often the likeliest symbol is expected to come.
+        hits: The expected number of correct predictions of the most likely symbol.
     """
 
     pairs: Floats
@@ -38,7 +38,7 @@ class Expected:
 
     @property
     def chance(self) -> float:
-        """The share of the most frequent scored symbol."""
+        """The proportion of the most frequent scored symbol."""
         return float(self.pairs.sum(0).max() / self.scored)
 
     def __add__(self, other: Expected) -> Expected:
@@ -48,16 +48,16 @@ class Expected:
 
 
 def expect(graph: Graph) -> Expected:
-    """Compute what is expected of strings as they come; of an endless one, for each symbol."""
+    """Compute the expectations per string, or per symbol of an endless source."""
     return _scored(graph.arrivals(count_visits(graph), graph.chances), graph.chances)
 
 
 def expect_known(graph: Graph, known: KnownLengths) -> Expected:
-    """Compute what is expected of strings whose lengths are known to be drawn in some way.
+    """Compute the expectations for strings with a known length distribution.
 
     Args:
         graph: The graph.
-        known: Its strings, reweighted by their length.
+        known: Its strings, reweighted by length.
     """
     arrivals = graph.arrivals(graph.is_start.astype(np.float64), known.chances(0))
     total = _scored(arrivals, known.chances(1))
@@ -68,15 +68,15 @@ def expect_known(graph: Graph, known: KnownLengths) -> Expected:
 
 
 def expect_cut(graph: Graph, low: int, high: int) -> Expected:
-    """Compute what is expected of an endless source that is cut, at each length equally often.
+    """Compute the expectations for an endless source that is cut at a uniformly drawn length.
 
-    The cut depends on no symbol, so it changes no probability: a symbol is scored if the cut comes
-    after it.
+    The cut does not depend on the symbols, so it changes no probability: a symbol is scored if it
+    is before the cut.
 
     Args:
-        graph: The graph; its strings don't end.
+        graph: The graph of an endless source.
         low: The smallest number of scored symbols.
-        high: The largest.
+        high: The largest number of scored symbols.
     """
     here = graph.arrivals(graph.is_start.astype(np.float64), graph.chances)
     total = _scored(here, graph.chances)
@@ -88,14 +88,14 @@ def expect_cut(graph: Graph, low: int, high: int) -> Expected:
 
 
 def entropies(rows: Floats) -> Floats:
-    """The entropy of each row of shares, in nats; 0 for a row of zeros."""
+    """Return the entropy of each row of probabilities, in nats; 0 for a row of zeros."""
     logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
     totals: Floats = -(rows * logs).sum(1)
     return totals
 
 
 def _scored(arrivals: Floats, chances: Floats) -> Expected:
-    """Score what comes next in states that are reached by some symbols, so often each."""
+    """Compute the expectations for the next symbol, given how often symbols reach each state."""
     visits = arrivals.sum(1)
     return Expected(
         pairs=arrivals.T @ chances,

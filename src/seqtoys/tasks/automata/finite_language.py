@@ -1,4 +1,4 @@
-"""FiniteLanguage: weighted strings, whose optimum comes out of their prefix tree."""
+"""FiniteLanguage: weighted strings, with the optimum computed from their prefix tree."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from seqtoys.support.arguments import checked, listed
 from seqtoys.tasks.automata.automaton import Automaton
 
 END = "end"
-"""The state after a whole string."""
+"""The state after a complete string."""
 
 Prefix = tuple[str, ...]
 
 
 class FiniteLanguage(Automaton):
-    """Strings with weights: learn each next symbol of one drawn by its weight.
+    """Weighted strings: draw a string according to the weights, and predict each next symbol.
 
-    The strings make a tree: each beginning is a node, and the share of the weight below it that
-    goes on with a symbol is the probability of this symbol. That is an automaton with a state for
-    each beginning, and its optimum is that of `Automaton`: the entropies of the nodes, each
-    weighted by how often it is visited. The first symbol of a string is read, not scored.
+    The strings form a prefix tree: each prefix is a node, and the probability of a next symbol is
+    the fraction of the node's total weight that continues with it. This is an automaton with one
+    state per prefix, so the optimum is that of `Automaton`: the entropies of the nodes, weighted
+    by their expected visits. The first symbol of a string is given, not scored.
 
-    Where a string is the beginning of another, nothing in it tells that it is over. Then each
-    needs an end symbol, which is scored as any other.
+    If a string is a prefix of another, its symbols do not show that it has ended. All strings then
+    need an end symbol, which is scored like any other.
 
     Args:
-        strings: Strings with their weights: `{"hat": 2.0, "hot": 1.0}`, or pairs where symbols are
-            words: `[(["boys", "run"], 1), …]`.
-        end: A symbol to put at the end of each; None: none.
-        symbols: The symbols in the order of the vocabulary; None: as they are first met.
-        lengths: The shortest and the longest length to train on, counted without the last symbol;
-            None: all.
-        longer: Lengths beyond those, to test on; None: some.
-        name: What to call the task.
-        source: Where it comes from.
+        strings: Strings with their weights: `{"hat": 2.0, "hot": 1.0}`, or pairs if the symbols
+            are words: `[(["boys", "run"], 1), …]`.
+        end: A symbol to append to each string. If None, nothing is appended.
+        symbols: The symbols in vocabulary order. If None, in order of first appearance.
+        lengths: The shortest and longest length to train on, not counting the last symbol. If
+            None, all lengths.
+        longer: Greater lengths to test on. If None, they are chosen automatically.
+        name: The name of the task.
+        source: The origin of the task.
 
     Raises:
-        DataError: If there is no string, or one is the beginning of another.
-        OptionError: If a weight is not positive, a string has fewer than two symbols or holds the
-            end, or no string has such lengths.
+        DataError: If there are no strings, or one is a prefix of another.
+        OptionError: If a weight is not positive, a string has fewer than two symbols or contains
+            the end symbol, or no string has such lengths.
 
     Examples:
         >>> task = FiniteLanguage({"hat": 1.0, "hot": 1.0})
@@ -76,7 +76,7 @@ class FiniteLanguage(Automaton):
             weighted = [((*_without(end, string), end), weight) for string, weight in weighted]
         self._weighted: dict[Prefix, float] = dict(weighted)
         super().__init__(
-            prefix_tree(weighted, END, advice="an end symbol tells them apart: end='.'"),
+            prefix_tree(weighted, END, advice="add an end symbol, as in end='.'"),
             (),
             symbols=symbols,
             lengths=lengths,
@@ -93,17 +93,17 @@ class FiniteLanguage(Automaton):
 
 
 def prefix_tree(
-    strings: Iterable[tuple[Prefix, float]], end: Hashable, *, advice: str = "leave one out"
+    strings: Iterable[tuple[Prefix, float]], end: Hashable, *, advice: str = "remove one"
 ) -> dict[Hashable, list[tuple[str, Hashable, float]]]:
-    """Turn weighted strings into an automaton: a state for each beginning, `()` for the first.
+    """Return the automaton of weighted strings: one state per prefix, starting with `()`.
 
     Args:
-        strings: The strings with their weights; weights of equal ones add up.
-        end: The state after a whole string; `()` joins the next string on.
-        advice: What to do where one string is the beginning of another.
+        strings: The strings with their weights; the weights of equal strings are added.
+        end: The state after a complete string; with `()`, strings follow each other endlessly.
+        advice: Advice for the error message if one string is a prefix of another.
 
     Raises:
-        DataError: If there is no string, or one is the beginning of another.
+        DataError: If there are no strings, or one is a prefix of another.
         OptionError: If a weight is not positive.
 
     Examples:
@@ -135,24 +135,24 @@ def prefix_tree(
 
 
 def _check_prefixes(strings: Iterable[Prefix], advice: str) -> None:
-    """Make sure that there are strings, and that none is the beginning of another."""
-    ordered = sorted(strings)  # a beginning comes right before what goes on from it
+    """Check that there are strings, and that none is a prefix of another."""
+    ordered = sorted(strings)  # a prefix is sorted directly before its continuations
     if not ordered or not ordered[0]:
         told = "an empty one" if ordered else "none"
-        raise DataError(f"expected one string or more, each of two symbols or more, got {told}")
+        raise DataError(f"expected at least one string, each of at least two symbols, got {told}")
     for string, after in pairwise(ordered):
         if after[: len(string)] == string:
             raise DataError(
-                "expected strings of which none is the beginning of another, "
+                "expected no string to be a prefix of another, "
                 f"got {_show(string)} and {_show(after)}; {advice}"
             )
 
 
 def _without(end: str, string: Prefix) -> Prefix:
-    """Make sure that a string does not hold its end."""
+    """Check that a string does not contain the end symbol, and return it."""
     if end in string:
         raise OptionError(
-            f"expected an end that is in no string, got {quoted(end)}: {_show(string)}"
+            f"expected an end symbol that is in no string, got {quoted(end)} in {_show(string)}"
         )
     return string
 

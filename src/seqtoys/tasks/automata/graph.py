@@ -1,4 +1,4 @@
-"""The tables of an automaton: read from what a user writes, and checked."""
+"""The tables of an automaton, built from the user's transitions and checked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from seqtoys.errors import InputTypeError, OptionError, excerpt, quoted
 
 Transitions: TypeAlias = Mapping[Any, Sequence[tuple[str, Any, float]]]
-"""For each state, any hashable, what may come: the symbol, the next state, the probability."""
+"""For each state, which may be any hashable: a list of (symbol, next state, probability)."""
 
 Array: TypeAlias = npt.NDArray[Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -22,14 +22,14 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """The tables of an automaton, states and symbols by their numbers.
+    """The tables of an automaton, with states and symbols as indices.
 
     Attributes:
-        states: The states that can be reached.
+        states: The reachable states.
         symbols: The symbols.
         chances: The probability of each symbol in each state, `(states, symbols)`.
-        following: The state that each symbol leads to, `(states, symbols)`; -1: none.
-        start: The number of the first state.
+        following: The next state for each symbol, `(states, symbols)`; -1 if there is none.
+        start: The index of the start state.
     """
 
     states: list[Hashable]
@@ -40,7 +40,7 @@ class Graph:
 
     @cached_property
     def is_end(self) -> npt.NDArray[np.bool_]:
-        """Which states end a string: those from which nothing comes."""
+        """A mask of the states that end a string: those without transitions."""
         ends: npt.NDArray[np.bool_] = self.chances.sum(1) == 0
         return ends
 
@@ -51,37 +51,37 @@ class Graph:
 
     @cached_property
     def is_start(self) -> npt.NDArray[np.bool_]:
-        """Which state is the first."""
+        """A mask of the start state."""
         starts: npt.NDArray[np.bool_] = np.arange(len(self.states)) == self.start
         return starts
 
     @cached_property
     def is_stop(self) -> npt.NDArray[np.bool_]:
-        """Which states end a string or, without an end, a cycle of the source: the start."""
+        """A mask of the states that end a string or, in an endless source, a cycle (the start)."""
         return self.is_start if self.is_endless else self.is_end
 
     @cached_property
     def arcs(self) -> tuple[Ints, Ints, Ints, Floats]:
-        """The state, symbol, next state and probability of all that may come."""
+        """The state, symbol, next state and probability of each transition."""
         at, symbol = np.nonzero(self.chances)
         return at, symbol, self.following[at, symbol], self.chances[at, symbol]
 
     def move(self, shares: Floats) -> Floats:
-        """Where strings are after one more symbol, given how many are in each state."""
+        """Return the distribution over states after one more symbol."""
         at, _, after, chances = self.arcs
         return _add_up(after, shares[at] * chances, len(self.states))
 
     def look_ahead(self, values: Floats) -> Floats:
-        """What is expected after one more symbol, from each state."""
+        """Return the expected value after one more symbol, from each state."""
         at, _, after, chances = self.arcs
         return _add_up(at, chances * values[after], len(self.states))
 
     def arrivals(self, visits: Floats, chances: Floats) -> Floats:
-        """How often each state is reached by each symbol, `(states, symbols)`.
+        """Return how often each state is reached by each symbol, `(states, symbols)`.
 
         Args:
             visits: How often each state is left.
-            chances: The probability of each symbol in each state, there and then.
+            chances: The probability of each symbol in each state at this position.
         """
         at, symbol, after, _ = self.arcs
         weights = visits[at] * chances[at, symbol]
@@ -90,11 +90,11 @@ class Graph:
 
 
 def count_visits(graph: Graph) -> Floats:
-    """Count how often a string is expected to be in each state; an endless one, for each symbol.
+    """Compute the expected visits to each state per string, or per symbol of an endless source.
 
-    A visit is the first, or comes by a move from another: `visits = first + visits moves`. In a
-    tree, a few moves make them all; else this is a linear system. What an endless source does from
-    start to start it does again and again, so that its visits are shares of those.
+    A state is visited at the start or by a move from another: `visits = first + visits moves`. In
+    a tree, iterating this a few times is enough; otherwise it is solved as a linear system. For an
+    endless source, the visits of one cycle from start to start are normalized to fractions.
 
     Args:
         graph: The graph.
@@ -117,23 +117,23 @@ def count_visits(graph: Graph) -> Floats:
 
 
 def _add_up(cells: Ints, weights: Floats, count: int) -> Floats:
-    """Add up the weights that fall in each of so many cells."""
+    """Add up the weights in each of `count` cells."""
     return np.asarray(np.bincount(cells, weights, count), np.float64)
 
 
 def read_graph(
     transitions: Transitions, start: Hashable, symbols: Sequence[str] | None = None
 ) -> Graph:
-    """Check an automaton and turn it into tables; states out of reach are left out.
+    """Check an automaton and convert it to tables; unreachable states are dropped.
 
     Args:
-        transitions: For each state what may come.
-        start: The first state.
-        symbols: The symbols in their order; None: as they are first met.
+        transitions: The transitions of each state.
+        start: The start state.
+        symbols: The symbols in vocabulary order. If None, in order of first appearance.
 
     Raises:
         OptionError: If a state is not defined, its probabilities do not sum to 1, one symbol leads
-            to two states, or some strings end and others never can.
+            to two states, or some strings can never end (or return to the start).
     """
     states = _reachable(transitions, start)
     met = dict.fromkeys(symbol for state in states for symbol, _, _ in transitions[state])
@@ -164,8 +164,8 @@ def _reachable(transitions: Transitions, start: Hashable) -> list[Hashable]:
             continue
         if state not in transitions:
             raise OptionError(
-                f"expected each state to be defined, got none named {quoted(state)}; "
-                f"an end is {quoted(state)}: []"
+                f"expected each state to be defined, got no transitions for {quoted(state)}; "
+                f"if it is an end state, define it as {quoted(state)}: []"
             )
         found[state] = None
         _check_state(state, transitions[state])
@@ -176,13 +176,13 @@ def _reachable(transitions: Transitions, start: Hashable) -> list[Hashable]:
 def _check_hashable(state: Hashable) -> None:
     try:
         hash(state)
-    except TypeError as error:  # a tuple, of something that is not
-        raise InputTypeError(f"expected states that can be hashed, got {quoted(state)}") from error
+    except TypeError as error:  # a tuple with an unhashable item
+        raise InputTypeError(f"expected hashable states, got {quoted(state)}") from error
 
 
 def _check_state(state: Hashable, arcs: Sequence[tuple[str, Hashable, float]]) -> None:
     chances = [chance for _, _, chance in arcs]
-    if arcs and not (min(chances) > 0 and abs(sum(chances) - 1) <= 1e-9):  # nan is neither
+    if arcs and not (min(chances) > 0 and abs(sum(chances) - 1) <= 1e-9):  # rejects nan, too
         raise OptionError(
             f"expected positive probabilities that sum to 1 in state {quoted(state)}, "
             f"got {quoted(chances)}"
@@ -191,13 +191,13 @@ def _check_state(state: Hashable, arcs: Sequence[tuple[str, Hashable, float]]) -
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise OptionError(
-            f"expected each symbol once in state {quoted(state)}, so that a string tells its "
+            f"expected each symbol once in state {quoted(state)}, so that a string determines its "
             f"path, got {quoted(twice)} twice"
         )
 
 
 def _check_ends(graph: Graph) -> None:
-    """Make sure that all strings end, or that none does and all come back to the start."""
+    """Check that all strings end, or that none ends and all return to the start."""
     at, _, after, _ = graph.arcs
     can, count = graph.is_stop.copy(), 0
     while can.sum() > count:
@@ -206,7 +206,7 @@ def _check_ends(graph: Graph) -> None:
     if not can.all():
         lost = graph.states[int(np.flatnonzero(~can)[0])]
         where = "back to the start" if graph.is_endless else "to an end"
-        raise OptionError(f"expected a way from each state {where}, got none from {quoted(lost)}")
+        raise OptionError(f"expected a path from each state {where}, got none from {quoted(lost)}")
     after = graph.following[graph.start]
     if graph.is_end[graph.start] or graph.is_end[after[after >= 0]].any():
-        raise OptionError("expected strings of two symbols or more: one to read, one to predict")
+        raise OptionError("expected strings of at least two symbols: one to read, one to predict")

@@ -1,4 +1,4 @@
-"""What the probabilities of a graph become for a model that knows how long strings are."""
+"""The probabilities of a graph for a model that knows the length distribution of its strings."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from seqtoys.tasks.automata.string_lengths import StringLengths
 
 
 class KnownLengths:
-    """The strings of a graph, reweighted by their length.
+    """The strings of a graph, reweighted by length.
 
-    If a string of n symbols is `weight(n)` times as likely as in the graph, then what a prefix
-    says of the rest is summed up in its state and its place: the weight ahead of state s after t
-    symbols is `ahead(t, s) = weight(t) [s is an end] + sum over x of p(x | s) ahead(t + 1, s')`,
-    and the next symbol is x with probability `p(x | s) ahead(t + 1, s') / ahead(t, s)`.
+    A string of n symbols is `weight(n)` times as likely as in the graph. Then the state and the
+    length of a prefix determine how it continues: the weight ahead of state s after t symbols is
+    `ahead(t, s) = weight(t) [s is an end] + sum over x of p(x | s) ahead(t + 1, s')`, and the next
+    symbol is x with probability `p(x | s) ahead(t + 1, s') / ahead(t, s)`.
 
     Args:
-        graph: The graph; its strings end.
-        log_weights: The logarithm of the weight of each number of symbols; others don't occur.
+        graph: The graph, which is not endless.
+        log_weights: The logarithm of the weight of each length in symbols; other lengths do not
+            occur.
     """
 
     def __init__(self, graph: Graph, log_weights: Mapping[int, float]) -> None:
@@ -28,7 +29,7 @@ class KnownLengths:
         self.longest: int = max(log_weights)
         self._log_weights = np.full(self.longest + 1, -np.inf)
         self._log_weights[list(log_weights)] = list(log_weights.values())
-        # Weights may be too large or small for a float: those ahead come with the log of a factor.
+        # Weights may overflow or underflow, so each is stored with the log of a common factor.
         ahead, factor = np.zeros(len(graph.states)), -np.inf
         self._ahead, self._factors = [ahead], [factor]
         for log_weight in self._log_weights[::-1]:
@@ -39,7 +40,7 @@ class KnownLengths:
         self._factors.reverse()
 
     def chances(self, place: int) -> Floats:
-        """The probability of each symbol in each state after `place` symbols."""
+        """Return the probability of each symbol in each state after `place` symbols."""
         graph = self.graph
         ways: Floats = graph.chances * self._ahead[place + 1][graph.following]
         totals = ways.sum(1, keepdims=True)
@@ -47,15 +48,15 @@ class KnownLengths:
         return shares
 
     def correction(self, states: Ints, counts: Ints) -> Floats:
-        """The nats to add to the surprise that strings have in the graph; inf where impossible.
+        """Return the nats to add to the surprise of strings in the graph; inf if impossible.
 
         Args:
             states: The state of each string after its first symbol, which is given.
-            counts: The number of symbols of each string.
+            counts: The number of symbols in each string.
         """
         is_known = counts <= self.longest
         log_weights = np.where(is_known, self._log_weights[counts * is_known], -np.inf)
-        with np.errstate(divide="ignore"):  # log(0) is right: nothing is ahead
+        with np.errstate(divide="ignore"):  # log(0) = -inf is correct: nothing is ahead
             ahead = np.log(self._ahead[1][states]) + self._factors[1]
         possible = np.isfinite(log_weights)
         return np.where(possible, ahead - np.where(possible, log_weights, 0.0), np.inf)
@@ -63,26 +64,26 @@ class KnownLengths:
     def _one_earlier(
         self, ahead: Floats, factor: float, log_weight: float
     ) -> tuple[Floats, float]:
-        """The weights ahead of each state one symbol earlier, and the log of their factor."""
+        """Return the weights ahead of each state one symbol earlier, and their log factor."""
         before = self.graph.look_ahead(ahead)
-        common = max(log_weight, factor)  # finite, as the longest strings have a weight
+        common = max(log_weight, factor)  # finite, since the longest strings have a weight
         before = before * np.exp(factor - common) + self.graph.is_end * np.exp(log_weight - common)
         largest = before.max() or 1.0
         return before / largest, common + float(np.log(largest))
 
 
 def within(graph: Graph, low: int, high: int) -> KnownLengths:
-    """Strings of `low` to `high` symbols, each as likely as among all strings of those lengths."""
+    """Return the strings conditioned on having `low` to `high` symbols."""
     return KnownLengths(graph, dict.fromkeys(range(low, high + 1), 0.0))
 
 
 def equally_often(graph: Graph, lengths: StringLengths, counts: tuple[int, ...]) -> KnownLengths:
-    """Strings of some numbers of symbols, each number as often as the others.
+    """Return the strings with a uniform distribution over some numbers of symbols.
 
     Args:
         graph: The graph.
         lengths: The probabilities of its lengths.
-        counts: The numbers of symbols; strings of each exist.
+        counts: The numbers of symbols, all of which must be possible.
     """
     log_chances = {}
     for count in counts:

@@ -1,4 +1,4 @@
-"""Paths of several symbols through a graph, to be drawn in one step."""
+"""Paths of several symbols through a graph, for sampling several symbols in one step."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy.typing as npt
 
 from seqtoys.tasks.automata.graph import Array, Floats, Graph, Ints
 
-MANY = 4096  # paths are not made longer, if that makes more of them
-LONGEST = 32  # symbols
+MANY = 4096  # paths are not extended beyond this number of paths
+LONGEST = 32  # symbols per path
 
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """The paths of a few symbols, from all states, those from one state side by side.
+    """The paths of a few symbols from all states, grouped by their first state.
 
-    A path that has come to a stop goes nowhere: it ends in the state `rest`, one more than the
-    graph has, and so does the one path that begins there.
+    A path that has reached a stop ends in an additional absorbing state, `rest`, which also has
+    one path, to itself.
 
     Attributes:
-        start: The state that each begins in.
-        after: The state that each ends in.
-        chances: The probability of each, given its first state.
-        counts: The number of symbols of each.
-        symbols: Them, `(paths, steps)`, in few bytes; anything beyond their number.
+        start: The first state of each path.
+        after: The last state of each path.
+        chances: The probability of each path, given its first state.
+        counts: The number of symbols in each path.
+        symbols: The symbols, `(paths, steps)`, in a small integer type; arbitrary beyond `counts`.
     """
 
     start: Ints
@@ -37,36 +37,36 @@ class Paths:
 
     @property
     def steps(self) -> int:
-        """The number of symbols of those that do not stop."""
+        """The number of symbols in paths that do not stop."""
         return int(self.symbols.shape[1])
 
     @property
     def rest(self) -> int:
-        """The state of those that have stopped."""
+        """The absorbing state of paths that have stopped."""
         return int(self.start[-1])
 
     @cached_property
     def line(self) -> Floats:
-        """Where each path ends if those from state i lie between i and i + 1 by their chance."""
+        """The result of `lay_out` for the probabilities of the paths."""
         return self.lay_out(self.chances)
 
     def lay_out(self, weights: Floats) -> Floats:
-        """Tell where each path ends if those from state i lie between i and i + 1 by weight.
+        """Divide [i, i + 1] among the paths from state i by weight; return the upper ends.
 
-        Where a state has no weight, all its paths are alike: no walk gets there.
+        If the weights of a state are all 0, its paths get equal parts, since no walk gets there.
         """
         totals = np.add.reduceat(weights, self._first)[self.start]
         shares = np.divide(weights, totals, out=self._equal.copy(), where=totals > 0)
         ends = shares.cumsum()
         line: Floats = ends + (self.start - (ends - shares)[self._first][self.start])
-        # Against rounding: what lies beyond its state would be found from the next one.
+        # With rounding, a value beyond i + 1 would be attributed to the next state.
         np.minimum(line, self.start + 1, out=line)
         line[self._last] = np.arange(self.rest + 1) + 1
         return line
 
     @cached_property
     def _first(self) -> Ints:
-        """The first path from each state."""
+        """The index of the first path from each state."""
         return self.start.searchsorted(np.arange(self.rest + 1))
 
     @cached_property
@@ -79,18 +79,18 @@ class Paths:
 
 
 def list_paths(graph: Graph, stops: npt.NDArray[np.bool_]) -> Paths:
-    """List paths of one symbol, and lengthen them as long as there are not too many.
+    """List paths of one symbol, and extend them until there would be too many.
 
     Args:
         graph: The graph.
-        stops: The states where a path stops.
+        stops: A mask of the states where a path stops.
     """
     rest, columns = len(graph.states), len(graph.symbols)
     chances = np.pad(graph.chances, ((0, 1), (0, 0)))  # (states + 1, symbols)
     following = np.full((rest + 1, columns), rest)
     following[:-1] = np.where(stops[graph.following], rest, graph.following)
     is_over = chances.sum(1) == 0
-    chances[is_over, 0] = 1  # a path that goes nowhere
+    chances[is_over, 0] = 1  # an empty path
     states = np.arange(rest + 1)
     symbols = np.empty((rest + 1, 0), np.min_scalar_type(columns))
     paths = Paths(states, states, np.ones(rest + 1), 0 * states, symbols)

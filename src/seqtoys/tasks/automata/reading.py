@@ -1,4 +1,4 @@
-"""Read strings with a graph: the states they pass through, and their surprise."""
+"""The states that strings pass through in a graph, and their surprise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Reader:
     Args:
         graph: The graph.
         vocab: Its symbols.
-        name: What to call the task in messages.
+        name: The name of the task, for messages.
     """
 
     def __init__(self, graph: Graph, vocab: Vocab, name: str) -> None:
@@ -27,7 +27,7 @@ class Reader:
         self.vocab = vocab
         self.name = name
         states, self._columns = len(graph.states) + 1, len(graph.symbols) + 1
-        # One more symbol, for what is not scored: it leads nowhere. One more state, for the lost.
+        # An extra symbol for unscored positions, which keeps the state, and an extra dead state.
         lost = states - 1
         following = np.full((states, self._columns), lost)
         following[:-1, :-1] = np.where(graph.following < 0, lost, graph.following)
@@ -39,7 +39,7 @@ class Reader:
 
     @checked
     def follow(self, symbols: Symbols) -> int | None:
-        """The state after the beginning of a string; None: no string begins so."""
+        """Return the state after a prefix, or None if no string has this prefix."""
         state = self.graph.start
         for symbol in symbols:
             if symbol not in self.vocab.symbols:
@@ -50,14 +50,14 @@ class Reader:
         return state
 
     def read(self, batch: Batch) -> tuple[Ints, Floats]:
-        """Follow sequences from their first symbol on.
+        """Follow sequences from their first symbol.
 
         Returns:
-            For each target, also where none is scored, the state it comes from and its surprise,
-            `(time, batch)`.
+            The state before each target, and its surprise, both `(time, batch)`; they include
+            positions that are not scored.
 
         Raises:
-            DataError: If the source cannot have written a sequence.
+            DataError: If the source cannot generate a sequence.
         """
         inputs, targets = batch.inputs.cpu().numpy().T, batch.targets.cpu().numpy().T
         is_scored, is_symbol = targets != UNSCORED, self._are_symbols(targets)
@@ -82,5 +82,5 @@ class Reader:
         shown = self.vocab.decode(batch.inputs[row, : int(batch.count_symbols()[row])])
         raise DataError(
             f"expected sequences of {self.name}, got {quoted(shown)} at position {row}; "
-            "task.sample draws them"
+            "draw sequences with task.sample"
         )

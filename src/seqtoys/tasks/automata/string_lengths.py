@@ -1,4 +1,4 @@
-"""How long the strings of a graph are."""
+"""The length distribution of the strings of a graph."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from seqtoys.tasks.automata.graph import Floats, Graph, count_visits
 
-RARE = 0.01  # of all strings are longer than the usual ones
+RARE = 0.01  # the fraction of strings that are longer than the usual lengths
 
 
 class StringLengths:
-    """The chances of strings to end after so many symbols.
+    """The probabilities that strings end after a given number of symbols.
 
     Args:
         graph: The graph.
-        cycles: How often an endless string comes back to the start before it is cut.
+        cycles: The number of returns to the start after which an endless string is cut.
     """
 
     def __init__(self, graph: Graph, cycles: int) -> None:
@@ -24,11 +24,11 @@ class StringLengths:
         self._ahead: dict[int, list[tuple[Floats, float]]] = {}
 
     def reach(self, low: int, high: int) -> tuple[Floats, float]:
-        """Compute the chance to end after `low` to `high` more symbols, from each state.
+        """Compute the probability of ending after `low` to `high` more symbols, from each state.
 
         Returns:
-            The chances over a common factor, as they may be too small for a float, and the
-            logarithm of this factor.
+            The probabilities divided by a common factor, since they may be too small for a float,
+            and the logarithm of this factor.
         """
         low, width = max(low, 0), high - max(low, 0)
         if width < 0:
@@ -44,11 +44,11 @@ class StringLengths:
         return known[low]
 
     def exist(self, low: int, high: int) -> bool:
-        """Whether there are strings of `low` to `high` symbols."""
+        """Return whether there are strings of `low` to `high` symbols."""
         return self.graph.is_endless or bool(self.reach(low, high)[0][self.graph.start])
 
     def usual(self) -> tuple[int, int]:
-        """The lengths that nearly all strings have, counted without the last symbol."""
+        """Return the range of nearly all string lengths, not counting the last symbol."""
         if self.graph.is_endless:
             mean = round(self.cycles / count_visits(self.graph)[self.graph.start])
             return mean, mean
@@ -62,7 +62,7 @@ class StringLengths:
         return shortest, length
 
     def longer(self, length: int) -> tuple[int, ...]:
-        """Some lengths that strings have, beyond one."""
+        """Return some possible lengths above a given one."""
         factors = (2, 5) if self.graph.is_endless else (2, 4)
         wanted = (range(k * length, (k + 1) * length + 1) for k in factors)
         found = (next((n for n in each if self.exist(n + 1, n + 1)), 0) for each in wanted)

@@ -1,4 +1,4 @@
-"""Draw the strings of a graph, as they come or of some lengths, several symbols at a step."""
+"""Sampling of strings from a graph, of any or given lengths, several symbols per step."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from seqtoys.tasks.automata.graph import Array, Floats, Graph, Ints
 from seqtoys.tasks.automata.paths import Paths, list_paths
 from seqtoys.tasks.automata.string_lengths import StringLengths
 
-BELOW_ONE = 1 - 2**-32  # even when the number of a state is added
+BELOW_ONE = 1 - 2**-32  # keeps state index + random number below the next state index
 
 
 class StringSampler:
-    """Walks through a graph, many strings at a time.
+    """Samples many strings at a time by random walks through a graph.
 
     Args:
         graph: The graph.
-        lengths: How long its strings are.
-        cycles: How often an endless string comes back to the start before it is cut.
+        lengths: The length distribution of its strings.
+        cycles: The number of returns to the start after which an endless string is cut.
     """
 
     def __init__(self, graph: Graph, lengths: StringLengths, cycles: int) -> None:
@@ -36,10 +36,10 @@ class StringSampler:
         """Draw strings `(batch, symbols)`, padded on the right, and count their symbols.
 
         Args:
-            batch_size: How many.
-            symbols: The least and the most symbols they may have; None: any number. An endless
-                string gets the most, or else the first symbol after its last cycle, too.
-            generator: Draws them.
+            batch_size: The number of strings.
+            symbols: The minimum and maximum number of symbols. If None, any number. An endless
+                string gets the maximum number; if None, its cycles and the first symbol after.
+            generator: The source of randomness.
         """
         if not self.graph.is_endless:
             strings, counts = self._draw_to_stop(batch_size, symbols, generator)
@@ -60,7 +60,7 @@ class StringSampler:
     def _draw_to_stop(
         self, number: int, symbols: tuple[int, int] | None, generator: torch.Generator
     ) -> tuple[Array, Ints]:
-        """Draw strings up to their end, or cycles up to their return."""
+        """Draw complete strings, or complete cycles of an endless source."""
         paths = self._paths
         lines = repeat(paths.line) if symbols is None else self._lines(*symbols)
         chosen = np.stack(list(self._walk(paths, lines, number, generator)), 1)
@@ -68,7 +68,7 @@ class StringSampler:
         return strings.reshape(number, -1), paths.counts.take(chosen).sum(1)
 
     def _draw_cycles(self, batch_size: int, generator: torch.Generator) -> tuple[Array, Ints]:
-        """Draw all cycles side by side, then join them; one more gives the symbol after them."""
+        """Draw cycles in parallel and join them, with an extra cycle for the symbol after them."""
         drawn, counts = self._draw_to_stop(batch_size * (self.cycles + 1), None, generator)
         joined = drawn[np.arange(drawn.shape[1]) < counts[:, np.newaxis]]
         counts = counts.reshape(batch_size, -1)  # (batch, cycles + 1)
@@ -80,7 +80,7 @@ class StringSampler:
     def _draw_through(
         self, batch_size: int, symbols: int, generator: torch.Generator
     ) -> tuple[Array, Ints]:
-        """Draw so many symbols of endless strings."""
+        """Draw endless strings of `symbols` symbols."""
         paths = self._through
         lines = repeat(paths.line, -(-symbols // paths.steps))
         chosen = np.stack(list(self._walk(paths, lines, batch_size, generator)), 1)
@@ -90,7 +90,7 @@ class StringSampler:
     def _walk(
         self, paths: Paths, lines: Iterable[Floats], number: int, generator: torch.Generator
     ) -> Iterator[Ints]:
-        """Take one path after the other, until all have stopped or the lines are used up."""
+        """Draw one path after the other, until all have stopped or `lines` is exhausted."""
         state = np.full(number, self.graph.start)
         for line in lines:
             drawn = torch.rand(number, dtype=torch.float64, generator=generator).numpy()
@@ -101,7 +101,7 @@ class StringSampler:
                 return
 
     def _lines(self, low: int, high: int) -> Iterator[Floats]:
-        """The paths of each step as they are laid out for strings of `low` to `high` symbols."""
+        """Yield the layout of the paths at each step, for strings of `low` to `high` symbols."""
         paths = self._paths
         has_stopped = paths.after == paths.rest
         for walked in count(0, paths.steps):  # pragma: no branch - it never ends

@@ -1,4 +1,4 @@
-"""Answer tasks whose answers are known well enough to tell what guessing gives, exactly."""
+"""Answer tasks with a known answer distribution, and so with exact baselines."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from seqtoys.tasks.answers import AnswerTask
 
 
 class KnownShares(AnswerTask):
-    """The abstract base of answer tasks that know how frequent each answer symbol is.
+    """The abstract base class of answer tasks with known proportions of the answer symbols.
 
-    A model without memory sees the blank alone, which is the same everywhere. So the best it can
-    do is to predict each symbol with its share among all answer symbols: its loss is the entropy
-    of the shares, and its accuracy the largest of them; both are exact.
+    A memoryless model sees only the blank, which is the same everywhere. So the best it can do is
+    to predict each symbol with its proportion among all answer symbols: its loss is the entropy
+    of these proportions, and its accuracy the largest of them; both are exact.
 
     Examples:
         >>> from seqtoys.tasks.chomsky.regular import EvenPairs
@@ -29,21 +29,21 @@ class KnownShares(AnswerTask):
 
     @abstractmethod
     def shares(self) -> list[float]:
-        """Compute the share of each answer symbol, over the lengths of training."""
+        """Compute the proportion of each answer symbol over the training lengths."""
 
     @property
     def memoryless(self) -> Estimate:
-        """The entropy of the shares, in nats."""
+        """The entropy of the answer symbols, in nats."""
         return Estimate(entropy(*self.shares()))
 
     @property
     def chance(self) -> Estimate:
-        """The largest share."""
+        """The proportion of the most frequent answer symbol."""
         return Estimate(max(self.shares()))
 
 
 def draw_bits(
     batch_size: int, length: int, generator: torch.Generator
 ) -> Int[Tensor, "batch length"]:
-    """Draw strings of 0s and 1s, all alike."""
+    """Draw uniform strings of 0s and 1s."""
     return torch.randint(2, (batch_size, length), generator=generator)

@@ -16,22 +16,22 @@ from seqtoys.tasks.chomsky.binary import Array, carry, draw_lowest, multiply, to
 
 SOURCE, LEVEL = "Delétang et al. 2023", "context-sensitive"
 LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
-OPERATOR, END = 2, 3  # their indices
+OPERATOR, END = 2, 3  # symbol indices
 
 
 class BinaryAddition(AnswerTask):
     r"""Add two binary numbers, written with their least significant bit first.
 
-    The input is a number, `+` and a second one, $L$ symbols in all. The first has
-    $1 \dots L - 2$ bits, all sizes alike, the second the rest; each is uniform in
-    $1 \dots 2^\text{bits} - 1$. The answer is the sum without zeros at its end, and then `$`.
-    There are $L + 1$ blanks; those after `$` are not scored.
+    The input is a number, `+` and a second number, $L$ symbols in total. The size of the first is
+    uniform in $1 \dots L - 2$ bits, and the second takes the remaining ones; each number is
+    uniform in $1 \dots 2^\text{bits} - 1$. The answer is the sum without trailing zeros, followed
+    by `$`. There are $L + 1$ blanks; those after `$` are not scored.
 
     The optimum is 0. The memoryless loss and chance depend on the sizes of the sums; they are
     estimates.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy. `length` counts
-    both numbers and the sign between them.
+    both numbers and the operator between them.
 
     Examples:
         >>> task = BinaryAddition()
@@ -51,8 +51,8 @@ class BinaryAddition(AnswerTask):
     vocab: Vocab = Vocab("01+$=")
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
-        return None if length >= 3 else "the shortest has 3, as in 1+1"
+        """Return why this length is impossible, or None if it is possible."""
+        return None if length >= 3 else "the shortest is 3, as in 1+1"
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -70,14 +70,14 @@ class BinaryMultiplication(AnswerTask):
     """Multiply two binary numbers, written with their least significant bit first.
 
     The input is drawn as in `binary_addition`, with `*` between the numbers. The answer is the
-    product without zeros at its end, and then `$`. There are as many blanks as input symbols;
+    product without trailing zeros, followed by `$`. There are as many blanks as input symbols;
     those after `$` are not scored.
 
     The optimum is 0. The memoryless loss and chance depend on the sizes of the products; they are
     estimates.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy. `length` counts
-    both numbers and the sign between them.
+    both numbers and the operator between them.
 
     Examples:
         >>> task = BinaryMultiplication()
@@ -97,8 +97,8 @@ class BinaryMultiplication(AnswerTask):
     vocab: Vocab = Vocab("01*$=")
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
-        return None if length >= 3 else "the shortest has 3, as in 1*1"
+        """Return why this length is impossible, or None if it is possible."""
+        return None if length >= 3 else "the shortest is 3, as in 1*1"
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -115,8 +115,8 @@ class BinaryMultiplication(AnswerTask):
 class ComputeSqrt(AnswerTask):
     r"""Find the square root of a binary number, rounded down.
 
-    The input is a number uniform in $1 \dots 2^L - 1$, its most significant bit first. The answer
-    is its root in $\lceil L / 2 \rceil$ bits, as many as it can need, with zeros before it.
+    The input is a number uniform in $1 \dots 2^L - 1$, most significant bit first. The answer is
+    its root in $\lceil L / 2 \rceil$ bits, enough for any root, padded with leading zeros.
 
     The optimum is 0. The memoryless loss and chance are estimates.
 
@@ -151,7 +151,7 @@ class ComputeSqrt(AnswerTask):
         return bits.scatter_(1, lowest, 1)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Find the root of each number."""
+        """Compute the square root of each number."""
         roots = [math.isqrt(n) for n in to_integers(inputs.numpy()[:, ::-1])]
         return torch.from_numpy(to_bits(roots, (inputs.shape[1] + 1) // 2)).flip(1)
 
@@ -174,12 +174,12 @@ def _draw_pairs(
 
 
 def _split(inputs: Array) -> tuple[Array, Array]:
-    """Part each row at its operator, into two rows of bits with zeros after them."""
+    """Split each row at its operator into two rows of bits, padded with zeros."""
     batch, length = inputs.shape
     middle = (inputs == OPERATOR).argmax(1)[:, None]
-    place = np.arange(length - 1)  # a number has one bit less: so there is room for a carry
+    place = np.arange(length - 1)  # numbers have at most length - 2 bits, so a carry fits
     first = inputs[:, :-1] * (place < middle)
-    # Zeros to the right of each row, as many as the operator moves it.
+    # Zeros to the right of each row, to shift in the second number from any position.
     wide = np.zeros((batch, 2 * length), np.int64)
     wide[:, :length] = inputs
     start = np.arange(batch)[:, None] * (2 * length) + middle + 1
@@ -187,7 +187,7 @@ def _split(inputs: Array) -> tuple[Array, Array]:
 
 
 def _mark_end(bits: Array, width: int) -> Int[Tensor, "batch width"]:
-    """Write `$` after the highest 1 of each row, and -100 after that."""
+    """Put `$` after the highest 1 of each row, and -100 after that."""
     place = np.arange(bits.shape[1])
     end = (bits * (place + 1)).max(1)  # (batch,)
     answers = np.full((len(bits), width), UNSCORED)

@@ -1,4 +1,4 @@
-"""Arithmetic on rows of bits, as many as there are, the least significant first."""
+"""Arithmetic on rows of bits of any width, least significant bit first."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 def draw_lowest(sizes: Array, generator: torch.Generator) -> Array:
-    """Draw the places of the lowest 1 of numbers that are uniform in 1 … 2^size - 1.
+    """Draw the position of the lowest 1 bit of numbers uniform in 1 … 2^size - 1.
 
     It is at bit j or above with probability (2^(size - j) - 1) / (2^size - 1), and all bits above
-    it are free. So random bits become such a number when those below this place are set to 0, and
-    the one there to 1: none has to be drawn twice because it is 0.
+    it are independent and uniform. So to draw such a number, take random bits, set those below
+    this position to 0 and the one at it to 1. Unlike rejection sampling, this never redraws.
 
     Args:
         sizes: The size of each number, in bits.
-        generator: Draws them.
+        generator: The source of randomness.
 
     Examples:
         >>> draw_lowest(np.array([1, 1, 1]), torch.Generator()).tolist()
@@ -29,15 +29,15 @@ def draw_lowest(sizes: Array, generator: torch.Generator) -> Array:
     """
     chances = torch.rand(len(sizes), dtype=torch.float64, generator=generator).numpy()
     lowest = -np.log2(1 - chances * (1 - 0.5**sizes))
-    places: Array = np.minimum(lowest.astype(np.int64), sizes - 1)  # against rounding
+    places: Array = np.minimum(lowest.astype(np.int64), sizes - 1)  # rounding may exceed it
     return places
 
 
 def carry(counts: Array) -> Array:
-    """Turn the number of times that each power of two is in a sum into bits.
+    """Convert the count of each power of two in a sum to bits.
 
     Args:
-        counts: The numbers of times `(batch, bits)`, with room for the last carry.
+        counts: The counts, `(batch, bits)`, with room for the last carry.
 
     Examples:
         >>> carry(np.array([[3, 0, 1, 0]])).tolist()  # 3 + 4
@@ -68,13 +68,13 @@ def multiply(first: Array, second: Array) -> Array:
 
 
 def to_integers(bits: Array) -> list[int]:
-    """Read each row of bits as an integer of any size."""
+    """Convert each row of bits to an integer of any size."""
     packed = np.packbits(bits.astype(bool), axis=1, bitorder="little")
     return [int.from_bytes(row, "little") for row in packed]
 
 
 def to_bits(integers: list[int], width: int) -> Array:
-    """Write integers as rows of bits `(batch, width)`."""
+    """Convert integers to rows of bits, `(batch, width)`."""
     size = (width + 7) // 8
     packed = np.frombuffer(b"".join(n.to_bytes(size, "little") for n in integers), np.uint8)
     rows = packed.reshape(len(integers), size)

@@ -1,4 +1,4 @@
-"""The deterministic context-free tasks of Delétang et al. (2023): they need a stack."""
+"""The deterministic context-free tasks of Delétang et al. (2023), which require a stack."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _STACK_SYMBOLS = np.array([2, 3, 4, 2, 3, 4, 0, 1, 0, 1, 0, 1])  # a b P, or 0 1
 
 
 class StackManipulation(KnownShares):
-    r"""Carry out pushes and pops on a stack, then write it from the top to the bottom.
+    r"""Apply pushes and pops to a stack, then output it from top to bottom.
 
-    The input is a stack of 0s and 1s, its bottom first, and actions after it: P (pop), a (push 0),
-    b (push 1). A pop on the empty stack does nothing. Of $L$ symbols, the stack has
-    $1 \dots L - 1$, all lengths alike ($L = 1$: a stack alone); its symbols and the actions are
-    uniform. The answer is the final stack, its top first, and then `$`. There are $L + 1$ blanks;
-    those after `$` are not scored.
+    The input is a stack of 0s and 1s, bottom first, followed by actions: P (pop), a (push 0),
+    b (push 1). A pop on the empty stack does nothing. Of $L$ symbols, the number in the stack is
+    uniform in $1 \dots L - 1$ (for $L = 1$, there is only a stack); its symbols and the actions
+    are uniform. The answer is the final stack, top first, followed by `$`. There are $L + 1$
+    blanks; those after `$` are not scored.
 
-    The optimum is 0. Without memory the loss is the entropy of the answer symbols. 0 and 1 are
-    equally frequent, and `$` comes once in each answer, so that all depends on the mean height
-    of the final stack, which follows from its distribution after each action: each height
-    becomes one more with probability 2/3, one less with 1/3, and an empty stack stays empty.
-    Averaged over the lengths of training, this gives the memoryless loss and chance; both are
-    exact.
+    The optimum is 0. The memoryless loss is the entropy of the answer symbols. 0 and 1 are equally
+    frequent, and `$` occurs once per answer, so everything depends on the mean height of the final
+    stack. This follows from the distribution of the height after each action: the height increases
+    by one with probability 2/3 and decreases by one with probability 1/3, except that an empty
+    stack stays empty. Averaged over the training lengths, this gives the memoryless loss and
+    chance; both are exact.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -62,7 +62,7 @@ class StackManipulation(KnownShares):
     vocab: Vocab = Vocab("01abP$=")
 
     def shares(self) -> list[float]:
-        """Compute the shares of 0, 1 and `$`, over the lengths of training."""
+        """Compute the proportions of 0, 1 and `$` over the training lengths."""
         shortest, longest = self.lengths
         height = float(np.mean(_mean_heights(longest)[shortest - 1 :]))
         return [height / 2 / (height + 1)] * 2 + [1 / (height + 1)]
@@ -70,19 +70,19 @@ class StackManipulation(KnownShares):
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
-        """Draw stacks, and actions after them."""
+        """Draw stacks, followed by actions."""
         heights = torch.randint(1, max(2, length), (batch_size, 1), generator=generator)
-        # Six alike decide between two symbols of a stack, or else between three actions.
+        # Six equally likely numbers choose between two stack symbols, or between three actions.
         drawn = torch.randint(6, (batch_size, length), generator=generator).numpy()
         is_stack = np.arange(length) < heights.numpy()  # (batch, length)
         return torch.from_numpy(_STACK_SYMBOLS.take(drawn + 6 * is_stack))
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Find the pushes that no pop undid: those the height never falls below again."""
+        """Find the pushes that no pop undoes: those the height never falls below again."""
         symbols = inputs.numpy().T.copy()  # (length, batch)
         is_push = symbols != 4
         height = np.where(is_push, 1, -1).cumsum(0)
-        # Each pop on the empty stack lifts all that follows by one.
+        # Each pop on the empty stack raises all later heights by one.
         height -= np.minimum(np.minimum.accumulate(height), 0)
         lowest = np.minimum.accumulate(height[::-1])[::-1]  # from here to the end
         time, row = np.nonzero(is_push & (height <= lowest))
@@ -94,12 +94,13 @@ class StackManipulation(KnownShares):
 
 
 def _mean_heights(longest: int) -> list[float]:
-    """The mean height of the final stack, for inputs of 1 … `longest` symbols.
+    """Return the mean height of the final stack, for inputs of 1 … `longest` symbols.
 
-    Inputs of L + 1 symbols are those of L with one more action, and a stack of L with one action.
+    Inputs of L + 1 symbols are inputs of L symbols plus one action, or a stack of L symbols with
+    one action.
     """
     means, heights = [1.0], np.arange(longest + 1)
-    summed = np.zeros(longest + 1)  # by height: the probability, summed over the first heights
+    summed = np.zeros(longest + 1)  # probability by height, summed over the initial heights
     for length in range(1, longest):
         summed[length] += 1
         summed = np.append(summed[1:], 0) / 3 + np.append(summed[0] / 3, summed[:-1] * 2 / 3)
@@ -108,12 +109,12 @@ def _mean_heights(longest: int) -> list[float]:
 
 
 class ReverseString(KnownShares):
-    r"""Write a string backwards.
+    r"""Output a string in reverse.
 
-    The input is random bits, the answer as long.
+    The input is random bits; the answer has the same length.
 
-    The optimum is 0. All strings are equally likely, so without memory the loss is $\ln 2$, and
-    chance 1/2.
+    The optimum is 0. All strings are equally likely, so the memoryless loss is $\ln 2$, and chance
+    is 1/2.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -134,7 +135,7 @@ class ReverseString(KnownShares):
     vocab: Vocab = Vocab("01=")
 
     def shares(self) -> list[float]:
-        """Tell that all answers are equally likely."""
+        """Return equal proportions: all answer symbols are equally likely."""
         return [1 / 2] * 2
 
     def draw_inputs(
@@ -144,22 +145,22 @@ class ReverseString(KnownShares):
         return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Turn the strings round."""
+        """Reverse the strings."""
         return inputs.flip(1)
 
 
 class ModularArithmeticBrackets(KnownShares):
-    r"""Find the value modulo 5 of a fully bracketed expression.
+    r"""Evaluate a fully bracketed expression modulo 5.
 
-    An expression of 1 symbol is a digit `d` of 0 … 4, of 2 `-d`, of 3 `(d)`, of 4 `(-d)`; longer
-    ones, of $L$ symbols, are `(left op right)`, with the length of `left` uniform in
-    $1 \dots L - 4$, `right` taking the rest, and the operator uniform among `+ - *`. Digits are
-    uniform. The answer is one digit.
+    Expressions of 1 to 4 symbols are `d`, `-d`, `(d)` and `(-d)`, with a digit `d` of 0 … 4.
+    Longer ones, of $L$ symbols, are `(left op right)`, with the length of `left` uniform in
+    $1 \dots L - 4$, the remaining symbols in `right`, and the operator uniform among `+ - *`.
+    Digits are uniform. The answer is one digit.
 
-    The optimum is 0. Without memory the loss is the entropy of the value. Of up to four symbols
-    it is uniform; that of a longer expression follows from those of all pairs of shorter ones.
-    Averaged over the lengths of training, this gives the memoryless loss, and its largest share
-    gives chance; both are exact.
+    The optimum is 0. The memoryless loss is the entropy of the value. For up to four symbols, the
+    value is uniform; for longer expressions, its distribution follows from those of all pairs of
+    shorter ones. Averaging over the training lengths gives a distribution whose entropy is the
+    memoryless loss, and whose maximum is chance; both are exact.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -184,7 +185,7 @@ class ModularArithmeticBrackets(KnownShares):
     vocab: Vocab = Vocab("01234+-()*=")
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw expressions of one length, each with a structure of its own."""
+        """Draw expressions of one length, each with its own structure."""
         length = length or self.draw_length(generator)
         return self.one_answer(*draw_expressions(batch_size, length, 3, generator, room=1))
 
@@ -199,7 +200,7 @@ class ModularArithmeticBrackets(KnownShares):
         return torch.from_numpy(evaluate(inputs.numpy())).unsqueeze(1)  # (batch, 1)
 
     def shares(self) -> list[float]:
-        """Compute the distribution of the value, over the lengths of training."""
+        """Compute the distribution of the value over the training lengths."""
         shares = [np.full(MODULUS, 1 / MODULUS)] * 5  # by length
         for n in range(5, self.lengths[1] + 1):
             pairs = [np.outer(shares[left], shares[n - 3 - left]) for left in range(1, n - 3)]
@@ -209,16 +210,16 @@ class ModularArithmeticBrackets(KnownShares):
 
 
 class SolveEquation(KnownShares):
-    r"""Find the x that solves an equation modulo 5.
+    r"""Solve an equation for x modulo 5.
 
     The input is a fully bracketed expression, as in `modular_arithmetic_brackets` but without
-    `*`, and after it `=` and its value. One digit of the expression is replaced by x: a position
-    is drawn uniformly, and the first digit from there on is taken, going on at the start where
-    none is left. The answer is that digit. It is the only solution, as x comes once and is added
-    or subtracted.
+    `*`, followed by `=` and its value. One digit of the expression is replaced by x: a position
+    is drawn uniformly, and the first digit at or after it is replaced, wrapping around to the
+    start if there is none. The answer is that digit. The solution is unique, since x occurs once
+    and is added or subtracted.
 
-    The optimum is 0. Digits are uniform, and so is the answer: the loss without memory is
-    $\ln 5$, chance 1/5.
+    The optimum is 0. Digits are uniform, and so is the answer: the memoryless loss is $\ln 5$, and
+    chance is 1/5.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -240,15 +241,15 @@ class SolveEquation(KnownShares):
     blank = "."
 
     def shares(self) -> list[float]:
-        """Tell that all answers are equally likely."""
+        """Return equal proportions: all answer symbols are equally likely."""
         return [1 / MODULUS] * MODULUS
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
-        return None if length >= 3 else "the shortest has 3, as in x=2"
+        """Return why this length is impossible, or None if it is possible."""
+        return None if length >= 3 else "the shortest is 3, as in x=2"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
-        """Draw equations of one length, each with a structure of its own."""
+        """Draw equations of one length, each with its own structure."""
         length = length or self.draw_length(generator)
         return self.one_answer(*draw_equations(batch_size, length, generator, room=1))
 
@@ -263,6 +264,6 @@ class SolveEquation(KnownShares):
         equations = inputs.numpy()
         expressions, value = equations[:, :-2], equations[:, -1]
         at_0, at_1 = (evaluate(np.where(expressions == X, x, expressions)) for x in (0, 1))
-        # The difference of the two is 1 or -1, so to multiply by it is to divide by it.
+        # The difference of the two is 1 or -1, so multiplying by it equals dividing by it.
         answers = (value - at_0) * (at_1 - at_0) % MODULUS
         return torch.from_numpy(answers).unsqueeze(1)  # (batch, 1)

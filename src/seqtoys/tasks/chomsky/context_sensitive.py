@@ -1,4 +1,4 @@
-"""The context-sensitive tasks of Delétang et al. (2023) on strings: they need a tape."""
+"""The context-sensitive string tasks of Delétang et al. (2023), which require a tape."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 
 
 class DuplicateString(KnownShares):
-    r"""Write a string twice.
+    r"""Output a string twice.
 
     The input is $L$ random bits, the answer $2L$ bits.
 
-    The optimum is 0. All strings are equally likely, so without memory the loss is $\ln 2$, and
-    chance 1/2.
+    The optimum is 0. All strings are equally likely, so the memoryless loss is $\ln 2$, and chance
+    is 1/2.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -40,7 +40,7 @@ class DuplicateString(KnownShares):
     vocab: Vocab = Vocab("01=")
 
     def shares(self) -> list[float]:
-        """Tell that all answers are equally likely."""
+        """Return equal proportions: all answer symbols are equally likely."""
         return [1 / 2] * 2
 
     def draw_inputs(
@@ -50,20 +50,20 @@ class DuplicateString(KnownShares):
         return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Write the strings twice."""
+        """Repeat the strings."""
         return inputs.repeat(1, 2)  # (batch, 2 length)
 
 
 class MissingDuplicate(KnownShares):
-    r"""Find the symbol that is missing in a string which is written twice.
+    r"""Find the missing symbol in a string that is repeated twice.
 
-    The input is a string of random bits, twice, with one of all these symbols, any alike,
-    replaced by `?`; where the length is odd, `#` comes last. The answer is the bit that `?` stands
-    for. Of length 1 there is the input 1 alone, with the answer 1.
+    The input is a string of random bits, repeated, with one uniformly chosen symbol replaced by
+    `?`; if the length is odd, `#` is appended. The answer is the bit replaced by `?`. The only
+    input of length 1 is 1, with the answer 1.
 
-    The optimum is 0. A model without memory sees the blank alone. The missing bit is 0 or 1
-    equally often, but at length 1 always 1; so with lengths uniform in $1 \dots n$ the share of 1
-    is $s = (n + 1) / 2n$, the memoryless loss the entropy of $s$, and chance $s$.
+    The optimum is 0. A memoryless model sees only the blank. The missing bit is 0 or 1 equally
+    often, but always 1 at length 1. With lengths uniform in $1 \dots n$, the proportion of 1 is
+    thus $s = (n + 1) / 2n$, the memoryless loss is the entropy of $s$, and chance is $s$.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -88,7 +88,7 @@ class MissingDuplicate(KnownShares):
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> Int[Tensor, "batch length"]:
-        """Draw strings, write them twice, and take a symbol away."""
+        """Draw strings, repeat them, and replace one symbol."""
         half = length // 2
         if not half:
             return torch.ones(batch_size, 1, dtype=torch.int64)
@@ -98,32 +98,31 @@ class MissingDuplicate(KnownShares):
         return torch.nn.functional.pad(inputs, (0, length % 2), value=3)  # the index of #
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Look up the other copy of what is missing."""
+        """Look up the missing symbol in the other copy."""
         half = inputs.shape[1] // 2
         if not half:
             return inputs
         first, second = inputs[:, :half], inputs[:, half : 2 * half]
-        # Where the copies are 2 (the index of ?) and a bit, their minimum is the bit; elsewhere
-        # their difference is 0.
+        # The copies differ only where one is 2 (the index of ?); their minimum there is the bit.
         return ((first != second) * torch.minimum(first, second)).sum(1, keepdim=True)
 
     def shares(self) -> list[float]:
-        """Compute the share of 1, then of 0, over the lengths of training."""
+        """Compute the proportions of 1 and 0 over the training lengths."""
         shortest, longest = self.lengths
         share = (1 + (shortest == 1) / (longest - shortest + 1)) / 2
         return [share, 1 - share]
 
 
 class OddsFirst(KnownShares):
-    r"""Write the symbols at odd positions of a string, then those at even ones.
+    r"""Output the symbols at odd positions of a string, then those at even positions.
 
-    The input is random bits, the answer as long.
+    The input is random bits; the answer has the same length.
 
-    The optimum is 0. All strings are equally likely, so without memory the loss is $\ln 2$, and
-    chance 1/2.
+    The optimum is 0. All strings are equally likely, so the memoryless loss is $\ln 2$, and chance
+    is 1/2.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy. This is the task as
-    the paper describes it; its published code writes the second group first.
+    described in the paper; the published code outputs the second group first.
 
     Examples:
         >>> task = OddsFirst()
@@ -142,7 +141,7 @@ class OddsFirst(KnownShares):
     vocab: Vocab = Vocab("01=")
 
     def shares(self) -> list[float]:
-        """Tell that all answers are equally likely."""
+        """Return equal proportions: all answer symbols are equally likely."""
         return [1 / 2] * 2
 
     def draw_inputs(
@@ -152,17 +151,17 @@ class OddsFirst(KnownShares):
         return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Take every other symbol, then the rest."""
+        """Concatenate every other symbol and the remaining ones."""
         return torch.cat([inputs[:, ::2], inputs[:, 1::2]], 1)  # (batch, length)
 
 
 class BucketSort(KnownShares):
-    r"""Write the symbols of a string in increasing order.
+    r"""Sort the symbols of a string in increasing order.
 
-    The input is random symbols 0 … 4, the answer the same symbols, sorted.
+    The input is random symbols 0 … 4; the answer is the same symbols, sorted.
 
-    The optimum is 0. The answers hold the symbols of the inputs, all equally often, so without
-    memory (a blank does not tell its place) the loss is $\ln 5$, and chance 1/5.
+    The optimum is 0. All symbols are equally frequent in the answers, and a blank does not reveal
+    its position, so the memoryless loss is $\ln 5$, and chance is 1/5.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -183,7 +182,7 @@ class BucketSort(KnownShares):
     vocab: Vocab = Vocab("01234=")
 
     def shares(self) -> list[float]:
-        """Tell that all answers are equally likely."""
+        """Return equal proportions: all answer symbols are equally likely."""
         return [1 / 5] * 5
 
     def draw_inputs(

@@ -1,4 +1,4 @@
-"""The regular tasks of Delétang et al. (2023): a bounded memory is enough."""
+"""The regular tasks of Delétang et al. (2023), for which finite memory is enough."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 class EvenPairs(KnownShares):
     r"""Is the number of 01 and 10 pairs in a string even (0) or odd (1)?
 
-    Each such pair is a change of symbol, so the number is even if the first symbol is the last.
-    The input is random bits, the answer one symbol.
+    Each such pair is a change of symbol, so the number is even if the first symbol equals the
+    last. The input is random bits; the answer is one symbol.
 
-    The optimum is 0. A model without memory sees the blank alone. Two bits or more give 0 and 1
-    equally often, one bit always gives 0; so with lengths uniform in $1 \dots n$ the share of 0
-    is $s = (n + 1) / 2n$, the memoryless loss the entropy of $s$, and chance $s$.
+    The optimum is 0. A memoryless model sees only the blank. For two or more bits, the answers 0
+    and 1 are equally frequent; for one bit, the answer is always 0. With lengths uniform in
+    $1 \dots n$, the proportion of 0 is thus $s = (n + 1) / 2n$, the memoryless loss is the entropy
+    of $s$, and chance is $s$.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -56,7 +57,7 @@ class EvenPairs(KnownShares):
         return inputs[:, :1] ^ inputs[:, -1:]
 
     def shares(self) -> list[float]:
-        """Compute the share of 0, then of 1, over the lengths of training."""
+        """Compute the proportions of 0 and 1 over the training lengths."""
         shortest, longest = self.lengths
         share = (1 + (shortest == 1) / (longest - shortest + 1)) / 2
         return [share, 1 - share]
@@ -65,10 +66,10 @@ class EvenPairs(KnownShares):
 class Parity(KnownShares):
     r"""Is the number of 1s in a string even (0) or odd (1)?
 
-    The input is random bits, the answer one symbol.
+    The input is random bits; the answer is one symbol.
 
-    The optimum is 0. The last bit turns the answer over, so 0 and 1 are equally likely at any
-    length: without memory the loss is $\ln 2$, and chance 1/2.
+    The optimum is 0. Flipping the last bit flips the answer, so 0 and 1 are equally likely at any
+    length: the memoryless loss is $\ln 2$, and chance is 1/2.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -89,7 +90,7 @@ class Parity(KnownShares):
     vocab: Vocab = Vocab("01=")
 
     def shares(self) -> list[float]:
-        """Tell that all answers are equally likely."""
+        """Return equal proportions: all answer symbols are equally likely."""
         return [1 / 2] * 2
 
     def draw_inputs(
@@ -104,19 +105,18 @@ class Parity(KnownShares):
 
 
 class CycleNavigation(KnownShares):
-    r"""Where on a circle of five places does a walk end?
+    r"""Where on a circle of five positions does a walk end?
 
     The input is $L$ steps, each of them - (one back), 0 (stay) or + (one ahead) with probability
-    1/3; the answer is the place, counted from 0, where the walk begins.
+    1/3; the answer is the final position, if the walk starts at 0.
 
-    The optimum is 0. Without memory the loss is the entropy of the place. After $L$ steps its
-    distribution $p_L$ is not uniform: it starts from $p_0 = (1, 0, 0, 0, 0)$, and with places
-    modulo 5
+    The optimum is 0. The memoryless loss is the entropy of the final position. After $L$ steps,
+    its distribution $p_L$ is not uniform: $p_0 = (1, 0, 0, 0, 0)$ and, with positions modulo 5,
 
     $$p_{L + 1}(k) = \tfrac{1}{3} \big( p_L(k - 1) + p_L(k) + p_L(k + 1) \big) .$$
 
-    Averaged over the lengths of training, this gives the memoryless loss, and its largest entry
-    gives chance; both are exact.
+    Averaging over the training lengths gives a distribution whose entropy is the memoryless loss,
+    and whose maximum is chance; both are exact.
 
     Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy.
 
@@ -152,7 +152,7 @@ class CycleNavigation(KnownShares):
         return self._moves[inputs].sum(1, keepdim=True) % self.places
 
     def shares(self) -> list[float]:
-        """Compute the distribution of the place, over the lengths of training."""
+        """Compute the distribution of the final position over the training lengths."""
         place, total = np.eye(self.places)[0], np.zeros(self.places)
         for length in range(1, self.lengths[1] + 1):
             place = (np.roll(place, 1) + place + np.roll(place, -1)) / 3
@@ -161,18 +161,18 @@ class CycleNavigation(KnownShares):
 
 
 class ModularArithmetic(KnownShares):
-    """Find the value modulo 5 of a sum of products, without brackets.
+    """Evaluate a sum of products modulo 5, without brackets.
 
-    Digits 0 … 4 and the operators `+ - *` alternate, all drawn uniformly; `*` binds before `+` and
-    `-`, and those go from left to right. The length is odd; the answer is one digit.
+    Digits 0 … 4 and the operators `+ - *` alternate, all drawn uniformly; `*` binds more tightly
+    than `+` and `-`, which are left-associative. The length is odd; the answer is one digit.
 
-    The optimum is 0. Reading from the left, it is enough to remember the sum of the finished
-    terms and the term at hand, both modulo 5: 25 states, of which each operator and digit lead to
-    another. Following the distribution over these states from symbol to symbol gives that of the
-    answer, and so the memoryless loss (its entropy) and chance (its largest share), both exact.
+    The optimum is 0. Reading from left to right, it is enough to remember the sum of the completed
+    terms and the current term, both modulo 5. That gives 25 states, with one transition for each
+    operator and digit. Propagating the distribution over these states gives the distribution of
+    the answer, and so the memoryless loss (its entropy) and chance (its maximum), both exact.
 
-    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy; there an even
-    length is lowered by one, here it is an error.
+    Source: Delétang et al. (2023), Neural Networks and the Chomsky Hierarchy. There, an even
+    length is reduced by one; here, it is an error.
 
     Examples:
         >>> task = ModularArithmetic()
@@ -196,10 +196,10 @@ class ModularArithmetic(KnownShares):
         self._next = _list_steps()
 
     def refusal(self, length: int) -> str | None:
-        """Say why no sequence has this length; None: some have."""
+        """Return why this length is impossible, or None if it is possible."""
         if length % 2:
             return super().refusal(length)
-        return f"digits and operators alternate, so it is odd; take {length - 1} or {length + 1}"
+        return f"digits and operators alternate, so use {length - 1} or {length + 1}"
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -211,7 +211,7 @@ class ModularArithmetic(KnownShares):
         return inputs
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
-        """Read operator and digit after operator and digit."""
+        """Run the automaton of 25 states, one operator and digit per step."""
         symbols = inputs.T.numpy()  # (length, batch)
         state = symbols[0]
         for step in (symbols[1::2] - MODULUS) * MODULUS + symbols[2::2]:
@@ -219,7 +219,7 @@ class ModularArithmetic(KnownShares):
         return torch.from_numpy(_value(state)).unsqueeze(1)  # (batch, 1)
 
     def shares(self) -> list[float]:
-        """Compute the distribution of the value, over the lengths of training."""
+        """Compute the distribution of the value over the training lengths."""
         states = np.arange(MODULUS**2)
         share = (states < MODULUS) / MODULUS  # after one digit
         total = np.zeros(MODULUS)
@@ -231,9 +231,9 @@ class ModularArithmetic(KnownShares):
 
 
 def _list_steps() -> Array:
-    """Where each operator and digit lead from each state: `(operator x digit, state)`.
+    """Return the next state for each operator, digit and state: `(operator x digit, state)`.
 
-    A state is the sum of the finished terms times 5, plus the term at hand.
+    A state is the sum of the completed terms times 5, plus the current term.
     """
     plus, minus, times = APPLY
     total, term = np.divmod(np.arange(MODULUS**2), MODULUS)
@@ -245,6 +245,6 @@ def _list_steps() -> Array:
 
 
 def _value(state: Array) -> Array:
-    """The sum of the finished terms and the term at hand."""
+    """Return the sum of the completed terms and the current term."""
     total, term = np.divmod(state, MODULUS)
     return (total + term) % MODULUS
