@@ -351,7 +351,7 @@ def get_task_call(rng: random.Random, folder: Path) -> Call:
     name = rng.choice(list(CATALOGUE))
     known = {
         each.name: each.default
-        for each in signature(CATALOGUE[name]).parameters.values()
+        for each in signature(CATALOGUE[name].build).parameters.values()
         if each.default is not Parameter.empty
     }
     return Call(get_task, [name], known, tuple(known))

@@ -96,7 +96,7 @@ def test_it_says_what_it_is(task: Task) -> None:
         "context-sensitive",
     }
     assert ">>>" in (inspect.getdoc(type(task)) or "") + (
-        inspect.getdoc(CATALOGUE[task.name]) or ""
+        inspect.getdoc(CATALOGUE[task.name].build) or ""
     )
     assert 1 <= task.lengths[0] <= task.lengths[1]
     assert all(length > task.lengths[1] for length in task.longer)
