@@ -66,8 +66,8 @@ def test_the_definition_is_prose(name: str) -> None:
 def test_options_stand_with_their_defaults() -> None:
     lines = options("dyck").split("\n")
     assert lines[2:] == [
-        "| `kinds` | How many kinds of brackets, $k$: 1 to 8. | `1` |",
-        "| `p` | The probability to open a bracket at any symbol, below 1/2. | `0.3` |",
+        "| `kinds` | The number of kinds of brackets, $k$: 1 to 8. | `1` |",
+        "| `p` | The probability of opening a bracket at each symbol, below 1/2. | `0.3` |",
     ]
 
 
