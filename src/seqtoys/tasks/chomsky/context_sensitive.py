@@ -55,7 +55,7 @@ class DuplicateString(KnownShares):
 
 
 class MissingDuplicate(KnownShares):
-    r"""Find the missing symbol in a string that is repeated twice.
+    r"""Find the missing symbol in a duplicated string.
 
     The input is a string of random bits, repeated, with one uniformly chosen symbol replaced by
     `?`; if the length is odd, `#` is appended. The answer is the bit replaced by `?`. The only
