@@ -230,7 +230,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a network of autograd": (
         ElmanCharModel(VOCAB, embedding_size=2).backprop, BATCH, OptionError,
-        "expected a network that writes its gradients: ",
+        "expected a network that supports backprop (unmodified, ",
     ),
     "indices that can't be read": (
         VOCAB.decode, torch.ones(2, dtype=torch.int64).to_sparse(), InputTypeError,
@@ -386,7 +386,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "logits": (
         lambda model: fit(model, BATCH), Listing(5, 5), InputTypeError,
-        "expected the model to give logits as a tensor, got a list of 0",
+        "expected the model to return logits as a tensor, got a list of 0",
     ),
     "a path": (load, 5, InputTypeError, "expected path to be a string or a path, got 5"),
     "a path to save to": (

@@ -86,7 +86,7 @@ def test_the_held_out_part_is_a_line_of_another_colour(drawn: Drawn) -> None:
     ax = drawn(plot_loss(made))
     assert [line.get_ydata().tolist() for line in solid(ax)] == [[1.5, 1.0], [1.6, 2.0]]
     assert [line.get_color() for line in solid(ax)] == [TEAL, VERMILLION]
-    assert labels(ax)[-2:] == ["model 1.0000", "held out 2.0000"]
+    assert labels(ax)[-2:] == ["model 1.0000", "held-out 2.0000"]
     assert ax.get_ylim()[1] > 2
 
 
@@ -194,7 +194,7 @@ def test_losses_stand_above_the_symbols_to_be_predicted(drawn: Drawn) -> None:
     assert solid(ax)[0].get_ydata() == pytest.approx(expected.detach().numpy(), rel=1e-5)
     assert ticks(ax) == list("ihello")
     assert levels(ax) == pytest.approx([math.log(5), math.log(2) * 2 / 3, 0, 0.4327], abs=1e-4)
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("symbol to be predicted", "loss (nats)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("target symbol", "loss (nats)")
 
 
 def test_a_pair_stands_above_its_targets(drawn: Drawn) -> None:
@@ -208,7 +208,7 @@ def test_a_long_text_is_cut_where_its_symbols_would_touch(drawn: Drawn) -> None:
     shown = len(ticks(ax))
     assert 20 < shown < 100
     assert set(ticks(ax)) == {"m", "w", "␣"}
-    assert ax.get_xlabel() == f"symbol to be predicted (1 to {shown} of 999)"
+    assert ax.get_xlabel() == f"target symbol (1 to {shown} of 999)"
     assert len(solid(ax)[0].get_xdata()) == shown
     wide = plt.subplots(figsize=(20, 3))[1]
     assert len(ticks(drawn(plot_loss_by_position(model, "mw wm" * 200, ax=wide)))) > 2 * shown
@@ -262,12 +262,12 @@ def test_any_model_will_do_if_its_vocabulary_is_given(drawn: Drawn, assert_told:
     assert_told(
         lambda: plot_loss_by_position(certain, "ab"),
         OptionError,
-        "expected a vocabulary, as Embedding has none: give a vocab=…",
+        "expected a vocabulary, because Embedding has none; pass vocab=…",
     )
     assert_told(
         lambda: plot_loss_by_position(ElmanEnsemble(VOCAB, [1]), "hi"),
         OptionError,
-        "expected one model, got an ensemble; ensemble[0] is its first",
+        "expected one model, got an ensemble; pass a replica, as in ensemble[0]",
     )
 
 
@@ -298,7 +298,7 @@ def test_accuracies_stand_over_their_lengths(drawn: Drawn) -> None:
     assert (shaded.get_x(), shaded.get_x() + shaded.get_width()) == (2.5, 40.5)
     assert levels(ax) == [0.5]
     assert labels(ax) == ["chance 50.0%", "parity 70.0%"]
-    assert ax.get_xlabel() == "length (shaded: in training; dotted: unseen)"
+    assert ax.get_xlabel() == "length (shaded: training; dotted: unseen)"
 
 
 def test_several_reports_have_names_and_colours(drawn: Drawn) -> None:
@@ -307,7 +307,7 @@ def test_several_reports_have_names_and_colours(drawn: Drawn) -> None:
     assert labels(ax) == ["chance 50.0%", "Elman 100.0%", "GRU U+1F99C 40.0%"]
     assert [text.get_color() for text in ax.texts[1:]] == [TEAL, VERMILLION]
     assert ax.patches[0].get_x() + ax.patches[0].get_width() == 20.5
-    assert ax.get_xlabel() == "length (shaded: in training)"
+    assert ax.get_xlabel() == "length (shaded: training)"
 
 
 def test_replicas_are_faint_lines_without_names(drawn: Drawn) -> None:
@@ -322,7 +322,7 @@ def test_replicas_are_faint_lines_without_names(drawn: Drawn) -> None:
 
 
 def test_no_report_is_told(assert_told: Any) -> None:
-    told = "expected a report or more, got none"
+    told = "expected at least one report, got none"
     assert_told(lambda: plot_accuracy_by_length({}), DataError, told)
     assert_told(lambda: plot_accuracy_by_length([]), DataError, told)
 
@@ -349,7 +349,7 @@ def test_rates_are_written_in_cells_that_are_filled_accordingly(drawn: Drawn) ->
     assert [label.get_text() for label in ax.get_yticklabels()] == ["0.01", "0.05"]
     assert ticks(ax) == ["50", "100", "200"]
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("learning rate", "epochs")
-    assert ax.get_title("left") == "solved, of 8 seeds each"
+    assert ax.get_title("left") == "solved (8 seeds per cell)"
     assert ax.yaxis.get_inverted()
 
 
@@ -376,7 +376,7 @@ def test_a_grid_that_does_not_fit_is_told(assert_told: Any) -> None:
     assert_told(
         lambda: plot_solve_rate([[0.5] * 3] * 2, *GRID, mark=(0.05, 1)),
         OptionError,
-        "expected mark to have one of the values of 'epochs', [50, 100, 200], got 1",
+        "expected mark to use one of the values of 'epochs', [50, 100, 200], got 1",
     )
 
 

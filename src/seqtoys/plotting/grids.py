@@ -13,9 +13,9 @@ from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, load, new
 from seqtoys.support.arguments import check_type, checked, listed
 from seqtoys.support.proportion import Rate
 
-MOST = 10_000  # cells: more take minutes
+MOST = 10_000  # cells; more would take minutes
 Setting: TypeAlias = tuple[str, Iterable[Any]]
-"""What varies, and its values."""
+"""The name of a setting, and its values."""
 
 
 @checked
@@ -27,22 +27,22 @@ def plot_solve_rate(
     mark: tuple[Any, Any] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the share of seeds that solved it over a grid of settings, with the numbers written.
+    """Plot solve rates over a grid of settings, as a heat map annotated with the percentages.
 
     Args:
         rates: A row of rates for each value of the first setting; nan leaves a cell empty.
-        down: What varies from row to row, and its values.
-        across: What varies from column to column, and its values.
-        mark: The values of the cell to frame; None: none.
-        ax: Where to draw; None: a new figure.
+        down: The name and the values of the setting that varies between rows.
+        across: The name and the values of the setting that varies between columns.
+        mark: The `down` and `across` values of a cell to frame, or None.
+        ax: The axes. If None, those of a new figure.
 
     Returns:
         The axes.
 
     Raises:
-        InputTypeError: If an argument is of another type.
-        DataError: If there is not a rate for each pair of values, or one is not from 0 to 1.
-        OptionError: If there is no cell to be framed.
+        InputTypeError: If an argument has the wrong type.
+        DataError: If there is not one rate per pair of values, or a rate is not from 0 to 1.
+        OptionError: If `mark` is not a cell of the grid.
         MissingPackageError: If matplotlib is not installed.
 
     Examples:
@@ -85,7 +85,7 @@ def _read_rates(
     if widths != [columns] * rows or not rows * columns:
         raise DataError(f"expected {rows} rows of {columns} rates, got rows of {quoted(widths)}")
     if rows * columns > MOST:
-        raise DataError(f"expected {MOST:,} rates at most, got {rows * columns:,}")
+        raise DataError(f"expected at most {MOST:,} rates, got {rows * columns:,}")
     for y, line in enumerate(lines):
         for x, rate in enumerate(line):
             check_type(f"rates[{y}][{x}]", rate, Rate | Real)
@@ -95,12 +95,12 @@ def _read_rates(
 
 
 def _place(value: Any, name: str, values: list[Any]) -> int:
-    """Return the place of a marked value among those of a setting, counted from 1."""
+    """Return the position of a marked value among those of a setting, counted from 1."""
     for place, each in enumerate(values, 1):
         if _are_equal(each, value):
             return place
     raise OptionError(
-        f"expected mark to have one of the values of {quoted(name)}, {quoted(values)}, "
+        f"expected mark to use one of the values of {quoted(name)}, {quoted(values)}, "
         f"got {quoted(value)}"
     )
 
@@ -108,20 +108,20 @@ def _place(value: Any, name: str, values: list[Any]) -> int:
 def _are_equal(one: Any, other: Any) -> bool:
     try:
         return bool(one == other)
-    except Exception:  # arrays have no one answer, and a user's class may have none
+    except Exception:  # comparing arrays is ambiguous, and a user's class may raise
         return one is other
 
 
 def _label(value: Any) -> str:
     try:
         text = str(value)
-    except Exception:  # of a user's class
+    except Exception:  # from a user's class
         text = quoted(value)
     return text if len(text) <= ROOM else f"{text[:ROOM]}…"
 
 
 def _draw_cells(ax: Axes, cells: list[list[Rate | float]]) -> None:
-    """Fill each cell the more the higher its rate, and write it there."""
+    """Fill each cell with a color that depends on its rate, and write the rate in it."""
     colours, rectangle = colour_map(TEAL), load("matplotlib.patches").Rectangle
     for y, line in enumerate(cells, 1):
         for x, rate in enumerate(map(float, line), 1):
@@ -140,4 +140,4 @@ def _draw_frame(ax: Axes, x: int, y: int) -> None:
 
 def _title(cells: list[list[Rate | float]]) -> str:
     trials = {rate.trials for line in cells for rate in line if isinstance(rate, Rate)}
-    return f"solved, of {trials.pop():,} seeds each" if len(trials) == 1 else "solved"
+    return f"solved ({trials.pop():,} seeds per cell)" if len(trials) == 1 else "solved"

@@ -1,4 +1,4 @@
-"""Draw symbols from logits: how hot, from which, and until when."""
+"""Sampling symbols from logits: temperature, top-k and end symbols."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from seqtoys.models.readers import Array, Read
 from seqtoys.support.amounts import check_count
 from seqtoys.support.scalars import to_int, to_real
 
-_FIRST, _MOST = 2**14, 2**20  # random numbers drawn in one go: at first, and at the most
+_FIRST, _MOST = 2**14, 2**20  # random numbers drawn per call: at first, and at most
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """How a symbol is drawn from logits, and which symbols end a text.
+    """How to sample symbols from logits, and which symbols end a text.
 
     Attributes:
         vocab_size: The number of symbols.
-        temperature: What the logits are divided by; 0: the largest is taken.
-        top_k: Only from so many of the largest logits; None: from all.
+        temperature: The divisor of the logits; 0 picks the largest logit.
+        top_k: Sample only from the `top_k` largest logits. If None, from all.
         ends: The indices of the symbols that end a text.
         generator: Draws the random numbers.
 
     Raises:
-        OptionError: If one is out of its range.
+        OptionError: If an option is out of range.
 
     Examples:
         >>> drawing = Drawing(3, 1.0, 2, frozenset(), torch.Generator())
@@ -50,12 +50,12 @@ class Drawing:
     def __post_init__(self) -> None:
         heat = to_real(self.temperature)
         if heat is None and (to_int(self.temperature) or 0) > 0:
-            heat = sys.float_info.max  # as hot as any larger integer
+            heat = sys.float_info.max  # equivalent to any larger integer
         if heat is None or not 0 <= heat < math.inf:
             raise OptionError(
                 "expected temperature to be a finite number of at least 0, got "
-                f"{quoted(self.temperature)}; 0 takes the likeliest symbol, 1 draws as the model "
-                "says"
+                f"{quoted(self.temperature)}; 0 picks the likeliest symbol, 1 samples from the "
+                "probabilities of the model"
             )
         vars(self)["temperature"] = heat
         if self.top_k is not None:
@@ -63,33 +63,33 @@ class Drawing:
         if not isinstance(self.generator, torch.Generator):
             raise OptionError(
                 "expected generator to be a torch.Generator or None, "
-                f"got {quoted(self.generator)}; torch.Generator().manual_seed(0) makes one"
+                f"got {quoted(self.generator)}; torch.Generator().manual_seed(0) creates one"
             )
 
     def limit(self, read: Read) -> Read:
-        """Make all but the `top_k` largest of what is read -inf; those equal to the last stay."""
+        """Set all logits below the `top_k` largest to -inf; ties with the last are kept."""
         if (top_k := self.top_k) is None:  # pragma: no branch - as type checks wrap what is below
             return read
 
         def read_largest(symbols: Any) -> Array:
             logits = read(symbols)
             least = np.partition(logits, -top_k, axis=-1)[..., -top_k, np.newaxis]
-            return np.where(logits < least, -np.inf, logits)  # nan stays, so that someone sees it
+            return np.where(logits < least, -np.inf, logits)  # keeps nan, to be reported later
 
         return read_largest
 
     def noises(self, texts: tuple[int, ...], length: int | None) -> Iterator[Array]:
-        """What to add to the logits at each step, so that the largest sum is a draw.
+        """Generate the noise to add to the logits at each step, such that the argmax is a sample.
 
         Args:
-            texts: How many texts are written side by side, along which axes.
-            length: The number of steps; None: endless.
+            texts: The shape of the texts generated in parallel.
+            length: The number of steps. If None, there is no limit.
         """
         if self.temperature == 0:
             nothing = np.zeros((*texts, 1))
             yield from repeat(nothing) if length is None else repeat(nothing, length)
             return
-        # Hotter, it would overflow; the draw is even by now.
+        # Higher temperatures would overflow; the samples are uniform by then anyway.
         scale = float(min(self.temperature, 1e300))
         numbers = math.prod(texts) * self.vocab_size
         block, left = _FIRST, math.inf if length is None else length
@@ -101,19 +101,19 @@ class Drawing:
                 generator=self.generator,
                 device=self.generator.device,
                 dtype=torch.float64,
-            ).clamp_(min=2**-54)  # as 0 has no logarithm
+            ).clamp_(min=2**-54)  # the logarithm of 0 is infinite
             yield from uniform.log_().neg_().log_().mul_(-scale).cpu().numpy()
             block, left = min(2 * block, _MOST), left - steps
 
 
 def draw_text(read: Read, symbol: int, drawing: Drawing, length: int | None) -> Iterator[int]:
-    """Read a symbol and draw the next, until the text ends.
+    """Repeatedly read a symbol and sample the next, until the text ends.
 
     Args:
-        read: Reads a symbol, and tells the logits of the next.
-        symbol: What to read first.
-        drawing: How to draw.
-        length: The number of symbols at most; None: endless.
+        read: Reads a symbol and returns the next logits.
+        symbol: The first symbol to read.
+        drawing: How to sample.
+        length: The maximum number of symbols. If None, there is no limit.
 
     Raises:
         NonFiniteLossError: If a logit is inf or nan.
@@ -122,7 +122,7 @@ def draw_text(read: Read, symbol: int, drawing: Drawing, length: int | None) -> 
     for step, noise in enumerate(drawing.noises((), length), start=1):
         scores = read(symbol) + noise  # (vocab,)
         symbol = int(scores.argmax())
-        if not math.isfinite(scores[symbol]):  # argmax stops at any nan
+        if not math.isfinite(scores[symbol]):  # argmax returns the first nan, if any
             raise _not_finite(scores[symbol], f"new symbol {step}")
         yield symbol
         if symbol in ends:
@@ -132,17 +132,17 @@ def draw_text(read: Read, symbol: int, drawing: Drawing, length: int | None) -> 
 def draw_texts(
     read: Read, symbol: int, drawing: Drawing, texts: tuple[int, ...], length: int
 ) -> tuple[Array, Array]:
-    """Read a symbol of each text and draw the next, until all have ended.
+    """Repeatedly read a symbol of each text and sample the next, until all texts have ended.
 
     Args:
-        read: Reads a symbol of each text, and tells the logits of the next.
-        symbol: What to read first.
-        drawing: How to draw.
-        texts: How many: the replicas of an ensemble, then the texts of each.
-        length: The number of symbols at most.
+        read: Reads a symbol of each text and returns the next logits.
+        symbol: The first symbol to read.
+        drawing: How to sample.
+        texts: The shape of the texts: `(replicas, texts)` for an ensemble, or `(texts,)`.
+        length: The maximum number of symbols.
 
     Returns:
-        The symbols `(*texts, steps)`, and how many of them belong to each text.
+        The symbols `(*texts, steps)`, and the length of each text.
 
     Raises:
         NonFiniteLossError: If a logit is inf or nan.
@@ -169,6 +169,6 @@ def draw_texts(
 
 def _not_finite(logit: float, where: str) -> NonFiniteLossError:
     return NonFiniteLossError(
-        f"expected finite logits, got {logit} for {where}; look for inf and nan in the weights, "
-        "and train with a smaller lr, or clip_norm=1.0"
+        f"expected finite logits, got {logit} for {where}; check the weights for inf and nan, and "
+        "train with a smaller lr, or clip_norm=1.0"
     )
