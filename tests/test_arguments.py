@@ -47,14 +47,14 @@ from seqtoys.results import (
     EnsembleRow,
     History,
     Novelty,
-    Rate,
+    Proportion,
     Report,
     Row,
     SweepRow,
     Trace,
 )
 from seqtoys.support.arguments import check_type, checked
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate
 from tests.writers import Team
 
 VOCAB = Vocab("hielo")
@@ -177,7 +177,7 @@ class Listing(nn.Linear):
 
 
 class Refusing(Text):
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         return None if length == 5 else "five it is"
 
 
@@ -402,10 +402,11 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected every to be a positive integer, got 0",
     ),
     "a length of a task": (
-        PARITY.refusal, "5", InputTypeError, "expected length to be an integer, got '5'",
+        PARITY.why_no_length, "5", InputTypeError, "expected length to be an integer, got '5'",
     ),
     "a length of one's own": (
-        Refusing(["hi"]).refusal, "5", InputTypeError, "expected length to be an integer, got '5'",
+        Refusing(["hi"]).why_no_length, "5", InputTypeError,
+        "expected length to be an integer, got '5'",
     ),
     "a batch of a task": (
         PARITY.optimal_loss, "0110", InputTypeError, "expected batch to be a Batch, got '0110'",
@@ -524,7 +525,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         many_history().quantiles, 1.5, OptionError, "expected quantiles from 0 to 1, got 1.5",
     ),
     "a rate": (
-        lambda count: Rate(count, 4), 5, OptionError,
+        lambda count: Proportion(count, 4), 5, OptionError,
         "expected count to be an integer from 0 to 4, got 5",
     ),
     "no scores": (

@@ -194,7 +194,7 @@ def test_the_command_line_says_what_it_expects(
 @pytest.mark.parametrize("name", ANSWERING)
 def test_shares_at_one_length_are_those_of_fresh_sequences(name: str) -> None:
     task, count = get_task(name), 4000
-    length = next(n for n in range(5, 12) if task.refusal(n) is None)
+    length = next(n for n in range(5, 12) if task.why_no_length(n) is None)
     batch = task.sample(count, length=length, generator=torch.Generator().manual_seed(3))
     found = Counter(batch.targets[batch.scored].tolist())
     shares = sorted(found[i] / found.total() for i in range(len(task.vocab)))

@@ -28,7 +28,7 @@ from seqtoys import (
 )
 from seqtoys.errors import DataError, OptionError
 from seqtoys.results import Baselines, EnsembleHistory, EnsembleRow, Report
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.training.stopping import StoppingRules
 
 PARITY = get_task("parity")

@@ -357,13 +357,13 @@ def test_bad_arguments_give_one_line(arguments: list[str], capsys: Shown) -> Non
 def test_ctrl_c_saves_and_shows_what_there_is(
     arguments: list[str], tmp_path: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure, saved = Backprop.measure, str(tmp_path / "model")
+    measure, saved = Backprop.loss_and_predictions, str(tmp_path / "model")
 
     def pressed(self: Backprop) -> object:
         signal.raise_signal(signal.SIGINT)
         return measure(self)
 
-    monkeypatch.setattr(Backprop, "measure", pressed)
+    monkeypatch.setattr(Backprop, "loss_and_predictions", pressed)
     assert main([*arguments, "--save", saved]) == 130
     shown = capsys.readouterr()
     assert "1 epochs" in shown.out or "seen" in shown.out
@@ -399,7 +399,7 @@ def test_a_real_ctrl_c_leaves_json_a_saved_ensemble_and_130(tmp_path: Path) -> N
 
 def press_at(update: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Press Ctrl-C in an update, counted from now."""
-    measure, count = Backprop.measure, 0
+    measure, count = Backprop.loss_and_predictions, 0
 
     def pressed(self: Backprop) -> object:
         nonlocal count
@@ -408,7 +408,7 @@ def press_at(update: int, monkeypatch: pytest.MonkeyPatch) -> None:
             signal.raise_signal(signal.SIGINT)
         return measure(self)
 
-    monkeypatch.setattr(Backprop, "measure", pressed)
+    monkeypatch.setattr(Backprop, "loss_and_predictions", pressed)
 
 
 @pytest.mark.parametrize("arguments", [["learn", TEXT], ["train", "reber", "--seeds", "2"]])

@@ -21,7 +21,7 @@ from seqtoys.errors import (
     ShapeError,
     UnknownSymbolError,
 )
-from seqtoys.models import readers
+from seqtoys.models import stepping as readers
 from seqtoys.sampling import decoding as drawing
 from tests.writers import (
     GRU,

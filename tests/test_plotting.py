@@ -25,8 +25,16 @@ from seqtoys.plotting import (
 )
 from seqtoys.plotting.style import TEAL, VERMILLION
 from seqtoys.records.report import Score
-from seqtoys.results import Baselines, EnsembleHistory, EnsembleRow, History, Rate, Report, Row
-from seqtoys.support.estimate import Estimate
+from seqtoys.results import (
+    Baselines,
+    EnsembleHistory,
+    EnsembleRow,
+    History,
+    Proportion,
+    Report,
+    Row,
+)
+from seqtoys.support.uncertainty import Estimate
 
 VOCAB = Vocab("hielo")
 BASELINES = Baselines(uniform=1.6, memoryless=0.5, full_past=0.0)
@@ -333,9 +341,9 @@ GRID = ("learning rate", [0.01, 0.05]), ("epochs", [50, 100, 200])
 
 
 def test_rates_are_written_in_cells_that_are_filled_accordingly(drawn: Drawn) -> None:
-    rates: list[list[Rate | float]] = [
-        [Rate(0, 8), Rate(2, 8), math.nan],
-        [Rate(4, 8), Rate(7, 8), Rate(8, 8)],
+    rates: list[list[Proportion | float]] = [
+        [Proportion(0, 8), Proportion(2, 8), math.nan],
+        [Proportion(4, 8), Proportion(7, 8), Proportion(8, 8)],
     ]
     ax = drawn(plot_solve_rate(rates, *GRID, mark=(0.05, 100)))
     written = {text.get_position(): text.get_text() for text in ax.texts}
@@ -355,7 +363,7 @@ def test_rates_are_written_in_cells_that_are_filled_accordingly(drawn: Drawn) ->
 
 def test_rates_of_unlike_trials_or_plain_numbers_have_no_count() -> None:
     one = ("lr", [0.1])
-    rows: list[list[Rate | float]] = [[Rate(1, 2), Rate(1, 3)], [0.5, 0.25]]
+    rows: list[list[Proportion | float]] = [[Proportion(1, 2), Proportion(1, 3)], [0.5, 0.25]]
     for row in rows:
         ax = plot_solve_rate([row], one, ("layers", [1, 2]))
         assert ax.get_title("left") == "solved"

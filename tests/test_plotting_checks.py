@@ -237,7 +237,7 @@ def test_errors_say_which_rates_can_be_drawn(assert_told: AssertTold) -> None:
         values = ("lr", range(size)), ("epochs", [0.5])
         assert_told(lambda: plot_solve_rate(rates, *values, mark=mark), kind, message)
 
-    told([["x"]], InputTypeError, "expected rates[0][0] to be a Rate or a number, got 'x'")
+    told([["x"]], InputTypeError, "expected rates[0][0] to be a Proportion or a number, got 'x'")
     told([[1.5]], DataError, "expected rates from 0 to 1, got 1.5")
     told([5], InputTypeError, "expected rates[0] to be a list, got 5")
     told([[0.5]] * 10_001, DataError, "expected at most 10,000 rates, got 10,001", size=10_001)

@@ -36,7 +36,7 @@ from seqtoys import (
     sweep,
 )
 from seqtoys.errors import DataError, InputTypeError, MissingPackageError, OptionError
-from seqtoys.results import Rate, SweepResult, SweepRow
+from seqtoys.results import Proportion, SweepResult, SweepRow
 from seqtoys.sweeps import sweep as sweep_module
 from seqtoys.sweeps.journal import Journal
 
@@ -492,11 +492,14 @@ def test_the_result_sums_up() -> None:
     ]
     rows += [SweepRow({"size": 2, "kind": "b"}, seed, error="OSError: <gone>") for seed in (0, 1)]
     result = SweepResult(rows, {"size": [1, 2], "kind": ["a", "b"]})
-    assert result.solve_rate == Rate(3, 6)
-    assert result.where(size=1).solve_rate == Rate(3, 4)
-    assert result.where(size=1, kind="a").solve_rate == Rate(1, 2)
+    assert result.solve_rate == Proportion(3, 6)
+    assert result.where(size=1).solve_rate == Proportion(3, 4)
+    assert result.where(size=1, kind="a").solve_rate == Proportion(1, 2)
     assert result.where(kind="a").grid == {"size": [1, 2], "kind": ["a"]}
-    assert result.rate_grid("kind", "size") == [[Rate(1, 2), Rate(0, 2)], [Rate(2, 2), Rate(0, 0)]]
+    assert result.rate_grid("kind", "size") == [
+        [Proportion(1, 2), Proportion(0, 2)],
+        [Proportion(2, 2), Proportion(0, 0)],
+    ]
     assert str(result) == "\n".join(
         [
             "size  kind  solved  95 % interval    epochs  excess  accuracy  unseen  at 50",
@@ -514,8 +517,8 @@ def test_the_result_sums_up() -> None:
     html = result._repr_html_()
     assert html.startswith("<table><tr><th>size</th>")
     assert "failed:<br>size=2, kind=b: OSError: &lt;gone&gt;</p>" in html
-    assert Rate(0, 0).low == 0
-    assert Rate(0, 0).high == 1
+    assert Proportion(0, 0).low == 0
+    assert Proportion(0, 0).high == 1
 
 
 def test_a_long_table_is_cut() -> None:

@@ -111,7 +111,7 @@ def _short_lengths(task: Task) -> list[int | None]:
     shortest, longest = task.lengths
     if isinstance(task, Automaton) and task.is_endless:
         return [None] * SAMPLES
-    possible = [n for n in range(shortest, longest + 1) if task.refusal(n) is None]
+    possible = [n for n in range(shortest, longest + 1) if task.why_no_length(n) is None]
     return [possible[min(len(possible) - 1, place)] for place in (2, 4, 6)]
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from seqtoys import Task, get_task, list_tasks
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.tasks.catalogue import CATALOGUE
 
 DOCS = Path(__file__).parents[1]

@@ -23,13 +23,13 @@ from seqtoys.data.batch_checks import (
 )
 from seqtoys.data.symbols import Symbols, legible
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError
-from seqtoys.support.amounts import check_count, check_lengths
+from seqtoys.errors import DataError, IndexRangeError
 from seqtoys.support.arguments import checked
 from seqtoys.support.devices import find_device
 from seqtoys.support.memory import check_room
 from seqtoys.support.tables import align
 from seqtoys.support.tensors import check_size, to_int64
+from seqtoys.support.values import check_count, check_lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,3 +317,41 @@ def _unscore_padding(
         1
     )  # (batch, time)
     return targets.masked_fill(padding, UNSCORED)
+
+
+def check_range(batch: Batch, symbols: int) -> Batch:
+    """Check that all indices of a batch are in a vocabulary, and return the batch.
+
+    Args:
+        batch: The batch.
+        symbols: The size of the vocabulary.
+
+    Raises:
+        IndexRangeError: If an index is out of range.
+    """
+    _check("inputs", batch.inputs, symbols)
+    return check_targets(batch, symbols)
+
+
+def check_targets(batch: Batch, symbols: int) -> Batch:
+    """Check that the scored targets of a batch are in a vocabulary, and return the batch.
+
+    Args:
+        batch: The batch.
+        symbols: The size of the vocabulary.
+
+    Raises:
+        IndexRangeError: If a target is out of range.
+    """
+    _check("scored targets", batch.targets[batch.scored], symbols)
+    return batch
+
+
+def _check(name: str, indices: Tensor, symbols: int) -> None:
+    low, high = (int(bound) for bound in indices.aminmax())
+    if low < 0 or high >= symbols:
+        hint = "; as uint8, -100 becomes 156" if high == 156 else ""
+        raise IndexRangeError(
+            f"expected {name} in 0 … {symbols - 1}, got {low} to {high} "
+            f"for a vocabulary of {symbols} symbols{hint}"
+        )

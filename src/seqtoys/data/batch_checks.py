@@ -9,8 +9,8 @@ from torch import Tensor
 
 from seqtoys.data.symbols import Symbols, several
 from seqtoys.errors import DataError, DeviceError, IndexRangeError, ShapeError, excerpt
-from seqtoys.support.amounts import MANY
 from seqtoys.support.tensors import check_size
+from seqtoys.support.values import MANY
 
 UNSCORED = -100
 """The target of a position that is not scored: PyTorch's default `ignore_index`."""

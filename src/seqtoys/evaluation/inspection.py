@@ -10,8 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqtoys.data.batch import Batch
-from seqtoys.data.ranges import check_range, check_targets
+from seqtoys.data.batch import Batch, check_range, check_targets
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, ShapeError, quoted
 from seqtoys.models.forward import StepwiseModel, in_mode, logits_of

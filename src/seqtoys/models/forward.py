@@ -162,14 +162,14 @@ def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
 
 
 @torch.no_grad()
-def measure(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+def loss_and_accuracy(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """Compute the loss and accuracy of a model, or of each replica, without training.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab
         >>> vocab = Vocab("hielo")
         >>> model = ElmanCharModel(vocab, seed=777)
-        >>> loss, share = measure(model, Batch.from_texts(["hihello"], vocab))
+        >>> loss, share = loss_and_accuracy(model, Batch.from_texts(["hihello"], vocab))
         >>> loss
         tensor(1.6925)
     """
@@ -179,7 +179,7 @@ def measure(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     return loss.cpu(), accuracy(logits.argmax(-1), batch).cpu()
 
 
-def measure_next(
+def loss_and_accuracy_from(
     model: nn.Module, batch: Batch, state: State | None
 ) -> tuple[Tensor, Tensor, State]:
     """Compute the loss and accuracy of a model resumed from a state, and its final state."""

@@ -11,7 +11,7 @@ from seqtoys.errors import ROOM, DataError, OptionError, quoted
 from seqtoys.plotting.labels import printable
 from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, load, new_axes
 from seqtoys.support.arguments import check_type, checked, listed
-from seqtoys.support.proportion import Rate
+from seqtoys.support.uncertainty import Proportion
 
 MOST = 10_000  # cells; more would take minutes
 Setting: TypeAlias = tuple[str, Iterable[Any]]
@@ -20,7 +20,7 @@ Setting: TypeAlias = tuple[str, Iterable[Any]]
 
 @checked
 def plot_solve_rate(
-    rates: Iterable[Iterable[Rate | float]],
+    rates: Iterable[Iterable[Proportion | float]],
     down: Setting,
     across: Setting,
     *,
@@ -46,8 +46,8 @@ def plot_solve_rate(
         MissingPackageError: If matplotlib is not installed.
 
     Examples:
-        >>> from seqtoys.results import Rate
-        >>> rates = [[Rate(5, 50), Rate(20, 50)], [Rate(39, 50), Rate(41, 50)]]
+        >>> from seqtoys.results import Proportion
+        >>> rates = [[Proportion(n, 50) for n in row] for row in ([5, 20], [39, 41])]
         >>> learning_rates, epochs = ("learning rate", [0.01, 0.05]), ("epochs", [100, 200])
         >>> ax = plot_solve_rate(rates, learning_rates, epochs, mark=(0.05, 100))
         >>> [text.get_text() for text in ax.texts]
@@ -78,8 +78,8 @@ def plot_solve_rate(
 
 
 def _read_rates(
-    rates: Iterable[Iterable[Rate | float]], rows: int, columns: int
-) -> list[list[Rate | float]]:
+    rates: Iterable[Iterable[Proportion | float]], rows: int, columns: int
+) -> list[list[Proportion | float]]:
     lines = [listed(f"rates[{y}]", row) for y, row in enumerate(listed("rates", rates))]
     widths = [len(line) for line in lines]
     if widths != [columns] * rows or not rows * columns:
@@ -88,8 +88,8 @@ def _read_rates(
         raise DataError(f"expected at most {MOST:,} rates, got {rows * columns:,}")
     for y, line in enumerate(lines):
         for x, rate in enumerate(line):
-            check_type(f"rates[{y}][{x}]", rate, Rate | Real)
-            if not isinstance(rate, Rate) and not (0 <= rate <= 1 or math.isnan(rate)):
+            check_type(f"rates[{y}][{x}]", rate, Proportion | Real)
+            if not isinstance(rate, Proportion) and not (0 <= rate <= 1 or math.isnan(rate)):
                 raise DataError(f"expected rates from 0 to 1, got {quoted(rate)}")
     return lines
 
@@ -120,7 +120,7 @@ def _label(value: Any) -> str:
     return text if len(text) <= ROOM else f"{text[:ROOM]}…"
 
 
-def _draw_cells(ax: Axes, cells: list[list[Rate | float]]) -> None:
+def _draw_cells(ax: Axes, cells: list[list[Proportion | float]]) -> None:
     """Fill each cell with a color that depends on its rate, and write the rate in it."""
     colours, rectangle = colour_map(TEAL), load("matplotlib.patches").Rectangle
     for y, line in enumerate(cells, 1):
@@ -138,6 +138,6 @@ def _draw_frame(ax: Axes, x: int, y: int) -> None:
     ax.add_patch(frame)
 
 
-def _title(cells: list[list[Rate | float]]) -> str:
-    trials = {rate.trials for line in cells for rate in line if isinstance(rate, Rate)}
+def _title(cells: list[list[Proportion | float]]) -> str:
+    trials = {rate.trials for line in cells for rate in line if isinstance(rate, Proportion)}
     return f"solved ({trials.pop():,} seeds per cell)" if len(trials) == 1 else "solved"

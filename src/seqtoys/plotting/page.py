@@ -47,9 +47,9 @@ def to_svg(ax: Axes) -> str:
         OptionError: If the axes were removed from their figure.
 
     Examples:
-        >>> from seqtoys.results import Rate
+        >>> from seqtoys.results import Proportion
         >>> from seqtoys.plotting import plot_solve_rate
-        >>> svg = to_svg(plot_solve_rate([[Rate(3, 4)]], ("lr", [0.1]), ("epochs", [100])))
+        >>> svg = to_svg(plot_solve_rate([[Proportion(3, 4)]], ("lr", [0.1]), ("epochs", [100])))
         >>> svg[:24], "75%" in svg
         ('<svg fill="currentColor"', True)
     """

@@ -10,9 +10,9 @@ from seqtoys.errors import DataError
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels, printable
 from seqtoys.plotting.style import COLOURS, FAINT, TEAL, Axes, ink, load, new_axes
 from seqtoys.records.report import Report
-from seqtoys.support.amounts import check_lengths
 from seqtoys.support.arguments import checked
-from seqtoys.support.proportion import NORMAL_95
+from seqtoys.support.uncertainty import NORMAL_95
+from seqtoys.support.values import check_lengths
 
 Reports = Report | Sequence[Report] | Mapping[str, Report]
 """One report, the reports of the replicas of an ensemble, or several reports by name."""

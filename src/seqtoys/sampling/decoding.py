@@ -13,15 +13,14 @@ import numpy as np
 import torch
 
 from seqtoys.errors import NonFiniteLossError, OptionError, quoted
-from seqtoys.models.readers import Array, Read
-from seqtoys.support.amounts import check_count
-from seqtoys.support.scalars import to_int, to_real
+from seqtoys.models.stepping import Array, Read
+from seqtoys.support.values import check_count, to_int, to_real
 
 _FIRST, _MOST = 2**14, 2**20  # random numbers drawn per call: at first, and at most
 
 
 @dataclass(frozen=True)
-class Drawing:
+class SamplingConfig:
     """How to sample symbols from logits, and which symbols end a text.
 
     Attributes:
@@ -35,8 +34,8 @@ class Drawing:
         OptionError: If an option is out of range.
 
     Examples:
-        >>> drawing = Drawing(3, 1.0, 2, frozenset(), torch.Generator())
-        >>> read = drawing.limit(lambda symbols: np.array([0.5, 2.0, 1.0]))
+        >>> config = SamplingConfig(3, 1.0, 2, frozenset(), torch.Generator())
+        >>> read = config.limit(lambda symbols: np.array([0.5, 2.0, 1.0]))
         >>> read(0)
         array([-inf,   2.,   1.])
     """
@@ -106,20 +105,22 @@ class Drawing:
             block, left = min(2 * block, _MOST), left - steps
 
 
-def draw_text(read: Read, symbol: int, drawing: Drawing, length: int | None) -> Iterator[int]:
+def draw_text(
+    read: Read, symbol: int, config: SamplingConfig, length: int | None
+) -> Iterator[int]:
     """Repeatedly read a symbol and sample the next, until the text ends.
 
     Args:
         read: Reads a symbol and returns the next logits.
         symbol: The first symbol to read.
-        drawing: How to sample.
+        config: How to sample.
         length: The maximum number of symbols. If None, there is no limit.
 
     Raises:
         NonFiniteLossError: If a logit is inf or nan.
     """
-    read, ends = drawing.limit(read), drawing.ends
-    for step, noise in enumerate(drawing.noises((), length), start=1):
+    read, ends = config.limit(read), config.ends
+    for step, noise in enumerate(config.noises((), length), start=1):
         scores = read(symbol) + noise  # (vocab,)
         symbol = int(scores.argmax())
         if not math.isfinite(scores[symbol]):  # argmax returns the first nan, if any
@@ -130,14 +131,14 @@ def draw_text(read: Read, symbol: int, drawing: Drawing, length: int | None) -> 
 
 
 def draw_texts(
-    read: Read, symbol: int, drawing: Drawing, texts: tuple[int, ...], length: int
+    read: Read, symbol: int, config: SamplingConfig, texts: tuple[int, ...], length: int
 ) -> tuple[Array, Array]:
     """Repeatedly read a symbol of each text and sample the next, until all texts have ended.
 
     Args:
         read: Reads a symbol of each text and returns the next logits.
         symbol: The first symbol to read.
-        drawing: How to sample.
+        config: How to sample.
         texts: The shape of the texts: `(replicas, texts)` for an ensemble, or `(texts,)`.
         length: The maximum number of symbols.
 
@@ -147,11 +148,11 @@ def draw_texts(
     Raises:
         NonFiniteLossError: If a logit is inf or nan.
     """
-    read = drawing.limit(read)
+    read = config.limit(read)
     symbols: int | Array = symbol
     running, lengths = np.ones(texts, bool), np.zeros(texts, np.int64)
     drawn: list[Array] = []
-    for step, noise in enumerate(drawing.noises(texts, length), start=1):
+    for step, noise in enumerate(config.noises(texts, length), start=1):
         scores = read(symbols) + noise  # (*texts, vocab)
         best, chosen = scores.max(-1), scores.argmax(-1)  # (*texts,); nan if any is
         lost = np.argwhere(running & ~np.isfinite(best)).tolist()
@@ -160,7 +161,7 @@ def draw_texts(
             raise _not_finite(best[tuple(lost[0])], f"new symbol {step} of text {place}")
         drawn.append(chosen)
         lengths += running
-        running &= ~np.isin(chosen, list(drawing.ends))
+        running &= ~np.isin(chosen, list(config.ends))
         if not running.any():
             break
         symbols = chosen

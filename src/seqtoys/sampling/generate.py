@@ -11,11 +11,11 @@ from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
 from seqtoys.models.forward import Ensemble, StepwiseModel, count_replicas
-from seqtoys.models.readers import Array, Reader, make_reader
-from seqtoys.sampling.decoding import Drawing, draw_text, draw_texts
-from seqtoys.support.amounts import check_count
+from seqtoys.models.stepping import Array, Stepper, make_stepper
+from seqtoys.sampling.decoding import SamplingConfig, draw_text, draw_texts
 from seqtoys.support.memory import EnoughMemory
 from seqtoys.support.randomness import seeded_generator
+from seqtoys.support.values import check_count
 
 MOST = 10**9  # symbols in one text; more would take days
 
@@ -131,17 +131,17 @@ def generate(
             "number of symbols, one by one"
         )
     vocab = _vocab_of(model)
-    drawing = _make_drawing(vocab, temperature, top_k, stop, generator)
+    config = _make_config(vocab, temperature, top_k, stop, generator)
     replicas = count_replicas(model)
     if num is None and not replicas:
-        reader, symbol = _read_prompt(model, prompt, (), vocab)
-        with reader.around():
-            return vocab.decode(list(draw_text(reader.read, symbol, drawing, length)))
+        stepper, symbol = _read_prompt(model, prompt, (), vocab)
+        with stepper.around():
+            return vocab.decode(list(draw_text(stepper.read, symbol, config, length)))
     texts = (*([replicas] if replicas else []), 1 if num is None else check_count("num", num, 1))
     with EnoughMemory():
-        reader, symbol = _read_prompt(model, prompt, texts, vocab)
-    with reader.around(), EnoughMemory():
-        drawn, lengths = draw_texts(reader.read, symbol, drawing, texts, length)
+        stepper, symbol = _read_prompt(model, prompt, texts, vocab)
+    with stepper.around(), EnoughMemory():
+        drawn, lengths = draw_texts(stepper.read, symbol, config, texts, length)
     written = _decode(drawn, lengths, vocab)
     return [text for (text,) in written] if num is None else written
 
@@ -192,28 +192,28 @@ def stream(
             "use a single replica, as in stream(model[0], …)"
         )
     vocab = _vocab_of(model)
-    drawing = _make_drawing(vocab, temperature, top_k, stop, generator)
-    reader, symbol = _read_prompt(model, prompt, (), vocab)
-    return _symbols(reader, draw_text(reader.read, symbol, drawing, length), vocab)
+    config = _make_config(vocab, temperature, top_k, stop, generator)
+    stepper, symbol = _read_prompt(model, prompt, (), vocab)
+    return _symbols(stepper, draw_text(stepper.read, symbol, config, length), vocab)
 
 
-def _symbols(reader: Reader, indices: Iterator[int], vocab: Vocab) -> Iterator[str]:
-    """Sample each symbol in the reader's context, which is exited before the symbol is yielded."""
+def _symbols(stepper: Stepper, indices: Iterator[int], vocab: Vocab) -> Iterator[str]:
+    """Sample each symbol inside the stepper's context, which is left before yielding it."""
     while True:
-        with reader.around():
+        with stepper.around():
             index = next(indices, None)
         if index is None:
             return
         yield vocab.symbols[index]
 
 
-def _make_drawing(
+def _make_config(
     vocab: Vocab,
     temperature: int | float,
     top_k: int | None,
     stop: Symbols | None,
     generator: torch.Generator | None,
-) -> Drawing:
+) -> SamplingConfig:
     ends: frozenset[int] = frozenset()
     if stop is not None:
         symbols = [stop] if isinstance(stop, str) and vocab.has_words else stop
@@ -223,12 +223,12 @@ def _make_drawing(
                 f"expected stop to be one or more symbols, or None, got {quoted(stop)}"
             )
     source = seeded_generator(0) if generator is None else generator
-    return Drawing(len(vocab), temperature, top_k, ends, source)
+    return SamplingConfig(len(vocab), temperature, top_k, ends, source)
 
 
 def _read_prompt(
     model: object, prompt: Symbols, texts: tuple[int, ...], vocab: Vocab
-) -> tuple[Reader, int]:
+) -> tuple[Stepper, int]:
     """Read a prompt except for its last symbol, which the sampling loop reads first."""
     indices = vocab.encode(prompt).tolist()
     if not indices:
@@ -236,11 +236,11 @@ def _read_prompt(
             f"expected a prompt of at least one symbol, got {quoted(prompt)}; "
             f"start with a symbol of the vocabulary, such as {quoted(vocab.symbols[0])}"
         )
-    reader = make_reader(model, texts, len(vocab))
-    with reader.around():
+    stepper = make_stepper(model, texts, len(vocab))
+    with stepper.around():
         for index in indices[:-1]:
-            reader.read(index)
-    return reader, indices[-1]
+            stepper.read(index)
+    return stepper, indices[-1]
 
 
 def _decode(drawn: Array, lengths: Any, vocab: Vocab) -> Any:

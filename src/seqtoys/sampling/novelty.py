@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from seqtoys.data.symbols import Symbols
 from seqtoys.errors import DataError, InputTypeError, excerpt
-from seqtoys.support.amounts import MANY, check_count
 from seqtoys.support.arguments import listed
+from seqtoys.support.values import MANY, check_count
 
 
 @dataclass(frozen=True)

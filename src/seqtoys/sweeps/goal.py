@@ -10,7 +10,7 @@ from torch import Tensor
 from seqtoys.errors import OptionError, quoted
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
-from seqtoys.records.impossible import ERRORS, ROUNDING
+from seqtoys.records.history_fields import ERRORS, ROUNDING
 from seqtoys.training.stopping import Until
 
 TOLERANCE = 0.01  # nats per scored symbol

@@ -25,7 +25,7 @@ Facts: TypeAlias = dict[str, Any]
 """Columns of a row."""
 
 
-def measure(
+def measure_cell(
     cell: Cell, model: nn.Module, history: History | EnsembleHistory
 ) -> tuple[list[Facts], float]:
     """Measure a trained model, or each replica of an ensemble.
@@ -107,7 +107,7 @@ def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts
 def _measure_source(cell: Cell, model: nn.Module, source: Source) -> tuple[Tensor, Tensor]:
     """Compute the loss and the accuracy of each replica, `(replicas,)` both."""
     if source.sequences is None:  # a long text
-        loss, share = source.measure(model)
+        loss, share = source.loss_and_accuracy(model)
         return loss.reshape(-1), share.reshape(-1)
     batch, size = source.sequences, cell.fit_options.get("batch_size")
     losses, hits = (torch.zeros(count_replicas(model) or 1).double() for _ in range(2))

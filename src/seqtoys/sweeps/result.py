@@ -9,8 +9,8 @@ from typing import Any
 
 from seqtoys.errors import MissingPackageError, OptionError, quoted
 from seqtoys.support.arguments import check_fields, checked
-from seqtoys.support.proportion import Rate
 from seqtoys.support.tables import html_table, text_table
+from seqtoys.support.uncertainty import Proportion
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.sweeps.table import notes_of, table_of
 from seqtoys.training.options import Written, as_written
@@ -32,7 +32,7 @@ class SweepResult:
         >>> rows = [SweepRow({"lr": lr}, seed, solved=lr > seed) for lr, seed in pairs]
         >>> result = SweepResult(rows, {"lr": [1, 2]})
         >>> result.where(lr=1).solve_rate
-        Rate(count=1, trials=2)
+        Proportion(count=1, trials=2)
     """
 
     rows: list[SweepRow]
@@ -43,10 +43,10 @@ class SweepResult:
         check_fields(self)
 
     @property
-    def solve_rate(self) -> Rate:
+    def solve_rate(self) -> Proportion:
         """The share of the rows that are solved, among those that did not fail."""
         verdicts = [row.solved for row in self.rows if row.solved is not None]
-        return Rate(sum(verdicts), len(verdicts))
+        return Proportion(sum(verdicts), len(verdicts))
 
     def where(self, **settings: Any) -> SweepResult:
         """Keep the rows of some settings.
@@ -68,7 +68,7 @@ class SweepResult:
         return replace(self, rows=rows, grid=grid)
 
     @checked
-    def rate_grid(self, down: str, across: str) -> list[list[Rate]]:
+    def rate_grid(self, down: str, across: str) -> list[list[Proportion]]:
         """Compute the solve rates over two names of the grid, over all values of the others.
 
         Args:
@@ -84,7 +84,7 @@ class SweepResult:
         Examples:
             >>> rows = [SweepRow({"lr": lr, "layers": 1}, 0, solved=lr > 1) for lr in (1, 2)]
             >>> SweepResult(rows, {"lr": [1, 2], "layers": [1]}).rate_grid("lr", "layers")
-            [[Rate(count=0, trials=1)], [Rate(count=1, trials=1)]]
+            [[Proportion(count=0, trials=1)], [Proportion(count=1, trials=1)]]
         """
         if down == across:
             raise OptionError(f"expected two names of the grid, got {quoted(down)} twice")

@@ -1,4 +1,4 @@
-"""What a worker does: train the seeds of one cell, and measure them."""
+"""What a worker does: train the seeds of one cell, and measure_cell them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from seqtoys.records.history import History
 from seqtoys.sweeps.cells import Cell
 from seqtoys.sweeps.goal import find_goal, first_epochs, is_solved, remark_on
 from seqtoys.sweeps.isolation import isolated
-from seqtoys.sweeps.measured import Facts, measure
+from seqtoys.sweeps.measured import Facts, measure_cell
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.training.fit import fit
 
@@ -31,7 +31,7 @@ _MADE: WeakValueDictionary[int, nn.Module] = WeakValueDictionary()
 
 
 def run_cell(cell: Cell) -> list[SweepRow]:
-    """Train the seeds of a cell and measure them; an error goes into their rows.
+    """Train the seeds of a cell and measure_cell them; an error goes into their rows.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, even if `fit` caught it first.
@@ -70,7 +70,7 @@ def _told(error: Exception) -> str:
 
 
 def _measure_cell(cell: Cell) -> list[Facts]:
-    """Make the models of a cell, train and measure them: the facts of each seed."""
+    """Make the models of a cell, train and measure_cell them: the facts of each seed."""
     model = _make(cell)
     options = copy.deepcopy(cell.fit_options)  # as a pool of processes would copy them
     try:
@@ -81,7 +81,7 @@ def _measure_cell(cell: Cell) -> list[Facts]:
         return [DIVERGED] * len(cell.seeds)
     if "interrupted" in _reasons(history):
         raise KeyboardInterrupt
-    return _judge(cell, history, *measure(cell, model, history))
+    return _judge(cell, history, *measure_cell(cell, model, history))
 
 
 def _make(cell: Cell) -> nn.Module:
@@ -115,7 +115,7 @@ def _make(cell: Cell) -> nn.Module:
 def _judge(
     cell: Cell, history: History | EnsembleHistory, facts: list[Facts], source_excess: float
 ) -> list[Facts]:
-    """Decide which replicas solved it, and when; `measure` gives the last two arguments."""
+    """Decide which replicas solved it, and when; `measure_cell` gives the last two arguments."""
     goal = find_goal(cell.goal, cell.fit_options.get("until"), facts[0]["optimum"])
     near = None if goal is None else goal + source_excess
     columns = zip(_reasons(history), first_epochs(history, near), facts, strict=True)

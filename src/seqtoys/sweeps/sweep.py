@@ -10,18 +10,18 @@ from typing import Any, Unpack
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
-from seqtoys.support.amounts import check_length
 from seqtoys.support.arguments import checked, listed
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.digest import brief
-from seqtoys.support.interrupt import postponed_interrupt
+from seqtoys.support.values import check_length
 from seqtoys.sweeps.cells import Cell, MakeModel, check_names, check_seeds, make_settings
 from seqtoys.sweeps.dispatch import run_cells
 from seqtoys.sweeps.goal import check_excess_goal
 from seqtoys.sweeps.journal import Journal, Key, key_of
 from seqtoys.sweeps.result import SweepResult
-from seqtoys.tasks.task import Side, Task
+from seqtoys.tasks.task import Task, TaskSplit
 from seqtoys.training.data import TrainingData, to_batch
+from seqtoys.training.interrupt import postponed_interrupt
 from seqtoys.training.options import TrainingOptions, as_written
 from seqtoys.training.progress import is_wanted
 
@@ -164,7 +164,7 @@ def _run(
 def _try_lengths(data: TrainingData, lengths: Iterable[int]) -> None:
     """Draw a sequence of each length: an impossible one fails before anything is trained."""
     if isinstance(data, Task):
-        whole = data.whole if isinstance(data, Side) else data
+        whole = data.whole if isinstance(data, TaskSplit) else data
         for length in lengths:
             whole.sample(1, length=length)
 

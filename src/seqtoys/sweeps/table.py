@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from statistics import fmean, median
 
-from seqtoys.support.proportion import Rate
+from seqtoys.support.uncertainty import Proportion
 from seqtoys.sweeps.row import SweepRow
 
 SHOWN_SETTINGS = 60
@@ -81,7 +81,7 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 
 def _line(group: Sequence[SweepRow], has_unseen: bool, lengths: Sequence[int]) -> list[str]:
     verdicts = [row.solved for row in group if row.solved is not None]
-    rate = Rate(sum(verdicts), len(verdicts))
+    rate = Proportion(sum(verdicts), len(verdicts))
     interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
     shares = [[row.accuracy for row in group]]
     shares += [[row.unseen_accuracy for row in group]] * has_unseen

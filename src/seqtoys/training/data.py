@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqtoys.data.batch import Batch, Pair
-from seqtoys.data.ranges import check_range
+from seqtoys.data.batch import Batch, Pair, check_range
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError

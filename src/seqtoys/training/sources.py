@@ -15,7 +15,7 @@ from seqtoys.data.long_text import LongText, encode_compact
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError
-from seqtoys.models.forward import measure
+from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.support.digest import brief
 from seqtoys.support.randomness import generator_for
 from seqtoys.support.serialization import Plain
@@ -53,10 +53,10 @@ class Source(Protocol):
     def parts(self) -> Iterator[Part]:
         """Iterate over the data of one epoch."""
 
-    def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> Tensor | None:
+    def reassemble(self, predicted: list[Tensor], rows: list[Tensor | None]) -> Tensor | None:
         """Reassemble the predictions of the parts; None if predictions are not kept."""
 
-    def heed(self, accuracy: float | Tensor) -> None:
+    def record_accuracy(self, accuracy: float | Tensor) -> None:
         """Record the accuracy of an epoch, for each replica of an ensemble."""
 
     def identity(self) -> str:
@@ -71,7 +71,7 @@ class Source(Protocol):
     def baselines(self, vocab_size: int) -> Baselines:
         """Compute the losses that counting alone can reach."""
 
-    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+    def loss_and_accuracy(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model, without training."""
 
 
@@ -109,7 +109,7 @@ class SequencesSource:
                 yield rows, part, int(part.tally.sum())
         self._order = None
 
-    def together(
+    def reassemble(
         self, predicted: list[Tensor], rows: list[Tensor | None]
     ) -> Int[Tensor, "*replicas batch time"]:
         """Reassemble the predictions of the parts in the order of the sequences."""
@@ -122,7 +122,7 @@ class SequencesSource:
             whole[..., at, :] = part  # (batch, time)
         return whole
 
-    def heed(self, accuracy: float | Tensor) -> None:
+    def record_accuracy(self, accuracy: float | Tensor) -> None:
         """Do nothing."""
 
     def identity(self) -> str:
@@ -153,9 +153,9 @@ class SequencesSource:
         """Compute the losses that counting alone can reach."""
         return count_baselines(self.sequences, vocab_size)
 
-    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+    def loss_and_accuracy(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model, without training."""
-        return measure(model, self.sequences)
+        return loss_and_accuracy(model, self.sequences)
 
 
 def to_sources(

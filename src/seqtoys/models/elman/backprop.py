@@ -79,7 +79,7 @@ class Backprop:
         >>> vocab = Vocab("hielo")
         >>> model = ElmanCharModel(vocab, seed=777)
         >>> backprop = model.backprop(Batch.from_texts(["hihello"], vocab))
-        >>> loss, predicted = backprop.measure()
+        >>> loss, predicted = backprop.loss_and_predictions()
         >>> backprop.backward()
         >>> loss, model.rnn.weight_hh_l0.grad.shape
         (tensor(1.6925), torch.Size([5, 5]))
@@ -162,7 +162,9 @@ class Backprop:
         return self._states[-1]
 
     @torch.inference_mode()
-    def measure(self) -> tuple[Float[Tensor, "*replicas"], Int[Tensor, "*replicas batch time"]]:
+    def loss_and_predictions(
+        self,
+    ) -> tuple[Float[Tensor, "*replicas"], Int[Tensor, "*replicas batch time"]]:
         """Run the forward pass; return the mean loss and the predicted symbols."""
         layout, weights, at = self._layout, self._weights, self._layout.positions
         bias = weights["bias_ih"] + weights["bias_hh"]

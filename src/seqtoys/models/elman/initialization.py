@@ -20,7 +20,7 @@ from seqtoys.support.randomness import check_seed, seeded_generator
 
 Module = TypeVar("Module", bound=nn.Module)
 
-SILENT: dict[type, Any] = {
+WITHOUT_INITIALIZATION: dict[type, Any] = {
     kind: type(kind.__name__, (kind,), {"reset_parameters": lambda module: None})
     for kind in (nn.Embedding, nn.RNN, nn.Linear)
 }
@@ -87,7 +87,7 @@ def _undrawn(kind: type[Module], *sizes: int, **options: Any) -> Module:
     PyTorch's `skip_init` uses the meta device, whose first use takes half a second to import SymPy
     and adds warning filters.
     """
-    made: Module = SILENT[kind](*sizes, **options)
+    made: Module = WITHOUT_INITIALIZATION[kind](*sizes, **options)
     made.__class__ = kind
     return made
 

@@ -10,8 +10,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqtoys.data.batch import Batch
-from seqtoys.data.ranges import check_range
+from seqtoys.data.batch import Batch, check_range
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
 from seqtoys.models.elman.backprop import Backprop, is_covered, parameters_of
@@ -24,9 +23,9 @@ from seqtoys.models.elman.unmodified import (
     is_hooked,
     make_plans,
 )
-from seqtoys.support.amounts import check_count
 from seqtoys.support.arguments import checked
 from seqtoys.support.memory import EnoughMemory, check_room
+from seqtoys.support.values import check_count
 
 
 class ElmanNetwork(nn.Module):

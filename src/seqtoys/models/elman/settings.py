@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from seqtoys.errors import OptionError, quoted
-from seqtoys.support.scalars import to_int
+from seqtoys.support.values import to_int
 
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
 """The nonlinearities of the hidden state."""

@@ -31,7 +31,7 @@ _OF_NUMPY = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
-class Reader:
+class Stepper:
     """Reads texts symbol by symbol, from the initial state.
 
     Attributes:
@@ -43,8 +43,8 @@ class Reader:
     around: Callable[[], AbstractContextManager[object]]
 
 
-def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reader:
-    """Create a reader of one or more texts in parallel.
+def make_stepper(model: object, texts: tuple[int, ...], vocab_size: int) -> Stepper:
+    """Create a stepper of one or more texts in parallel.
 
     Args:
         model: An `ElmanCharModel`, an `ElmanEnsemble`, any model with `step` and
@@ -59,17 +59,17 @@ def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reade
 
     Examples:
         >>> from seqtoys import Vocab
-        >>> reader = make_reader(ElmanCharModel(Vocab("hielo")), (3,), 5)
-        >>> reader.read(0).shape, reader.read(np.array([1, 2, 3])).shape
+        >>> stepper = make_stepper(ElmanCharModel(Vocab("hielo")), (3,), 5)
+        >>> stepper.read(0).shape, stepper.read(np.array([1, 2, 3])).shape
         ((5,), (3, 5))
     """
     if _is_for_numpy(model):
         quiet = partial(np.errstate, over="ignore", invalid="ignore")
-        return Reader(_elman_reader(model), quiet)
+        return Stepper(_elman_reader(model), quiet)
     if not isinstance(model, Ensemble):
-        return Reader(_step_reader(model, texts, vocab_size), partial(_evaluating, model))
+        return Stepper(_step_reader(model, texts, vocab_size), partial(_evaluating, model))
     if isinstance(model, ElmanEnsemble):
-        return Reader(_ensemble_reader(model, texts, vocab_size), partial(_evaluating, model))
+        return Stepper(_ensemble_reader(model, texts, vocab_size), partial(_evaluating, model))
     replicas = _replicas(model)
     readers = [_step_reader(replica, texts[1:], vocab_size) for replica in replicas]
 
@@ -77,7 +77,7 @@ def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reade
         rows = np.broadcast_to(symbols, texts)
         return np.stack([read(row) for read, row in zip(readers, rows, strict=True)])
 
-    return Reader(read, partial(_evaluating, *replicas))
+    return Stepper(read, partial(_evaluating, *replicas))
 
 
 def _is_for_numpy(model: object) -> TypeGuard[ElmanCharModel | ElmanEnsemble]:
