@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from seqtoys import get_task
-from seqtoys.tasks.chomsky.answer_probabilities import KnownProbabilities
+from seqtoys.tasks.answer_probabilities import KnownProbabilities
 
 COUNTED = 2000  # sequences sampled to estimate the frequencies of tasks that can't compute them
 

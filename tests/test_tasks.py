@@ -15,8 +15,8 @@ from torch import Tensor
 
 from seqtoys import AnswerTask, Batch, Task, Vocab, get_task, list_tasks
 from seqtoys.errors import InputTypeError, OptionError
+from seqtoys.tasks.answer_probabilities import KnownProbabilities
 from seqtoys.tasks.catalogue import CATALOGUE
-from seqtoys.tasks.chomsky.answer_probabilities import KnownProbabilities
 
 NAMES = list(CATALOGUE)
 ANSWERED = [name for name in NAMES if isinstance(get_task(name), AnswerTask)]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.tasks.chomsky.answer_probabilities import KnownProbabilities, draw_bits
+from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
 from seqtoys.tasks.chomsky.expressions import (
     APPLY,
     MODULUS,

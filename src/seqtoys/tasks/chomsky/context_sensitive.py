@@ -7,7 +7,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.data.vocab import Vocab
-from seqtoys.tasks.chomsky.answer_probabilities import KnownProbabilities, draw_bits
+from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
 
 SOURCE, LEVEL = "Delétang et al. 2023", "context-sensitive"
 LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)

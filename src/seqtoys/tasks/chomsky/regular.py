@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.data.vocab import Vocab
-from seqtoys.tasks.chomsky.answer_probabilities import KnownProbabilities, draw_bits
+from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
 from seqtoys.tasks.chomsky.expressions import APPLY, MODULUS, Array
 
 SOURCE = "Delétang et al. 2023"
