@@ -269,3 +269,38 @@ class ElmanCharModel(ElmanNetwork):
     @property
     def _batch_axis(self) -> int:
         return 0 if self.settings.batch_first else 1
+
+
+def reference_forward(
+    model: ElmanCharModel,
+    inputs: Int[Tensor, "batch time"],
+    hidden: Float[Tensor, "layers batch hidden"] | None = None,
+) -> tuple[Float[Tensor, "batch time vocab"], Float[Tensor, "layers batch hidden"]]:
+    """Compute `forward` as Elman (1990) describes it: slow, and meant to be read.
+
+    Every fast path is tested against this function.
+
+    Args:
+        model: The network; its `batch_first` is ignored.
+        inputs: Symbol indices.
+        hidden: The state to resume from. If None, zeros.
+
+    Examples:
+        >>> model = ElmanCharModel(Vocab("hielo"), hidden_size=8)
+        >>> inputs = model.vocab.encode_batch(["hihell"])
+        >>> torch.allclose(reference_forward(model, inputs)[0], model(inputs)[0], atol=1e-6)
+        True
+    """
+    squash = torch.tanh if model.settings.nonlinearity == "tanh" else torch.relu
+    if model.embedding is None:
+        vectors = F.one_hot(inputs, len(model.vocab)).to(model._weight.dtype)
+    else:
+        vectors = model.embedding(inputs)  # (batch, time, features)
+    states = list(model.initial_hidden(len(inputs)) if hidden is None else hidden)
+    logits = []
+    for x in vectors.unbind(1):  # (batch, features)
+        for layer, weights in enumerate(model.rnn.all_weights):
+            w_ih, w_hh, b_ih, b_hh = weights
+            x = states[layer] = squash(x @ w_ih.T + b_ih + states[layer] @ w_hh.T + b_hh)
+        logits.append(x if model.readout is None else model.readout(x))  # (batch, vocab)
+    return torch.stack(logits, 1), torch.stack(states)
