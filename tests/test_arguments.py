@@ -375,7 +375,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "what makes models, not written in Python": (
         lambda make_model: sweep(make_model, "hihello", grid={}, seeds=[1], vocab=MODEL.vocab),
         str, OptionError,
-        "expected make_model to tell what it takes, got: no signature found for builtin type "
+        "expected make_model to have a signature, got: no signature found for builtin type "
         "<class 'str'>",
     ),
     "progress": (

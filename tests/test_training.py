@@ -389,8 +389,7 @@ ERRORS: dict[str, Any] = {
     "no steps": (
         lambda: fit(Gru(), "hihello", vocab=VOCAB, stepwise=True),
         OptionError,
-        "expected a model with step and initial_hidden for stepwise=True, got Gru; "
-        "omit stepwise",
+        "expected a model with step and initial_hidden for stepwise=True, got Gru; omit stepwise",
     ),
     "logits": (
         lambda: fit(Gru(axes=2), "hihello", vocab=VOCAB),

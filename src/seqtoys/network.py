@@ -208,8 +208,6 @@ class ElmanNetwork(nn.Module):
             raise OptionError(f"{cannot}it takes no state; replace step as well") from error
         result = self(*given)
         if not isinstance(result, tuple) or len(result) != 2:
-            raise OptionError(
-                f"{cannot}it does not return (logits, state); replace step as well"
-            )
+            raise OptionError(f"{cannot}it does not return (logits, state); replace step as well")
         logits, after = result
         return logits.squeeze(-2 if self.settings.batch_first else -3), after

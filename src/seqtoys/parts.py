@@ -50,9 +50,7 @@ def run_rnn(
         InputTypeError: If `rnn` does not return `(states, state)`.
     """
     if isinstance(rnn, nn.RNNBase) and rnn.input_size != vectors.shape[-1]:
-        raise ShapeError(
-            f"expected an rnn with an input size of {vectors.shape[-1]}, got {rnn}"
-        )
+        raise ShapeError(f"expected an rnn with an input size of {vectors.shape[-1]}, got {rnn}")
     if isinstance(rnn, nn.RNN | nn.GRU):
         batch = vectors.shape[0 if rnn.batch_first else 1]
         start = zero_state(rnn, batch, weight)

@@ -1,1 +1,1 @@
-"""Solve rates over settings and seeds, on one machine or many."""
+"""Solve rates over settings and seeds, on one or more machines."""
