@@ -421,9 +421,9 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_told: Tol
         "[]\n": foreign,
         '{"sweep": 3}\n': foreign,
         f"{head}\nnotes\n": f"line 2 of {path} is not a row of a sweep: expected a row as "
-        "to_json writes it, got: Expecting value: line 1 column 1 (char 0)",
+        "returned by to_json, got: Expecting value: line 1 column 1 (char 0)",
         f'{head}\n{{"seed": 3}}\n': f"line 2 of {path} is not a row of a sweep: expected a row as "
-        "to_json writes it, got: 'longer_accuracy'",
+        "returned by to_json, got: 'longer_accuracy'",
     }
     for content, told in cases.items():
         path.write_text(content)

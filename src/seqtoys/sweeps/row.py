@@ -97,7 +97,7 @@ class SweepRow:
         Raises:
             DataError: If the line is not a row.
         """
-        with expected("a row as to_json writes it"):
+        with expected("a row as returned by to_json"):
             facts = json.loads(line)
             longer = {int(length): share for length, share in facts["longer_accuracy"].items()}
             return cls(**{**facts, "longer_accuracy": longer})
