@@ -230,7 +230,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a network of autograd": (
         ElmanCharModel(VOCAB, embedding_size=2).backprop, BATCH, OptionError,
-        "expected a network that supports backprop (unmodified, ",
+        "expected a network that supports backprop: ",
     ),
     "indices that can't be read": (
         VOCAB.decode, torch.ones(2, dtype=torch.int64).to_sparse(), InputTypeError,
@@ -377,7 +377,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "what makes models, not written in Python": (
         lambda make_model: sweep(make_model, "hihello", grid={}, seeds=[1], vocab=MODEL.vocab),
         str, OptionError,
-        "expected make_model to tell what it takes, got: no signature found for builtin type "
+        "expected make_model to have a signature, got: no signature found for builtin type "
         "<class 'str'>",
     ),
     "progress": (
@@ -498,7 +498,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a state": (
         History.from_state, {"loss": 5}, DataError,
-        "expected a history as state gives it, got: 'int' object has no attribute 'tolist'",
+        "expected a history as returned by state, got: 'int' object has no attribute 'tolist'",
     ),
     "no seeds": (
         lambda seeds: EnsembleHistory(seeds, BASELINES), [], DataError,
@@ -536,7 +536,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a line": (
         SweepRow.from_json, "{}", DataError,
-        "expected a row as to_json writes it, got: 'longer_accuracy'",
+        "expected a row as returned by to_json, got: 'longer_accuracy'",
     ),
 }  # fmt: skip
 

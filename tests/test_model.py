@@ -225,7 +225,8 @@ ERRORS: dict[str, Any] = {
     "no batch axis": (
         lambda: MODEL(VOCAB.encode("hi")),
         ShapeError,
-        "expected indices of shape (batch, time), got (2,); inputs.unsqueeze adds an axis of size 1",  # noqa: E501
+        "expected indices of shape (batch, time), got (2,); inputs.unsqueeze adds an axis "
+        "of size 1",
     ),
     "integer one-hots": (
         lambda: MODEL(torch.zeros(1, 2, 5, dtype=torch.int64)),
@@ -240,7 +241,8 @@ ERRORS: dict[str, Any] = {
     "time first": (
         lambda: ElmanCharModel(VOCAB, batch_first=False)(ONE[0]),
         ShapeError,
-        "expected indices of shape (time, batch), got (2,); inputs.unsqueeze adds an axis of size 1",  # noqa: E501
+        "expected indices of shape (time, batch), got (2,); inputs.unsqueeze adds an axis "
+        "of size 1",
     ),
     "step over a sequence": (
         lambda: MODEL.step(ONE),

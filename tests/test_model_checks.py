@@ -366,7 +366,7 @@ def test_other_places_check_the_width_too() -> None:
     with pytest.raises(ShapeError, match=rf"expected logits .*{len(task.vocab)}\), got .* 9\)"):
         evaluate(Net(width=9), task, count=32)
     model = StatefulNet(width=9)
-    with pytest.raises(ShapeError, match=r"expected logits \(1, 5, 5\), got \(1, 5, 9\)"):
+    with pytest.raises(ShapeError, match=r"expected logits of shape \(1, 5, 5\), got \(1, 5, 9\)"):
         fit(model, "hihello" * 3, chunk=5, vocab=VOCAB, epochs=1)
 
 

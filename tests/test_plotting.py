@@ -80,7 +80,7 @@ def test_the_loss_is_a_line_among_its_baselines(drawn: Drawn) -> None:
     assert line.get_xydata().tolist() == [[1, 1.5], [2, 1.0], [3, 0.6]]
     assert levels(ax) == [1.6, 0.5, 0.0, 0.4]
     assert labels(ax) == [
-        "uniform 1.6000", "memoryless 0.5000", "optimum 0", "floor of tanh 0.4000",
+        "uniform 1.6000", "memoryless 0.5000", "optimum 0", "tanh floor 0.4000",
         "model 0.6000",
     ]  # fmt: skip
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss (nats per scored symbol)")

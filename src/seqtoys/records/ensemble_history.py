@@ -191,12 +191,12 @@ class EnsembleHistory:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain]) -> EnsembleHistory:
-        """Restore a history from its `state()`.
+        """Restore a history from the `state` that `state()` returned.
 
         Raises:
-            DataError: If `state` is malformed.
+            DataError: If it is malformed.
         """
-        with expected("an ensemble's history as state gives it"):
+        with expected("an ensemble's history as returned by state"):
             return cls(**to_fields(state))
 
     def to_json(self) -> str:
@@ -210,7 +210,7 @@ class EnsembleHistory:
         Raises:
             DataError: If the text is not the history of an ensemble.
         """
-        with expected("an ensemble's history as to_json writes it"):
+        with expected("an ensemble's history as returned by to_json"):
             return cls(**to_fields(from_json(text)))
 
     def __eq__(self, other: object) -> bool:

@@ -178,12 +178,12 @@ class History:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain]) -> History:
-        """Restore a history from its `state()`.
+        """Restore a history from the `state` that `state()` returned.
 
         Raises:
-            DataError: If `state` is malformed.
+            DataError: If it is malformed.
         """
-        with expected("a history as state gives it"):
+        with expected("a history as returned by state"):
             lists = {name: state[name].tolist() for name in COLUMNS}
             return cls(**{**read_fields(state), **lists})
 
@@ -207,7 +207,7 @@ class History:
         Raises:
             DataError: If the text is not a history.
         """
-        with expected("a history as to_json writes it"):
+        with expected("a history as returned by to_json"):
             columns = json.loads(text)
             return cls(**{**columns, "baselines": Baselines(**columns["baselines"])})
 

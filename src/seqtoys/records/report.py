@@ -180,7 +180,7 @@ class Report:
         Raises:
             DataError: If the text is not a report.
         """
-        with expected("a report as to_json writes it"):
+        with expected("a report as returned by to_json"):
             facts = json.loads(text)
             scores = {name: Score(**_restored(score)) for name, score in facts["scores"].items()}
             shortest, longest = facts["lengths"]

@@ -146,8 +146,8 @@ class ElmanNetwork(nn.Module):
         """
         if not self.writes_gradients:
             raise OptionError(
-                "expected a network that supports backprop (unmodified, one layer, one-hot "
-                f"symbols, on a CPU, no frozen weights), got\n{self}\nuse autograd for any other "
+                "expected a network that supports backprop: unmodified, one layer, one-hot "
+                f"symbols, on a CPU, no frozen weights; got\n{self}\nuse autograd for any other "
                 "network"
             )
         check_range(batch, len(self.vocab))
