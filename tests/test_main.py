@@ -317,7 +317,10 @@ def test_sample_of_words_and_of_an_ensemble(tmp_path: Path, capsys: Shown) -> No
         (["tasks", "rebber"], "no task is named 'rebber'; did you mean 'reber'?"),
         (["train", "rebber"], "no task is named 'rebber'; did you mean 'reber'?"),
         (["train", "reber", "--seeds", "0"], "expected at least one seed, got none"),
-        (["train", "reber", "--goal", "0"], "expected until to be 'solved', a positive"),
+        (
+            ["train", "reber", "--goal", "0"],
+            "expected --goal to be a positive finite number, got 0",
+        ),
         (["sample", "no/such"], "expected a model file at no/such, found nothing"),
     ],
 )
@@ -562,3 +565,13 @@ def test_an_output_that_fails_is_discarded(
         output.write("discarded")
     assert capsys.readouterr().err == "seqtoys: can't write the output: No space left on device\n"
     assert (tmp_path / "output").read_text() == ""
+
+
+def test_a_goal_that_is_no_number_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "parity", "--goal", "nan"]) == 2
+    assert "expected --goal to be a positive finite number, got nan" in capsys.readouterr().err
+
+
+def test_an_empty_path_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["learn", "hihello", "--save", ""]) == 2
+    assert "the path is empty; choose another path" in capsys.readouterr().err

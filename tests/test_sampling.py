@@ -354,3 +354,9 @@ def test_the_mode_comes_back_after_an_error() -> None:
 def test_a_text_that_would_never_end_is_refused() -> None:
     with pytest.raises(OptionError, match=r"expected length to be at most 1,000,000,000, got 10+"):
         generate(ElmanCharModel(Vocab("ab")), "a", 10**18)
+
+
+def test_more_text_than_memory_is_refused(assert_told: Any) -> None:
+    model = ElmanCharModel(Vocab("hielo"))
+    with pytest.raises(OptionError, match="not enough memory for 5,000,000,000,000 symbols"):
+        generate(model, "h", 5, num=10**12)

@@ -18,6 +18,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -688,3 +689,15 @@ def test_vocabularies_tell_sweeps_apart() -> None:
     assert tell("aab", Vocab("ab")) != tell("aac", Vocab("ac")) != tell("acc", Vocab("ac"))
     assert tell(PARITY, PARITY.vocab) == tell(get_task("parity"), PARITY.vocab)
     assert tell(get_task("dyck", kinds=1), VOCAB) != tell(get_task("dyck", kinds=2), VOCAB)
+
+
+def test_a_grid_takes_arrays() -> None:
+    options: dict[str, Any] = {"vocab": Vocab("hielo"), "seeds": range(2), "epochs": 2}
+    rates = np.array([0.05, 0.1])
+    found = sweep(ElmanEnsemble, "hihello", grid={"lr": rates}, **options)
+    listed = sweep(ElmanEnsemble, "hihello", grid={"lr": [0.05, 0.1]}, **options)
+    assert (found.grid, found.rows) == (listed.grid, listed.rows)
+    with pytest.raises(OptionError, match="expected a list of values for lr in the grid, got 3"):
+        sweep(ElmanEnsemble, "hihello", grid={"lr": np.array(3)}, **options)
+    with pytest.raises(InputTypeError, match=r"got 3; for one value, pass \[3\]"):
+        sweep(ElmanEnsemble, "hihello", grid={"lr": 3}, **options)  # type: ignore[dict-item]

@@ -16,6 +16,7 @@ from seqtoys.records.ensemble_row import SHOWN_QUANTILES
 from seqtoys.records.report import Score
 from seqtoys.results import Proportion, Report
 from seqtoys.support.tables import text_table
+from seqtoys.support.values import check_positive
 
 CLIP_NORM = 1.0  # without it, training on long sequences may diverge
 ONE, EACH = 1000, 200  # sequences for evaluating one network, and each of several
@@ -40,6 +41,7 @@ def add_train(parser: ArgumentParser) -> None:
 def train_task(options: Namespace) -> int:
     """Train networks on a task, and print how close to the optimum they get."""
     task, size = get_task(options.task), options.hidden
+    check_positive("--goal", options.goal)
     seeds = range(options.seed, options.seed + options.seeds)
     model: ElmanCharModel | ElmanEnsemble
     if len(seeds) == 1:

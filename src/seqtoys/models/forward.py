@@ -81,7 +81,8 @@ def run_model(
     logits = output[0] if isinstance(output, tuple) and output else output
     if not isinstance(logits, Tensor):
         raise InputTypeError(
-            f"expected the model to return logits as a tensor, got {described(logits)}"
+            f"expected the model to return logits as a tensor, got {described(logits)}; return "
+            "them alone, or as the first element of a tuple"
         )
     return logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, TypedDict, Unpack, overload
 
@@ -13,7 +14,7 @@ from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
 from seqtoys.models.forward import Ensemble, StepwiseModel, count_replicas
 from seqtoys.models.stepping import Array, Stepper, make_stepper
 from seqtoys.sampling.decoding import SamplingConfig, draw_text, draw_texts
-from seqtoys.support.memory import EnoughMemory
+from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.values import check_count
 
@@ -138,6 +139,7 @@ def generate(
         with stepper.around():
             return vocab.decode(list(draw_text(stepper.read, symbol, config, length)))
     texts = (*([replicas] if replicas else []), 1 if num is None else check_count("num", num, 1))
+    check_room("symbols", math.prod(texts) * length, 8)
     with EnoughMemory():
         stepper, symbol = _read_prompt(model, prompt, texts, vocab)
     with stepper.around(), EnoughMemory():

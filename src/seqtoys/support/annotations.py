@@ -149,7 +149,8 @@ def type_spec(annotation: Hashable) -> TypeSpec:
     if outer is tuple and Ellipsis not in inside:
         return _tuple([type_spec(each) for each in inside])
     words = (_called(outer),)
-    if inside and issubclass(outer, Collection):
+    # The arguments of an array's annotation are its shape and dtype, which it doesn't contain.
+    if inside and issubclass(outer, Collection) and not issubclass(outer, np.ndarray):
         specs = [type_spec(each) for each in inside if each is not Ellipsis]
         plain = _plain_number_contents(specs) if any(spec.plain for spec in specs) else None
         return TypeSpec(

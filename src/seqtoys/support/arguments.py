@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast, get_type_hints
 
-from seqtoys.errors import InputTypeError
+from seqtoys.errors import InputTypeError, quoted
 from seqtoys.support.annotations import (
     ANYTHING,
     TypeSpec,
@@ -18,6 +18,7 @@ from seqtoys.support.annotations import (
     with_plain_numbers,
 )
 from seqtoys.support.memory import EnoughMemory, check_room
+from seqtoys.support.values import to_real
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Value = TypeVar("Value")
@@ -152,6 +153,8 @@ def _checked(name: str, value: Any, spec: TypeSpec) -> Any:
         *others, last = wanted.words
         words = f"{', '.join(others)} or {last}" if others else last
         hint = order_hint(wrong) if "a list" in wanted.words else ""
+        if "a list" in wanted.words and to_real(wrong) is not None:
+            hint = f"; for one value, pass [{quoted(wrong)}]"
         raise InputTypeError(f"expected {name}{place} to be {words}, got {described(wrong)}{hint}")
     return with_plain_numbers(value, spec)
 

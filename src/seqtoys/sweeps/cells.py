@@ -71,7 +71,7 @@ def make_settings(
         [{'lr': 0.1, 'hidden_size': 4}, {'lr': 0.2, 'hidden_size': 4}]
     """
     for name, values in grid.items():
-        if isinstance(values, str) or not values:
+        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
             raise OptionError(
                 f"expected a list of values for {name} in the grid, got {quoted(values)}"
             )

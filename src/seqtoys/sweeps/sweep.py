@@ -8,6 +8,9 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any, Unpack
 
+import numpy as np
+import numpy.typing as npt
+
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
 from seqtoys.support.arguments import checked, listed
@@ -33,7 +36,7 @@ def sweep(
     make_model: MakeModel,
     task: TrainingData,
     *,
-    grid: Mapping[str, Sequence[Any]],
+    grid: Mapping[str, Sequence[Any] | npt.NDArray[Any]],
     seeds: Iterable[int] = range(100),
     executor: Executor | None = None,
     path: PathLike | None = None,
@@ -68,8 +71,8 @@ def sweep(
             trained as a separate cell). The values of the grid and of a `functools.partial` are
             copied for each cell.
         task: The task, or any other training data for `fit`.
-        grid: A list of values for each name; every combination is a setting. Names of options of
-            `fit` are passed to `fit`, all others to `make_model`.
+        grid: A list or array of values for each name; every combination is a setting. Names of
+            options of `fit` are passed to `fit`, all others to `make_model`.
         seeds: The seeds of the models.
         executor: Any `concurrent.futures.Executor`, with processes, threads, or a cluster. If
             None, cells run sequentially in this process.
@@ -112,7 +115,11 @@ def sweep(
     lengths = None
     if longer is not None:
         lengths = tuple(check_length(length, "longer") for length in listed("longer", longer))
-    makes_ensemble, of_model = check_names(make_model, grid, options)
+    values: dict[str, Sequence[Any]] = {
+        name: column.tolist() if isinstance(column, np.ndarray) else column
+        for name, column in grid.items()
+    }
+    makes_ensemble, of_model = check_names(make_model, values, options)
     if vary_data and "seed" in options:
         raise OptionError(
             "seed=… cannot be combined with vary_data=True, which passes the seed of each model "
@@ -131,13 +138,13 @@ def sweep(
         longer=lengths,
         goal=check_excess_goal(goal),
     )
-    cells = list(_make_cells(common, grid, of_model, vary_data=vary_data))
+    cells = list(_make_cells(common, values, of_model, vary_data=vary_data))
     _try_lengths(task, common.longer or ())
-    about = {} if path is None else _describe(common, grid, vary_data=vary_data)
+    about = {} if path is None else _describe(common, values, vary_data=vary_data)
     with Journal(path, about) as journal:
         _run(cells, journal, executor, progress)
     known = [journal.rows[key] for cell in cells for key in _keys(cell) if key in journal.rows]
-    written = {name: list(map(as_written, grid[name])) for name in grid}
+    written = {name: list(map(as_written, values[name])) for name in values}
     return SweepResult(known, written, list(common.seeds))
 
 

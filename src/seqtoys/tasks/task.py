@@ -170,7 +170,7 @@ class Task(ABC):
             possible = tuple(n for n in each if self._has_length(n))
             known[shortest, longest] = possible
         if not possible:
-            raise OptionError(f"{self.name} has no sequence of {shortest} to {longest} symbols")
+            raise OptionError(no_sequence(self.name, shortest, longest))
         return possible
 
     def sample(
@@ -485,3 +485,14 @@ class TaskSplit(Task):
         chosen = self._hidden_lengths() if bounds is None else self.whole.possible_lengths(bounds)
         total = self.whole._surprise(batch) + self._shares.correction(batch, chosen)
         return total.clamp(min=0)  # the correction may be estimated
+
+
+def no_sequence(name: str, shortest: int, longest: int) -> str:
+    """Return the message that a task has no sequence in a range of lengths.
+
+    Examples:
+        >>> no_sequence("anbn", 4, 4)
+        'anbn has no sequence of length 4'
+    """
+    which = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
+    return f"{name} has no sequence of length {which}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError, quoted
 from seqtoys.support.values import check_length
-from seqtoys.tasks.task import Task
+from seqtoys.tasks.task import Task, no_sequence
 
 
 def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) -> None:
@@ -24,7 +24,7 @@ def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) ->
     """
     shortest, longest = lengths
     if all(task.why_no_length(n) is not None for n in range(shortest, longest + 1)):
-        raise OptionError(f"{task.name} has no sequence of {shortest} to {longest} symbols")
+        raise OptionError(no_sequence(task.name, shortest, longest))
     for length in longer:
         check_length(length, "longer")
         if length <= longest:
