@@ -595,7 +595,7 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no values": (
         bad(grid={"lr": 0.1}),
         InputTypeError,
-        "expected grid['lr'] to be a list, got 0.1",
+        "expected grid['lr'] to be a list or an array, got 0.1; for one value, pass [0.1]",
     ),
     "a string": (
         bad(grid={"nonlinearity": "relu"}),

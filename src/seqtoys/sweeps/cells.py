@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from torch import nn
 
 from seqtoys.data.vocab import Vocab
@@ -56,6 +58,27 @@ class Cell:
     goal: float | None
 
 
+def values_of(grid: Mapping[str, Sequence[Any] | npt.NDArray[Any]]) -> dict[str, list[Any]]:
+    """Return the values of each name of a grid as a list.
+
+    Raises:
+        OptionError: If a name has no list of values.
+
+    Examples:
+        >>> values_of({"lr": np.array([0.1, 0.2])})
+        {'lr': [0.1, 0.2]}
+    """
+    lists: dict[str, list[Any]] = {}
+    for name, column in grid.items():
+        values = column.tolist() if isinstance(column, np.ndarray) else column
+        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+            raise OptionError(
+                f"expected a list of values for {name} in the grid, got {quoted(values)}"
+            )
+        lists[name] = list(values)
+    return lists
+
+
 def make_settings(
     grid: Mapping[str, Sequence[Any]],
 ) -> list[tuple[dict[str, Written], dict[str, Any]]]:
@@ -64,17 +87,13 @@ def make_settings(
     The last name varies fastest.
 
     Raises:
-        OptionError: If a name has no list of values, or two with the same plain value.
+        OptionError: If a name has two values with the same plain value.
 
     Examples:
         >>> [written for written, _ in make_settings({"lr": [0.1, 0.2], "hidden_size": [4]})]
         [{'lr': 0.1, 'hidden_size': 4}, {'lr': 0.2, 'hidden_size': 4}]
     """
     for name, values in grid.items():
-        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-            raise OptionError(
-                f"expected a list of values for {name} in the grid, got {quoted(values)}"
-            )
         written = list(map(as_written, values))
         twice = [value for at, value in enumerate(written) if value in written[:at]]
         if twice:

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any, Unpack
 
-import numpy as np
 import numpy.typing as npt
 
 from seqtoys.data.vocab import Vocab
@@ -17,7 +16,14 @@ from seqtoys.support.arguments import checked, listed
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.digest import brief
 from seqtoys.support.values import check_length
-from seqtoys.sweeps.cells import Cell, MakeModel, check_names, check_seeds, make_settings
+from seqtoys.sweeps.cells import (
+    Cell,
+    MakeModel,
+    check_names,
+    check_seeds,
+    make_settings,
+    values_of,
+)
 from seqtoys.sweeps.dispatch import run_cells
 from seqtoys.sweeps.goal import check_excess_goal
 from seqtoys.sweeps.journal import Journal, Key, key_of
@@ -115,10 +121,7 @@ def sweep(
     lengths = None
     if longer is not None:
         lengths = tuple(check_length(length, "longer") for length in listed("longer", longer))
-    values: dict[str, Sequence[Any]] = {
-        name: column.tolist() if isinstance(column, np.ndarray) else column
-        for name, column in grid.items()
-    }
+    values = values_of(grid)
     makes_ensemble, of_model = check_names(make_model, values, options)
     if vary_data and "seed" in options:
         raise OptionError(
