@@ -386,7 +386,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "logits": (
         lambda model: fit(model, BATCH), Listing(5, 5), InputTypeError,
-        "expected the model to return logits as a tensor, got a list of 0",
+        "expected the model to return logits as a tensor, got a list of 0; return them alone, or "
+        "as the first element of a tuple",
     ),
     "a path": (load, 5, InputTypeError, "expected path to be a string or a path, got 5"),
     "a path to save to": (

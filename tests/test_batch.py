@@ -16,7 +16,7 @@ from seqtoys.errors import (
     OptionError,
     ShapeError,
 )
-from seqtoys.inspection import loss_by_position
+from seqtoys.evaluation.inspection import loss_by_position
 from seqtoys.training.data import split_rows, to_batch
 
 VOCAB = Vocab("hielo")
@@ -200,13 +200,13 @@ def test_tensors_that_hold_no_integers_are_refused(assert_told: AssertTold) -> N
         assert_told(lambda: Batch(inputs, ONE), InputTypeError, f"expected inputs to be {got}")
 
     told(ONE.bool(), "a tensor of integers, got torch.bool")
-    told(ONE.to("meta"), "a tensor that holds numbers, got one on the meta device")
-    told(ONE.to_sparse(), "a tensor that holds numbers, got one of torch.sparse_coo")
+    told(ONE.to("meta"), "a dense tensor with values, got a tensor on the meta device")
+    told(ONE.to_sparse(), "a dense tensor with values, got a torch.sparse_coo tensor")
     nested = torch.nested.nested_tensor([torch.tensor([1]), torch.tensor([1, 2])])
-    told(nested, "a tensor that holds numbers, got a nested one")
+    told(nested, "a dense tensor with values, got a nested tensor")
     masked = torch.masked.masked_tensor(ONE, ONE == 0)
     told(masked, "a plain tensor, got a MaskedTensor")
-    told(ONE.numpy(), "a tensor of integers, got a ndarray; torch.as_tensor(…) makes one")
+    told(ONE.numpy(), "a tensor of integers, got a ndarray; convert it with torch.as_tensor(…)")
     told("hi", "a tensor of integers, got 'hi'")
 
 
@@ -260,7 +260,7 @@ ERRORS: dict[str, Any] = {
     "shapes": (
         lambda: Batch(ONE, ONE[:, :1]),
         ShapeError,
-        "expected inputs and targets of one shape (batch, time), got (1, 2) and (1, 1)",
+        "expected inputs and targets of the same shape (batch, time), got (1, 2) and (1, 1)",
     ),
     "lengths": (
         lambda: Batch(ONE, ONE, torch.tensor([1, 2])),
@@ -280,7 +280,7 @@ ERRORS: dict[str, Any] = {
     "counts beyond measure": (
         lambda: Batch(ONE, ONE, counts=torch.tensor([2**62])),
         DataError,
-        "expected counts of up to 1,000,000,000,000,000 symbols, got 4611686018427387904",
+        "expected counts of at most 1,000,000,000,000,000 symbols, got 4611686018427387904",
     ),
     "a padding of inputs": (
         lambda: Batch(ONE - 100, ONE),
@@ -307,12 +307,12 @@ ERRORS: dict[str, Any] = {
         lambda: Batch(ONE, [[0, 1]]),  # type: ignore[arg-type]
         InputTypeError,
         "expected targets to be a tensor of integers, got a list of 1; "
-        "torch.as_tensor(…) makes one",
+        "convert it with torch.as_tensor(…)",
     ),
     "no vocabulary": (
         lambda: to_batch("hello", None),
         OptionError,
-        "expected a vocabulary, as the model has none: give fit a vocab=…",
+        "expected a vocabulary, because the model has none; pass vocab=… to fit",
     ),
     "no data": (
         lambda: to_batch(5, VOCAB),  # type: ignore[arg-type]
@@ -325,19 +325,19 @@ ERRORS: dict[str, Any] = {
         "expected scored targets in 0 … 4, got 7 to 7 for a vocabulary of 5 symbols",
     ),
     "share": (
-        lambda: split_rows(Batch(ONE, ONE), 1.0, torch.Generator()),
+        lambda: fit(ElmanCharModel(VOCAB), ["hello", "hill"], validation=1.0),
         OptionError,
-        "expected validation to be a share between 0 and 1, got 1.0",
+        "expected validation to be a fraction between 0 and 1, got 1.0",
     ),
     "no share": (
-        lambda: split_rows(Batch(ONE, ONE), "half", torch.Generator()),  # type: ignore[arg-type]
+        lambda: fit(ElmanCharModel(VOCAB), ["hello", "hill"], validation="half"),  # type: ignore[call-overload]
         OptionError,
-        "expected validation to be a share between 0 and 1, got 'half'",
+        "expected validation to be a fraction between 0 and 1, got 'half'",
     ),
     "one sequence": (
         lambda: split_rows(Batch(ONE, ONE), 0.5, torch.Generator()),
         DataError,
-        "expected two distinct sequences or more to hold one out, got one",
+        "expected at least two distinct sequences to hold one out, got one",
     ),
 }
 

@@ -25,8 +25,9 @@ from seqtoys.errors import quoted, with_article
 from seqtoys.support.values import to_int, to_real
 
 NAMES = {
-    "str": "a string", "NoneType": "None", "Iterable": "a list", "Sequence": "a list", "ndarray": "an array",
-    "Mapping": "a dict", "PathLike": "a path", "Callable": "a function", "Tensor": "a tensor",
+    "str": "a string", "NoneType": "None", "Iterable": "a list", "Sequence": "a list",
+    "ndarray": "an array", "Mapping": "a dict", "PathLike": "a path",
+    "Callable": "a function", "Tensor": "a tensor",
     "Module": "a torch.nn.Module", "Generator": "a torch.Generator", "Hashable": "hashable",
     "Real": "a number",
 }  # fmt: skip
