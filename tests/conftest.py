@@ -19,6 +19,13 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def type_checks_as_marked(request: pytest.FixtureRequest) -> None:
+    """Run-time type checks only where a test is marked `type_checked`: they cost 3 to 5 times."""
+    if request.node.get_closest_marker("type_checked") is None:
+        request.getfixturevalue("unchecked")
+
+
 @pytest.fixture
 def assert_told(unchecked: None) -> Callable[[Callable[[], object], type[Exception], str], None]:
     """Assert that a call raises one of the library's errors, with this whole message."""
@@ -77,7 +84,12 @@ def global_state_untouched() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def global_style_untouched() -> Iterator[None]:
     """No figure may change the style that matplotlib draws all figures in."""
-    matplotlib = sys.modules.get("matplotlib")
-    before = dict(matplotlib.rcParams) if matplotlib else {}
+    before = _style()
     yield
-    assert not matplotlib or dict(matplotlib.rcParams) == before
+    assert not before or _style() == before
+
+
+def _style() -> dict[str, Any]:
+    """The settings of matplotlib, if it is loaded; as a plain `dict`, which is 10 times faster."""
+    matplotlib = sys.modules.get("matplotlib")
+    return dict(dict.items(matplotlib.rcParams)) if matplotlib else {}

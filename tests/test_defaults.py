@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -50,6 +52,11 @@ def other_default(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]
     torch.set_default_dtype(torch.float32)
 
 
+@cache
+def drawn_by_default(name: str) -> list[Any]:
+    return drawn(get_task(name))
+
+
 def drawn(task: Task) -> list[Any]:
     length = next(n for n in range(task.lengths[0], 999) if task.why_no_length(n) is None)
     batches = [task.sample(30), task.sample(5, length=length)]
@@ -59,7 +66,7 @@ def drawn(task: Task) -> list[Any]:
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_tasks_draw_the_same_sequences(name: str, other_default: Callable[[], None]) -> None:
-    before = drawn(get_task(name))
+    before = drawn_by_default(name)
     other_default()
     assert drawn(get_task(name)) == before
 
@@ -112,17 +119,24 @@ def used(model: Any, learner: Any, folder: Path) -> list[Any]:
     ]
 
 
+def make(kind: str, vocab: Vocab) -> ElmanCharModel | ElmanEnsemble:
+    if kind == "model":
+        return ElmanCharModel(vocab, hidden_size=5, embedding_size=3, seed=1)
+    return ElmanEnsemble(vocab, [1, 2], hidden_size=5)
+
+
+@cache
+def used_by_default(kind: str) -> list[Any]:
+    with TemporaryDirectory() as folder:
+        return used(make(kind, VOCAB), make(kind, PARITY.vocab), Path(folder))
+
+
 @pytest.mark.parametrize("kind", ["model", "ensemble"])
 def test_a_model_is_used_the_same_way(
     kind: str, other_default: Callable[[], None], tmp_path: Path
 ) -> None:
-    def make(vocab: Vocab) -> ElmanCharModel | ElmanEnsemble:
-        if kind == "model":
-            return ElmanCharModel(vocab, hidden_size=5, embedding_size=3, seed=1)
-        return ElmanEnsemble(vocab, [1, 2], hidden_size=5)
-
-    model, learner = make(VOCAB), make(PARITY.vocab)
-    before = used(model, learner, tmp_path)
+    model, learner = make(kind, VOCAB), make(kind, PARITY.vocab)
+    before = used_by_default(kind)
     other_default()
     assert used(model, learner, tmp_path) == before
     if isinstance(model, ElmanEnsemble):

@@ -1,17 +1,18 @@
-"""Every example runs, and says what its file promises; so does its notebook."""
+"""Every example says what its file promises, as a notebook; the notebook has the same code."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from contextlib import redirect_stdout
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from tools.examples import output_of
 from tools.notebooks import to_notebook
 
 pytestmark = pytest.mark.usefixtures("unchecked")  # as users run them
@@ -48,23 +49,47 @@ PROMISES = {
 }
 
 
+def code_cells(path: Path) -> list[str]:
+    cells = json.loads(to_notebook(path))["cells"]
+    return [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+
+
+@cache  # training takes seconds
+def printed_by(stem: str) -> str:
+    """Run the cells of the notebook of an example."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with redirect_stdout(StringIO()) as printed:
+        for source in code_cells(Path("examples", f"{stem}.py")):
+            exec(source, namespace)
+    return printed.getvalue()
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_says_what_it_promises(path: Path) -> None:
-    printed = output_of(str(path))
+    printed = printed_by(path.stem)
     for promise in PROMISES[path.stem]:
         assert promise in printed
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_a_notebook_says_what_its_example_says(path: Path) -> None:
-    notebook = json.loads(to_notebook(path))
-    nbformat.validate(notebook)
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    with redirect_stdout(StringIO()) as printed:
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "code":
-                exec(cell["source"], namespace)
-    assert printed.getvalue() == output_of(str(path))
+def test_a_notebook_has_the_code_of_its_example(path: Path) -> None:
+    """So that running one of them is enough."""
+    nbformat.validate(json.loads(to_notebook(path)))
+    module = ast.parse(path.read_text())
+    docstring, *body, last = module.body
+    assert isinstance(docstring, ast.Expr)
+    assert ast.unparse(last) == "if __name__ == '__main__':\n    main()"
+    (main,) = (node for node in body if isinstance(node, ast.FunctionDef) and node.name == "main")
+    assert len(main.args.args) == len(main.args.defaults)
+    defaults = zip(main.args.args, main.args.defaults, strict=True)
+    assigned = [f"{name.arg} = {ast.unparse(default)}" for name, default in defaults]
+    expected = [
+        *(ast.unparse(node) for node in body if node is not main),
+        *assigned,
+        *(ast.unparse(node) for node in main.body[1:]),  # without its docstring
+    ]
+    found = [ast.unparse(node) for node in ast.parse("\n".join(code_cells(path))).body]
+    assert found == expected
 
 
 def test_every_example_is_on_the_examples_page() -> None:
@@ -75,19 +100,19 @@ def test_every_example_is_on_the_examples_page() -> None:
 
 
 def test_about_three_seeds_in_four_memorise_it_in_a_hundred_epochs() -> None:
-    rates = re.findall(r"solved: ([\d.]+) %", output_of("examples/08_a_thousand_seeds.py"))
+    rates = re.findall(r"solved: ([\d.]+) %", printed_by("08_a_thousand_seeds"))
     assert 74 < float(rates[0]) < 82
     assert float(rates[1]) > 99
 
 
 def test_the_book_is_learnt_better_than_without_memory() -> None:
-    printed = output_of("examples/09_a_book.py")
+    printed = printed_by("09_a_book")
     held_out = re.findall(r"held-out end ([\d.]+)", printed)
     memoryless = re.findall(r"best without memory: ([\d.]+)", printed)
     assert float(held_out[-1]) < float(memoryless[0]) < float(held_out[0])
 
 
 def test_the_held_out_proverbs_are_not_learnt() -> None:
-    line = output_of("examples/07_your_own_text.py").splitlines()[-1]
+    line = printed_by("07_your_own_text").splitlines()[-1]
     share = int(line.split("symbols it was trained on, ")[1].split("%")[0])
     assert share < 20

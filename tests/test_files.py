@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
 import stat
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -409,25 +408,21 @@ def test_an_epoch_that_has_begun_is_not_replaced(
         fit(model(), ["hello", "hill", "hole"], **options)
 
 
-KILLED = """
-import os, signal
-from seqtoys import ElmanCharModel, Vocab, save
-os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
-save(ElmanCharModel(Vocab("hielo")), "model")
-"""
-HOLDS = """
-import os, sys
-from seqtoys import ElmanCharModel, Vocab, save
-def wait(_):
-    print("writing", flush=True)
-    sys.stdin.readline()
-os.fsync = wait
-save(ElmanCharModel(Vocab("hielo"), seed=1), "model")
-"""
+FORK: Any = multiprocessing.get_context("fork" if os.name == "posix" else None)
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+def save_and_be_killed(path: Path) -> None:
+    os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+    save(model(), path)
+
+
+def save_when_told(path: Path, writes: Any, told: Any) -> None:
+    def wait(_: object) -> None:
+        writes.set()
+        told.wait(60)
+
+    os.fsync = wait
+    save(model(1), path)
 
 
 def temporary(folder: Path) -> list[Path]:
@@ -439,27 +434,24 @@ def test_what_a_killed_save_left_is_removed_and_what_a_live_one_writes_is_not(
     tmp_path: Path,
 ) -> None:
     (tmp_path / ".seqtoys-notes.tmp").touch()  # somebody's own
+    path, writes, told = tmp_path / "model", FORK.Event(), FORK.Event()
     for _ in range(2):
-        subprocess.run(
-            [sys.executable, "-c", KILLED], cwd=tmp_path, env=environment(), check=False
-        )
+        killed = FORK.Process(target=save_and_be_killed, args=(path,))
+        killed.start()
+        killed.join(60)
+        assert killed.exitcode == -signal.SIGKILL
     left = temporary(tmp_path)
     assert len(left) == 2  # the killed one, and the notes: the second removed what the first left
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDS],
-        cwd=tmp_path,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"writing\n"
-        save(model(2), tmp_path / "model")
-        assert len(temporary(tmp_path)) == 2  # that of the live one, and the notes
-        assert load(tmp_path / "model").seed == 2
-        process.communicate(b"\n")
-    assert process.returncode == 0
-    assert load(tmp_path / "model").seed == 1
+    live = FORK.Process(target=save_when_told, args=(path, writes, told))
+    live.start()
+    assert writes.wait(60)
+    save(model(2), path)
+    assert len(temporary(tmp_path)) == 2  # that of the live one, and the notes
+    assert load(path).seed == 2
+    told.set()
+    live.join(60)
+    assert live.exitcode == 0
+    assert load(path).seed == 1
     assert {path.name for path in tmp_path.iterdir()} == {"model", ".seqtoys-notes.tmp"}
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -314,15 +312,11 @@ def test_a_second_ctrl_c_does_not_wait_and_writes_nothing(tmp_path: Path) -> Non
     assert load_history(path).stopped == "running"  # as it was before the first epoch
 
 
-TRAINS = """
-import sys
-from seqtoys import *
-model = ElmanEnsemble(Vocab("hielo"), range(20), hidden_size=4)
-history = fit(
-    model, ["hello", "hi", "hill", "hole"], epochs=int(sys.argv[1]), batch_size=2, lr=0.05,
-    patience=1000, checkpoint=Checkpoint("run", every=1), resume=(sys.argv[2:] or [None])[0],
-)
-"""
+def train_long(path: Path) -> None:
+    options: dict[str, Any] = {"batch_size": 2, "lr": 0.05, "patience": 1000}
+    model = ensemble(20, hidden_size=4)()
+    texts = ["hello", "hi", "hill", "hole"]
+    fit(model, texts, epochs=100_000, checkpoint=Checkpoint(path, every=1), **options)
 
 
 def epochs_in(path: Path) -> int:
@@ -330,15 +324,16 @@ def epochs_in(path: Path) -> int:
 
 
 def test_a_killed_process_is_resumed_where_it_was(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", TRAINS, "100000"]
-    environment = {**os.environ, "PYTHONPATH": os.path.abspath("src"), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment) as process:
-        done = 0
-        while done < 3:
-            time.sleep(0.01)
-            done = epochs_in(tmp_path / "run")
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    context: Any = multiprocessing.get_context("fork")
+    process = context.Process(target=train_long, args=(tmp_path / "run",))
+    process.start()
+    done = 0
+    while done < 3:
+        time.sleep(0.01)
+        done = epochs_in(tmp_path / "run")
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     done = epochs_in(tmp_path / "run")
     options: dict[str, Any] = {"epochs": done + 3, "batch_size": 2, "lr": 0.05, "patience": 1000}
     whole, resumed = ensemble(20, hidden_size=4)(), ensemble(20, hidden_size=4)()

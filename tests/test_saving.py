@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
+import multiprocessing
 import os
 import random
-import signal
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +117,6 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
         for _ in range(5):  # more than one key of metadata would come in one order or another
             save(load(tmp_path / "one"), tmp_path / "other", history=kept)
             assert (tmp_path / "other").read_bytes() == (tmp_path / "one").read_bytes()
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.path.abspath("src")}
 
 
 HISTORIES: dict[str, Callable[[Any], Any]] = {
@@ -425,25 +421,26 @@ def test_writers_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "model"]
 
 
-SAVES = """
-import itertools
-from seqtoys import ElmanCharModel, Vocab, save
-for seed in itertools.count():
-    save(ElmanCharModel(Vocab("hielo"), hidden_size=200, seed=seed), "model")
-    print(seed, flush=True)
-"""
+def save_on(path: Path, told: Any) -> None:
+    for seed in itertools.count():
+        save(ElmanCharModel(VOCAB, hidden_size=200, seed=seed), path)
+        told.send(seed)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="processes are forked")
 def test_a_process_killed_while_it_saves_leaves_a_whole_file(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SAVES]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        last = int(process.stdout.readline())
-        time.sleep(random.random() / 20)
-        process.send_signal(signal.SIGKILL)
-        told = max([last, *map(int, process.stdout)])
+    context: Any = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=save_on, args=(tmp_path / "model", sending))
+    process.start()
+    sending.close()
+    told = receiving.recv()
+    time.sleep(random.random() / 20)
+    process.kill()
+    process.join()
+    with suppress(EOFError):
+        while True:
+            told = receiving.recv()
     model = load(tmp_path / "model")
     assert isinstance(model, ElmanCharModel)
     assert model.seed in (told, told + 1)

@@ -135,25 +135,23 @@ def outcome(call: Call, convert: Callable[[int | float], Any]) -> str:
     return told
 
 
-@pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize(
-    "convert",
-    [lambda number: np.asarray(number)[()], lambda number: torch.from_numpy(np.asarray(number))],
-    ids=["NumPy's", "tensors"],
-)
+CONVERTED: list[Callable[[int | float], Any]] = [
+    lambda number: np.asarray(number)[()],  # NumPy's
+    lambda number: torch.from_numpy(np.asarray(number)),
+]
+
+
 @pytest.mark.parametrize("name", CALLS)
-def test_every_public_call_takes_them_and_gives_the_same(
-    name: str, convert: Callable[[int | float], Any], tmp_path: Path
-) -> None:
+def test_every_public_call_takes_them_and_gives_the_same(name: str, tmp_path: Path) -> None:
     for seed in range(25):
-        plain, other = (CALLS[name](random.Random(f"{name} {seed}"), tmp_path) for _ in range(2))
+        plain, *others = (CALLS[name](random.Random(f"{name} {seed}"), tmp_path) for _ in range(3))
         if plain.function.__name__ == "from_state":
             continue  # what a file holds: a tensor there is no number
         expected = outcome(plain, lambda number: number)
-        assert outcome(other, convert) == expected, f"{name}, {seed}: {other.function}"
+        for other, convert in zip(others, CONVERTED, strict=True):
+            assert outcome(other, convert) == expected, f"{name}, {seed}: {other.function}"
 
 
-@pytest.mark.usefixtures("unchecked")
 def test_what_is_written_to_files_has_plain_numbers(tmp_path: Path) -> None:
     two: Any = np.uint8(2)
     rate: Any = np.float32(0.5)
@@ -238,7 +236,6 @@ BAD: dict[str, tuple[Callable[[Any], object], type[SeqtoysError], str]] = {
 }
 
 
-@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "value", [np.True_, torch.tensor(True), np.array([1, 2]), 1j, "1"], ids=repr
 )

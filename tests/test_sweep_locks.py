@@ -6,11 +6,11 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ OPTIONS: dict[str, Any] = {
     "vocab": Vocab("hielo"),
 }
 Told = Callable[[Callable[[], object], type[Exception], str], None]
+FORK: Any = multiprocessing.get_context("fork" if os.name == "posix" else None)
 on_posix = pytest.mark.skipif(os.name != "posix", reason="processes are killed")
 
 
@@ -43,36 +44,33 @@ def told_of(path: Path) -> str:
     )
 
 
-SWEEPS = """
-import sys, time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from seqtoys import ElmanEnsemble, Vocab, sweep
-
-def slow(vocab, seeds):
-    time.sleep(float(sys.argv[1]))
+def slow(vocab: Vocab, seeds: Any, *, seconds: float) -> ElmanEnsemble:
+    time.sleep(seconds)
     return ElmanEnsemble(vocab, seeds)
 
-grid = {"lr": [n / 100 for n in range(1, 7)]}
-options = {"grid": grid, "seeds": [0, 1], "epochs": 2, "vocab": Vocab("hielo")}
-pool = ProcessPoolExecutor(1, get_context("fork")) if sys.argv[2:] else None
-try:
-    result = sweep(slow, "hihello", path="rows.jsonl", executor=pool, **options)
-    print(len(result))
-except OSError as error:
-    print(error)
-"""
+
+def sweep_slowly(folder: Path, seconds: float, in_pool: bool, answers: Any) -> None:
+    """Run in another process: sweep, and answer with the number of rows or the error."""
+    os.chdir(folder)
+    pool = ProcessPoolExecutor(1, FORK) if in_pool else None
+    make = partial(slow, seconds=seconds)
+    try:
+        answers.put(len(sweep(make, "hihello", path="rows.jsonl", executor=pool, **OPTIONS)))
+    except OSError as error:
+        answers.put(str(error))
 
 
-def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", SWEEPS, *arguments],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def started(folder: Path, seconds: float, *, in_pool: bool = False) -> Iterator[Any]:
+    """Sweep in a process that is forked, as starting Python and loading PyTorch takes seconds."""
+    answers = FORK.SimpleQueue()
+    process = FORK.Process(target=sweep_slowly, args=(folder, seconds, in_pool, answers))
+    process.start()
+    try:
+        yield process, answers
+    finally:
+        process.join(60)
+        assert not process.is_alive()
 
 
 def wait_for_rows(path: Path, count: int) -> bytes:
@@ -89,12 +87,10 @@ def wait_for_rows(path: Path, count: int) -> bytes:
 @on_posix
 def test_of_two_processes_one_is_refused_and_no_row_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    with started(tmp_path, "0.2") as first, started(tmp_path, "0.2") as second:
-        told = sorted(process.communicate(timeout=60) for process in (first, second))
-    assert told == [
-        ("12\n", ""),
-        (f"{told_of(Path('rows.jsonl'))}\n", ""),
-    ]
+    with started(tmp_path, 0.1) as first, started(tmp_path, 0.1) as second:
+        told = [answers.get() for _, answers in (first, second)]
+    assert [process.exitcode for process, _ in (first, second)] == [0, 0]
+    assert sorted(told, key=str) == [12, told_of(Path("rows.jsonl"))]
     head, *rows = path.read_text().splitlines()
     assert len(rows) == 12
     assert "sweep" in json.loads(head)
@@ -104,9 +100,9 @@ def test_of_two_processes_one_is_refused_and_no_row_is_lost(tmp_path: Path) -> N
 def test_what_one_writes_while_others_try_stays(tmp_path: Path) -> None:
     """Each of the others is refused at once, and can read what is there."""
     path = tmp_path / "rows.jsonl"
-    with started(tmp_path, "0.3") as process:
+    with started(tmp_path, 0.15) as (process, answers):
         seen = wait_for_rows(path, 2)
-        while process.poll() is None:
+        while process.is_alive():
             began = time.monotonic()
             with pytest.raises((ModelFileError, DataError), match="another sweep"):
                 run(path)
@@ -114,22 +110,22 @@ def test_what_one_writes_while_others_try_stays(tmp_path: Path) -> None:
             content = path.read_bytes()
             assert content.startswith(seen)
             seen = content
-        assert process.communicate()[0] == "12\n"
+        assert answers.get() == 12
     assert path.read_bytes().startswith(seen)
     assert path.read_bytes().count(b"\n") == 13
 
 
 @on_posix
-@pytest.mark.parametrize("pool", [(), ("pool",)])
-def test_a_killed_process_leaves_no_lock(pool: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_pool", [False, True])
+def test_a_killed_process_leaves_no_lock(in_pool: bool, tmp_path: Path) -> None:
     """Nor does a worker that was forked from it, and lives on."""
     path = tmp_path / "rows.jsonl"
-    with started(tmp_path, "0.2", *pool) as process:
+    with started(tmp_path, 0.2, in_pool=in_pool) as (process, _):
         wait_for_rows(path, 2)
         children = _children_of(process.pid)
-        assert len(children) == len(pool)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert len(children) == in_pool
+        process.kill()
+        process.join()
         try:
             content = path.read_bytes()
             with Journal(path, json.loads(content.splitlines()[0])["sweep"]) as journal:
