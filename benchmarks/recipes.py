@@ -7,7 +7,6 @@ result possible on each, so none is tuned for a single task.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from seqtoys.models.elman.settings import Nonlinearity, RecurrentInit
 from seqtoys.tasks.catalogue import CATALOGUE
@@ -65,39 +64,7 @@ RECIPES = {
     "short strings": Network("", 0, 32, 2000, 128, 0.003, "relu", "orthogonal", grow=True),
     "long strings": Network("", 0, 64, 4000, 128, 0.003, "relu", "orthogonal", grow=True),
 }
-"""The network for each kind of task; `networks_for` sets task and seed."""
-
-KINDS = {
-    "text": "one word",
-    "elman1990": "next symbol",
-    "reber": "next symbol",
-    "counting": "counts",
-    "dyck": "counts",
-    "tomita": "short strings",
-    "chomsky_regular": "long strings",
-}
-"""The kind of the tasks of each module; all other modules have answers."""
-
-
-def builder_of(name: str) -> Any:
-    """Return the class or function that builds a task of the catalog.
-
-    Examples:
-        >>> builder_of("tomita_1").__name__
-        'Tomita'
-    """
-    build: Any = CATALOGUE[name]
-    return getattr(build, "func", build)
-
-
-def family_of(name: str) -> str:
-    """Return the name of the module that defines a task of the catalog.
-
-    Examples:
-        >>> family_of("parity"), family_of("tomita_1")
-        ('chomsky_regular', 'tomita')
-    """
-    return str(builder_of(name).__module__).rpartition(".")[2]
+"""The networks by the name of their recipe; `networks_for` sets task and seed."""
 
 
 def networks_for(name: str) -> list[Network]:
@@ -107,5 +74,5 @@ def networks_for(name: str) -> list[Network]:
         >>> [(network.seed, network.units) for network in networks_for("parity")]
         [(0, 64), (1, 64), (2, 64)]
     """
-    recipe = RECIPES[KINDS.get(family_of(name), "answers")]
+    recipe = RECIPES[CATALOGUE[name].recipe]
     return [replace(recipe, task=name, seed=seed) for seed in SEEDS]

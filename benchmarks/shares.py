@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from seqtoys import get_task
-from seqtoys.tasks.chomsky.answer_probabilities import KnownShares
+from seqtoys.tasks.answer_probabilities import KnownProbabilities
 
 COUNTED = 2000  # sequences sampled to estimate the frequencies of tasks that can't compute them
 
@@ -22,9 +22,9 @@ def answer_shares(name: str, length: int) -> list[float]:
         ([1.0, 0.0], [0.5, 0.5])
     """
     task = get_task(name)
-    if isinstance(task, KnownShares):
+    if isinstance(task, KnownProbabilities):
         task.lengths = (length, length)
-        return task.shares()
+        return task.answer_probabilities()
     batch = task.sample(COUNTED, length=length)
     counts = torch.bincount(batch.targets[batch.scored], minlength=len(task.vocab)).double()
     shares: list[float] = (counts / counts.sum()).tolist()

@@ -9,11 +9,10 @@ import numpy as np
 
 from seqtoys import Batch, Task
 from seqtoys.tasks.automata.automaton import Automaton
-from seqtoys.tasks.automata.reading import Reader
+from seqtoys.tasks.automata.state_tracker import StateTracker
 from seqtoys.tasks.counting import CountingLanguage
 from seqtoys.tasks.dyck import Dyck
-from seqtoys.tasks.prefix_tree import Beginnings
-from seqtoys.tasks.text import Listed
+from seqtoys.tasks.text import Beginnings, Listed
 
 
 def surprise_of_source(task: Task, batch: Batch) -> list[float] | None:
@@ -32,7 +31,7 @@ def surprise_of_source(task: Task, batch: Batch) -> list[float] | None:
         [0.0, 0.693, 0.693, 0.693, 0.0, 0.0, 0.0]
     """
     if isinstance(task, Automaton):
-        _, surprise = Reader(task.graph, task.vocab, task.name).read(batch)  # (time, 1)
+        _, surprise = StateTracker(task.graph, task.vocab, task.name).read(batch)  # (time, 1)
         return [float(x) for x in surprise[:, 0]]
     if isinstance(task, Listed):
         listed = Beginnings(task.batch, np.ones(len(task.batch)))

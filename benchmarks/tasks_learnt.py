@@ -89,7 +89,7 @@ def draw_curve(model: ElmanCharModel, task: Task) -> dict[str, Any] | None:
 def shown_sequence(task: Task) -> Batch:
     """Return a representative sequence of a task, of medium length if lengths vary."""
     middle = sum(task.lengths) // 2
-    length = next((n for n in range(middle, middle + 9) if task.refusal(n) is None), None)
+    length = next((n for n in range(middle, middle + 9) if task.why_no_length(n) is None), None)
     return task.sample(1, length=length, generator=torch.Generator().manual_seed(1))
 
 

@@ -16,7 +16,7 @@ from seqtoys.plotting import (
     plot_solve_rate,
     plot_trajectory,
 )
-from seqtoys.results import Rate
+from seqtoys.results import Proportion
 
 EPOCHS, SEEDS = [25, 50, 100], range(100)
 
@@ -32,7 +32,7 @@ def main(path: str | None = None) -> None:
     trace = model.trace("hihell")
     seeds = fit(ElmanEnsemble(vocab, SEEDS), ("hihell", "ihello"), epochs=100, lr=0.05)
     solved = [(seeds.accuracy[epochs - 1] == 1).sum() for epochs in EPOCHS]
-    rates = [[Rate(int(count), len(SEEDS)) for count in solved]]
+    rates = [[Proportion(int(count), len(SEEDS)) for count in solved]]
 
     task = get_task("sentences")
     speaker = ElmanCharModel(task.vocab, hidden_size=32)

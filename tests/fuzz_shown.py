@@ -43,7 +43,7 @@ from seqtoys.plotting import (
     plot_trajectory,
     to_svg,
 )
-from seqtoys.results import Estimate, Rate
+from seqtoys.results import Estimate, Proportion
 from tests.fuzz_targets import (
     VOCAB,
     Call,
@@ -72,7 +72,11 @@ def figures(rng: random.Random, folder: Path) -> Call:
     network = model(rng, batch_first=True)
     trace, drawn = network.trace("hihello"), {"ax": axes(rng)}
     states = {"h": [0.0, 1.0], "i": np.ones(2), "e": torch.zeros(2)}
-    grid = {"rates": [[0.5, Rate(1, 2)]], "down": ("lr", [0.1]), "across": ("epochs", [1, 2])}
+    grid = {
+        "rates": [[0.5, Proportion(1, 2)]],
+        "down": ("lr", [0.1]),
+        "across": ("epochs", [1, 2]),
+    }
     of = rng.choice((history(), ensemble_history()))
     return rng.choice(
         [
@@ -177,7 +181,7 @@ def library_objects(rng: random.Random) -> Any:
         result,
         lambda: result().rows[0],
         lambda: network.trace("hi"),
-        lambda: Rate(3, 4),
+        lambda: Proportion(3, 4),
         lambda: Estimate(0.5, 0.1),
         lambda: novelty(["hat"], ["hat"]),
     ]

@@ -45,7 +45,7 @@ from seqtoys.results import (
     Estimate,
     History,
     Novelty,
-    Rate,
+    Proportion,
     Report,
     Row,
     Score,
@@ -311,7 +311,7 @@ def of_task(rng: random.Random, folder: Path) -> Call:
         Call(task.sample, [3], {"length": task.lengths[0]}, amounts),
         Call(task.sample, [3], {"generator": torch.Generator()}, amounts),
         Call(task.optimal_loss, [], {"batch": some}),
-        Call(task.refusal, [], {"length": 5}, amounts),
+        Call(task.why_no_length, [], {"length": 5}, amounts),
         Call(
             task.draw_length,
             [],
@@ -351,7 +351,7 @@ def get_task_call(rng: random.Random, folder: Path) -> Call:
     name = rng.choice(list(CATALOGUE))
     known = {
         each.name: each.default
-        for each in signature(CATALOGUE[name]).parameters.values()
+        for each in signature(CATALOGUE[name].build).parameters.values()
         if each.default is not Parameter.empty
     }
     return Call(get_task, [name], known, tuple(known))
@@ -414,7 +414,7 @@ def results(rng: random.Random, folder: Path) -> Call:
         [
             Call(Baselines, [1.6, 0.4, 0.0]),
             Call(Checkpoint, [folder / "x", 5]),
-            Call(Rate, [], {"count": 3, "trials": 4}),
+            Call(Proportion, [], {"count": 3, "trials": 4}),
             Call(Novelty, [], {"training": 3, "held_out": None, "new": 4}),
             Call(Row, [], dict(vars(row))),
             Call(EnsembleRow, [], dict(vars(ensemble_row))),

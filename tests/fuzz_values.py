@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, get_task
-from seqtoys.results import Rate, Row
+from seqtoys.results import Proportion, Row
 
 VOCAB = Vocab("hielo")
 SMALL = (0, 1, -1, 2, 3, 5, 17)
@@ -197,7 +197,7 @@ MAKERS: tuple[Callable[[random.Random], Any], ...] = (
     lambda rng: rng.choice((object(), Broken(), NotImplemented, ..., int, str, Exception, math)),
     lambda rng: torch.Generator().manual_seed(1),
     lambda rng: torch.device(rng.choice(("cpu", "meta"))),
-    lambda rng: rng.choice((Rate(1, 2), Row(1, 0.5, 0.5, 0.1))),
+    lambda rng: rng.choice((Proportion(1, 2), Row(1, 0.5, 0.5, 0.1))),
     lambda rng: Path(rng.choice(("", "none/such", "/", ".", "\0", "x" * 400))),
 )
 

@@ -47,14 +47,14 @@ from seqtoys.results import (
     EnsembleRow,
     History,
     Novelty,
-    Rate,
+    Proportion,
     Report,
     Row,
     SweepRow,
     Trace,
 )
 from seqtoys.support.arguments import check_type, checked
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate
 from tests.writers import Team
 
 VOCAB = Vocab("hielo")
@@ -177,7 +177,7 @@ class Listing(nn.Linear):
 
 
 class Refusing(Text):
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         return None if length == 5 else "five it is"
 
 
@@ -230,7 +230,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a network of autograd": (
         ElmanCharModel(VOCAB, embedding_size=2).backprop, BATCH, OptionError,
-        "expected a network that writes its gradients: ",
+        "expected a network that supports backprop: ",
     ),
     "indices that can't be read": (
         VOCAB.decode, torch.ones(2, dtype=torch.int64).to_sparse(), InputTypeError,
@@ -377,7 +377,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "what makes models, not written in Python": (
         lambda make_model: sweep(make_model, "hihello", grid={}, seeds=[1], vocab=MODEL.vocab),
         str, OptionError,
-        "expected make_model to tell what it takes, got: no signature found for builtin type "
+        "expected make_model to have a signature, got: no signature found for builtin type "
         "<class 'str'>",
     ),
     "progress": (
@@ -386,7 +386,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "logits": (
         lambda model: fit(model, BATCH), Listing(5, 5), InputTypeError,
-        "expected the model to give logits as a tensor, got a list of 0",
+        "expected the model to return logits as a tensor, got a list of 0",
     ),
     "a path": (load, 5, InputTypeError, "expected path to be a string or a path, got 5"),
     "a path to save to": (
@@ -402,10 +402,11 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected every to be a positive integer, got 0",
     ),
     "a length of a task": (
-        PARITY.refusal, "5", InputTypeError, "expected length to be an integer, got '5'",
+        PARITY.why_no_length, "5", InputTypeError, "expected length to be an integer, got '5'",
     ),
     "a length of one's own": (
-        Refusing(["hi"]).refusal, "5", InputTypeError, "expected length to be an integer, got '5'",
+        Refusing(["hi"]).why_no_length, "5", InputTypeError,
+        "expected length to be an integer, got '5'",
     ),
     "a batch of a task": (
         PARITY.optimal_loss, "0110", InputTypeError, "expected batch to be a Batch, got '0110'",
@@ -497,7 +498,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a state": (
         History.from_state, {"loss": 5}, DataError,
-        "expected a history as state gives it, got: 'int' object has no attribute 'tolist'",
+        "expected a history as returned by state, got: 'int' object has no attribute 'tolist'",
     ),
     "no seeds": (
         lambda seeds: EnsembleHistory(seeds, BASELINES), [], DataError,
@@ -524,7 +525,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         many_history().quantiles, 1.5, OptionError, "expected quantiles from 0 to 1, got 1.5",
     ),
     "a rate": (
-        lambda count: Rate(count, 4), 5, OptionError,
+        lambda count: Proportion(count, 4), 5, OptionError,
         "expected count to be an integer from 0 to 4, got 5",
     ),
     "no scores": (
@@ -535,7 +536,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a line": (
         SweepRow.from_json, "{}", DataError,
-        "expected a row as to_json writes it, got: 'longer_accuracy'",
+        "expected a row as returned by to_json, got: 'longer_accuracy'",
     ),
 }  # fmt: skip
 

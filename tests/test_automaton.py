@@ -156,7 +156,9 @@ def test_what_is_legal_follows_from_the_graph() -> None:
         assert not task.accepts(bad)
         with pytest.raises(DataError, match="expected a prefix of a string of automaton"):
             task.legal(bad)
-    assert task.refusal(1) == "no string has 2 symbols (the length does not count the last one)"
+    assert (
+        task.why_no_length(1) == "no string has 2 symbols (the length does not count the last one)"
+    )
 
 
 def test_an_endless_source_has_its_entropy_rate() -> None:

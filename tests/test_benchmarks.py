@@ -16,15 +16,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import peers, results, tasks, text, timing
 from benchmarks.__main__ import BENCHMARKS, main
-from benchmarks.recipes import family_of
 from benchmarks.shares import answer_shares
-from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit, generate, get_task, list_tasks
+from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit, generate, get_task
+from seqtoys.tasks.catalogue import CATALOGUE
 
 SYMBOLS, STREAMS, CHUNK = "abcde", 3, 4
 TEXT = text.make_text(SYMBOLS, STREAMS, CHUNK, updates=5)
 DATA = ("hihell", "ihello")
-ANSWERING = ("chomsky_regular", "chomsky_context_free", "chomsky_context_sensitive",
-             "chomsky_arithmetic", "tomita", "memory_recall")  # fmt: skip
+RECALL = ("associative_recall", "n_back", "first_symbol")
+ANSWERING = [
+    name
+    for name, entry in CATALOGUE.items()
+    if entry.page in ("chomsky", "tomita") or name in RECALL
+]
 
 
 def parts() -> list[peers.Part]:
@@ -187,10 +191,10 @@ def test_the_command_line_says_what_it_expects(
     assert told in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [name for name in list_tasks() if family_of(name) in ANSWERING])
+@pytest.mark.parametrize("name", ANSWERING)
 def test_shares_at_one_length_are_those_of_fresh_sequences(name: str) -> None:
     task, count = get_task(name), 4000
-    length = next(n for n in range(5, 12) if task.refusal(n) is None)
+    length = next(n for n in range(5, 12) if task.why_no_length(n) is None)
     batch = task.sample(count, length=length, generator=torch.Generator().manual_seed(3))
     found = Counter(batch.targets[batch.scored].tolist())
     shares = sorted(found[i] / found.total() for i in range(len(task.vocab)))

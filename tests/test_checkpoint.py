@@ -26,7 +26,7 @@ from seqtoys import (
 )
 from seqtoys.errors import InputTypeError, ModelFileError, OptionError
 from seqtoys.results import Row
-from seqtoys.support.rng_state import GlobalDraws
+from seqtoys.support.rng_state import GlobalRngState
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
@@ -119,7 +119,7 @@ def test_a_gpus_generator_is_restored_too(monkeypatch: pytest.MonkeyPatch) -> No
         "torch.cuda.set_rng_state", lambda state, device: stands.update({str(device): state})
     )
     for drawn in (0, 1):
-        with GlobalDraws(torch.device("cuda:1")) as draws:
+        with GlobalRngState(torch.device("cuda:1")) as draws:
             draws.restore([torch.get_rng_state(), torch.full((2,), 5)])
             stands["cuda:1"] = stands["cuda:1"] + drawn
         assert stands["cuda:1"].tolist() == ([6, 6] if drawn else [0, 0])

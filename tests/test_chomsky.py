@@ -174,7 +174,7 @@ def task(request: pytest.FixtureRequest) -> AnswerTask:
 
 def test_answers_are_those_of_a_solver_on_strings(task: AnswerTask) -> None:
     for length in LENGTHS:
-        if task.refusal(length) is None:
+        if task.why_no_length(length) is None:
             for text, answer in drawn(task, length):
                 assert len(text) == length
                 assert answer == SOLVERS[type(task)](text)
@@ -189,7 +189,7 @@ def test_worked_examples(kind: type[AnswerTask], text: str, answer: str) -> None
 def test_the_optimum_is_0_and_the_source_is_named(task: AnswerTask) -> None:
     assert task.optimum == 0 == task.optimal_loss(task.sample(3))
     assert task.source == "Delétang et al. 2023"
-    assert all(task.refusal(length) is None for length in task.longer)
+    assert all(task.why_no_length(length) is None for length in task.longer)
 
 
 def test_impossible_lengths_are_refused() -> None:
@@ -346,7 +346,7 @@ def assert_exact(
     monkeypatch.setattr(kind, "lengths", lengths)
     task = kind()
     shares = defaultdict[str, float](float)
-    possible = [n for n in range(lengths[0], lengths[1] + 1) if task.refusal(n) is None]
+    possible = [n for n in range(lengths[0], lengths[1] + 1) if task.why_no_length(n) is None]
     for length in possible:
         for text, chance in all_of(kind, length):
             for symbol in SOLVERS[kind](text):

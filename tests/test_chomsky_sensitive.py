@@ -135,7 +135,7 @@ def task(request: pytest.FixtureRequest) -> AnswerTask:
 
 def test_answers_are_those_of_a_solver_on_strings(task: AnswerTask) -> None:
     for length in LENGTHS:
-        if task.refusal(length) is None:
+        if task.why_no_length(length) is None:
             for text, answer in drawn(task, length):
                 assert len(text) == length
                 assert answer == SOLVERS[type(task)](text)

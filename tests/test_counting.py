@@ -12,8 +12,8 @@ import torch
 
 from seqtoys import Batch
 from seqtoys.errors import DataError, OptionError
-from seqtoys.support.estimate import Estimate
 from seqtoys.support.randomness import seeded_generator
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.tasks import counting
 from seqtoys.tasks.counting import CountingLanguage
 from seqtoys.tasks.dyck import Dyck
@@ -146,7 +146,7 @@ def test_memoryless_and_chance_agree_with_counts(task: Task, reader: Reader) -> 
 @each_case
 @pytest.mark.parametrize("rank", [0, 1, 6, 200])
 def test_a_length_is_kept_and_others_are_refused(task: Task, reader: Reader, rank: int) -> None:
-    possible = [n for n in range(1, 1700) if task.refusal(n) is None]
+    possible = [n for n in range(1, 1700) if task.why_no_length(n) is None]
     length = possible[rank]
     _, texts = draw(task, 20, length)
     assert {len(text) - 1 for text in texts} == {length}
@@ -158,7 +158,7 @@ def test_a_length_is_kept_and_others_are_refused(task: Task, reader: Reader, ran
 
 @each_case
 def test_strings_of_one_length_are_as_likely_as_when_they_come(task: Task, reader: Reader) -> None:
-    length = [n for n in range(1, 100) if task.refusal(n) is None][3]
+    length = [n for n in range(1, 100) if task.why_no_length(n) is None][3]
     _, texts = draw(task, 4000, length)
     found = Counter(texts)
     weights = {text: math.exp(reader(text[1:-1]) or 0) for text in found}

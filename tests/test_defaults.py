@@ -51,7 +51,7 @@ def other_default(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]
 
 
 def drawn(task: Task) -> list[Any]:
-    length = next(n for n in range(task.lengths[0], 999) if task.refusal(n) is None)
+    length = next(n for n in range(task.lengths[0], 999) if task.why_no_length(n) is None)
     batches = [task.sample(30), task.sample(5, length=length)]
     numbers = [float(task.chance), float(task.memoryless), task.optimal_loss(batches[0])]
     return [[batch.inputs.tolist(), batch.targets.tolist()] for batch in batches] + numbers

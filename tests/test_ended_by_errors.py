@@ -63,7 +63,7 @@ class Fragile(nn.Module):
         return logits
 
 
-class Drawing(Text):
+class SamplingConfig(Text):
     """A task of one's own whose drawing fails at some batch."""
 
     def __init__(self, alarm: Callable[[], Any]) -> None:
@@ -113,7 +113,7 @@ CASES: dict[str, tuple[Callable[[Alarm], Parts], int, type[Exception], int]] = {
     "what is held out": (
         lambda alarm: (Fragile(alarm), TEXTS, {**OWN, "validation": 0.3}), 6, Broken, 2,
     ),
-    "a task": (lambda alarm: (elman(), Drawing(alarm), {"batch_size": 4}), 5, Broken, 4),
+    "a task": (lambda alarm: (elman(), SamplingConfig(alarm), {"batch_size": 4}), 5, Broken, 4),
     "an optimizer": (
         lambda alarm: (elman(), TEXTS, {"optimizer": partial(stubborn, alarm)}), 3, OptionError, 3,
     ),
@@ -224,7 +224,7 @@ def test_a_checkpoint_that_cannot_be_written_hides_no_error(
         raise ModelFileError("the disk is full")
 
     def on_epoch(row: Any) -> None:
-        monkeypatch.setattr("seqtoys.training.epochs.save_run", fail)
+        monkeypatch.setattr("seqtoys.training.loop.save_training", fail)
         raise Broken
 
     with pytest.raises(Broken) as caught:

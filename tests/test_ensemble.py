@@ -23,7 +23,7 @@ from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys.errors import OptionError, ShapeError
 from seqtoys.models import ensemble as ensemble_module
 from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, ReplicasLast
-from seqtoys.results import History, Rate, Row
+from seqtoys.results import History, Proportion, Row
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel", "oil"]
@@ -225,7 +225,7 @@ def wilson(count: int, trials: int) -> tuple[float, float]:
 
 @pytest.mark.parametrize(("count", "trials"), [(4, 10), (6, 10), (77, 100), (770, 1000)])
 def test_the_interval_of_a_rate_is_wilsons(count: int, trials: int) -> None:
-    rate = Rate(count, trials)
+    rate = Proportion(count, trials)
     assert (rate.low, rate.high) == pytest.approx(wilson(count, trials), abs=1e-9)
     assert float(rate) == count / trials
 
@@ -235,16 +235,20 @@ def test_with_few_successes_or_failures_the_interval_is_exact(trials: int) -> No
     few = [n for n in range(trials + 1) if min(n, trials - n) <= 3]
     for count in few:
         exact = binomtest(count, trials).proportion_ci(confidence_level=0.95, method="exact")
-        rate = Rate(count, trials)
+        rate = Proportion(count, trials)
         assert (rate.low, rate.high) == pytest.approx((exact.low, exact.high), rel=1e-8)
-    assert (Rate(0, trials).low, Rate(trials, trials).high) == (0, 1)
+    assert (Proportion(0, trials).low, Proportion(trials, trials).high) == (0, 1)
 
 
 @pytest.mark.parametrize("trials", [20, 4_000_000])
 def test_of_no_success_the_exact_interval_has_a_formula(trials: int) -> None:
     """(1 - p)^n = 0.025."""
-    assert Rate(0, trials).high == pytest.approx(-math.expm1(math.log(0.025) / trials), rel=1e-9)
-    assert Rate(trials, trials).low == pytest.approx(math.exp(math.log(0.025) / trials), rel=1e-9)
+    assert Proportion(0, trials).high == pytest.approx(
+        -math.expm1(math.log(0.025) / trials), rel=1e-9
+    )
+    assert Proportion(trials, trials).low == pytest.approx(
+        math.exp(math.log(0.025) / trials), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("trials", [10, 100])
@@ -252,7 +256,7 @@ def test_intervals_of_few_events_contain_the_true_rate_often_enough(trials: int)
     """The probability that the interval contains p, where about one event or none is expected."""
     for p in np.linspace(0.01 / trials, 1 / trials, 50):
         weights = binom.pmf(range(trials + 1), trials, p)
-        rates = [Rate(count, trials) for count in range(trials + 1)]
+        rates = [Proportion(count, trials) for count in range(trials + 1)]
         inside = [rate.low <= p <= rate.high for rate in rates]
         assert weights[inside].sum() >= 0.95
 
@@ -262,7 +266,7 @@ def test_published_intervals() -> None:
     table = {(81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605)}
     table |= {(0, 20): (0, 0.1684), (1, 29): (0.0009, 0.1776)}
     for (count, trials), (low, high) in table.items():
-        rate = Rate(count, trials)
+        rate = Proportion(count, trials)
         assert (round(rate.low, 4), round(rate.high, 4)) == (low, high)
 
 
@@ -277,7 +281,7 @@ def test_the_history_sums_up_the_seeds() -> None:
     assert history.lr == [0.05] * 50
     solved = [history[i].solved for i in range(6)]
     assert history.solved.tolist() == solved
-    assert history.solve_rate == Rate(sum(solved), 6)
+    assert history.solve_rate == Proportion(sum(solved), 6)
     expected = np.quantile(history.loss.numpy(), [0.25, 0.5], axis=1, method="nearest")
     np.testing.assert_allclose(history.quantiles(0.25, 0.5).numpy(), expected)
     assert rows[-1].loss == pytest.approx(history.loss[-1].median().item())

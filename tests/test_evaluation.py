@@ -28,7 +28,7 @@ from seqtoys import (
 )
 from seqtoys.errors import DataError, OptionError
 from seqtoys.results import Baselines, EnsembleHistory, EnsembleRow, Report
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.training.stopping import StoppingRules
 
 PARITY = get_task("parity")
@@ -181,7 +181,7 @@ def test_a_report_is_a_table_and_json() -> None:
     assert lines[-1].startswith("best without memory: loss 0.69")
     assert max(map(len, lines)) <= 80  # as wide as a terminal
     assert "<td>length 50</td>" in report._repr_html_()
-    with pytest.raises(DataError, match="expected a report as to_json writes it"):
+    with pytest.raises(DataError, match="expected a report as returned by to_json"):
         Report.from_json("{}")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from seqtoys import Automaton
-from seqtoys.support.entropy import entropy
+from seqtoys.support.uncertainty import entropy
 from seqtoys.tasks.automata.expectations import Expected, entropies
 from tests.graphs import LOOP
 

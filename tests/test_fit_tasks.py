@@ -93,7 +93,7 @@ def test_a_curriculum_grows_with_the_running_mean() -> None:
     plan = LengthPlan(PARITY, Curriculum(4, shortest=2, threshold=0.7, window=2))
     longest = []
     for accuracy in (1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0):
-        plan.heed(accuracy)
+        plan.record_accuracy(accuracy)
         longest.append(plan.longest)
     # 0.5, 0.75 -> 3; 0.5, 0.25, 0.625, 0.8125 -> 4; and no further
     assert longest == [2, 3, 3, 3, 3, 4, 4, 4, 4]
@@ -110,7 +110,7 @@ def test_a_curriculum_passes_over_lengths_that_no_sequence_has() -> None:
     plan = LengthPlan(odd, Curriculum(7, threshold=0.5, window=1))
     longest = []
     for _ in range(4):
-        plan.heed(1.0)
+        plan.record_accuracy(1.0)
         longest.append(plan.longest)
     assert longest == [3, 5, 7, 7]
 

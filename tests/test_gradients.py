@@ -186,7 +186,7 @@ def test_written_out_gradients_are_autograds(
         ensemble = ElmanEnsemble(VOCAB, [3, 4], **options).double()
         gradients, parameters = ensemble.backprop(batch), list(ensemble.parameters())
     for _ in range(2):  # the buffers are used again
-        loss, predicted = gradients.measure()
+        loss, predicted = gradients.loss_and_predictions()
         gradients.backward()
     for replica, model in enumerate(models[: None if layout else 1]):
         expected = pytorch_gradients(model, batch)

@@ -12,7 +12,7 @@ import torch
 from seqtoys import Batch, Vocab
 from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.tasks.automata.graph import Graph, count_visits, read_graph
-from seqtoys.tasks.automata.reading import Reader
+from seqtoys.tasks.automata.state_tracker import StateTracker
 from seqtoys.tasks.automata.string_lengths import StringLengths
 from seqtoys.tasks.automata.strings import StringSampler
 from tests.graphs import COIN, LOOP
@@ -115,7 +115,7 @@ def test_numbers_do_not_depend_on_the_order_of_states(written: dict[Any, Any], s
     assert counts.tolist() == [3] * 9
     batch = Batch(torch.from_numpy(strings[:, :-1]), torch.from_numpy(strings[:, 1:]))
     (states, surprise), (numbers, again) = (
-        Reader(g, vocab, "it").read(batch) for g in (graph, reverse)
+        StateTracker(g, vocab, "it").read(batch) for g in (graph, reverse)
     )
     assert np.array_equal(last - numbers, states)
     assert np.array_equal(again, surprise)

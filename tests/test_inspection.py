@@ -144,7 +144,7 @@ def test_models_without_such_states_are_told(assert_told: Any) -> None:
     assert_told(
         lambda: mean_hidden_by_symbol(Cell(), batch),
         OptionError,
-        "expected a vocabulary, as Cell has none: give a vocab=…",
+        "expected a vocabulary, because Cell has none; pass vocab=…",
     )
     assert_told(
         lambda: mean_hidden_by_symbol(Tuple(), batch, VOCAB),
@@ -193,5 +193,5 @@ def test_too_few_states_or_units_are_told(assert_told: Any) -> None:
     assert_told(
         lambda: principal_components(np.ones((1, 3))),
         DataError,
-        "expected two states or more, got 1",
+        "expected at least two states, got 1",
     )

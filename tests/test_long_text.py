@@ -289,13 +289,13 @@ ERRORS: dict[str, Any] = {
     "no vocabulary": (
         lambda: fit(Stateless(), "abcd", chunk=5),
         OptionError,
-        "expected a vocabulary, because the model has none; pass vocab=… to fit",
+        "expected a vocabulary, as the model has none: give fit a vocab=…",
     ),
     "stateless": (
         lambda: fit(Stateless(), "abcd", chunk=5, vocab=VOCAB),
         OptionError,
-        "expected a model that gives (logits, state) and takes the state back for chunk=…, "
-        "got Stateless, which gives a Tensor; leave chunk out",
+        "chunk=… needs a model that returns (logits, state) and accepts that state, got "
+        "Stateless, which returns a Tensor; omit chunk",
     ),
     "chunk": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=0),

@@ -317,7 +317,10 @@ def test_sample_of_words_and_of_an_ensemble(tmp_path: Path, capsys: Shown) -> No
         (["tasks", "rebber"], "no task is named 'rebber'; did you mean 'reber'?"),
         (["train", "rebber"], "no task is named 'rebber'; did you mean 'reber'?"),
         (["train", "reber", "--seeds", "0"], "expected at least one seed, got none"),
-        (["train", "reber", "--goal", "0"], "expected until to be 'solved', a positive"),
+        (
+            ["train", "reber", "--goal", "0"],
+            "expected --goal to be a positive finite number, got 0",
+        ),
         (["sample", "no/such"], "expected a model file at no/such, found nothing"),
     ],
 )
@@ -357,13 +360,13 @@ def test_bad_arguments_give_one_line(arguments: list[str], capsys: Shown) -> Non
 def test_ctrl_c_saves_and_shows_what_there_is(
     arguments: list[str], tmp_path: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure, saved = Backprop.measure, str(tmp_path / "model")
+    measure, saved = Backprop.loss_and_predictions, str(tmp_path / "model")
 
     def pressed(self: Backprop) -> object:
         signal.raise_signal(signal.SIGINT)
         return measure(self)
 
-    monkeypatch.setattr(Backprop, "measure", pressed)
+    monkeypatch.setattr(Backprop, "loss_and_predictions", pressed)
     assert main([*arguments, "--save", saved]) == 130
     shown = capsys.readouterr()
     assert "1 epochs" in shown.out or "seen" in shown.out
@@ -399,7 +402,7 @@ def test_a_real_ctrl_c_leaves_json_a_saved_ensemble_and_130(tmp_path: Path) -> N
 
 def press_at(update: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Press Ctrl-C in an update, counted from now."""
-    measure, count = Backprop.measure, 0
+    measure, count = Backprop.loss_and_predictions, 0
 
     def pressed(self: Backprop) -> object:
         nonlocal count
@@ -408,7 +411,7 @@ def press_at(update: int, monkeypatch: pytest.MonkeyPatch) -> None:
             signal.raise_signal(signal.SIGINT)
         return measure(self)
 
-    monkeypatch.setattr(Backprop, "measure", pressed)
+    monkeypatch.setattr(Backprop, "loss_and_predictions", pressed)
 
 
 @pytest.mark.parametrize("arguments", [["learn", TEXT], ["train", "reber", "--seeds", "2"]])
@@ -562,3 +565,13 @@ def test_an_output_that_fails_is_discarded(
         output.write("discarded")
     assert capsys.readouterr().err == "seqtoys: can't write the output: No space left on device\n"
     assert (tmp_path / "output").read_text() == ""
+
+
+def test_a_goal_that_is_no_number_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "parity", "--goal", "nan"]) == 2
+    assert "expected --goal to be a positive finite number, got nan" in capsys.readouterr().err
+
+
+def test_an_empty_path_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["learn", "hihello", "--save", ""]) == 2
+    assert "the path is empty; choose another path" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from seqtoys.errors import (
     ShapeError,
     UnknownSymbolError,
 )
-from seqtoys.models import readers
+from seqtoys.models import stepping as readers
 from seqtoys.sampling import decoding as drawing
 from tests.writers import (
     GRU,
@@ -328,8 +328,8 @@ def test_a_stream_of_words_gives_words() -> None:
 
 TOP = "expected top_k to be an integer from 1 to 5, got "
 NUMBER = "expected num to be an integer of 1 or more, got "
-HINT = "look for inf and nan in the weights, and train with a smaller lr, or clip_norm=1.0"
-STEPS = "step(indices, hidden) returns logits (batch, vocab) and the next hidden"
+HINT = "check the weights for inf and nan, and train with a smaller lr, or clip_norm=1.0"
+STEPS = "step(indices, hidden) returns logits (batch, vocab) and the next hidden state"
 MODEL = ElmanCharModel(VOCAB)
 
 
@@ -360,7 +360,7 @@ ERRORS: dict[str, Any] = {
     "an end of nothing": (
         lambda: generate(MODEL, "h", 3, stop=""),
         OptionError,
-        "expected stop to be a symbol, several, or None, got ''",
+        "expected stop to be one or more symbols, or None, got ''",
     ),
     "an unknown end": (
         lambda: generate(MODEL, "h", 3, stop="oz"),
@@ -380,7 +380,7 @@ ERRORS: dict[str, Any] = {
     "other logits": (
         lambda: generate(Fixed(torch.zeros(4)), "a", 3, num=2),
         ShapeError,
-        "expected step to give logits of shape (batch, vocab) = (2, 3), got (2, 4)",
+        "expected step to return logits of shape (batch, vocab) = (2, 3), got (2, 4)",
     ),
     "a replica that diverged": (
         lambda: generate(diverged(), "h", 3),
@@ -395,19 +395,19 @@ ERRORS: dict[str, Any] = {
     "replicas that can't be taken": (
         lambda: write(Headless(), "h", 3),
         InputTypeError,
-        "expected an ensemble whose replicas can be taken, as in model[0], got Headless; "
-        "give it __getitem__",
+        "expected an ensemble that can be indexed, as in model[0], got Headless; define "
+        "__getitem__",
     ),
     "replicas that can't step": (
         lambda: generate(Team([Stepless()]), "h", 3),
         InputTypeError,
-        f"expected a model with step and initial_hidden, got Stepless; give it both: {STEPS}",
+        f"expected a model with step and initial_hidden, got Stepless; define both: {STEPS}",
     ),
     "a stream of an ensemble": (
         lambda: stream(elman_ensemble({}), "h"),
         InputTypeError,
         "expected one model to stream from, got an ensemble of 3; "
-        "take one replica, as in stream(model[0], …)",
+        "use a single replica, as in stream(model[0], …)",
     ),
     "a stream of a negative length": (
         lambda: stream(MODEL, "h", -1),

@@ -46,13 +46,13 @@ ERRORS: dict[str, Any] = {
     "one text": (
         lambda: novelty("hat", TRAINING),
         InputTypeError,
-        "expected samples to be several texts, got the one string 'hat'; write [text] for one",
+        "expected samples to be several texts, got the one string 'hat'; pass [text] for one",
     ),
     "one text to train on": (
         lambda: novelty(["hat"], "hat"),
         InputTypeError,
         "expected training_texts to be several texts, got the one string 'hat'; "
-        "write [text] for one",
+        "pass [text] for one",
     ),
     "numbers": (
         lambda: novelty(["hat"], TRAINING, held_out=[7]),  # type: ignore[list-item]
@@ -62,7 +62,7 @@ ERRORS: dict[str, Any] = {
     "held out and trained on": (
         lambda: novelty(["hat"], TRAINING, held_out=["hut", "hit"]),
         DataError,
-        "expected no held-out text to be trained on, got 'hit'",
+        "expected no held-out text among the training texts, got 'hit'",
     ),
 }
 

@@ -83,7 +83,7 @@ def test_targets_equal_a_slow_solver(task: Task, solve: Solver) -> None:
     lengths = [*range(task.lengths[0], task.lengths[1] + 1), *task.longer, None]
     generator = seeded_generator(1)
     for length in lengths:
-        if length is None or task.refusal(length) is None:
+        if length is None or task.why_no_length(length) is None:
             for inputs, targets in rows(task, task.sample(20, length=length, generator=generator)):
                 assert targets == solve(inputs)
 

@@ -225,13 +225,13 @@ ERRORS: dict[str, Any] = {
     "no batch axis": (
         lambda: MODEL(VOCAB.encode("hi")),
         ShapeError,
-        "expected indices of shape (batch, time), got (2,); inputs.unsqueeze adds an axis of one",
+        "expected indices of shape (batch, time), got (2,); inputs.unsqueeze adds an axis "
+        "of size 1",
     ),
     "integer one-hots": (
         lambda: MODEL(torch.zeros(1, 2, 5, dtype=torch.int64)),
         ShapeError,
-        "expected indices of shape (batch, time), got (1, 2, 5); "
-        "one-hot vectors are given as floats",
+        "expected indices of shape (batch, time), got (1, 2, 5); one-hot vectors must be floats",
     ),
     "other vocabulary": (
         lambda: MODEL(torch.zeros(1, 2, 4)),
@@ -241,12 +241,13 @@ ERRORS: dict[str, Any] = {
     "time first": (
         lambda: ElmanCharModel(VOCAB, batch_first=False)(ONE[0]),
         ShapeError,
-        "expected indices of shape (time, batch), got (2,); inputs.unsqueeze adds an axis of one",
+        "expected indices of shape (time, batch), got (2,); inputs.unsqueeze adds an axis "
+        "of size 1",
     ),
     "step over a sequence": (
         lambda: MODEL.step(ONE),
         ShapeError,
-        "expected indices of shape (batch), got (1, 2); one-hot vectors are given as floats",
+        "expected indices of shape (batch), got (1, 2); one-hot vectors must be floats",
     ),
     "text": (
         lambda: MODEL("hihell"),  # type: ignore[arg-type]

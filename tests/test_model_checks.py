@@ -210,7 +210,7 @@ def test_fit_warns_once_and_names_the_class() -> None:
     found = warned(lambda: fit(model, TEXTS, vocab=VOCAB, epochs=3, batch_size=1))
     assert len(found) == 1
     assert found[0].startswith("Net looks ahead: ")
-    assert "a loss below the optimum is no achievement" in found[0]
+    assert "a loss below the optimum is meaningless" in found[0]
     assert warned(lambda: fit(Net(Shift()), TEXTS, vocab=VOCAB, epochs=1, check=False)) == []
     with pytest.warns(UserWarning, match=MIXES):
         fit(Net(Neighbour(), width=3), get_task("dyck"), epochs=1, lengths=5)
@@ -336,11 +336,11 @@ def test_logits_have_one_column_for_each_symbol(
     assert_told(
         lambda: fit(Net(width=width), "hihello", vocab=VOCAB, check=check),
         ShapeError,
-        f"expected logits (1, 6, 5), got {shape}; return them as (batch, time, vocab), "
-        "with one for each symbol of the vocabulary",
+        f"expected logits of shape (1, 6, 5), got {shape}; return (batch, time, vocab), with one "
+        "logit per symbol of the vocabulary",
     )
     texts = ["hihello", "hielloo", "loolihe"]
-    with pytest.raises(ShapeError, match=r"expected logits \(1, 6, 5\), got"):
+    with pytest.raises(ShapeError, match=r"expected logits of shape \(1, 6, 5\), got"):
         fit(Net(width=width), texts, vocab=VOCAB, check=check, validation=0.4, batch_size=1)
 
 
@@ -366,7 +366,7 @@ def test_other_places_check_the_width_too() -> None:
     with pytest.raises(ShapeError, match=rf"expected logits .*{len(task.vocab)}\), got .* 9\)"):
         evaluate(Net(width=9), task, count=32)
     model = StatefulNet(width=9)
-    with pytest.raises(ShapeError, match=r"expected logits \(1, 5, 5\), got \(1, 5, 9\)"):
+    with pytest.raises(ShapeError, match=r"expected logits of shape \(1, 5, 5\), got \(1, 5, 9\)"):
         fit(model, "hihello" * 3, chunk=5, vocab=VOCAB, epochs=1)
 
 

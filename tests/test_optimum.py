@@ -24,7 +24,7 @@ from seqtoys import (
     get_task,
 )
 from seqtoys.errors import DataError, OptionError
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.tasks.counting import CountingLanguage
 from seqtoys.tasks.split_probabilities import Mass
 from seqtoys.tasks.splits import hashes
@@ -137,7 +137,7 @@ CASES: dict[str, Callable[[], Task]] = {
 
 def mixed(name: str, task: Task, low: int, high: int) -> Weighted:
     """The strings of a range of lengths, each length equally often."""
-    lengths = [n for n in range(low, high + 1) if task.refusal(n) is None]
+    lengths = [n for n in range(low, high + 1) if task.why_no_length(n) is None]
     strings: Weighted = []
     for length in lengths:
         at = listed_at(name, length)
@@ -152,7 +152,7 @@ def test_the_optimum_of_lengths_is_that_of_all_strings_with_them(
     name: str, bounds: tuple[int, int]
 ) -> None:
     task = CASES[name]()
-    if all(task.refusal(n) for n in range(bounds[0], bounds[1] + 1)):
+    if all(task.why_no_length(n) for n in range(bounds[0], bounds[1] + 1)):
         with pytest.raises(OptionError, match=f"{task.name} has no sequence of {bounds[0]} to"):
             task.optimum_of(bounds)
         return
@@ -167,7 +167,7 @@ def test_the_optimum_of_lengths_is_that_of_all_strings_with_them(
 @pytest.mark.parametrize("name", CASES)
 def test_the_optimal_loss_of_a_batch_is_that_of_its_length_range(name: str) -> None:
     task = CASES[name]()
-    length = 5 if task.refusal(5) is None else 4
+    length = 5 if task.why_no_length(5) is None else 4
     for bounds in ((length, length), (1, 7)):
         strings = mixed(name, task, *bounds)
         batch = task.sample(40, length=length).with_length_range(bounds)
@@ -198,8 +198,8 @@ def test_a_batch_remembers_how_its_lengths_were_chosen() -> None:
 
 @pytest.mark.parametrize("task", [*map(get_task, ("anbn", "dyck", "reber")), Text(["abc", "ab"])])
 def test_sequences_of_other_lengths_than_the_range_are_refused(task: Task) -> None:
-    length = next(n for n in range(1, 20) if task.refusal(n) is None)
-    longer = next(n for n in range(length + 1, 20) if task.refusal(n) is None)
+    length = next(n for n in range(1, 20) if task.why_no_length(n) is None)
+    longer = next(n for n in range(length + 1, 20) if task.why_no_length(n) is None)
     batch = task.sample(2, length=longer).with_length_range((length, length))
     with pytest.raises(DataError, match="expected sequences of"):
         task.optimal_loss(batch)
@@ -338,7 +338,9 @@ def test_the_optimum_of_a_side_at_lengths_is_that_of_its_strings(name: str) -> N
     for side in task.held_out(0.2):
         for bounds in ((5, 5), (3, 7)):
             strings: Weighted = []
-            for length in (n for n in range(bounds[0], bounds[1] + 1) if task.refusal(n) is None):
+            for length in (
+                n for n in range(bounds[0], bounds[1] + 1) if task.why_no_length(n) is None
+            ):
                 at = on_side(side, listed_at(name, length))
                 total = sum(weight for _, weight in at)
                 strings += [(string, weight / total) for string, weight in at]

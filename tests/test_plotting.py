@@ -25,8 +25,16 @@ from seqtoys.plotting import (
 )
 from seqtoys.plotting.style import TEAL, VERMILLION
 from seqtoys.records.report import Score
-from seqtoys.results import Baselines, EnsembleHistory, EnsembleRow, History, Rate, Report, Row
-from seqtoys.support.estimate import Estimate
+from seqtoys.results import (
+    Baselines,
+    EnsembleHistory,
+    EnsembleRow,
+    History,
+    Proportion,
+    Report,
+    Row,
+)
+from seqtoys.support.uncertainty import Estimate
 
 VOCAB = Vocab("hielo")
 BASELINES = Baselines(uniform=1.6, memoryless=0.5, full_past=0.0)
@@ -72,7 +80,7 @@ def test_the_loss_is_a_line_among_its_baselines(drawn: Drawn) -> None:
     assert line.get_xydata().tolist() == [[1, 1.5], [2, 1.0], [3, 0.6]]
     assert levels(ax) == [1.6, 0.5, 0.0, 0.4]
     assert labels(ax) == [
-        "uniform 1.6000", "memoryless 0.5000", "optimum 0", "floor of tanh 0.4000",
+        "uniform 1.6000", "memoryless 0.5000", "optimum 0", "tanh floor 0.4000",
         "model 0.6000",
     ]  # fmt: skip
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss (nats per scored symbol)")
@@ -86,7 +94,7 @@ def test_the_held_out_part_is_a_line_of_another_colour(drawn: Drawn) -> None:
     ax = drawn(plot_loss(made))
     assert [line.get_ydata().tolist() for line in solid(ax)] == [[1.5, 1.0], [1.6, 2.0]]
     assert [line.get_color() for line in solid(ax)] == [TEAL, VERMILLION]
-    assert labels(ax)[-2:] == ["model 1.0000", "held out 2.0000"]
+    assert labels(ax)[-2:] == ["model 1.0000", "held-out 2.0000"]
     assert ax.get_ylim()[1] > 2
 
 
@@ -194,7 +202,7 @@ def test_losses_stand_above_the_symbols_to_be_predicted(drawn: Drawn) -> None:
     assert solid(ax)[0].get_ydata() == pytest.approx(expected.detach().numpy(), rel=1e-5)
     assert ticks(ax) == list("ihello")
     assert levels(ax) == pytest.approx([math.log(5), math.log(2) * 2 / 3, 0, 0.4327], abs=1e-4)
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("symbol to be predicted", "loss (nats)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("target symbol", "loss (nats)")
 
 
 def test_a_pair_stands_above_its_targets(drawn: Drawn) -> None:
@@ -208,7 +216,7 @@ def test_a_long_text_is_cut_where_its_symbols_would_touch(drawn: Drawn) -> None:
     shown = len(ticks(ax))
     assert 20 < shown < 100
     assert set(ticks(ax)) == {"m", "w", "␣"}
-    assert ax.get_xlabel() == f"symbol to be predicted (1 to {shown} of 999)"
+    assert ax.get_xlabel() == f"target symbol (1 to {shown} of 999)"
     assert len(solid(ax)[0].get_xdata()) == shown
     wide = plt.subplots(figsize=(20, 3))[1]
     assert len(ticks(drawn(plot_loss_by_position(model, "mw wm" * 200, ax=wide)))) > 2 * shown
@@ -262,12 +270,12 @@ def test_any_model_will_do_if_its_vocabulary_is_given(drawn: Drawn, assert_told:
     assert_told(
         lambda: plot_loss_by_position(certain, "ab"),
         OptionError,
-        "expected a vocabulary, as Embedding has none: give a vocab=…",
+        "expected a vocabulary, because Embedding has none; pass vocab=…",
     )
     assert_told(
         lambda: plot_loss_by_position(ElmanEnsemble(VOCAB, [1]), "hi"),
         OptionError,
-        "expected one model, got an ensemble; ensemble[0] is its first",
+        "expected one model, got an ensemble; pass a replica, as in ensemble[0]",
     )
 
 
@@ -298,7 +306,7 @@ def test_accuracies_stand_over_their_lengths(drawn: Drawn) -> None:
     assert (shaded.get_x(), shaded.get_x() + shaded.get_width()) == (2.5, 40.5)
     assert levels(ax) == [0.5]
     assert labels(ax) == ["chance 50.0%", "parity 70.0%"]
-    assert ax.get_xlabel() == "length (shaded: in training; dotted: unseen)"
+    assert ax.get_xlabel() == "length (shaded: training; dotted: unseen)"
 
 
 def test_several_reports_have_names_and_colours(drawn: Drawn) -> None:
@@ -307,7 +315,7 @@ def test_several_reports_have_names_and_colours(drawn: Drawn) -> None:
     assert labels(ax) == ["chance 50.0%", "Elman 100.0%", "GRU U+1F99C 40.0%"]
     assert [text.get_color() for text in ax.texts[1:]] == [TEAL, VERMILLION]
     assert ax.patches[0].get_x() + ax.patches[0].get_width() == 20.5
-    assert ax.get_xlabel() == "length (shaded: in training)"
+    assert ax.get_xlabel() == "length (shaded: training)"
 
 
 def test_replicas_are_faint_lines_without_names(drawn: Drawn) -> None:
@@ -322,7 +330,7 @@ def test_replicas_are_faint_lines_without_names(drawn: Drawn) -> None:
 
 
 def test_no_report_is_told(assert_told: Any) -> None:
-    told = "expected a report or more, got none"
+    told = "expected at least one report, got none"
     assert_told(lambda: plot_accuracy_by_length({}), DataError, told)
     assert_told(lambda: plot_accuracy_by_length([]), DataError, told)
 
@@ -333,9 +341,9 @@ GRID = ("learning rate", [0.01, 0.05]), ("epochs", [50, 100, 200])
 
 
 def test_rates_are_written_in_cells_that_are_filled_accordingly(drawn: Drawn) -> None:
-    rates: list[list[Rate | float]] = [
-        [Rate(0, 8), Rate(2, 8), math.nan],
-        [Rate(4, 8), Rate(7, 8), Rate(8, 8)],
+    rates: list[list[Proportion | float]] = [
+        [Proportion(0, 8), Proportion(2, 8), math.nan],
+        [Proportion(4, 8), Proportion(7, 8), Proportion(8, 8)],
     ]
     ax = drawn(plot_solve_rate(rates, *GRID, mark=(0.05, 100)))
     written = {text.get_position(): text.get_text() for text in ax.texts}
@@ -349,13 +357,13 @@ def test_rates_are_written_in_cells_that_are_filled_accordingly(drawn: Drawn) ->
     assert [label.get_text() for label in ax.get_yticklabels()] == ["0.01", "0.05"]
     assert ticks(ax) == ["50", "100", "200"]
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("learning rate", "epochs")
-    assert ax.get_title("left") == "solved, of 8 seeds each"
+    assert ax.get_title("left") == "solved (8 seeds per cell)"
     assert ax.yaxis.get_inverted()
 
 
 def test_rates_of_unlike_trials_or_plain_numbers_have_no_count() -> None:
     one = ("lr", [0.1])
-    rows: list[list[Rate | float]] = [[Rate(1, 2), Rate(1, 3)], [0.5, 0.25]]
+    rows: list[list[Proportion | float]] = [[Proportion(1, 2), Proportion(1, 3)], [0.5, 0.25]]
     for row in rows:
         ax = plot_solve_rate([row], one, ("layers", [1, 2]))
         assert ax.get_title("left") == "solved"
@@ -376,7 +384,7 @@ def test_a_grid_that_does_not_fit_is_told(assert_told: Any) -> None:
     assert_told(
         lambda: plot_solve_rate([[0.5] * 3] * 2, *GRID, mark=(0.05, 1)),
         OptionError,
-        "expected mark to have one of the values of 'epochs', [50, 100, 200], got 1",
+        "expected mark to use one of the values of 'epochs', [50, 100, 200], got 1",
     )
 
 

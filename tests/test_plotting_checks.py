@@ -175,23 +175,23 @@ def test_errors_say_what_can_be_drawn(assert_told: AssertTold) -> None:
     def told(call: Callable[[], object], kind: type[Exception], message: str) -> None:
         assert_told(call, kind, message)
 
-    wanted = "expected ax to be axes, such as plt.subplots() makes, got "
+    wanted = "expected ax to be axes, as created by plt.subplots(), got "
     told(lambda: plot_loss(HISTORY, ax="x"), InputTypeError, wanted + "'x'")  # type: ignore[arg-type]
     told(lambda: to_svg(plt), InputTypeError, wanted + "a module")  # type: ignore[arg-type]
     told(
         lambda: plot_loss(HISTORY, ax=plt.figure().add_subplot(projection="polar")),
         InputTypeError,
-        "expected axes of two straight directions, got polar ones",
+        "expected Cartesian axes, got polar ones",
     )
     told(
         lambda: plot_hidden(TRACE, ax=removed()),
         OptionError,
-        "expected axes that are in a figure, got some that were removed",
+        "expected axes in a figure, got axes that were removed from theirs",
     )
     told(
         lambda: plot_hidden(TRACE, ax=plt.figure().add_axes((0, 0, 0, 0))),
         OptionError,
-        "expected axes with a width and a height, got some without",
+        "expected axes with a nonzero width and height, got empty ones",
     )
     told(
         lambda: plot_loss("x"),  # type: ignore[arg-type]
@@ -211,7 +211,7 @@ def test_errors_say_what_can_be_drawn(assert_told: AssertTold) -> None:
     told(
         lambda: plot_dendrogram({"a": [1.0, 2.0], "b": [1.0]}),
         ShapeError,
-        "expected states of one length, got lengths of [1, 2]",
+        "expected states of the same length, got lengths [1, 2]",
     )
     told(
         lambda: plot_dendrogram({"a": [1.0], "b": [float("nan")]}),
@@ -237,14 +237,14 @@ def test_errors_say_which_rates_can_be_drawn(assert_told: AssertTold) -> None:
         values = ("lr", range(size)), ("epochs", [0.5])
         assert_told(lambda: plot_solve_rate(rates, *values, mark=mark), kind, message)
 
-    told([["x"]], InputTypeError, "expected rates[0][0] to be a Rate or a number, got 'x'")
+    told([["x"]], InputTypeError, "expected rates[0][0] to be a Proportion or a number, got 'x'")
     told([[1.5]], DataError, "expected rates from 0 to 1, got 1.5")
     told([5], InputTypeError, "expected rates[0] to be a list, got 5")
-    told([[0.5]] * 10_001, DataError, "expected 10,000 rates at most, got 10,001", size=10_001)
+    told([[0.5]] * 10_001, DataError, "expected at most 10,000 rates, got 10,001", size=10_001)
     told(
         [[0.5]],
         OptionError,
-        "expected mark to have one of the values of 'epochs', [0.5], got 7",
+        "expected mark to use one of the values of 'epochs', [0.5], got 7",
         mark=(0, 7),
     )
 

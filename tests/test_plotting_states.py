@@ -72,7 +72,7 @@ def test_of_a_long_text_and_many_symbols_is_said_what_is_shown(drawn: Drawn) -> 
     steps, rows = labels(ax.xaxis), labels(ax.yaxis)
     assert steps == list(text[: len(steps)])
     assert ax.get_xlabel() == (
-        f"symbol read (the first {len(steps)} of {len(text)}); rings: what came next"
+        f"input symbol (first {len(steps)} of {len(text)}); rings: actual next symbol"
     )
     assert ax.get_ylabel() == f"next symbol ({len(rows)} of 100)"
     assert rows == sorted(rows)
@@ -106,7 +106,7 @@ def test_targets_that_do_not_fit_are_told(assert_told: Any) -> None:
         assert_told(
             lambda plot=plot: plot(empty),
             DataError,
-            "expected a trace of one step or more, got one without",
+            "cannot plot an empty trace: it has no steps",
         )
 
 
@@ -122,7 +122,7 @@ def test_hidden_states_fill_cells_of_two_colours(drawn: Drawn) -> None:
     assert [to_hex(colours(share)) for share in (0.0, 1.0)] == [VERMILLION, TEAL]
     assert colours(0.5)[3] == pytest.approx(0, abs=0.01)
     assert colours(0.75)[3] == pytest.approx(0.5, abs=0.01)
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("symbol read", "unit")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("input symbol", "unit")
 
 
 def test_states_without_bounds_decide_the_scale(drawn: Drawn) -> None:
@@ -134,7 +134,7 @@ def test_a_long_text_is_cut_off(drawn: Drawn) -> None:
     ax = drawn(plot_hidden(ElmanCharModel(VOCAB, hidden_size=50).trace("hello" * 50)))
     shown = len(labels(ax.xaxis))
     assert ax.images[0].get_array().shape == (50, shown)
-    assert ax.get_xlabel() == f"symbol read (the first {shown} of 250)"
+    assert ax.get_xlabel() == f"input symbol (first {shown} of 250)"
 
 
 # --- trajectories
@@ -206,7 +206,7 @@ def test_states_without_a_plane_are_told(assert_told: Any) -> None:
     assert_told(
         lambda: plot_trajectory(trace_of([[0.1], [0.2]])),
         OptionError,
-        "expected two units or more for a plane, got one; see plot_hidden",
+        "expected at least two hidden units, got one; use plot_hidden instead",
     )
     told = "expected traces of one network, got none or states of different sizes"
     assert_told(lambda: plot_trajectory([]), DataError, told)
@@ -215,7 +215,7 @@ def test_states_without_a_plane_are_told(assert_told: Any) -> None:
     assert_told(
         lambda: plot_trajectory(trace_of([[0.1, 0.2, 0.3]])),
         DataError,
-        "expected two states or more, got 1",
+        "expected at least two states, got 1",
     )
 
 
@@ -254,7 +254,7 @@ def test_symbols_are_joined_at_their_mean_distance(drawn: Drawn) -> None:
         places = sorted(leaves.index(symbol) for symbol in group)
         assert places == list(range(places[0], places[0] + len(group)))
     assert ax.get_xlim()[0] > ax.get_xlim()[1] == 0  # the symbols are on the right
-    assert ax.get_xlabel() == "distance of the mean hidden states"
+    assert ax.get_xlabel() == "distance between mean hidden states"
 
 
 def test_a_tree_grows_with_its_leaves(drawn: Drawn) -> None:

@@ -242,7 +242,7 @@ def test_after_a_result_a_notebook_still_shows_figures(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_told(assert_told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = 'expected {}, which this figure needs: pip install "seqtoys[plot]"'
+    told = 'this figure requires {}; install it with pip install "seqtoys[plot]"'
     monkeypatch.setitem(sys.modules, "scipy.cluster.hierarchy", None)
     assert_told(FIGURES["plot_dendrogram"], MissingPackageError, told.format("scipy"))
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)

@@ -35,7 +35,7 @@ from seqtoys import (
 from seqtoys.errors import ModelFileError
 from seqtoys.results import Row
 from seqtoys.training.sources import SequencesSource
-from seqtoys.training.state import Run
+from seqtoys.training.state import TrainingState
 from seqtoys.training.updates import Updates
 
 VOCAB = Vocab("hielo")
@@ -450,7 +450,7 @@ def test_a_model_is_as_before_if_resuming_fails(
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(Run, "restore", fail)
+    monkeypatch.setattr(TrainingState, "restore", fail)
     model = ElmanCharModel(Vocab("hielo"))
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     with pytest.raises(MemoryError):

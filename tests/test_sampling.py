@@ -18,7 +18,7 @@ from seqtoys.errors import (
     ShapeError,
     UnknownSymbolError,
 )
-from seqtoys.models import readers
+from seqtoys.models import stepping as readers
 from seqtoys.sampling import decoding as drawing
 from tests.writers import (
     GRU,
@@ -231,23 +231,23 @@ def broken(value: float, **options: Any) -> ElmanCharModel:
 
 
 MODEL = ElmanCharModel(VOCAB)
-HINT = "look for inf and nan in the weights, and train with a smaller lr, or clip_norm=1.0"
+HINT = "check the weights for inf and nan, and train with a smaller lr, or clip_norm=1.0"
 LENGTH = "expected length to be an integer of 0 or more, got "
 HOT = "expected temperature to be a finite number of at least 0, got "
-HEAT = "; 0 takes the likeliest symbol, 1 draws as the model says"
+HEAT = "; 0 picks the likeliest symbol, 1 samples from the probabilities of the model"
 AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
 ERRORS: dict[str, Any] = {
     "no prompt": (
         lambda: generate(MODEL, "", 3),
         DataError,
         "expected a prompt of at least one symbol, got ''; "
-        "begin with one of the vocabulary, such as 'h'",
+        "start with a symbol of the vocabulary, such as 'h'",
     ),
     "no words": (
         lambda: generate(ElmanCharModel(Vocab(["boy", "dog"])), [], 3),
         DataError,
         "expected a prompt of at least one symbol, got []; "
-        "begin with one of the vocabulary, such as 'boy'",
+        "start with a symbol of the vocabulary, such as 'boy'",
     ),
     "unknown symbol": (
         lambda: generate(MODEL, "hiz", 3),
@@ -295,24 +295,24 @@ ERRORS: dict[str, Any] = {
         lambda: generate(MODEL, "h", 3, generator=7),  # type: ignore[call-overload]
         OptionError,
         "expected generator to be a torch.Generator or None, got 7; "
-        "torch.Generator().manual_seed(0) makes one",
+        "torch.Generator().manual_seed(0) creates one",
     ),
     "no steps": (
         lambda: generate(Stepless(), "h", 3),  # type: ignore[call-overload]
         InputTypeError,
-        "expected a model with step and initial_hidden, got Stepless; give it both: "
-        "step(indices, hidden) returns logits (batch, vocab) and the next hidden",
+        "expected a model with step and initial_hidden, got Stepless; define both: "
+        "step(indices, hidden) returns logits (batch, vocab) and the next hidden state",
     ),
     "no vocabulary": (
         lambda: generate(GRU("hielo"), "h", 3),  # type: ignore[arg-type]
         InputTypeError,
         "expected a model with a Vocab as its vocab, got GRU with 'hielo'; "
-        "set model.vocab to the one it was trained with",
+        "set model.vocab to the vocabulary it was trained with",
     ),
     "other logits": (
         lambda: generate(Fixed(torch.zeros(4)), "a", 3),
         ShapeError,
-        "expected step to give logits of shape (batch, vocab) = (1, 3), got (1, 4)",
+        "expected step to return logits of shape (batch, vocab) = (1, 3), got (1, 4)",
     ),
     "nan in the weights": (
         lambda: generate(broken(math.nan), "h", 3),
@@ -352,5 +352,11 @@ def test_the_mode_comes_back_after_an_error() -> None:
 
 
 def test_a_text_that_would_never_end_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"expected length to be 1,000,000,000 at most, got 10+"):
+    with pytest.raises(OptionError, match=r"expected length to be at most 1,000,000,000, got 10+"):
         generate(ElmanCharModel(Vocab("ab")), "a", 10**18)
+
+
+def test_more_text_than_memory_is_refused(assert_told: Any) -> None:
+    model = ElmanCharModel(Vocab("hielo"))
+    with pytest.raises(OptionError, match="not enough memory for 5,000,000,000,000 symbols"):
+        generate(model, "h", 5, num=10**12)

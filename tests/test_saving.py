@@ -194,7 +194,7 @@ def test_bad_histories_are_told(tmp_path: Path, assert_told: Told) -> None:
         "save it with save(model, path, history=…)",
     )
     for text in ("", "[]", "{}", '{"seeds": [1]}', History(Baselines(1, 1, 0)).to_json()):
-        with pytest.raises(DataError, match="history as to_json writes it, got: "):
+        with pytest.raises(DataError, match="history as returned by to_json, got: "):
             EnsembleHistory.from_json(text)
 
 

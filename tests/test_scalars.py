@@ -29,10 +29,10 @@ from seqtoys import (
     get_task,
 )
 from seqtoys.errors import InputTypeError, OptionError
-from seqtoys.results import Rate, Row
-from seqtoys.support.estimate import Estimate
-from seqtoys.support.scalars import to_int, to_real
+from seqtoys.results import Proportion, Row
 from seqtoys.support.serialization import inline, pack
+from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.values import to_int, to_real
 from tests.fuzz_targets import CALLS, Call
 
 VOCAB = Vocab("hielo")
@@ -221,7 +221,7 @@ BAD: dict[str, tuple[Callable[[Any], object], type[SeqtoysError], str]] = {
         "expected quantiles from 0 to 1, got ",
     ),
     "count": (
-        lambda value: Rate(value, 2),
+        lambda value: Proportion(value, 2),
         OptionError,
         "expected count to be an integer from 0 to 2, got ",
     ),

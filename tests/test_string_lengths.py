@@ -99,8 +99,8 @@ def test_a_task_says_which_lengths_it_has(
     assert_told: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     even, endless = Automaton(EVEN, "a"), Automaton(LOOP, "s", lengths=(3, 6))
-    assert [n for n in range(-1, 8) if even.refusal(n) is None] == [1, 3, 5, 7]
-    assert [n for n in range(-1, 4) if endless.refusal(n) is None] == [1, 2, 3]
+    assert [n for n in range(-1, 8) if even.why_no_length(n) is None] == [1, 3, 5, 7]
+    assert [n for n in range(-1, 4) if endless.why_no_length(n) is None] == [1, 2, 3]
     assert_told(
         lambda: even.sample(1, length=2),
         OptionError,

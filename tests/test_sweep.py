@@ -19,6 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ from seqtoys import (
     sweep,
 )
 from seqtoys.errors import DataError, InputTypeError, MissingPackageError, OptionError
-from seqtoys.results import Rate, SweepResult, SweepRow
+from seqtoys.results import Proportion, SweepResult, SweepRow
 from seqtoys.sweeps import sweep as sweep_module
 from seqtoys.sweeps.journal import Journal
 
@@ -380,7 +381,7 @@ def test_no_finished_row_is_lost_when_a_sweep_is_killed(tmp_path: Path) -> None:
 def test_another_sweeps_file_is_refused(tmp_path: Path, assert_told: Told) -> None:
     path = tmp_path / "rows.jsonl"
     sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT)
-    end = "; give another path, or delete it"
+    end = "; use another path, or delete it"
     changes: dict[str, tuple[dict[str, Any], str]] = {
         "seeds": ({"seeds": [0, 1]}, "seeds [0, 1, 2, 3], not [0, 1]"),
         "epochs": (
@@ -413,7 +414,7 @@ def test_another_sweeps_file_is_refused(tmp_path: Path, assert_told: Told) -> No
 
 def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_told: Told) -> None:
     path = tmp_path / "rows.jsonl"
-    foreign = f"expected {path} to be the file of a sweep, got another file; give another path"
+    foreign = f"expected {path} to be the file of a sweep, got another file; use another path"
     sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT)
     head = path.read_text().splitlines()[0]
     cases = {
@@ -421,10 +422,10 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_told: Tol
         "my notes\n": foreign,
         "[]\n": foreign,
         '{"sweep": 3}\n': foreign,
-        f"{head}\nnotes\n": f"line 2 of {path} is no row of a sweep: expected a row as to_json "
-        "writes it, got: Expecting value: line 1 column 1 (char 0)",
-        f'{head}\n{{"seed": 3}}\n': f"line 2 of {path} is no row of a sweep: expected a row as "
-        "to_json writes it, got: 'longer_accuracy'",
+        f"{head}\nnotes\n": f"line 2 of {path} is not a row of a sweep: expected a row as "
+        "returned by to_json, got: Expecting value: line 1 column 1 (char 0)",
+        f'{head}\n{{"seed": 3}}\n': f"line 2 of {path} is not a row of a sweep: expected a row as "
+        "returned by to_json, got: 'longer_accuracy'",
     }
     for content, told in cases.items():
         path.write_text(content)
@@ -493,11 +494,14 @@ def test_the_result_sums_up() -> None:
     ]
     rows += [SweepRow({"size": 2, "kind": "b"}, seed, error="OSError: <gone>") for seed in (0, 1)]
     result = SweepResult(rows, {"size": [1, 2], "kind": ["a", "b"]})
-    assert result.solve_rate == Rate(3, 6)
-    assert result.where(size=1).solve_rate == Rate(3, 4)
-    assert result.where(size=1, kind="a").solve_rate == Rate(1, 2)
+    assert result.solve_rate == Proportion(3, 6)
+    assert result.where(size=1).solve_rate == Proportion(3, 4)
+    assert result.where(size=1, kind="a").solve_rate == Proportion(1, 2)
     assert result.where(kind="a").grid == {"size": [1, 2], "kind": ["a"]}
-    assert result.rate_grid("kind", "size") == [[Rate(1, 2), Rate(0, 2)], [Rate(2, 2), Rate(0, 0)]]
+    assert result.rate_grid("kind", "size") == [
+        [Proportion(1, 2), Proportion(0, 2)],
+        [Proportion(2, 2), Proportion(0, 0)],
+    ]
     assert str(result) == "\n".join(
         [
             "size  kind  solved  95 % interval    epochs  excess  accuracy  unseen  at 50",
@@ -515,8 +519,8 @@ def test_the_result_sums_up() -> None:
     html = result._repr_html_()
     assert html.startswith("<table><tr><th>size</th>")
     assert "failed:<br>size=2, kind=b: OSError: &lt;gone&gt;</p>" in html
-    assert Rate(0, 0).low == 0
-    assert Rate(0, 0).high == 1
+    assert Proportion(0, 0).low == 0
+    assert Proportion(0, 0).high == 1
 
 
 def test_a_long_table_is_cut() -> None:
@@ -544,7 +548,7 @@ def test_records_have_a_column_for_each_number(monkeypatch: pytest.MonkeyPatch) 
 
 def test_pandas_is_asked_for(monkeypatch: pytest.MonkeyPatch, assert_told: Told) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    told = "expected pandas, which this table needs: pip install pandas"
+    told = "to_dataframe requires pandas; install it with pip install pandas"
     assert_told(SweepResult([], {}).to_dataframe, MissingPackageError, told)
 
 
@@ -581,18 +585,18 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "a name no one knows": (
         bad(GRU, grid={"zzz": [3]}),
         OptionError,
-        f"neither fit nor GRU has an option 'zzz'; known are {KNOWN}, units",
+        f"neither fit nor GRU has an option 'zzz'; known: {KNOWN}, units",
     ),
     "a column": (
         bad(grid={"seed": [3]}),
         OptionError,
-        "expected no 'seed' in the grid: a column of the rows has the name; for other data for "
-        "each seed, use vary_data=True",
+        "'seed' cannot be in the grid, as the rows have a column seed; to vary the data with the "
+        "seed, use vary_data=True",
     ),
     "no values": (
         bad(grid={"lr": 0.1}),
         InputTypeError,
-        "expected grid['lr'] to be a list, got 0.1",
+        "expected grid['lr'] to be a list or an array, got 0.1; for one value, pass [0.1]",
     ),
     "a string": (
         bad(grid={"nonlinearity": "relu"}),
@@ -602,9 +606,9 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "a value twice": (
         bad(grid={"optimizer": [partial(torch.optim.SGD), torch.optim.Adam, torch.optim.Adam]}),
         OptionError,
-        "expected values of optimizer that can be told apart, got 'Adam' twice",
+        "expected distinct values of optimizer, got 'Adam' twice",
     ),
-    "no seed": (bad(seeds=[]), OptionError, "expected one seed or more, each once, got []"),
+    "no seed": (bad(seeds=[]), OptionError, "expected one or more distinct seeds, got []"),
     "no integer": (
         bad(seeds=[1, 0.5]),
         OptionError,
@@ -613,29 +617,29 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "a seed twice": (
         bad(seeds=[1, 1]),
         OptionError,
-        "expected one seed or more, each once, got [1, 1]",
+        "expected one or more distinct seeds, got [1, 1]",
     ),
     "no seed taken": (
         bad(no_seed),
         OptionError,
-        "expected no_seed to take seeds=… (and make an ensemble of them), or seed=… "
-        "(and make one model), got no_seed(vocab, units)",
+        "expected no_seed to accept seeds=… (and return an ensemble) or seed=… (and return one "
+        "model), got no_seed(vocab, units)",
     ),
     "fixed for the model": (
         bad(hidden_size=3),
         OptionError,
-        "expected fixed options of fit, got 'hidden_size'; those of the model go into the grid, "
-        "as {'hidden_size': [value]}, or into functools.partial(ElmanEnsemble, hidden_size=value)",
+        "expected options of fit, got 'hidden_size'; set options of the model in the grid, as "
+        "{'hidden_size': [value]}, or with functools.partial(ElmanEnsemble, hidden_size=value)",
     ),
     "given twice": (
         bad(lr=0.1),
         OptionError,
-        "expected lr once, got it in the grid and as a fixed option",
+        "lr cannot be both in the grid and a fixed option",
     ),
     "no vocabulary": (
         bad(data="hihello"),
         OptionError,
-        "expected a vocabulary, as the data have none: give sweep a vocab=…",
+        "expected a vocabulary, because the data have none; pass vocab=… to sweep",
     ),
     "count": (bad(count=0), OptionError, "expected count to be a positive integer, got 0"),
     "no such name": (
@@ -667,7 +671,7 @@ def test_what_cannot_be_sent_to_a_process_is_told() -> None:
 
     with (
         ProcessPoolExecutor(1) as pool,
-        pytest.raises(OptionError, match=r"sent to another process, got: .*local.*; define"),
+        pytest.raises(OptionError, match=r"pickled for another process, got: .*local.*; define"),
     ):
         sweep(local, TASK, executor=pool, **QUICK_TEXT)
 
@@ -686,3 +690,15 @@ def test_vocabularies_tell_sweeps_apart() -> None:
     assert tell("aab", Vocab("ab")) != tell("aac", Vocab("ac")) != tell("acc", Vocab("ac"))
     assert tell(PARITY, PARITY.vocab) == tell(get_task("parity"), PARITY.vocab)
     assert tell(get_task("dyck", kinds=1), VOCAB) != tell(get_task("dyck", kinds=2), VOCAB)
+
+
+def test_a_grid_takes_arrays() -> None:
+    options: dict[str, Any] = {"vocab": Vocab("hielo"), "seeds": range(2), "epochs": 2}
+    rates = np.array([0.05, 0.1])
+    found = sweep(ElmanEnsemble, "hihello", grid={"lr": rates}, **options)
+    listed = sweep(ElmanEnsemble, "hihello", grid={"lr": [0.05, 0.1]}, **options)
+    assert (found.grid, found.rows) == (listed.grid, listed.rows)
+    with pytest.raises(OptionError, match="expected a list of values for lr in the grid, got 3"):
+        sweep(ElmanEnsemble, "hihello", grid={"lr": np.array(3)}, **options)
+    with pytest.raises(InputTypeError, match=r"got 3; for one value, pass \[3\]"):
+        sweep(ElmanEnsemble, "hihello", grid={"lr": 3}, **options)  # type: ignore[dict-item]

@@ -106,7 +106,7 @@ def test_a_disk_that_fails_keeps_the_rows_before(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fails)
-        told = f"can't write {path}: {REASONS[code]}. All rows before are in it"
+        told = f"can't write {path}: {REASONS[code]}. All previous rows are in it"
         assert_told(lambda: run(path), ModelFileError, told)
     assert path.read_bytes().count(b"\n") == 1 + 2 * at  # the last were written, if not flushed
     assert_goes_on(path, rows)
@@ -126,7 +126,8 @@ def test_a_line_that_has_no_room_is_told(tmp_path: Path, assert_told: Told) -> N
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
         try:
             told = (
-                f"can't write {path}: File too large; try another path. All rows before are in it"
+                f"can't write {path}: File too large; try another path. All previous rows "
+                "are in it"
             )
             assert_told(lambda: run(path), ModelFileError, told)
         finally:
@@ -179,7 +180,7 @@ def test_a_file_that_may_not_be_written_stays(
 
 def test_garbage_is_refused_and_left_alone(tmp_path: Path, assert_told: Told) -> None:
     path = tmp_path / "rows.jsonl"
-    told = f"expected {path} to be the file of a sweep, got another file; give another path"
+    told = f"expected {path} to be the file of a sweep, got another file; use another path"
     for garbage in (b"\0", b"\xff\xfe\n", bytes(range(256)), b"\n", b"[" * 100_000 + b"\n"):
         path.write_bytes(garbage)
         assert_told(lambda: run(path), DataError, told)

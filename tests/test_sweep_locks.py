@@ -38,7 +38,7 @@ def run(path: Path | None = None, **options: Any) -> SweepResult:
 
 def told_of(path: Path) -> str:
     return (
-        f"can't write {path}: another sweep is writing to it; wait for that one to end, or give "
+        f"can't write {path}: another sweep is writing to it; wait for it to finish, or use "
         "another path"
     )
 
@@ -203,8 +203,8 @@ def test_without_locks_nothing_is_lost(
     path.write_bytes(b"".join(lines)[:-5])
     content = path.read_bytes()
     told = (
-        f"the last line of {path} is not complete, and its file system has no locks: if no other "
-        "sweep is writing to it, remove that line"
+        f"the last line of {path} is incomplete, and its file system does not support locks; if "
+        "no other sweep is writing to it, remove that line"
     )
     assert_told(lambda: run(path), DataError, told)
     assert path.read_bytes() == content

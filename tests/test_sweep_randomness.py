@@ -327,14 +327,15 @@ def test_vary_data_and_a_seed_of_fit_are_refused_together(
     assert_told(
         lambda: sweep(ElmanEnsemble, PARITY, vary_data=True, seed=3, **QUICK),
         OptionError,
-        "seed=… cannot be combined with vary_data=True, which gives fit the seed of each model",
+        "seed=… cannot be combined with vary_data=True, which passes the seed of each model to "
+        "fit",
     )
     path = tmp_path / "rows.jsonl"
     sweep(ElmanEnsemble, PARITY, path=path, **QUICK)
     assert_told(
         lambda: sweep(ElmanEnsemble, PARITY, path=path, vary_data=True, goal=0.1, **QUICK),
         DataError,
-        f"{path} holds another sweep, with goal null, not 0.1; vary_data false, not true; give "
+        f"{path} holds another sweep, with goal null, not 0.1; vary_data false, not true; use "
         "another path, or delete it",
     )
 

@@ -303,7 +303,7 @@ def test_a_seed_that_fails_costs_itself_and_ctrl_c_keeps_finished_seeds(tmp_path
     assert [row.error is None for row in result] == [True, False, True, True, True, True]
     assert str(result.rows[1].error).startswith("RuntimeError: one is a bad seed (")
     assert result.solve_rate.trials == 5
-    note = "1 of 6 trainings failed:\nhidden_size=2, seed=1: RuntimeError: one is a bad seed"
+    note = "1 of 6 runs failed:\nhidden_size=2, seed=1: RuntimeError: one is a bad seed"
     assert note in str(result)
     CALLS.clear()
     BAD.clear()
@@ -343,7 +343,7 @@ def test_a_maker_that_returns_a_trained_model_fails() -> None:
     rows = sweep(lambda vocab, seed: model, HEADS_OR_TAILS, **{**ONE, "seeds": [0, 1]}).rows
     assert rows[0].error is None
     told = (
-        "OptionError: expected make_model to make a new model at each call, got one that another"
+        "OptionError: expected make_model to return a new model at each call, got one that another"
     )
     assert str(rows[1].error).startswith(told)
 
@@ -359,7 +359,7 @@ def test_an_error_without_a_message_costs_its_own_seed() -> None:
         return ElmanCharModel(vocab, seed=seed)
 
     rows = sweep(make, HEADS_OR_TAILS, **{**ONE, "seeds": [0, 1], "epochs": 2}).rows
-    told = "Mute: its message can't be written (test_sweep_solved.py, line "
+    told = "Mute: its message can't be shown (test_sweep_solved.py, line "
     assert str(rows[0].error).startswith(told)
     assert rows[1].error is None
 
@@ -371,8 +371,8 @@ def test_an_executor_that_was_shut_down_is_refused(kind: Any, assert_told: Told)
     assert_told(
         lambda: sweep(ElmanEnsemble, HEADS_OR_TAILS, executor=executor, **ONE),
         OptionError,
-        "expected an executor that takes work, got one that says: cannot schedule new futures "
-        "after shutdown",
+        "expected an executor that accepts work, got an error: cannot schedule new futures after "
+        "shutdown",
     )
 
 
@@ -405,8 +405,8 @@ def test_notes_list_a_few_rows_and_every_goal() -> None:
     ]
     rows.append(SweepRow({"until": 0.05}, 4, loss=0.5, solved=True))
     assert str(SweepResult(rows, {"until": [0.1, 0.05]})).splitlines()[-9:] == [
-        "solved: every scored symbol is predicted; or the excess, with two standard errors added, "
-        "is at most 0.05 or 0.1",
+        "solved: every scored symbol is predicted; or excess plus two standard errors is at most "
+        "0.05 or 0.1",
         "",
         "8 of 9 rows can't be trusted:",
         *(f"until=0.1, seed={seed}: odd" for seed in range(4)),

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from seqtoys import AnswerTask, Batch, Task, Vocab, get_task, list_tasks
 from seqtoys.errors import InputTypeError, OptionError
+from seqtoys.tasks.answer_probabilities import KnownProbabilities
 from seqtoys.tasks.catalogue import CATALOGUE
-from seqtoys.tasks.chomsky.answer_probabilities import KnownShares
 
 NAMES = list(CATALOGUE)
 ANSWERED = [name for name in NAMES if isinstance(get_task(name), AnswerTask)]
@@ -46,7 +46,7 @@ def samples(name: str) -> list[Batch]:
 
 def paired_batches(task: Task) -> list[Batch]:
     shortest, longest = task.lengths
-    possible = [n for n in range(shortest, longest + 1) if task.refusal(n) is None]
+    possible = [n for n in range(shortest, longest + 1) if task.why_no_length(n) is None]
     pairs = math.ceil(PAIRS / len(possible)) * len(possible)
     lengths = chain.from_iterable((n, n) for n in cycle(possible))
     generator = seeded(2026)
@@ -96,12 +96,12 @@ def test_it_says_what_it_is(task: Task) -> None:
         "context-sensitive",
     }
     assert ">>>" in (inspect.getdoc(type(task)) or "") + (
-        inspect.getdoc(CATALOGUE[task.name]) or ""
+        inspect.getdoc(CATALOGUE[task.name].build) or ""
     )
     assert 1 <= task.lengths[0] <= task.lengths[1]
     assert all(length > task.lengths[1] for length in task.longer)
     assert list(task.longer) == sorted(task.longer)
-    assert all(task.refusal(length) is None for length in task.longer)
+    assert all(task.why_no_length(length) is None for length in task.longer)
 
 
 def test_a_seed_decides_the_batch(task: Task) -> None:
@@ -118,7 +118,7 @@ def test_a_seed_decides_the_batch(task: Task) -> None:
 
 def test_batches_hold_symbols_of_the_vocabulary(task: Task) -> None:
     generator = seeded(3)
-    longest = [n for n in range(1, 60) if task.refusal(n) is None][-2:]
+    longest = [n for n in range(1, 60) if task.why_no_length(n) is None][-2:]
     for length in (None, *longest, *task.longer[:1]):
         batch = task.sample(7, length=length, generator=generator)
         assert len(batch) == 7
@@ -136,7 +136,7 @@ def test_batches_hold_symbols_of_the_vocabulary(task: Task) -> None:
 
 
 def test_one_length_gives_sequences_of_one_length(task: Task) -> None:
-    possible = [n for n in range(1, 40) if task.refusal(n) is None]
+    possible = [n for n in range(1, 40) if task.why_no_length(n) is None]
     widths = []
     for length in possible[-2:]:
         batch = task.sample(5, length=length)
@@ -149,7 +149,7 @@ def test_one_length_gives_sequences_of_one_length(task: Task) -> None:
 def test_the_input_decides_the_answer(name: str) -> None:
     task = get_task(name)
     assert isinstance(task, AnswerTask)
-    length = next(n for n in range(12, 30) if task.refusal(n) is None)
+    length = next(n for n in range(12, 30) if task.why_no_length(n) is None)
     batch = task.sample(40, length=length)
     inputs, answers = batch.inputs[:, :length], batch.targets[:, length:]
     assert torch.equal(task.answer(inputs), answers)
@@ -167,7 +167,7 @@ def test_no_length_but_positive_integers(task: Task, length: int) -> None:
 
 
 def test_an_impossible_length_is_refused(task: Task) -> None:
-    impossible = [n for n in range(1, 30) if task.refusal(n) is not None]
+    impossible = [n for n in range(1, 30) if task.why_no_length(n) is not None]
     for length in impossible[:3]:
         with pytest.raises(OptionError, match=f"{task.name} has no sequence of length {length}: "):
             task.sample(2, length=length)
@@ -221,7 +221,7 @@ def test_held_out_sequences_are_never_those_to_train_on(task: Task) -> None:
     assert held_out.complement.name == training.name
 
 
-class Palindrome(KnownShares):
+class Palindrome(KnownProbabilities):
     """Does a string read the same backwards? At nearly all lengths hardly any does."""
 
     name = "palindrome"
@@ -238,7 +238,7 @@ class Palindrome(KnownShares):
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         return (inputs == inputs.flip(1)).all(1, keepdim=True).long()
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         share = sum(2.0 ** -(n // 2) for n in range(1, 41)) / 40 + self.off
         return [1 - share, share]
 

@@ -389,14 +389,13 @@ ERRORS: dict[str, Any] = {
     "no steps": (
         lambda: fit(Gru(), "hihello", vocab=VOCAB, stepwise=True),
         OptionError,
-        "expected a model with step and initial_hidden for stepwise=True, got Gru; "
-        "leave stepwise out",
+        "expected a model with step and initial_hidden for stepwise=True, got Gru; omit stepwise",
     ),
     "logits": (
         lambda: fit(Gru(axes=2), "hihello", vocab=VOCAB),
         ShapeError,
-        "expected logits (1, 6, 5), got (6, 5); return them as (batch, time, vocab), "
-        "with one for each symbol of the vocabulary",
+        "expected logits of shape (1, 6, 5), got (6, 5); return (batch, time, vocab), with one "
+        "logit per symbol of the vocabulary",
     ),
     "too short": (
         lambda: fit(ElmanCharModel(VOCAB), "h"),

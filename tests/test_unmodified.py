@@ -340,7 +340,7 @@ def test_one_hot_vectors_are_read_as_indices_or_refused(name: str) -> None:
     given = INPUTS if model.settings.batch_first else INPUTS.T
     vectors = F.one_hot(given, 5).float()
     if model.embedding is not None and name != "an embedding where there was none":
-        with pytest.raises(InputTypeError, match="expected indices, as embedding has been"):
+        with pytest.raises(InputTypeError, match="expected indices, because embedding has been"):
             model(vectors)
         return
     torch.testing.assert_close(model(vectors)[0], model(given)[0])
@@ -403,7 +403,7 @@ class Stepper(ElmanCharModel):
 
 def test_a_subclass_steps_by_its_forward_or_by_a_step_of_its_own() -> None:
     plain = network()
-    for kind, message in ((LogitsOnly, "it takes no state"), (NoState, "it returns no")):
+    for kind, message in ((LogitsOnly, "it takes no state"), (NoState, "it does not return")):
         model = kind(VOCAB, hidden_size=8, seed=1)
         assert model.predict("hihell") == plain.predict("hihell")
         with pytest.raises(OptionError, match=message):
@@ -417,8 +417,8 @@ def test_a_subclass_steps_by_its_forward_or_by_a_step_of_its_own() -> None:
 @pytest.mark.usefixtures("forked")
 def test_parts_that_do_not_fit_are_named() -> None:
     for model, kind, message in (
-        (with_part("readout", lambda: nn.Linear(6, 5)), ShapeError, "a readout of 8 states"),
-        (with_part("rnn", lambda: nn.RNN(7, 8)), ShapeError, "vectors of length 5, got RNN"),
+        (with_part("readout", lambda: nn.Linear(6, 5)), ShapeError, "with 8 input features"),
+        (with_part("rnn", lambda: nn.RNN(7, 8)), ShapeError, "an input size of 5, got RNN"),
         (with_part("rnn", lambda: nn.Linear(5, 8)), InputTypeError, "the last state, got a Ten"),
     ):
         with pytest.raises(kind, match=message):

@@ -22,7 +22,7 @@ from benchmarks.published.findings import Finding, Study
 from benchmarks.shares import answer_shares
 from seqtoys import Curriculum, ElmanCharModel, Task, get_task
 from seqtoys.models.elman.settings import Nonlinearity, RecurrentInit
-from seqtoys.models.forward import measure as measure_batch
+from seqtoys.models.forward import loss_and_accuracy
 
 TRAINED, TESTED = (1, 40), (41, 500)
 EVERY_LENGTH, COUNT = 1, 40  # the four regular tasks: step of tested lengths, sequences each
@@ -166,14 +166,16 @@ def test_lengths(model: ElmanCharModel, task: Task, cell: Cell) -> dict[int, flo
     """Return the fraction of right answer symbols at each tested length."""
     generator = torch.Generator().manual_seed(1000 + cell.seed)
     return {
-        n: float(measure_batch(model, task.sample(cell.count, length=n, generator=generator))[1])
+        n: float(
+            loss_and_accuracy(model, task.sample(cell.count, length=n, generator=generator))[1]
+        )
         for n in tested_lengths(task, cell.every)
     }
 
 
 def tested_lengths(task: Task, every: int) -> list[int]:
     """Return the lengths to test on: every n-th possible length, and the longest."""
-    possible = [n for n in range(TESTED[0], TESTED[1] + 1) if task.refusal(n) is None]
+    possible = [n for n in range(TESTED[0], TESTED[1] + 1) if task.why_no_length(n) is None]
     return list(dict.fromkeys([*possible[:-1:every], possible[-1]]))
 
 

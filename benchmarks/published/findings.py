@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
-from seqtoys.results import Rate
+from seqtoys.results import Proportion
 
 STORED = Path(__file__).with_name("results")
 
@@ -52,7 +52,7 @@ class Finding:
         if self.memoryless is not None:
             parts.append(f"without memory {self.memoryless:.4g}")
         if self.solved is not None:
-            parts.append(f"solved {Rate(*self.solved)}")
+            parts.append(f"solved {Proportion(*self.solved)}")
         return f"{', '.join(parts)} ({self.seconds:.1f} s)"
 
 

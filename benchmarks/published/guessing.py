@@ -20,7 +20,7 @@ from benchmarks.published.findings import Finding, Study
 from benchmarks.published.workers import spread
 from seqtoys import Batch, ElmanEnsemble, Task, fit, get_task
 from seqtoys.models.forward import logits_of
-from seqtoys.results import Rate
+from seqtoys.results import Proportion
 
 UNITS, BOUND = 3, 100.0
 GUESSES, AT_ONCE = 4_000_000, 4000
@@ -81,7 +81,7 @@ def guess(name: str, guesses: int = GUESSES) -> Finding:
         solved=(solved, drawn),
         seconds=time.process_time() - started,
         settings={"units": UNITS, "weights": f"uniform within ±{BOUND:g}", "seed": 0},
-        note=_interval(Rate(solved, drawn)),
+        note=_interval(Proportion(solved, drawn)),
     )
 
 
@@ -123,7 +123,7 @@ def passes(networks: torch.nn.Module, batch: Batch) -> Tensor:
     return ((predicted == batch.targets) | ~batch.scored).flatten(-2).all(-1)
 
 
-def _interval(rate: Rate) -> str:
+def _interval(rate: Proportion) -> str:
     if not rate.count:
         return f"none did: 95 % interval from {1 / rate.high:,.0f} on"
     return f"95 % interval {1 / rate.high:,.0f} to {1 / rate.low:,.0f}"

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from benchmarks.published.findings import Finding
 from seqtoys import Batch, fit
-from seqtoys.models.forward import measure
+from seqtoys.models.forward import loss_and_accuracy
 
 UNITS, EPOCHS, LR = 4, 1000, 1e-3
 TESTED = 250  # how many numbers to test on, starting two above the largest of training
@@ -62,7 +62,7 @@ def measure_addition(below: int, seed: int, published: float, accuracy: float) -
     """
     model = Adder(seed)
     history = fit(model, write_sums(range(below)), epochs=EPOCHS, lr=LR, progress=False)
-    loss, right = measure(model, write_sums(range(below + 1, below + 1 + TESTED)))
+    loss, right = loss_and_accuracy(model, write_sums(range(below + 1, below + 1 + TESTED)))
     settings = {"units": UNITS, "seed": seed, "numbers": below, "epochs": EPOCHS, "lr": LR}
     what = f"addition of numbers below {below}, {UNITS} units"
     bits, percent = loss.item() / math.log(2), 100 * right.item()

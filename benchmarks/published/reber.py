@@ -18,8 +18,7 @@ from torch import Tensor
 from benchmarks.published.findings import Finding, Study
 from benchmarks.published.workers import spread
 from seqtoys import Batch, ElmanEnsemble, Task, fit, get_task
-from seqtoys.models.forward import logits_of
-from seqtoys.models.forward import measure as measure_batch
+from seqtoys.models.forward import logits_of, loss_and_accuracy
 from seqtoys.tasks.automata.automaton import Automaton
 from seqtoys.tasks.reber import embedded_reber, long_range
 
@@ -61,7 +60,7 @@ def learn(name: str, seeds: int = SEEDS) -> list[Finding]:
     test = task.sample(TEST_STRINGS, generator=_generator(1))
     ensemble = ElmanEnsemble(task.vocab, range(seeds), hidden_size=UNITS)
     history = fit(ensemble, training, progress=False, **OPTIONS)
-    losses, _ = measure_batch(ensemble, test)
+    losses, _ = loss_and_accuracy(ensemble, test)
     settings = {"units": UNITS, "seeds": f"0 to {seeds - 1}", "strings": STRINGS, **OPTIONS}
     best, memoryless = task.optimal_loss(test), float(task.memoryless)
     found = [

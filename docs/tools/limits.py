@@ -57,7 +57,7 @@ def draw_units(trace: Trace, units: Sequence[int]) -> str:
         steps = range(1, len(trace) + 1)
         ax.plot(steps, trace.hidden[:, unit - 1], "o-", color=colour, label=f"unit {unit}")
     symbol_ticks(ax.xaxis, trace.symbols)
-    ax.set(xlabel="symbol read", ylabel="activation", ylim=(-1.05, 1.05))
+    ax.set(xlabel="input symbol", ylabel="activation", ylim=(-1.05, 1.05))
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(units), frameon=False)
     return show(ax)
 

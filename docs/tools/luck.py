@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels
 from seqtoys.plotting.style import TEAL, VERMILLION, new_axes
-from seqtoys.results import Rate
+from seqtoys.results import Proportion
 from tools.figures import show
 
 
@@ -17,9 +17,9 @@ def intervals(solved: Sequence[bool], size: int) -> str:
         solved: Whether each seed solved it.
         size: The number of seeds per sample.
     """
-    everyone, ax = Rate(sum(solved), len(solved)).value, new_axes(None, 7.0, 3.6)
+    everyone, ax = Proportion(sum(solved), len(solved)).value, new_axes(None, 7.0, 3.6)
     starts = range(0, len(solved), size)
-    samples = [Rate(sum(solved[start : start + size]), size) for start in starts]
+    samples = [Proportion(sum(solved[start : start + size]), size) for start in starts]
     for place, rate in enumerate(samples, 1):
         colour = TEAL if rate.low <= everyone <= rate.high else VERMILLION
         ax.plot([place, place], [rate.low, rate.high], color=colour, linewidth=1.5)

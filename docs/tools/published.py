@@ -12,7 +12,7 @@ from benchmarks.published.findings import Finding, read
 from seqtoys.plotting import plot_dendrogram, plot_solve_rate
 from seqtoys.plotting.labels import symbol_ticks
 from seqtoys.plotting.style import COLOURS, FAINT, TEAL, VERMILLION, ink, new_axes
-from seqtoys.results import Rate
+from seqtoys.results import Proportion
 from tools.figures import show
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _number(value: float | None, unit: str) -> str:
 def _solved(finding: Finding) -> str:
     if finding.solved is None:
         return ""
-    rate = Rate(*finding.solved)
+    rate = Proportion(*finding.solved)
     if finding.unit == "guesses":
         return f"{rate.count:,} of {rate.trials:,}"
     return f"{rate.value:.0%} of {rate.trials:,}<br>({rate.low:.0%} to {rate.high:.0%})"
@@ -155,7 +155,7 @@ def solve_rates_of_the_notebook() -> str:
     found = read("notebook")["curves"]
     _, panels = plt.subplots(1, 2, figsize=(7, 4), layout="constrained")
     for ax, (name, solved) in zip(panels, found["solved"].items(), strict=True):
-        rates = [[Rate(count, found["seeds"]) for count in row] for row in solved]
+        rates = [[Proportion(count, found["seeds"]) for count in row] for row in solved]
         grid = ("learning rate", found["rates"]), ("epochs", found["epochs"])
         plot_solve_rate(rates, *grid, mark=(0.05, 100), ax=ax)
         ax.set_title(name, loc="left", fontsize="medium")
@@ -204,7 +204,7 @@ def guesses() -> str:
     findings = [f for f in read("guessing")["findings"] if f.unit == "guesses" and f.solved]
     ax = new_axes(None, 7.0, 0.9 + 0.34 * len(findings))
     for place, finding in enumerate(findings, 1):
-        rate = Rate(*finding.solved) if finding.solved else Rate(0, 1)
+        rate = Proportion(*finding.solved) if finding.solved else Proportion(0, 1)
         if rate.count:
             ax.plot([1 / rate.high, 1 / rate.low], [place] * 2, color=TEAL, linewidth=2)
             ax.plot(1 / rate.value, place, "o", color=TEAL)

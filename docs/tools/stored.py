@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.published.findings import Finding, read
 from benchmarks.shares import answer_shares
-from seqtoys.results import Rate
+from seqtoys.results import Proportion
 from tools.learnt import longest_of
 
 SMALL = 4  # units: networks up to this size are compared digit by digit
@@ -175,7 +175,7 @@ def _of(solved: tuple[int, int] | None) -> str:
 
 
 def _interval(solved: tuple[int, int] | None) -> str:
-    rate = Rate(*(solved or (0, 0)))
+    rate = Proportion(*(solved or (0, 0)))
     return f"{rate.low:.0%} to {rate.high:.0%}".replace("%", " %")
 
 

@@ -8,7 +8,7 @@ from inspect import getdoc, signature
 
 import torch
 
-from benchmarks.recipes import builder_of, networks_for
+from benchmarks.recipes import networks_for
 from seqtoys import Batch, Task, Vocab, get_task
 from seqtoys.tasks.automata.automaton import Automaton
 from seqtoys.tasks.catalogue import CATALOGUE
@@ -32,7 +32,7 @@ def tasks_of(page: str) -> str:
         page: The name of the page.
     """
     names = names_on(page)
-    shared = len(names) > 1 and len({builder_of(name) for name in names}) == 1
+    shared = len(names) > 1 and len({CATALOGUE[name].source for name in names}) == 1
     head = [definition(names[0])] if shared else []
     parts = [section(name, is_defined=shared) for name in names]
     code = folded("the figures", "", [("task_figures", "loss_figure")])
@@ -60,9 +60,9 @@ def definition(name: str) -> str:
 
     Examples:
         >>> definition("parity").partition(chr(10))[0]
-        'The input is random bits, the answer one symbol.'
+        'The input is random bits; the answer is one symbol.'
     """
-    told = SECTIONS.split(getdoc(builder_of(name)) or "")[0]
+    told = SECTIONS.split(getdoc(CATALOGUE[name].source) or "")[0]
     return told.partition("\n")[2].strip()
 
 
@@ -70,8 +70,8 @@ def derivation(kind: type[Task]) -> str:
     """Return the paragraphs of a class docstring that derive its optimum and baselines.
 
     Examples:
-        >>> print(derivation(Automaton)[:30])
-        **Optimum.** A symbol leads to
+        >>> print(derivation(Automaton)[:27])
+        **Optimum.** In each state,
     """
     parts = re.split(r"\n\n(?=\*\*)", SECTIONS.split(getdoc(kind) or "")[0])
     return "\n\n".join(part for part in parts if part.startswith(DERIVED))
@@ -84,8 +84,8 @@ def options(name: str) -> str:
         >>> options("reber")
         ''
     """
-    parameters = signature(CATALOGUE[name]).parameters
-    told = dict(OPTION.findall(getdoc(builder_of(name)) or ""))
+    parameters = signature(CATALOGUE[name].build).parameters
+    told = dict(OPTION.findall(getdoc(CATALOGUE[name].source) or ""))
     lines = [
         f"| `{option}` | {' '.join(told[option].split())} | `{_default(parameter.default)}` |"
         for option, parameter in parameters.items()
@@ -111,7 +111,7 @@ def _short_lengths(task: Task) -> list[int | None]:
     shortest, longest = task.lengths
     if isinstance(task, Automaton) and task.is_endless:
         return [None] * SAMPLES
-    possible = [n for n in range(shortest, longest + 1) if task.refusal(n) is None]
+    possible = [n for n in range(shortest, longest + 1) if task.why_no_length(n) is None]
     return [possible[min(len(possible) - 1, place)] for place in (2, 4, 6)]
 
 

@@ -3,47 +3,30 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from pathlib import Path
 
-from benchmarks.recipes import family_of
 from seqtoys import Task, get_task, list_tasks
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate
+from seqtoys.tasks.catalogue import CATALOGUE
 
+DOCS = Path(__file__).parents[1]
 HEAD = "| task | level | optimum | without memory | chance |"
 RULE = "| --- | --- | --- | --- | --- |"
 
 
-@dataclass(frozen=True)
-class Family:
-    """Tasks that share a page.
+PAGES = tuple(dict.fromkeys(entry.page for entry in CATALOGUE.values()))
+"""The pages of tasks, in the order of the catalog."""
 
-    Attributes:
-        title: The title of the page.
-        modules: The modules that define the tasks.
+
+def title_of(page: str) -> str:
+    """Return the title of a page, its first line.
+
+    Examples:
+        >>> title_of("reber")
+        'The Reber grammars'
     """
-
-    title: str
-    modules: tuple[str, ...]
-
-
-FAMILIES = {
-    "text": Family("Texts of your own", ("text",)),
-    "elman1990": Family("Structure in time", ("elman1990",)),
-    "reber": Family("The Reber grammars", ("reber",)),
-    "tomita": Family("Tomita's seven languages", ("tomita",)),
-    "counting": Family("Counting and brackets", ("counting", "dyck")),
-    "memory": Family("Memory", ("memory_copy", "memory_delay", "memory_recall")),
-    "chomsky": Family(
-        "The Chomsky hierarchy",
-        (
-            "chomsky_regular",
-            "chomsky_context_free",
-            "chomsky_context_sensitive",
-            "chomsky_arithmetic",
-        ),
-    ),
-}
-"""Each family, by the name of its page."""
+    text = (DOCS / "tasks" / f"{page}.md").read_text(encoding="utf-8")
+    return text.partition("\n")[0].removeprefix("# ")
 
 
 def names_on(page: str) -> list[str]:
@@ -53,14 +36,13 @@ def names_on(page: str) -> list[str]:
         >>> names_on("reber")
         ['reber', 'embedded_reber']
     """
-    return [name for name in list_tasks() if family_of(name) in FAMILIES[page].modules]
+    return [name for name, entry in CATALOGUE.items() if entry.page == page]
 
 
 def catalogue() -> str:
     """Return one table of tasks per page, with links to the pages."""
     return "\n\n".join(
-        f"### [{family.title}]({page}/)\n\n{table(names_on(page), f'{page}/')}"
-        for page, family in FAMILIES.items()
+        f"### [{title_of(page)}]({page}/)\n\n{table(names_on(page), f'{page}/')}" for page in PAGES
     )
 
 

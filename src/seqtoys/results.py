@@ -9,8 +9,8 @@ from seqtoys.records.report import Score as Score
 from seqtoys.records.row import Row as Row
 from seqtoys.records.trace import Trace as Trace
 from seqtoys.sampling.novelty import Novelty as Novelty
-from seqtoys.support.estimate import Estimate as Estimate
-from seqtoys.support.proportion import Rate as Rate
+from seqtoys.support.uncertainty import Estimate as Estimate
+from seqtoys.support.uncertainty import Proportion as Proportion
 from seqtoys.sweeps.result import SweepResult as SweepResult
 from seqtoys.sweeps.row import SweepRow as SweepRow
 
@@ -21,7 +21,7 @@ __all__ = [
     "Estimate",
     "History",
     "Novelty",
-    "Rate",
+    "Proportion",
     "Report",
     "Row",
     "Score",

@@ -1,3 +1,3 @@
-"""The version, told once: the packaging reads it here, and so does whoever saves a model."""
+"""The version, used by the packaging and written to saved files."""
 
 __version__ = "0.1.0.dev0"

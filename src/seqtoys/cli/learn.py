@@ -10,7 +10,7 @@ from seqtoys import Batch, ElmanCharModel, Vocab, fit
 from seqtoys.cli.terminal import fold, note, print_json
 from seqtoys.cli.training import add_training_options, is_interrupted, train
 from seqtoys.errors import DataError, quoted
-from seqtoys.models.forward import measure
+from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.records.row import describe
 from seqtoys.results import History, Row
 from seqtoys.support.file_kinds import special_kind
@@ -123,7 +123,7 @@ def _tell(model: ElmanCharModel, texts: list[str], history: History, *, as_json:
     else:
         if len(texts) == 1 and not _is_long(texts):
             print(f"{model.trace(texts[0][:-1])}\n")
-        print(f"{history.standing()}\n")
+        print(f"{history.loss_context()}\n")
         print(fold(_verdict(texts, history, learnt, f"{right} of {scored}", loss)))
     if is_interrupted(history):
         return 130
@@ -134,7 +134,7 @@ def _measure(model: ElmanCharModel, texts: list[str], history: History) -> tuple
     """Return the loss and accuracy after training; for a long text, those of the last epoch."""
     if _is_long(texts) and history.loss:
         return history.loss[-1], history.accuracy[-1]
-    loss, share = measure(model, Batch.from_texts(texts, model.vocab))
+    loss, share = loss_and_accuracy(model, Batch.from_texts(texts, model.vocab))
     return loss.item(), share.item()
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from seqtoys import Batch, Task, get_task, list_tasks
 from seqtoys.cli.terminal import clip, fold, print_json, terminal_width
 from seqtoys.data.batch import UNSCORED
-from seqtoys.support.estimate import Estimate
 from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.tables import text_table
+from seqtoys.support.uncertainty import Estimate
 
 LEAST = 30  # columns below which a description is left out
 SAMPLES = 3

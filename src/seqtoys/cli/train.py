@@ -14,8 +14,9 @@ from seqtoys.cli.terminal import fold, print_json
 from seqtoys.cli.training import add_training_options, is_interrupted, train
 from seqtoys.records.ensemble_row import SHOWN_QUANTILES
 from seqtoys.records.report import Score
-from seqtoys.results import Rate, Report
+from seqtoys.results import Proportion, Report
 from seqtoys.support.tables import text_table
+from seqtoys.support.values import check_positive
 
 CLIP_NORM = 1.0  # without it, training on long sequences may diverge
 ONE, EACH = 1000, 200  # sequences for evaluating one network, and each of several
@@ -40,6 +41,7 @@ def add_train(parser: ArgumentParser) -> None:
 def train_task(options: Namespace) -> int:
     """Train networks on a task, and print how close to the optimum they get."""
     task, size = get_task(options.task), options.hidden
+    check_positive("--goal", options.goal)
     seeds = range(options.seed, options.seed + options.seeds)
     model: ElmanCharModel | ElmanEnsemble
     if len(seeds) == 1:
@@ -50,7 +52,9 @@ def train_task(options: Namespace) -> int:
     history = train(model, task, options, until=options.goal / 2, clip_norm=CLIP_NORM)
     found: Any = evaluate(model, task, count=ONE if len(seeds) == 1 else EACH)
     reports: list[Report] = [found] if len(seeds) == 1 else found
-    solved = Rate(sum(_is_near(report.seen, options.goal) for report in reports), len(reports))
+    solved = Proportion(
+        sum(_is_near(report.seen, options.goal) for report in reports), len(reports)
+    )
     if options.json:
         print_json(_facts(task, seeds, history, reports, options))
     else:
@@ -84,7 +88,7 @@ def _quantiles(values: list[float]) -> list[float]:
     return finite.quantile(levels, interpolation="nearest").tolist()
 
 
-def _verdict(task: Task, reports: list[Report], solved: Rate, goal: float) -> str:
+def _verdict(task: Task, reports: list[Report], solved: Proportion, goal: float) -> str:
     if len(reports) > 1:
         near = f"within {goal:g} nats of the optimum {task.optimum:.4f} on strings as in training"
         marks = f"loss {task.memoryless} without memory, accuracy {task.chance:.1%} by guessing"

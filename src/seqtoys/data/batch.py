@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,16 +14,22 @@ from torch.nn import functional as F
 
 from seqtoys.data.batch_checks import UNSCORED as UNSCORED
 from seqtoys.data.batch_checks import Pair as Pair
-from seqtoys.data.batch_checks import check_pairs, check_parts, check_texts, wrong_rows
+from seqtoys.data.batch_checks import (
+    check_pairs,
+    check_parts,
+    check_scored,
+    check_texts,
+    wrong_rows,
+)
 from seqtoys.data.symbols import Symbols, legible
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError
-from seqtoys.support.amounts import check_count, check_lengths
+from seqtoys.errors import DataError, IndexRangeError
 from seqtoys.support.arguments import checked
 from seqtoys.support.devices import find_device
 from seqtoys.support.memory import check_room
 from seqtoys.support.tables import align
 from seqtoys.support.tensors import check_size, to_int64
+from seqtoys.support.values import check_count, check_lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +98,7 @@ class Batch:
         check_texts(texts)
         symbols, lengths = vocab.encode_batch(texts, return_lengths=True)
         inputs, targets = symbols[:, :-1], symbols[:, 1:]  # (batch, time - 1)
-        return cls(inputs, _unscore_padding(targets, lengths - 1), lengths - 1)
+        return trusted_batch(inputs, _unscore_padding(targets, lengths - 1), lengths - 1)
 
     @classmethod
     @checked
@@ -155,9 +161,7 @@ class Batch:
             >>> batch.with_length_range((4, 4)).length_range
             (4, 4)
         """
-        marked = copy(self)  # skips the checks, since tasks call this for each batch
-        object.__setattr__(marked, "length_range", length_range)
-        return marked
+        return replace_parts(self, length_range=length_range)
 
     @property
     def tensors(self) -> dict[str, Tensor | None]:
@@ -209,9 +213,11 @@ class Batch:
         at = to_int64(rows, "rows")
         check_size(at, "rows", "rows", at.numel())
         try:
-            return self._each(lambda part: part[at])
+            taken = self._each(lambda part: part[at])
         except IndexError as error:
             raise wrong_rows(at, len(self)) from error
+        check_scored(taken.targets)
+        return taken
 
     def distinct(self) -> Batch:
         """Merge equal sequences and set their `counts`, in order of first appearance.
@@ -226,7 +232,7 @@ class Batch:
         _, first, counts = np.unique(rows, axis=0, return_index=True, return_counts=True)
         order = first.argsort()
         kept, counted = (torch.from_numpy(x[order]).to(self.inputs) for x in (first, counts))
-        return replace(batch.take(kept), counts=counted)
+        return replace_parts(batch.take(kept), counts=counted)
 
     def repeated(self) -> Batch:
         """Repeat each sequence according to its count: the inverse of `distinct`.
@@ -242,7 +248,7 @@ class Batch:
         total = int(self.counts.sum())
         check_room("sequences", total, 16 * self.inputs.shape[1])
         rows = torch.arange(len(self), device=self.inputs.device)
-        return replace(self, counts=None).take(rows.repeat_interleave(self.counts))
+        return replace_parts(self, counts=None).take(rows.repeat_interleave(self.counts))
 
     @checked
     def show(self, vocab: Vocab, *, rows: int = 8) -> str:
@@ -268,7 +274,7 @@ class Batch:
         optional = (self.lengths, self.counts)
         lengths, counts = (None if part is None else change(part) for part in optional)
         changed = change(self.inputs), change(self.targets)
-        return Batch(*changed, lengths, counts, self.length_range)
+        return trusted_batch(*changed, lengths, counts, self.length_range)
 
     def _show_row(self, row: int, vocab: Vocab) -> str:
         end = self.inputs.shape[1] if self.lengths is None else int(self.lengths[row])
@@ -278,6 +284,26 @@ class Batch:
         ]
         lines = align(cells, gap=" " if vocab.has_words else "")
         return f"inputs   {lines[0]}\ntargets  {lines[1]}"
+
+
+def trusted_batch(
+    inputs: Int[Tensor, "batch time"],
+    targets: Int[Tensor, "batch time"],
+    lengths: Int[Tensor, " batch"] | None = None,
+    counts: Int[Tensor, " batch"] | None = None,
+    length_range: tuple[int, int] | None = None,
+) -> Batch:
+    """Make a batch of tensors that are known to be valid, without checking them again."""
+    batch = object.__new__(Batch)
+    vars(batch).update(
+        inputs=inputs, targets=targets, lengths=lengths, counts=counts, length_range=length_range
+    )
+    return batch
+
+
+def replace_parts(batch: Batch, **parts: Any) -> Batch:
+    """Return a batch with other parts that are known to fit, without checking them again."""
+    return trusted_batch(**{**vars(batch), **parts})
 
 
 def _cell(index: int, vocab: Vocab) -> str:
@@ -291,3 +317,41 @@ def _unscore_padding(
         1
     )  # (batch, time)
     return targets.masked_fill(padding, UNSCORED)
+
+
+def check_range(batch: Batch, symbols: int) -> Batch:
+    """Check that all indices of a batch are in a vocabulary, and return the batch.
+
+    Args:
+        batch: The batch.
+        symbols: The size of the vocabulary.
+
+    Raises:
+        IndexRangeError: If an index is out of range.
+    """
+    _check("inputs", batch.inputs, symbols)
+    return check_targets(batch, symbols)
+
+
+def check_targets(batch: Batch, symbols: int) -> Batch:
+    """Check that the scored targets of a batch are in a vocabulary, and return the batch.
+
+    Args:
+        batch: The batch.
+        symbols: The size of the vocabulary.
+
+    Raises:
+        IndexRangeError: If a target is out of range.
+    """
+    _check("scored targets", batch.targets[batch.scored], symbols)
+    return batch
+
+
+def _check(name: str, indices: Tensor, symbols: int) -> None:
+    low, high = (int(bound) for bound in indices.aminmax())
+    if low < 0 or high >= symbols:
+        hint = "; as uint8, -100 becomes 156" if high == 156 else ""
+        raise IndexRangeError(
+            f"expected {name} in 0 … {symbols - 1}, got {low} to {high} "
+            f"for a vocabulary of {symbols} symbols{hint}"
+        )

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from seqtoys.data.symbols import Symbols, several
 from seqtoys.errors import DataError, DeviceError, IndexRangeError, ShapeError, excerpt
-from seqtoys.support.amounts import MANY
 from seqtoys.support.tensors import check_size
+from seqtoys.support.values import MANY
 
 UNSCORED = -100
 """The target of a position that is not scored: PyTorch's default `ignore_index`."""
@@ -87,8 +87,7 @@ def check_parts(
 
 def _check_indices(inputs: Tensor, targets: Tensor) -> None:
     """Check that indices are not negative and at least one target is scored."""
-    if not targets.numel() or (targets == UNSCORED).all():
-        raise DataError("expected at least one scored position, got targets of only -100")
+    check_scored(targets)
     if inputs.amin() < 0:
         raise IndexRangeError(
             f"expected inputs of 0 or more, got {int(inputs.amin())}; pad with any index"
@@ -99,6 +98,16 @@ def _check_indices(inputs: Tensor, targets: Tensor) -> None:
             f"expected targets of 0 or more, or {UNSCORED} where nothing is scored, "
             f"got {int(targets[wrong][0])}"
         )
+
+
+def check_scored(targets: Tensor) -> None:
+    """Check that at least one target is scored.
+
+    Raises:
+        DataError: If none is.
+    """
+    if not targets.numel() or (targets == UNSCORED).all():
+        raise DataError("expected at least one scored position, got targets of only -100")
 
 
 def wrong_rows(rows: Tensor, size: int) -> IndexRangeError:

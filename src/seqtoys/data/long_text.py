@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from seqtoys.data.baselines import Baselines
-from seqtoys.data.batch import Batch
+from seqtoys.data.batch import Batch, trusted_batch
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, UnknownSymbolError, excerpt, quoted
@@ -74,7 +74,7 @@ class LongText:
             self._inputs.split(self._chunk, 1), self._targets.split(self._chunk, 1), strict=True
         )
         for inputs, targets in cuts:  # (streams, chunk); only these become int64
-            yield Batch(inputs.to(self._device).long(), targets.to(self._device).long())
+            yield trusted_batch(inputs.to(self._device).long(), targets.to(self._device).long())
 
     def fingerprint(self) -> str:
         """Return a fingerprint of this text and of how it is split."""

@@ -13,21 +13,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqtoys.data.baselines import conditional_entropy
-from seqtoys.data.batch import Batch
-from seqtoys.data.ranges import check_range
+from seqtoys.data.batch import Batch, check_range
 from seqtoys.errors import DataError, InputTypeError
 from seqtoys.models.forward import Ensemble, count_replicas, in_mode, logits_of
 from seqtoys.models.metrics import symbol_losses
 from seqtoys.records.report import Report, Score
-from seqtoys.support.amounts import check_length, check_lengths
 from seqtoys.support.annotations import described
 from seqtoys.support.arguments import checked, listed
 from seqtoys.support.devices import device_of
-from seqtoys.support.estimate import Estimate
 from seqtoys.support.randomness import draw_seed, generator_for
+from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.values import check_length, check_lengths
 from seqtoys.tasks.counts import ratio
 from seqtoys.tasks.splits import NotListed, hashes
-from seqtoys.tasks.task import Side, Task
+from seqtoys.tasks.task import Task, TaskSplit
 from seqtoys.tasks.task_checks import check_vocab
 
 GROUPS = 32  # groups of sequences, whose spread gives the standard errors
@@ -107,7 +106,7 @@ def evaluate(
         check_range(seen, len(task.vocab))
     # Not the generator itself: seeded with 0, it would draw the training batches of fit(seed=0).
     generator = generator_for("evaluation", 0 if generator is None else draw_seed(generator))
-    whole = task.whole if isinstance(task, Side) else task
+    whole = task.whole if isinstance(task, TaskSplit) else task
     lengths = whole.longer
     if longer is not None:
         lengths = tuple(check_lengths((n, n))[0] for n in listed("longer", longer))
@@ -150,12 +149,12 @@ def _kinds(
 ) -> Iterator[Part]:
     """Draw the seen and the unseen sequences."""
     if seen is not None:
-        whole = task.whole if isinstance(task, Side) else task
+        whole = task.whole if isinstance(task, TaskSplit) else task
         seen = seen.to("cpu")  # tasks and hashes are on the CPU
         yield Part("seen", whole, list(_groups(seen.repeated())), is_given=True)
-        rest = Side(whole, 1.0, NotListed(seen), is_held_out=True)
+        rest = TaskSplit(whole, 1.0, NotListed(seen), is_held_out=True)
         yield Part("unseen", rest, _draw_unseen(task, seen, count, generator))
-    elif isinstance(task, Side):
+    elif isinstance(task, TaskSplit):
         sides = (task.complement, task) if task.is_held_out else (task, task.complement)
         for name, side in zip(("seen", "unseen"), sides, strict=True):
             yield Part(name, side, _draw(side, count, generator))

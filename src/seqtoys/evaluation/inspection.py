@@ -1,4 +1,4 @@
-"""What a model says at each position, and holds after each symbol: the numbers behind figures."""
+"""Losses by position and hidden states by symbol: the data behind the figures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqtoys.data.batch import Batch
-from seqtoys.data.ranges import check_range, check_targets
+from seqtoys.data.batch import Batch, check_range, check_targets
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, ShapeError, quoted
 from seqtoys.models.forward import StepwiseModel, in_mode, logits_of
@@ -26,10 +25,10 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 @checked
 @torch.no_grad()
 def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas batch time"]:
-    """Compute the loss of a model at each position of some sequences.
+    """Compute the loss of a model at each position of the sequences of a batch.
 
-    The mean over the scored positions is the loss that `fit` reports, unless some sequences of
-    the batch count more than once.
+    The mean over the scored positions is the loss that `fit` reports, unless sequences of the
+    batch are counted more than once.
 
     Args:
         model: An `ElmanCharModel`, an `ElmanEnsemble`, or any module that maps indices
@@ -37,11 +36,11 @@ def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas
         batch: The sequences.
 
     Returns:
-        The losses in nats, nan where nothing is scored; those of an ensemble have replicas first.
+        The losses in nats, nan where nothing is scored; with replicas first for an ensemble.
 
     Raises:
         ShapeError: If the logits are not `(batch, time, vocab)`.
-        IndexRangeError: If an index names no symbol.
+        IndexRangeError: If an index is out of range.
 
     Examples:
         >>> from seqtoys import ElmanCharModel
@@ -67,18 +66,18 @@ def mean_hidden_by_symbol(
     """Average the hidden state after each symbol over all its contexts (Elman, 1990).
 
     Args:
-        model: An `ElmanCharModel`, or any module with `step` and `initial_hidden` like it; of
-            stacked layers, the last is taken.
+        model: An `ElmanCharModel`, or any module with `step` and `initial_hidden` like it. The
+            state of its last layer is used.
         batch: The sequences.
-        vocab: Their vocabulary; None: the model's.
+        vocab: Their vocabulary. Defaults to the model's.
 
     Returns:
-        A state for each symbol that the inputs hold, in the order of the vocabulary.
+        A state for each symbol that occurs in the inputs, in the order of the vocabulary.
 
     Raises:
-        OptionError: If the model does not step, or there is no vocabulary.
+        OptionError: If the model has no `step`, or there is no vocabulary.
         ShapeError: If its state is not `(layers, batch, hidden)`.
-        IndexRangeError: If an index names no symbol.
+        IndexRangeError: If an index is out of range.
 
     Examples:
         >>> from seqtoys import ElmanCharModel
@@ -106,22 +105,22 @@ def mean_hidden_by_symbol(
 def principal_components(
     states: Float[npt.NDArray[np.floating], "states hidden"], count: int = 2
 ) -> tuple[Float[FloatArray, "states count"], Float[FloatArray, " count"]]:
-    """Project states on the directions in which they vary most (Pearson, 1901).
+    """Project states onto their principal components (Pearson, 1901).
 
-    A direction's sign means nothing: the entry largest in size is made positive, so that equal
-    states give equal figures.
+    The sign of a component is arbitrary: its entry with the largest absolute value is made
+    positive, so that equal states give equal figures.
 
     Args:
-        states: Hidden states, one a row, such as `Trace.hidden`.
-        count: How many directions.
+        states: Hidden states, one per row, such as `Trace.hidden`.
+        count: The number of components.
 
     Returns:
-        The coordinates, from the mean on, and the share of the variance along each direction.
+        The coordinates relative to the mean, and the proportion of variance of each component.
 
     Raises:
-        InputTypeError: If the states are no array of numbers.
+        InputTypeError: If the states are not an array of numbers.
         ShapeError: If they are not `(states, hidden)`.
-        OptionError: If there are fewer units than directions.
+        OptionError: If there are fewer units than components.
         DataError: If there are fewer than two states, or a number is inf or nan.
 
     Examples:
@@ -134,20 +133,20 @@ def principal_components(
     if not 1 <= count <= states.shape[1]:
         raise OptionError(f"expected 1 to {states.shape[1]} components, got {quoted(count)}")
     if len(states) < 2:
-        raise DataError(f"expected two states or more, got {len(states)}")
+        raise DataError(f"expected at least two states, got {len(states)}")
     centred = states - states.mean(0)
-    # Squares of large states overflow, and those of small ones vanish.
+    # Scale first: the squares of large states would overflow, those of small ones underflow.
     centred /= (size := np.abs(centred).max() or 1.0)
     variances, directions = np.linalg.eigh(centred.T @ centred)  # in ascending order
     chosen = directions[:, ::-1][:, :count]  # (hidden, count)
     largest = np.abs(chosen).argmax(0)  # (count,)
     chosen = chosen * np.sign(chosen[largest, np.arange(count)])
-    total = variances.sum() or 1.0  # states that are all the same vary nowhere
+    total = variances.sum() or 1.0  # identical states have no variance
     return size * (centred @ chosen), variances[::-1][:count].clip(min=0) / total
 
 
 def vocab_of(model: nn.Module) -> Vocab:
-    """The vocabulary of a model.
+    """Return the vocabulary of a model.
 
     Raises:
         OptionError: If it has none.
@@ -155,7 +154,7 @@ def vocab_of(model: nn.Module) -> Vocab:
     vocab = getattr(model, "vocab", None)
     if not isinstance(vocab, Vocab):
         raise OptionError(
-            f"expected a vocabulary, as {type(model).__name__} has none: give a vocab=…"
+            f"expected a vocabulary, because {type(model).__name__} has none; pass vocab=…"
         )
     return vocab
 

@@ -20,7 +20,6 @@ from seqtoys.models.replaceable import loss_of
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
-from seqtoys.support.amounts import check_length
 from seqtoys.support.arguments import check_type, checked
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.devices import device_of, on_cpu
@@ -28,11 +27,12 @@ from seqtoys.support.serialization import MALFORMED, Plain
 from seqtoys.support.tensor_file import (
     TensorFile,
     brief_error,
-    misfit,
     read_file,
     shortened,
+    weights_mismatch,
     write_file,
 )
+from seqtoys.support.values import check_length
 
 KINDS = {kind.__name__: kind for kind in (ElmanCharModel, ElmanEnsemble)}
 
@@ -120,7 +120,7 @@ def save(
         )
     device_of(model)  # raises an error if the model has no values
     weights = model.state_dict()
-    wrong = misfit(_shapes_and_types(_facts_of(model), weights), weights)
+    wrong = weights_mismatch(_shapes_and_types(_facts_of(model), weights), weights)
     if wrong is not None:
         raise InputTypeError(f"expected a model with its original weights, but {wrong}")
     if not model.has_own_parts:
@@ -162,7 +162,7 @@ def load(path: PathLike) -> ElmanCharModel | ElmanEnsemble:
     try:
         return _build(file)
     except MALFORMED as error:
-        raise file.refusal(
+        raise file.file_error(
             f"metadata that does not describe a model ({brief_error(error)})"
         ) from error
 
@@ -189,11 +189,11 @@ def load_history(path: PathLike) -> History | EnsembleHistory:
     """
     file = read_file(path)
     if "history" not in file.facts:
-        raise file.refusal("one without a history; save it with save(model, path, history=…)")
+        raise file.file_error("one without a history; save it with save(model, path, history=…)")
     try:
         return _history_of(file.state("history"))
     except MALFORMED as error:
-        raise file.refusal(
+        raise file.file_error(
             f"metadata that does not describe a history ({brief_error(error)})"
         ) from error
 
@@ -231,13 +231,13 @@ def _facts_of(model: ElmanCharModel | ElmanEnsemble) -> dict[str, Any]:
 def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
     about, weights = file.facts["model"], file.weights()
     if about["kind"] not in KINDS:
-        raise file.refusal(
+        raise file.file_error(
             f"the training run of another class ({shortened(about['kind'])}), whose code is not "
             "in the file; create such a model and pass it to fit with resume=…"
         )
-    wrong = misfit(_shapes_and_types(about, weights), weights)
+    wrong = weights_mismatch(_shapes_and_types(about, weights), weights)
     if wrong is not None:
-        raise file.refusal(f"weights that don't match its metadata: {wrong}")
+        raise file.file_error(f"weights that don't match its metadata: {wrong}")
     # The initial weights are overwritten, so use the fastest initialization.
     model = _make(about, {**about["settings"], "recurrent_init": "uniform"})
     model.settings = ElmanSettings(**about["settings"])

@@ -1,4 +1,4 @@
-"""Many seeds of one Elman network, side by side in one module."""
+"""Many seeds of one Elman network, in one module."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ from seqtoys.support.randomness import check_seed
 class ElmanEnsemble(ElmanNetwork):
     """The Elman networks of many seeds, trained together in about the time of one.
 
-    Replica `i` is `ElmanCharModel(vocab, seed=seeds[i], …)`: it starts from the same weights, sees
-    the same sequences and gets the same updates, up to rounding. Its parameters have the names of
-    that model's, with a leading axis of replicas.
+    Replica `i` is equivalent to `ElmanCharModel(vocab, seed=seeds[i], …)`: it starts from the same
+    weights, sees the same sequences and gets the same updates, up to rounding. The parameters have
+    the same names as that model's, with a leading axis of replicas.
 
     Args:
-        vocab: The symbols they read and predict.
-        seeds: A seed for each replica.
-        hidden_size: As for `ElmanCharModel`, like all below.
-        embedding_size: Size of the learned input vectors; None: inputs are one-hot vectors.
+        vocab: The symbols the networks read and predict.
+        seeds: The seed of each replica.
+        hidden_size: As for `ElmanCharModel`, like all options below.
+        embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.
         recurrent_init: `"uniform"`, `"orthogonal"` or `"identity"`.
-        batch_first: Whether tensors are `(replicas, batch, time, …)`, else
+        batch_first: Whether tensors are `(replicas, batch, time, …)` rather than
             `(replicas, time, batch, …)`.
 
     Raises:
-        OptionError: If there is no seed, a seed is no integer, or an option out of its range.
+        OptionError: If there are no seeds, a seed is not an integer, or an option is out of range.
 
     Examples:
         >>> from seqtoys import fit
@@ -101,14 +101,14 @@ class ElmanEnsemble(ElmanNetwork):
         """Read whole sequences, the same for every replica.
 
         Args:
-            inputs: Symbol indices, or their one-hot vectors (any vectors of that length).
-            hidden: The states to resume from; None: zeros.
+            inputs: Symbol indices, or one-hot vectors (or any vectors of that size).
+            hidden: The states to resume from. Defaults to zeros.
 
         Returns:
             The logits after each symbol, and the final hidden states.
 
         Raises:
-            SeqtoysError: As `ElmanCharModel.forward` does.
+            SeqtoysError: See `ElmanCharModel.forward`.
 
         Examples:
             >>> ensemble = ElmanEnsemble(Vocab("hielo"), seeds=[1, 2, 3])
@@ -135,14 +135,14 @@ class ElmanEnsemble(ElmanNetwork):
         """Read one symbol of each sequence, the same for every replica.
 
         Args:
-            inputs: Symbol indices, or their one-hot vectors (any vectors of that length).
-            hidden: The states to resume from; None: zeros.
+            inputs: Symbol indices, or one-hot vectors (or any vectors of that size).
+            hidden: The states to resume from. Defaults to zeros.
 
         Returns:
             The logits, and the next hidden states.
 
         Raises:
-            SeqtoysError: As `ElmanCharModel.forward` does.
+            SeqtoysError: See `ElmanCharModel.forward`.
 
         Examples:
             >>> ensemble = ElmanEnsemble(Vocab("hielo"), seeds=[1, 2, 3])
@@ -158,14 +158,14 @@ class ElmanEnsemble(ElmanNetwork):
 
     @torch.no_grad()
     def predict(self, sequence: Symbols) -> list[str] | list[list[str]]:
-        """Tell the likeliest next symbol at each position, for each replica.
+        """Return the likeliest next symbol at each position, for each replica.
 
         Args:
             sequence: A string, or a list of symbols.
 
         Raises:
             UnknownSymbolError: If a symbol is not in the vocabulary.
-            DeviceError: If the ensemble is on the meta device, where there are no numbers.
+            DeviceError: If the ensemble is on the meta device, where weights have no values.
 
         Examples:
             >>> [len(text) for text in ElmanEnsemble(Vocab("hielo"), [1, 2]).predict("hihell")]
@@ -181,13 +181,13 @@ class ElmanEnsemble(ElmanNetwork):
         return len(self.seeds)
 
     def __getitem__(self, replica: int) -> ElmanCharModel:
-        """Copy a replica into a model of its own.
+        """Return a copy of one replica as a separate model.
 
-        A frozen weight stays frozen; a parametrized one becomes what it is computed to be.
+        Frozen weights stay frozen; a parametrized weight is copied as its computed value.
 
         Raises:
-            IndexRangeError: If there are fewer replicas.
-            OptionError: If `forward` or `step` is replaced or hooked, as a copy would lack that.
+            IndexRangeError: If there is no such replica.
+            OptionError: If `forward` or `step` is replaced or hooked, which a copy would lack.
         """
         at = check_index(replica, len(self), "replica")
         if self._is_wrapped() or self._overrides("step"):
@@ -209,11 +209,11 @@ class ElmanEnsemble(ElmanNetwork):
         return (self[replica] for replica in range(len(self)))
 
     def extra_repr(self) -> str:
-        """Name the vocabulary and the number of seeds in the ensemble's `repr`."""
+        """Return the vocabulary and the number of seeds, for the ensemble's `repr`."""
         return f"{self.vocab!r}, {len(self)} seeds"
 
     def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The logits `(replicas, time, batch, vocab)` and the final states."""
+        """Return the logits `(replicas, time, batch, vocab)` and the final states."""
         layout, rnn = self._layout, self.get_submodule("rnn")
         if not torch.compiler.is_compiling():
             self._check_weights()
@@ -233,7 +233,7 @@ class ElmanEnsemble(ElmanNetwork):
         return layout.restore(self._read_out(states)), layout.restore(last)
 
     def _inputs(self, inputs: Tensor) -> Tensor:
-        """Symbols as they are, or vectors of each replica in the layout."""
+        """Return symbols unchanged, or the input vectors of each replica in the layout."""
         layout = self._layout
         if inputs.is_floating_point():
             inputs = layout.arrange(inputs.expand(len(self), *inputs.shape))
@@ -264,7 +264,7 @@ class ElmanEnsemble(ElmanNetwork):
         return (len(self.seeds),)
 
     def _check_weights(self) -> None:
-        """Make sure that the parts still have the weights of all replicas."""
+        """Check that the parts still have the weights of all replicas."""
         symbols = len(self.vocab.symbols)
         plans = make_plans(self.PART_TYPES, symbols, self.settings, self._replicas)
         for part, plan in plans.items():
@@ -277,5 +277,5 @@ class ElmanEnsemble(ElmanNetwork):
                     got = tuple(weight.shape) if isinstance(weight, Tensor) else described(weight)
                     raise OptionError(
                         f"expected {part}.{name} of shape {shape}, got {got}; the parts of an "
-                        "ensemble hold weights of all replicas and cannot be replaced by others"
+                        "ensemble hold the weights of all replicas and cannot be replaced"
                     )

@@ -1,4 +1,4 @@
-"""What a model answers to sequences, and how good that is."""
+"""The outputs of any model, and their loss and accuracy."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from seqtoys.support.annotations import described
 
 @runtime_checkable
 class StepwiseModel(Protocol):
-    """A model that reads one symbol at a time and carries its state along."""
+    """A model that reads one symbol at a time and has a state."""
 
     def initial_hidden(self, batch_size: int) -> Tensor:
-        """Make the state before the first symbol."""
+        """Return the initial state."""
 
     def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Read one symbol of each sequence; return logits and the next state."""
@@ -29,18 +29,18 @@ class StepwiseModel(Protocol):
 
 @runtime_checkable
 class Ensemble(Protocol):
-    """Many replicas of a model in one module: its logits have an axis of replicas first."""
+    """Many replicas of a model in one module; its logits have a leading axis of replicas."""
 
     seeds: tuple[int, ...]
 
 
 def count_replicas(model: object) -> int:
-    """The number of replicas of an ensemble; 0 for a single model."""
+    """Return the number of replicas of an ensemble, or 0 for a single model."""
     return len(model.seeds) if isinstance(model, Ensemble) else 0
 
 
 State: TypeAlias = Tensor | tuple[Tensor, ...]
-"""The state of a model between two chunks; an LSTM's is a tuple."""
+"""The state of a model between two chunks; a tuple for an LSTM."""
 
 
 def logits_of(
@@ -50,18 +50,18 @@ def logits_of(
     symbols: int | None = None,
     stepwise: bool = False,
 ) -> Float[Tensor, "*replicas batch time vocab"]:
-    """Run any model over whole sequences, or symbol by symbol; an ensemble has replicas first.
+    """Run a model on whole sequences, or symbol by symbol; an ensemble has replicas first.
 
     Args:
-        model: Maps indices to logits, alone or as the first of a tuple. Stepwise, it has `step`
-            and `initial_hidden`, like `ElmanCharModel`.
+        model: Maps indices to logits, alone or as the first of a tuple. If `stepwise`, it needs
+            `step` and `initial_hidden`, like `ElmanCharModel`.
         inputs: Symbol indices.
-        symbols: The number of symbols; None: as many as the model has logits.
+        symbols: The number of symbols. If None, the number of logits of the model.
         stepwise: Whether to feed one symbol at a time.
 
     Raises:
         ShapeError: If the logits are not `(batch, time, vocab)`.
-        InputTypeError: If they are no tensor.
+        InputTypeError: If they are not a tensor.
     """
     return check_logits(run_model(model, inputs, stepwise=stepwise), model, inputs, symbols)
 
@@ -69,10 +69,10 @@ def logits_of(
 def run_model(
     model: nn.Module, inputs: Int[Tensor, "batch time"], *, stepwise: bool = False
 ) -> Tensor:
-    """Run any model over sequences, and take what it returns for logits, of any shape.
+    """Run a model on sequences, and return its logits without checking their shape.
 
     Raises:
-        InputTypeError: If that is no tensor.
+        InputTypeError: If they are not a tensor.
     """
     if stepwise:
         return _logits_by_steps(model, inputs)
@@ -81,7 +81,8 @@ def run_model(
     logits = output[0] if isinstance(output, tuple) and output else output
     if not isinstance(logits, Tensor):
         raise InputTypeError(
-            f"expected the model to give logits as a tensor, got {described(logits)}"
+            f"expected the model to return logits as a tensor, got {described(logits)}; return "
+            "them alone, or as the first element of a tuple"
         )
     return logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
 
@@ -93,16 +94,16 @@ def logits_and_state(
     *,
     symbols: int | None = None,
 ) -> tuple[Float[Tensor, "*replicas batch time vocab"], State]:
-    """Run a model from a state, and give its state after the last symbol, without its gradients.
+    """Run a model from a state; return its logits and its final state, detached.
 
     Args:
-        model: Maps indices and a state to logits and the next state; a state of None is its start.
+        model: Maps indices and an optional state to logits and the next state.
         inputs: Symbol indices.
-        state: Where the model goes on; None: at its start.
-        symbols: The number of symbols; None: as many as the model has logits.
+        state: The state to resume from. If None, the initial state.
+        symbols: The number of symbols. If None, the number of logits of the model.
 
     Raises:
-        OptionError: If the model gives no state.
+        OptionError: If the model does not return a state.
         ShapeError: If the logits are not `(batch, time, vocab)`.
     """
     time_first = _is_time_first(model)
@@ -110,8 +111,8 @@ def logits_and_state(
     output = model(*given)
     if not isinstance(output, tuple) or len(output) != 2:
         raise OptionError(
-            "expected a model that gives (logits, state) and takes the state back for chunk=…, "
-            f"got {type(model).__name__}, which gives a {type(output).__name__}; leave chunk out"
+            "chunk=… needs a model that returns (logits, state) and accepts that state, got "
+            f"{type(model).__name__}, which returns a {type(output).__name__}; omit chunk"
         )
     logits, after = output
     detached = tuple(x.detach() for x in after) if isinstance(after, tuple) else after.detach()
@@ -126,13 +127,13 @@ def _is_time_first(model: nn.Module) -> bool:
 def check_logits(
     logits: Tensor, model: nn.Module, inputs: Int[Tensor, "batch time"], symbols: int | None
 ) -> Float[Tensor, "*replicas batch time vocab"]:
-    """Make sure that logits are `(batch, time, vocab)`; of an ensemble, with replicas first.
+    """Check that logits are `(batch, time, vocab)`, with replicas first for an ensemble.
 
     Args:
-        logits: What a model returned.
+        logits: The output of a model.
         model: The model.
-        inputs: What it read.
-        symbols: The number of symbols; None: any.
+        inputs: Its inputs.
+        symbols: The number of symbols. If None, it is not checked.
 
     Raises:
         ShapeError: If they have another shape.
@@ -143,15 +144,15 @@ def check_logits(
     if logits.shape != (*shape, *width) or not width:
         wanted = ", ".join(map(str, (*shape, "vocab" if symbols is None else symbols)))
         raise ShapeError(
-            f"expected logits ({wanted}), got {tuple(logits.shape)}; return them as "
-            "(batch, time, vocab), with one for each symbol of the vocabulary"
+            f"expected logits of shape ({wanted}), got {tuple(logits.shape)}; return "
+            "(batch, time, vocab), with one logit per symbol of the vocabulary"
         )
     return logits
 
 
 @contextmanager
 def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
-    """Put a model in training or evaluation mode for a while."""
+    """Temporarily put a model in training or evaluation mode."""
     before = [(part, part.training) for part in model.modules()]
     model.train(training)
     try:
@@ -162,14 +163,14 @@ def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
 
 
 @torch.no_grad()
-def measure(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Compute the loss and the accuracy of a model, or each replica, without training.
+def loss_and_accuracy(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Compute the loss and accuracy of a model, or of each replica, without training.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab
         >>> vocab = Vocab("hielo")
         >>> model = ElmanCharModel(vocab, seed=777)
-        >>> loss, share = measure(model, Batch.from_texts(["hihello"], vocab))
+        >>> loss, share = loss_and_accuracy(model, Batch.from_texts(["hihello"], vocab))
         >>> loss
         tensor(1.6925)
     """
@@ -179,10 +180,10 @@ def measure(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     return loss.cpu(), accuracy(logits.argmax(-1), batch).cpu()
 
 
-def measure_next(
+def loss_and_accuracy_from(
     model: nn.Module, batch: Batch, state: State | None
 ) -> tuple[Tensor, Tensor, State]:
-    """Compute the loss and the accuracy of a model that goes on from a state, and its next."""
+    """Compute the loss and accuracy of a model resumed from a state, and its final state."""
     logits, state = logits_and_state(model, batch.inputs, state)
     loss = cross_entropy(logits, batch)
     return loss, accuracy(logits.argmax(-1), batch), state
@@ -192,7 +193,7 @@ def _logits_by_steps(model: nn.Module, inputs: Tensor) -> Tensor:
     if not isinstance(model, StepwiseModel):
         raise OptionError(
             "expected a model with step and initial_hidden for stepwise=True, "
-            f"got {type(model).__name__}; leave stepwise out"
+            f"got {type(model).__name__}; omit stepwise"
         )
     hidden = model.initial_hidden(len(inputs))
     logits = []

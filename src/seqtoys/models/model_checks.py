@@ -1,4 +1,4 @@
-"""Checks of a model on its first batch: it must read left to right, each sequence for itself."""
+"""Checks of a model on its first batch: it must be causal, and treat sequences independently."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from seqtoys.models.elman.network import ElmanNetwork
 from seqtoys.models.forward import check_logits, run_model
 from seqtoys.models.probing import undisturbed
 
-ROWS, STEPS = 3, 16  # of the part of a batch that is read
+ROWS, STEPS = 3, 16  # size of the part of a batch that is checked
 
 LOOKS_AHEAD = (
-    "{} looks ahead: other symbols at later positions change its logits at earlier ones. It can "
-    "see what it has to predict, so that a loss below the optimum is no achievement. Mask the "
-    "later positions, or pass check=False if this is intended."
+    "{} looks ahead: changing symbols at later positions changes its logits at earlier ones. It "
+    "can see its targets, so a loss below the optimum is meaningless. Mask the later positions, "
+    "or pass check=False if this is intended."
 )
 MIXES_SEQUENCES = (
-    "{} mixes the sequences of a batch: other symbols in one of them change the logits of "
-    "another. Its loss depends on what else is in the batch, and one below the optimum is no "
-    "achievement. Set batch_first=True where a module expects (time, batch), or pass check=False "
-    "if this is intended."
+    "{} mixes the sequences of a batch: changing symbols in one sequence changes the logits of "
+    "another. Its loss depends on the rest of the batch, so a loss below the optimum is "
+    "meaningless. Set batch_first=True if a module expects (time, batch), or pass check=False if "
+    "this is intended."
 )
 
 
@@ -34,13 +34,13 @@ def check_model(
 ) -> None:
     """Warn if a model looks ahead or mixes sequences, in evaluation mode and on part of a batch.
 
-    Nothing is left changed: neither random numbers nor buffers, modes or gradients. The library's
-    own networks are causal by construction and not run. A model that gives other logits each time
-    is not judged, nor one that cannot read a part of the batch.
+    There are no side effects on random states, buffers, modes or gradients. The library's own
+    networks are causal by construction and are skipped. Models that are not deterministic or can't
+    read part of the batch are not checked.
 
     Args:
         model: The model, or an ensemble.
-        batch: The first batch it is trained on.
+        batch: The first training batch.
         symbols: The number of symbols, if known.
         stepwise: Whether to feed one symbol at a time.
 
@@ -67,9 +67,9 @@ def check_model(
 
 
 def _part_of(inputs: Int[Tensor, "batch time"], symbols: int | None) -> Int[Tensor, "rows steps"]:
-    """Cut off a few rows and steps, so that rows, steps and symbols differ in number.
+    """Select a few rows and steps, such that the numbers of rows, steps and symbols all differ.
 
-    Logits of shape (batch, vocab, time), say, then show.
+    This reveals wrong shapes of logits, such as (batch, vocab, time).
     """
     most = min(inputs.shape[1], STEPS)
     steps = next((n for n in range(most, 0, -1) if n not in (ROWS, symbols)), most)
@@ -87,12 +87,12 @@ def _change_later(inputs: Int[Tensor, "rows steps"], changed: Tensor) -> Tensor:
 
 
 def _change_middle_row(inputs: Int[Tensor, "rows steps"], changed: Tensor) -> Tensor:
-    """Change the row that has others before and after it."""
+    """Change the middle row only."""
     return torch.stack([inputs[0], changed[1], inputs[2]])
 
 
 def _other_symbols(inputs: Tensor, symbols: int | None) -> Tensor:
-    """Replace each symbol by the next of those that occur, which any model can read."""
+    """Replace each symbol by another one that occurs, so that any model can read it."""
     known = inputs.unique()
     if len(known) == 1 and symbols is not None:
         known = torch.arange(symbols, device=inputs.device, dtype=inputs.dtype)
@@ -104,7 +104,7 @@ def _read(model: nn.Module, inputs: Tensor, symbols: int | None, stepwise: bool)
     try:
         with undisturbed(model):
             logits = run_model(model, inputs, stepwise=stepwise)
-    except Exception:  # the model's own: if not for the size of this part, training meets it, too
+    except Exception:  # from the model; training will raise it, too, unless the part is too small
         return None
     return check_logits(logits, model, inputs, symbols)
 
@@ -118,7 +118,7 @@ def _differ(logits: Tensor, others: Tensor) -> bool:
 
 
 def _warn(message: str, model: nn.Module) -> None:
-    """Warn where the library was called."""
+    """Warn at the line that called the library."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""Run a model to see what it does, and leave everything as it was."""
+"""Running a model without side effects."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from seqtoys.support.devices import device_of
 
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Put a model in evaluation mode for a while, and keep what it does from having any effect.
+    """Temporarily put a model in evaluation mode, and undo all its side effects.
 
-    It works on copies of its buffers, and its modes, attributes and random generators are put
-    back, as are PyTorch's global ones. No gradients are computed.
+    The model works on copies of its buffers. Its modes, attributes and random generators are
+    restored, as are PyTorch's global generators. No gradients are computed.
 
     Examples:
         >>> norm = nn.BatchNorm1d(2)
@@ -29,7 +29,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     device = device_of(model)
     gpus = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(gpus), torch.no_grad():
-        copies: dict[int, Tensor] = {}  # one for each tensor, wherever it is used
+        copies: dict[int, Tensor] = {}  # one per tensor, even if it is used in several places
         restores = [_set_apart(part, copies) for part in model.modules()]
         model.eval()
         try:
@@ -40,7 +40,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 
 
 def _set_apart(part: nn.Module, copies: dict[int, Tensor]) -> Callable[[], None]:
-    """Let a module work on copies of what it holds; the result puts back what it held before."""
+    """Replace the contents of a module by copies; return a function that restores them."""
     before = dict(vars(part))
     generators = [value for value in before.values() if isinstance(value, torch.Generator)]
     states = [generator.get_state() for generator in generators]
@@ -56,7 +56,7 @@ def _set_apart(part: nn.Module, copies: dict[int, Tensor]) -> Callable[[], None]
 
 
 def _copied(value: Any, copies: dict[int, Tensor]) -> Any:
-    """Copy a tensor, or what may gather results; the buffers of a module are such a dict."""
+    """Copy a tensor or a container that may be modified, such as the dict of buffers."""
     if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
         return copies.setdefault(id(value), value.detach().clone())
     if type(value) is dict:

@@ -1,8 +1,8 @@
-"""Figures of what was trained and measured, each in one call (extra `plot`: matplotlib, SciPy).
+"""Figures of training and evaluation results (requires the extra `plot`: matplotlib, SciPy).
 
-Each function takes `ax=`, the axes to draw in, or makes a figure, and returns the axes. Text and
-lines are in the colour of `matplotlib.rcParams["text.color"]`, so that a style such as
-`plt.style.use("dark_background")` just works.
+Each function draws in the axes `ax=`, or in a new figure, and returns the axes. Text and lines
+have the color `matplotlib.rcParams["text.color"]`, so styles such as
+`plt.style.use("dark_background")` work.
 """
 
 from seqtoys.plotting.dendrograms import plot_dendrogram as plot_dendrogram

@@ -1,4 +1,4 @@
-"""Which symbols a network holds for alike: a tree of hidden states."""
+"""Dendrograms of hidden states: which symbols a network treats as similar."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from seqtoys.plotting.style import TEAL, Axes, load, new_axes
 from seqtoys.support.arguments import checked
 from seqtoys.support.states import to_states
 
-MOST = 2000  # symbols: a taller figure has more pixels than matplotlib draws
-ROW, AROUND = 0.24, 0.9  # inches: a leaf, and what is above and below
+MOST = 2000  # symbols; a taller figure has more pixels than matplotlib can draw
+ROW, AROUND = 0.24, 0.9  # inches: the height of a leaf, and the margins above and below
 
 
 @checked
 def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
-    """Draw which symbols lie near each other in a network's states, as a tree (Elman, 1990).
+    """Plot the hierarchical clustering of the states of symbols (Elman, 1990).
 
-    The two nearest groups are joined again and again, at the mean distance of their symbols
-    (average linkage).
+    Repeatedly merges the two nearest clusters, at the mean distance of their symbols (average
+    linkage).
 
     Args:
-        states: A state for each symbol, such as `mean_hidden_by_symbol` returns.
-        ax: Where to draw; None: a new figure.
+        states: A state for each symbol, as returned by `mean_hidden_by_symbol`.
+        ax: The axes. If None, those of a new figure.
 
     Returns:
         The axes, with the symbols on the right; the horizontal axis is Euclidean distance.
 
     Raises:
         DataError: If there are fewer than two symbols, or more than a figure can show.
-        InputTypeError: If a state is no list of numbers.
-        ShapeError: If the states are not all of one length.
+        InputTypeError: If a state is not a list of numbers.
+        ShapeError: If the states have different lengths.
         MissingPackageError: If matplotlib or SciPy is not installed.
 
     Examples:
@@ -59,7 +59,7 @@ def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axe
     ax.yaxis.tick_right()
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.set(xlabel="distance of the mean hidden states", xlim=(ax.get_xlim()[1], 0))
+    ax.set(xlabel="distance between mean hidden states", xlim=(ax.get_xlim()[1], 0))
     ax.set_ylim(len(labels) + 0.5, 0.5)
     return ax
 
@@ -71,5 +71,7 @@ def _to_vectors(states: Mapping[str, Any]) -> Float[np.ndarray, "symbols hidden"
     ]
     sizes = {len(vector) for vector in vectors}
     if len(sizes) > 1:
-        raise ShapeError(f"expected states of one length, got lengths of {quoted(sorted(sizes))}")
+        raise ShapeError(
+            f"expected states of the same length, got lengths {quoted(sorted(sizes))}"
+        )
     return np.stack(vectors)

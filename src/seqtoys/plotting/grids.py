@@ -11,43 +11,43 @@ from seqtoys.errors import ROOM, DataError, OptionError, quoted
 from seqtoys.plotting.labels import printable
 from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, load, new_axes
 from seqtoys.support.arguments import check_type, checked, listed
-from seqtoys.support.proportion import Rate
+from seqtoys.support.uncertainty import Proportion
 
-MOST = 10_000  # cells: more take minutes
+MOST = 10_000  # cells; more would take minutes
 Setting: TypeAlias = tuple[str, Iterable[Any]]
-"""What varies, and its values."""
+"""The name of a setting, and its values."""
 
 
 @checked
 def plot_solve_rate(
-    rates: Iterable[Iterable[Rate | float]],
+    rates: Iterable[Iterable[Proportion | float]],
     down: Setting,
     across: Setting,
     *,
     mark: tuple[Any, Any] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the share of seeds that solved it over a grid of settings, with the numbers written.
+    """Plot solve rates over a grid of settings, as a heat map annotated with the percentages.
 
     Args:
         rates: A row of rates for each value of the first setting; nan leaves a cell empty.
-        down: What varies from row to row, and its values.
-        across: What varies from column to column, and its values.
-        mark: The values of the cell to frame; None: none.
-        ax: Where to draw; None: a new figure.
+        down: The name and the values of the setting that varies between rows.
+        across: The name and the values of the setting that varies between columns.
+        mark: The `down` and `across` values of a cell to frame, or None.
+        ax: The axes. If None, those of a new figure.
 
     Returns:
         The axes.
 
     Raises:
-        InputTypeError: If an argument is of another type.
-        DataError: If there is not a rate for each pair of values, or one is not from 0 to 1.
-        OptionError: If there is no cell to be framed.
+        InputTypeError: If an argument has the wrong type.
+        DataError: If there is not one rate per pair of values, or a rate is not from 0 to 1.
+        OptionError: If `mark` is not a cell of the grid.
         MissingPackageError: If matplotlib is not installed.
 
     Examples:
-        >>> from seqtoys.results import Rate
-        >>> rates = [[Rate(5, 50), Rate(20, 50)], [Rate(39, 50), Rate(41, 50)]]
+        >>> from seqtoys.results import Proportion
+        >>> rates = [[Proportion(n, 50) for n in row] for row in ([5, 20], [39, 41])]
         >>> learning_rates, epochs = ("learning rate", [0.01, 0.05]), ("epochs", [100, 200])
         >>> ax = plot_solve_rate(rates, learning_rates, epochs, mark=(0.05, 100))
         >>> [text.get_text() for text in ax.texts]
@@ -78,29 +78,29 @@ def plot_solve_rate(
 
 
 def _read_rates(
-    rates: Iterable[Iterable[Rate | float]], rows: int, columns: int
-) -> list[list[Rate | float]]:
+    rates: Iterable[Iterable[Proportion | float]], rows: int, columns: int
+) -> list[list[Proportion | float]]:
     lines = [listed(f"rates[{y}]", row) for y, row in enumerate(listed("rates", rates))]
     widths = [len(line) for line in lines]
     if widths != [columns] * rows or not rows * columns:
         raise DataError(f"expected {rows} rows of {columns} rates, got rows of {quoted(widths)}")
     if rows * columns > MOST:
-        raise DataError(f"expected {MOST:,} rates at most, got {rows * columns:,}")
+        raise DataError(f"expected at most {MOST:,} rates, got {rows * columns:,}")
     for y, line in enumerate(lines):
         for x, rate in enumerate(line):
-            check_type(f"rates[{y}][{x}]", rate, Rate | Real)
-            if not isinstance(rate, Rate) and not (0 <= rate <= 1 or math.isnan(rate)):
+            check_type(f"rates[{y}][{x}]", rate, Proportion | Real)
+            if not isinstance(rate, Proportion) and not (0 <= rate <= 1 or math.isnan(rate)):
                 raise DataError(f"expected rates from 0 to 1, got {quoted(rate)}")
     return lines
 
 
 def _place(value: Any, name: str, values: list[Any]) -> int:
-    """Return the place of a marked value among those of a setting, counted from 1."""
+    """Return the position of a marked value among those of a setting, counted from 1."""
     for place, each in enumerate(values, 1):
         if _are_equal(each, value):
             return place
     raise OptionError(
-        f"expected mark to have one of the values of {quoted(name)}, {quoted(values)}, "
+        f"expected mark to use one of the values of {quoted(name)}, {quoted(values)}, "
         f"got {quoted(value)}"
     )
 
@@ -108,20 +108,20 @@ def _place(value: Any, name: str, values: list[Any]) -> int:
 def _are_equal(one: Any, other: Any) -> bool:
     try:
         return bool(one == other)
-    except Exception:  # arrays have no one answer, and a user's class may have none
+    except Exception:  # comparing arrays is ambiguous, and a user's class may raise
         return one is other
 
 
 def _label(value: Any) -> str:
     try:
         text = str(value)
-    except Exception:  # of a user's class
+    except Exception:  # from a user's class
         text = quoted(value)
     return text if len(text) <= ROOM else f"{text[:ROOM]}…"
 
 
-def _draw_cells(ax: Axes, cells: list[list[Rate | float]]) -> None:
-    """Fill each cell the more the higher its rate, and write it there."""
+def _draw_cells(ax: Axes, cells: list[list[Proportion | float]]) -> None:
+    """Fill each cell with a color that depends on its rate, and write the rate in it."""
     colours, rectangle = colour_map(TEAL), load("matplotlib.patches").Rectangle
     for y, line in enumerate(cells, 1):
         for x, rate in enumerate(map(float, line), 1):
@@ -138,6 +138,6 @@ def _draw_frame(ax: Axes, x: int, y: int) -> None:
     ax.add_patch(frame)
 
 
-def _title(cells: list[list[Rate | float]]) -> str:
-    trials = {rate.trials for line in cells for rate in line if isinstance(rate, Rate)}
-    return f"solved, of {trials.pop():,} seeds each" if len(trials) == 1 else "solved"
+def _title(cells: list[list[Proportion | float]]) -> str:
+    trials = {rate.trials for line in cells for rate in line if isinstance(rate, Proportion)}
+    return f"solved ({trials.pop():,} seeds per cell)" if len(trials) == 1 else "solved"

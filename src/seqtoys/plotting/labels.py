@@ -1,4 +1,4 @@
-"""Text in figures: symbols under an axis, and labels beside the lines they name."""
+"""Text in figures: symbols along an axis, and labels next to lines."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from seqtoys.data.symbols import legible
 from seqtoys.plotting.style import FAINT, Axes, ink, load, text_height
 
-DECADES = 3  # a logarithmic axis that spans fewer has numbers between the powers of ten
-SLIM = 1.2  # characters that fit where one word fits, upright
-WORD = 2  # labels longer than that stand upright under an axis
+DECADES = 3  # a logarithmic axis with fewer decades also has ticks at 2 and 5
+SLIM = 1.2  # characters that fit in the space of one vertical word
+WORD = 2  # labels with more characters are vertical under an axis
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A level and what is written beside it: a loss to compare with, or where a curve ends.
+    """A labeled level: a baseline, or the end of a curve.
 
     Attributes:
-        level: Where it is on the vertical axis.
-        label: Its name, and its number.
-        colour: The colour of its label; None: that of text.
+        level: Its position on the vertical axis.
+        label: Its name and value.
+        colour: The color of its label. If None, the text color.
     """
 
     level: float
@@ -32,19 +32,16 @@ class Mark:
 
 
 def draw_levels(ax: Axes, marks: Sequence[Mark]) -> None:
-    """Draw a line across the axes at each level.
-
-    A level of 0 has no place on a logarithmic axis.
-    """
+    """Draw a horizontal line at each level; levels of 0 are skipped on a logarithmic axis."""
     for mark in marks:
         if mark.level > 0 or ax.get_yscale() == "linear":
             ax.axhline(mark.level, color=ink(), linewidth=1, linestyle="--", alpha=FAINT, zorder=1)
 
 
 def label_levels(ax: Axes, marks: Sequence[Mark]) -> None:
-    """Write labels beside the axes, on the right, moved apart where they would touch.
+    """Write labels to the right of the axes, moved apart if they would overlap.
 
-    The limits of the axes have to be set before.
+    The limits of the axes must be set first.
     """
     low, high = ax.get_ylim()
     levels = [min(max(mark.level, low), high) for mark in marks]
@@ -67,14 +64,14 @@ def label_levels(ax: Axes, marks: Sequence[Mark]) -> None:
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Move places as little as needed to lie a gap apart, in the same order.
+    """Move positions as little as possible to be at least a gap apart, in the same order.
 
     Examples:
         >>> spread([10.0, 30.0, 10.0], gap=4.0)
         [8.0, 30.0, 12.0]
     """
     order = np.argsort(places, kind="stable")
-    blocks: list[list[float]] = []  # of places that lie side by side, less the gaps before each
+    blocks: list[list[float]] = []  # adjacent positions, minus the gaps before each
     for rank, index in enumerate(order):
         blocks.append([places[index] - rank * gap])
         while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
@@ -88,7 +85,7 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
 
 
 def number(value: float) -> str:
-    """Write a loss or a share: four digits after the point, and 0 as it is.
+    """Format a loss or proportion with four decimal places, and 0 as "0".
 
     Examples:
         >>> number(0.46209), number(0.0)
@@ -98,12 +95,12 @@ def number(value: float) -> str:
 
 
 def symbol_ticks(axis: Any, symbols: Sequence[str], first: int = 1) -> None:
-    """Write symbols along an axis, one a position; words stand upright under the x axis.
+    """Label the positions along an axis with symbols; words under the x axis are vertical.
 
     Args:
         axis: `ax.xaxis` or `ax.yaxis`.
         symbols: The symbols.
-        first: The position of the first.
+        first: The position of the first symbol.
     """
     labels = [printable(legible(symbol)) for symbol in symbols]
     upright = axis.axis_name == "x" and any(len(label) > WORD for label in labels)
@@ -112,11 +109,11 @@ def symbol_ticks(axis: Any, symbols: Sequence[str], first: int = 1) -> None:
 
 
 def plain_log_ticks(axis: Any, decades: float) -> None:
-    """Write the numbers of a logarithmic axis as 0.02, not as powers of ten.
+    """Label a logarithmic axis with plain numbers such as 0.02 rather than powers of ten.
 
     Args:
         axis: `ax.xaxis` or `ax.yaxis`.
-        decades: How many powers of ten it spans.
+        decades: The number of decades it spans.
     """
     ticker = load("matplotlib.ticker")
     axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if decades < DECADES else (1,)))
@@ -125,7 +122,7 @@ def plain_log_ticks(axis: Any, decades: float) -> None:
 
 
 def whole_ticks(axis: Any) -> None:
-    """Write whole numbers along an axis.
+    """Label an axis with integers only.
 
     Args:
         axis: `ax.xaxis` or `ax.yaxis`.
@@ -134,11 +131,11 @@ def whole_ticks(axis: Any) -> None:
 
 
 def fitting(axis: Any, symbols: Iterable[str]) -> int:
-    """The number of symbols that fit along an axis.
+    """Return the number of symbols that fit along an axis.
 
     Args:
         axis: `ax.xaxis` or `ax.yaxis`.
-        symbols: Those that may come, to tell words from characters.
+        symbols: The possible symbols, to distinguish words from characters.
     """
     box, is_x = axis.axes.get_window_extent(), axis.axis_name == "x"
     length = (box.width if is_x else box.height) * 72 / axis.axes.figure.dpi  # points
@@ -147,7 +144,7 @@ def fitting(axis: Any, symbols: Iterable[str]) -> int:
 
 
 def printable(text: str) -> str:
-    """Write a text with what the fonts have: other characters by their code points.
+    """Replace characters missing from the fonts by their code points.
 
     Examples:
         >>> printable("h🦜")
@@ -156,11 +153,11 @@ def printable(text: str) -> str:
     fonts = list(_fonts())
     known = (any(font.get_char_index(ord(c)) for font in fonts) for c in text)
     shown = (c if k else f"U+{ord(c):04X}" for c, k in zip(text, known, strict=True))
-    return "".join(shown).replace("$", r"\$")  # no formulas
+    return "".join(shown).replace("$", r"\$")  # not as math text
 
 
 def _fonts() -> Iterator[Any]:
-    """The fonts that text is written in: where the first lacks a character, the next is asked."""
+    """Yield the text fonts, in order of preference."""
     fonts = load("matplotlib.font_manager")
     for family in fonts.FontProperties().get_family():
         properties = fonts.FontProperties(family=[family])

@@ -1,4 +1,4 @@
-"""The loss over the epochs: of one network, or a fan over many seeds."""
+"""The loss over the epochs, for one network or as quantiles over many seeds."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from seqtoys.records.history import History
 from seqtoys.records.row import describe
 from seqtoys.support.arguments import checked
 
-LASTING = 5  # epochs for which a prediction must last to be marked
+LASTING = 5  # epochs for which a prediction must persist to be labeled
 FAN = (0.05, 0.25, 0.75, 0.95)  # quantiles
-HIGHEST = 3  # times the loss of knowing nothing: what is beyond is cut off
+HIGHEST = 3  # losses above this multiple of the uniform baseline are cut off
 UNIT = "nats per scored symbol"
 
 Losses: TypeAlias = npt.NDArray[np.float64]
@@ -43,23 +43,23 @@ def plot_loss(
     answers: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the loss over the epochs, among its baselines.
+    """Plot the loss over the epochs, with its baselines.
 
-    For an ensemble: the median over the seeds, a dark band that holds half of them, and a light
-    one that holds nine in ten.
+    For an ensemble, plots the median over the seeds, a dark band with the middle 50 % of them, and
+    a light band with the middle 90 %.
 
     Args:
-        history: What `fit` returned.
-        log: Whether the loss is on a logarithmic axis.
-        answers: Whether to write each prediction of one network where it first came, if it
-            lasted five epochs or more.
-        ax: Where to draw; None: a new figure.
+        history: The result of `fit`.
+        log: Whether to use a logarithmic loss axis.
+        answers: Whether to label the curve of a single network with each prediction where it first
+            appears, if it persists for at least five epochs.
+        ax: The axes. If None, those of a new figure.
 
     Returns:
         The axes; the loss is in nats per scored symbol.
 
     Raises:
-        InputTypeError: If an argument is of another type.
+        InputTypeError: If an argument has the wrong type.
         DataError: If the history has no epochs.
         MissingPackageError: If matplotlib is not installed.
 
@@ -89,23 +89,23 @@ def plot_loss(
 
 
 def baseline_marks(baselines: Baselines, floor: float = 0.0) -> list[Mark]:
-    """Name the losses that others are compared with.
+    """Return the labeled levels of the baselines.
 
     Args:
-        baselines: What counting alone can predict.
-        floor: The lowest loss that the model's readout allows; 0: there is none.
+        baselines: The losses that counting alone can reach.
+        floor: The lowest loss that the model's readout can reach, or 0 if there is no bound.
     """
     named = {
         "uniform": baselines.uniform,
         "memoryless": baselines.memoryless,
         "optimum": baselines.full_past,
     }
-    named |= {"floor of tanh": floor} if floor else {}
+    named |= {"tanh floor": floor} if floor else {}
     return [Mark(level, f"{name} {number(level)}") for name, level in named.items()]
 
 
 def _curves(history: History | EnsembleHistory) -> dict[str, Losses]:
-    """What is drawn as a line: losses by name, of an ensemble the medians."""
+    """Return the losses to plot as lines, by name; for an ensemble, the medians."""
     if isinstance(history, History):
         name, loss, held_out = "model", history.loss, history.validation_loss
     else:
@@ -113,19 +113,19 @@ def _curves(history: History | EnsembleHistory) -> dict[str, Losses]:
         known = history.validation_loss.nan_to_num(nan=np.inf, posinf=np.inf)
         held_out = known.median(1).values.tolist()  # (epochs, replicas) -> (epochs,)
     curves = {name: np.array(loss)}
-    return {**curves, "held out": np.array(held_out)} if held_out else curves
+    return {**curves, "held-out": np.array(held_out)} if held_out else curves
 
 
 def _bands(history: History | EnsembleHistory) -> list[Losses]:
-    """The quantiles of an ensemble, from the lowest; one network has none."""
+    """Return the quantiles of an ensemble in ascending order; empty for one network."""
     return [] if isinstance(history, History) else list(history.quantiles(*FAN).numpy())
 
 
 def _frame(ax: Axes, levels: Sequence[Mark], losses: Sequence[Losses]) -> float:
-    """Set the limits and names of the axes; return the highest loss there is room for."""
+    """Set the limits and labels of the axes; return the upper limit of the loss."""
     values = np.concatenate([*losses, [mark.level for mark in levels]])
     finite = values[np.isfinite(values)]
-    ceiling = HIGHEST * levels[0].level or 1.0  # the first is the loss of knowing nothing
+    ceiling = HIGHEST * levels[0].level or 1.0  # the first is the uniform baseline
     top, label = min(1.05 * finite.max(), ceiling) or 1.0, f"loss ({UNIT})"
     ax.set_ylabel(label + f", cut off at {top:.2g}" * bool(values.max() > ceiling))
     ax.set_xlabel("epoch")
@@ -143,7 +143,7 @@ def _frame(ax: Axes, levels: Sequence[Mark], losses: Sequence[Losses]) -> float:
 def _draw_lines(ax: Axes, curves: dict[str, Losses]) -> list[Mark]:
     marks = []
     for (name, losses), colour in zip(curves.items(), (TEAL, VERMILLION), strict=False):
-        lone = "o" if len(losses) == 1 else None  # one point makes no line
+        lone = "o" if len(losses) == 1 else None  # a single point needs a marker
         ax.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=2, marker=lone)
         marks.append(Mark(float(losses[-1]), f"{name} {number(losses[-1])}", colour))
     return marks
@@ -151,7 +151,7 @@ def _draw_lines(ax: Axes, curves: dict[str, Losses]) -> list[Mark]:
 
 def _fill(ax: Axes, bands: Sequence[Losses], top: float) -> None:
     epochs = range(1, len(bands[0]) + 1)
-    # What lies beyond the axes may be infinite, and then there is nothing to fill.
+    # Values beyond the axes may be infinite, which fill_between can't draw.
     lowest, low, high, highest = (np.minimum(band, 2 * top) for band in bands)
     ax.fill_between(epochs, lowest, highest, color=TEAL, alpha=0.25, linewidth=0)
     ax.fill_between(epochs, low, high, color=TEAL, alpha=0.4, linewidth=0)
@@ -164,7 +164,7 @@ def _head(ax: Axes, history: EnsembleHistory) -> None:
 
 
 def _write_answers(ax: Axes, history: History) -> None:
-    """Write each prediction that lasted beside the epoch where it came."""
+    """Label each persistent prediction at its first epoch."""
     for prediction, rows in groupby(history.rows, key=lambda row: row.prediction):
         held = list(rows)
         if prediction is not None and len(held) >= LASTING:

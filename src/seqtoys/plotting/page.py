@@ -1,4 +1,4 @@
-"""Figures for a page: SVG in the colours of the text around it."""
+"""Figures for web pages: SVG in the color of the surrounding text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from seqtoys.support.notebook import draw
 INK = "#000000"
 PAGE = {
     **{f"{part}color": INK for part in ("text.", "axes.label", "axes.edge", "xtick.", "ytick.")},
-    "font.size": 12,  # points: the 16 pixels of a page's body
+    "font.size": 12,  # points, equal to the 16 pixels of body text
 }
 ROOT = 'fill="currentColor" stroke-linejoin="round"'
 FIGURES: dict[type, Callable[[Any], Axes]] = {
@@ -32,24 +32,24 @@ FIGURES: dict[type, Callable[[Any], Axes]] = {
 
 
 def to_svg(ax: Axes) -> str:
-    """Write a figure as SVG for inside of a page: its text and lines take the page's colour.
+    """Convert a figure to inline SVG whose text and lines take the color of the page.
 
-    Names and styles that could meet others on the page are left out.
+    IDs and styles that could clash with others on the page are omitted.
 
     Args:
         ax: Axes of the figure.
 
     Returns:
-        An `<svg>` element, with text as text and a clear background.
+        An `<svg>` element, with text as text and a transparent background.
 
     Raises:
-        InputTypeError: If it is no axes of matplotlib.
-        OptionError: If they were removed from their figure.
+        InputTypeError: If `ax` is not matplotlib axes.
+        OptionError: If the axes were removed from their figure.
 
     Examples:
-        >>> from seqtoys.results import Rate
+        >>> from seqtoys.results import Proportion
         >>> from seqtoys.plotting import plot_solve_rate
-        >>> svg = to_svg(plot_solve_rate([[Rate(3, 4)]], ("lr", [0.1]), ("epochs", [100])))
+        >>> svg = to_svg(plot_solve_rate([[Proportion(3, 4)]], ("lr", [0.1]), ("epochs", [100])))
         >>> svg[:24], "75%" in svg
         ('<svg fill="currentColor"', True)
     """
@@ -64,18 +64,18 @@ def to_svg(ax: Axes) -> str:
 
 
 def draw_result(result: Any) -> str:
-    """Draw a result for a notebook, as SVG.
+    """Plot a result for a notebook, as SVG.
 
     Args:
         result: A `History`, an `EnsembleHistory`, a `Report` or a `Trace`.
 
     Raises:
-        DataError: If there is nothing to draw.
+        DataError: If there is nothing to plot.
         MissingPackageError: If matplotlib is not installed.
     """
     pyplot = load("matplotlib.pyplot")
-    # Loads the backend. A notebook's turns figures on as it is loaded, and `ioff`, if it were open
-    # by then, would turn them off again for all that come later.
+    # Load the backend first: a notebook's backend turns on interactive mode when loaded. Within
+    # `ioff`, that would be undone on exit, for all later figures.
     pyplot.draw_if_interactive()
     with load("matplotlib").rc_context(PAGE), pyplot.ioff():
         plot = next(FIGURES[kind] for kind in FIGURES if isinstance(result, kind))

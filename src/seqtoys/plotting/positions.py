@@ -1,4 +1,4 @@
-"""The loss at each position of a text, with its symbols under the axis."""
+"""The loss at each position of a text, with the symbols along the axis."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ def plot_loss_by_position(
     vocab: Vocab | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the loss of a model at each position of a text, above the symbols to be predicted.
+    """Plot the loss of a model at each position of a text, with the target symbols on the axis.
 
-    It falls inside of a word and rises where the next one begins (Elman, 1990).
-    A batch of several sequences gives the mean over those scored at each position, above their
-    numbers.
+    The loss falls within a word and rises at the start of the next one (Elman, 1990).
+    For a batch of several sequences, plots the mean over those scored at each position, with the
+    positions on the axis.
 
     Args:
         model: An `ElmanCharModel`, or any module that maps indices `(batch, time)` to logits.
-        data: A text, whose next symbols are predicted; an `(input, target)` pair; or a batch.
-        task: Where the text comes from, for the lines of what could be known; None: they are
-            what counting in the text itself tells.
-        vocab: The vocabulary; None: the model's.
-        ax: Where to draw; None: a new figure.
+        data: A text (the targets are its next symbols), an `(input, target)` pair, or a batch.
+        task: The task that generated the text, for its baselines. If None, the baselines are
+            computed from counts in the text.
+        vocab: The vocabulary. Defaults to the model's.
+        ax: The axes. If None, those of a new figure.
 
     Returns:
         The axes; the loss is in nats.
 
     Raises:
         OptionError: If the model is an ensemble, or there is no vocabulary.
-        SeqtoysError: If the text can't be predicted: an unknown symbol, say.
+        SeqtoysError: If the data are invalid, for example with an unknown symbol.
         MissingPackageError: If matplotlib is not installed.
 
     Examples:
@@ -68,7 +68,7 @@ def plot_loss_by_position(
         ['i', 'h', 'e', 'l', 'l', 'o']
     """
     if count_replicas(model):
-        raise OptionError("expected one model, got an ensemble; ensemble[0] is its first")
+        raise OptionError("expected one model, got an ensemble; pass a replica, as in ensemble[0]")
     vocab = vocab or vocab_of(model)
     batch = to_batch(data, vocab)
     losses = _mean(loss_by_position(model, batch), batch.tally.cpu())
@@ -89,13 +89,13 @@ def plot_loss_by_position(
 def _mean(
     losses: Float[Tensor, "batch time"], tally: Int[Tensor, "batch time"]
 ) -> Float[np.ndarray, " time"]:
-    """Average over the sequences, each as often as it counts; nan where none is scored."""
+    """Average over the sequences, weighted by their counts; nan where none is scored."""
     total = torch.where(tally > 0, losses * tally, 0).sum(0)  # (batch, time) -> (time,)
     return (total / tally.sum(0)).numpy()
 
 
 def _steps(ax: Axes, batch: Batch, vocab: Vocab) -> range:
-    """The positions that are shown, from 1: of one sequence, those whose symbols fit."""
+    """Return the positions to show, counted from 1; for one sequence, as many symbols as fit."""
     time = batch.inputs.shape[1]
     room = fitting(ax.xaxis, vocab) if len(batch) == 1 else time
     first_scored = int(batch.scored.any(0).nonzero()[0])
@@ -104,7 +104,7 @@ def _steps(ax: Axes, batch: Batch, vocab: Vocab) -> range:
 
 
 def _name(ax: Axes, batch: Batch, vocab: Vocab, steps: range) -> None:
-    """Write what is below the axis: the symbols of one sequence, numbers for several."""
+    """Label the x axis with the symbols of one sequence, or with positions for several."""
     if len(batch) > 1:
         ax.set_xlabel(f"position (mean of {len(batch.repeated()):,} sequences)")
         whole_ticks(ax.xaxis)
@@ -113,7 +113,7 @@ def _name(ax: Axes, batch: Batch, vocab: Vocab, steps: range) -> None:
     symbols = ["·" if i == UNSCORED else vocab.symbols[i] for i in targets]
     symbol_ticks(ax.xaxis, symbols[steps.start - 1 : steps.stop - 1], steps.start)
     cut = f" ({steps.start:,} to {steps.stop - 1:,} of {len(symbols):,})"
-    ax.set_xlabel("symbol to be predicted" + cut * (len(steps) < len(symbols)))
+    ax.set_xlabel("target symbol" + cut * (len(steps) < len(symbols)))
 
 
 def _baselines(batch: Batch, task: Task | None, vocab: Vocab) -> Baselines:

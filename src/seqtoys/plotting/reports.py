@@ -1,4 +1,4 @@
-"""The accuracy by length, of one model or several."""
+"""The accuracy by length, for one or more models."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from seqtoys.errors import DataError
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels, printable
 from seqtoys.plotting.style import COLOURS, FAINT, TEAL, Axes, ink, load, new_axes
 from seqtoys.records.report import Report
-from seqtoys.support.amounts import check_lengths
 from seqtoys.support.arguments import checked
-from seqtoys.support.proportion import NORMAL_95
+from seqtoys.support.uncertainty import NORMAL_95
+from seqtoys.support.values import check_lengths
 
 Reports = Report | Sequence[Report] | Mapping[str, Report]
-"""One report, those of the replicas of an ensemble, or several by name."""
+"""One report, the reports of the replicas of an ensemble, or several reports by name."""
 
 
 @checked
 def plot_accuracy_by_length(
     reports: Reports, *, trained: tuple[int, int] | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw the accuracy on longer sequences, beside that on the lengths of the training.
+    """Plot the accuracy on longer sequences, compared with that on the training lengths.
 
-    The shaded lengths are those of the training; across them lie a line for sequences as in
-    training, and a dotted one for sequences that were held out. Points are longer sequences,
-    with their 95 % intervals. The dashed line is chance.
+    The training lengths are shaded. The solid line across them is the accuracy on seen sequences,
+    the dotted line that on unseen ones. Points are longer sequences, with 95 % confidence
+    intervals. The dashed line is chance.
 
     Args:
-        reports: What `evaluate` returned, for a model or an ensemble; or several such by name.
-        trained: The shortest and the longest length in training; None: those of the task.
-        ax: Where to draw; None: a new figure.
+        reports: The result of `evaluate` for a model or an ensemble, or several results by name.
+        trained: The shortest and longest training lengths. Defaults to those of the task.
+        ax: The axes. If None, those of a new figure.
 
     Returns:
-        The axes; accuracies are shares of the scored symbols.
+        The axes; accuracies are proportions of the scored symbols.
 
     Raises:
         DataError: If there is no report.
@@ -46,7 +46,7 @@ def plot_accuracy_by_length(
         >>> report = evaluate(ElmanCharModel(task.vocab, hidden_size=8), task)
         >>> ax = plot_accuracy_by_length({"untrained": report})
         >>> ax.get_xlabel(), ax.get_ylabel()
-        ('length (shaded: in training)', 'accuracy')
+        ('length (shaded: training)', 'accuracy')
     """
     named = _by_name(reports)
     known = [length for _, report in named for length in report.lengths]
@@ -61,7 +61,7 @@ def plot_accuracy_by_length(
         else:  # one of many replicas
             _draw_report(ax, report, color=TEAL, alpha=FAINT / 2)
     held_out = any("unseen" in report.scores for _, report in named)
-    ax.set_xlabel(f"length (shaded: in training{'; dotted: unseen' * held_out})")
+    ax.set_xlabel(f"length (shaded: training{'; dotted: unseen' * held_out})")
     ax.set(ylabel="accuracy", ylim=(0, 1.05), xlim=(0, None))
     ax.yaxis.set_major_formatter(load("matplotlib.ticker").PercentFormatter(1))
     chances = {float(report.chance): None for _, report in named}
@@ -72,7 +72,7 @@ def plot_accuracy_by_length(
 
 
 def _by_name(reports: Reports) -> list[tuple[str, Report]]:
-    """Pairs of a name and a report; replicas have the name ''."""
+    """Return pairs of a name and a report; the name of replicas is ''."""
     if isinstance(reports, Report):
         return [(reports.task, reports)]
     if isinstance(reports, Mapping):
@@ -80,12 +80,12 @@ def _by_name(reports: Reports) -> list[tuple[str, Report]]:
     else:
         named = [("", report) for report in reports]
     if not named:
-        raise DataError("expected a report or more, got none")
+        raise DataError("expected at least one report, got none")
     return named
 
 
 def _draw_report(ax: Axes, report: Report, **style: Any) -> float:
-    """Draw one report; return the accuracy at its end."""
+    """Plot one report; return its accuracy at the largest length."""
     shortest, longest = report.lengths
     across = [shortest - 0.5, longest + 0.5]
     ax.plot(across, [report.seen.accuracy] * 2, linewidth=2, **style)

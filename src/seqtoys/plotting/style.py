@@ -1,4 +1,4 @@
-"""What all figures share: matplotlib, imported late, axes to draw in, and colours."""
+"""Common parts of all figures: lazy import of matplotlib, axes, and colors."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 else:
     Axes = Any  # so that the run-time type checks need no matplotlib
 
-# Each stands out on white, on black and on a dark page, all are told apart by colour-blind eyes,
-# and text in the ink of either page can be read on top of the first.
+# Chosen to be visible on white, black and dark gray, and distinguishable with color blindness.
+# Both black and white text are legible on the first.
 TEAL, VERMILLION, VIOLET = COLOURS = ("#00897b", "#d55e00", "#6f63c9")
-FAINT = 0.6  # the opacity of lines that results are compared with
+FAINT = 0.6  # the opacity of baselines
 
 
 def load(module: str) -> Any:
-    """Import a module of a package that only figures need.
+    """Import a module of an optional package for figures.
 
     Raises:
         MissingPackageError: If the package is not installed.
@@ -30,65 +30,65 @@ def load(module: str) -> Any:
     except ImportError:
         package = module.partition(".")[0]
         raise MissingPackageError(
-            f'expected {package}, which this figure needs: pip install "seqtoys[plot]"'
+            f'this figure requires {package}; install it with pip install "seqtoys[plot]"'
         ) from None
 
 
 def check_axes(ax: object) -> Any:
-    """Check that something can be drawn in, and return it.
+    """Check a user's axes, and return them.
 
     Args:
-        ax: The axes that a user gave.
+        ax: The axes.
 
     Raises:
-        InputTypeError: If they are no axes of matplotlib, or not those of a plane.
-        OptionError: If they were removed from their figure, or have no room.
+        InputTypeError: If `ax` is not matplotlib axes, or not Cartesian.
+        OptionError: If the axes were removed from their figure, or are empty.
     """
     figure_of(ax)
     axes: Any = ax
     if axes.name != "rectilinear":
-        raise InputTypeError(f"expected axes of two straight directions, got {axes.name} ones")
+        raise InputTypeError(f"expected Cartesian axes, got {axes.name} ones")
     if not min(axes.get_window_extent().size) > 0:
-        raise OptionError("expected axes with a width and a height, got some without")
+        raise OptionError("expected axes with a nonzero width and height, got empty ones")
     return axes
 
 
 def figure_of(ax: object) -> Any:
-    """Return the whole figure that axes belong to, also if they are in a part of it.
+    """Return the figure that axes belong to, or the root figure of a subfigure.
 
     Args:
-        ax: The axes that a user gave.
+        ax: The axes.
 
     Raises:
-        InputTypeError: If they are no axes of matplotlib.
-        OptionError: If they were removed from their figure.
+        InputTypeError: If `ax` is not matplotlib axes.
+        OptionError: If the axes were removed from their figure.
     """
     if not isinstance(ax, load("matplotlib.axes").Axes):
         raise InputTypeError(
-            f"expected ax to be axes, such as plt.subplots() makes, got {described(ax)}"
+            f"expected ax to be axes, as created by plt.subplots(), got {described(ax)}"
         )
     figure = cast(Any, ax).get_figure(root=True)
     if figure is None:
-        raise OptionError("expected axes that are in a figure, got some that were removed")
+        raise OptionError("expected axes in a figure, got axes that were removed from theirs")
     return figure
 
 
 def new_axes(ax: Axes | None, width: float = 7.0, height: float = 3.8) -> Axes:
-    """Check the axes that a user gave, or make a figure.
+    """Check a user's axes, or create a figure.
 
     Args:
         ax: The axes. If None, those of a new figure.
-        width: The width of a new figure, in inches; 7 is that of a page.
+        width: The width of a new figure, in inches; 7 is the width of a page.
         height: Its height, in inches.
 
     Raises:
-        SeqtoysError: As `check_axes` does.
+        SeqtoysError: See `check_axes`.
     """
     if ax is None:
         pyplot = load("matplotlib.pyplot")
         ax = pyplot.subplots(figsize=(width, height), layout="constrained")[1]
     ax = check_axes(ax)
-    for axis in ("x", "y"):  # axes that were drawn in before may be logarithmic
+    for axis in ("x", "y"):  # reused axes may be logarithmic
         if getattr(ax, f"get_{axis}scale")() != "linear":
             getattr(ax, f"set_{axis}scale")("linear")
     ax.spines[["top", "right"]].set_visible(False)
@@ -96,20 +96,20 @@ def new_axes(ax: Axes | None, width: float = 7.0, height: float = 3.8) -> Axes:
 
 
 def ink() -> str:
-    """The colour of text, which the user's style decides."""
+    """Return the text color of the current style."""
     return str(load("matplotlib").rcParams["text.color"])
 
 
 def text_height() -> float:
-    """The height of a line of text, in points."""
+    """Return the height of a line of text, in points."""
     return 1.25 * float(load("matplotlib").rcParams["font.size"])
 
 
 def colour_map(*colours: str) -> Any:
-    """Make a colour map that fades into the page: from nothing to a colour, or between two.
+    """Create a color map from transparent to a color, or between two colors.
 
     Args:
-        colours: One, from nothing to the colour; or two, with nothing in the middle.
+        colours: One color, starting from transparent; or two, with transparent in the middle.
     """
     module = load("matplotlib.colors")
     clear, full = ([module.to_rgba(colour, alpha) for colour in colours] for alpha in (0.0, 1.0))

@@ -1,4 +1,4 @@
-"""What a network says and holds over time: heat maps of a trace."""
+"""Heat maps of a trace: predicted probabilities and hidden states over time."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, ink, load
 from seqtoys.records.trace import Trace
 from seqtoys.support.arguments import checked
 
-BAR = (1.03, 0.0, 0.03, 1.0)  # left, bottom, width, height, in widths and heights of the axes
+BAR = (1.03, 0.0, 0.03, 1.0)  # left, bottom, width, height, in axes coordinates
 RING = 60  # square points
-ROW, UNIT = 0.28, 0.15  # inches: the row of a symbol, and of a unit
+ROW, UNIT = 0.28, 0.15  # inches: the height of the row of a symbol, and of a unit
 
 
 @checked
 def plot_probabilities(
     trace: Trace, targets: Symbols | None = None, *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the probability of each next symbol over time, with rings on what came.
+    """Plot the probability of each next symbol over time, with rings on the actual next symbols.
 
-    Of a large vocabulary, the symbols with the largest probabilities are shown; of a long text,
-    its beginning. The labels of the axes say so.
+    Of a large vocabulary, only the symbols with the largest probabilities are shown; of a long
+    text, only its beginning. The axis labels indicate this.
 
     Args:
-        trace: What `model.trace` returned.
-        targets: What came after each step; None: the text itself, whose end is not known.
-        ax: Where to draw; None: a new figure.
+        trace: The result of `model.trace`.
+        targets: The actual next symbols. If None, those of the text itself, except after its end.
+        ax: The axes. If None, those of a new figure.
 
     Returns:
         The axes, with a row for each next symbol and a column for each step.
 
     Raises:
-        DataError: If the trace has no steps, or there is not a target for each.
+        DataError: If the trace has no steps, or there is not one target per step.
         UnknownSymbolError: If a target is not in the vocabulary.
         MissingPackageError: If matplotlib is not installed.
 
@@ -46,7 +46,7 @@ def plot_probabilities(
         >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
         >>> ax = plot_probabilities(model.trace("hihell"), "ihello")
         >>> ax.get_xlabel(), [label.get_text() for label in ax.get_yticklabels()]
-        ('symbol read; rings: what came next', ['h', 'i', 'e', 'l', 'o'])
+        ('input symbol; rings: actual next symbol', ['h', 'i', 'e', 'l', 'o'])
     """
     came = _came(trace, targets)
     ax = new_axes(ax, *_size(len(trace), ROW * len(trace.vocab)))
@@ -58,20 +58,20 @@ def plot_probabilities(
     symbol_ticks(ax.yaxis, [trace.vocab.symbols[row] for row in rows])
     cut = f" ({len(rows)} of {len(trace.vocab):,})"
     ax.set_ylabel("next symbol" + cut * (len(rows) < len(trace.vocab)))
-    _name_steps(ax, trace, steps, "; rings: what came next")
+    _name_steps(ax, trace, steps, "; rings: actual next symbol")
     return ax
 
 
 @checked
 def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
-    """Draw the hidden state over time, a row for each unit.
+    """Plot the hidden state over time, with a row for each unit.
 
     Args:
-        trace: What `model.trace` returned.
-        ax: Where to draw; None: a new figure.
+        trace: The result of `model.trace`.
+        ax: The axes. If None, those of a new figure.
 
     Returns:
-        The axes, with a column for each step; of a long text, its beginning is shown.
+        The axes, with a column for each step; of a long text, only the beginning is shown.
 
     Raises:
         DataError: If the trace has no steps.
@@ -81,12 +81,12 @@ def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
         >>> from seqtoys import ElmanCharModel, Vocab
         >>> ax = plot_hidden(ElmanCharModel(Vocab("hielo"), hidden_size=8).trace("hihell"))
         >>> ax.get_xlabel(), ax.get_ylabel()
-        ('symbol read', 'unit')
+        ('input symbol', 'unit')
     """
     _check_steps(trace)
     ax = new_axes(ax, *_size(len(trace), UNIT * trace.hidden.shape[1]))
     steps = min(len(trace), fitting(ax.xaxis, trace.symbols))
-    largest = max(1.0, float(np.abs(trace.hidden).max()))  # tanh stays inside of 1, relu does not
+    largest = max(1.0, float(np.abs(trace.hidden).max()))  # above 1 for relu only
     colours, limits = colour_map(VERMILLION, TEAL), (-largest, largest)
     _draw_heat(ax, trace.hidden[:steps], colours, limits, "activation")
     whole_ticks(ax.yaxis)
@@ -96,7 +96,7 @@ def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
 
 
 def _came(trace: Trace, targets: Symbols | None) -> list[int]:
-    """The index of what came after each step, as far as it is known."""
+    """Return the index of the actual next symbol at each step, as far as known."""
     _check_steps(trace)
     if targets is None:
         targets = trace.symbols[1:]
@@ -110,18 +110,21 @@ def _came(trace: Trace, targets: Symbols | None) -> list[int]:
 
 def _check_steps(trace: Trace) -> None:
     if not len(trace):
-        raise DataError("expected a trace of one step or more, got one without")
+        raise DataError("cannot plot an empty trace: it has no steps")
 
 
 def _likeliest(trace: Trace, came: list[int], room: int) -> list[int]:
-    """The rows to show: what came, then what was held for likely, in the vocabulary's order."""
+    """Select the rows to show: actual symbols, then likely ones, in the vocabulary's order."""
     weights = trace.probabilities.max(0).astype(np.float64)  # (vocab,)
     weights[came] += 1
     return sorted(np.argsort(-weights, kind="stable")[:room].tolist())
 
 
 def _size(steps: int, height: float) -> tuple[float, float]:
-    """The size of a figure, in inches, with rows of a height, and as wide as its steps need."""
+    """Return the size of a figure in inches, from its number of steps and the height of its rows.
+
+    Both are limited to the size of a page.
+    """
     return min(max(2.5 + 0.4 * steps, 4.5), 7.0), min(max(1.2 + height, 2.4), 9.0)
 
 
@@ -132,7 +135,7 @@ def _draw_heat(
     limits: tuple[float, float],
     unit: str,
 ) -> None:
-    """Draw a cell for each of `(steps, rows)`, both counted from 1, and the scale of colours."""
+    """Plot values `(steps, rows)` as cells at coordinates from 1, with a color bar."""
     steps, rows = values.shape
     image = ax.imshow(
         values.T, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto",
@@ -147,5 +150,5 @@ def _draw_heat(
 
 def _name_steps(ax: Axes, trace: Trace, steps: int, more: str = "") -> None:
     symbol_ticks(ax.xaxis, trace.symbols[:steps])
-    cut = f" (the first {steps:,} of {len(trace):,})"
-    ax.set_xlabel("symbol read" + cut * (steps < len(trace)) + more)
+    cut = f" (first {steps:,} of {len(trace):,})"
+    ax.set_xlabel("input symbol" + cut * (steps < len(trace)) + more)

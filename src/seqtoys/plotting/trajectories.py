@@ -1,4 +1,4 @@
-"""The way of the hidden state, in a plane."""
+"""Trajectories of the hidden state in a plane."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from seqtoys.records.trace import Trace
 from seqtoys.support.arguments import checked
 from seqtoys.support.states import to_states
 
-CLEAR = 40  # lines up to so many are drawn in full colour, more of them fainter
-HEAD = 0.1  # inches: an arrow head
+CLEAR = 40  # with more lines than this, they are drawn fainter
+HEAD = 0.1  # inches: the length of an arrow head
 SIDES = np.array([(x, y) for y in (1, 0, -1) for x in (0, 1, -1) if x or y])
 
 Place = Float[npt.NDArray[np.floating], "2"]
@@ -28,24 +28,24 @@ Points = Float[npt.NDArray[np.floating], "_ 2"]
 
 @checked
 def plot_trajectory(traces: Trace | Sequence[Trace], *, ax: Axes | None = None) -> Axes:
-    """Draw the way of the hidden state through the plane in which it varies most.
+    """Plot the trajectory of the hidden state in the plane of its largest variance.
 
-    Two units are that plane themselves. With more, it is the plane of the first two principal
-    components of all states, and the axes tell how much of their variance it holds. Each point
-    is a state, beside the symbol that led to it.
+    With two units, the axes are the units. With more, they are the first two principal components
+    of all states, labeled with their proportions of the variance. Each point is a state, labeled
+    with the symbol that led to it.
 
     Args:
-        traces: What `model.trace` returned, for one text or several.
-        ax: Where to draw; None: a new figure.
+        traces: The result of `model.trace` for one text, or a list for several.
+        ax: The axes. If None, those of a new figure.
 
     Returns:
-        The axes, with one scale in both directions.
+        The axes, with the same scale in both directions.
 
     Raises:
-        InputTypeError: If an argument is of another type.
-        DataError: If there are fewer than two states, one is inf or nan, or the traces are of
-            different networks.
-        OptionError: If there is but one unit.
+        InputTypeError: If an argument has the wrong type.
+        DataError: If there are fewer than two states, a number is inf or nan, or the traces are
+            from different networks.
+        OptionError: If there is only one unit.
         MissingPackageError: If matplotlib is not installed.
 
     Examples:
@@ -69,14 +69,14 @@ def plot_trajectory(traces: Trace | Sequence[Trace], *, ax: Axes | None = None) 
 
 
 def _plane(traces: Sequence[Trace]) -> tuple[list[Points], list[str]]:
-    """The points of each trace in their common plane, and the names of its axes."""
+    """Return the points of each trace in a common plane, and the labels of its axes."""
     if len({trace.hidden.shape[1] for trace in traces}) != 1:
         raise DataError("expected traces of one network, got none or states of different sizes")
     joined = np.concatenate([trace.hidden for trace in traces])
     states = to_states(joined, "the states", ("states", "hidden"))
     units = states.shape[1]
     if units < 2:
-        raise OptionError("expected two units or more for a plane, got one; see plot_hidden")
+        raise OptionError("expected at least two hidden units, got one; use plot_hidden instead")
     names = ["unit 1", "unit 2"]
     if units > 2:
         states, shares = principal_components(states)
@@ -89,12 +89,12 @@ def _plane(traces: Sequence[Trace]) -> tuple[list[Points], list[str]]:
 
 
 def _draw_way(ax: Axes, points: Points, colour: str) -> None:
-    """Draw the states, with a line from each to the next and an arrow head on it."""
-    opacity = min(1.0, CLEAR / len(points))  # many lines hide each other, and the labels
+    """Plot the states, connected by lines with arrow heads."""
+    opacity = min(1.0, CLEAR / len(points))  # many lines would hide each other and the labels
     ax.scatter(points[:, 0], points[:, 1], s=25, color=colour)
     ax.plot(*points.T, color=colour, linewidth=1, alpha=opacity)
     steps = np.diff(points, axis=0)  # (time - 1, 2)
-    moves = np.linalg.norm(steps, axis=1) > 0  # a state that stays has no direction
+    moves = np.linalg.norm(steps, axis=1) > 0  # no arrow if the state does not change
     if moves.any():
         middles = (points[:-1] + steps / 2)[moves]
         aims = steps[moves] / np.linalg.norm(steps[moves], axis=1, keepdims=True)
@@ -106,9 +106,9 @@ def _draw_way(ax: Axes, points: Points, colour: str) -> None:
 
 
 def _label_points(ax: Axes, points: Points, labels: Sequence[str]) -> None:
-    """Write a label beside each point, where there is most room; points that meet share one."""
+    """Label each point where there is most room; nearby points with the same label share it."""
     ax.apply_aspect()
-    scale = 72 / ax.figure.dpi  # to the points of a printer
+    scale = 72 / ax.figure.dpi  # from pixels to typographic points
     places = ax.transData.transform(points) * scale
     frame = ax.get_window_extent().get_points() * scale  # ((left, bottom), (right, top))
     taken, height, named = _lines(places), text_height(), list[int]()
@@ -116,7 +116,7 @@ def _label_points(ax: Axes, points: Points, labels: Sequence[str]) -> None:
         alike = [other for other in named if labels[other] == label]
         if any(np.abs(place - places[other]).max() < height for other in alike):
             continue
-        half = np.array([0.25 * height * len(label), 0.0])  # of a label's width, about
+        half = np.array([0.25 * height * len(label), 0.0])  # about half of a label's width
         spots = place + SIDES * (half + 0.8 * height)  # (sides, 2)
         spot = spots[np.argmax([_room(spot, half, taken, frame) for spot in spots])]
         ax.annotate(
@@ -128,13 +128,13 @@ def _label_points(ax: Axes, points: Points, labels: Sequence[str]) -> None:
 
 
 def _lines(places: Points) -> Points:
-    """Places all along the lines from each place to the next."""
+    """Return positions along the lines from each position to the next."""
     shares = np.linspace(0, 1, 20)[:, np.newaxis]
     between = [start + shares * (end - start) for start, end in pairwise(places)]
     return np.concatenate([places[:1], *between])
 
 
 def _room(spot: Place, half: Place, taken: Points, frame: Float[np.ndarray, "2 2"]) -> float:
-    """How far a label at a spot would be from the nearest thing there; less out of the frame."""
+    """Return the distance from a label to the nearest obstacle, penalized outside the frame."""
     beyond = max((frame[0] - spot + half).max(), (spot + half - frame[1]).max(), 0)
     return float((np.abs(taken - spot) - half).max(-1).min() - 100 * beyond)

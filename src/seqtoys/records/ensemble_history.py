@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from seqtoys.data.baselines import Baselines
 from seqtoys.records.ensemble_row import (
+    COLUMNS,
+    NUMBERS,
     EnsembleRow,
     check_replicas,
     columns_of,
@@ -19,20 +21,20 @@ from seqtoys.records.ensemble_row import (
     quantiles_of,
     summed_up,
     table_cells,
+    to_columns,
+    to_rows,
 )
-from seqtoys.records.ensemble_state import to_fields, to_state
 from seqtoys.records.history import History
-from seqtoys.records.history_fields import UNFINISHED
-from seqtoys.records.impossible import REMARK, is_impossible
+from seqtoys.records.history_fields import REMARK, UNFINISHED, is_impossible, read_fields
 from seqtoys.records.predictions import Predictions
 from seqtoys.records.row import Row
 from seqtoys.support.arguments import check_fields, checked
 from seqtoys.support.indices import check_index
 from seqtoys.support.notebook import html_figure
-from seqtoys.support.proportion import Rate
 from seqtoys.support.serialization import Plain, expected, from_json, to_json
 from seqtoys.support.tables import html_table, text_table
 from seqtoys.support.tensors import check_flags, check_size
+from seqtoys.support.uncertainty import Proportion
 
 
 @dataclass(eq=False)
@@ -126,9 +128,9 @@ class EnsembleHistory:
         return self.accuracy[-1] == 1
 
     @property
-    def solve_rate(self) -> Rate:
+    def solve_rate(self) -> Proportion:
         """The proportion of seeds that solved the task."""
-        return Rate(int(self.solved.sum()), len(self.seeds))
+        return Proportion(int(self.solved.sum()), len(self.seeds))
 
     def quantiles(self, *shares: float) -> Float[Tensor, "shares epochs"]:
         """Compute quantiles of the loss over the seeds at each epoch; diverged seeds rank highest.
@@ -189,12 +191,12 @@ class EnsembleHistory:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain]) -> EnsembleHistory:
-        """Restore a history from its `state()`.
+        """Restore a history from the `state` that `state()` returned.
 
         Raises:
-            DataError: If `state` is malformed.
+            DataError: If it is malformed.
         """
-        with expected("an ensemble's history as state gives it"):
+        with expected("an ensemble's history as returned by state"):
             return cls(**to_fields(state))
 
     def to_json(self) -> str:
@@ -208,7 +210,7 @@ class EnsembleHistory:
         Raises:
             DataError: If the text is not the history of an ensemble.
         """
-        with expected("an ensemble's history as to_json writes it"):
+        with expected("an ensemble's history as returned by to_json"):
             return cls(**to_fields(from_json(text)))
 
     def __eq__(self, other: object) -> bool:
@@ -259,3 +261,28 @@ class EnsembleHistory:
 
     def _held(self, name: str) -> Tensor:
         return held_column([getattr(row, name) for row in self.rows], self.epochs)
+
+
+def to_state(fields: Mapping[str, Any]) -> dict[str, Plain]:
+    """Return the fields of an `EnsembleHistory` as plain values, for `to_fields`."""
+    kept = {name: value for name, value in fields.items() if name not in ("rows", "running")}
+    predictions = fields["predictions"]
+    return kept | {
+        **to_columns(fields["rows"]),
+        "seeds": list(fields["seeds"]),
+        "baselines": asdict(fields["baselines"]),
+        "held_out": torch.tensor(fields["held_out"], dtype=torch.int64, device="cpu"),
+        "predictions": None if predictions is None else predictions.state(),
+    }
+
+
+def to_fields(state: Mapping[str, Plain]) -> dict[str, Any]:
+    """Return the fields of an `EnsembleHistory` from the result of `to_state`."""
+    kept, replicas = state["predictions"], len(state["seeds"])
+    columns = (*COLUMNS, *NUMBERS)
+    plain = {name: v for name, v in read_fields(state).items() if name not in columns}
+    return plain | {
+        "seeds": tuple(state["seeds"]),
+        "rows": to_rows(state, replicas),
+        "predictions": None if kept is None else Predictions.from_state(kept, replicas),
+    }

@@ -14,8 +14,8 @@ from torch import Tensor
 from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.records.row import Row
 from seqtoys.support.arguments import check_fields
-from seqtoys.support.scalars import to_real
 from seqtoys.support.tensors import check_floats, check_integers, check_size
+from seqtoys.support.values import to_real
 
 COLUMNS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 NUMBERS = ("lr", "optimum")  # the same for all replicas

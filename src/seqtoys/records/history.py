@@ -11,8 +11,13 @@ import torch
 
 from seqtoys.data.baselines import Baselines
 from seqtoys.errors import DataError, InputTypeError, quoted
-from seqtoys.records.history_fields import UNFINISHED, check_columns, read_fields
-from seqtoys.records.impossible import REMARK, is_impossible
+from seqtoys.records.history_fields import (
+    REMARK,
+    UNFINISHED,
+    check_columns,
+    is_impossible,
+    read_fields,
+)
 from seqtoys.records.row import Prediction, Row, row_cells
 from seqtoys.support.arguments import check_fields, checked
 from seqtoys.support.indices import check_index
@@ -143,7 +148,7 @@ class History:
         if self.stopped in UNFINISHED:
             self.stopped = "running"
 
-    def standing(self) -> str:
+    def loss_context(self) -> str:
         """Compare the last loss with the baselines and the lowest loss the readout can reach."""
         marks = [
             (self.baselines.uniform, "uniform guess"),
@@ -173,12 +178,12 @@ class History:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Plain]) -> History:
-        """Restore a history from its `state()`.
+        """Restore a history from the `state` that `state()` returned.
 
         Raises:
-            DataError: If `state` is malformed.
+            DataError: If it is malformed.
         """
-        with expected("a history as state gives it"):
+        with expected("a history as returned by state"):
             lists = {name: state[name].tolist() for name in COLUMNS}
             return cls(**{**read_fields(state), **lists})
 
@@ -202,7 +207,7 @@ class History:
         Raises:
             DataError: If the text is not a history.
         """
-        with expected("a history as to_json writes it"):
+        with expected("a history as returned by to_json"):
             columns = json.loads(text)
             return cls(**{**columns, "baselines": Baselines(**columns["baselines"])})
 
@@ -210,10 +215,10 @@ class History:
         return len(self.loss)
 
     def __str__(self) -> str:
-        return f"{text_table(*self._cells())}\n\n{self.standing()}"
+        return f"{text_table(*self._cells())}\n\n{self.loss_context()}"
 
     def _repr_html_(self) -> str:
-        return f"{html_figure(self)}{html_table(*self._cells())}<pre>{self.standing()}</pre>"
+        return f"{html_figure(self)}{html_table(*self._cells())}<pre>{self.loss_context()}</pre>"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = ["epoch", "loss", "accuracy"]

@@ -10,17 +10,19 @@ from typing import Any
 
 from seqtoys.errors import DataError
 from seqtoys.support.arguments import check_fields
-from seqtoys.support.estimate import Estimate
 from seqtoys.support.notebook import html_figure
 from seqtoys.support.serialization import expected
 from seqtoys.support.tables import html_table, text_table
+from seqtoys.support.uncertainty import Estimate
 
-SLIGHT = 0.1  # fraction of the way from uniform to optimum; memory that gains less hardly matters
+SMALL_GAIN = (
+    0.1  # fraction of the way from uniform to optimum; memory that gains less hardly matters
+)
 FEW = 10  # fewer distinct sequences cannot distinguish learning from memorizing
 ERRORS, ROUNDING = 5, 1e-4  # standard errors and nats by which a loss must be below the optimum
 MEASURED = 20  # the fewest sequences that give a reliable standard error
 KINDS = re.compile(r"seen|unseen|length [0-9]+")
-KNOWS, GUESSES = 0.9, 0.5  # fractions of the way from the baseline to the optimum
+LEARNED, GUESSES = 0.9, 0.5  # fractions of the way from the baseline to the optimum
 WIDTH = 80  # columns of a terminal; the table fits
 
 
@@ -153,14 +155,14 @@ class Report:
         seen = self._knowledge(self.seen)
         guess = f"{self.chance:.0%} by guessing"
         was = f"({self.seen.accuracy:.0%} accuracy on strings as in training, {guess})"
-        if seen < KNOWS:
+        if seen < LEARNED:
             return f"not learned yet {was}"
         if "unseen" not in self.scores:
             return f"fits its training data {was}{self._beyond()}"
         other = f"{self.unseen.accuracy:.0%} on unseen ones"
         shown = f"({self.seen.accuracy:.0%} accuracy on seen strings, {other}, {guess})"
         unseen = self._knowledge(self.unseen)
-        if unseen >= KNOWS:
+        if unseen >= LEARNED:
             return f"learned {shown}{self._beyond()}"
         if (effective := self.unseen.effective_sequences or FEW) < FEW:
             few = f"about {effective:.1f} distinct unseen strings are too few to tell"
@@ -178,7 +180,7 @@ class Report:
         Raises:
             DataError: If the text is not a report.
         """
-        with expected("a report as to_json writes it"):
+        with expected("a report as returned by to_json"):
             facts = json.loads(text)
             scores = {name: Score(**_restored(score)) for name, score in facts["scores"].items()}
             shortest, longest = facts["lengths"]
@@ -254,13 +256,15 @@ class Report:
         # A source of pure noise has no gap to close; a tenth of a nat avoids dividing by 0.
         whole = max(self.uniform - best, 0.1)
         by_memory = memoryless - best
-        return 1 - (score.loss - best) / (by_memory if by_memory >= SLIGHT * whole else whole)
+        return 1 - (score.loss - best) / (by_memory if by_memory >= SMALL_GAIN * whole else whole)
 
     def _beyond(self) -> str:
         """Describe the result on longer strings."""
         if not self.longer:
             return ""
-        known = [n for n, s in self.longer.items() if self._knowledge(s, is_longer=True) >= KNOWS]
+        known = [
+            n for n, s in self.longer.items() if self._knowledge(s, is_longer=True) >= LEARNED
+        ]
         if len(known) == len(self.longer):
             return f"; generalizes to longer strings, up to length {max(known)}"
         lost = min(set(self.longer) - set(known))

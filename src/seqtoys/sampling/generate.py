@@ -1,7 +1,8 @@
-"""generate and stream: let a model write on, symbol by symbol."""
+"""generate and stream: generate text from a model, symbol by symbol."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, TypedDict, Unpack, overload
 
@@ -11,17 +12,17 @@ from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
 from seqtoys.models.forward import Ensemble, StepwiseModel, count_replicas
-from seqtoys.models.readers import Array, Reader, make_reader
-from seqtoys.sampling.decoding import Drawing, draw_text, draw_texts
-from seqtoys.support.amounts import check_count
-from seqtoys.support.memory import EnoughMemory
+from seqtoys.models.stepping import Array, Stepper, make_stepper
+from seqtoys.sampling.decoding import SamplingConfig, draw_text, draw_texts
+from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.randomness import seeded_generator
+from seqtoys.support.values import check_count
 
-MOST = 10**9  # symbols of one text: more would take days
+MOST = 10**9  # symbols in one text; more would take days
 
 
 class DrawingOptions(TypedDict, total=False):
-    """What `generate` and `stream` take by name; `generate` says what each means."""
+    """The keyword arguments of `generate` and `stream`; see `generate`."""
 
     temperature: int | float
     top_k: int | None
@@ -79,39 +80,41 @@ def generate(
     stop: Symbols | None = None,
     generator: torch.Generator | None = None,
 ) -> Any:
-    """Write on from a prompt: draw a symbol, read it, draw the next.
+    """Generate text from a prompt: sample a symbol, feed it back, sample the next.
 
-    Each symbol has the probability `softmax(logits / temperature)`; it is drawn as the largest of
-    the logits with Gumbel noise added (Maddison, Tarlow & Minka, 2014). Nothing is read twice.
+    Symbols are sampled with probabilities `softmax(logits / temperature)`, as the argmax of the
+    logits plus Gumbel noise (Maddison, Tarlow & Minka, 2014). No symbol is read twice.
 
     Args:
         model: An `ElmanCharModel`, or any model with `vocab`, `initial_hidden(batch_size)` and
             `step(indices, hidden)`, which returns logits `(batch, vocab)` and the next state.
-            A module is in evaluation mode meanwhile. Of an ensemble, each replica writes.
-        prompt: What to read first: a string, or a list of symbols.
-        length: The number of new symbols; at most, where an end symbol is given.
-        num: How many texts to write side by side, each drawn for itself; None: one.
-        temperature: 1 draws as the model says; less keeps to what is likely, more levels it out;
-            0 takes the likeliest symbol each time and draws nothing.
-        top_k: Draw from so many of the likeliest symbols only, and from those as likely as the
-            last of them; None: from all.
-        stop: The symbol, or several, with which a text ends; it is the last of the text. None:
-            each text has the full length. What stands in the prompt ends nothing.
-        generator: Draws the symbols; None: one seeded with 0, for the same text at each call.
-            With a generator on the CPU, a shorter text is the beginning of a longer one.
+            A module is put in evaluation mode meanwhile. With an ensemble, each replica generates.
+        prompt: The text to continue: a string, or a list of symbols.
+        length: The number of new symbols; with `stop`, the maximum.
+        num: The number of independent texts to generate in parallel. If None, one text, not in a
+            list.
+        temperature: 1 samples from the model's probabilities; lower values favor likely symbols,
+            higher values flatten the distribution, and 0 always picks the likeliest symbol.
+        top_k: Sample only from the `top_k` likeliest symbols, including ties with the last of
+            them. If None, from all.
+        stop: One or more symbols that end a text; such a symbol is the last of the text. If None,
+            every text has the full length. Symbols in the prompt do not end a text.
+        generator: Random generator for sampling. If None, one seeded with 0, so every call returns
+            the same text. With a generator on the CPU, a shorter text is a prefix of a longer one.
 
     Returns:
-        The new symbols alone: a string, or a list where symbols are words. With `num`, a list of
-            such texts. Of an ensemble, a list with what each replica writes.
+        The new symbols only: a string, or a list if symbols are words. With `num`, a list of such
+            texts. For an ensemble, a list with the result of each replica.
 
     Raises:
         InputTypeError: If the model lacks a vocabulary, `step` or `initial_hidden`.
-        UnknownSymbolError: If the vocabulary lacks a symbol of the prompt, or an end symbol.
+        UnknownSymbolError: If a symbol of the prompt or of `stop` is not in the vocabulary.
         DataError: If the prompt is empty.
-        OptionError: If an option is out of its range.
-        ShapeError: If `step` gives logits of another shape.
-        DeviceError: If the model is on the meta device, where there are no numbers.
-        NonFiniteLossError: If a logit is inf or nan; -inf is fine for a symbol never to draw.
+        OptionError: If an option is out of range.
+        ShapeError: If `step` returns logits of another shape.
+        DeviceError: If the model is on the meta device, where weights have no values.
+        NonFiniteLossError: If a logit is inf or nan. A logit of -inf is allowed for symbols that
+            must never be sampled.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab, fit
@@ -125,21 +128,22 @@ def generate(
     length = check_count("length", length, 0)
     if length > MOST:
         raise OptionError(
-            f"expected length to be {MOST:,} at most, got {quoted(length)}; stream gives any "
+            f"expected length to be at most {MOST:,}, got {quoted(length)}; use stream for any "
             "number of symbols, one by one"
         )
     vocab = _vocab_of(model)
-    drawing = _make_drawing(vocab, temperature, top_k, stop, generator)
+    config = _make_config(vocab, temperature, top_k, stop, generator)
     replicas = count_replicas(model)
     if num is None and not replicas:
-        reader, symbol = _read_prompt(model, prompt, (), vocab)
-        with reader.around():
-            return vocab.decode(list(draw_text(reader.read, symbol, drawing, length)))
+        stepper, symbol = _read_prompt(model, prompt, (), vocab)
+        with stepper.around():
+            return vocab.decode(list(draw_text(stepper.read, symbol, config, length)))
     texts = (*([replicas] if replicas else []), 1 if num is None else check_count("num", num, 1))
+    check_room("symbols", math.prod(texts) * length, 8)
     with EnoughMemory():
-        reader, symbol = _read_prompt(model, prompt, texts, vocab)
-    with reader.around(), EnoughMemory():
-        drawn, lengths = draw_texts(reader.read, symbol, drawing, texts, length)
+        stepper, symbol = _read_prompt(model, prompt, texts, vocab)
+    with stepper.around(), EnoughMemory():
+        drawn, lengths = draw_texts(stepper.read, symbol, config, texts, length)
     written = _decode(drawn, lengths, vocab)
     return [text for (text,) in written] if num is None else written
 
@@ -154,25 +158,25 @@ def stream(
     stop: Symbols | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[str]:
-    """Write on from a prompt, and give each symbol as it is drawn.
+    """Generate text from a prompt, yielding each symbol as it is sampled.
 
-    All of them together are what `generate` gives. Random numbers are drawn some steps ahead of
-    the symbols. Leave the weights of the model as they are until the stream is read.
+    The symbols are the same as those of `generate`. Random numbers are drawn several steps ahead
+    of the symbols. Do not change the weights of the model before the stream is exhausted.
 
     Args:
-        model: As for `generate`; a single one.
-        prompt: What to read first.
-        length: The number of new symbols; None: endless, or until an end symbol.
-        temperature: As for `generate`, like all below.
-        top_k: Draw from so many of the likeliest symbols only.
-        stop: The symbol, or several, with which the text ends.
-        generator: Draws the symbols.
+        model: As for `generate`, but not an ensemble.
+        prompt: The text to continue.
+        length: The maximum number of new symbols. If None, there is no limit.
+        temperature: As for `generate`, like all options below.
+        top_k: Sample only from the `top_k` likeliest symbols.
+        stop: One or more symbols that end the text.
+        generator: Random generator for sampling.
 
     Returns:
         An iterator of symbols.
 
     Raises:
-        SeqtoysError: As `generate` does; for an ensemble.
+        SeqtoysError: As for `generate`, and if the model is an ensemble.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab, fit
@@ -187,62 +191,62 @@ def stream(
     if isinstance(model, Ensemble):
         raise InputTypeError(
             f"expected one model to stream from, got an ensemble of {len(model.seeds)}; "
-            "take one replica, as in stream(model[0], …)"
+            "use a single replica, as in stream(model[0], …)"
         )
     vocab = _vocab_of(model)
-    drawing = _make_drawing(vocab, temperature, top_k, stop, generator)
-    reader, symbol = _read_prompt(model, prompt, (), vocab)
-    return _symbols(reader, draw_text(reader.read, symbol, drawing, length), vocab)
+    config = _make_config(vocab, temperature, top_k, stop, generator)
+    stepper, symbol = _read_prompt(model, prompt, (), vocab)
+    return _symbols(stepper, draw_text(stepper.read, symbol, config, length), vocab)
 
 
-def _symbols(reader: Reader, indices: Iterator[int], vocab: Vocab) -> Iterator[str]:
-    """Draw each symbol in the reader's context, and leave that while the symbol is out."""
+def _symbols(stepper: Stepper, indices: Iterator[int], vocab: Vocab) -> Iterator[str]:
+    """Sample each symbol inside the stepper's context, which is left before yielding it."""
     while True:
-        with reader.around():
+        with stepper.around():
             index = next(indices, None)
         if index is None:
             return
         yield vocab.symbols[index]
 
 
-def _make_drawing(
+def _make_config(
     vocab: Vocab,
     temperature: int | float,
     top_k: int | None,
     stop: Symbols | None,
     generator: torch.Generator | None,
-) -> Drawing:
+) -> SamplingConfig:
     ends: frozenset[int] = frozenset()
     if stop is not None:
         symbols = [stop] if isinstance(stop, str) and vocab.has_words else stop
         ends = frozenset(vocab.encode(symbols).tolist())
         if not ends:
             raise OptionError(
-                f"expected stop to be a symbol, several, or None, got {quoted(stop)}"
+                f"expected stop to be one or more symbols, or None, got {quoted(stop)}"
             )
     source = seeded_generator(0) if generator is None else generator
-    return Drawing(len(vocab), temperature, top_k, ends, source)
+    return SamplingConfig(len(vocab), temperature, top_k, ends, source)
 
 
 def _read_prompt(
     model: object, prompt: Symbols, texts: tuple[int, ...], vocab: Vocab
-) -> tuple[Reader, int]:
-    """Read all of a prompt but its last symbol, which is the first to be read to draw another."""
+) -> tuple[Stepper, int]:
+    """Read a prompt except for its last symbol, which the sampling loop reads first."""
     indices = vocab.encode(prompt).tolist()
     if not indices:
         raise DataError(
             f"expected a prompt of at least one symbol, got {quoted(prompt)}; "
-            f"begin with one of the vocabulary, such as {quoted(vocab.symbols[0])}"
+            f"start with a symbol of the vocabulary, such as {quoted(vocab.symbols[0])}"
         )
-    reader = make_reader(model, texts, len(vocab))
-    with reader.around():
+    stepper = make_stepper(model, texts, len(vocab))
+    with stepper.around():
         for index in indices[:-1]:
-            reader.read(index)
-    return reader, indices[-1]
+            stepper.read(index)
+    return stepper, indices[-1]
 
 
 def _decode(drawn: Array, lengths: Any, vocab: Vocab) -> Any:
-    """Write texts `(*texts, steps)` as nested lists, each text up to its length."""
+    """Decode texts `(*texts, steps)` to nested lists, truncating each text to its length."""
     if drawn.ndim == 1:
         return vocab.decode(drawn[:lengths])
     return [_decode(*row, vocab) for row in zip(drawn, lengths, strict=True)]
@@ -252,7 +256,7 @@ def _vocab_of(model: object) -> Vocab:
     vocab, kind = getattr(model, "vocab", None), type(model).__name__
     if not isinstance(vocab, Vocab):
         raise InputTypeError(
-            f"expected a model with a Vocab as its vocab, got {kind} with {quoted(vocab)}; "
-            "set model.vocab to the one it was trained with"
+            f"expected a model with a Vocab as its vocab, got {kind} with {quoted(vocab)}; set "
+            "model.vocab to the vocabulary it was trained with"
         )
     return vocab

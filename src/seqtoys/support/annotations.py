@@ -22,10 +22,10 @@ from typing import Any, Literal, TypeAlias, Union, Unpack, cast, get_args, get_o
 import numpy as np
 
 from seqtoys.errors import quoted, with_article
-from seqtoys.support.scalars import to_int, to_real
+from seqtoys.support.values import to_int, to_real
 
 NAMES = {
-    "str": "a string", "NoneType": "None", "Iterable": "a list", "Sequence": "a list",
+    "str": "a string", "NoneType": "None", "Iterable": "a list", "Sequence": "a list", "ndarray": "an array",
     "Mapping": "a dict", "PathLike": "a path", "Callable": "a function", "Tensor": "a tensor",
     "Module": "a torch.nn.Module", "Generator": "a torch.Generator", "Hashable": "hashable",
     "Real": "a number",
@@ -39,11 +39,11 @@ def described(value: object) -> str:
         >>> described(0.5), described("h" * 99), described(["h", "i"]), described(OSError())
         ('0.5', 'a str of 99', 'a list of 2', 'an OSError')
     """
-    kind, sized = type(value), cast(Any, value)
-    if value is None or kind in (bool, int, float) or (kind is str and len(sized) < 60):
+    spec, sized = type(value), cast(Any, value)
+    if value is None or spec in (bool, int, float) or (spec is str and len(sized) < 60):
         return quoted(value)
-    size = f" of {len(sized)}" if kind in (str, list, tuple, dict) else ""
-    return f"{with_article(kind.__name__)}{size}"
+    size = f" of {len(sized)}" if spec in (str, list, tuple, dict) else ""
+    return f"{with_article(spec.__name__)}{size}"
 
 
 def order_hint(values: object) -> str:
@@ -66,14 +66,14 @@ def order_hint(values: object) -> str:
 
 
 @dataclass(frozen=True)
-class Kind:
+class TypeSpec:
     """The values that an annotation accepts.
 
     Attributes:
         words: What to call it in messages: alternatives, joined with "or".
         exact: Types whose values are accepted without further checks.
         fits: Returns whether a value is accepted, regardless of its contents.
-        parts: Yields the contents of a value: where each part is, the part, and its own `Kind`.
+        parts: Yields the contents of a value: the place, the part and its own `TypeSpec`.
         plain: Returns an accepted value with NumPy's and other numbers converted to Python's.
             None if the annotation has no numbers.
     """
@@ -85,20 +85,20 @@ class Kind:
     plain: Callable[[Any], Any] | None = None
 
 
-Part: TypeAlias = tuple[str, Any, Kind]
-"""The place of a part in a value, the part itself, and the `Kind` it should match."""
+Part: TypeAlias = tuple[str, Any, TypeSpec]
+"""The place of a part in a value, the part itself, and the `TypeSpec` it should match."""
 
-ANYTHING = Kind((), frozenset(), lambda value: True)
+ANYTHING = TypeSpec((), frozenset(), lambda value: True)
 
 
-NUMBERS: dict[Any, Kind] = {
-    int: Kind(
+NUMBERS: dict[Any, TypeSpec] = {
+    int: TypeSpec(
         ("an integer",), frozenset({int}), lambda value: to_int(value) is not None, plain=to_int
     ),
-    float: Kind(
+    float: TypeSpec(
         ("a number",), frozenset({float}), lambda value: to_real(value) is not None, plain=to_real
     ),
-    bool: Kind(
+    bool: TypeSpec(
         ("True", "False"),
         frozenset({bool}),
         lambda value: isinstance(value, bool | np.bool_),
@@ -108,30 +108,31 @@ NUMBERS: dict[Any, Kind] = {
 """Python's number types, which also accept other numbers, such as NumPy's."""
 
 
-def misfit(value: Any, kind: Kind) -> Part | None:
-    """Return the first part of a value that does not match its `Kind`, or None.
+def first_mismatch(value: Any, spec: TypeSpec) -> Part | None:
+    """Return the first part of a value that does not match its `TypeSpec`, or None.
 
     Args:
         value: Anything.
-        kind: What the value should match.
+        spec: What the value should match.
 
     Examples:
-        >>> place, wrong, wanted = misfit({"lr": [0.1, "fast"]}, kind_of(dict[str, list[float]]))
+        >>> rates = type_spec(dict[str, list[float]])
+        >>> place, wrong, wanted = first_mismatch({"lr": [0.1, "fast"]}, rates)
         >>> place, wrong, wanted.words
         ("['lr'][1]", 'fast', ('a number',))
     """
-    if not kind.fits(value):
-        return "", value, kind
-    for place, part, wanted in kind.parts(value):
-        found = misfit(part, wanted)
+    if not spec.fits(value):
+        return "", value, spec
+    for place, part, wanted in spec.parts(value):
+        found = first_mismatch(part, wanted)
         if found is not None:
             return f"{place}{found[0]}", found[1], found[2]
     return None
 
 
 @functools.cache
-def kind_of(annotation: Hashable) -> Kind:
-    """Return the `Kind` of an annotation; literals are left to the functions that use them.
+def type_spec(annotation: Hashable) -> TypeSpec:
+    """Return the `TypeSpec` of an annotation; literals are left to the functions that use them.
 
     Args:
         annotation: A class or any other annotation.
@@ -140,67 +141,68 @@ def kind_of(annotation: Hashable) -> Kind:
     if annotation in (Any, object) or origin in (Literal, Unpack):
         return ANYTHING
     if origin in (Union, UnionType):
-        return _either([kind_of(each) for each in inside])
+        return _either([type_spec(each) for each in inside])
     if annotation in NUMBERS:
         return NUMBERS[annotation]
     outer: Any = origin or annotation
     outer = getattr(outer, "array_type", outer)  # for jaxtyping annotations
     if outer is tuple and Ellipsis not in inside:
-        return _tuple([kind_of(each) for each in inside])
+        return _tuple([type_spec(each) for each in inside])
     words = (_called(outer),)
-    if inside and issubclass(outer, Collection):
-        kinds = [kind_of(each) for each in inside if each is not Ellipsis]
-        plain = _plain_contents(kinds) if any(kind.plain for kind in kinds) else None
-        return Kind(
-            words, frozenset(), lambda value: isinstance(value, outer), _contents(kinds), plain
+    # The arguments of an array's annotation are its shape and dtype, which it doesn't contain.
+    if inside and issubclass(outer, Collection) and not issubclass(outer, np.ndarray):
+        specs = [type_spec(each) for each in inside if each is not Ellipsis]
+        plain = _plain_number_contents(specs) if any(spec.plain for spec in specs) else None
+        return TypeSpec(
+            words, frozenset(), lambda value: isinstance(value, outer), _contents(specs), plain
         )
-    return Kind(words, frozenset({outer}), lambda value: isinstance(value, outer))
+    return TypeSpec(words, frozenset({outer}), lambda value: isinstance(value, outer))
 
 
-def _contents(kinds: Sequence[Kind]) -> Callable[[Any], Iterator[Part]]:
+def _contents(specs: Sequence[TypeSpec]) -> Callable[[Any], Iterator[Part]]:
     """Return a function that yields the items of a list or tuple, or keys and values of a dict."""
 
     def items(values: Any) -> Iterator[Part]:
         # Every item of a string is a string, so checking one is enough.
         shown = values[:1] if isinstance(values, str) else values
-        if not set(map(type, shown)) <= kinds[0].exact:  # a fast path for long lists
+        if not set(map(type, shown)) <= specs[0].exact:  # a fast path for long lists
             for at, value in enumerate(shown):
-                yield f"[{at}]", value, kinds[0]
+                yield f"[{at}]", value, specs[0]
 
     def entries(values: Mapping[Any, Any]) -> Iterator[Part]:
         for key, value in values.items():
-            yield " key", key, kinds[0]
-            yield f"[{described(key)}]", value, kinds[1]
+            yield " key", key, specs[0]
+            yield f"[{described(key)}]", value, specs[1]
 
-    return items if len(kinds) == 1 else entries
+    return items if len(specs) == 1 else entries
 
 
-def made_plain(value: Any, kind: Kind) -> Any:
+def with_plain_numbers(value: Any, spec: TypeSpec) -> Any:
     """Return a value with NumPy's and other numbers converted to Python's.
 
     Args:
         value: A value that matches `kind`.
-        kind: The `Kind` of an annotation.
+        spec: The `TypeSpec` of an annotation.
 
     Examples:
-        >>> made_plain([1, np.int64(2)], kind_of(list[int]))
+        >>> with_plain_numbers([1, np.int64(2)], type_spec(list[int]))
         [1, 2]
     """
-    return value if kind.plain is None or type(value) in kind.exact else kind.plain(value)
+    return value if spec.plain is None or type(value) in spec.exact else spec.plain(value)
 
 
-def _plain_contents(kinds: Sequence[Kind]) -> Callable[[Any], Any]:
+def _plain_number_contents(specs: Sequence[TypeSpec]) -> Callable[[Any], Any]:
     """Return a function that converts the numbers in a list, a tuple or a dict to Python's."""
 
     def plain(values: Any) -> Any:
         if type(values) is dict:
             made = {
-                made_plain(key, kinds[0]): made_plain(value, kinds[1])
+                with_plain_numbers(key, specs[0]): with_plain_numbers(value, specs[1])
                 for key, value in values.items()
             }
             return made if _differ(made.values(), values.values()) else values
-        if type(values) in (list, tuple) and not set(map(type, values)) <= kinds[0].exact:
-            made = type(values)(made_plain(value, kinds[0]) for value in values)
+        if type(values) in (list, tuple) and not set(map(type, values)) <= specs[0].exact:
+            made = type(values)(with_plain_numbers(value, specs[0]) for value in values)
             return made if _differ(made, values) else values  # keep the caller's own list
         return values
 
@@ -211,49 +213,51 @@ def _differ(made: Iterable[Any], values: Iterable[Any]) -> bool:
     return any(map(operator.is_not, made, values))
 
 
-def _tuple(kinds: Sequence[Kind]) -> Kind:
-    """Return the `Kind` of a tuple of fixed length, with one `Kind` per item."""
+def _tuple(specs: Sequence[TypeSpec]) -> TypeSpec:
+    """Return the `TypeSpec` of a tuple of fixed length, with one `TypeSpec` per item."""
 
     def parts(values: Any) -> Iterator[Part]:
-        for at, (value, kind) in enumerate(zip(values, kinds, strict=True)):
-            yield f"[{at}]", value, kind
+        for at, (value, spec) in enumerate(zip(values, specs, strict=True)):
+            yield f"[{at}]", value, spec
 
     def fits(values: Any) -> bool:
-        return isinstance(values, tuple) and len(values) == len(kinds)
+        return isinstance(values, tuple) and len(values) == len(specs)
 
     def plain(values: Any) -> Any:
-        made = tuple(map(made_plain, values, kinds))
+        made = tuple(map(with_plain_numbers, values, specs))
         return made if _differ(made, values) else values
 
-    has_numbers = any(kind.plain for kind in kinds)
-    words = (f"a tuple of {len(kinds)}",)
-    return Kind(words, frozenset(), fits, parts, plain if has_numbers else None)
+    has_numbers = any(spec.plain for spec in specs)
+    words = (f"a tuple of {len(specs)}",)
+    return TypeSpec(words, frozenset(), fits, parts, plain if has_numbers else None)
 
 
-def _either(kinds: Sequence[Kind]) -> Kind:
-    """Return the `Kind` of a union; contents must match one of the kinds that fit the value."""
-    if ANYTHING in kinds:  # pragma: no branch - run-time type checks wrap the code below
+def _either(specs: Sequence[TypeSpec]) -> TypeSpec:
+    """Return the `TypeSpec` of a union; contents must match one of those that fit the value."""
+    if ANYTHING in specs:  # pragma: no branch - run-time type checks wrap the code below
         return ANYTHING
 
     def parts(value: Any) -> Iterator[Part]:
-        fitting = [kind for kind in kinds if kind.fits(value)]
-        if all(misfit(value, kind) for kind in fitting):
+        fitting = [spec for spec in specs if spec.fits(value)]
+        if all(first_mismatch(value, spec) for spec in fitting):
             yield from fitting[-1].parts(value)
 
     def plain(value: Any) -> Any:
-        return made_plain(value, next(kind for kind in kinds if misfit(value, kind) is None))
+        return with_plain_numbers(
+            value, next(spec for spec in specs if first_mismatch(value, spec) is None)
+        )
 
-    words = tuple(dict.fromkeys(word for kind in kinds for word in kind.words))
-    exact = frozenset().union(*(kind.exact for kind in kinds))
-    has_numbers = any(kind.plain for kind in kinds)
-    return Kind(
+    words = tuple(dict.fromkeys(word for spec in specs for word in spec.words))
+    exact = frozenset().union(*(spec.exact for spec in specs))
+    has_numbers = any(spec.plain for spec in specs)
+    return TypeSpec(
         words,
         exact,
-        lambda value: any(kind.fits(value) for kind in kinds),
+        lambda value: any(spec.fits(value) for spec in specs),
         parts,
         plain if has_numbers else None,
     )
 
 
-def _called(kind: type) -> str:
-    return NAMES.get(kind.__name__) or with_article(kind.__name__)
+def _called(spec: type) -> str:
+    return NAMES.get(spec.__name__) or with_article(spec.__name__)

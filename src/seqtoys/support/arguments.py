@@ -7,17 +7,18 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast, get_type_hints
 
-from seqtoys.errors import InputTypeError
+from seqtoys.errors import InputTypeError, quoted
 from seqtoys.support.annotations import (
     ANYTHING,
-    Kind,
+    TypeSpec,
     described,
-    kind_of,
-    made_plain,
-    misfit,
+    first_mismatch,
     order_hint,
+    type_spec,
+    with_plain_numbers,
 )
 from seqtoys.support.memory import EnoughMemory, check_room
+from seqtoys.support.values import to_real
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Value = TypeVar("Value")
@@ -49,13 +50,13 @@ def checked(function: Function, declared: Callable[..., Any] | None = None) -> F
 
     @functools.wraps(function)
     def call(*positional: Any, **named: Any) -> Any:
-        kinds, given = _kinds(declared or function), list(positional)
+        specs, given = _specs(declared or function), list(positional)
         for at, (name, value) in enumerate(zip(names, positional, strict=False)):
-            if name in kinds and type(value) not in kinds[name].exact:
-                given[at] = _checked(name, value, kinds[name])
+            if name in specs and type(value) not in specs[name].exact:
+                given[at] = _checked(name, value, specs[name])
         for name, value in named.items():
-            if name in kinds and type(value) not in kinds[name].exact:
-                named[name] = _checked(name, value, kinds[name])
+            if name in specs and type(value) not in specs[name].exact:
+                named[name] = _checked(name, value, specs[name])
         return function(*given, **named)
 
     return cast(Function, call)
@@ -86,12 +87,12 @@ def check_values(
     Raises:
         InputTypeError: If a value has the wrong type.
     """
-    kinds = _kinds(owner)
+    specs = _specs(owner)
     return {
         name: values[name]
-        if type(values[name]) in kinds[name].exact
-        else _checked(name, values[name], kinds[name])
-        for name in names or kinds
+        if type(values[name]) in specs[name].exact
+        else _checked(name, values[name], specs[name])
+        for name in names or specs
     }
 
 
@@ -111,8 +112,8 @@ def check_type(name: str, value: Value, annotation: Any) -> Value:
         Traceback (most recent call last):
         seqtoys.errors.InputTypeError: expected progress to be True, False or None, got 'yes'
     """
-    kind = kind_of(annotation)
-    return value if type(value) in kind.exact else _checked(name, value, kind)
+    spec = type_spec(annotation)
+    return value if type(value) in spec.exact else _checked(name, value, spec)
 
 
 def listed(
@@ -144,16 +145,18 @@ def listed(
     return check_type(name, found, annotation)
 
 
-def _checked(name: str, value: Any, kind: Kind) -> Any:
-    """Check a value against a `Kind`, and return it with its numbers converted."""
-    found = misfit(value, kind)
+def _checked(name: str, value: Any, spec: TypeSpec) -> Any:
+    """Check a value against a `TypeSpec`, and return it with its numbers converted."""
+    found = first_mismatch(value, spec)
     if found is not None:
         place, wrong, wanted = found
         *others, last = wanted.words
         words = f"{', '.join(others)} or {last}" if others else last
         hint = order_hint(wrong) if "a list" in wanted.words else ""
+        if "a list" in wanted.words and to_real(wrong) is not None:
+            hint = f"; for one value, pass [{quoted(wrong)}]"
         raise InputTypeError(f"expected {name}{place} to be {words}, got {described(wrong)}{hint}")
-    return made_plain(value, kind)
+    return with_plain_numbers(value, spec)
 
 
 def _is_iterable(values: object) -> bool:
@@ -165,8 +168,8 @@ def _is_iterable(values: object) -> bool:
 
 
 @functools.cache
-def _kinds(owner: Any) -> dict[str, Kind]:
-    """Return the `Kind` of each argument of a function or each field of a dataclass."""
+def _specs(owner: Any) -> dict[str, TypeSpec]:
+    """Return the `TypeSpec` of each argument of a function or each field of a dataclass."""
     hints = get_type_hints(owner).items()
-    kinds = {name: kind_of(hint) for name, hint in hints if name != "return"}
-    return {name: kind for name, kind in kinds.items() if kind is not ANYTHING}
+    specs = {name: type_spec(hint) for name, hint in hints if name != "return"}
+    return {name: spec for name, spec in specs.items() if spec is not ANYTHING}

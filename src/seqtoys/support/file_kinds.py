@@ -32,6 +32,8 @@ def stat_regular(path: str) -> os.stat_result | None:
         OSError: If it is not a regular file, or its status cannot be read.
         ValueError: If the path contains a null character.
     """
+    if not path:
+        raise OSError(errno.EINVAL, "the path is empty", path)
     if path.endswith((os.sep, os.altsep or os.sep)):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     try:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqtoys.errors import ROOM, IndexRangeError, InputTypeError, ShapeError, quoted
 from seqtoys.support.annotations import described, order_hint
-from seqtoys.support.scalars import to_int
+from seqtoys.support.values import to_int
 
 Indices: TypeAlias = Tensor | npt.NDArray[np.integer[Any]] | Sequence[Any]
 """Symbol indices: an integer tensor or NumPy array, or (nested) lists of ints."""

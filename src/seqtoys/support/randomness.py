@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import torch
 
 from seqtoys.errors import OptionError, quoted
-from seqtoys.support.scalars import to_int
+from seqtoys.support.values import to_int
 
 Purpose: TypeAlias = Literal["validation", "evaluation", "sample", "baselines", "split", "model"]
 """Uses of random numbers other than the order and the sequences of training."""

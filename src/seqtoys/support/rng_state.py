@@ -9,7 +9,7 @@ from seqtoys.errors import DataError
 from seqtoys.support.serialization import Plain, mismatch
 
 
-class GlobalDraws:
+class GlobalRngState:
     """Saves and restores the state of PyTorch's global generators during training.
 
     This library does not use them. But if the model does, a run can only be resumed exactly with
@@ -21,7 +21,7 @@ class GlobalDraws:
 
     Examples:
         >>> before = torch.get_rng_state()
-        >>> with GlobalDraws(torch.device("cpu")) as draws:
+        >>> with GlobalRngState(torch.device("cpu")) as draws:
         ...     draws.restore([torch.Generator().manual_seed(5).get_state()])
         >>> torch.equal(torch.get_rng_state(), before)
         True
@@ -54,7 +54,7 @@ class GlobalDraws:
         self._own, self._start = self.state(), state
         self._set(state)
 
-    def __enter__(self) -> GlobalDraws:
+    def __enter__(self) -> GlobalRngState:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -103,9 +103,9 @@ class TensorFile:
             raise ValueError(f"{part} is not an object")
         return state
 
-    def refusal(self, found: str) -> ModelFileError:
+    def file_error(self, found: str) -> ModelFileError:
         """Return the error for unexpected contents, described by `found`."""
-        return refusal(self.path, found)
+        return file_error(self.path, found)
 
 
 def read_file(path: PathLike) -> TensorFile:
@@ -121,11 +121,11 @@ def read_file(path: PathLike) -> TensorFile:
     try:
         kind = special_kind(os.stat(name).st_mode)
     except FileNotFoundError as error:
-        raise refusal(name, "nothing; check the path") from error
+        raise file_error(name, "nothing; check the path") from error
     except (OSError, ValueError) as error:  # a path with a null character raises ValueError
         raise _unreadable(name, error) from error
     if kind is not None:
-        raise refusal(name, kind)
+        raise file_error(name, kind)
     try:
         return _checked(name, *_parse(name, _read(name)))
     except ModelFileError:
@@ -133,21 +133,21 @@ def read_file(path: PathLike) -> TensorFile:
     except OSError as error:
         raise _unreadable(name, error) from error
     except (SafetensorError, *MALFORMED) as error:
-        raise refusal(
+        raise file_error(
             name, f"other contents ({brief_error(error)}); create model files with save"
         ) from error
 
 
 def _unreadable(name: str, error: Exception) -> ModelFileError:
-    return refusal(name, f"a file that can't be read ({reason_of(error)})")
+    return file_error(name, f"a file that can't be read ({reason_of(error)})")
 
 
-def refusal(path: str, found: str) -> ModelFileError:
+def file_error(path: str, found: str) -> ModelFileError:
     """Return the error for a path with something other than a model file."""
     return ModelFileError(f"expected a model file at {shown_path(path)}, found {found}")
 
 
-def misfit(
+def weights_mismatch(
     wanted: Mapping[str, tuple[tuple[int, ...], torch.dtype]], found: Mapping[str, Tensor]
 ) -> str | None:
     """Describe how tensors differ from the expected ones, or return None if they match.
@@ -157,7 +157,7 @@ def misfit(
         found: The tensors.
 
     Examples:
-        >>> misfit({"bias": ((2,), torch.float32)}, {"bias": torch.ones(3)})
+        >>> weights_mismatch({"bias": ((2,), torch.float32)}, {"bias": torch.ones(3)})
         'bias has shape (3,), not (2,)'
     """
     wrong = []
@@ -179,10 +179,10 @@ def _read(name: str) -> bytes:
         start = file.read(SIZE)
         length = int.from_bytes(start, "little")
         if len(start) < SIZE or not 2 <= length <= MOST_HEADER:
-            raise refusal(name, "other contents (no header); create model files with save")
+            raise file_error(name, "other contents (no header); create model files with save")
         header = file.read(length)
         if KEY not in _read_json(header.decode()).get("__metadata__", {}):
-            raise refusal(
+            raise file_error(
                 name, "a safetensors file not written by seqtoys; create model files with save"
             )
         return start + header + file.read()
@@ -196,7 +196,7 @@ def _parse(name: str, contents: bytes) -> tuple[dict[str, Any], dict[str, Tensor
     facts = _read_json(header.pop("__metadata__")[KEY])
     whole = end + max((entry["data_offsets"][1] for entry in header.values()), default=0)
     if len(contents) < whole:
-        raise refusal(name, f"a truncated file, with {len(contents):,} of {whole:,} bytes")
+        raise file_error(name, f"a truncated file, with {len(contents):,} of {whole:,} bytes")
     return facts, safetensors.torch.load(contents)
 
 
@@ -213,13 +213,13 @@ def _count_lists(text: str) -> int:
 
 def _checked(name: str, facts: dict[str, Any], tensors: dict[str, Tensor]) -> TensorFile:
     if facts["format"] > FORMAT:
-        raise refusal(
+        raise file_error(
             name,
             shortened(f"format {facts['format']}, written by seqtoys {facts['version']}")
             + f"; this version reads format {FORMAT}: update seqtoys",
         )
     if facts["format"] != FORMAT or facts["checksum"] != _checksum(facts, tensors):
-        raise refusal(name, "contents that were modified or corrupted after they were written")
+        raise file_error(name, "contents that were modified or corrupted after they were written")
     return TensorFile(name, facts, tensors)
 
 

@@ -1,4 +1,4 @@
-"""The cells of a sweep: one setting each, with the seeds that are trained together."""
+"""The cells of a sweep: one setting each, with the seeds trained together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from torch import nn
 
 from seqtoys.data.vocab import Vocab
@@ -20,27 +22,27 @@ from seqtoys.training.data import TrainingData
 from seqtoys.training.options import TrainingOptions, Written, as_written
 
 MakeModel: TypeAlias = Callable[..., nn.Module]
-"""Makes an ensemble of a vocabulary and `seeds=`, or one model of a vocabulary and `seed=`."""
+"""Creates an ensemble from a vocabulary and `seeds=`, or a model from a vocabulary and `seed=`."""
 
 FIT_OPTIONS = TrainingOptions.__annotations__
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting of a sweep: all that a worker needs to train some seeds and measure them.
+    """One setting of a sweep: everything a worker needs to train and evaluate some seeds.
 
     Attributes:
-        settings: The setting, as its rows have it.
-        seeds: The seeds: one, or those of an ensemble.
-        makes_ensemble: Whether `make_model` makes an ensemble, else one model.
-        make_model: Makes them.
-        model_options: What it is given besides the vocabulary and the seeds.
-        data: What is learnt.
-        vocab: Its symbols.
-        fit_options: What `fit` is given besides.
-        count: How many sequences of a task are measured.
-        longer: How long the longer ones are; None: as the task says.
-        goal: The excess that counts as solved; None: as `sweep` says.
+        settings: The setting, as in its rows.
+        seeds: One seed, or those of an ensemble.
+        makes_ensemble: Whether `make_model` returns an ensemble rather than one model.
+        make_model: Creates the model or ensemble.
+        model_options: Its arguments besides the vocabulary and the seeds.
+        data: The training data.
+        vocab: The vocabulary.
+        fit_options: Further options of `fit`.
+        count: The number of sequences of a task to evaluate on.
+        longer: The lengths of longer sequences. If None, those of the task.
+        goal: The excess that counts as solved. If None, see `sweep`.
     """
 
     settings: dict[str, Written]
@@ -56,29 +58,46 @@ class Cell:
     goal: float | None
 
 
+def values_of(grid: Mapping[str, Sequence[Any] | npt.NDArray[Any]]) -> dict[str, list[Any]]:
+    """Return the values of each name of a grid as a list.
+
+    Raises:
+        OptionError: If a name has no list of values.
+
+    Examples:
+        >>> values_of({"lr": np.array([0.1, 0.2])})
+        {'lr': [0.1, 0.2]}
+    """
+    lists: dict[str, list[Any]] = {}
+    for name, column in grid.items():
+        values = column.tolist() if isinstance(column, np.ndarray) else column
+        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+            raise OptionError(
+                f"expected a list of values for {name} in the grid, got {quoted(values)}"
+            )
+        lists[name] = list(values)
+    return lists
+
+
 def make_settings(
     grid: Mapping[str, Sequence[Any]],
 ) -> list[tuple[dict[str, Written], dict[str, Any]]]:
-    """Combine the values of a grid, the last name changing fastest: as written, and as they are.
+    """Return all combinations of the values of a grid, as plain and as original values.
+
+    The last name varies fastest.
 
     Raises:
-        OptionError: If a name has no list of values, or two that look the same when written.
+        OptionError: If a name has two values with the same plain value.
 
     Examples:
         >>> [written for written, _ in make_settings({"lr": [0.1, 0.2], "hidden_size": [4]})]
         [{'lr': 0.1, 'hidden_size': 4}, {'lr': 0.2, 'hidden_size': 4}]
     """
     for name, values in grid.items():
-        if isinstance(values, str) or not values:
-            raise OptionError(
-                f"expected a list of values for {name} in the grid, got {quoted(values)}"
-            )
         written = list(map(as_written, values))
         twice = [value for at, value in enumerate(written) if value in written[:at]]
         if twice:
-            raise OptionError(
-                f"expected values of {name} that can be told apart, got {quoted(twice[0])} twice"
-            )
+            raise OptionError(f"expected distinct values of {name}, got {quoted(twice[0])} twice")
     combined = [
         dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
     ]
@@ -88,61 +107,61 @@ def make_settings(
 def check_names(
     make_model: MakeModel, grid: Iterable[str], options: Iterable[str]
 ) -> tuple[bool, set[str]]:
-    """Decide whose each name of a grid is: the model's, or else of `fit`.
+    """Assign each name of a grid to the model or to `fit`.
 
     Args:
-        make_model: As `sweep` takes it.
+        make_model: As for `sweep`.
         grid: The names of the grid.
-        options: The names of what is fixed.
+        options: The names of the fixed options.
 
     Returns:
-        Whether an ensemble is made, and which names are the model's.
+        Whether `make_model` creates an ensemble, and which names are options of the model.
 
     Raises:
-        OptionError: If a name is no one's, or given twice, or taken by a column of the rows.
+        OptionError: If a name is unknown, given twice, or the name of a column of the rows.
     """
     called = as_written(make_model)
     try:
         takes = signature(make_model).parameters
-    except ValueError as error:  # of what is not written in Python
-        raise OptionError(f"expected make_model to tell what it takes, got: {error}") from error
+    except ValueError as error:  # not written in Python
+        raise OptionError(f"expected make_model to have a signature, got: {error}") from error
     if not {"seed", "seeds"} & takes.keys():
         raise OptionError(
-            f"expected {called} to take seeds=… (and make an ensemble of them), or seed=… "
-            f"(and make one model), got {called}({', '.join(takes)})"
+            f"expected {called} to accept seeds=… (and return an ensemble) or seed=… (and return "
+            f"one model), got {called}({', '.join(takes)})"
         )
     for name in options:
         if name not in FIT_OPTIONS:
             raise OptionError(
-                f"expected fixed options of fit, got {quoted(name)}; those of the model go into "
-                f"the grid, as {{{quoted(name)}: [value]}}, or into functools.partial({called}, "
+                f"expected options of fit, got {quoted(name)}; set options of the model in the "
+                f"grid, as {{{quoted(name)}: [value]}}, or with functools.partial({called}, "
                 f"{name}=value)"
             )
         if name in grid:
-            raise OptionError(f"expected {name} once, got it in the grid and as a fixed option")
+            raise OptionError(f"{name} cannot be both in the grid and a fixed option")
     any_name = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in takes.values())
     of_model = [name for name in list(takes)[1:] if name not in ("seed", "seeds")]
     known = [*FIT_OPTIONS, *of_model]  # the first is the vocabulary
     for name in grid:
         if name in COLUMNS:
-            hint = "; for other data for each seed, use vary_data=True" * (name == "seed")
+            hint = "; to vary the data with the seed, use vary_data=True" * (name == "seed")
             raise OptionError(
-                f"expected no {quoted(name)} in the grid: a column of the rows has the name{hint}"
+                f"{quoted(name)} cannot be in the grid, as the rows have a column {name}{hint}"
             )
         if name not in known and not any_name:
             near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {quoted(near[0])}?" if near else f"known are {', '.join(known)}"
+            hint = f"did you mean {quoted(near[0])}?" if near else f"known: {', '.join(known)}"
             raise OptionError(f"neither fit nor {called} has an option {quoted(name)}; {hint}")
     return "seeds" in takes, set(grid) - FIT_OPTIONS.keys()
 
 
 def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
-    """List the seeds.
+    """Check the seeds, and return them as a tuple.
 
     Raises:
-        OptionError: If there is none, one twice, or one that is no integer.
+        OptionError: If there are none, or a seed is a duplicate or not an integer.
     """
     chosen = tuple(map(check_seed, listed("seeds", seeds)))
     if not chosen or len(set(chosen)) < len(chosen):
-        raise OptionError(f"expected one seed or more, each once, got {quoted(list(chosen))}")
+        raise OptionError(f"expected one or more distinct seeds, got {quoted(list(chosen))}")
     return chosen

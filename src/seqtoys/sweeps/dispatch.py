@@ -1,4 +1,4 @@
-"""Send the cells of a sweep to workers; one that fails costs its own cell only."""
+"""Distribution of the cells of a sweep to workers; a failing worker affects only its own cell."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Finished: TypeAlias = tuple[Cell, list[SweepRow]]
 
 
 def run_cells(cells: Sequence[Cell], executor: Executor | None) -> Generator[Finished, None, None]:
-    """Run cells, and give each as soon as it is finished.
+    """Run cells, and yield each as soon as it is finished.
 
     Args:
-        cells: Whatever is left to do.
-        executor: Where they run; None: here, one after the other.
+        cells: The cells to run.
+        executor: The executor. If None, cells run sequentially in this process.
 
     Raises:
-        OptionError: If a cell can't be sent to another process, or the executor takes no work.
+        OptionError: If a cell can't be pickled, or the executor does not accept work.
     """
     if executor is None:
         yield from ((cell, run_cell(cell)) for cell in cells)
@@ -58,10 +58,10 @@ def run_cells(cells: Sequence[Cell], executor: Executor | None) -> Generator[Fin
 
 
 def _run_apart(cells: Iterable[Cell], pool: ProcessPoolExecutor) -> Iterator[Finished]:
-    """Run cells in as many pools of one worker as the pool had workers.
+    """Run cells in pools of one worker each, as many as the original pool had workers.
 
-    A worker that dies breaks its whole pool, and no one can tell which cell it was; here it can
-    only be the one.
+    A worker that dies breaks its whole pool without identifying the cell; with one worker per
+    pool, the cell is known.
     """
     waiting, idle = iter(cells), list[ProcessPoolExecutor]()
     running: dict[Future[list[SweepRow]], tuple[Cell, ProcessPoolExecutor]] = {}
@@ -84,7 +84,7 @@ def _run_apart(cells: Iterable[Cell], pool: ProcessPoolExecutor) -> Iterator[Fin
 
 
 def _pool_of_one(pool: ProcessPoolExecutor) -> ProcessPoolExecutor:
-    """Make a pool like another; only its private attributes tell how that was made."""
+    """Create a pool of one worker with the settings of another pool (its private attributes)."""
     return ProcessPoolExecutor(1, pool._mp_context, pool._initializer, pool._initargs)
 
 
@@ -97,7 +97,7 @@ def _submit(executor: Executor, cell: Cell) -> Future[list[SweepRow]]:
         return failed
     except RuntimeError as error:
         raise OptionError(
-            f"expected an executor that takes work, got one that says: {error}"
+            f"expected an executor that accepts work, got an error: {error}"
         ) from error
 
 
@@ -110,7 +110,7 @@ def _rows(cell: Cell, future: Future[list[SweepRow]]) -> list[SweepRow]:
         return future.result()
     except CancelledError:
         return failed_rows(cell, "CancelledError: the executor was shut down before this ran")
-    except Exception as error:  # of the executor: `run_cell` keeps its own
+    except Exception as error:  # from the executor: `run_cell` catches its own
         return failed_rows(cell, f"{type(error).__name__}: {error}")
 
 
@@ -119,6 +119,6 @@ def _check_pickles(cells: Sequence[Cell]) -> None:
         pickle.dumps(cells)
     except Exception as error:
         raise OptionError(
-            "expected a model maker, data and options that can be sent to another process, "
-            f"got: {error}; define functions and classes at the top of a module"
+            "expected make_model, data and options that can be pickled for another process, "
+            f"got: {error}; define functions and classes at module level"
         ) from None

@@ -1,4 +1,4 @@
-"""When a row of a sweep is solved: decided on what is measured after training."""
+"""The criterion for a solved row of a sweep, based on the evaluation after training."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 from seqtoys.errors import OptionError, quoted
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
-from seqtoys.records.impossible import ERRORS, ROUNDING
+from seqtoys.records.history_fields import ERRORS, ROUNDING
 from seqtoys.training.stopping import Until
 
 TOLERANCE = 0.01  # nats per scored symbol
-ERRORS_ADDED = 2  # chance exceeds them once in 44 times
-NONE = 1e-9  # what a sum of rounding errors may make of 0
+ERRORS_ADDED = 2  # exceeded by chance once in 44 times
+NONE = 1e-9  # tolerance for rounding errors around 0
 
 
 def check_excess_goal(goal: float | None) -> float | None:
-    """Check the goal that `sweep` is given, and return it as a float.
+    """Check the `goal` of `sweep`, and return it as a float.
 
     Raises:
         OptionError: If it is neither None nor a positive finite number.
@@ -34,12 +34,12 @@ def check_excess_goal(goal: float | None) -> float | None:
 
 
 def find_goal(goal: float | None, until: Until, optimum: float) -> float | None:
-    """Return the excess that counts as solved; None if every scored symbol must be predicted.
+    """Return the excess that counts as solved, or None if every scored symbol must be predicted.
 
     Args:
-        goal: The goal that `sweep` was given.
+        goal: The `goal` of `sweep`.
         until: The goal at which training stops.
-        optimum: The lowest loss that any model could reach on the sequences that are measured.
+        optimum: The lowest loss that any model could reach on the evaluated sequences.
 
     Examples:
         >>> find_goal(None, 0.05, optimum=0.6), find_goal(None, None, optimum=0.6)
@@ -51,18 +51,18 @@ def find_goal(goal: float | None, until: Until, optimum: float) -> float | None:
         return goal
     if until is not None and until != "solved":
         return float(until)
-    # Where the optimum is above 0, no model predicts every symbol.
+    # If the optimum is above 0, no model can predict every symbol.
     return None if optimum <= NONE else TOLERANCE
 
 
 def is_solved(goal: float | None, *, excess: float, error: float | None, accuracy: float) -> bool:
-    """Decide whether a model reached a goal, even if its measured excess is too low by chance.
+    """Return whether a model reached a goal, allowing for a measured excess that is low by chance.
 
     Args:
-        goal: The excess to reach; None: every scored symbol must be predicted.
+        goal: The excess to reach, or None if every scored symbol must be predicted.
         excess: The measured excess.
-        error: Its standard error; None if it is unknown.
-        accuracy: The share of the scored symbols that are predicted.
+        error: Its standard error, or None if unknown.
+        accuracy: The proportion of scored symbols predicted correctly.
 
     Examples:
         >>> [is_solved(0.05, excess=0.04, error=error, accuracy=0.7) for error in (0.001, 0.01)]
@@ -76,15 +76,15 @@ def is_solved(goal: float | None, *, excess: float, error: float | None, accurac
 
 
 def remark_on(excess: float, error: float | None) -> str | None:
-    """Return why numbers are not to be trusted: a loss below the optimum, beyond chance.
+    """Return why a result can't be trusted: a loss below the optimum by more than chance.
 
     Args:
         excess: The measured excess.
-        error: Its standard error; None if it is unknown.
+        error: Its standard error, or None if unknown.
 
     Examples:
         >>> remark_on(-0.4, 0.01)
-        'below the optimum by 40 standard errors: the model sees what it should predict, ...'
+        'below the optimum by 40 standard errors: the model looks ahead, ...'
         >>> remark_on(-0.03, 0.01) is None
         True
     """
@@ -92,16 +92,16 @@ def remark_on(excess: float, error: float | None) -> str | None:
         return None
     far = f"{-excess / error:.0f} standard errors" if error > 0 else f"{-excess:.4g} nats"
     return (
-        f"below the optimum by {far}: the model sees what it should predict, mixes the sequences "
-        "of a batch, or the optimum is wrong"
+        f"below the optimum by {far}: the model looks ahead, or mixes the sequences of a batch, "
+        "or the optimum is wrong"
     )
 
 
 def first_epochs(history: History | EnsembleHistory, goal: float | None) -> list[int]:
-    """Find the first epoch of each replica that reached a goal in training, or else its last.
+    """Return the first epoch in which each replica reached a goal in training, or else its last.
 
     Args:
-        history: The history of a model, or of an ensemble.
+        history: The history of a model or an ensemble.
         goal: As for `is_solved`.
     """
     loss, accuracy = _column(history.loss), _column(history.accuracy)  # (epochs, replicas)
@@ -118,7 +118,7 @@ def first_epochs(history: History | EnsembleHistory, goal: float | None) -> list
 
 
 def _column(values: list[float] | Tensor) -> Tensor:
-    """Read a column of a history as that of one replica or many: `(epochs, replicas)`."""
+    """Return a column of a history as `(epochs, replicas)`, with one replica for a model."""
     if isinstance(values, Tensor):
         return values
     return torch.tensor(values, dtype=torch.float64, device="cpu").unsqueeze(1)

@@ -1,4 +1,4 @@
-"""Global state of its own for each cell of a sweep: its numbers depend on nothing else."""
+"""Isolation of global state for each cell of a sweep, so that its results are reproducible."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from seqtoys.support.randomness import generator_for
 
 
 class _Turn:
-    """Whose turn it is, as the global random states belong to the whole process."""
+    """A lock for the global random states, which belong to the whole process."""
 
-    lock = threading.RLock()  # reentrant, as a model maker may call sweep itself
+    lock = threading.RLock()  # reentrant, as make_model may itself call sweep
 
     @classmethod
     def renew(cls) -> None:
-        """Forget the lock of the parent process: a fork may copy it while it is held."""
+        """Replace the lock of the parent process, which a fork may copy while it is held."""
         cls.lock = threading.RLock()  # pragma: no cover - in another process
 
 
@@ -31,10 +31,11 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows, which
 
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
-    """Run one cell at a time, on one thread of PyTorch, in random states seeded for it.
+    """Run one cell at a time, on one PyTorch thread, with seeded global random states.
 
-    On one thread, sums come out the same wherever a cell runs. Model makers, dropout and user
-    tasks may draw from the global generators; those are seeded here and put back afterwards.
+    On one thread, the order of sums does not depend on where a cell runs. `make_model`, dropout
+    and user tasks may draw from the global generators, which are seeded here and restored
+    afterwards.
 
     Args:
         seed: The seed of the cell.
@@ -55,7 +56,7 @@ def isolated(seed: int) -> Iterator[None]:
 
 
 def _keep_random_states(at_the_end: ExitStack) -> None:
-    """Put PyTorch's, Python's and NumPy's global random states back at the end."""
+    """Restore PyTorch's, Python's and NumPy's global random states at the end."""
     if torch.cuda.is_initialized():
         at_the_end.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
     else:
@@ -66,15 +67,15 @@ def _keep_random_states(at_the_end: ExitStack) -> None:
 
 
 def _seed_cuda_as_the_cpu() -> None:
-    """Seed CUDA as it would be if the first use of CUDA were yet to come.
+    """Seed CUDA with the CPU's seed, as on first use.
 
-    Initializing CUDA only to read its state would cost memory on every GPU, and break later forks.
+    Initializing CUDA just to read its state would use memory on every GPU, and break later forks.
     """
     torch.cuda.manual_seed_all(torch.initial_seed())
 
 
 def _seed_random_states(seed: int) -> None:
-    """Seed what `_keep_random_states` puts back, and nothing else."""
+    """Seed exactly the states that `_keep_random_states` restores."""
     torch.default_generator.manual_seed(seed)
     torch.cuda.manual_seed_all(seed)
     random.seed(seed)

@@ -1,4 +1,4 @@
-"""The file of a sweep: finished rows as lines of JSON, each on disk before the next."""
+"""The file of a sweep: finished rows as JSON lines, each flushed to disk before the next."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from seqtoys.training.options import Written
 from seqtoys.version import __version__
 
 Key = tuple[str, int]
-"""What tells rows apart: the setting and the seed."""
+"""The key of a row: the setting and the seed."""
 
-ENCODING = ("utf-8", "surrogatepass")  # as any code point can be a symbol
-SHOWN = 60  # characters of a value in an error
+ENCODING = ("utf-8", "surrogatepass")  # any code point can be a symbol
+SHOWN = 60  # characters of a value in an error message
 
 
 def key_of(settings: Mapping[str, Written], seed: int) -> Key:
-    """What tells a row from others of its sweep."""
+    """Return the key of a row."""
     return json.dumps(settings), seed
 
 
 class Journal:
     """The rows of a sweep, in memory and in a file.
 
-    The first line of the file says which sweep it is, and which version made it; each further line
-    is a row. If several rows have one setting and seed, the last counts: a failed one is tried
-    again.
+    The first line of the file identifies the sweep and the version that created it; each further
+    line is a row. If several rows have the same setting and seed, the last one counts, since
+    failed rows are retried.
 
-    While a journal is open, its file is locked: no other sweep can write to it. Whole lines are
-    never removed; a last line that was cut, because the process was killed, is.
+    While a journal is open, its file is locked, so that no other sweep can write to it. Complete
+    lines are never removed; an incomplete last line, left when the process was killed, is.
 
     Args:
-        path: The file; it may be new. If None, there is no file.
-        about: What identifies the sweep.
+        path: The file, new or existing. If None, there is no file.
+        about: The description that identifies the sweep.
 
     Raises:
-        DataError: If the file holds another sweep, or something else.
-        ModelFileError: If it can't be read or written, or another sweep writes to it.
+        DataError: If the file belongs to another sweep, or is not a sweep file.
+        ModelFileError: If it can't be read or written, or another sweep is writing to it.
 
     Examples:
         >>> journal = Journal(None, {})
@@ -65,7 +65,7 @@ class Journal:
         try:
             with writing(path):
                 stat_regular(os.fsdecode(path))
-                # without a buffer, as one would be written again when the file is closed
+                # unbuffered: after an error, a buffer would be written again on closing
                 self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
             self._begin(self._file, head)
         except BaseException:
@@ -73,13 +73,13 @@ class Journal:
             raise
 
     def _begin(self, file: io.FileIO, head: bytes) -> None:
-        """Lock the file, read the rows that are there, and mend or begin it."""
+        """Lock the file, read its rows, and repair it or write its first line."""
         close_in_forks(file)
         is_locked = try_lock(file)
         if is_locked is False:
             raise ModelFileError(
                 f"can't write {os.fsdecode(self._path)}: another sweep is writing to it; wait for "
-                "that one to end, or give another path"
+                "it to finish, or use another path"
             )
         with writing(self._path):
             file.seek(0)
@@ -96,20 +96,20 @@ class Journal:
             self._write(head)
 
     def _remove_cut_line(self, file: io.FileIO, length: int, *, is_locked: bool) -> None:
-        if not is_locked:  # someone else may be writing that very line
+        if not is_locked:  # another sweep may be writing that very line
             raise DataError(
-                f"the last line of {os.fsdecode(self._path)} is not complete, and its file system "
-                "has no locks: if no other sweep is writing to it, remove that line"
+                f"the last line of {os.fsdecode(self._path)} is incomplete, and its file system "
+                "does not support locks; if no other sweep is writing to it, remove that line"
             )
         with writing(self._path):
             file.truncate(length)
 
     def has(self, keys: Iterable[Key]) -> bool:
-        """Whether there are rows of these, none of them failed."""
+        """Whether all these rows exist and none of them failed."""
         return all(key in self.rows and self.rows[key].error is None for key in keys)
 
     def add(self, rows: Iterable[SweepRow]) -> None:
-        """Keep the rows of a cell; those that are kept already stay as they are."""
+        """Add the rows of a cell, except those that already exist."""
         new = [row for row in rows if not self.has([key_of(row.settings, row.seed)])]
         self._keep(new)
         self._write("".join(f"{row.to_json()}\n" for row in new).encode(*ENCODING))
@@ -120,7 +120,7 @@ class Journal:
     def __exit__(self, *exception: object) -> None:
         try:
             self._close()
-        finally:  # once more, as Ctrl-C may come before: a file left open would stay locked
+        finally:  # again, in case of Ctrl-C during the first try: an open file would stay locked
             self._close()
 
     def _close(self) -> None:
@@ -140,8 +140,8 @@ class Journal:
                 f"can't write {os.fsdecode(self._path)}: the file was replaced by another one; "
                 "call sweep again with another path"
             )
-        with writing(self._path, ". All rows before are in it"):
-            while lines:  # as a disk that fills up takes a part first
+        with writing(self._path, ". All previous rows are in it"):
+            while lines:  # a disk that is filling up may write only part of them
                 lines = lines[self._file.write(lines) :]
             os.fsync(self._file.fileno())
 
@@ -150,17 +150,17 @@ def read_rows(path: PathLike, whole: bytes) -> list[SweepRow]:
     """Read the rows after the first line.
 
     Raises:
-        DataError: If a line is no row.
+        DataError: If a line is not a row.
     """
     head, *lines, _ = whole.split(b"\n")
     rows = []
     for number, line in enumerate(lines, start=2):
-        if line == head:  # two sweeps began the file at once, where there are no locks
+        if line == head:  # two sweeps created the file at once, without support for locks
             continue
         try:
             rows.append(SweepRow.from_json(line.decode(*ENCODING)))
         except (DataError, UnicodeDecodeError) as error:
-            raise DataError(f"line {number} of {path} is no row of a sweep: {error}") from None
+            raise DataError(f"line {number} of {path} is not a row of a sweep: {error}") from None
     return rows
 
 
@@ -174,7 +174,7 @@ def _read_head(path: PathLike, whole: bytes) -> dict[str, Any]:
 
 def _foreign(path: object) -> DataError:
     return DataError(
-        f"expected {path} to be the file of a sweep, got another file; give another path"
+        f"expected {path} to be the file of a sweep, got another file; use another path"
     )
 
 
@@ -185,7 +185,7 @@ def _check_same(there: dict[str, Any], here: dict[str, Any], path: object) -> No
             f"{name} {_short(there.get(name))}, not {_short(here[name])}" for name in differing
         )
         raise DataError(
-            f"{path} holds another sweep, with {'; '.join(told)}; give another path, or delete it"
+            f"{path} holds another sweep, with {'; '.join(told)}; use another path, or delete it"
         )
 
 

@@ -1,4 +1,4 @@
-"""What is measured of trained models: on fresh sequences of a task, or on the data themselves."""
+"""Evaluation of trained models on fresh sequences of a task, or on the training data."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ Facts: TypeAlias = dict[str, Any]
 """Columns of a row."""
 
 
-def measure(
+def measure_cell(
     cell: Cell, model: nn.Module, history: History | EnsembleHistory
 ) -> tuple[list[Facts], float]:
-    """Measure a trained model, or each replica of an ensemble.
+    """Evaluate a trained model, or each replica of an ensemble.
 
     Args:
-        cell: The cell that it belongs to.
+        cell: Its cell.
         model: The trained model.
         history: Its history.
 
     Returns:
-        The facts of each replica, and the excess of the task's source itself: above 0 if a part of
-        the task is held out, as the optimum of the rest is that of a model that knows the split.
+        The facts of each replica, and the excess of the task's source itself. This is above 0 if
+        part of the task is held out, since the optimum then takes the split into account.
     """
     if not isinstance(cell.data, Task):
         return _measure_on_data(cell, model, history.optimum[-1]), 0.0
     reports = _evaluate(cell, cell.data, model)
-    seen = reports[0].seen  # of other replicas, too: they read the same sequences
+    seen = reports[0].seen  # the same for all replicas, which read the same sequences
     source = seen.optimum if seen.source_loss is None else seen.source_loss
     return [_scores(report) for report in reports], max(0.0, source - seen.optimum)
 
@@ -72,14 +72,15 @@ def _scores(report: Report) -> Facts:
 
 
 def _known_error(error: float, sequences: int) -> float | None:
-    """Return a standard error; None if few sequences or an infinite loss leave it unknown."""
+    """Return a standard error, or None if unknown from too few sequences or an infinite loss."""
     return error if sequences >= MEASURED and math.isfinite(error) else None
 
 
 def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts]:
-    """Measure the final weights on the sequences they were trained on, and on those held out.
+    """Evaluate the final weights on the training sequences, and on the held-out ones.
 
-    The last epoch would not do: its losses were computed before its last update, and with dropout.
+    The history is not enough: losses of the last epoch were computed before its last update, and
+    with dropout.
     """
     options, seed = cell.fit_options, cell.fit_options.get("seed", 0)
     training, held_out, _ = to_sources(
@@ -87,7 +88,7 @@ def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts
         cell.vocab,
         batch_size=options.get("batch_size"),
         chunk=options.get("chunk"),
-        lengths=None,  # of tasks only
+        lengths=None,  # for tasks only
         validation=options.get("validation"),
         seed=seed,
         generator=seeded_generator(seed),
@@ -99,15 +100,15 @@ def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts
         columns |= dict(zip(("unseen_loss", "unseen_accuracy"), unseen, strict=True))
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     facts: list[Facts] = [dict(zip(columns, row, strict=True)) for row in rows]
-    # All the data were measured, so that the excess has no error.
+    # All data were measured, so the excess has no sampling error.
     exact = {"optimum": optimum, "excess_error": 0.0}
     return [{**each, **exact, "excess": each["loss"] - optimum} for each in facts]
 
 
 def _measure_source(cell: Cell, model: nn.Module, source: Source) -> tuple[Tensor, Tensor]:
-    """Compute the loss and the accuracy of each replica, `(replicas,)` both."""
+    """Compute the loss and accuracy of each replica, both `(replicas,)`."""
     if source.sequences is None:  # a long text
-        loss, share = source.measure(model)
+        loss, share = source.loss_and_accuracy(model)
         return loss.reshape(-1), share.reshape(-1)
     batch, size = source.sequences, cell.fit_options.get("batch_size")
     losses, hits = (torch.zeros(count_replicas(model) or 1).double() for _ in range(2))
@@ -120,7 +121,7 @@ def _measure_source(cell: Cell, model: nn.Module, source: Source) -> tuple[Tenso
 
 @torch.no_grad()
 def _sum(cell: Cell, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Sum the losses and the right predictions over a batch, of a model or of each replica."""
+    """Sum the losses and correct predictions over a batch, for a model or each replica."""
     with in_mode(model, training=False):
         logits = logits_of(model, batch.inputs, stepwise=cell.fit_options.get("stepwise", False))
     losses = symbol_losses(logits.double(), batch.targets) * batch.tally

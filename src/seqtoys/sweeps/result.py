@@ -1,4 +1,4 @@
-"""What a sweep found: rows, solve rates, a table."""
+"""The result of a sweep: rows, solve rates, a table."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from seqtoys.errors import MissingPackageError, OptionError, quoted
 from seqtoys.support.arguments import check_fields, checked
-from seqtoys.support.proportion import Rate
 from seqtoys.support.tables import html_table, text_table
+from seqtoys.support.uncertainty import Proportion
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.sweeps.table import notes_of, table_of
 from seqtoys.training.options import Written, as_written
@@ -18,21 +18,21 @@ from seqtoys.training.options import Written, as_written
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep found: one row for each seed of each setting, in the order of the grid.
+    """The result of a sweep: one row for each seed of each setting, in the order of the grid.
 
-    Print it for a table with a line for each setting.
+    Printing it shows a table with one line per setting.
 
     Attributes:
         rows: The rows; those of settings that were not run are missing.
-        grid: The values of each name of the grid, as the rows have them.
-        seeds: The seeds of each setting; empty if they are unknown.
+        grid: The values of each name of the grid, as in the rows.
+        seeds: The seeds of each setting; empty if unknown.
 
     Examples:
         >>> pairs = [(lr, seed) for lr in (1, 2) for seed in (0, 1)]
         >>> rows = [SweepRow({"lr": lr}, seed, solved=lr > seed) for lr, seed in pairs]
         >>> result = SweepResult(rows, {"lr": [1, 2]})
         >>> result.where(lr=1).solve_rate
-        Rate(count=1, trials=2)
+        Proportion(count=1, trials=2)
     """
 
     rows: list[SweepRow]
@@ -43,19 +43,19 @@ class SweepResult:
         check_fields(self)
 
     @property
-    def solve_rate(self) -> Rate:
-        """The share of the rows that are solved, among those that did not fail."""
+    def solve_rate(self) -> Proportion:
+        """The proportion of solved rows among those that did not fail."""
         verdicts = [row.solved for row in self.rows if row.solved is not None]
-        return Rate(sum(verdicts), len(verdicts))
+        return Proportion(sum(verdicts), len(verdicts))
 
     def where(self, **settings: Any) -> SweepResult:
-        """Keep the rows of some settings.
+        """Select the rows with the given settings.
 
         Args:
-            **settings: A value for each name that matters.
+            **settings: Values of names of the grid.
 
         Raises:
-            OptionError: If the grid has no such name, or no such value.
+            OptionError: If the grid has no such name or value.
         """
         wanted = {name: as_written(value) for name, value in settings.items()}
         for name, value in wanted.items():
@@ -68,23 +68,24 @@ class SweepResult:
         return replace(self, rows=rows, grid=grid)
 
     @checked
-    def rate_grid(self, down: str, across: str) -> list[list[Rate]]:
-        """Compute the solve rates over two names of the grid, over all values of the others.
+    def rate_grid(self, down: str, across: str) -> list[list[Proportion]]:
+        """Compute the solve rates for two names of the grid, pooled over the values of the others.
 
         Args:
-            down: A name: there is a list of rates for each of its values, `grid[down]`.
-            across: Another: each list has a rate for each of its values, `grid[across]`.
+            down: A name of the grid; there is one list of rates per value in `grid[down]`.
+            across: Another name; each list has one rate per value in `grid[across]`.
 
         Returns:
-            The rates; one of no trials, whose value is nan, where nothing was run, or all failed.
+            The rates. Where nothing was run or everything failed, the rate has 0 trials and the
+            value nan.
 
         Raises:
-            OptionError: If the grid has no such names, or it is one name twice.
+            OptionError: If the grid has no such names, or both are the same.
 
         Examples:
             >>> rows = [SweepRow({"lr": lr, "layers": 1}, 0, solved=lr > 1) for lr in (1, 2)]
             >>> SweepResult(rows, {"lr": [1, 2], "layers": [1]}).rate_grid("lr", "layers")
-            [[Rate(count=0, trials=1)], [Rate(count=1, trials=1)]]
+            [[Proportion(count=0, trials=1)], [Proportion(count=1, trials=1)]]
         """
         if down == across:
             raise OptionError(f"expected two names of the grid, got {quoted(down)} twice")
@@ -95,11 +96,11 @@ class SweepResult:
         ]
 
     def to_records(self) -> list[dict[str, Any]]:
-        """Write the rows as flat records: a column for each name of the grid, and each fact."""
+        """Return the rows as flat records, with columns for the grid's names and each fact."""
         return [row.to_record() for row in self.rows]
 
     def to_dataframe(self) -> Any:
-        """Make a `pandas.DataFrame` of the records.
+        """Return a `pandas.DataFrame` of the records.
 
         Raises:
             MissingPackageError: If pandas is not installed.
@@ -108,7 +109,7 @@ class SweepResult:
             import pandas
         except ImportError:
             raise MissingPackageError(
-                "expected pandas, which this table needs: pip install pandas"
+                "to_dataframe requires pandas; install it with pip install pandas"
             ) from None
         return pandas.DataFrame.from_records(self.to_records())
 
@@ -123,7 +124,7 @@ class SweepResult:
         return "\n\n".join(table + self._notes())
 
     def _repr_html_(self) -> str:
-        from html import escape  # here, as it is slow to import and few need it
+        from html import escape  # imported here because it is slow and rarely needed
 
         notes = "".join(f"<p>{escape(note)}</p>" for note in self._notes())
         table = html_table(*table_of(self.rows)) if self.rows else ""

@@ -1,4 +1,4 @@
-"""One row of a sweep: how one seed of one setting did."""
+"""One row of a sweep: the result of one seed of one setting."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from seqtoys.training.options import Written
 
 @dataclass(frozen=True)
 class SweepRow:
-    """How one seed of one setting did; losses are in nats per scored symbol.
+    """The result of one seed of one setting; losses are in nats per scored symbol.
 
-    Losses and accuracies are those of the trained model: of a task, on fresh sequences, as
-    `evaluate` measures them; of other data, on the very sequences it was trained on. All are None
-    if the training diverged or failed.
+    Losses and accuracies are those of the trained model: for a task, on fresh sequences, as
+    measured by `evaluate`; for other data, on the training sequences themselves. All are None if
+    training diverged or failed.
 
-    A row is solved if its excess, even with two standard errors added, is at most the goal; or,
-    where the goal is None, if every scored symbol is predicted. If a part of a task is held out,
-    the goal is that far from the task's source, which does not know the split. A loss below the
-    optimum by more than chance is never solved, and `remark` says so. Rows are equal whatever time
-    they took.
+    A row is solved if its excess plus two standard errors is at most the goal or, if the goal is
+    None, if every scored symbol is predicted correctly. If part of a task is held out, the goal is
+    relative to the loss of the task's source, which ignores the split. A loss below the optimum by
+    more than chance never counts as solved, and `remark` explains why. Comparisons of rows ignore
+    `seconds`.
 
     Attributes:
         settings: The values of the grid.
         seed: The seed of the model.
-        solved: Whether the trained model reached the goal; None if the seed failed.
+        solved: Whether the trained model reached the goal, or None if the seed failed.
         epochs_to_solve: The first epoch whose own loss or accuracy reached the goal, or the last
-            one if only the final weights do; None if it is not solved.
-        goal: The excess that counts as solved; None if every scored symbol must be predicted.
-        stopped: Why training ended, as a `History` says, or `"diverged"`.
+            one if only the final weights do. None if not solved.
+        goal: The excess that counts as solved. If None, every scored symbol must be predicted.
+        stopped: Why training ended: as in `History`, or `"diverged"`.
         loss: The mean loss.
-        optimum: The lowest loss that any model could reach there.
+        optimum: The lowest loss that any model could reach on the evaluated sequences.
         excess: `loss - optimum`.
-        excess_error: Its standard error: 0 where all of the data were measured, None where it is
-            unknown, as from fewer than 20 sequences.
-        accuracy: The share of the scored symbols that are predicted.
-        unseen_loss: The loss on what was held out; None if nothing was.
-        unseen_accuracy: The accuracy on what was held out.
+        excess_error: Its standard error: 0 if all of the data were measured, None if unknown, for
+            example from fewer than 20 sequences.
+        accuracy: The proportion of scored symbols predicted correctly.
+        unseen_loss: The loss on held-out data, or None if there are none.
+        unseen_accuracy: The accuracy on held-out data, or None if there are none.
         longer_accuracy: The accuracy on longer sequences of a task, by length.
-        seconds: How long the training and measuring took, of an ensemble with all its seeds.
-        remark: Why the numbers are not to be trusted; None if nothing is wrong.
-        error: Why the seed failed; None if it did not.
+        seconds: The duration of training and evaluation; for an ensemble, of all its seeds.
+        remark: Why the result can't be trusted, or None.
+        error: Why the seed failed, or None.
 
     Examples:
         >>> row = SweepRow({"lr": 0.1}, 7, solved=True, epochs_to_solve=12, seconds=0.5)
@@ -74,7 +74,7 @@ class SweepRow:
         check_fields(self)
 
     def to_record(self) -> dict[str, Any]:
-        """Write the row as one flat record, as tables take it.
+        """Return the row as a flat record for a table.
 
         Examples:
             >>> SweepRow({"lr": 0.1}, 7, longer_accuracy={50: 0.75}).to_record()
@@ -87,21 +87,21 @@ class SweepRow:
         return {**settings, **facts, **accuracies, **last}
 
     def to_json(self) -> str:
-        """Write the row as one line of JSON; `from_json` reads it back equal."""
+        """Serialize the row as one line of JSON; `from_json` restores an equal one."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, line: str) -> SweepRow:
-        """Read a `line` that `to_json` wrote.
+        """Restore a row from the `line` that `to_json` returned.
 
         Raises:
-            DataError: If the line is no row.
+            DataError: If the line is not a row.
         """
-        with expected("a row as to_json writes it"):
+        with expected("a row as returned by to_json"):
             facts = json.loads(line)
             longer = {int(length): share for length, share in facts["longer_accuracy"].items()}
             return cls(**{**facts, "longer_accuracy": longer})
 
 
 COLUMNS = {each.name for each in fields(SweepRow)}
-"""The names that no setting can have."""
+"""The names that settings can't have."""

@@ -1,4 +1,4 @@
-"""What a worker does: train the seeds of one cell, and measure them."""
+"""The work of one worker: train the seeds of a cell, and evaluate them."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from seqtoys.records.history import History
 from seqtoys.sweeps.cells import Cell
 from seqtoys.sweeps.goal import find_goal, first_epochs, is_solved, remark_on
 from seqtoys.sweeps.isolation import isolated
-from seqtoys.sweeps.measured import Facts, measure
+from seqtoys.sweeps.measured import Facts, measure_cell
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.training.fit import fit
 
 DIVERGED: Facts = {"solved": False, "stopped": "diverged"}
 
 _MADE: WeakValueDictionary[int, nn.Module] = WeakValueDictionary()
-"""The models that cells of this process were given and still exist, by their id."""
+"""The models that `make_model` returned in this process and that still exist, by id."""
 
 
 def run_cell(cell: Cell) -> list[SweepRow]:
-    """Train the seeds of a cell and measure them; an error goes into their rows.
+    """Train the seeds of a cell and evaluate them; errors are recorded in their rows.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, even if `fit` caught it first.
     """
     started = time.perf_counter()
     try:
-        # Weights that are made in inference mode could not be trained.
+        # Weights created in inference mode could not be trained.
         with isolated(cell.seeds[0]), torch.inference_mode(False):
-            started = time.perf_counter()  # not counting the wait for other cells
+            started = time.perf_counter()  # excluding the wait for other cells
             facts = _measure_cell(cell)
-    except Exception as error:  # of the user's model, or a setting that can't be
+    except Exception as error:  # from the user's model, or an invalid setting
         return failed_rows(cell, _told(error), time.perf_counter() - started)
     seconds = time.perf_counter() - started
     return [
@@ -52,7 +52,7 @@ def run_cell(cell: Cell) -> list[SweepRow]:
 
 
 def failed_rows(cell: Cell, error: str, seconds: float = 0.0) -> list[SweepRow]:
-    """Make the rows of a cell that failed, with the error in each."""
+    """Return the rows of a cell that failed, with the error in each."""
     return [
         SweepRow(settings=cell.settings, seed=seed, seconds=seconds, error=error)
         for seed in cell.seeds
@@ -60,35 +60,35 @@ def failed_rows(cell: Cell, error: str, seconds: float = 0.0) -> list[SweepRow]:
 
 
 def _told(error: Exception) -> str:
-    """Write an error, and where it was raised."""
+    """Format an error with the place where it was raised."""
     at = extract_tb(error.__traceback__)[-1]
     try:
         message = str(error)
-    except Exception:  # of the user's error class
-        message = "its message can't be written"
+    except Exception:  # from the user's error class
+        message = "its message can't be shown"
     return f"{type(error).__name__}: {message} ({Path(at.filename).name}, line {at.lineno})"
 
 
 def _measure_cell(cell: Cell) -> list[Facts]:
-    """Make the models of a cell, train and measure them: the facts of each seed."""
+    """Create, train and evaluate the models of a cell; return the facts of each seed."""
     model = _make(cell)
-    options = copy.deepcopy(cell.fit_options)  # as a pool of processes would copy them
+    options = copy.deepcopy(cell.fit_options)  # as pickling for another process would
     try:
         history: History | EnsembleHistory = fit(
             model, cell.data, vocab=cell.vocab, progress=False, **options
         )
-    except NonFiniteLossError:  # of one model: in an ensemble, the others go on
+    except NonFiniteLossError:  # a single model; in an ensemble, the other replicas continue
         return [DIVERGED] * len(cell.seeds)
     if "interrupted" in _reasons(history):
         raise KeyboardInterrupt
-    return _judge(cell, history, *measure(cell, model, history))
+    return _judge(cell, history, *measure_cell(cell, model, history))
 
 
 def _make(cell: Cell) -> nn.Module:
-    """Make the model or the ensemble of a cell.
+    """Create the model or ensemble of a cell.
 
-    What a model maker is given is copied, as a pool of processes would: it may change a list, or
-    train a module that it is given.
+    The arguments of `make_model` are copied, as pickling for another process would: it may modify
+    a list, or train a module among them.
     """
     make_model, options = cell.make_model, copy.deepcopy(cell.model_options)
     if isinstance(make_model, partial):
@@ -99,8 +99,8 @@ def _make(cell: Cell) -> nn.Module:
         model, wanted = make_model(cell.vocab, seed=cell.seeds[0], **options), 0
     if _MADE.get(id(model)) is model:
         raise OptionError(
-            "expected make_model to make a new model at each call, got one that another cell has "
-            "trained; build it inside make_model"
+            "expected make_model to return a new model at each call, got one that another cell "
+            "has trained; create the model inside make_model"
         )
     replicas = count_replicas(model)
     if replicas != wanted:
@@ -115,7 +115,7 @@ def _make(cell: Cell) -> nn.Module:
 def _judge(
     cell: Cell, history: History | EnsembleHistory, facts: list[Facts], source_excess: float
 ) -> list[Facts]:
-    """Decide which replicas solved it, and when; `measure` gives the last two arguments."""
+    """Decide which replicas solved it, and when; `measure_cell` returns the last two arguments."""
     goal = find_goal(cell.goal, cell.fit_options.get("until"), facts[0]["optimum"])
     near = None if goal is None else goal + source_excess
     columns = zip(_reasons(history), first_epochs(history, near), facts, strict=True)
@@ -125,7 +125,7 @@ def _judge(
 def _verdict(
     stopped: str, epoch: int, facts: Facts, goal: float | None, near: float | None
 ) -> Facts:
-    # The last update may be the one that diverges, after the last loss of training.
+    # Only the last update may diverge, after the last training loss was computed.
     if stopped == "diverged" or math.isnan(facts["loss"]):
         return DIVERGED
     excess, error = facts["excess"], facts["excess_error"]
@@ -141,5 +141,5 @@ def _verdict(
 
 
 def _reasons(history: History | EnsembleHistory) -> list[str]:
-    """Why the training of each replica ended."""
+    """Return why the training of each replica ended."""
     return [history.stopped] if isinstance(history, History) else history.stopped

@@ -1,4 +1,4 @@
-"""sweep: how often is it learnt, over settings and seeds?"""
+"""sweep: measure how often a task is learned, over settings and seeds."""
 
 from __future__ import annotations
 
@@ -8,24 +8,33 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any, Unpack
 
+import numpy.typing as npt
+
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
-from seqtoys.support.amounts import check_length
 from seqtoys.support.arguments import checked, listed
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.digest import brief
-from seqtoys.support.interrupt import postponed_interrupt
-from seqtoys.sweeps.cells import Cell, MakeModel, check_names, check_seeds, make_settings
+from seqtoys.support.values import check_length
+from seqtoys.sweeps.cells import (
+    Cell,
+    MakeModel,
+    check_names,
+    check_seeds,
+    make_settings,
+    values_of,
+)
 from seqtoys.sweeps.dispatch import run_cells
 from seqtoys.sweeps.goal import check_excess_goal
 from seqtoys.sweeps.journal import Journal, Key, key_of
 from seqtoys.sweeps.result import SweepResult
-from seqtoys.tasks.task import Side, Task
+from seqtoys.tasks.task import Task, TaskSplit
 from seqtoys.training.data import TrainingData, to_batch
+from seqtoys.training.interrupt import postponed_interrupt
 from seqtoys.training.options import TrainingOptions, as_written
 from seqtoys.training.progress import is_wanted
 
-SAMPLES = 16  # of a task, by which a file knows it again
+SAMPLES = 16  # sequences that identify a task in a file
 
 
 @checked
@@ -33,7 +42,7 @@ def sweep(
     make_model: MakeModel,
     task: TrainingData,
     *,
-    grid: Mapping[str, Sequence[Any]],
+    grid: Mapping[str, Sequence[Any] | npt.NDArray[Any]],
     seeds: Iterable[int] = range(100),
     executor: Executor | None = None,
     path: PathLike | None = None,
@@ -45,54 +54,55 @@ def sweep(
     progress: bool | None = None,
     **options: Unpack[TrainingOptions],
 ) -> SweepResult:
-    """Train many seeds of many settings, and measure how each did.
+    """Train many seeds of many settings, and evaluate each.
 
-    A cell is one setting with the seeds that are trained together: all of them as an ensemble, or
-    a single one. Cells go out to the workers of an executor. Each runs on one thread of PyTorch,
-    and PyTorch's, Python's and NumPy's global generators are seeded with its seed (of an ensemble,
-    the first one) and put back afterwards. So the numbers are the same wherever and in whatever
-    order cells run, with dropout and modules of your own, too. As these generators belong to the
-    process, cells in threads of one process take turns; processes run side by side.
+    A cell is one setting with the seeds trained together: all of them as an ensemble, or a single
+    one. Cells are distributed to the workers of an executor. Each cell runs on one PyTorch thread,
+    with PyTorch's, Python's and NumPy's global generators seeded with its seed (for an ensemble,
+    its first seed) and restored afterwards. The results therefore do not depend on where and in
+    which order cells run, even with dropout and your own modules. Because these generators belong
+    to the process, cells in threads of the same process take turns; separate processes run in
+    parallel.
 
-    All models are measured on the same sequences of a task, drawn from another random stream than
-    those of training. A row is solved if its measured excess, even with two standard errors added,
-    is at most the `goal`.
+    All models are evaluated on the same sequences of a task, drawn from another stream of random
+    numbers than the training sequences. A row is solved if its measured excess plus two standard
+    errors is at most the `goal`.
 
-    A cell that fails, or whose worker dies, has its error in its rows; the others go on. Ctrl-C
-    ends the sweep cleanly: what is finished comes back.
+    If a cell fails, or its worker dies, the error is recorded in its rows, and the other cells
+    continue. Ctrl-C stops the sweep cleanly and returns the finished rows.
 
     Args:
-        make_model: `ElmanEnsemble`, or any callable that takes a vocabulary, its share of the grid
-            by name, and either `seeds` (and returns an ensemble of them) or `seed` (and returns
-            one model, which is a cell of its own). The values of the grid and of a
-            `functools.partial` are copied for each cell.
-        task: What to learn: a task, or anything else that `fit` trains on.
-        grid: A list of values for each name; every combination is a setting. Names of options of
-            `fit` go to `fit`, all others to `make_model`.
+        make_model: `ElmanEnsemble`, or any callable that takes a vocabulary, options from the grid
+            by name, and either `seeds` (and returns an ensemble) or `seed` (and returns one model,
+            trained as a separate cell). The values of the grid and of a `functools.partial` are
+            copied for each cell.
+        task: The task, or any other training data for `fit`.
+        grid: A list or array of values for each name; every combination is a setting. Names of
+            options of `fit` are passed to `fit`, all others to `make_model`.
         seeds: The seeds of the models.
-        executor: Where cells run: any `concurrent.futures.Executor`, of processes, of a cluster,
-            or of threads. If None, in this process, one after the other.
-        path: A file of JSON lines to append finished rows to. A sweep that was stopped or killed
-            goes on from there: finished cells are skipped, failed ones are tried again.
-        vocab: The symbols, where the data have none of their own.
-        count: How many sequences of a task are measured, as for `evaluate`.
-        longer: The lengths of longer sequences; None: `task.longer`.
-        goal: The excess, in nats per scored symbol, that counts as solved. Defaults to `until`,
-            where that is a number; else every scored symbol must be predicted or, where the
-            optimum is above 0 and no model can, the goal is 0.01.
+        executor: Any `concurrent.futures.Executor`, with processes, threads, or a cluster. If
+            None, cells run sequentially in this process.
+        path: A file to append finished rows to, as JSON lines. A sweep that was stopped or killed
+            resumes from it: finished cells are skipped, failed ones are retried.
+        vocab: The vocabulary, if the data have none.
+        count: The number of sequences of a task to evaluate on, as for `evaluate`.
+        longer: The lengths of longer sequences. Defaults to `task.longer`.
+        goal: The excess, in nats per scored symbol, that counts as solved. Defaults to `until` if
+            that is a number. Otherwise, every scored symbol must be predicted or, if the optimum
+            is above 0 so that no model can do that, the goal is 0.01.
         vary_data: Whether each seed also draws its own training data, as `fit(seed=…)` does: the
-            batches of a task, or the order of minibatches and what is held out. By default all
-            seeds are trained on the same data. The replicas of an ensemble share their batches, so
-            with `vary_data=True` its seeds are trained one by one.
-        progress: Whether to show a bar; None: in a terminal or notebook.
+            batches of a task, or the minibatch order and the held-out part. By default, all seeds
+            are trained on the same data. The replicas of an ensemble share their batches, so with
+            `vary_data=True` its seeds are trained one by one.
+        progress: Whether to show a progress bar. If None, only in a terminal or notebook.
         **options: Options of `fit` that are the same in all cells.
 
     Returns:
         The rows, with their solve rates.
 
     Raises:
-        OptionError: If a name or value of the grid, a seed or an option can't be.
-        DataError: If the file holds another sweep, or something else.
+        OptionError: If a name or value of the grid, a seed or an option is invalid.
+        DataError: If the file belongs to another sweep, or is not a sweep file.
         ModelFileError: If it can't be read or written.
 
     Examples:
@@ -104,15 +114,19 @@ def sweep(
     """
     vocab = vocab or getattr(task, "vocab", None)
     if vocab is None:
-        raise OptionError("expected a vocabulary, as the data have none: give sweep a vocab=…")
+        raise OptionError(
+            "expected a vocabulary, because the data have none; pass vocab=… to sweep"
+        )
     count = check_length(count, "count")
     lengths = None
     if longer is not None:
         lengths = tuple(check_length(length, "longer") for length in listed("longer", longer))
-    makes_ensemble, of_model = check_names(make_model, grid, options)
+    values = values_of(grid)
+    makes_ensemble, of_model = check_names(make_model, values, options)
     if vary_data and "seed" in options:
         raise OptionError(
-            "seed=… cannot be combined with vary_data=True, which gives fit the seed of each model"
+            "seed=… cannot be combined with vary_data=True, which passes the seed of each model "
+            "to fit"
         )
     common = Cell(
         settings={},
@@ -127,21 +141,21 @@ def sweep(
         longer=lengths,
         goal=check_excess_goal(goal),
     )
-    cells = list(_make_cells(common, grid, of_model, vary_data=vary_data))
+    cells = list(_make_cells(common, values, of_model, vary_data=vary_data))
     _try_lengths(task, common.longer or ())
-    about = {} if path is None else _describe(common, grid, vary_data=vary_data)
+    about = {} if path is None else _describe(common, values, vary_data=vary_data)
     with Journal(path, about) as journal:
         _run(cells, journal, executor, progress)
     known = [journal.rows[key] for cell in cells for key in _keys(cell) if key in journal.rows]
-    written = {name: list(map(as_written, grid[name])) for name in grid}
+    written = {name: list(map(as_written, values[name])) for name in values}
     return SweepResult(known, written, list(common.seeds))
 
 
 def _run(
     cells: Sequence[Cell], journal: Journal, executor: Executor | None, progress: bool | None
 ) -> None:
-    """Run the cells that a journal lacks, and add their rows to it; Ctrl-C ends that early."""
-    from tqdm import tqdm  # here, as it is slow to import
+    """Run the cells missing from a journal, and add their rows to it; Ctrl-C stops early."""
+    from tqdm import tqdm  # imported here because it is slow
 
     left = [cell for cell in cells if not journal.has(_keys(cell))]
     with tqdm(
@@ -162,9 +176,9 @@ def _run(
 
 
 def _try_lengths(data: TrainingData, lengths: Iterable[int]) -> None:
-    """Draw a sequence of each length: an impossible one fails before anything is trained."""
+    """Draw a sequence of each length, so that impossible lengths fail before training."""
     if isinstance(data, Task):
-        whole = data.whole if isinstance(data, Side) else data
+        whole = data.whole if isinstance(data, TaskSplit) else data
         for length in lengths:
             whole.sample(1, length=length)
 
@@ -172,13 +186,13 @@ def _try_lengths(data: TrainingData, lengths: Iterable[int]) -> None:
 def _make_cells(
     common: Cell, grid: Mapping[str, Sequence[Any]], of_model: set[str], *, vary_data: bool
 ) -> Iterator[Cell]:
-    """Make the cells of each setting.
+    """Create the cells of each setting.
 
     Args:
-        common: What they have in common, with all seeds.
+        common: A cell with their common attributes and all seeds.
         grid: The values of each name.
-        of_model: The names that go to `make_model`.
-        vary_data: Whether `fit` is given the seed of the model.
+        of_model: The names to pass to `make_model`.
+        vary_data: Whether to pass the seed of the model to `fit`.
     """
     apart = vary_data or not common.makes_ensemble
     groups = [(seed,) for seed in common.seeds] if apart else [common.seeds]
@@ -203,7 +217,7 @@ def _keys(cell: Cell) -> list[Key]:
 def _describe(
     common: Cell, grid: Mapping[str, Sequence[Any]], *, vary_data: bool
 ) -> dict[str, Any]:
-    """Describe a sweep by all that decides its numbers, as its file has it."""
+    """Describe everything that affects the results of a sweep, for its file."""
     data = common.data
     return {
         "model": as_written(common.make_model),
@@ -220,6 +234,6 @@ def _describe(
 
 
 def _fingerprint(data: TrainingData, vocab: Vocab) -> str:
-    """Tell sequences and vocabularies apart; of a task, by some of its sequences."""
+    """Return a fingerprint of the sequences and the vocabulary; for a task, of a few samples."""
     batch = data.sample(SAMPLES) if isinstance(data, Task) else to_batch(data, vocab)
     return brief(*batch.tensors.values(), text=repr(vocab.symbols))

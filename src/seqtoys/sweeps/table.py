@@ -1,4 +1,4 @@
-"""The table of a sweep: a line for each setting, and what went wrong."""
+"""The table of a sweep: a line for each setting, and notes on failures."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from itertools import groupby
 from statistics import fmean, median
 
-from seqtoys.support.proportion import Rate
+from seqtoys.support.uncertainty import Proportion
 from seqtoys.sweeps.row import SweepRow
 
 SHOWN_SETTINGS = 60
-SHOWN_ROWS = 5  # that failed, or have a remark
+SHOWN_ROWS = 5  # rows that failed or have a remark
 
 
 def table_of(rows: Sequence[SweepRow]) -> tuple[list[str], list[list[str]]]:
-    """Sum up rows, those of a setting next to each other, in a line for each setting.
+    """Summarize rows in one line per setting.
 
     Args:
-        rows: One or more.
+        rows: One or more rows, grouped by setting.
 
     Returns:
         The header and the lines.
@@ -35,12 +35,12 @@ def table_of(rows: Sequence[SweepRow]) -> tuple[list[str], list[list[str]]]:
 
 
 def notes_of(rows: Sequence[SweepRow], cells: int, seeds: int) -> list[str]:
-    """Explain the columns, and list what failed, what is suspicious, and what was not run.
+    """Explain the columns, and list rows that failed, are suspicious, or were not run.
 
     Args:
         rows: The rows.
         cells: The number of settings.
-        seeds: The number of seeds of each; 0 if it is unknown.
+        seeds: The number of seeds of each, or 0 if unknown.
     """
     notes = ["epochs to solve, excess: medians over the seeds; accuracies: means"] if rows else []
     notes += _goal_notes(rows)
@@ -53,7 +53,7 @@ def notes_of(rows: Sequence[SweepRow], cells: int, seeds: int) -> list[str]:
         for row in group
         if row.error is not None and group[0] not in whole
     ]
-    notes += _listed(f"{len(single)} of {len(rows)} trainings failed:", single)
+    notes += _listed(f"{len(single)} of {len(rows)} runs failed:", single)
     suspect = [_told(row, row.seed) for row in rows if row.remark is not None]
     notes += _listed(f"{len(suspect)} of {len(rows)} rows can't be trusted:", suspect)
     if len(settings) < cells:
@@ -65,23 +65,23 @@ def notes_of(rows: Sequence[SweepRow], cells: int, seeds: int) -> list[str]:
 
 
 def _goal_notes(rows: Sequence[SweepRow]) -> list[str]:
-    """Explain when a row counts as solved, if any was measured."""
+    """Explain when a row counts as solved, if any was evaluated."""
     goals = {row.goal for row in rows if row.loss is not None}
     near = " or ".join(f"{goal:g}" for goal in sorted(goals - {None}))  # type: ignore[type-var]
     told = ["every scored symbol is predicted"] * (None in goals)
-    told += [f"the excess, with two standard errors added, is at most {near}"] * bool(near)
+    told += [f"excess plus two standard errors is at most {near}"] * bool(near)
     return [f"solved: {'; or '.join(told)}"] if told else []
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
-    """Write a note with the first few lines; no note if there are none."""
+    """Return a note with the first few lines, or no note if there are none."""
     more = [f"and {len(lines) - SHOWN_ROWS} more"] * (len(lines) > SHOWN_ROWS)
     return ["\n".join([title, *lines[:SHOWN_ROWS], *more])] if lines else []
 
 
 def _line(group: Sequence[SweepRow], has_unseen: bool, lengths: Sequence[int]) -> list[str]:
     verdicts = [row.solved for row in group if row.solved is not None]
-    rate = Rate(sum(verdicts), len(verdicts))
+    rate = Proportion(sum(verdicts), len(verdicts))
     interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
     shares = [[row.accuracy for row in group]]
     shares += [[row.unseen_accuracy for row in group]] * has_unseen
@@ -107,7 +107,7 @@ def _mean(values: Sequence[int | float | None]) -> str:
 
 
 def _told(row: SweepRow, seed: int | None = None) -> str:
-    """Write what is wrong with a row, after its setting and, if given, its seed."""
+    """Format the error or remark of a row, after its setting and, if given, its seed."""
     named = row.settings if seed is None else {**row.settings, "seed": seed}
     where = ", ".join(f"{name}={value}" for name, value in named.items())
     return f"{where}: {row.error or row.remark}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from inspect import getdoc, signature
@@ -23,51 +24,6 @@ from seqtoys.tasks import (
 from seqtoys.tasks.chomsky import arithmetic, context_free, context_sensitive, regular
 from seqtoys.tasks.task import Task
 
-CATALOGUE: dict[str, Callable[..., Task]] = {
-    "hihello": text.hihello,
-    "temporal_xor": elman1990.temporal_xor,
-    "letters": elman1990.letters,
-    "word_boundaries": elman1990.word_boundaries,
-    "sentences": elman1990.sentences,
-    "reber": reber.reber,
-    "embedded_reber": reber.embedded_reber,
-    "tomita_1": partial(tomita.Tomita, 1),
-    "tomita_2": partial(tomita.Tomita, 2),
-    "tomita_3": partial(tomita.Tomita, 3),
-    "tomita_4": partial(tomita.Tomita, 4),
-    "tomita_5": partial(tomita.Tomita, 5),
-    "tomita_6": partial(tomita.Tomita, 6),
-    "tomita_7": partial(tomita.Tomita, 7),
-    "anbn": counting.anbn,
-    "anbncn": counting.anbncn,
-    "anbncndn": counting.anbncndn,
-    "anb2n": counting.anb2n,
-    "anbmcnm": counting.anbmcnm,
-    "dyck": dyck.Dyck,
-    "copy": memory_copy.Copy,
-    "repeat_copy": memory_copy.RepeatCopy,
-    "delayed_copy": memory_delay.DelayedCopy,
-    "associative_recall": memory_recall.AssociativeRecall,
-    "n_back": memory_recall.NBack,
-    "first_symbol": memory_recall.FirstSymbol,
-    "even_pairs": regular.EvenPairs,
-    "parity": regular.Parity,
-    "cycle_navigation": regular.CycleNavigation,
-    "modular_arithmetic": regular.ModularArithmetic,
-    "stack_manipulation": context_free.StackManipulation,
-    "reverse_string": context_free.ReverseString,
-    "modular_arithmetic_brackets": context_free.ModularArithmeticBrackets,
-    "solve_equation": context_free.SolveEquation,
-    "duplicate_string": context_sensitive.DuplicateString,
-    "missing_duplicate": context_sensitive.MissingDuplicate,
-    "odds_first": context_sensitive.OddsFirst,
-    "binary_addition": arithmetic.BinaryAddition,
-    "binary_multiplication": arithmetic.BinaryMultiplication,
-    "compute_sqrt": arithmetic.ComputeSqrt,
-    "bucket_sort": context_sensitive.BucketSort,
-}
-"""The class or function that builds each task; its keyword arguments are the task's options."""
-
 TOMITA = {
     1: "no 0",
     2: "10 repeated",
@@ -77,6 +33,80 @@ TOMITA = {
     6: "as many 0s as 1s, modulo 3",
     7: "runs of 0s, 1s, 0s and 1s, any of them empty",
 }
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A task of the catalog.
+
+    Attributes:
+        build: The class or function that builds the task; its arguments are the task's options.
+        page: The page in `docs/tasks` that describes the task.
+        recipe: The recipe in `benchmarks/recipes.py` that trains the networks on that page.
+    """
+
+    build: Callable[..., Task]
+    page: str
+    recipe: str = "answers"
+
+    @property
+    def source(self) -> Callable[..., Task]:
+        """The class or function, without arguments that are already set."""
+        return self.build.func if isinstance(self.build, partial) else self.build
+
+    @property
+    def about(self) -> str:
+        """A one-line description."""
+        if isinstance(self.build, partial):
+            (number,) = self.build.args
+            return f"Is a string in Tomita's language {number}: {TOMITA[number]}?"
+        return (getdoc(self.build) or "").partition("\n")[0]
+
+
+CATALOGUE: dict[str, Entry] = {
+    "hihello": Entry(text.hihello, "text", "one word"),
+    "temporal_xor": Entry(elman1990.temporal_xor, "elman1990", "next symbol"),
+    "letters": Entry(elman1990.letters, "elman1990", "next symbol"),
+    "word_boundaries": Entry(elman1990.word_boundaries, "elman1990", "next symbol"),
+    "sentences": Entry(elman1990.sentences, "elman1990", "next symbol"),
+    "reber": Entry(reber.reber, "reber", "next symbol"),
+    "embedded_reber": Entry(reber.embedded_reber, "reber", "next symbol"),
+    "tomita_1": Entry(partial(tomita.Tomita, 1), "tomita", "short strings"),
+    "tomita_2": Entry(partial(tomita.Tomita, 2), "tomita", "short strings"),
+    "tomita_3": Entry(partial(tomita.Tomita, 3), "tomita", "short strings"),
+    "tomita_4": Entry(partial(tomita.Tomita, 4), "tomita", "short strings"),
+    "tomita_5": Entry(partial(tomita.Tomita, 5), "tomita", "short strings"),
+    "tomita_6": Entry(partial(tomita.Tomita, 6), "tomita", "short strings"),
+    "tomita_7": Entry(partial(tomita.Tomita, 7), "tomita", "short strings"),
+    "anbn": Entry(counting.anbn, "counting", "counts"),
+    "anbncn": Entry(counting.anbncn, "counting", "counts"),
+    "anbncndn": Entry(counting.anbncndn, "counting", "counts"),
+    "anb2n": Entry(counting.anb2n, "counting", "counts"),
+    "anbmcnm": Entry(counting.anbmcnm, "counting", "counts"),
+    "dyck": Entry(dyck.Dyck, "counting", "counts"),
+    "copy": Entry(memory_copy.Copy, "memory"),
+    "repeat_copy": Entry(memory_copy.RepeatCopy, "memory"),
+    "delayed_copy": Entry(memory_delay.DelayedCopy, "memory"),
+    "associative_recall": Entry(memory_recall.AssociativeRecall, "memory"),
+    "n_back": Entry(memory_recall.NBack, "memory"),
+    "first_symbol": Entry(memory_recall.FirstSymbol, "memory"),
+    "even_pairs": Entry(regular.EvenPairs, "chomsky", "long strings"),
+    "parity": Entry(regular.Parity, "chomsky", "long strings"),
+    "cycle_navigation": Entry(regular.CycleNavigation, "chomsky", "long strings"),
+    "modular_arithmetic": Entry(regular.ModularArithmetic, "chomsky", "long strings"),
+    "stack_manipulation": Entry(context_free.StackManipulation, "chomsky"),
+    "reverse_string": Entry(context_free.ReverseString, "chomsky"),
+    "modular_arithmetic_brackets": Entry(context_free.ModularArithmeticBrackets, "chomsky"),
+    "solve_equation": Entry(context_free.SolveEquation, "chomsky"),
+    "duplicate_string": Entry(context_sensitive.DuplicateString, "chomsky"),
+    "missing_duplicate": Entry(context_sensitive.MissingDuplicate, "chomsky"),
+    "odds_first": Entry(context_sensitive.OddsFirst, "chomsky"),
+    "binary_addition": Entry(arithmetic.BinaryAddition, "chomsky"),
+    "binary_multiplication": Entry(arithmetic.BinaryMultiplication, "chomsky"),
+    "compute_sqrt": Entry(arithmetic.ComputeSqrt, "chomsky"),
+    "bucket_sort": Entry(context_sensitive.BucketSort, "chomsky"),
+}
+"""Every task by name. The tables, the pages and the tests of every task follow from this."""
 
 
 def get_task(name: str, **options: Any) -> Task:
@@ -97,18 +127,18 @@ def get_task(name: str, **options: Any) -> Task:
         ...
         seqtoys.errors.OptionError: no task is named 'rebber'; did you mean 'reber'?
     """
-    build = CATALOGUE.get(name) if isinstance(name, str) else None
-    if build is None:
+    entry = CATALOGUE.get(name) if isinstance(name, str) else None
+    if entry is None:
         near = get_close_matches(name, CATALOGUE, n=3) if isinstance(name, str) else []
         meant = " or ".join(map(repr, near))
         hint = f"did you mean {meant}?" if near else "see list_tasks() for all names"
         raise OptionError(f"no task is named {quoted(name)}; {hint}")
-    known = [option for option in signature(build).parameters if option != "self"]
+    known = [option for option in signature(entry.build).parameters if option != "self"]
     for option in options:
         if option not in known:
             has = f"its options are {', '.join(known)}" if known else "it has no options"
             raise OptionError(f"the task {name} has no option {quoted(option)}; {has}")
-    return build(**options)
+    return entry.build(**options)
 
 
 def list_tasks() -> dict[str, str]:
@@ -118,10 +148,4 @@ def list_tasks() -> dict[str, str]:
         >>> list_tasks()["hihello"]
         'One word, "hihello": the smallest text in which the current symbol is not enough.'
     """
-    return {name: _one_line(build) for name, build in CATALOGUE.items()}
-
-
-def _one_line(build: Callable[..., Task]) -> str:
-    if isinstance(build, partial):  # a Tomita language
-        return f"Is a string in Tomita's language {build.args[0]}: {TOMITA[build.args[0]]}?"
-    return (getdoc(build) or "").partition("\n")[0]
+    return {name: entry.about for name, entry in CATALOGUE.items()}

@@ -12,9 +12,8 @@ from torch import Tensor
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
-from seqtoys.support.amounts import check_probability
-from seqtoys.support.entropy import entropy
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate, entropy
+from seqtoys.support.values import check_probability
 from seqtoys.tasks.delimited import between_marks, check_lengths_of, check_same
 from seqtoys.tasks.task import Task
 
@@ -111,7 +110,7 @@ class CountingLanguage(Task):
         """The proportion of the most frequent letter."""
         return Estimate(max(self._expected_blocks()) / self._expected_scored())
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         total, rest = divmod(length - 1, self._unit)
         if not rest and total >= self._counts:

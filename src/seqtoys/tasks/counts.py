@@ -8,9 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seqtoys.data.batch import Batch
-from seqtoys.data.ranges import check_range
-from seqtoys.support.estimate import Estimate
+from seqtoys.data.batch import Batch, check_range
+from seqtoys.support.uncertainty import Estimate
 
 
 def estimate_memoryless(batches: Iterable[Batch], vocab_size: int) -> Estimate:

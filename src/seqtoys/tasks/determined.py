@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from seqtoys.data.batch import Batch
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.tasks.task import Task
 
 

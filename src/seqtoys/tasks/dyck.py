@@ -12,9 +12,8 @@ from torch import Tensor
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError
-from seqtoys.support.amounts import check_count, check_probability
-from seqtoys.support.entropy import entropy
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate, entropy
+from seqtoys.support.values import check_count, check_probability
 from seqtoys.tasks.delimited import Array, between_marks, check_lengths_of, check_same
 from seqtoys.tasks.task import Task
 
@@ -110,7 +109,7 @@ class Dyck(Task):
         """The proportion of `#` or of one bracket, whichever is larger."""
         return Estimate(max(1 - 2 * self.p, self.p / self.kinds))
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         if length % 2 and length > 0:
             return None

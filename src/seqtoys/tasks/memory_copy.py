@@ -10,9 +10,8 @@ from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED
 from seqtoys.data.vocab import Vocab
-from seqtoys.support.amounts import check_count
-from seqtoys.support.entropy import entropy
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate, entropy
+from seqtoys.support.values import check_count
 from seqtoys.tasks.answers import AnswerTask
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -64,7 +63,7 @@ class Copy(AnswerTask):
         """All letters are equally likely: 1 / k."""
         return Estimate(1 / self.symbols)
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         return None if length >= 2 else "the shortest is 2, a letter and the end marker"
 
@@ -139,7 +138,7 @@ class RepeatCopy(AnswerTask):
         end = self._share_of_end()
         return Estimate(max(end, (1 - end) / self.symbols))
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         return None if length >= 2 else "the shortest is 2, a letter and the number of repeats"
 

@@ -8,10 +8,9 @@ import torch
 
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.support.amounts import check_count
 from seqtoys.support.arguments import check_type
-from seqtoys.support.entropy import entropy
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate, entropy
+from seqtoys.support.values import check_count
 from seqtoys.tasks.determined import Determined
 from seqtoys.tasks.memory_copy import LETTERS
 
@@ -83,7 +82,7 @@ class DelayedCopy(Determined):
         """The proportion of `_`: (T + 10) / (T + 20)."""
         return Estimate(1 - self.letters / self.lengths[0])
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         shortest = 2 * self.letters + 1
         return None if length >= shortest else f"the shortest, with delay 1, is {shortest}"

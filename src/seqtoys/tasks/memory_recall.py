@@ -11,9 +11,8 @@ from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.support.amounts import check_count, check_probability
-from seqtoys.support.entropy import entropy
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate, entropy
+from seqtoys.support.values import check_count, check_probability
 from seqtoys.tasks.answers import AnswerTask, Array
 from seqtoys.tasks.determined import Determined
 from seqtoys.tasks.memory_copy import LETTERS
@@ -68,7 +67,7 @@ class AssociativeRecall(AnswerTask):
         """All digits are equally likely: 1 / 10."""
         return Estimate(1 / len(DIGITS))
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         if length % 2 == 0 and 4 <= length <= 2 * len(LETTERS) + 2:
             return None
@@ -163,7 +162,7 @@ class NBack(Determined):
         """The proportion of the more frequent answer."""
         return Estimate(max(self.matches, 1 - self.matches))
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         return None if length > self.n else f"the first answer is at symbol {self.n + 1}"
 

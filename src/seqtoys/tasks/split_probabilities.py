@@ -12,8 +12,8 @@ from torch import Tensor
 
 from seqtoys.data.batch import Batch
 from seqtoys.support.devices import on_cpu
-from seqtoys.support.estimate import Estimate
 from seqtoys.support.randomness import generator_for
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.tasks.splits import codes
 
 SYMBOLS = 2**19  # the approximate total number of symbols to draw

@@ -25,7 +25,7 @@ NEAR = 0.25  # the tolerance of the held-out fraction, relative to the smaller s
 
 
 @dataclass(frozen=True)
-class Parting:
+class HashSplit:
     """Holds out the sequences whose hash is below a limit.
 
     Attributes:
@@ -35,7 +35,7 @@ class Parting:
     Examples:
         >>> from seqtoys import Vocab
         >>> texts = Batch.from_texts(["hello", "hill", "oil", "hello"], Vocab("hielo"))
-        >>> Parting(limit=2**39).holds_out(texts).tolist()
+        >>> HashSplit(limit=2**39).holds_out(texts).tolist()
         [False, True, False, False]
     """
 
@@ -63,7 +63,7 @@ class NotListed:
         return ~torch.isin(hashes(batch), self._known)
 
 
-def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Parting:
+def find_hash_split(name: str, sample: Callable[..., Batch], fraction: float) -> HashSplit:
     """Find a hash that holds out about the given fraction of the sequences drawn.
 
     If no sequence is frequent, this is the first hash, with the fraction as its limit. If a few
@@ -81,9 +81,9 @@ def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Pa
     Examples:
         >>> from seqtoys import get_task
         >>> for name in ("parity", "anbn"):
-        ...     find_parting(name, get_task(name).sample, 0.25)
-        Parting(limit=274877906944, salt=0)
-        Parting(limit=274877906944, salt=447)
+        ...     find_hash_split(name, get_task(name).sample, 0.25)
+        HashSplit(limit=274877906944, salt=0)
+        HashSplit(limit=274877906944, salt=447)
     """
     smaller, limit = min(fraction, 1 - fraction), round(fraction * 2**BITS)
     drawn, counts = _draw(sample, round(400 / smaller))
@@ -91,8 +91,8 @@ def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Pa
         raise OptionError(
             f"cannot hold out sequences of {name}: all {counts.sum()} sequences drawn are the same"
         )
-    best, nearest = Parting(limit), math.inf  # with other limits, as a fallback
-    evenest, least = Parting(limit), math.inf
+    best, nearest = HashSplit(limit), math.inf  # with other limits, as a fallback
+    evenest, least = HashSplit(limit), math.inf
     for salt in range(SALTS):
         hashed, order = salted(drawn, salt).sort()
         sizes = counts[order]
@@ -102,12 +102,12 @@ def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Pa
             side = sizes[:below] if fraction <= 0.5 else sizes[below:]
             largest = float(side.max() / side.sum())
             if largest <= EVEN:
-                return Parting(limit, salt)
+                return HashSplit(limit, salt)
             if largest < least:
-                evenest, least = Parting(limit, salt), largest
+                evenest, least = HashSplit(limit, salt), largest
         place = int((shares[:-1] - fraction).abs().argmin())
         if abs(shares[place] - fraction) < abs(nearest - fraction):
-            best, nearest = Parting(int(hashed[place]) + 1, salt), float(shares[place])
+            best, nearest = HashSplit(int(hashed[place]) + 1, salt), float(shares[place])
     if least < math.inf:
         return evenest
     if abs(nearest - fraction) <= NEAR * smaller:
@@ -118,7 +118,7 @@ def find_parting(name: str, sample: Callable[..., Batch], fraction: float) -> Pa
     )
 
 
-def draw_side(
+def draw_split(
     name: str,
     draw: Callable[[int], Batch],
     is_on_it: Callable[[Batch], Bool[Tensor, " batch"]],
@@ -139,8 +139,8 @@ def draw_side(
 
     Examples:
         >>> from seqtoys import get_task
-        >>> parity, half = get_task("parity"), Parting(2**39)
-        >>> len(draw_side("sequences", parity.sample, half.holds_out, 100, 0.5))
+        >>> parity, half = get_task("parity"), HashSplit(2**39)
+        >>> len(draw_split("sequences", parity.sample, half.holds_out, 100, 0.5))
         100
     """
     found: list[Batch] = []

@@ -14,15 +14,15 @@ from torch import Tensor
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, quoted
-from seqtoys.support.amounts import check_length, check_lengths
 from seqtoys.support.arguments import check_type, checked
 from seqtoys.support.devices import on_cpu
-from seqtoys.support.estimate import Estimate
 from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.randomness import generator_for
+from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.values import check_length, check_lengths
 from seqtoys.tasks.counts import estimate_chance, estimate_mean, estimate_memoryless
 from seqtoys.tasks.split_probabilities import SplitShares
-from seqtoys.tasks.splits import NotListed, Parting, draw_side, find_parting
+from seqtoys.tasks.splits import HashSplit, NotListed, draw_split, find_hash_split
 
 BATCHES, SIZE = 64, 256  # the samples from which losses are estimated
 MOST_LENGTHS = 256  # the most lengths for which samples are drawn
@@ -66,7 +66,7 @@ class Task(ABC):
     def __init_subclass__(cls) -> None:
         """Add run-time type checks to overridden public methods, from the annotations below."""
         super().__init_subclass__()
-        for name in {"refusal", "optimal_loss"} & vars(cls).keys():
+        for name in {"why_no_length", "optimal_loss"} & vars(cls).keys():
             setattr(cls, name, checked(vars(cls)[name], getattr(Task, name)))
 
     @abstractmethod
@@ -143,7 +143,7 @@ class Task(ABC):
         return estimate_chance(self._samples(), len(self.vocab))
 
     @checked
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this `length` is impossible, or None if it is possible."""
         return None if length >= 1 else "a sequence has at least one symbol"
 
@@ -170,7 +170,7 @@ class Task(ABC):
             possible = tuple(n for n in each if self._has_length(n))
             known[shortest, longest] = possible
         if not possible:
-            raise OptionError(f"{self.name} has no sequence of {shortest} to {longest} symbols")
+            raise OptionError(no_sequence(self.name, shortest, longest))
         return possible
 
     def sample(
@@ -205,7 +205,7 @@ class Task(ABC):
         batch_size = check_length(batch_size, "batch_size")
         if length is not None:
             length = check_length(length, "length")
-            if (refusal := self.refusal(length)) is not None:
+            if (refusal := self.why_no_length(length)) is not None:
                 raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
         least = 16 * (length or 1)  # inputs and targets, 8 bytes a symbol
         check_room(f"sequences of {self.name}", batch_size, least)
@@ -231,7 +231,7 @@ class Task(ABC):
         return int(possible[torch.randint(len(possible), (), generator=generator, device="cpu")])
 
     @checked
-    def held_out(self, fraction: float) -> tuple[Side, Side]:
+    def held_out(self, fraction: float) -> tuple[TaskSplit, TaskSplit]:
         """Split the task into a training and a held-out task that never share a sequence.
 
         A hash of each sequence determines its split, reproducibly on any machine. The hash is
@@ -254,15 +254,15 @@ class Task(ABC):
         """
         if not 0.001 <= fraction <= 0.999:
             raise OptionError(f"expected a fraction from 0.001 to 0.999, got {quoted(fraction)}")
-        parting = find_parting(self.name, self.sample, fraction)
-        training = Side(self, fraction, parting, is_held_out=False)
+        parting = find_hash_split(self.name, self.sample, fraction)
+        training = TaskSplit(self, fraction, parting, is_held_out=False)
         return training, training.complement
 
     def __repr__(self) -> str:
         return f"<task {self.name}: {self.source}; {self.level}>"
 
     def _has_length(self, length: int) -> bool:
-        return self.refusal(length) is None
+        return self.why_no_length(length) is None
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         """Compute the optimum where each batch has one of these lengths, all equally likely."""
@@ -332,7 +332,7 @@ def _spread(lengths: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(lengths[int((at + at * GOLDEN % 1) * step)] for at in range(MOST_LENGTHS))
 
 
-class Side(Task):
+class TaskSplit(Task):
     """The training or held-out split of a task.
 
     Its optimum is that of a model that knows the split: the distribution of the whole task,
@@ -350,7 +350,7 @@ class Side(Task):
     """
 
     def __init__(
-        self, whole: Task, fraction: float, parting: Parting | NotListed, *, is_held_out: bool
+        self, whole: Task, fraction: float, parting: HashSplit | NotListed, *, is_held_out: bool
     ) -> None:
         self.whole = whole
         self.fraction = fraction
@@ -364,9 +364,9 @@ class Side(Task):
         self.longer: tuple[int, ...] = whole.longer
 
     @cached_property
-    def complement(self) -> Side:
+    def complement(self) -> TaskSplit:
         """The other split."""
-        return Side(self.whole, self.fraction, self.parting, is_held_out=not self.is_held_out)
+        return TaskSplit(self.whole, self.fraction, self.parting, is_held_out=not self.is_held_out)
 
     @property
     def optimum(self) -> Estimate:
@@ -393,9 +393,9 @@ class Side(Task):
         """The accuracy of chance on the whole task."""
         return self.whole.chance
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible in the whole task, or None if it is possible."""
-        return self.whole.refusal(length)
+        return self.whole.why_no_length(length)
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw sequences of the whole task until enough are in this split.
@@ -404,7 +404,7 @@ class Side(Task):
             DataError: If none is found.
         """
         asked = "" if length is None else f" of length {length}"
-        return draw_side(
+        return draw_split(
             f"sequences{asked} in {self.name}",
             lambda size: self.whole.draw(size, length, generator),
             self._holds,
@@ -469,7 +469,7 @@ class Side(Task):
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         if self._restricted is not None:
-            known = [n for n in lengths if self._restricted.refusal(n) is None]
+            known = [n for n in lengths if self._restricted.why_no_length(n) is None]
             return self._restricted.optimum_of((known[0], known[-1]) if known else lengths[0])
         return self._shares.optimum(self.whole.possible_lengths((lengths[0], lengths[-1])))
 
@@ -485,3 +485,14 @@ class Side(Task):
         chosen = self._hidden_lengths() if bounds is None else self.whole.possible_lengths(bounds)
         total = self.whole._surprise(batch) + self._shares.correction(batch, chosen)
         return total.clamp(min=0)  # the correction may be estimated
+
+
+def no_sequence(name: str, shortest: int, longest: int) -> str:
+    """Return the message that a task has no sequence in a range of lengths.
+
+    Examples:
+        >>> no_sequence("anbn", 4, 4)
+        'anbn has no sequence of length 4'
+    """
+    which = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
+    return f"{name} has no sequence of length {which}"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError, quoted
-from seqtoys.support.amounts import check_length
-from seqtoys.tasks.task import Task
+from seqtoys.support.values import check_length
+from seqtoys.tasks.task import Task, no_sequence
 
 
 def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) -> None:
@@ -23,13 +23,13 @@ def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) ->
             greater than the training lengths.
     """
     shortest, longest = lengths
-    if all(task.refusal(n) is not None for n in range(shortest, longest + 1)):
-        raise OptionError(f"{task.name} has no sequence of {shortest} to {longest} symbols")
+    if all(task.why_no_length(n) is not None for n in range(shortest, longest + 1)):
+        raise OptionError(no_sequence(task.name, shortest, longest))
     for length in longer:
         check_length(length, "longer")
         if length <= longest:
             raise OptionError(f"expected test lengths above {longest}, got {length}")
-        refusal = task.refusal(length)
+        refusal = task.why_no_length(length)
         if refusal is not None:
             raise OptionError(f"{task.name} has no sequence of length {length}: {refusal}")
 

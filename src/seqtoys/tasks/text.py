@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,7 @@ from seqtoys.data.symbols import Symbols, several
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError
 from seqtoys.support.arguments import checked
-from seqtoys.support.estimate import Estimate
-from seqtoys.tasks.prefix_tree import Beginnings
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.tasks.task import Task
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -69,7 +68,7 @@ class Listed(Task):
         targets = self.batch.targets[self.batch.scored]
         return Estimate(targets.bincount().max().item() / len(targets))
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why no listed sequence has this length, or None if one has it."""
         if length in self._lengths:
             return None
@@ -226,3 +225,51 @@ def hihello() -> Text:
         (0.0, Estimate(0.4620..., 0.0))
     """
     return Text(["hihello"], name="hihello", source="tutorial example")
+
+
+Array: TypeAlias = npt.NDArray[Any]
+WIDTH = 2**32  # the number of keys per node: more than any symbol index
+
+
+class Beginnings:
+    """A prefix tree of listed input sequences, with the targets at each node.
+
+    Args:
+        batch: The sequences.
+        weights: The probability of each sequence, up to a factor.
+    """
+
+    def __init__(self, batch: Batch, weights: npt.NDArray[np.float64]) -> None:
+        inputs, targets = batch.inputs.numpy(), batch.targets.numpy()
+        nodes = 1 + number_prefixes(inputs)  # (batch, time); 0 is the root
+        parents = np.pad(nodes[:, :-1], ((0, 0), (1, 0)))
+        self._edges, first = np.unique(parents * WIDTH + inputs, return_index=True)
+        self._children = nodes.ravel()[first]
+        scored = batch.scored.numpy()
+        each = np.broadcast_to(weights[:, np.newaxis], scored.shape)[scored]
+        self._pairs, at = np.unique((nodes * WIDTH + targets)[scored], return_inverse=True)
+        together = np.bincount(at, each)
+        owner = self._pairs // WIDTH
+        self._surprise = np.log(np.bincount(owner, together)[owner] / together)
+
+    def surprise(self, batch: Batch) -> Array:
+        """Return the surprise at each target of given sequences.
+
+        Returns:
+            Nats, `(batch, time)`: 0 where nothing is scored, inf for targets not in the list.
+        """
+        inputs, targets = batch.inputs.cpu().numpy(), batch.targets.cpu().numpy()
+        nodes, node = np.empty(inputs.shape, np.int64), np.zeros(len(inputs), np.int64)
+        for t, symbols in enumerate(inputs.T):
+            place, is_listed = _find(node * WIDTH + symbols, self._edges)
+            node = np.where(is_listed, self._children[place], -1)  # -1: outside the tree
+            nodes[:, t] = node
+        place, is_listed = _find(nodes * WIDTH + targets, self._pairs)
+        surprise = np.where(is_listed, self._surprise[place], np.inf)
+        return np.where(batch.scored.cpu().numpy(), surprise, 0.0)
+
+
+def _find(keys: Array, known: Array) -> tuple[Array, Array]:
+    """Return the positions of keys among sorted known ones, and whether each is known."""
+    place = known.searchsorted(keys).clip(max=len(known) - 1)
+    return place, known[place] == keys

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.support.amounts import check_count
-from seqtoys.support.entropy import entropy
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate, entropy
+from seqtoys.support.values import check_count
 from seqtoys.tasks.answers import AnswerTask, Array
 
 ACCEPTORS: dict[int, tuple[tuple[tuple[int, int], ...], frozenset[int]]] = {
@@ -118,11 +117,11 @@ class Tomita(AnswerTask):
             self._leads.append(np.array(self._arrows)[self._leads[-1]].ravel())
         self._chances: dict[tuple[int, int], Array] = {}
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         if length > LONGEST:
             return f"the maximum is {LONGEST:,} symbols"
-        return super().refusal(length)
+        return super().why_no_length(length)
 
     def class_balance(self, length: int) -> ClassBalance:
         """Return the proportion of members among all strings of a length, and among those drawn.

@@ -9,9 +9,9 @@ from typing import TypeAlias
 import torch
 
 from seqtoys.errors import DataError, OptionError
-from seqtoys.support.amounts import check_length, check_lengths, check_share
 from seqtoys.support.annotations import described
 from seqtoys.support.serialization import Plain, is_number
+from seqtoys.support.values import check_length, check_lengths, check_share
 from seqtoys.tasks.task import Task
 
 
@@ -81,7 +81,7 @@ class LengthPlan:
         >>> plan = LengthPlan(get_task("parity"), Curriculum(40, threshold=0.8, window=1))
         >>> plan.longest
         1
-        >>> plan.heed(0.9)
+        >>> plan.record_accuracy(0.9)
         >>> plan.longest
         2
     """
@@ -116,7 +116,7 @@ class LengthPlan:
         """The shortest and longest length of the next batch; None if the task chooses."""
         return None if self.longest == 0 else (self.shortest, self.longest)
 
-    def heed(self, accuracy: float) -> None:
+    def record_accuracy(self, accuracy: float) -> None:
         """Record the accuracy on the last batch, and grow the lengths if it is high enough."""
         plan = self._curriculum
         if plan is None:

@@ -9,12 +9,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqtoys.data.batch import Batch, Pair
-from seqtoys.data.ranges import check_range
+from seqtoys.data.batch import Batch, Pair, check_range
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError
-from seqtoys.support.amounts import check_share
 from seqtoys.support.annotations import described, order_hint
 from seqtoys.tasks.task import Task
 
@@ -85,21 +83,19 @@ def is_single(data: TrainingData, vocab: Vocab | None) -> bool:
 
 
 def split_rows(
-    batch: Batch, fraction: float | None, generator: torch.Generator
+    batch: Batch, fraction: float, generator: torch.Generator
 ) -> tuple[Int[Tensor, " training"], Int[Tensor, " held_out"]]:
     """Choose sequences to hold out; equal sequences end up in the same split.
 
     Args:
         batch: The sequences.
-        fraction: The fraction of the distinct sequences to hold out, at least one. If None, none
-            are held out.
+        fraction: The fraction of the distinct sequences to hold out, at least one sequence.
         generator: The source of randomness.
 
     Returns:
         The positions to train on, and the held-out positions.
 
     Raises:
-        OptionError: If the fraction is not between 0 and 1.
         DataError: If there are fewer than two distinct sequences.
 
     Examples:
@@ -108,9 +104,6 @@ def split_rows(
         >>> sorted([training.tolist(), held_out.tolist()])
         [[0, 2], [1]]
     """
-    if fraction is None:
-        return torch.arange(len(batch), device="cpu"), torch.arange(0, device="cpu")
-    fraction = check_share("validation", fraction)
     rows = torch.cat([batch.inputs, batch.targets], dim=1).cpu()  # (batch, 2 time)
     distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)
     if len(distinct) < 2:

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from seqtoys.errors import OptionError
-from seqtoys.support.amounts import MANY, check_count, check_length
 from seqtoys.support.arguments import check_type
 from seqtoys.support.indices import check_index
 from seqtoys.support.randomness import check_seed, seeded_generator
+from seqtoys.support.values import MANY, check_count, check_length
 from seqtoys.tasks.task import Task
 from seqtoys.training.curriculum import Curriculum, LengthPlan, Lengths
 

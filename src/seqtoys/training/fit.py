@@ -17,12 +17,12 @@ from seqtoys.records.row import Row
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.training.curriculum import Lengths
 from seqtoys.training.data import TrainingData
-from seqtoys.training.epochs import run_epochs
+from seqtoys.training.loop import run_epochs
 from seqtoys.training.optimizers import OptimizerFactory, SchedulerFactory
 from seqtoys.training.options import FitOptions, check_options
 from seqtoys.training.progress import Progress
-from seqtoys.training.saved_run import check_replaceable, resume_run
-from seqtoys.training.state import make_run
+from seqtoys.training.resume import check_replaceable, resume_training
+from seqtoys.training.state import make_training_state
 from seqtoys.training.stopping import Until
 
 
@@ -146,9 +146,9 @@ def fit(
     options = check_options(locals())
     check_replaceable(checkpoint, resume)
     with torch.inference_mode(False), torch.enable_grad():
-        run = make_run(model, data, options)
+        run = make_training_state(model, data, options)
         if resume is not None:
-            resume_run(run, resume, epochs=options["epochs"])
+            resume_training(run, resume, epochs=options["epochs"])
         bar = Progress(
             options["epochs"],
             show=options["progress"],

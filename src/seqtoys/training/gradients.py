@@ -29,7 +29,7 @@ class Gradients(Protocol):
     def final_state(self) -> Tensor:
         """The state after the last step."""
 
-    def measure(self) -> tuple[Tensor, Tensor]:
+    def loss_and_predictions(self) -> tuple[Tensor, Tensor]:
         """Compute the loss and the predicted symbols."""
 
     def backward(self) -> None:
@@ -68,7 +68,7 @@ class Learner:
         >>> from seqtoys import ElmanCharModel, Vocab
         >>> vocab = Vocab("hielo")
         >>> learner = Learner(ElmanCharModel(vocab, seed=777), stepwise=False)
-        >>> loss, predicted = learner.measure(Batch.from_texts(["hihello"], vocab))
+        >>> loss, predicted = learner.loss_and_predictions(Batch.from_texts(["hihello"], vocab))
         >>> loss
         tensor(1.6925)
     """
@@ -94,7 +94,7 @@ class Learner:
             self._places = places
             self._written.clear()
 
-    def measure(
+    def loss_and_predictions(
         self, batch: Batch, *, resume: bool = False
     ) -> tuple[Float[Tensor, "*replicas"], Int[Tensor, "*replicas batch time"]]:
         """Compute the mean loss and the predicted symbols, for each replica of an ensemble.
@@ -106,9 +106,9 @@ class Learner:
         self._gradients = self._prepare(batch)
         if self._gradients is not None:
             if not resume:
-                return self._gradients.measure()
+                return self._gradients.loss_and_predictions()
             self._gradients.start(self.hidden)
-            measured = self._gradients.measure()
+            measured = self._gradients.loss_and_predictions()
             self.hidden = self._gradients.final_state
             return measured
         if resume:
@@ -127,7 +127,7 @@ class Learner:
         if self._gradients is not None:
             self._gradients.backward()
         else:
-            assert self._loss is not None, "call measure first"
+            assert self._loss is not None, "call loss_and_predictions first"
             if not self._loss.requires_grad:
                 raise OptionError(
                     "expected logits that depend on the weights of the model, got logits without "

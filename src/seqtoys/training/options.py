@@ -14,11 +14,10 @@ from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError, quoted
 from seqtoys.models.checkpoint import Checkpoint
 from seqtoys.records.row import Row
-from seqtoys.support.amounts import check_length, check_positive, check_share
 from seqtoys.support.arguments import check_values
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.randomness import check_seed
-from seqtoys.support.scalars import to_real
+from seqtoys.support.values import check_length, check_positive, check_share, to_real
 from seqtoys.training.curriculum import Curriculum, Lengths
 from seqtoys.training.optimizers import OptimizerFactory, SchedulerFactory
 from seqtoys.training.stopping import Until, check_goal

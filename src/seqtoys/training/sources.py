@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Int, Integer
 from torch import Tensor, nn
 
 from seqtoys.data.baselines import Baselines, count_baselines
-from seqtoys.data.batch import Batch
+from seqtoys.data.batch import Batch, replace_parts
 from seqtoys.data.long_text import LongText, encode_compact
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError
-from seqtoys.models.forward import measure
+from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.support.digest import brief
 from seqtoys.support.randomness import generator_for
 from seqtoys.support.serialization import Plain
@@ -54,10 +53,10 @@ class Source(Protocol):
     def parts(self) -> Iterator[Part]:
         """Iterate over the data of one epoch."""
 
-    def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> Tensor | None:
+    def reassemble(self, predicted: list[Tensor], rows: list[Tensor | None]) -> Tensor | None:
         """Reassemble the predictions of the parts; None if predictions are not kept."""
 
-    def heed(self, accuracy: float | Tensor) -> None:
+    def record_accuracy(self, accuracy: float | Tensor) -> None:
         """Record the accuracy of an epoch, for each replica of an ensemble."""
 
     def identity(self) -> str:
@@ -72,7 +71,7 @@ class Source(Protocol):
     def baselines(self, vocab_size: int) -> Baselines:
         """Compute the losses that counting alone can reach."""
 
-    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+    def loss_and_accuracy(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model, without training."""
 
 
@@ -88,9 +87,7 @@ class SequencesSource:
     resumes = False
     optimum = None
 
-    def __init__(
-        self, batch: Batch, *, batch_size: int | None, generator: torch.Generator
-    ) -> None:
+    def __init__(self, batch: Batch, batch_size: int | None, generator: torch.Generator) -> None:
         self.sequences: Batch = _without_empty_columns(batch)
         self.scored: int = int(batch.tally.sum())
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
@@ -112,7 +109,7 @@ class SequencesSource:
                 yield rows, part, int(part.tally.sum())
         self._order = None
 
-    def together(
+    def reassemble(
         self, predicted: list[Tensor], rows: list[Tensor | None]
     ) -> Int[Tensor, "*replicas batch time"]:
         """Reassemble the predictions of the parts in the order of the sequences."""
@@ -125,7 +122,7 @@ class SequencesSource:
             whole[..., at, :] = part  # (batch, time)
         return whole
 
-    def heed(self, accuracy: float | Tensor) -> None:
+    def record_accuracy(self, accuracy: float | Tensor) -> None:
         """Do nothing."""
 
     def identity(self) -> str:
@@ -156,9 +153,9 @@ class SequencesSource:
         """Compute the losses that counting alone can reach."""
         return count_baselines(self.sequences, vocab_size)
 
-    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+    def loss_and_accuracy(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model, without training."""
-        return measure(model, self.sequences)
+        return loss_and_accuracy(model, self.sequences)
 
 
 def to_sources(
@@ -186,17 +183,7 @@ def to_sources(
         if chunk is not None:
             raise OptionError(f"expected one text for chunk=…, got the task {data.name}")
         check_vocab(data, vocab)
-        sides = [data] if validation is None else data.held_out(validation)
-        generators = (generator, generator_for("validation", seed))
-        sizes = (
-            batch_size,
-            None,
-        )  # the held-out loss is measured on the same sequences whatever batch_size is
-        sources = [
-            TaskSource(side, batch_size=size, lengths=lengths, generator=each, device=device)
-            for side, size, each in zip(sides, sizes, generators, strict=False)
-        ]
-        return sources[0], sources[1] if validation else None, []
+        return *_task_sources(data, batch_size, lengths, validation, seed, generator, device), []
     if lengths is not None:
         raise OptionError(
             "lengths=… applies only to tasks; the sequences you passed already have lengths"
@@ -205,16 +192,33 @@ def to_sources(
         text = _to_text(data, vocab)
         return *_text_sources(text, batch_size or 1, chunk, validation, device), []
     batch = to_batch(data, vocab)
+    if validation is None:
+        return SequencesSource(batch.to(device), batch_size, generator), None, []
     rows, held_rows = split_rows(batch, validation, generator)
-    sequences = SequencesSource(
-        batch.take(rows).to(device), batch_size=batch_size, generator=generator
+    training, held = batch.take(rows).to(device), batch.take(held_rows).to(device)
+    sequences = SequencesSource(training, batch_size, generator)
+    return sequences, SequencesSource(held, None, generator), held_rows.tolist()
+
+
+def _task_sources(
+    task: Task,
+    batch_size: int | None,
+    lengths: Lengths,
+    validation: float | None,
+    seed: int,
+    generator: torch.Generator,
+    device: torch.device,
+) -> tuple[TaskSource, TaskSource | None]:
+    shared: Any = {"lengths": lengths, "device": device}
+    if validation is None:
+        return TaskSource(task, batch_size=batch_size, generator=generator, **shared), None
+    training, held_out = task.held_out(validation)
+    # The held-out loss is measured on the same sequences whatever batch_size is.
+    fresh = generator_for("validation", seed)
+    return (
+        TaskSource(training, batch_size=batch_size, generator=generator, **shared),
+        TaskSource(held_out, batch_size=None, generator=fresh, **shared),
     )
-    if not len(held_rows):
-        return sequences, None, []
-    held_out = SequencesSource(
-        batch.take(held_rows).to(device), batch_size=None, generator=generator
-    )
-    return sequences, held_out, held_rows.tolist()
 
 
 def _without_empty_columns(batch: Batch) -> Batch:
@@ -224,7 +228,7 @@ def _without_empty_columns(batch: Batch) -> Batch:
     """
     width = int(batch.count_symbols().max())
     inputs, targets = batch.inputs[:, :width], batch.targets[:, :width]
-    return replace(batch, inputs=inputs.contiguous(), targets=targets.contiguous())
+    return replace_parts(batch, inputs=inputs.contiguous(), targets=targets.contiguous())
 
 
 def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from seqtoys.data.baselines import Baselines
-from seqtoys.data.ranges import check_targets
+from seqtoys.data.batch import check_targets
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError
 from seqtoys.models.checkpoint import describe
@@ -20,12 +20,12 @@ from seqtoys.models.probing import undisturbed
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
-from seqtoys.support.amounts import MANY
 from seqtoys.support.devices import device_of
 from seqtoys.support.digest import brief
 from seqtoys.support.randomness import seeded_generator
-from seqtoys.support.rng_state import GlobalDraws
+from seqtoys.support.rng_state import GlobalRngState
 from seqtoys.support.serialization import Plain
+from seqtoys.support.values import MANY
 from seqtoys.training.data import TrainingData, check_data, is_single
 from seqtoys.training.gradients import writes_gradients
 from seqtoys.training.optimizers import (
@@ -42,7 +42,7 @@ from seqtoys.training.updates import Updates
 
 
 @dataclass
-class Run:
+class TrainingState:
     """The components of a training run.
 
     Attributes:
@@ -64,7 +64,7 @@ class Run:
     history: Any
     rule: Any
     generator: torch.Generator
-    draws: GlobalDraws
+    draws: GlobalRngState
     vocab: Vocab | None
     written: tuple[int, int] | None = None
 
@@ -147,7 +147,9 @@ class Run:
         self.draws.restore(draws)
 
 
-def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
+def make_training_state(
+    model: nn.Module, data: TrainingData, options: FitOptions
+) -> TrainingState:
     """Build the components of a training run.
 
     Args:
@@ -199,8 +201,8 @@ def make_run(model: nn.Module, data: TrainingData, options: FitOptions) -> Run:
     history = _make_history(model, training.baselines(symbols), predictions)
     history.settings, history.held_out = record({**options, "lr": rate}), held_rows
     rule = make_rule(options["until"], options["patience"], replicas)
-    draws = GlobalDraws(device)
-    return Run(updates, held_out, predictions, history, rule, generator, draws, vocab)
+    draws = GlobalRngState(device)
+    return TrainingState(updates, held_out, predictions, history, rule, generator, draws, vocab)
 
 
 def _check_weights(model: nn.Module) -> None:

@@ -13,8 +13,8 @@ from torch import Tensor
 from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
-from seqtoys.support.scalars import to_real
 from seqtoys.support.serialization import Plain, mismatch
+from seqtoys.support.values import to_real
 
 Until: TypeAlias = Literal["solved"] | float | None
 """The goal: every scored symbol predicted correctly, or a distance from the optimum in nats."""

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from seqtoys.data.baselines import Baselines
-from seqtoys.data.batch import Batch
-from seqtoys.data.ranges import check_range
-from seqtoys.models.forward import measure
+from seqtoys.data.batch import Batch, check_range
+from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.support.digest import brief
 from seqtoys.support.serialization import Plain
 from seqtoys.tasks.task import Task
@@ -60,12 +59,12 @@ class TaskSource:
         self.optimum = self.task.optimal_loss(batch)
         yield None, batch.to(self._device), self.scored
 
-    def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
+    def reassemble(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
         """Return None: the sequences differ in each epoch."""
 
-    def heed(self, accuracy: float | Tensor) -> None:
+    def record_accuracy(self, accuracy: float | Tensor) -> None:
         """Pass the mean accuracy of an epoch to the curriculum."""
-        self.plan.heed(float(torch.as_tensor(accuracy, device="cpu").mean()))
+        self.plan.record_accuracy(float(torch.as_tensor(accuracy, device="cpu").mean()))
 
     def identity(self) -> str:
         """Return a description that identifies the task, also by its sequences."""
@@ -100,11 +99,11 @@ class TaskSource:
         memoryless, optimum = self.task.memoryless_of(bounds), self.task.optimum_of(bounds)
         return Baselines(uniform, float(memoryless), float(optimum))
 
-    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+    def loss_and_accuracy(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model on one batch, the same at each call."""
         if self._measured is None:
             self._measured = self._draw().to(self._device)
-        return measure(model, self._measured)
+        return loss_and_accuracy(model, self._measured)
 
     def _draw(self) -> Batch:
         length = self.plan.draw(self._generator)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from seqtoys.data.baselines import Baselines
 from seqtoys.data.batch import Batch
 from seqtoys.data.long_text import LongText
-from seqtoys.models.forward import in_mode, measure_next
+from seqtoys.models.forward import in_mode, loss_and_accuracy_from
 from seqtoys.support.serialization import Plain
 
 
@@ -33,10 +33,10 @@ class TextSource:
         """Iterate over the text once."""
         return ((None, chunk, chunk.targets.numel()) for chunk in self.text.chunks())
 
-    def together(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
+    def reassemble(self, predicted: list[Tensor], rows: list[Tensor | None]) -> None:
         """Return None: the predictions of a long text would take too much memory."""
 
-    def heed(self, accuracy: float | Tensor) -> None:
+    def record_accuracy(self, accuracy: float | Tensor) -> None:
         """Do nothing."""
 
     def identity(self) -> str:
@@ -54,13 +54,13 @@ class TextSource:
         return self.text.count_baselines(vocab_size)
 
     @torch.no_grad()
-    def measure(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+    def loss_and_accuracy(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model that reads all chunks, without training."""
         zero = torch.zeros((), dtype=torch.float64, device="cpu")
         state, losses, hits = None, zero, zero
         with in_mode(model, training=False):
             for chunk in self.text.chunks():
-                loss, right, state = measure_next(model, chunk, state)
+                loss, right, state = loss_and_accuracy_from(model, chunk, state)
                 share = chunk.inputs.numel() / self.scored
                 losses, hits = losses + loss.double() * share, hits + right.double() * share
         return losses.cpu(), hits.cpu()

@@ -1,8 +1,8 @@
-"""The loss of an Elman network and its gradients, written out from the first symbol to the last.
+"""The loss of an Elman network and its gradients, with a hand-written backward pass.
 
-`fit` runs this for networks of one layer on one-hot symbols. It computes what autograd would, with
-three savings that matter here: no graph is built, every large buffer is made once, and the logits
-of a large vocabulary are never all held at a time.
+`fit` uses this for networks with one layer and one-hot symbols. The results are those of autograd,
+but at a lower cost: no graph is built, every large buffer is allocated once, and the logits of a
+large vocabulary are never all in memory at once.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from seqtoys.models.elman.settings import Nonlinearity
 from seqtoys.models.metrics import likeliest
 
 NAMES = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "readout_weight", "readout_bias"}
-HELD_LOGITS = 2**20  # numbers: the most logits of a replica that are held at a time
+HELD_LOGITS = 2**20  # the most logits per replica in memory at once
 
 
 def is_covered(network: nn.Module) -> bool:
-    """Whether `Backprop` covers an unmodified network: its sizes, its device, nothing frozen.
+    """Whether `Backprop` supports an unmodified network: its parts, its device, nothing frozen.
 
-    An embedding is left to PyTorch: its training is so sensitive to the order of sums that only
-    PyTorch's own order gives PyTorch's own losses, epoch by epoch.
+    Networks with an embedding are left to autograd: their training is so sensitive to the order of
+    summation that only PyTorch's own order reproduces PyTorch's losses epoch by epoch.
     """
     weights = parameters_of(network)
     return (
@@ -46,7 +46,7 @@ def is_covered(network: nn.Module) -> bool:
 
 
 def _is_free(weight: nn.Parameter) -> bool:
-    """Whether a weight on the CPU is to be trained, dense, and without hooks on its gradient."""
+    """Whether a weight is trainable, on the CPU, dense, and without gradient hooks."""
     return (
         weight.requires_grad
         and weight.device.type == "cpu"
@@ -57,7 +57,7 @@ def _is_free(weight: nn.Parameter) -> bool:
 
 
 def parameters_of(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Name the parameters of a network as `Backprop` does."""
+    """Return the parameters of a network under the names that `Backprop` uses."""
     return {
         name.removeprefix("rnn.").removesuffix("_l0").replace(".", "_"): value
         for name, value in model.named_parameters()
@@ -65,12 +65,12 @@ def parameters_of(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 class Backprop:
-    """Computes the loss, the predictions and the gradients of a network on sequences.
+    """Computes the loss, predictions and gradients of a network on sequences.
 
     Args:
         parameters: `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`, each `([replicas,] …)`; with a
             linear readout also `readout_weight` and `readout_bias`.
-        layout: How states and replicas lie in memory.
+        layout: The memory layout of states and replicas.
         nonlinearity: `"tanh"` or `"relu"`.
         batch: The sequences, the same for every replica.
 
@@ -79,7 +79,7 @@ class Backprop:
         >>> vocab = Vocab("hielo")
         >>> model = ElmanCharModel(vocab, seed=777)
         >>> backprop = model.backprop(Batch.from_texts(["hihello"], vocab))
-        >>> loss, predicted = backprop.measure()
+        >>> loss, predicted = backprop.loss_and_predictions()
         >>> backprop.backward()
         >>> loss, model.rnn.weight_hh_l0.grad.shape
         (tensor(1.6925), torch.Size([5, 5]))
@@ -108,7 +108,7 @@ class Backprop:
         self.load(batch)
 
     def _allocate(self, time: int, batch: int) -> None:
-        """Make the buffers, and cut them into steps."""
+        """Allocate the buffers, and split them into steps."""
         layout, at = self._layout, self._layout.positions
         self._shape = (time, batch)
         rows = swapped(self._weights["weight_ih"], layout)
@@ -116,14 +116,14 @@ class Backprop:
             torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(2)
         )
         positions = torch.zeros((time + 1) * batch, dtype=torch.int64, device="cpu")
-        states = self._rows.zero_().index_select(at, positions)  # the first step is h_0: zeros
+        states = self._rows.zero_().index_select(at, positions)  # all zeros; the first is h_0
         states = unflattened(states, (time + 1, batch), layout)
         self._states = states.unbind(layout.time)
         self._columns = [layout.columns(state) for state in self._states[:-1]]
         self._first: Sequence[Tensor] | None = None
         self._before = flattened(states.narrow(layout.time, 0, time), layout)
         self._after = flattened(states.narrow(layout.time, 1, time), layout)
-        # Forward, the drive of each position; backward, the gradient of that.
+        # In the forward pass, the drive of each position; in the backward pass, its gradient.
         self._drive = torch.empty_like(self._after, memory_format=torch.contiguous_format)
         self._steps = unflattened(self._drive, self._shape, layout).unbind(layout.time)
         self._step_columns = [layout.columns(step) for step in self._steps]
@@ -136,20 +136,20 @@ class Backprop:
         self._slope_steps = unflattened(self._slopes, self._shape, layout).unbind(layout.time)
 
     def load(self, batch: Batch) -> None:
-        """Take other sequences, of the same number and length."""
+        """Load other sequences of the same shape."""
         arrange = self._layout.arrange
         self._symbols = batch.inputs.T.flatten().long()  # (time * batch,)
         targets = batch.targets.T.reshape(-1, 1).long()
         tally = batch.tally.T.reshape(-1, 1).to(self._rows.dtype)
         shape = (*self._replicas, *targets.shape)
         targets = arrange(targets.clamp(min=0).expand(shape))
-        share = arrange((tally / tally.sum()).expand(shape))  # of the mean
+        share = arrange((tally / tally.sum()).expand(shape))  # weights in the mean loss
         columns = (self._after, self._drive, targets, share, -share)
         cut = (column.split(self._held, self._layout.positions) for column in columns)
         self._parts = list(zip(*cut, strict=True))
 
     def start(self, state: Tensor | None) -> None:
-        """Begin the next sequences from a state, as `final_state` gives it; None: from zeros."""
+        """Set the initial state of the next sequences, such as `final_state`; None means zeros."""
         if state is None:
             self._states[0].zero_()
         else:
@@ -162,8 +162,10 @@ class Backprop:
         return self._states[-1]
 
     @torch.inference_mode()
-    def measure(self) -> tuple[Float[Tensor, "*replicas"], Int[Tensor, "*replicas batch time"]]:
-        """Run forward: the mean loss and the predicted symbols."""
+    def loss_and_predictions(
+        self,
+    ) -> tuple[Float[Tensor, "*replicas"], Int[Tensor, "*replicas batch time"]]:
+        """Run the forward pass; return the mean loss and the predicted symbols."""
         layout, weights, at = self._layout, self._weights, self._layout.positions
         bias = weights["bias_ih"] + weights["bias_hh"]
         torch.add(swapped(weights["weight_ih"], layout), bias.unsqueeze(at), out=self._rows)
@@ -181,7 +183,7 @@ class Backprop:
 
     @torch.inference_mode()
     def backward(self) -> None:
-        """Run back through time, and set the gradients."""
+        """Run the backward pass, and set the gradients of the parameters."""
         layout, grads, at = self._layout, self._grads, self._layout.positions
         slopes_at(self._after, self._nonlinearity, out=self._slopes)
         run_backward(
@@ -202,21 +204,21 @@ class Backprop:
     def _score(
         self, states: Tensor, grads: Tensor, targets: Tensor, share: Tensor, minus_share: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Compute the loss and the predictions at some positions, and the states' gradients."""
+        """Compute the loss, the predictions and the gradients of the states at some positions."""
         at, units = self._layout.positions, self._layout.units
         logits, place = states, grads
         if self._has_readout:
             logits, place = self._read_out(states)
         chances = torch.log_softmax(logits, units, out=place)  # (positions, classes)
         loss = chances.gather(units, targets).mul_(minus_share).sum((at, units))
-        # By the logits, the loss has the gradient: probabilities minus the one-hot target.
+        # The gradient with respect to the logits: probabilities minus the one-hot target.
         grad = chances.exp_().mul_(share).scatter_add_(units, targets, minus_share)
         if self._has_readout:
             self._back_through_readout(grad, states, out=grads, first=grads is self._parts[0][1])
         return loss, likeliest(logits, units)
 
     def _read_out(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute logits at some positions; give room for their gradients, too."""
+        """Compute the logits at some positions; return them and a buffer for their gradients."""
         layout, weights = self._layout, self._weights
         count = states.shape[layout.positions]
         logits, room = (
@@ -238,7 +240,7 @@ class Backprop:
         self._layout.multiply_add(out.zero_(), self._layout.columns(grad), rows, out=out)
 
     def _by_sequence(self, predicted: Sequence[Tensor]) -> Tensor:
-        """Turn predicted symbols, by positions, into `([replicas,] batch, time)`."""
+        """Rearrange predicted symbols from positions to `([replicas,] batch, time)`."""
         positions = predicted[0]
         if self._layout.units == -1:
             positions = torch.cat(list(predicted), -1) if len(predicted) > 1 else positions

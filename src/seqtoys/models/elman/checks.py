@@ -1,4 +1,4 @@
-"""Checks of the tensors a model is given: what was expected, and what came."""
+"""Checks of the tensors passed to a model."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from seqtoys.support.tensors import INTEGERS
 
 
 def check_inputs(inputs: Tensor, axes: tuple[str, ...], vocab_size: int, weight: Tensor) -> None:
-    """Make sure that inputs are indices over `axes`, or vectors with a further last axis.
+    """Check that inputs are indices with axes `axes`, or vectors with one more axis at the end.
 
     Args:
-        inputs: What the model was called with.
+        inputs: The inputs of the model.
         axes: The names of the axes of indices.
-        vocab_size: The number of symbols: the bound of an index, the length of a vector.
-        weight: A weight of the model: it tells the device and the float type.
+        vocab_size: The number of symbols: the bound of an index, the size of a vector.
+        weight: A weight of the model, for its device and dtype.
 
     Raises:
-        InputTypeError: If they are neither integers nor of the weight's float type.
+        InputTypeError: If they are neither integers nor floats of the weight's dtype.
         ShapeError: If they have the wrong axes.
-        IndexRangeError: If an index names no symbol.
-        DeviceError: If they lie on another device.
+        IndexRangeError: If an index is out of range.
+        DeviceError: If they are on another device.
     """
     if not isinstance(inputs, Tensor):
         raise InputTypeError(
@@ -42,17 +42,17 @@ def check_inputs(inputs: Tensor, axes: tuple[str, ...], vocab_size: int, weight:
 
 
 def check_hidden(hidden: Tensor, expected: tuple[int, ...], weight: Tensor) -> None:
-    """Make sure that a hidden state fits the model and the batch.
+    """Check that a hidden state matches the model and the batch.
 
     Args:
-        hidden: What the model was called with.
-        expected: The number of layers, of sequences and of units; of replicas first, if any.
-        weight: A weight of the model: it tells the device and the float type.
+        hidden: The hidden state passed to the model.
+        expected: The numbers of replicas (for an ensemble), layers, sequences and units.
+        weight: A weight of the model, for its device and dtype.
 
     Raises:
-        InputTypeError: If it is not of the weight's float type.
+        InputTypeError: If it has another dtype than the weight.
         ShapeError: If it has another shape.
-        DeviceError: If it lies on another device.
+        DeviceError: If it is on another device.
     """
     if not isinstance(hidden, Tensor):
         raise InputTypeError(f"expected hidden to be a tensor, got {described(hidden)}")
@@ -69,16 +69,16 @@ def _check_axes(inputs: Tensor, axes: tuple[str, ...], kind: str) -> None:
     last_fits = not axes[-1].isdecimal() or inputs.shape[-1:] == (int(axes[-1]),)
     if inputs.ndim != len(axes) or not last_fits:
         missing = len(axes) - inputs.ndim
-        hint = "; inputs.unsqueeze adds an axis of one" if missing == 1 else ""
+        hint = "; inputs.unsqueeze adds an axis of size 1" if missing == 1 else ""
         if kind == "indices" and missing < 0:
-            hint = "; one-hot vectors are given as floats"
+            hint = "; one-hot vectors must be floats"
         raise ShapeError(
             f"expected {kind} of shape ({', '.join(axes)}), got {tuple(inputs.shape)}{hint}"
         )
 
 
 def _check_range(inputs: Tensor, vocab_size: int) -> None:
-    # Reading values would stop a GPU's queue, and cannot be done while a graph is being traced.
+    # Reading values would synchronize with the GPU, and is impossible while tracing a graph.
     traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
     if not inputs.numel() or inputs.device.type != "cpu" or traced:
         return

@@ -1,6 +1,6 @@
-"""The weights a network starts from: PyTorch's own, drawn from a generator of their own.
+"""Weight initialization: the same numbers as PyTorch's, but from a separate generator.
 
-Recurrent weights may start otherwise; they are then drawn after all others, which stay the same.
+If recurrent weights have another initialization, they are drawn last, so the others don't change.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from seqtoys.support.randomness import check_seed, seeded_generator
 
 Module = TypeVar("Module", bound=nn.Module)
 
-SILENT: dict[type, Any] = {
+WITHOUT_INITIALIZATION: dict[type, Any] = {
     kind: type(kind.__name__, (kind,), {"reset_parameters": lambda module: None})
     for kind in (nn.Embedding, nn.RNN, nn.Linear)
 }
-"""The same modules, whose constructors leave the weights as memory has them."""
+"""The same modules, with constructors that leave the weights uninitialized."""
 
 
 @EnoughMemory()
@@ -33,18 +33,18 @@ def build_parts(
 ) -> tuple[nn.Embedding | None, nn.RNN, nn.Linear | None]:
     """Build the embedding, the recurrence and the readout, as their constructors would.
 
-    The weights are, number for number, those of `torch.manual_seed(seed)` followed by
-    `nn.Embedding`, `nn.RNN` and `nn.Linear` in this order, but for recurrent weights that start
-    otherwise; the global random state stays as it is.
+    The weights are exactly those of `torch.manual_seed(seed)` followed by `nn.Embedding`, `nn.RNN`
+    and `nn.Linear` in this order, except for recurrent weights with another initialization. The
+    global random state is left unchanged.
 
     Args:
         vocab_size: The number of symbols.
-        settings: The sizes; a part they leave out is None.
-        seed: Decides the weights.
+        settings: The sizes; a part that is not used is None.
+        seed: The random seed of the weights.
 
     Returns:
-        The parts, as PyTorch would make them: of its default dtype, with the numbers it would
-        draw in that dtype, and on its default device.
+        The parts as PyTorch would create them: with its default dtype, the numbers it would draw
+        in that dtype, and on its default device.
     """
     _check_room(vocab_size, settings, 1)
     device = torch.get_default_device()
@@ -82,12 +82,12 @@ def _draw_parts(
 
 
 def _undrawn(kind: type[Module], *sizes: int, **options: Any) -> Module:
-    """Construct a module of PyTorch without drawing its weights.
+    """Construct a PyTorch module without initializing its weights.
 
-    PyTorch's own way, `skip_init`, goes by its meta device: that takes half a second the first
-    time, as it imports SymPy, which adds to the filters of warnings.
+    PyTorch's `skip_init` uses the meta device, whose first use takes half a second to import SymPy
+    and adds warning filters.
     """
-    made: Module = SILENT[kind](*sizes, **options)
+    made: Module = WITHOUT_INITIALIZATION[kind](*sizes, **options)
     made.__class__ = kind
     return made
 
@@ -102,7 +102,7 @@ def _draw_uniform(module: nn.Module, fan_in: int, generator: torch.Generator) ->
 def _start_recurrence(
     weights: Mapping[str, Tensor], settings: ElmanSettings, generator: torch.Generator
 ) -> None:
-    """Let the recurrent weights of one network start as its settings say."""
+    """Initialize the recurrent weights of one network, unless they are uniform."""
     for layer in range(settings.num_layers):
         weight_hh = weights[f"rnn.weight_hh_l{layer}"]
         if settings.recurrent_init == "orthogonal":
@@ -114,7 +114,7 @@ def _start_recurrence(
 
 
 def weight_shapes(vocab_size: int, settings: ElmanSettings) -> dict[str, tuple[int, ...]]:
-    """Tell the shapes of the weights by their names, in the order in which they are drawn.
+    """Return the shapes of the weights by name, in the order in which they are drawn.
 
     Args:
         vocab_size: The number of symbols.
@@ -143,8 +143,9 @@ def draw_weights(
 ) -> dict[str, Tensor]:
     """Draw the weights that `build_parts` draws for each seed, stacked: `(seeds, …)`.
 
-    One constructor for each seed would take longer than training: here a seed costs one call for
-    its embedding, if any, and one for all the rest, which PyTorch draws number by number.
+    Calling the constructors for each seed would take longer than training. Here each seed takes
+    one call for the embedding, if any, and one for all other weights: the numbers are the same,
+    because PyTorch draws them one after the other.
     """
     _check_room(vocab_size, settings, len(seeds))
     device = torch.get_default_device()

@@ -1,4 +1,4 @@
-"""Layers of the recurrence: what drives each, and how they are stacked."""
+"""Stacked recurrent layers, and the drive of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqtoys.models.elman.settings import Nonlinearity
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """The parameters of a layer in a layout: of one network, or of many replicas.
+    """The parameters of a layer in a layout, for one network or many replicas.
 
     Attributes:
         weight_ih: `(units, features)`.
@@ -31,7 +31,7 @@ class LayerWeights:
 
     @classmethod
     def of(cls, rnn: nn.Module, layer: int, layout: Layout) -> LayerWeights:
-        """Take them from a `torch.nn.RNN`, or a module with parameters of the same names."""
+        """Get them from a `torch.nn.RNN`, or a module with parameters of the same names."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         weight_ih, weight_hh, bias_ih, bias_hh = (
             layout.arrange(weight_of(rnn, f"{name}_l{layer}")) for name in names
@@ -40,7 +40,7 @@ class LayerWeights:
 
 
 def weight_of(module: nn.Module, name: str) -> Tensor:
-    """Get a weight: stored as a parameter, or computed by a parametrization."""
+    """Return a weight, stored as a parameter or computed by a parametrization."""
     stored = module._parameters.get(name)  # five times faster than getattr
     return cast(Tensor, getattr(module, name)) if stored is None else stored
 
@@ -58,7 +58,7 @@ def run_layers(
         inputs: Symbol indices `(time, batch)`, or vectors `(time, batch, features)` in the layout.
         layers: The parameters, from the first layer to the last.
         h_0: The states before the first step, `(layers, batch, units)`, in the layout.
-        layout: Where the axes lie.
+        layout: The order of the axes.
         nonlinearity: `"tanh"` or `"relu"`.
 
     Returns:
@@ -83,18 +83,18 @@ def step_layers(
     Args:
         symbols: Symbol indices `(batch,)`.
         layers: The parameters, from the first layer to the last.
-        hidden: The states before, `(layers, batch, units)`.
+        hidden: The states before the step, `(layers, batch, units)`.
         nonlinearity: `"tanh"` or `"relu"`.
 
     Returns:
-        The states after, `(layers, batch, units)`.
+        The states after the step, `(layers, batch, units)`.
     """
     states: list[Tensor] = []
     for layer, before in zip(layers, hidden.unbind(), strict=True):
         if states:
             inputs = states[-1] @ layer.weight_ih.T
         else:
-            # The rows, as in drive_by_symbols.
+            # Look up rows, as in drive_by_symbols.
             inputs = F.embedding(symbols.long(), layer.weight_ih.T)
         total = torch.addmm(inputs + layer.bias, before, layer.weight_hh.T)
         states.append(SQUASH[nonlinearity](total))
@@ -102,9 +102,9 @@ def step_layers(
 
 
 def drive_by_symbols(symbols: Tensor, layer: LayerWeights, layout: Layout) -> Tensor:
-    """Compute the drive of symbols `(time, batch)` without a one-hot vector.
+    """Compute the drive of symbols `(time, batch)` without one-hot vectors.
 
-    A one-hot vector times a matrix is a row of that matrix, so the rows are looked up.
+    A one-hot vector times a matrix is a row of that matrix, so the rows are looked up directly.
 
     Examples:
         >>> from seqtoys.models.elman.layouts import UNITS_LAST

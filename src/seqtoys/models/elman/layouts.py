@@ -1,4 +1,4 @@
-"""Two ways to lay out the numbers of many networks, and what each multiplies fast."""
+"""Two memory layouts for the weights and states of many networks, and fast products in each."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 
 @runtime_checkable
 class Layout(Protocol):
-    """Where the axes of states `(time, batch, units)` lie, and products along them.
+    """The order of the axes of states `(time, batch, units)`, and products along them.
 
     Attributes:
         time: The axis of the steps.
-        positions: The axis of the sequences of a step, or of all steps and sequences flattened.
+        positions: The axis of the sequences of a step, or of steps and sequences flattened.
         units: The axis of the units.
     """
 
@@ -33,10 +33,10 @@ class Layout(Protocol):
         """Copy `([replicas], …)` so that its view in this layout is contiguous."""
 
     def columns(self, vectors: Tensor) -> Sequence[Tensor]:
-        """Cut vectors `(positions, units)` along the units, as `multiply_add` takes them."""
+        """Split vectors `(positions, units)` along the units, for `multiply_add`."""
 
     def rows(self, weight: Tensor) -> Sequence[Tensor]:
-        """Cut a weight, whose axes are (from, to), along the first, as `multiply_add` takes it."""
+        """Split a weight with axes (from, to) along the first, for `multiply_add`."""
 
     def multiply_add(
         self,
@@ -46,14 +46,14 @@ class Layout(Protocol):
         *,
         out: Tensor | None = None,
     ) -> Tensor:
-        """Compute `total + vectors @ weight`, the sum over the products of columns and rows."""
+        """Compute `total + vectors @ weight` as a sum of products of columns and rows."""
 
     def add_outer_(self, total: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """Add the outer products of two vectors, at all positions, to a total, in place."""
+        """Add the outer products of two vectors at all positions to a total, in place."""
 
 
 class UnitsLast:
-    """States are `([replicas,] time, batch, units)`, products those of matrices.
+    """States are `([replicas,] time, batch, units)`; products are matrix products.
 
     Examples:
         >>> layout, states, weight = UnitsLast(), torch.ones(2, 3), torch.eye(3)
@@ -67,7 +67,7 @@ class UnitsLast:
     units = -1
 
     def arrange(self, tensor: Tensor) -> Tensor:
-        """View `([replicas], …)` in this layout: as it is."""
+        """View `([replicas], …)` in this layout: unchanged."""
         return tensor
 
     def restore(self, tensor: Tensor) -> Tensor:
@@ -79,11 +79,11 @@ class UnitsLast:
         return tensor.clone(memory_format=torch.contiguous_format)
 
     def columns(self, vectors: Tensor) -> Sequence[Tensor]:
-        """Leave vectors `(positions, units)` in one piece: a matrix product sums over all."""
+        """Return vectors `(positions, units)` in one piece: a matrix product sums over all."""
         return (vectors,)
 
     def rows(self, weight: Tensor) -> Sequence[Tensor]:
-        """Leave a weight, whose axes are (from, to), in one piece."""
+        """Return a weight with axes (from, to) in one piece."""
         return (weight,)
 
     def multiply_add(
@@ -96,20 +96,20 @@ class UnitsLast:
     ) -> Tensor:
         """Compute `total + vectors @ weight`."""
         (vectors,), (weight,) = columns, rows
-        # With one matrix, addmm is 15 % faster than baddbmm (64 x 128 by 128 x 128, one thread).
+        # For one matrix, addmm is 15 % faster than baddbmm (64 x 128 by 128 x 128, one thread).
         multiply = torch.addmm if weight.ndim == 2 else torch.baddbmm
         return multiply(total, vectors, weight, out=out)
 
     def add_outer_(self, total: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """Add the outer products of two vectors, at all positions: a matrix product."""
+        """Add the outer products of two vectors at all positions, as a matrix product."""
         multiply_ = total.addmm_ if total.ndim == 2 else total.baddbmm_
         return multiply_(first.transpose(-1, -2), second)
 
 
 class ReplicasLast:
-    """States are `(time, batch, units, replicas)`, products element by element.
+    """States are `(time, batch, units, replicas)`; products are elementwise.
 
-    A thousand products of 5 x 5 matrices are a thousand small calls; here they are one long loop.
+    A thousand products of 5 x 5 matrices would be a thousand small calls; here they are one loop.
 
     Examples:
         >>> layout, states = ReplicasLast(), torch.ones(1, 3, 4)
@@ -135,11 +135,11 @@ class ReplicasLast:
         return self.restore(self.arrange(tensor).clone(memory_format=torch.contiguous_format))
 
     def columns(self, vectors: Tensor) -> Sequence[Tensor]:
-        """Cut vectors `(positions, units)` into their units."""
+        """Split vectors `(positions, units)` into their units."""
         return vectors.unsqueeze(-2).unbind(-3)
 
     def rows(self, weight: Tensor) -> Sequence[Tensor]:
-        """Cut a weight, whose axes are (from, to), into its rows."""
+        """Split a weight with axes (from, to) into its rows."""
         return weight.unbind(-3)
 
     def multiply_add(
@@ -156,8 +156,8 @@ class ReplicasLast:
         return total
 
     def add_outer_(self, total: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """Add the outer products of two vectors, at all positions, to a total."""
-        # One position at a time: all products at once would not fit into a processor's cache.
+        """Add the outer products of two vectors at all positions to a total."""
+        # One position at a time: all products at once would not fit into the CPU cache.
         positions = first.unsqueeze(-2).unbind(-4), second.unsqueeze(-3).unbind(-4)
         for left, right in zip(*positions, strict=True):
             total.addcmul_(left, right)  # (from, to, replicas)
@@ -170,7 +170,7 @@ REPLICAS_LAST = ReplicasLast()
 
 def choose_layout(replicas: int, units: int) -> Layout:
     """Choose the layout that trains faster."""
-    # Time with replicas last over time with units last, in fit, one thread, for one sequence of 6
+    # Time of fit with replicas last relative to units last, on one thread, for one sequence of 6
     # symbols and for 32 of them (python -m benchmarks.layouts):
     #
     #   units    64 replicas    128 replicas   256 replicas   1,000 replicas

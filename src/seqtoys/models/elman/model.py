@@ -28,30 +28,31 @@ from seqtoys.support.devices import device_of
 
 
 class ElmanCharModel(ElmanNetwork):
-    """An Elman network that reads symbols one by one and says what follows each (Elman, 1990).
+    """An Elman network that reads a sequence and predicts each next symbol (Elman, 1990).
 
-    Its hidden state is `h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`, for the one-hot or
-    learned vector `x_t` of the symbol at step `t`. Its logits are the hidden state itself, or a
-    linear readout of it. The weights live in `rnn`, a `torch.nn.RNN`, in `embedding` and in
-    `readout`; the last two are None where they are not used.
+    The hidden state is `h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`, where `x_t` is the
+    one-hot or learned vector of the symbol at step `t`. The logits are the hidden state itself, or
+    a linear readout of it. The weights are in `rnn`, a `torch.nn.RNN`, in `embedding` and in
+    `readout`; the last two are None if not used.
 
     Args:
         vocab: The symbols it reads and predicts.
-        hidden_size: Number of hidden units, read out by a linear layer; None: one unit for each
-            symbol, and the hidden state itself is the logits.
-        embedding_size: Size of the learned input vectors; None: inputs are one-hot vectors.
+        hidden_size: Number of hidden units, read out by a linear layer. If None, there is one unit
+            per symbol, and the hidden state itself is the logits.
+        embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.
-        recurrent_init: How recurrent weights start: `"uniform"`, PyTorch's way; `"orthogonal"`
-            (Saxe et al., 2014); `"identity"`, with biases of zero (Le, Jaitly & Hinton, 2015).
-        batch_first: Whether tensors are `(batch, time, …)`, else `(time, batch, …)`. The hidden
-            state is `(layers, batch, hidden)` either way, as in PyTorch.
-        seed: Decides the initial weights: those PyTorch itself draws after
-            `torch.manual_seed(seed)`, of its default dtype and on its default device, with the
-            global random state left alone.
+        recurrent_init: Initialization of the recurrent weights: `"uniform"`, PyTorch's default;
+            `"orthogonal"` (Saxe et al., 2014); or `"identity"`, with zero biases (Le, Jaitly &
+            Hinton, 2015).
+        batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
+            hidden state is `(layers, batch, hidden)` either way, as in PyTorch.
+        seed: The seed of the initial weights, which are those PyTorch draws after
+            `torch.manual_seed(seed)`, with its default dtype and device. The global random state
+            is left unchanged.
 
     Raises:
-        OptionError: If an option is out of its range; it tells which.
+        OptionError: If an option is out of range.
 
     Examples:
         >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
@@ -93,8 +94,8 @@ class ElmanCharModel(ElmanNetwork):
         """Read whole sequences.
 
         Args:
-            inputs: Symbol indices, or their one-hot vectors (any vectors of that length).
-            hidden: The state to resume from; None: zeros.
+            inputs: Symbol indices, or one-hot vectors (or any vectors of that size).
+            hidden: The state to resume from. Defaults to zeros.
 
         Returns:
             The logits after each symbol, and the final hidden state.
@@ -102,8 +103,8 @@ class ElmanCharModel(ElmanNetwork):
         Raises:
             ShapeError: If a tensor has the wrong shape.
             InputTypeError: If a tensor has the wrong dtype.
-            IndexRangeError: If an index names no symbol.
-            DeviceError: If a tensor lies on another device than the weights.
+            IndexRangeError: If an index is out of range.
+            DeviceError: If a tensor is not on the device of the weights.
 
         Examples:
             >>> model = ElmanCharModel(Vocab("hielo"), hidden_size=8)
@@ -129,14 +130,14 @@ class ElmanCharModel(ElmanNetwork):
         """Read one symbol of each sequence.
 
         Args:
-            inputs: Symbol indices, or their one-hot vectors (any vectors of that length).
-            hidden: The state to resume from; None: zeros.
+            inputs: Symbol indices, or one-hot vectors (or any vectors of that size).
+            hidden: The state to resume from. Defaults to zeros.
 
         Returns:
             The logits, and the next hidden state.
 
         Raises:
-            SeqtoysError: As `forward` does.
+            SeqtoysError: See `forward`.
 
         Examples:
             >>> model = ElmanCharModel(Vocab("hielo"))
@@ -159,14 +160,14 @@ class ElmanCharModel(ElmanNetwork):
 
     @torch.no_grad()
     def predict(self, sequence: Symbols) -> str | list[str]:
-        """Tell the likeliest next symbol at each position.
+        """Return the likeliest next symbol at each position.
 
         Args:
             sequence: A string, or a list of symbols.
 
         Raises:
             UnknownSymbolError: If a symbol is not in the vocabulary.
-            DeviceError: If the model is on the meta device, where there are no numbers.
+            DeviceError: If the model is on the meta device, where weights have no values.
 
         Examples:
             >>> len(ElmanCharModel(Vocab("hielo")).predict("hihell"))
@@ -177,14 +178,14 @@ class ElmanCharModel(ElmanNetwork):
 
     @torch.no_grad()
     def trace(self, sequence: Symbols) -> Trace:
-        """Follow the network through a text: its state, probabilities and prediction at each step.
+        """Record the state, probabilities and prediction at each step of a text.
 
         Args:
             sequence: A string, or a list of symbols.
 
         Raises:
             UnknownSymbolError: If a symbol is not in the vocabulary.
-            DeviceError: If the model is on the meta device, where there are no numbers.
+            DeviceError: If the model is on the meta device, where weights have no values.
 
         Examples:
             >>> ElmanCharModel(Vocab("hielo")).trace("hihell").probabilities.shape
@@ -200,11 +201,11 @@ class ElmanCharModel(ElmanNetwork):
         )
 
     def extra_repr(self) -> str:
-        """Name the vocabulary and the seed in the model's `repr`."""
+        """Return the vocabulary and the seed, for the model's `repr`."""
         return f"{self.vocab!r}, seed={self.seed}"
 
     def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The states of the last layer, along with those of all layers after the last step."""
+        """Return the states of the last layer, and the final states of all layers."""
         if self._looks_up(inputs) and not is_left_to_pytorch(inputs):
             hidden = self._start(hidden, inputs.shape[self._batch_axis])
             symbols = inputs.T if self.settings.batch_first else inputs  # (time, batch)
@@ -215,7 +216,7 @@ class ElmanCharModel(ElmanNetwork):
         return run_rnn(self.rnn, vectors, hidden, self._weight)
 
     def _looks_up(self, inputs: Tensor) -> bool:
-        """Whether inputs are symbols whose rows of `weight_ih` can be looked up."""
+        """Whether inputs are indices that can be looked up as rows of `weight_ih`."""
         if torch.compiler.is_compiling() or inputs.is_floating_point():
             return False
         symbols = len(self.vocab.symbols)
@@ -235,7 +236,8 @@ class ElmanCharModel(ElmanNetwork):
             return inputs
         if not torch.compiler.is_compiling() and not is_plain_embedding(self.embedding):
             raise InputTypeError(
-                f"expected indices, as embedding has been replaced or hooked, got {inputs.dtype}"
+                "expected indices, because embedding has been replaced or hooked, got "
+                f"{inputs.dtype}"
             )
         return inputs @ self.embedding.weight
 
@@ -253,7 +255,7 @@ class ElmanCharModel(ElmanNetwork):
         return read_out(self.readout, states)
 
     def _read(self, sequence: Symbols) -> tuple[Tensor, Tensor]:
-        """The logits `(time, vocab)` and the states `(time, hidden)` along one sequence."""
+        """Return the logits `(time, vocab)` and states `(time, hidden)` for one sequence."""
         indices = self.vocab.encode(sequence).to(device_of(self))
         if self.is_unmodified:
             states, _ = self._run(indices.unsqueeze(self._batch_axis), None)
@@ -267,3 +269,38 @@ class ElmanCharModel(ElmanNetwork):
     @property
     def _batch_axis(self) -> int:
         return 0 if self.settings.batch_first else 1
+
+
+def reference_forward(
+    model: ElmanCharModel,
+    inputs: Int[Tensor, "batch time"],
+    hidden: Float[Tensor, "layers batch hidden"] | None = None,
+) -> tuple[Float[Tensor, "batch time vocab"], Float[Tensor, "layers batch hidden"]]:
+    """Compute `forward` as Elman (1990) describes it: slow, and meant to be read.
+
+    Every fast path is tested against this function.
+
+    Args:
+        model: The network; its `batch_first` is ignored.
+        inputs: Symbol indices.
+        hidden: The state to resume from. If None, zeros.
+
+    Examples:
+        >>> model = ElmanCharModel(Vocab("hielo"), hidden_size=8)
+        >>> inputs = model.vocab.encode_batch(["hihell"])
+        >>> torch.allclose(reference_forward(model, inputs)[0], model(inputs)[0], atol=1e-6)
+        True
+    """
+    squash = torch.tanh if model.settings.nonlinearity == "tanh" else torch.relu
+    if model.embedding is None:
+        vectors = F.one_hot(inputs, len(model.vocab)).to(model._weight.dtype)
+    else:
+        vectors = model.embedding(inputs)  # (batch, time, features)
+    states = list(model.initial_hidden(len(inputs)) if hidden is None else hidden)
+    logits = []
+    for x in vectors.unbind(1):  # (batch, features)
+        for layer, weights in enumerate(model.rnn.all_weights):
+            w_ih, w_hh, b_ih, b_hh = weights
+            x = states[layer] = squash(x @ w_ih.T + b_ih + states[layer] @ w_hh.T + b_hh)
+        logits.append(x if model.readout is None else model.readout(x))  # (batch, vocab)
+    return torch.stack(logits, 1), torch.stack(states)

@@ -1,4 +1,4 @@
-"""What one Elman network and an ensemble of them have in common."""
+"""The common base class of single Elman networks and ensembles."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqtoys.data.batch import Batch
-from seqtoys.data.ranges import check_range
+from seqtoys.data.batch import Batch, check_range
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
 from seqtoys.models.elman.backprop import Backprop, is_covered, parameters_of
@@ -24,22 +23,22 @@ from seqtoys.models.elman.unmodified import (
     is_hooked,
     make_plans,
 )
-from seqtoys.support.amounts import check_count
 from seqtoys.support.arguments import checked
 from seqtoys.support.memory import EnoughMemory, check_room
+from seqtoys.support.values import check_count
 
 
 class ElmanNetwork(nn.Module):
-    """The abstract base of `ElmanCharModel` and `ElmanEnsemble`.
+    """The abstract base class of `ElmanCharModel` and `ElmanEnsemble`.
 
     Args:
         vocab: The symbols it reads and predicts.
         settings: Its sizes and options.
-        layout: How its numbers lie in memory.
+        layout: The memory layout of its weights.
 
     Attributes:
-        PART_TYPES: The types of its parts. A class that has them is one of the library's own; a
-            subclass inherits them, and may compute something else.
+        PART_TYPES: The types of its parts. Only the library's own classes define this attribute;
+            a subclass that inherits it may compute something else.
     """
 
     PART_TYPES: ClassVar[PartTypes]
@@ -52,11 +51,11 @@ class ElmanNetwork(nn.Module):
 
     @property
     def loss_floor(self) -> float:
-        """The lowest loss the readout allows, in nats per scored symbol.
+        """The lowest loss that the readout can reach, in nats per scored symbol.
 
-        With tanh states as logits each logit stays inside (-1, 1), so the loss of a symbol stays
-        above `ln(1 + (V - 1) e⁻²)` for V symbols. With other settings, or where a part has been
-        replaced or hooked, there is no such floor, and this is 0.
+        If tanh states are the logits, each logit lies in (-1, 1), so the loss per symbol is at
+        least `ln(1 + (V - 1) e⁻²)` for V symbols. With other settings, or if a part has been
+        replaced or hooked, there is no such bound, and this is 0.
 
         Examples:
             >>> from seqtoys import ElmanCharModel
@@ -71,13 +70,13 @@ class ElmanNetwork(nn.Module):
         return math.log1p((len(self.vocab) - 1) * math.exp(-2))
 
     def initial_hidden(self, batch_size: int) -> Float[Tensor, "*replicas layers batch hidden"]:
-        """Make the state before the first symbol: zeros; an ensemble's has replicas first.
+        """Return the initial hidden state: zeros; an ensemble's has replicas first.
 
         Args:
-            batch_size: How many sequences are read side by side.
+            batch_size: The number of sequences.
 
         Raises:
-            OptionError: If that is no number from 0 on.
+            OptionError: If `batch_size` is not a non-negative integer.
 
         Examples:
             >>> from seqtoys import ElmanCharModel, ElmanEnsemble
@@ -95,10 +94,10 @@ class ElmanNetwork(nn.Module):
 
     @property
     def is_unmodified(self) -> bool:
-        """Whether the network computes what its settings say: nothing is replaced or hooked.
+        """Whether the network computes what its settings describe: nothing is replaced or hooked.
 
-        Then the library may compute in faster ways of its own. Otherwise `fit`, `step`, `predict`,
-        `trace` and `generate` call its modules, as `forward` does.
+        If so, the library uses its own faster implementations. Otherwise `fit`, `step`, `predict`,
+        `trace` and `generate` call the modules of the network, as `forward` does.
 
         Examples:
             >>> from seqtoys import ElmanCharModel
@@ -113,7 +112,7 @@ class ElmanNetwork(nn.Module):
 
     @property
     def has_own_parts(self) -> bool:
-        """Whether the network is of the parts it was made with: all but hooks, which no file has.
+        """Whether the network has its original parts; unlike `is_unmodified`, hooks are ignored.
 
         Examples:
             >>> from seqtoys import ElmanCharModel
@@ -130,10 +129,10 @@ class ElmanNetwork(nn.Module):
 
     @property
     def writes_gradients(self) -> bool:
-        """Whether `backprop` can stand in for autograd.
+        """Whether `backprop` can replace autograd.
 
-        It can for an unmodified network of one layer on one-hot symbols, on a CPU, with nothing
-        frozen. Whatever else a network is made of, autograd trains it.
+        It can for an unmodified network with one layer and one-hot symbols, on a CPU, with no
+        frozen weights. All other networks are trained with autograd.
         """
         return self.is_unmodified and is_covered(self)
 
@@ -142,48 +141,48 @@ class ElmanNetwork(nn.Module):
         """Prepare to compute the loss of sequences and its gradients without autograd.
 
         Raises:
-            OptionError: If this network leaves its gradients to autograd.
-            IndexRangeError: If an index names no symbol.
+            OptionError: If this network requires autograd.
+            IndexRangeError: If an index is out of range.
         """
         if not self.writes_gradients:
             raise OptionError(
-                "expected a network that writes its gradients: an unmodified one of one layer on "
-                f"one-hot symbols, on a CPU, with nothing frozen; got\n{self}\nautograd trains "
-                "any other"
+                "expected a network that supports backprop: unmodified, one layer, one-hot "
+                f"symbols, on a CPU, no frozen weights; got\n{self}\nuse autograd for any other "
+                "network"
             )
         check_range(batch, len(self.vocab))
         return Backprop(parameters_of(self), self._layout, self.settings.nonlinearity, batch)
 
     @property
     def _replicas(self) -> tuple[int, ...]:
-        """The leading axis of an ensemble's weights; a single network has none."""
+        """The leading axis of the weights of an ensemble; empty for a single network."""
         return ()
 
     @property
     def _weight(self) -> Tensor:
-        """A weight, for the device and the dtype.
+        """A weight, for its device and dtype.
 
-        Read where it is stored: a parametrized weight would be computed, and might change by that.
+        The stored parameter is read, since computing a parametrized weight may have side effects.
         """
         rnn = self._modules["rnn"]
         stored: Tensor | None = None if rnn is None else rnn._parameters.get("weight_hh_l0")
         return next(self.parameters()) if stored is None else stored
 
     def _zeros(self, batch: int) -> Tensor:
-        """The same unchecked: while a graph is exported, its batch is no number yet."""
+        """Return zeros without checks: while exporting a graph, `batch` is symbolic."""
         units = self.settings.units(len(self.vocab.symbols))
         return self._weight.new_zeros(*self._replicas, self.settings.num_layers, batch, units)
 
     def _is_wrapped(self) -> bool:
-        """Whether calling the network is more than the `forward` of the library's class."""
+        """Whether calling the network does more than the `forward` of the library's class."""
         if not calls_only_forward(self):
             return True
         return "PART_TYPES" not in vars(type(self)) and self._overrides("forward")
 
     def _steps_by_forward(self) -> bool:
-        """Whether `forward` is replaced or hooked and `step` is not: a step is then a call.
+        """Whether `forward` is replaced or hooked but `step` is not, so that `step` must call it.
 
-        Not while that `forward` runs, as it may itself go step by step.
+        False while that `forward` is running, since it may itself call `step`.
         """
         if not self._is_wrapped() or "step" in vars(self) or self._overrides("step"):
             return False
@@ -193,7 +192,7 @@ class ElmanNetwork(nn.Module):
         return frame.f_code is not code
 
     def _overrides(self, name: str) -> bool:
-        """Whether a subclass has a method of its own in place of the library's."""
+        """Whether a subclass overrides a method of the library's class."""
         own = next(kind for kind in type(self).__mro__ if "PART_TYPES" in vars(kind))
         return getattr(type(self), name) is not getattr(own, name)
 
@@ -201,13 +200,13 @@ class ElmanNetwork(nn.Module):
         """Call the network on one symbol of each sequence."""
         given = [inputs.unsqueeze(1 if self.settings.batch_first else 0)]
         given += [] if hidden is None else [hidden]
-        cannot = f"cannot step through the forward that replaces that of {type(self).__name__}: "
+        cannot = f"cannot implement step with the replaced forward of {type(self).__name__}: "
         try:
             signature(self.forward).bind(*given)
         except TypeError as error:
             raise OptionError(f"{cannot}it takes no state; replace step as well") from error
         result = self(*given)
         if not isinstance(result, tuple) or len(result) != 2:
-            raise OptionError(f"{cannot}it returns no (logits, state); replace step as well")
+            raise OptionError(f"{cannot}it does not return (logits, state); replace step as well")
         logits, after = result
         return logits.squeeze(-2 if self.settings.batch_first else -3), after

@@ -1,4 +1,4 @@
-"""Running the parts of a network as modules, some of which a user may have replaced."""
+"""Calls to the parts of a network as modules, which users may have replaced."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from seqtoys.support.annotations import described
 
 
 def zero_state(rnn: nn.Module, batch: int, weight: Tensor) -> Tensor:
-    """Make the state `(layers, batch, units)` from which a recurrent part starts.
+    """Return the initial state `(layers, batch, units)` of a recurrent part.
 
     Args:
         rnn: An `nn.RNN` or an `nn.GRU`; both directions of a layer count as layers.
         batch: The number of sequences.
-        weight: Gives the device and the dtype.
+        weight: A weight, for the device and dtype.
 
     Raises:
-        OptionError: If it is a module whose state has another form.
+        OptionError: If `rnn` is another module, whose form of state is unknown.
     """
     if not isinstance(rnn, nn.RNN | nn.GRU):
         raise OptionError(
             f"cannot make the initial state of rnn, which has been replaced by {described(rnn)}; "
-            "replace it by an nn.RNN or nn.GRU, or call step and forward with hidden=None"
+            "use an nn.RNN or nn.GRU, or call step and forward with hidden=None"
         )
     layers = rnn.num_layers * (2 if rnn.bidirectional else 1)
     return weight.new_zeros(layers, batch, rnn.hidden_size)
@@ -37,29 +37,27 @@ def run_rnn(
     """Call a recurrent part on vectors `(batch, time, features)`, or `(time, batch, features)`.
 
     Args:
-        rnn: The part.
-        vectors: What it reads.
-        hidden: The state to resume from; None: its own start.
-        weight: Gives the device and the dtype of that.
+        rnn: The recurrent part.
+        vectors: Its inputs.
+        hidden: The state to resume from. If None, its default initial state.
+        weight: A weight, for the device and dtype of the state.
 
     Returns:
-        The states at each step, and the last.
+        The states at each step, and the final state.
 
     Raises:
-        ShapeError: If the vectors have another length than it reads.
-        InputTypeError: If it returns something else than states and a state.
+        ShapeError: If the vectors don't have the input size of `rnn`.
+        InputTypeError: If `rnn` does not return `(states, state)`.
     """
     if isinstance(rnn, nn.RNNBase) and rnn.input_size != vectors.shape[-1]:
-        raise ShapeError(
-            f"expected an rnn that reads vectors of length {vectors.shape[-1]}, got {rnn}"
-        )
+        raise ShapeError(f"expected an rnn with an input size of {vectors.shape[-1]}, got {rnn}")
     if isinstance(rnn, nn.RNN | nn.GRU):
         batch = vectors.shape[0 if rnn.batch_first else 1]
         start = zero_state(rnn, batch, weight)
         if hidden is not None:
             check_hidden(hidden, tuple(start.shape), weight)
         hidden = start if hidden is None else hidden
-        if 0 in vectors.shape:  # torch.nn.RNN refuses to read nothing
+        if 0 in vectors.shape:  # torch.nn.RNN does not accept empty inputs
             width = rnn.hidden_size * (2 if rnn.bidirectional else 1)
             return vectors.new_empty(*vectors.shape[:2], width), hidden
     result: Any = rnn(vectors) if hidden is None else rnn(vectors, hidden)
@@ -72,13 +70,15 @@ def run_rnn(
 
 
 def read_out(readout: nn.Module | None, states: Tensor) -> Tensor:
-    """Turn states into logits.
+    """Compute logits from states.
 
     Raises:
-        ShapeError: If a linear readout reads vectors of another length.
+        ShapeError: If a linear readout has another input size.
     """
     if readout is None:
         return states
     if type(readout) is nn.Linear and readout.in_features != states.shape[-1]:
-        raise ShapeError(f"expected a readout of {states.shape[-1]} states, got {readout}")
+        raise ShapeError(
+            f"expected a readout with {states.shape[-1]} input features, got {readout}"
+        )
     return readout(states)  # type: ignore[no-any-return]

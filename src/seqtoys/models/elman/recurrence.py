@@ -1,10 +1,10 @@
 """The Elman recurrence (Elman, 1990) as pure functions: forward, and backward through time.
 
-Step by step, `h_t = squash(drive_t + W_hh h_{t-1})`, where the drive of a step is all that does
-not depend on the step before: `drive_t = W_ih x_t + b_ih + b_hh`.
+At each step, `h_t = squash(drive_t + W_hh h_{t-1})`. The drive is the part that does not depend on
+the previous step: `drive_t = W_ih x_t + b_ih + b_hh`.
 
-A *layout* says where the axes lie; read the functions with `(time, batch, units)` in mind, and
-know that each also runs with an axis of replicas, many networks side by side.
+A *layout* defines the order of the axes. The shapes are documented as `(time, batch, units)`, but
+all functions also work with an additional axis of replicas, for many networks in parallel.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def recur(
         drive: `(time, batch, units)`, in the layout.
         weight_hh: `(units, units)`, in the layout.
         h_0: The state before the first step, `(batch, units)`, in the layout.
-        layout: Where the axes lie.
+        layout: The order of the axes.
         nonlinearity: `"tanh"` or `"relu"`.
 
     Examples:
@@ -60,15 +60,15 @@ def run_forward(
     layout: Layout,
     nonlinearity: Nonlinearity,
 ) -> None:
-    """Write the states of all steps.
+    """Run forward through time, writing to `states`.
 
     Args:
         drive: The drive of each step.
-        before: The state before each step, cut into columns, all but the first views of `states`;
-            None: it is zero.
-        states: Where to write the state after each step.
-        rows: `weight_hh` swapped, cut into rows.
-        layout: Where the axes lie.
+        before: The state before each step, split into columns; all but the first are views of
+            `states`. None is a state of zeros.
+        states: Output tensors for the state after each step.
+        rows: `weight_hh` swapped, split into rows.
+        layout: The order of the axes.
         nonlinearity: `"tanh"` or `"relu"`.
     """
     squash_ = SQUASH_IN_PLACE[nonlinearity]
@@ -87,19 +87,19 @@ def run_backward(
     *,
     in_place: Sequence[Sequence[Tensor]] | None = None,
 ) -> list[Tensor]:
-    """Go back through time: from the gradients of the states to those of the drive.
+    """Run backward through time: compute the gradients of the drive from those of the states.
 
-    A state acts on the loss directly, and through the step after it: `weight_hh` carries the
-    gradient of that step's drive back. The slope of the nonlinearity turns the gradient of a
-    state into that of its drive.
+    A state affects the loss directly and through the next step, whose drive gradient `weight_hh`
+    propagates back. Multiplying the gradient of a state by the slope of the nonlinearity gives the
+    gradient of its drive.
 
     Args:
-        grads: The direct gradient of the loss by each state.
+        grads: The direct gradient of the loss with respect to each state.
         slopes: The slope of the nonlinearity at each state.
-        rows: `weight_hh`, cut into rows.
-        layout: Where the axes lie.
-        in_place: `grads` cut into columns, to overwrite them: faster, but without gradients of
-            the gradients.
+        rows: `weight_hh`, split into rows.
+        layout: The order of the axes.
+        in_place: `grads` split into columns, to overwrite them: faster, but without higher-order
+            gradients.
     """
     driven: list[Tensor] = []
     for step in reversed(range(len(grads))):
@@ -112,44 +112,44 @@ def run_backward(
 
 
 def slopes_at(states: Tensor, nonlinearity: Nonlinearity, *, out: Tensor | None = None) -> Tensor:
-    """Compute the slope of the nonlinearity from its result: 1 - tanh², or 0 and 1 for relu."""
+    """Compute the slope of the nonlinearity from its output: 1 - tanh², or 0 and 1 for relu."""
     if nonlinearity == "relu":
         return torch.sign(states, out=out)
     return torch.addcmul(states.new_ones(()), states, states, value=-1, out=out)
 
 
 def swapped(weight: Tensor, layout: Layout) -> Tensor:
-    """View a matrix with rows for columns."""
+    """Return a view of a matrix with rows and columns swapped."""
     return weight.transpose(layout.positions, layout.units)
 
 
 def flattened(states: Tensor, layout: Layout) -> Tensor:
-    """Put steps and sequences on one axis: `(time, batch, units)` to `(time * batch, units)`."""
+    """Flatten steps and sequences: `(time, batch, units)` to `(time * batch, units)`."""
     return states.flatten(layout.time, layout.positions)
 
 
 def unflattened(states: Tensor, shape: Sequence[int], layout: Layout) -> Tensor:
-    """Part steps and sequences: `(time * batch, units)` to `(time, batch, units)`."""
+    """Unflatten steps and sequences: `(time * batch, units)` to `(time, batch, units)`."""
     parted: Tensor = states.unflatten(layout.positions, shape)
     return parted
 
 
 def is_left_to_pytorch(tensor: Tensor) -> bool:
-    """Whether PyTorch's own recurrence is wanted: on a GPU, or in a graph to be compiled."""
+    """Whether to use PyTorch's own recurrence: on a GPU, or while compiling."""
     return tensor.device.type != "cpu" or torch.compiler.is_compiling()
 
 
 def _is_written_out(tensor: Tensor) -> bool:
-    """Whether the backward pass written out here can stand in for PyTorch's.
+    """Whether to use the hand-written backward pass instead of PyTorch's.
 
-    `torch.func` and forward-mode derivatives get operations that they know.
+    Under `torch.func` and forward-mode differentiation, only PyTorch operations work.
     """
     transformed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
     return not is_left_to_pytorch(tensor) and not transformed
 
 
 class _Recurrence(torch.autograd.Function):
-    """The recurrence with its backward pass written out."""
+    """The recurrence with a hand-written backward pass."""
 
     @staticmethod
     def forward(

@@ -1,4 +1,4 @@
-"""What makes one Elman network differ from another, apart from its vocabulary and its seed."""
+"""The sizes and options of Elman networks, apart from vocabulary and seed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from seqtoys.errors import OptionError, quoted
-from seqtoys.support.scalars import to_int
+from seqtoys.support.values import to_int
 
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
-"""The functions an Elman network can squash its state with."""
+"""The nonlinearities of the hidden state."""
 
 RecurrentInit: TypeAlias = Literal["uniform", "orthogonal", "identity"]
-"""How the recurrent weights can start."""
+"""The initializations of the recurrent weights."""
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "nonlinearity": get_args(Nonlinearity),
@@ -25,18 +25,18 @@ class ElmanSettings:
     """The sizes and options of an Elman network.
 
     Attributes:
-        hidden_size: Number of hidden units, read out by a linear layer; None: one unit for each
-            symbol, and the hidden state itself is the logits.
-        embedding_size: Size of the learned input vectors; None: inputs are one-hot vectors.
+        hidden_size: Number of hidden units, read out by a linear layer. If None, there is one unit
+            per symbol, and the hidden state itself is the logits.
+        embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.
-        recurrent_init: How the recurrent weights start: `"uniform"`, as PyTorch draws them;
-            `"orthogonal"` (Saxe, McClelland & Ganguli, 2014); or `"identity"`, with biases of zero
+        recurrent_init: Initialization of the recurrent weights: `"uniform"`, PyTorch's default;
+            `"orthogonal"` (Saxe, McClelland & Ganguli, 2014); or `"identity"`, with zero biases
             (Le, Jaitly & Hinton, 2015).
-        batch_first: Whether tensors are `(batch, time, …)`, else `(time, batch, …)`.
+        batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`.
 
     Raises:
-        OptionError: If a size is not a positive integer, or a choice is unknown.
+        OptionError: If a size is not a positive integer, or an option is invalid.
 
     Examples:
         >>> ElmanSettings(hidden_size=32).units(vocab_size=5)
@@ -75,9 +75,9 @@ class ElmanSettings:
                 raise OptionError(f"expected {name} to be {wanted}, got {quoted(value)}")
 
     def units(self, vocab_size: int) -> int:
-        """The number of hidden units of each layer."""
+        """Return the number of hidden units of each layer."""
         return vocab_size if self.hidden_size is None else self.hidden_size
 
     def features(self, vocab_size: int) -> int:
-        """The length of the vector that stands for an input symbol."""
+        """Return the size of the input vector of a symbol."""
         return vocab_size if self.embedding_size is None else self.embedding_size

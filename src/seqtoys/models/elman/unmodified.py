@@ -1,8 +1,8 @@
-"""The guard of every fast path: whether the parts of a network are still what its settings say.
+"""The guard of every fast path: whether the parts of a network still match its settings.
 
-The library computes the recurrence and its gradients in its own ways, and reads networks in NumPy.
-Each gives PyTorch's numbers for the parts that a network is made with, and for no others: a
-subclass, a hook, dropout, or a `forward` that is set on an instance are left to PyTorch.
+The library has its own implementations of the recurrence and its gradients, and runs networks in
+NumPy. These match PyTorch only for the parts a network was created with. Subclasses, hooks,
+dropout, or a `forward` set on an instance are left to PyTorch.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _PLAIN_EMBEDDING = (None, None, False, False)
 
 
 class Plan(NamedTuple):
-    """What one part of a network was made as.
+    """The original form of one part of a network.
 
     Attributes:
         kind: Its exact type.
-        shapes: The shapes of its weights by their names.
-        options: The options that decide what it computes.
+        shapes: The shapes of its weights by name.
+        options: The options that affect its computation.
     """
 
     kind: type[nn.Module]
@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 def make_plans(
     types: PartTypes, vocab_size: int, settings: ElmanSettings, replicas: tuple[int, ...] = ()
 ) -> dict[str, Plan]:
-    """Describe the parts that a network is made with, by their names.
+    """Return the original form of each part of a network, by name.
 
     Args:
         types: Their types.
@@ -74,12 +74,12 @@ def make_plans(
 
 
 def is_hooked(network: nn.Module) -> bool:
-    """Whether calling a network also calls hooks, on itself or on a part."""
+    """Whether a network or one of its parts has hooks."""
     return any(map(_has_hooks, network.modules()))
 
 
 def fits_plans(network: nn.Module, plans: Mapping[str, Plan]) -> bool:
-    """Whether a network consists of the planned parts, with nothing set on an instance."""
+    """Whether a network consists of the planned parts, with no overridden instance attributes."""
     if network._parameters or _hides_methods(network):
         return False
     parts = {name: part for name, part in network._modules.items() if part is not None}
@@ -93,7 +93,7 @@ def fits_plans(network: nn.Module, plans: Mapping[str, Plan]) -> bool:
     for weight in weights:
         if weight.dtype is not first.dtype or weight.device != first.device:  # type: ignore[union-attr]
             return False
-    return len(set(map(id, weights))) == len(weights)  # none is shared
+    return len(set(map(id, weights))) == len(weights)  # no weight is shared
 
 
 def calls_only_forward(module: nn.Module) -> bool:
@@ -102,7 +102,7 @@ def calls_only_forward(module: nn.Module) -> bool:
 
 
 def is_plain_rnn(rnn: nn.Module, features: int, units: int, settings: ElmanSettings) -> bool:
-    """Whether calling a module computes the recurrence that the settings describe."""
+    """Whether calling a module computes the recurrence described by the settings."""
     return (
         type(rnn) is nn.RNN
         and calls_only_forward(rnn)
@@ -111,7 +111,7 @@ def is_plain_rnn(rnn: nn.Module, features: int, units: int, settings: ElmanSetti
 
 
 def is_plain_embedding(module: nn.Module) -> bool:
-    """Whether calling a module looks rows of its weight up, and does no more."""
+    """Whether calling a module only looks up rows of its weight."""
     return (
         type(module) is nn.Embedding
         and calls_only_forward(module)
@@ -130,14 +130,14 @@ def _has_hooks(module: nn.Module) -> bool:
 
 
 def _hides_methods(module: nn.Module) -> bool:
-    """Whether an instance has something set on it in place of what its class has."""
+    """Whether an instance attribute overrides an attribute of its class."""
     kind: Any = type(module)
     return not _attributes(kind).isdisjoint(vars(module))
 
 
 @cache
 def _attributes(kind: type) -> frozenset[str]:
-    """The names of a class."""
+    """Return the attribute names of a class."""
     return frozenset(dir(kind))
 
 

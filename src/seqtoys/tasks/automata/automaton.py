@@ -14,13 +14,13 @@ from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, quoted
-from seqtoys.support.amounts import check_lengths
 from seqtoys.support.arguments import checked
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.values import check_lengths
 from seqtoys.tasks.automata.expectations import Expected, expect, expect_cut, expect_known
 from seqtoys.tasks.automata.graph import Graph, Transitions, read_graph
 from seqtoys.tasks.automata.known_lengths import KnownLengths, equally_often, within
-from seqtoys.tasks.automata.reading import Reader
+from seqtoys.tasks.automata.state_tracker import StateTracker
 from seqtoys.tasks.automata.string_lengths import StringLengths
 from seqtoys.tasks.automata.strings import StringSampler
 from seqtoys.tasks.task import Task
@@ -170,7 +170,7 @@ class Automaton(Task):
         """The expected number of symbols of a string; inf for an endless source."""
         return float("inf") if self.is_endless else self.expected.scored + 1
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         if length >= 1 and self._strings.exist(length + 1, length + 1):
             return None
@@ -238,8 +238,8 @@ class Automaton(Task):
         return state is not None and (self.is_endless or bool(self.graph.is_end[state]))
 
     @cached_property
-    def _reader(self) -> Reader:
-        return Reader(self.graph, self.vocab, self.name)
+    def _reader(self) -> StateTracker:
+        return StateTracker(self.graph, self.vocab, self.name)
 
     @cached_property
     def _within(self) -> KnownLengths:

@@ -9,8 +9,8 @@ from math import inf
 from seqtoys.data.batch import Batch
 from seqtoys.data.symbols import Symbols
 from seqtoys.errors import DataError, OptionError, excerpt, quoted
-from seqtoys.support.amounts import LONGEST
 from seqtoys.support.arguments import checked, listed
+from seqtoys.support.values import LONGEST
 from seqtoys.tasks.automata.automaton import Automaton
 
 END = "end"

@@ -50,7 +50,7 @@ class BinaryAddition(AnswerTask):
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01+$=")
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         return None if length >= 3 else "the shortest is 3, as in 1+1"
 
@@ -96,7 +96,7 @@ class BinaryMultiplication(AnswerTask):
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01*$=")
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         return None if length >= 3 else "the shortest is 3, as in 1*1"
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.tasks.chomsky.answer_probabilities import KnownShares, draw_bits
+from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
 from seqtoys.tasks.chomsky.expressions import (
     APPLY,
     MODULUS,
@@ -24,7 +24,7 @@ LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 _STACK_SYMBOLS = np.array([2, 3, 4, 2, 3, 4, 0, 1, 0, 1, 0, 1])  # a b P, or 0 1
 
 
-class StackManipulation(KnownShares):
+class StackManipulation(KnownProbabilities):
     r"""Apply pushes and pops to a stack, then output it from top to bottom.
 
     The input is a stack of 0s and 1s, bottom first, followed by actions: P (pop), a (push 0),
@@ -61,7 +61,7 @@ class StackManipulation(KnownShares):
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01abP$=")
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Compute the proportions of 0, 1 and `$` over the training lengths."""
         shortest, longest = self.lengths
         height = float(np.mean(_mean_heights(longest)[shortest - 1 :]))
@@ -108,7 +108,7 @@ def _mean_heights(longest: int) -> list[float]:
     return means
 
 
-class ReverseString(KnownShares):
+class ReverseString(KnownProbabilities):
     r"""Output a string in reverse.
 
     The input is random bits; the answer has the same length.
@@ -134,7 +134,7 @@ class ReverseString(KnownShares):
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01=")
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Return equal proportions: all answer symbols are equally likely."""
         return [1 / 2] * 2
 
@@ -149,7 +149,7 @@ class ReverseString(KnownShares):
         return inputs.flip(1)
 
 
-class ModularArithmeticBrackets(KnownShares):
+class ModularArithmeticBrackets(KnownProbabilities):
     r"""Evaluate a fully bracketed expression modulo 5.
 
     Expressions of 1 to 4 symbols are `d`, `-d`, `(d)` and `(-d)`, with a digit `d` of 0 … 4.
@@ -199,7 +199,7 @@ class ModularArithmeticBrackets(KnownShares):
         """Evaluate the expressions."""
         return torch.from_numpy(evaluate(inputs.numpy())).unsqueeze(1)  # (batch, 1)
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Compute the distribution of the value over the training lengths."""
         shares = [np.full(MODULUS, 1 / MODULUS)] * 5  # by length
         for n in range(5, self.lengths[1] + 1):
@@ -209,7 +209,7 @@ class ModularArithmeticBrackets(KnownShares):
         return list(np.mean(shares[self.lengths[0] : self.lengths[1] + 1], axis=0))
 
 
-class SolveEquation(KnownShares):
+class SolveEquation(KnownProbabilities):
     r"""Solve an equation for x modulo 5.
 
     The input is a fully bracketed expression, as in `modular_arithmetic_brackets` but without
@@ -240,11 +240,11 @@ class SolveEquation(KnownShares):
     vocab: Vocab = Vocab("01234+-()x=.")
     blank = "."
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Return equal proportions: all answer symbols are equally likely."""
         return [1 / MODULUS] * MODULUS
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         return None if length >= 3 else "the shortest is 3, as in x=2"
 

@@ -7,13 +7,13 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.data.vocab import Vocab
-from seqtoys.tasks.chomsky.answer_probabilities import KnownShares, draw_bits
+from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
 
 SOURCE, LEVEL = "Delétang et al. 2023", "context-sensitive"
 LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 
 
-class DuplicateString(KnownShares):
+class DuplicateString(KnownProbabilities):
     r"""Output a string twice.
 
     The input is $L$ random bits, the answer $2L$ bits.
@@ -39,7 +39,7 @@ class DuplicateString(KnownShares):
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01=")
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Return equal proportions: all answer symbols are equally likely."""
         return [1 / 2] * 2
 
@@ -54,8 +54,8 @@ class DuplicateString(KnownShares):
         return inputs.repeat(1, 2)  # (batch, 2 length)
 
 
-class MissingDuplicate(KnownShares):
-    r"""Find the missing symbol in a string that is repeated twice.
+class MissingDuplicate(KnownProbabilities):
+    r"""Find the missing symbol in a duplicated string.
 
     The input is a string of random bits, repeated, with one uniformly chosen symbol replaced by
     `?`; if the length is odd, `#` is appended. The answer is the bit replaced by `?`. The only
@@ -106,14 +106,14 @@ class MissingDuplicate(KnownShares):
         # The copies differ only where one is 2 (the index of ?); their minimum there is the bit.
         return ((first != second) * torch.minimum(first, second)).sum(1, keepdim=True)
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Compute the proportions of 1 and 0 over the training lengths."""
         shortest, longest = self.lengths
         share = (1 + (shortest == 1) / (longest - shortest + 1)) / 2
         return [share, 1 - share]
 
 
-class OddsFirst(KnownShares):
+class OddsFirst(KnownProbabilities):
     r"""Output the symbols at odd positions of a string, then those at even positions.
 
     The input is random bits; the answer has the same length.
@@ -140,7 +140,7 @@ class OddsFirst(KnownShares):
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01=")
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Return equal proportions: all answer symbols are equally likely."""
         return [1 / 2] * 2
 
@@ -155,7 +155,7 @@ class OddsFirst(KnownShares):
         return torch.cat([inputs[:, ::2], inputs[:, 1::2]], 1)  # (batch, length)
 
 
-class BucketSort(KnownShares):
+class BucketSort(KnownProbabilities):
     r"""Sort the symbols of a string in increasing order.
 
     The input is random symbols 0 … 4; the answer is the same symbols, sorted.
@@ -181,7 +181,7 @@ class BucketSort(KnownShares):
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01234=")
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Return equal proportions: all answer symbols are equally likely."""
         return [1 / 5] * 5
 

@@ -8,14 +8,14 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.data.vocab import Vocab
-from seqtoys.tasks.chomsky.answer_probabilities import KnownShares, draw_bits
+from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
 from seqtoys.tasks.chomsky.expressions import APPLY, MODULUS, Array
 
 SOURCE = "Delétang et al. 2023"
 LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 
 
-class EvenPairs(KnownShares):
+class EvenPairs(KnownProbabilities):
     r"""Is the number of 01 and 10 pairs in a string even (0) or odd (1)?
 
     Each such pair is a change of symbol, so the number is even if the first symbol equals the
@@ -56,14 +56,14 @@ class EvenPairs(KnownShares):
         """Compare the first bit with the last."""
         return inputs[:, :1] ^ inputs[:, -1:]
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Compute the proportions of 0 and 1 over the training lengths."""
         shortest, longest = self.lengths
         share = (1 + (shortest == 1) / (longest - shortest + 1)) / 2
         return [share, 1 - share]
 
 
-class Parity(KnownShares):
+class Parity(KnownProbabilities):
     r"""Is the number of 1s in a string even (0) or odd (1)?
 
     The input is random bits; the answer is one symbol.
@@ -89,7 +89,7 @@ class Parity(KnownShares):
     longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01=")
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Return equal proportions: all answer symbols are equally likely."""
         return [1 / 2] * 2
 
@@ -104,7 +104,7 @@ class Parity(KnownShares):
         return inputs.sum(1, keepdim=True) % 2
 
 
-class CycleNavigation(KnownShares):
+class CycleNavigation(KnownProbabilities):
     r"""Where on a circle of five positions does a walk end?
 
     The input is $L$ steps, each of them - (one back), 0 (stay) or + (one ahead) with probability
@@ -151,7 +151,7 @@ class CycleNavigation(KnownShares):
         """Add up the steps modulo 5."""
         return self._moves[inputs].sum(1, keepdim=True) % self.places
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Compute the distribution of the final position over the training lengths."""
         place, total = np.eye(self.places)[0], np.zeros(self.places)
         for length in range(1, self.lengths[1] + 1):
@@ -160,7 +160,7 @@ class CycleNavigation(KnownShares):
         return list(total / total.sum())
 
 
-class ModularArithmetic(KnownShares):
+class ModularArithmetic(KnownProbabilities):
     """Evaluate a sum of products modulo 5, without brackets.
 
     Digits 0 … 4 and the operators `+ - *` alternate, all drawn uniformly; `*` binds more tightly
@@ -195,10 +195,10 @@ class ModularArithmetic(KnownShares):
     def __init__(self) -> None:
         self._next = _list_steps()
 
-    def refusal(self, length: int) -> str | None:
+    def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         if length % 2:
-            return super().refusal(length)
+            return super().why_no_length(length)
         return f"digits and operators alternate, so use {length - 1} or {length + 1}"
 
     def draw_inputs(
@@ -218,7 +218,7 @@ class ModularArithmetic(KnownShares):
             state = self._next.take(step * MODULUS**2 + state)
         return torch.from_numpy(_value(state)).unsqueeze(1)  # (batch, 1)
 
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Compute the distribution of the value over the training lengths."""
         states = np.arange(MODULUS**2)
         share = (states < MODULUS) / MODULUS  # after one digit

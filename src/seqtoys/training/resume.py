@@ -15,11 +15,11 @@ from seqtoys.models.checkpoint import Checkpoint, write_model
 from seqtoys.models.replaceable import loss_of
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.serialization import MALFORMED, Plain
-from seqtoys.support.tensor_file import brief_error, misfit, read_file, shortened
-from seqtoys.training.state import Run
+from seqtoys.support.tensor_file import brief_error, read_file, shortened, weights_mismatch
+from seqtoys.training.state import TrainingState
 
 
-def save_run(run: Run, path: PathLike) -> None:
+def save_training(run: TrainingState, path: PathLike) -> None:
     """Save a training run with its model and history; no update may be pending.
 
     Args:
@@ -71,7 +71,7 @@ def check_replaceable(checkpoint: Checkpoint | None, resume: PathLike | None) ->
         )
 
 
-def resume_run(run: Run, path: PathLike, *, epochs: int) -> None:
+def resume_training(run: TrainingState, path: PathLike, *, epochs: int) -> None:
     """Restore a new training run to the state saved in a file.
 
     The whole file is checked before the model is changed.
@@ -87,7 +87,7 @@ def resume_run(run: Run, path: PathLike, *, epochs: int) -> None:
     """
     file = read_file(path)
     if "training" not in file.facts:
-        raise file.refusal("a model without training state; fit(…, checkpoint=…) saves both")
+        raise file.file_error("a model without training state; fit(…, checkpoint=…) saves both")
     try:
         history, training = file.state("history"), file.state("training")
         _check_same(run, training["identity"], file.weights(), file.path)
@@ -104,7 +104,9 @@ def resume_run(run: Run, path: PathLike, *, epochs: int) -> None:
     except OptionError:
         raise
     except MALFORMED as error:
-        raise file.refusal(f"a training that can't be resumed ({brief_error(error)})") from error
+        raise file.file_error(
+            f"a training that can't be resumed ({brief_error(error)})"
+        ) from error
 
 
 @contextmanager
@@ -126,7 +128,7 @@ def _is_same_file(one: PathLike, other: PathLike | None) -> bool:
 
 
 def _check_same(
-    run: Run, identity: Mapping[str, Plain], weights: Mapping[str, Tensor], path: str
+    run: TrainingState, identity: Mapping[str, Plain], weights: Mapping[str, Tensor], path: str
 ) -> None:
     """Check that the model, data and options are those of the saved training."""
     own = {
@@ -134,7 +136,7 @@ def _check_same(
         for name, tensor in run.model.state_dict().items()
         if isinstance(tensor, Tensor)
     }
-    others = _differences(identity, run.identity) or misfit(own, weights)
+    others = _differences(identity, run.identity) or weights_mismatch(own, weights)
     if others:
         raise OptionError(
             f"expected the model, data and options of the training in {path}, got different ones: "

@@ -1,4 +1,4 @@
-"""Read symbols one after the other, and tell the logits of what comes next, as NumPy arrays."""
+"""Step-by-step inference: read one symbol at a time, and return the next logits in NumPy."""
 
 from __future__ import annotations
 
@@ -25,50 +25,51 @@ from seqtoys.support.devices import device_of
 
 Array: TypeAlias = npt.NDArray[Any]
 Read: TypeAlias = Callable[[Any], Array]
-"""Reads a symbol of each text, keeps the states, and tells the logits `(*texts, vocab)`."""
+"""Reads one symbol of each text, updates the states, and returns the logits `(*texts, vocab)`."""
 
 _OF_NUMPY = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Reads on from the start of a text.
+class Stepper:
+    """Reads texts symbol by symbol, from the initial state.
 
     Attributes:
         read: Reads a symbol of each text: one index for all, or an array `(*texts,)`.
-        around: Makes a context to read in, which sees to modes, gradients and warnings.
+        around: Returns a context manager for reading, which sets modes, gradients and warnings.
     """
 
     read: Read
     around: Callable[[], AbstractContextManager[object]]
 
 
-def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reader:
-    """Make what reads texts side by side.
+def make_stepper(model: object, texts: tuple[int, ...], vocab_size: int) -> Stepper:
+    """Create a stepper of one or more texts in parallel.
 
     Args:
-        model: An `ElmanCharModel`, an `ElmanEnsemble`, or any model with `step` and
-            `initial_hidden`, or an ensemble of such.
-        texts: How many: the replicas of an ensemble, then the texts of each; empty: one text.
+        model: An `ElmanCharModel`, an `ElmanEnsemble`, any model with `step` and
+            `initial_hidden`, or an ensemble of such models.
+        texts: The shape of the texts: `(replicas, texts)` for an ensemble, `(texts,)`, or `()` for
+            one text.
         vocab_size: The number of symbols.
 
     Raises:
-        InputTypeError: If the model has no `step` or no `initial_hidden`.
+        InputTypeError: If the model lacks `step` or `initial_hidden`.
         DeviceError: If it is on the meta device.
 
     Examples:
         >>> from seqtoys import Vocab
-        >>> reader = make_reader(ElmanCharModel(Vocab("hielo")), (3,), 5)
-        >>> reader.read(0).shape, reader.read(np.array([1, 2, 3])).shape
+        >>> stepper = make_stepper(ElmanCharModel(Vocab("hielo")), (3,), 5)
+        >>> stepper.read(0).shape, stepper.read(np.array([1, 2, 3])).shape
         ((5,), (3, 5))
     """
     if _is_for_numpy(model):
         quiet = partial(np.errstate, over="ignore", invalid="ignore")
-        return Reader(_elman_reader(model), quiet)
+        return Stepper(_elman_reader(model), quiet)
     if not isinstance(model, Ensemble):
-        return Reader(_step_reader(model, texts, vocab_size), partial(_evaluating, model))
+        return Stepper(_step_reader(model, texts, vocab_size), partial(_evaluating, model))
     if isinstance(model, ElmanEnsemble):
-        return Reader(_ensemble_reader(model, texts, vocab_size), partial(_evaluating, model))
+        return Stepper(_ensemble_reader(model, texts, vocab_size), partial(_evaluating, model))
     replicas = _replicas(model)
     readers = [_step_reader(replica, texts[1:], vocab_size) for replica in replicas]
 
@@ -76,11 +77,11 @@ def make_reader(model: object, texts: tuple[int, ...], vocab_size: int) -> Reade
         rows = np.broadcast_to(symbols, texts)
         return np.stack([read(row) for read, row in zip(readers, rows, strict=True)])
 
-    return Reader(read, partial(_evaluating, *replicas))
+    return Stepper(read, partial(_evaluating, *replicas))
 
 
 def _is_for_numpy(model: object) -> TypeGuard[ElmanCharModel | ElmanEnsemble]:
-    """Whether a model is its weights and no more, and NumPy can read those where they are."""
+    """Whether a model is unmodified, with weights that NumPy can access without a copy."""
     if not isinstance(model, ElmanNetwork) or not model.is_unmodified:
         return False
     weight = weight_of(model.get_submodule("rnn"), "weight_hh_l0")  # all weights are alike
@@ -88,9 +89,9 @@ def _is_for_numpy(model: object) -> TypeGuard[ElmanCharModel | ElmanEnsemble]:
 
 
 def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
-    """Do what `step` does, in NumPy: on single vectors its calls cost half of PyTorch's.
+    """Implement `step` in NumPy, whose calls on single vectors take half the time of PyTorch's.
 
-    States are `(units,)`, then `(texts, units)`; of an ensemble `(replicas, texts, units)`.
+    States are `(units,)` or `(texts, units)`; for an ensemble, `(replicas, texts, units)`.
     """
     replicas, settings = count_replicas(model), model.settings
     weights = {
@@ -100,7 +101,7 @@ def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
         if weight is not None
     }
 
-    def matrix(name: str) -> Array:  # ([replicas,] from, to), seen through a view
+    def matrix(name: str) -> Array:  # ([replicas,] from, to), a view
         return np.ascontiguousarray(weights[name]).swapaxes(-1, -2)
 
     def bias_of(*names: str) -> Array:  # (to,), or (replicas, 1, to)
@@ -127,7 +128,7 @@ def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
     multiply: Callable[[Array, Array], Array] = np.matmul if replicas else np.ndarray.dot
     each = np.arange(replicas)[:, np.newaxis]  # (replicas, 1)
 
-    stages = list(zip_longest(recurrent, upward))  # the last may end in the state itself
+    stages = list(zip_longest(recurrent, upward))  # without a readout, the last `above` is None
 
     def read(symbols: Any) -> Array:
         vectors: Array = rows[each, symbols] if replicas else rows[symbols]  # (*texts, units)
@@ -142,9 +143,9 @@ def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
 
 
 def _ensemble_reader(ensemble: ElmanEnsemble, texts: tuple[int, ...], vocab_size: int) -> Read:
-    """Step an ensemble that has been modified, and so cannot be taken apart.
+    """Step a modified ensemble, whose replicas can't be separated.
 
-    All its replicas read all texts, and of each only its own texts are kept.
+    All replicas read all texts, but only the logits for its own texts are kept for each.
     """
     replicas = np.arange(texts[0])
     step = _step_reader(ensemble, texts, vocab_size, replicas=texts[:1])
@@ -161,11 +162,11 @@ def _step_reader(
 ) -> Read:
     if not isinstance(model, StepwiseModel):
         raise InputTypeError(
-            f"expected a model with step and initial_hidden, got {type(model).__name__}; "
-            "give it both: step(indices, hidden) returns logits (batch, vocab) and the next hidden"
+            f"expected a model with step and initial_hidden, got {type(model).__name__}; define "
+            "both: step(indices, hidden) returns logits (batch, vocab) and the next hidden state"
         )
     if isinstance(model, nn.Module):
-        device_of(model)  # sees to it that it has numbers
+        device_of(model)  # raises an error on the meta device
     batch = math.prod(texts)
     hidden = model.initial_hidden(batch)
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
@@ -177,7 +178,7 @@ def _step_reader(
         logits, hidden = model.step(inputs.to(device), hidden)
         if logits.shape != (*replicas, batch, vocab_size):
             raise ShapeError(
-                "expected step to give logits of shape (batch, vocab) = "
+                "expected step to return logits of shape (batch, vocab) = "
                 f"({batch}, {vocab_size}), got {tuple(logits.shape)}"
             )
         return logits.detach().cpu().double().numpy().reshape(*replicas, *texts, vocab_size)
@@ -188,15 +189,15 @@ def _step_reader(
 def _replicas(ensemble: Ensemble) -> list[Any]:
     if not hasattr(ensemble, "__getitem__"):
         raise InputTypeError(
-            f"expected an ensemble whose replicas can be taken, as in model[0], got "
-            f"{type(ensemble).__name__}; give it __getitem__"
+            "expected an ensemble that can be indexed, as in model[0], got "
+            f"{type(ensemble).__name__}; define __getitem__"
         )
     return [ensemble[replica] for replica in range(len(ensemble.seeds))]
 
 
 @contextmanager
 def _evaluating(*models: object) -> Iterator[None]:
-    """Put modules in evaluation mode, and take no gradients."""
+    """Put modules in evaluation mode, and disable gradients."""
     with torch.no_grad(), ExitStack() as modes:
         for model in models:
             if isinstance(model, nn.Module):

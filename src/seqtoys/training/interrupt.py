@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Heard(KeyboardInterrupt):
+class PostponedInterrupt(KeyboardInterrupt):
     """A Ctrl-C that was deferred until no update was in progress."""
 
 
 @contextmanager
 def postponed_interrupt() -> Iterator[Callable[[], None]]:
-    """Defer the first Ctrl-C until the yielded function is called, which then raises `Heard`.
+    """Defer the first Ctrl-C until the yielded function is called, which then raises it.
 
     A second Ctrl-C raises immediately. Outside the main thread, or if there already is another
     handler for the signal, nothing is deferred.
@@ -34,7 +34,7 @@ def postponed_interrupt() -> Iterator[Callable[[], None]]:
 
     def raise_if_interrupted() -> None:
         if pressed:
-            raise Heard
+            raise PostponedInterrupt
 
     in_charge = threading.current_thread() is threading.main_thread() and (
         signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -13,7 +13,7 @@ from seqtoys.support.arguments import checked
 from seqtoys.tasks.automata.graph import Floats, Graph, Ints
 
 
-class Reader:
+class StateTracker:
     """Follows the symbols of batches through a graph.
 
     Args:

@@ -14,15 +14,17 @@ from seqtoys.models.forward import in_mode
 from seqtoys.records.ensemble_row import EnsembleRow
 from seqtoys.records.history import History
 from seqtoys.records.row import Row
-from seqtoys.support.interrupt import Heard, postponed_interrupt
-from seqtoys.training.saved_run import save_run
-from seqtoys.training.state import Run
+from seqtoys.training.interrupt import PostponedInterrupt, postponed_interrupt
+from seqtoys.training.resume import save_training
+from seqtoys.training.state import TrainingState
 
 Watchers = Sequence[Callable[[Row], object] | None]
 """Callbacks that receive the row of each epoch; None is skipped."""
 
 
-def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint | None) -> None:
+def run_epochs(
+    run: TrainingState, epochs: int, watchers: Watchers, checkpoint: Checkpoint | None
+) -> None:
     """Run epochs and append them to the history; Ctrl-C takes effect between two updates.
 
     An exception that stops training gets the history so far as its attribute `history`. If it
@@ -39,7 +41,7 @@ def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint
     def save() -> None:
         history.seconds = time.perf_counter() - started
         if checkpoint is not None:
-            save_run(run, checkpoint.path)
+            save_training(run, checkpoint.path)
 
     with in_mode(run.model, training=True), postponed_interrupt() as raise_if_interrupted:
         save()  # first of all, so that a path that can't be written fails before training
@@ -54,7 +56,7 @@ def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint
                     save()
                 raise_if_interrupted()
         except KeyboardInterrupt as interrupt:
-            stopped, is_whole = "interrupted", isinstance(interrupt, Heard)
+            stopped, is_whole = "interrupted", isinstance(interrupt, PostponedInterrupt)
         except Exception as error:
             _close(run, "error", started)
             _attach(error, run)
@@ -66,7 +68,7 @@ def run_epochs(run: Run, epochs: int, watchers: Watchers, checkpoint: Checkpoint
             save()
 
 
-def _close(run: Run, stopped: str, started: float) -> None:
+def _close(run: TrainingState, stopped: str, started: float) -> None:
     """Record why and when training ended, and decode the predictions."""
     history = run.history
     if history.is_open:
@@ -76,7 +78,7 @@ def _close(run: Run, stopped: str, started: float) -> None:
     history.seconds = time.perf_counter() - started
 
 
-def _attach(error: Exception, run: Run) -> None:
+def _attach(error: Exception, run: TrainingState) -> None:
     """Attach the history so far to an exception, with a note in its traceback."""
     vars(error)["history"] = run.history  # even if its class restricts attributes
     if run.epochs:
@@ -93,7 +95,7 @@ def _save_after(error: Exception, save: Callable[[], None]) -> None:
 
 
 def _run_epoch(
-    run: Run, watchers: Watchers, raise_if_interrupted: Callable[[], None]
+    run: TrainingState, watchers: Watchers, raise_if_interrupted: Callable[[], None]
 ) -> str | None:
     """Run an epoch and report its row; return why to stop, or apply the last update."""
     run.history.append(_measured(run, raise_if_interrupted))
@@ -105,7 +107,7 @@ def _run_epoch(
     return reason
 
 
-def _end_epoch(run: Run) -> str | None:
+def _end_epoch(run: TrainingState) -> str | None:
     reason: str | None = run.rule.reason(run.history)
     if reason is None:
         if run.rule.ended is not None:
@@ -115,16 +117,18 @@ def _end_epoch(run: Run) -> str | None:
     return reason
 
 
-def _row_to_watch(run: Run) -> Row:
+def _row_to_watch(run: TrainingState) -> Row:
     row: Row = run.history.row(-1)
     is_one = isinstance(run.history, History)
     return replace(row, prediction=run.predictions.last()) if is_one else row
 
 
-def _measured(run: Run, after_update: Callable[[], None]) -> Row | EnsembleRow:
+def _measured(run: TrainingState, after_update: Callable[[], None]) -> Row | EnsembleRow:
     updates = run.updates
     loss, share, predicted = updates.run_epoch(after_update)
-    held, held_share = (None, None) if run.held_out is None else run.held_out.measure(run.model)
+    held, held_share = (
+        (None, None) if run.held_out is None else run.held_out.loss_and_accuracy(run.model)
+    )
     if predicted is not None:
         run.predictions.keep(predicted)
     of_epoch = updates.source.optimum

@@ -4,8 +4,79 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
-from seqtoys.support.amounts import check_count
+from seqtoys.support.arguments import checked
+from seqtoys.support.values import check_count
+
+
+def entropy(*shares: float) -> float:
+    """Compute the entropy of a discrete distribution, in nats.
+
+    Args:
+        *shares: The probabilities, which sum to 1, or one of only two.
+
+    Examples:
+        >>> entropy(0.3), entropy(0.3, 0.7)
+        (0.6108..., 0.6108...)
+    """
+    whole = shares if len(shares) > 1 else (*shares, 1 - shares[0])
+    return -sum(share * math.log(share) for share in whole if share) + 0.0  # no -0.0
+
+
+class Estimate(float):
+    """A float with its standard error: `Estimate(value, standard_error)`.
+
+    Attributes:
+        standard_error: The standard deviation of the number over repetitions; 0 if it is exact.
+
+    Examples:
+        >>> print(Estimate(0.25), Estimate(0.31, 0.012))
+        0.2500 0.310 ± 0.012
+        >>> Estimate(0.25) + 1
+        1.25
+    """
+
+    standard_error: float
+
+    @checked
+    def __new__(cls, value: float, standard_error: float = 0.0) -> Estimate:
+        """Create a float with a standard error.
+
+        Args:
+            value: The number.
+            standard_error: The standard deviation of the number over repetitions.
+
+        Raises:
+            InputTypeError: If either is not a number.
+        """
+        made = super().__new__(cls, value)
+        made.standard_error = float(standard_error)
+        return made
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the number is exact."""
+        return self.standard_error == 0
+
+    def __str__(self) -> str:
+        if self.is_exact or not math.isfinite(self.standard_error):
+            return f"{float(self):.4f}"
+        # Two significant digits of the error, but at most four decimal places.
+        digits = min(max(0, 1 - _magnitude(self.standard_error)), 4)
+        return f"{float(self):.{digits}f} ± {self.standard_error:.{digits}f}"
+
+    def __repr__(self) -> str:
+        return f"Estimate({float(self)!r}, {self.standard_error!r})"
+
+    def __getnewargs__(self) -> Any:
+        return float(self), self.standard_error
+
+
+def _magnitude(value: float) -> int:
+    """Return the power of ten of the first digit."""
+    return int(f"{value:e}".partition("e")[2])
+
 
 NORMAL_95 = 1.959963984540054  # standard deviations around the mean that contain 95 %
 TAIL = 0.025  # the probability in each tail outside a 95 % interval
@@ -14,7 +85,7 @@ HALVINGS = 100
 
 
 @dataclass(frozen=True)
-class Rate:
+class Proportion:
     """A proportion of trials, with its 95 % confidence interval.
 
     The interval is Wilson's (1927). With at most three successes or failures, Wilson's interval
@@ -29,12 +100,12 @@ class Rate:
         OptionError: If they are not non-negative integers, or `count` is above `trials`.
 
     Examples:
-        >>> rate = Rate(770, 1000)
+        >>> rate = Proportion(770, 1000)
         >>> print(rate)
         77.0 % of 1,000 (95 % interval 74.3 to 79.5 %)
         >>> rate.value, round(rate.low, 4), round(rate.high, 4)
         (0.77, 0.7429, 0.795)
-        >>> print(Rate(10, 10))  # no proof that it always works
+        >>> print(Proportion(10, 10))  # no proof that it always works
         100.0 % of 10 (95 % interval 69.2 to 100.0 %)
     """
 

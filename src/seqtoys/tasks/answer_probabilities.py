@@ -8,12 +8,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqtoys.support.entropy import entropy
-from seqtoys.support.estimate import Estimate
+from seqtoys.support.uncertainty import Estimate, entropy
 from seqtoys.tasks.answers import AnswerTask
 
 
-class KnownShares(AnswerTask):
+class KnownProbabilities(AnswerTask):
     """The abstract base class of answer tasks with known proportions of the answer symbols.
 
     A memoryless model sees only the blank, which is the same everywhere. So the best it can do is
@@ -23,23 +22,23 @@ class KnownShares(AnswerTask):
     Examples:
         >>> from seqtoys.tasks.chomsky.regular import EvenPairs
         >>> task = EvenPairs()
-        >>> task.shares(), task.chance
+        >>> task.answer_probabilities(), task.chance
         ([0.5125, 0.4875...], Estimate(0.5125, 0.0))
     """
 
     @abstractmethod
-    def shares(self) -> list[float]:
+    def answer_probabilities(self) -> list[float]:
         """Compute the proportion of each answer symbol over the training lengths."""
 
     @property
     def memoryless(self) -> Estimate:
         """The entropy of the answer symbols, in nats."""
-        return Estimate(entropy(*self.shares()))
+        return Estimate(entropy(*self.answer_probabilities()))
 
     @property
     def chance(self) -> Estimate:
         """The proportion of the most frequent answer symbol."""
-        return Estimate(max(self.shares()))
+        return Estimate(max(self.answer_probabilities()))
 
 
 def draw_bits(
