@@ -8,31 +8,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
 from importlib import import_module
-from importlib.util import find_spec
 
 import jaxtyping
 import pytest
-from sybil import Document, Example, Region, Sybil
+from sybil import Document, Region, Sybil
 from sybil.evaluators.doctest import DocTestEvaluator
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.abstract.doctest import DocTestStringParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 os.environ["MPLBACKEND"] = "agg"  # figures are drawn, not shown
-
-
-PACKAGES = ("dask", "distributed", "lightning", "onnxruntime", "onnxscript", "pandas", "skorch")
-
-
-def run_or_skip(example: Example) -> None:
-    """Run a block; skip it if it lacks a package that is only shown with."""
-    try:
-        PythonEvaluator()(example)
-    except ImportError:
-        missing = [name for name in PACKAGES if find_spec(name) is None]
-        if not missing:
-            raise
-        pytest.skip(f"not installed: {', '.join(missing)}")
 
 
 class FencedPython:
@@ -47,7 +32,7 @@ class FencedPython:
 
     def __init__(self) -> None:
         self.doctest = DocTestStringParser(DocTestEvaluator(ELLIPSIS | NORMALIZE_WHITESPACE))
-        self.python = run_or_skip
+        self.python = PythonEvaluator()
 
     def __call__(self, document: Document) -> Iterable[Region]:
         """Find the blocks of a document."""

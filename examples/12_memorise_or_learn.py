@@ -14,7 +14,7 @@ def main() -> None:
 
     training, _ = task.held_out(0.1)
     learner = ElmanCharModel(task.vocab, hidden_size=32, seed=0)
-    fit(learner, training, epochs=2000, lr=0.003, lengths=Curriculum(longest=40), clip_norm=1.0)
+    fit(learner, training, epochs=1000, lr=0.005, lengths=Curriculum(longest=40), clip_norm=1.0)
     print()
     print(evaluate(learner, training, longer=[50, 100, 500]))
 

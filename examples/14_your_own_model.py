@@ -30,7 +30,7 @@ def main() -> None:
         gru = GRU(task.vocab, units=15)
     elman = ElmanCharModel(task.vocab, hidden_size=15, seed=0)
     for name, model in {"GRU": gru, "Elman network": elman}.items():
-        fit(model, task, epochs=1000, batch_size=64, lr=0.01)
+        fit(model, task, epochs=500, batch_size=64, lr=0.01)
         print(f"--- {name}\n{evaluate(model, task, longer=[])}\n")
 
 

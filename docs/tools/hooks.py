@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,9 @@ LOG = logging.getLogger("mkdocs.hooks.documented")  # in strict mode, a warning 
 
 
 def on_startup(**_: object) -> None:
-    """Add docs and repository to the path, as pytest's `pythonpath` does; set the font size."""
+    """Add docs and repository to the path, as pytest's `pythonpath` does; set up the packages."""
+    # The tensors are tiny: a second thread costs more than it brings. PyTorch isn't imported yet.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     import matplotlib
 
     sys.path[:0] = [str(DOCS), str(DOCS.parent)]

@@ -1,62 +1,48 @@
-"""Formulas: rendered to HTML by KaTeX at build time, so that no page needs a script."""
+"""Formulas: converted to MathML at build time, which browsers draw without scripts or fonts."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
 from html import unescape
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, files
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
+from latex2mathml.commands import CONVERSION_MAP
+from latex2mathml.converter import convert
 from mkdocs.exceptions import PluginError
-from mkdocs.structure.files import File
 
 if TYPE_CHECKING:
-    from mkdocs.config.defaults import MkDocsConfig
-    from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-PACKAGE = "djangocms-katex"  # ships KaTeX's files; nothing else in it is used
-FOLDER = "vendor/katex/"
-SHIPPED = re.compile(r"katex\.min\.css|LICENSE|fonts/.*\.woff2")  # the files that a page needs
 FORMULA = re.compile(
     r'(\(?)<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\2>([.,:;?!)]*)', re.DOTALL
 )
 SHORT = 30  # characters: a formula this short stays on one line with adjacent punctuation
-RENDER = """katex.renderToString(dukpy.formula, {
-  displayMode: dukpy.display, throwOnError: true, strict: "error"
-})"""
-
-
-def on_files(site_files: Files, /, *, config: MkDocsConfig, **_: object) -> Files:
-    """Add KaTeX's stylesheet and fonts to the site."""
-    for name, path in katex_files().items():
-        if SHIPPED.fullmatch(name):
-            site_files.append(File.generated(config, f"katex/{name}", abs_src_path=str(path)))
-    return site_files
+SCRIPTS = {"msub": 2, "msup": 2, "munder": 2, "mover": 2, "msubsup": 3, "munderover": 3}
+PARTS = {"mfrac": 2, **SCRIPTS}  # how many parts an element has
+THIN = "0.167em"  # the space around the name of a function, as in "x ln x"
 
 
 def on_post_page(html: str, /, *, page: Page, **_: object) -> str:
-    """Render the formulas of a page; the search index keeps their source."""
+    """Convert the formulas of a page; the search index keeps their source."""
     return render_page(html, page.file.src_uri)
 
 
 def render_page(html: str, name: str) -> str:
-    r"""Render each formula marked by arithmatex.
+    r"""Convert each formula marked by arithmatex.
 
     Args:
         html: The HTML of the page.
         name: The name of the page, for error messages.
 
     Raises:
-        PluginError: If KaTeX can't parse a formula; this stops the build.
+        PluginError: If a formula can't be parsed; this stops the build.
 
     Examples:
         >>> html = render_page(r'<span class="arithmatex">\(h_t\)</span>', "a.md")
-        >>> html[:56]
-        '<span class="arithmatex short"><span class="katex"><span'
+        >>> html[:60]
+        '<span class="arithmatex short"><math display="inline"><mrow>'
     """
 
     def render_match(match: re.Match[str]) -> str:
@@ -75,61 +61,71 @@ def render_page(html: str, name: str) -> str:
 
 @cache
 def render(formula: str, is_display: bool = False) -> str:
-    r"""Convert a formula to HTML that includes MathML for screen readers.
+    r"""Convert a formula from LaTeX to MathML.
 
     Args:
-        formula: LaTeX that KaTeX supports.
-        is_display: Whether to set the formula on a line of its own.
+        formula: The formula.
+        is_display: Whether to set it on a line of its own.
 
     Raises:
-        ValueError: If KaTeX can't parse it.
+        ValueError: If it can't be parsed.
 
     Examples:
         >>> "<msub><mi>h</mi><mi>t</mi></msub>" in render("h_t")
         True
         >>> render(r"\sofar")
         Traceback (most recent call last):
-        ValueError: KaTeX can't parse \sofar: Undefined control sequence: \sofar at position 1...
-    """
-    script = _interpreter()
-    try:
-        return str(script.evaljs(RENDER, formula=formula, display=is_display))
-    except import_module("dukpy").JSRuntimeError as error:
-        reason = str(error).partition("KaTeX parse error: ")[2].partition("\n")[0]
-        plain = reason.replace("\N{COMBINING LOW LINE}", "")
-        raise ValueError(f"KaTeX can't parse {formula}: {plain or error}") from None
-
-
-@cache
-def katex_files() -> dict[str, Path]:
-    """Return the files of KaTeX, by name relative to its own folder.
-
-    Raises:
-        PluginError: If they are not installed; this stops the build.
-
-    Examples:
-        >>> katex_files()["katex.min.js"].is_file()
-        True
+        ValueError: can't parse the formula \sofar: unknown command \sofar
     """
     try:
-        listed = files(PACKAGE) or []
-    except PackageNotFoundError:
-        raise _missing(PACKAGE) from None
-    inside = [(file.as_posix().partition(FOLDER)[2], file) for file in listed]
-    return {name: Path(str(file.locate())) for name, file in inside if name}
+        tree = _parse(formula, "block" if is_display else "inline")
+    except Exception as error:  # latex2mathml raises many types
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"can't parse the formula {formula}: {reason}") from None
+    _set_spaces(tree)
+    return ElementTree.tostring(tree, encoding="unicode")
 
 
-@cache
-def _interpreter() -> Any:
-    try:
-        script = import_module("dukpy").JSInterpreter()
-    except ModuleNotFoundError:
-        raise _missing("dukpy") from None
-    script.evaljs(katex_files()["katex.min.js"].read_text(encoding="utf-8") + ";0")
-    return script
+def _parse(formula: str, display: str) -> ElementTree.Element:
+    """Convert a formula, and reject what latex2mathml passes on or leaves out silently."""
+    braces = re.sub(r"\\[{}]", "", formula)
+    if braces.count("{") != braces.count("}"):
+        raise ValueError("unbalanced braces")
+    for name in re.findall(r"\\begin\{(.*?)\}", formula):
+        if rf"\{name}" not in CONVERSION_MAP:
+            raise ValueError(f"unknown environment {name}")
+    # HTML needs no namespace, and names without one are shorter.
+    mathml = re.sub(r' xmlns="[^"]*"', "", convert(formula, display=display), count=1)
+    unknown = re.search(r"\\[a-zA-Z]*", mathml)
+    if unknown:
+        raise ValueError(f"unknown command {unknown[0]}")
+    tree = ElementTree.fromstring(mathml)
+    for element in tree.iter():
+        if len(element) != PARTS.get(element.tag, len(element)):
+            raise ValueError(f"a part of <{element.tag}> is missing")
+    return tree
 
 
-def _missing(package: str) -> PluginError:
-    return PluginError(
-        f'{package} is required to render formulas: pip install -c constraints.txt -e ".[docs]"'
-    )
+def _set_spaces(tree: ElementTree.Element) -> None:
+    """Set the spaces around operators and functions as LaTeX does; browsers do it differently."""
+    scripts = [part for each in tree.iter() if each.tag in SCRIPTS for part in each[1:]]
+    alone = [row for row in tree.iter("mrow") if len(row) == 1]
+    for operator in [each for part in (*scripts, *alone) for each in part.iter("mo")]:
+        operator.attrib.update(lspace="0", rspace="0")
+    for operator in tree.iter("mo"):
+        if operator.text in ("/", "."):
+            operator.attrib.update(lspace="0", rspace="0")
+        if operator.text == "‖":
+            operator.set("stretchy", "false")
+    for row in tree.iter("mrow"):
+        _space_functions(list(row))
+
+
+def _space_functions(row: list[ElementTree.Element]) -> None:
+    for index, element in enumerate(row):
+        if element.tag in ("mi", "mo") and re.fullmatch("[a-z]{2,}", element.text or ""):
+            after_operand = index > 0 and row[index - 1].tag not in ("mo", "mspace")
+            before_bracket = [each.text for each in row[index + 1 : index + 2]] == ["("]
+            element.tag = "mo"
+            element.set("lspace", THIN if after_operand else "0")
+            element.set("rspace", "0" if before_bracket else THIN)

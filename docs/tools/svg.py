@@ -12,6 +12,8 @@ TEAL, VERMILLION, VIOLET = COLOURS
 INK = "currentColor"
 MINUS = "\N{MINUS SIGN}"
 HEAD = 9.0  # pixels: length of an arrowhead
+# Upright and italic, from the families that have the math fonts of Windows and macOS.
+SERIF = 'font-family="Cambria, STIX Two Text, serif"'
 
 
 def drawing(width: float, height: float, title: str, *parts: str) -> str:
@@ -67,12 +69,10 @@ def symbol(x: float, y: float, text: str, *, colour: str = INK) -> str:
 
 def _run(text: str, *, is_low: bool, is_first: bool) -> str:
     """Format letters in math italics, digits and signs upright."""
-    font = 'font-family="KaTeX_Math, serif" font-style="italic"'
-    if not text.isalpha():
-        font = 'font-family="KaTeX_Main, serif"'
+    style = ' font-style="italic"' if text.isalpha() else ""
     lowered = ' dy="5"' if is_first else ""
     size = 16 if is_low else 21
-    return f'<tspan {font} font-size="{size}"{lowered}>{text.replace("-", MINUS)}</tspan>'
+    return f'<tspan {SERIF}{style} font-size="{size}"{lowered}>{text.replace("-", MINUS)}</tspan>'
 
 
 def box(x: float, y: float, width: float, height: float, *, colour: str = INK) -> str:
