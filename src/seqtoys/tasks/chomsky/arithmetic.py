@@ -13,13 +13,12 @@ from seqtoys.data.batch import UNSCORED
 from seqtoys.data.vocab import Vocab
 from seqtoys.tasks.answers import AnswerTask
 from seqtoys.tasks.chomsky.binary import Array, carry, draw_lowest, multiply, to_bits, to_integers
+from seqtoys.tasks.chomsky.levels import ContextSensitive
 
-SOURCE, LEVEL = "Delétang et al. 2023", "context-sensitive"
-LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 OPERATOR, END = 2, 3  # symbol indices
 
 
-class BinaryAddition(AnswerTask):
+class BinaryAddition(ContextSensitive, AnswerTask):
     r"""Add two binary numbers, written with their least significant bit first.
 
     The input is a number, `+` and a second number, $L$ symbols in total. The size of the first is
@@ -44,10 +43,7 @@ class BinaryAddition(AnswerTask):
     """
 
     name = "binary_addition"
-    source = SOURCE
-    level = LEVEL
     lengths: tuple[int, int] = (3, 40)
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01+$=")
 
     def why_no_length(self, length: int) -> str | None:
@@ -66,7 +62,7 @@ class BinaryAddition(AnswerTask):
         return _mark_end(carry(first + second), inputs.shape[1] + 1)
 
 
-class BinaryMultiplication(AnswerTask):
+class BinaryMultiplication(ContextSensitive, AnswerTask):
     """Multiply two binary numbers, written with their least significant bit first.
 
     The input is drawn as in `binary_addition`, with `*` between the numbers. The answer is the
@@ -90,10 +86,7 @@ class BinaryMultiplication(AnswerTask):
     """
 
     name = "binary_multiplication"
-    source = SOURCE
-    level = LEVEL
     lengths: tuple[int, int] = (3, 40)
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01*$=")
 
     def why_no_length(self, length: int) -> str | None:
@@ -112,7 +105,7 @@ class BinaryMultiplication(AnswerTask):
         return _mark_end(multiply(*_split(inputs.numpy()))[:, : length - 1], length)
 
 
-class ComputeSqrt(AnswerTask):
+class ComputeSqrt(ContextSensitive, AnswerTask):
     r"""Find the square root of a binary number, rounded down.
 
     The input is a number uniform in $1 \dots 2^L - 1$, most significant bit first. The answer is
@@ -134,10 +127,6 @@ class ComputeSqrt(AnswerTask):
     """
 
     name = "compute_sqrt"
-    source = SOURCE
-    level = LEVEL
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01=")
 
     def draw_inputs(

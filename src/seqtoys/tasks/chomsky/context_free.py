@@ -18,13 +18,12 @@ from seqtoys.tasks.chomsky.expressions import (
     draw_expressions,
     evaluate,
 )
+from seqtoys.tasks.chomsky.levels import ContextFree
 
-SOURCE, LEVEL = "Delétang et al. 2023", "deterministic context-free"
-LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
 _STACK_SYMBOLS = np.array([2, 3, 4, 2, 3, 4, 0, 1, 0, 1, 0, 1])  # a b P, or 0 1
 
 
-class StackManipulation(KnownProbabilities):
+class StackManipulation(ContextFree, KnownProbabilities):
     r"""Apply pushes and pops to a stack, then output it from top to bottom.
 
     The input is a stack of 0s and 1s, bottom first, followed by actions: P (pop), a (push 0),
@@ -55,10 +54,6 @@ class StackManipulation(KnownProbabilities):
     """
 
     name = "stack_manipulation"
-    source = SOURCE
-    level = LEVEL
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01abP$=")
 
     def answer_probabilities(self) -> list[float]:
@@ -108,7 +103,7 @@ def _mean_heights(longest: int) -> list[float]:
     return means
 
 
-class ReverseString(KnownProbabilities):
+class ReverseString(ContextFree, KnownProbabilities):
     r"""Output a string in reverse.
 
     The input is random bits; the answer has the same length.
@@ -128,10 +123,6 @@ class ReverseString(KnownProbabilities):
     """
 
     name = "reverse_string"
-    source = SOURCE
-    level = LEVEL
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01=")
 
     def answer_probabilities(self) -> list[float]:
@@ -149,7 +140,7 @@ class ReverseString(KnownProbabilities):
         return inputs.flip(1)
 
 
-class ModularArithmeticBrackets(KnownProbabilities):
+class ModularArithmeticBrackets(ContextFree, KnownProbabilities):
     r"""Evaluate a fully bracketed expression modulo 5.
 
     Expressions of 1 to 4 symbols are `d`, `-d`, `(d)` and `(-d)`, with a digit `d` of 0 … 4.
@@ -178,10 +169,6 @@ class ModularArithmeticBrackets(KnownProbabilities):
     """
 
     name = "modular_arithmetic_brackets"
-    source = SOURCE
-    level = LEVEL
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01234+-()*=")
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
@@ -209,7 +196,7 @@ class ModularArithmeticBrackets(KnownProbabilities):
         return list(np.mean(shares[self.lengths[0] : self.lengths[1] + 1], axis=0))
 
 
-class SolveEquation(KnownProbabilities):
+class SolveEquation(ContextFree, KnownProbabilities):
     r"""Solve an equation for x modulo 5.
 
     The input is a fully bracketed expression, as in `modular_arithmetic_brackets` but without
@@ -233,10 +220,6 @@ class SolveEquation(KnownProbabilities):
     """
 
     name = "solve_equation"
-    source = SOURCE
-    level = LEVEL
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01234+-()x=.")
     blank = "."
 

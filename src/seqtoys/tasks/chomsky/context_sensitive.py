@@ -8,12 +8,10 @@ from torch import Tensor
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
-
-SOURCE, LEVEL = "Delétang et al. 2023", "context-sensitive"
-LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
+from seqtoys.tasks.chomsky.levels import ContextSensitive
 
 
-class DuplicateString(KnownProbabilities):
+class DuplicateString(ContextSensitive, KnownProbabilities):
     r"""Output a string twice.
 
     The input is $L$ random bits, the answer $2L$ bits.
@@ -33,10 +31,6 @@ class DuplicateString(KnownProbabilities):
     """
 
     name = "duplicate_string"
-    source = SOURCE
-    level = LEVEL
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01=")
 
     def answer_probabilities(self) -> list[float]:
@@ -54,7 +48,7 @@ class DuplicateString(KnownProbabilities):
         return inputs.repeat(1, 2)  # (batch, 2 length)
 
 
-class MissingDuplicate(KnownProbabilities):
+class MissingDuplicate(ContextSensitive, KnownProbabilities):
     r"""Find the missing symbol in a duplicated string.
 
     The input is a string of random bits, repeated, with one uniformly chosen symbol replaced by
@@ -79,10 +73,6 @@ class MissingDuplicate(KnownProbabilities):
     """
 
     name = "missing_duplicate"
-    source = SOURCE
-    level = LEVEL
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01?#=")
 
     def draw_inputs(
@@ -113,7 +103,7 @@ class MissingDuplicate(KnownProbabilities):
         return [share, 1 - share]
 
 
-class OddsFirst(KnownProbabilities):
+class OddsFirst(ContextSensitive, KnownProbabilities):
     r"""Output the symbols at odd positions of a string, then those at even positions.
 
     The input is random bits; the answer has the same length.
@@ -134,10 +124,6 @@ class OddsFirst(KnownProbabilities):
     """
 
     name = "odds_first"
-    source = SOURCE
-    level = LEVEL
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01=")
 
     def answer_probabilities(self) -> list[float]:
@@ -155,7 +141,7 @@ class OddsFirst(KnownProbabilities):
         return torch.cat([inputs[:, ::2], inputs[:, 1::2]], 1)  # (batch, length)
 
 
-class BucketSort(KnownProbabilities):
+class BucketSort(ContextSensitive, KnownProbabilities):
     r"""Sort the symbols of a string in increasing order.
 
     The input is random symbols 0 … 4; the answer is the same symbols, sorted.
@@ -175,10 +161,6 @@ class BucketSort(KnownProbabilities):
     """
 
     name = "bucket_sort"
-    source = SOURCE
-    level = LEVEL
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01234=")
 
     def answer_probabilities(self) -> list[float]:

@@ -10,12 +10,10 @@ from torch import Tensor
 from seqtoys.data.vocab import Vocab
 from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
 from seqtoys.tasks.chomsky.expressions import APPLY, MODULUS, Array
-
-SOURCE = "Delétang et al. 2023"
-LENGTHS, LONGER = (1, 40), (41, 50, 100, 200, 500)
+from seqtoys.tasks.chomsky.levels import Regular
 
 
-class EvenPairs(KnownProbabilities):
+class EvenPairs(Regular, KnownProbabilities):
     r"""Is the number of 01 and 10 pairs in a string even (0) or odd (1)?
 
     Each such pair is a change of symbol, so the number is even if the first symbol equals the
@@ -40,10 +38,6 @@ class EvenPairs(KnownProbabilities):
     """
 
     name = "even_pairs"
-    source = SOURCE
-    level = "regular"
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01=")
 
     def draw_inputs(
@@ -63,7 +57,7 @@ class EvenPairs(KnownProbabilities):
         return [share, 1 - share]
 
 
-class Parity(KnownProbabilities):
+class Parity(Regular, KnownProbabilities):
     r"""Is the number of 1s in a string even (0) or odd (1)?
 
     The input is random bits; the answer is one symbol.
@@ -83,10 +77,6 @@ class Parity(KnownProbabilities):
     """
 
     name = "parity"
-    source = SOURCE
-    level = "regular"
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01=")
 
     def answer_probabilities(self) -> list[float]:
@@ -104,7 +94,7 @@ class Parity(KnownProbabilities):
         return inputs.sum(1, keepdim=True) % 2
 
 
-class CycleNavigation(KnownProbabilities):
+class CycleNavigation(Regular, KnownProbabilities):
     r"""Where on a circle of five positions does a walk end?
 
     The input is $L$ steps, each of them - (one back), 0 (stay) or + (one ahead) with probability
@@ -132,10 +122,6 @@ class CycleNavigation(KnownProbabilities):
     """
 
     name = "cycle_navigation"
-    source = SOURCE
-    level = "regular"
-    lengths: tuple[int, int] = LENGTHS
-    longer: tuple[int, ...] = LONGER
     vocab: Vocab = Vocab("01234-+=")
     places = 5
     _steps = torch.tensor([5, 0, 6], device="cpu")  # the indices of -, 0 and +
@@ -160,7 +146,7 @@ class CycleNavigation(KnownProbabilities):
         return list(total / total.sum())
 
 
-class ModularArithmetic(KnownProbabilities):
+class ModularArithmetic(Regular, KnownProbabilities):
     """Evaluate a sum of products modulo 5, without brackets.
 
     Digits 0 … 4 and the operators `+ - *` alternate, all drawn uniformly; `*` binds more tightly
@@ -186,9 +172,6 @@ class ModularArithmetic(KnownProbabilities):
     """
 
     name = "modular_arithmetic"
-    source = SOURCE
-    level = "regular"
-    lengths: tuple[int, int] = LENGTHS
     longer: tuple[int, ...] = (41, 51, 101, 201, 501)
     vocab: Vocab = Vocab("01234+-*=")
 
