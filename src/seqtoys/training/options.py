@@ -75,14 +75,14 @@ class FitOptions(TrainingOptions, total=False):
     resume: PathLike | None
 
 
-def check_options(arguments: dict[str, Any]) -> FitOptions:
-    """Select the options from fit's arguments, check them, and convert numbers to plain ones."""
-    given = {name: arguments[name] for name in FitOptions.__annotations__}
+def check_options(options: FitOptions) -> FitOptions:
+    """Check the options of `fit`, and convert numbers to plain ones."""
+    given: dict[str, Any] = {**options}
     for name, check in NUMBERS.items():
         if given[name] is not None or name in REQUIRED:
             given[name] = check(given[name])
     given.update(check_values(given, FitOptions, OF_OTHER_TYPES), until=check_goal(given["until"]))
-    options = cast(FitOptions, given)
+    options = cast(FitOptions, given)  # what follows reads the checked values
     if options["chunk"] is not None and options["stepwise"]:
         raise OptionError(
             "chunk=… cannot be combined with stepwise=True, as it reads a whole chunk at a time"
