@@ -228,7 +228,9 @@ def _without_empty_columns(batch: Batch) -> Batch:
     """
     width = int(batch.count_symbols().max())
     inputs, targets = batch.inputs[:, :width], batch.targets[:, :width]
-    return replace_parts(batch, inputs=inputs.contiguous(), targets=targets.contiguous())
+    # Copies, since autograd can't use tensors that were made inside torch.inference_mode().
+    whole = {"memory_format": torch.contiguous_format}
+    return replace_parts(batch, inputs=inputs.clone(**whole), targets=targets.clone(**whole))
 
 
 def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]:
