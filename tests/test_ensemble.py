@@ -185,6 +185,7 @@ def test_every_variant_trains_as_alone(
     assert_replicas_train_as_alone(variant, "texts")
 
 
+@pytest.mark.usefixtures("untraced")
 def test_single_precision_stays_within_a_hundred_thousandth() -> None:
     """Nearly always: a few seeds amplify the last digit, as single models do between machines."""
     ensemble = ElmanEnsemble(VOCAB, range(200))

@@ -15,7 +15,7 @@ import nbformat
 import pytest
 from tools.notebooks import to_notebook
 
-pytestmark = pytest.mark.usefixtures("unchecked")  # as users run them
+pytestmark = pytest.mark.usefixtures("untraced")
 
 EXAMPLES = sorted(Path("examples").glob("*.py"))
 PROMISES = {

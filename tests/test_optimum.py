@@ -545,7 +545,8 @@ def test_all_but_one_frequent_string_can_be_held_out() -> None:
 # --- No model comes below it
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize("name", [name for name in SOURCES if name not in ("anbncn", "anb2n")])
 def test_no_network_comes_below_the_optimum_of_a_length_or_a_side(name: str) -> None:
     task = get_task(name)
     length = task.possible_lengths((8, 20))[0]

@@ -247,9 +247,3 @@ def test_a_missing_package_is_told(assert_told: Any, monkeypatch: pytest.MonkeyP
     assert_told(FIGURES["plot_dendrogram"], MissingPackageError, told.format("scipy"))
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     assert_told(FIGURES["plot_loss"], MissingPackageError, told.format("matplotlib"))
-
-
-def test_importing_the_library_imports_neither_matplotlib_nor_scipy() -> None:
-    code = "import seqtoys.plotting, sys; print({'matplotlib', 'scipy'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"

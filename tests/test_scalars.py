@@ -141,6 +141,7 @@ CONVERTED: list[Callable[[int | float], Any]] = [
 ]
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("name", CALLS)
 def test_every_public_call_takes_them_and_gives_the_same(name: str, tmp_path: Path) -> None:
     for seed in range(25):

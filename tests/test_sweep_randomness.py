@@ -362,6 +362,7 @@ class Spy(nn.Module):
         return logits
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("vary_data", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 31, 32, 128])  # evaluation draws 31 or 32
 def test_no_seed_is_measured_on_what_any_seed_was_trained_on(
