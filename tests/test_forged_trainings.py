@@ -36,7 +36,7 @@ from tests.test_resume import press_at
 
 VOCAB, PARITY = Vocab("hielo"), get_task("parity")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
-FORGED = 120  # of each training; thousands were tried
+FORGED = 60  # of each training; thousands were tried
 Told = Callable[[Callable[[], object], type[Exception], str], None]
 
 

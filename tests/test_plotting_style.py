@@ -28,6 +28,7 @@ from seqtoys.inspection import mean_hidden_by_symbol
 from seqtoys.plotting.labels import Mark, label_levels, printable, spread
 from seqtoys.plotting.style import COLOURS
 from seqtoys.results import Baselines, EnsembleHistory, History
+from seqtoys.support.notebook import html_figure
 
 VOCAB = Vocab("hielo")
 MODEL = ElmanCharModel(VOCAB, seed=777)
@@ -236,6 +237,10 @@ def test_after_a_result_a_notebook_still_shows_figures(tmp_path: Path) -> None:
     env = {**os.environ, "MPLBACKEND": "module://inline", "PYTHONPATH": path}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=env)
     assert run.stdout.split() == [b"True", b"True"]
+
+
+def test_what_has_no_figure_is_shown_without_one() -> None:
+    assert html_figure("hihello") == ""
 
 
 # --- packages

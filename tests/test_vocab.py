@@ -25,6 +25,8 @@ from seqtoys.errors import (
     VocabError,
 )
 
+pytestmark = pytest.mark.type_checked
+
 HIELO = Vocab("hielo")
 WORDS = Vocab(["boy", "sees", "dog"])
 
