@@ -27,6 +27,15 @@ def type_checks_as_marked(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
+def untraced() -> Iterator[None]:
+    """Don't measure the coverage of what trains for seconds; other tests cover the same lines."""
+    trace = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(trace)
+
+
+@pytest.fixture
 def assert_told(unchecked: None) -> Callable[[Callable[[], object], type[Exception], str], None]:
     """Assert that a call raises one of the library's errors, with this whole message."""
 

@@ -12,6 +12,8 @@ from seqtoys import Batch, Vocab
 from seqtoys.data.baselines import count_baselines
 from seqtoys.models.metrics import accuracy, cross_entropy
 
+pytestmark = pytest.mark.type_checked
+
 
 def entropy_of_targets(seen: list[tuple[str, str]]) -> float:
     """The mean surprise of targets given what was seen, counted the slow way."""

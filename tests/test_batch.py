@@ -19,6 +19,8 @@ from seqtoys.errors import (
 from seqtoys.evaluation.inspection import loss_by_position
 from seqtoys.training.data import split_rows, to_batch
 
+pytestmark = pytest.mark.type_checked
+
 VOCAB = Vocab("hielo")
 WORDS = Vocab(["boy", "sees", "dog"])
 

@@ -23,6 +23,8 @@ from seqtoys import (
 from seqtoys.errors import DataError, IndexRangeError, OptionError, ShapeError
 from seqtoys.tasks.text import Listed
 
+pytestmark = pytest.mark.type_checked
+
 
 def test_every_task_is_listed_once() -> None:
     listed = list_tasks()

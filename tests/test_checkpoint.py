@@ -28,6 +28,8 @@ from seqtoys.errors import InputTypeError, ModelFileError, OptionError
 from seqtoys.results import Row
 from seqtoys.support.rng_state import GlobalRngState
 
+pytestmark = pytest.mark.type_checked
+
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
 Told = Callable[[Callable[[], object], type[Exception], str], None]

@@ -14,6 +14,8 @@ from torch.utils.data import DataLoader, DistributedSampler
 from seqtoys import Curriculum, TaskDataset, TaskStream, get_task
 from seqtoys.errors import OptionError
 
+pytestmark = pytest.mark.type_checked
+
 PARITY = get_task("parity")
 Told = Callable[[Callable[[], object], type[Exception], str], None]
 

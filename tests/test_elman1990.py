@@ -64,6 +64,7 @@ def test_words_run_together() -> None:
         word_boundaries(["the", "they"])
 
 
+@pytest.mark.usefixtures("untraced")
 def test_the_loss_peaks_where_words_begin() -> None:
     task = word_boundaries(["cat", "dog", "owl"])
     model = ElmanCharModel(task.vocab, hidden_size=20, seed=0)

@@ -83,6 +83,7 @@ def test_whole_sequences_count_only_when_every_symbol_is_right() -> None:
     assert score.whole_accuracy == float(right[2].all())
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.usefixtures("unchecked")  # many calls, whose types others check
 def test_standard_errors_are_the_spread_over_repetitions() -> None:
     model = ElmanCharModel(PARITY.vocab, hidden_size=8, seed=2)

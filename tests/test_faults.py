@@ -230,6 +230,7 @@ def test_nothing_reaches_for_the_network(tmp_path: Path) -> None:
     assert (run.stdout, run.stderr) == ("5\n", "")
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 @pytest.mark.usefixtures("unchecked")
 def test_memory_stays_flat() -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
+import runpy
+import socket
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
 
 import pytest
 from torch import distributed
@@ -64,10 +70,32 @@ def test_compiled_networks_are_one_graph_each_and_give_the_same_numbers() -> Non
     ]
 
 
-@pytest.mark.skipif(not distributed.is_available(), reason="PyTorch is built without processes")
+def train_in_parallel(rank: int, port: int, answers: Any) -> None:
+    """Be one of the two processes that torchrun starts, with the variables that it sets."""
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ.update({**address, "RANK": str(rank), "WORLD_SIZE": "2"})
+    with redirect_stdout(StringIO()) as printed:
+        runpy.run_path("examples/fitting_in/data_parallel.py", run_name="__main__")
+    answers.put(printed.getvalue())
+
+
+@pytest.mark.skipif(
+    not distributed.is_available() or os.name != "posix",
+    reason="PyTorch is built without processes",
+)
 def test_two_processes_train_as_one() -> None:
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    printed = run(*torchrun, "examples/fitting_in/data_parallel.py")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    fork: Any = multiprocessing.get_context("fork")  # starting torchrun takes ten seconds
+    answers = fork.SimpleQueue()
+    processes = [fork.Process(target=train_in_parallel, args=(r, port, answers)) for r in (0, 1)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    printed = "".join(answers.get() for _ in processes)
     said = re.fullmatch(r"2 processes: within (.+) of a single process\n", printed)
     assert said is not None
     assert float(said[1]) < 1e-5

@@ -36,7 +36,7 @@ from tests.test_resume import press_at
 
 VOCAB, PARITY = Vocab("hielo"), get_task("parity")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
-FORGED = 120  # of each training; thousands were tried
+FORGED = 60  # of each training; thousands were tried
 Told = Callable[[Callable[[], object], type[Exception], str], None]
 
 
@@ -184,7 +184,7 @@ def baselines_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TaskSource, "baselines", baselines)
 
 
-@pytest.mark.usefixtures("baselines_once")
+@pytest.mark.usefixtures("baselines_once", "untraced")
 @pytest.mark.parametrize("name", CASES)
 def test_a_forged_training_goes_on_or_is_refused(name: str, tmp_path: Path) -> None:
     contents = interrupted(name, tmp_path / "run")

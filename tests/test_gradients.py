@@ -165,6 +165,7 @@ def pytorch_gradients(model: ElmanCharModel, batch: Batch) -> tuple[Tensor, Tens
 CASES = list(itertools.product([None, 3], ["tanh", "relu"], [2**20, 7]))
 
 
+@pytest.mark.type_checked
 @pytest.mark.parametrize(("hidden_size", "nonlinearity", "held"), CASES)
 @pytest.mark.parametrize("layout", [None, UNITS_LAST, REPLICAS_LAST])
 def test_written_out_gradients_are_autograds(

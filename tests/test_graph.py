@@ -17,6 +17,8 @@ from seqtoys.tasks.automata.string_lengths import StringLengths
 from seqtoys.tasks.automata.strings import StringSampler
 from tests.graphs import COIN, LOOP
 
+pytestmark = pytest.mark.type_checked
+
 Told = Callable[[Callable[[], object], type[Exception], str], None]
 FLIP = COIN | {"nowhere": [("z", "begin", 1.0)]}  # out of reach
 TREE: dict[Any, Any] = {

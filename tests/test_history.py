@@ -14,6 +14,8 @@ from seqtoys.results import Baselines, History, Row
 from seqtoys.support.tables import text_table
 from seqtoys.training.progress import Progress
 
+pytestmark = pytest.mark.type_checked
+
 BASELINES = Baselines(uniform=1.6, memoryless=0.5, full_past=0.0)
 
 

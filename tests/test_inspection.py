@@ -15,6 +15,8 @@ from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys.errors import DataError, OptionError, ShapeError
 from seqtoys.inspection import loss_by_position, mean_hidden_by_symbol, principal_components
 
+pytestmark = pytest.mark.type_checked
+
 VOCAB = Vocab("hielo")
 TEXTS = ["hihello", "hell", "ole"]
 BATCH = Batch.from_texts(TEXTS, VOCAB)

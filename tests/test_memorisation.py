@@ -9,6 +9,8 @@ from seqtoys import novelty
 from seqtoys.errors import DataError, InputTypeError
 from seqtoys.results import Novelty
 
+pytestmark = pytest.mark.type_checked
+
 TRAINING, HELD_OUT = ["hat", "hit", "hot"], ["hut"]
 
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from seqtoys import Batch
 from seqtoys.models.metrics import accuracy, count_hits, cross_entropy, likeliest, symbol_losses
 
+pytestmark = pytest.mark.type_checked
+
 INPUTS = torch.tensor([[0, 1, 2, 3], [4, 0, 1, 2], [3, 3, 0, 0]])
 TARGETS = torch.tensor([[1, -100, 3, 4], [0, 1, 2, 2], [-100, 0, -100, -100]])
 BATCHES = {

@@ -18,6 +18,8 @@ from seqtoys.errors import DeviceError, IndexRangeError, InputTypeError, OptionE
 from seqtoys.inspection import loss_by_position, mean_hidden_by_symbol
 from seqtoys.plotting import plot_hidden, plot_probabilities, plot_trajectory
 
+pytestmark = pytest.mark.type_checked
+
 VOCAB = Vocab("hielo")
 SIGNED = (torch.int64, torch.int32, torch.int16, torch.int8)
 SIZES = st.fixed_dictionaries(

@@ -10,6 +10,8 @@ from torch import nn
 
 from seqtoys import ElmanCharModel, Vocab, fit
 
+pytestmark = pytest.mark.type_checked
+
 SYMBOLS = "hielo"
 INPUTS, LABELS = torch.tensor([0, 1, 0, 2, 3, 3]), torch.tensor([1, 0, 2, 3, 3, 4])
 ONE_HOTS = torch.eye(5)[INPUTS]

@@ -547,7 +547,8 @@ def test_all_but_one_frequent_string_can_be_held_out() -> None:
 # --- No model comes below it
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize("name", [name for name in SOURCES if name not in ("anbncn", "anb2n")])
 def test_no_network_comes_below_the_optimum_of_a_length_or_a_side(name: str) -> None:
     task = get_task(name)
     length = task.possible_lengths((8, 20))[0]
@@ -557,7 +558,7 @@ def test_no_network_comes_below_the_optimum_of_a_length_or_a_side(name: str) -> 
     ]
     for source, options in cases:
         model = ElmanCharModel(task.vocab, hidden_size=16, seed=1)
-        history = fit(model, source, epochs=150, batch_size=64, lr=0.02, **options)
+        history = fit(model, source, epochs=100, batch_size=64, lr=0.03, **options)
         report = evaluate(model, source, count=300, longer=[length] if options else [])
         scores = report.longer.values() if options else [report.seen, report.unseen]
         for score in scores:

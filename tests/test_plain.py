@@ -54,7 +54,7 @@ def typed(value: Any) -> str:
     return f"{kind} {value!r}"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(VALUES)
 def test_values_come_back_of_the_same_types(value: Any) -> None:
     text = to_json(value)

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,34 @@ from scipy.stats import binomtest
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.published import cells, deletang2023, guessing, lan2022, notebook, reber
+from benchmarks.published import (
+    cells,
+    deletang2023,
+    guessing,
+    lan2022,
+    lan2022_corpora,
+    notebook,
+    reber,
+)
 from benchmarks.published.findings import Finding, Study, read, store
 from benchmarks.published.lan2022_addition import measure_addition, write_sums
-from benchmarks.published.lan2022_corpora import draw_corpus
+from benchmarks.published.lan2022_corpora import Corpus
 from seqtoys import ElmanEnsemble, get_task
 
-# Run-time type checks are for the other tests: here they would take most of the time.
-pytestmark = [pytest.mark.published, pytest.mark.usefixtures("unchecked")]
+pytestmark = [pytest.mark.published, pytest.mark.usefixtures("untraced")]
 
 
 # --- Lan et al. (2022)
+
+
+@pytest.fixture(autouse=True)
+def corpora_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lan2022, "draw_corpus", draw_corpus)
+
+
+@cache
+def draw_corpus(*arguments: Any, **options: Any) -> Corpus:
+    return lan2022_corpora.draw_corpus(*arguments, **options)
 
 
 @pytest.mark.parametrize("row", lan2022.ROWS, ids=str)

@@ -80,6 +80,7 @@ def datasets(task: Spied, seed: int) -> None:
         _ = TaskDataset(task, 9, batch_size=size, seed=seed)[0]
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.usefixtures("unchecked")
 def test_no_two_purposes_share_a_sequence() -> None:
     counts = (10, 100, 992, 1024, 4096)

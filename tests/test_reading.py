@@ -13,6 +13,8 @@ from seqtoys import Automaton, Batch
 from seqtoys.errors import DataError, IndexRangeError, OptionError
 from tests.graphs import COIN
 
+pytestmark = pytest.mark.type_checked
+
 Told = Callable[[Callable[[], object], type[Exception], str], None]
 TASK = Automaton(COIN, "begin")
 BATCH = Batch.from_texts(["bhx", "btthy"], TASK.vocab)

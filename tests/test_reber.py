@@ -10,6 +10,8 @@ import torch
 from seqtoys import Automaton, Batch
 from seqtoys.tasks.reber import embedded_reber, long_range, reber
 
+pytestmark = pytest.mark.type_checked
+
 
 def grammatical(text: str) -> bool:
     """Follow the drawing by hand: at each place two letters lead on."""

@@ -33,6 +33,8 @@ from seqtoys.errors import (
 )
 from seqtoys.results import Baselines, EnsembleHistory, History, Row
 
+pytestmark = pytest.mark.type_checked
+
 VOCAB = Vocab("hielo")
 WORDS = Vocab(["boy", "sees", "dog", "é\n", "\ud800"])
 Told = Callable[[Callable[[], object], type[Exception], str], None]

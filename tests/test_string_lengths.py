@@ -15,6 +15,8 @@ from seqtoys.tasks.automata.graph import read_graph
 from seqtoys.tasks.automata.string_lengths import StringLengths
 from tests.graphs import COIN, LOOP
 
+pytestmark = pytest.mark.type_checked
+
 EVEN: dict[Any, Any] = {  # strings of an even number of symbols
     "a": [("x", "b", 1.0)],
     "b": [("y", "a", 0.9), ("z", "end", 0.1)],

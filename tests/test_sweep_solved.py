@@ -95,6 +95,7 @@ def test_from_few_sequences_no_error_is_known() -> None:
     assert enough.solved
 
 
+@pytest.mark.usefixtures("untraced")
 def test_with_a_split_the_goal_is_counted_from_the_source_that_does_not_know_it() -> None:
     """Few strings of dyck are frequent, so that knowing the split is worth much."""
     make = partial(ElmanEnsemble, hidden_size=16)

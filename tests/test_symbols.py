@@ -9,6 +9,8 @@ import pytest
 from seqtoys.data.symbols import legible, several
 from seqtoys.errors import InputTypeError
 
+pytestmark = pytest.mark.type_checked
+
 
 @pytest.mark.parametrize(
     ("symbol", "seen"),
