@@ -22,8 +22,10 @@ LOG = logging.getLogger("mkdocs.hooks.documented")  # in strict mode, a warning 
 
 def on_startup(**_: object) -> None:
     """Add docs and repository to the path, as pytest's `pythonpath` does; set up the packages."""
-    # The tensors are tiny: a second thread costs more than it brings. PyTorch isn't imported yet.
+    # The tensors are tiny: a second thread costs more than it brings, and waits in a busy loop.
+    # PyTorch reads both when it is imported, which is later.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import matplotlib
 
     sys.path[:0] = [str(DOCS), str(DOCS.parent)]
