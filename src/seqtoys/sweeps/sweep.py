@@ -118,9 +118,6 @@ def sweep(
             "expected a vocabulary, because the data have none; pass vocab=… to sweep"
         )
     count = check_length(count, "count")
-    lengths = None
-    if longer is not None:
-        lengths = tuple(check_length(length, "longer") for length in listed("longer", longer))
     values = values_of(grid)
     makes_ensemble, of_model = check_names(make_model, values, options)
     if vary_data and "seed" in options:
@@ -138,7 +135,7 @@ def sweep(
         vocab=vocab,
         fit_options={**options},
         count=count,
-        longer=lengths,
+        longer=_check_longer(longer),
         goal=check_excess_goal(goal),
     )
     cells = list(_make_cells(common, values, of_model, vary_data=vary_data))
@@ -181,6 +178,12 @@ def _try_lengths(data: TrainingData, lengths: Iterable[int]) -> None:
         whole = data.whole if isinstance(data, TaskSplit) else data
         for length in lengths:
             whole.sample(1, length=length)
+
+
+def _check_longer(longer: Iterable[int] | None) -> tuple[int, ...] | None:
+    if longer is None:
+        return None
+    return tuple(check_length(length, "longer") for length in listed("longer", longer))
 
 
 def _make_cells(

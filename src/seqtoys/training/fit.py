@@ -143,30 +143,13 @@ def fit(
         >>> model.predict("hihell")
         'ihello'
     """
-    options = check_options(
-        FitOptions(
-            epochs=epochs,
-            lr=lr,
-            stepwise=stepwise,
-            batch_size=batch_size,
-            chunk=chunk,
-            lengths=lengths,
-            validation=validation,
-            optimizer=optimizer,
-            scheduler=scheduler,
-            clip_norm=clip_norm,
-            until=until,
-            patience=patience,
-            seed=seed,
-            vocab=vocab,
-            check=check,
-            progress=progress,
-            report_every=report_every,
-            on_epoch=on_epoch,
-            checkpoint=checkpoint,
-            resume=resume,
-        )
-    )
+    options = check_options(FitOptions(
+        epochs=epochs, lr=lr, stepwise=stepwise, batch_size=batch_size, chunk=chunk,
+        lengths=lengths, validation=validation, optimizer=optimizer, scheduler=scheduler,
+        clip_norm=clip_norm, until=until, patience=patience, seed=seed, vocab=vocab, check=check,
+        progress=progress, report_every=report_every, on_epoch=on_epoch, checkpoint=checkpoint,
+        resume=resume,
+    ))  # fmt: skip
     check_replaceable(checkpoint, resume)
     with torch.inference_mode(False), torch.enable_grad():
         run = make_training_state(model, data, options)
