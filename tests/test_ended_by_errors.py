@@ -27,6 +27,8 @@ from seqtoys import (
 )
 from seqtoys.errors import ModelFileError, NonFiniteLossError, OptionError
 
+pytestmark = pytest.mark.type_checked
+
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
 

@@ -13,6 +13,8 @@ from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.results import History
 from seqtoys.training.curriculum import LengthPlan
 
+pytestmark = pytest.mark.type_checked
+
 PARITY = get_task("parity")
 REBER = get_task("reber")
 

@@ -75,6 +75,7 @@ def test_exit_code_1_if_it_was_not_learnt(capsys: Shown) -> None:
     assert "Not memorized: " in capsys.readouterr().out
 
 
+@pytest.mark.type_checked
 def test_several_texts_are_learnt_down_to_their_optimum(capsys: Shown) -> None:
     assert main(["learn", "hat", "hot", "hut"]) == 0
     said = re.search(r"Learned 3 texts: (\S+) nats per symbol, (\S+) a", capsys.readouterr().out)
@@ -107,6 +108,7 @@ def test_a_long_file_is_read_in_chunks(tmp_path: Path, capsys: Shown) -> None:
     assert "symbol  predicted" not in shown.out
 
 
+@pytest.mark.type_checked
 def test_learn_saves_and_tells_as_json(tmp_path: Path, capsys: Shown) -> None:
     saved = str(tmp_path / "model")
     assert main(["learn", TEXT, "--epochs", "12", "--save", saved, "--json", "--seed", "5"]) == 1
@@ -163,6 +165,7 @@ def test_lines_are_no_wider_than_the_terminal(
     )
 
 
+@pytest.mark.type_checked
 def test_tasks_shows_one(capsys: Shown) -> None:
     assert main(["tasks", "hihello"]) == 0
     shown = capsys.readouterr().out
@@ -175,6 +178,7 @@ def test_tasks_shows_one(capsys: Shown) -> None:
     )
 
 
+@pytest.mark.type_checked
 def test_tasks_shows_one_as_json(capsys: Shown) -> None:
     samples = []
     for seed in ("1", "2"):
@@ -234,6 +238,7 @@ def test_train_tells_the_solve_rate_of_many(tmp_path: Path, capsys: Shown) -> No
     assert rows[1].split()[5] == f"{excess[-1]:.4f}"
 
 
+@pytest.mark.type_checked
 def test_train_says_how_many_solved_it(capsys: Shown) -> None:
     assert main(["train", "hihello", "--seeds", "3", "--lr", "0.05"]) == 0
     assert (
@@ -255,6 +260,7 @@ def written(tmp_path: Path) -> str:
     return str(tmp_path / "model")
 
 
+@pytest.mark.type_checked
 @pytest.mark.parametrize(
     ("arguments", "options"),
     [

@@ -18,6 +18,8 @@ from seqtoys.errors import OptionError
 from seqtoys.training.optimizers import make_scheduler
 from tests.test_resume import SCHEDULERS
 
+pytestmark = pytest.mark.type_checked
+
 VOCAB = Vocab("hielo")
 INPUTS, TARGETS = VOCAB.encode_batch(["hihell"]), VOCAB.encode("ihello")
 EPOCHS = 6

@@ -29,9 +29,6 @@ from seqtoys.tasks.counting import CountingLanguage
 from seqtoys.tasks.split_probabilities import Mass
 from seqtoys.tasks.splits import hashes
 
-# Numbers are compared here; run-time type checks would take most of the time.
-pytestmark = pytest.mark.usefixtures("unchecked")
-
 Weighted = list[tuple[str, float]]
 SOURCES = [
     *("temporal_xor", "letters", "word_boundaries", "sentences", "reber", "embedded_reber"),
@@ -164,6 +161,7 @@ def test_the_optimum_of_lengths_is_that_of_all_strings_with_them(
         assert task.optimum_of(bounds[0]) == optimum
 
 
+@pytest.mark.type_checked
 @pytest.mark.parametrize("name", CASES)
 def test_the_optimal_loss_of_a_batch_is_that_of_its_length_range(name: str) -> None:
     task = CASES[name]()
@@ -332,6 +330,7 @@ def test_the_optimum_of_a_side_is_that_of_its_strings(name: str, fraction: float
         assert side.optimal_loss(drawn.take(torch.tensor(chosen))) == pytest.approx(loss, abs=0.01)
 
 
+@pytest.mark.type_checked
 @pytest.mark.parametrize("name", ["dyck 1", "coin", "texts", "anbmcnm"])
 def test_the_optimum_of_a_side_at_lengths_is_that_of_its_strings(name: str) -> None:
     task = CASES[name]()
@@ -367,6 +366,7 @@ def test_a_side_of_an_endless_source_adds_up_with_the_other() -> None:
         assert side.optimum == pytest.approx(expected, abs=5e-3)
 
 
+@pytest.mark.type_checked
 def test_a_side_of_strings_within_lengths_that_begin_with_several_symbols() -> None:
     task = Automaton(COIN_START, "begin", lengths=(2, 7), longer=())
     strings = [s for n in range(3, 9) for s in walks(COIN_START, "begin", n, is_endless=False)]
@@ -383,6 +383,7 @@ def test_what_is_determined_stays_so_on_a_side() -> None:
             assert part.optimum == part.optimum_of((5, 20)) == 0.0
 
 
+@pytest.mark.type_checked
 def test_a_side_of_a_side_knows_both_splits() -> None:
     training, _ = get_task("anbn").held_out(0.4)
     first, other = training.held_out(0.5)

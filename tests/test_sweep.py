@@ -130,6 +130,7 @@ def test_rows_are_what_fit_says() -> None:
     assert {row.solved for row in result} == {True, False}
 
 
+@pytest.mark.type_checked
 def test_rows_of_a_task_are_what_evaluate_says() -> None:
     options: dict[str, Any] = {"lr": 0.01, "validation": 0.3, "batch_size": 8, "epochs": 20}
     grid: dict[str, Any] = {"hidden_size": [6], "lengths": [(1, 5), Curriculum(9)]}
@@ -301,6 +302,7 @@ def test_a_worker_that_dies_costs_its_own_cell(
     assert len(path.read_text().splitlines()) == 1 + 5 * 4 + 2 * 4
 
 
+@pytest.mark.type_checked
 def test_what_an_executor_says_goes_into_the_rows() -> None:
     class Lost(Here):
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -313,6 +315,7 @@ def test_what_an_executor_says_goes_into_the_rows() -> None:
     assert math.isnan(result.solve_rate.value)
 
 
+@pytest.mark.type_checked
 def test_finished_cells_are_not_run_again(tmp_path: Path) -> None:
     built: list[int] = []
 
@@ -445,6 +448,7 @@ class Press:
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.type_checked
 def test_ctrl_c_leaves_what_is_finished(tmp_path: Path) -> None:
     calm = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=1.0)
     options = {**QUICK_TEXT, "grid": {"scheduler": [calm, Press]}, "path": tmp_path / "rows.jsonl"}
@@ -476,6 +480,7 @@ def test_ctrl_c_lets_go_of_cells_that_wait() -> None:
     assert [future.cancelled() for future in futures] == [False, True, True, True]
 
 
+@pytest.mark.type_checked
 def test_the_result_sums_up() -> None:
     verdicts = {(1, "a"): [True, False], (1, "b"): [True, True], (2, "a"): [False, False]}
     rows = [

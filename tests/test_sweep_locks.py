@@ -22,6 +22,8 @@ from seqtoys.results import SweepResult
 from seqtoys.support import file_lock
 from seqtoys.sweeps.journal import Journal
 
+pytestmark = pytest.mark.type_checked
+
 OPTIONS: dict[str, Any] = {
     "grid": {"lr": [n / 100 for n in range(1, 7)]},
     "seeds": [0, 1],
