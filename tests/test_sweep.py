@@ -130,7 +130,6 @@ def test_rows_are_what_fit_says() -> None:
     assert {row.solved for row in result} == {True, False}
 
 
-@pytest.mark.type_checked
 def test_rows_of_a_task_are_what_evaluate_says() -> None:
     options: dict[str, Any] = {"lr": 0.01, "validation": 0.3, "batch_size": 8, "epochs": 20}
     grid: dict[str, Any] = {"hidden_size": [6], "lengths": [(1, 5), Curriculum(9)]}
@@ -315,7 +314,6 @@ def test_what_an_executor_says_goes_into_the_rows() -> None:
     assert math.isnan(result.solve_rate.value)
 
 
-@pytest.mark.type_checked
 def test_finished_cells_are_not_run_again(tmp_path: Path) -> None:
     built: list[int] = []
 
