@@ -9,7 +9,7 @@ def main() -> None:
     task = reber()
     model = ElmanCharModel(task.vocab, hidden_size=15, seed=0)
     before = written(model)
-    history = fit(model, task, epochs=1500, batch_size=64, lr=0.01)
+    history = fit(model, task, epochs=800, batch_size=64, lr=0.01)
     print(history)
     print(evaluate(model, task))
 
