@@ -207,7 +207,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a batch size": (
         MODEL.initial_hidden, -1, OptionError,
-        "expected batch_size to be an integer of 0 or more, got -1",
+        "expected batch_size to be a non-negative integer, got -1",
     ),
     "a huge batch": (
         MODEL.initial_hidden, 2**60, OptionError,
@@ -288,7 +288,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "rows to show": (
         lambda rows: BATCH.show(VOCAB, rows=rows), 0, OptionError,
-        "expected rows to be an integer of 1 or more, got 0",
+        "expected rows to be a positive integer, got 0",
     ),
     "symbols to show": (
         BATCH.show, Vocab("h"), IndexRangeError,
@@ -339,7 +339,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     },
     "an optimizer": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer), "adam", InputTypeError,
-        "expected optimizer to be a function, got 'adam'",
+        "expected optimizer to be a class of torch.optim or a partial of one, got 'adam'",
     ),
     "what an optimizer is not": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer),
@@ -348,7 +348,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "more batches than can be counted": (
         lambda batches: TaskDataset(PARITY, batches), 2**63, OptionError,
-        f"expected batches to be an integer from 1 to {10**15}, got {2**63}",
+        f"expected batches to be an integer from 1 to {10**15:,}, got {2**63}",
     ),
     "a goal": (
         lambda until: fit(MODEL, "hihello", until=until), np.array([0, 1]), OptionError,
@@ -453,7 +453,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "more samples than can be counted": (
         lambda number: Novelty(number, None, 4), 10**18, OptionError,
-        "expected training to be an integer from 0 to 1000000000000000, got 1000000000000000000",
+        "expected training to be an integer from 0 to 1,000,000,000,000,000, "
+        "got 1000000000000000000",
     ),
     "a string": (
         Automaton({"a": [("h", "a", 1.0)]}, "a").accepts, 5, InputTypeError,
@@ -537,7 +538,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a line": (
         SweepRow.from_json, "{}", DataError,
-        "expected a row as returned by to_json, got: 'longer_accuracy'",
+        "expected a row as returned by to_json, got one without 'longer_accuracy'",
     ),
 }  # fmt: skip
 

@@ -246,8 +246,8 @@ ERRORS: dict[str, Any] = {
     "uneven pair": (
         lambda: Batch.from_pairs([("hi", "h")], VOCAB),
         DataError,
-        "expected a target for each input symbol, got 2 inputs 'hi' and 1 targets 'h' "
-        "in the pair at position 0",
+        "expected an input and a target of the same length, got 'hi' (length 2) and 'h' "
+        "(length 1) in the pair at position 0",
     ),
     "nothing": (
         lambda: to_batch([], VOCAB),

@@ -268,7 +268,7 @@ def test_other_mistakes_are_told(tmp_path: Path, assert_told: Told) -> None:
     assert_told(
         refused(resume=path),
         ModelFileError,
-        f"expected a model file at {path}, found a model without training state; "
+        f"expected a model file at {path}, found one without training state; "
         "fit(…, checkpoint=…) saves both",
     )
     here = Checkpoint(path, every=5)

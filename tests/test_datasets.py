@@ -85,7 +85,7 @@ def test_the_end_of_a_dataset_is_its_end() -> None:
 ERRORS: dict[str, tuple[Callable[[], object], str]] = {
     "batches": (
         lambda: TaskDataset(PARITY, 0),
-        f"expected batches to be an integer from 1 to {10**15}, got 0",
+        f"expected batches to be an integer from 1 to {10**15:,}, got 0",
     ),
     "size": (
         lambda: TaskStream(PARITY, batch_size=-1),

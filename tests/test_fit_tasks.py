@@ -139,7 +139,7 @@ def test_bad_lengths_are_told() -> None:
         fit(model_of(get_task("modular_arithmetic")), get_task("modular_arithmetic"), lengths=2)
     with pytest.raises(OptionError, match="lengths=… applies only to tasks"):
         fit(model_of(PARITY), "0101", lengths=3)
-    with pytest.raises(OptionError, match="expected one text for chunk=…, got the task parity"):
+    with pytest.raises(OptionError, match="chunk=… cannot be combined with the task parity"):
         fit(model_of(PARITY), PARITY, chunk=3)
 
 

@@ -127,7 +127,7 @@ def test_a_long_table_shows_few_rows_and_always_first_and_last(epochs: int) -> N
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"baselines": {}}', "null"])
 def test_foreign_json_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match="expected a history as returned by to_json, got: "):
+    with pytest.raises(DataError, match="expected a history as returned by to_json, got"):
         History.from_json(text)
 
 

@@ -284,7 +284,7 @@ ERRORS: dict[str, Any] = {
     "short": (
         lambda: fit(ElmanCharModel(VOCAB), "abcd", chunk=5, batch_size=4),
         DataError,
-        "expected a text of at least 5 symbols for 4 streams, got 4; use a smaller batch_size",
+        "expected a text of at least 5 symbols for batch_size=4, got 4; use a smaller batch_size",
     ),
     "no vocabulary": (
         lambda: fit(Stateless(), "abcd", chunk=5),

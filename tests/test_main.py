@@ -242,9 +242,9 @@ def test_train_tells_the_solve_rate_of_many(tmp_path: Path, capsys: Shown) -> No
 def test_train_says_how_many_solved_it(capsys: Shown) -> None:
     assert main(["train", "hihello", "--seeds", "3", "--lr", "0.05"]) == 0
     assert (
-        "hihello: solved by 100.0 % of 3 (95 % interval 29.2 to 100.0 %), meaning within 0.02 "
-        "nats of the optimum 0.0000 on strings as in training. Baselines: loss 0.4621 without "
-        "memory, accuracy 33.3% by guessing.\n"
+        "hihello: solved by 100.0 % of 3 (95 % interval 29.2 to 100.0 %), that is, at most 0.02 "
+        "nats above the optimum 0.0000 on strings like those in training. Baselines: loss 0.4621 "
+        "without memory, accuracy 33.3% by guessing.\n"
     ) in capsys.readouterr().out
     assert main(["train", "hihello", "--seeds", "3", "--epochs", "2"]) == 1
 
@@ -436,7 +436,7 @@ def test_the_same_command_again_destroys_nothing(
     assert shown.out == ""
     assert shown.err == (
         f"seqtoys: can't write {saved}: it holds an unfinished training run of 61 epochs; choose "
-        "another file, or pass --resume to continue a training or --force to replace it\n"
+        "another file, or pass --resume to continue a training run or --force to replace it\n"
     )
     assert saved.read_bytes() == content
     with monkeypatch.context() as patched:
@@ -487,7 +487,8 @@ def test_resume_begins_if_there_is_nothing_yet(tmp_path: Path, capsys: Shown) ->
     saved = tmp_path / "model"
     command = ["learn", "hihello", "--epochs", "2", "--save", str(saved), "--resume"]
     assert main(command) == 1
-    assert f"nothing to resume at {saved}: starting a new training\n" in capsys.readouterr().err
+    told = f"nothing to resume at {saved}: starting a new training run\n"
+    assert told in capsys.readouterr().err
     assert main([*command, "--lr", "0.5"]) == 2
     assert "got different ones: lr was 0.01 and is 0.5" in capsys.readouterr().err
     for option in ("--resume", "--force"):

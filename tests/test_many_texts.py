@@ -327,7 +327,7 @@ def test_a_stream_of_words_gives_words() -> None:
 
 
 TOP = "expected top_k to be an integer from 1 to 5, got "
-NUMBER = "expected num to be an integer of 1 or more, got "
+NUMBER = "expected num to be a positive integer, got "
 HINT = "check the weights for inf and nan, and train with a smaller lr, or clip_norm=1.0"
 STEPS = "step(indices, hidden) returns logits (batch, vocab) and the next hidden state"
 MODEL = ElmanCharModel(VOCAB)
@@ -412,7 +412,7 @@ ERRORS: dict[str, Any] = {
     "a stream of a negative length": (
         lambda: stream(MODEL, "h", -1),
         OptionError,
-        "expected length to be an integer of 0 or more, got -1",
+        "expected length to be a non-negative integer, got -1",
     ),
     "a stream of nan": (
         lambda: next(stream(Fixed(torch.full((3,), math.nan)), "a")),

@@ -48,12 +48,12 @@ ERRORS: dict[str, Any] = {
     "one text": (
         lambda: novelty("hat", TRAINING),
         InputTypeError,
-        "expected samples to be several texts, got the one string 'hat'; pass [text] for one",
+        "expected samples to be a list of texts, got the single string 'hat'; pass [text] for one",
     ),
     "one text to train on": (
         lambda: novelty(["hat"], "hat"),
         InputTypeError,
-        "expected training_texts to be several texts, got the one string 'hat'; "
+        "expected training_texts to be a list of texts, got the single string 'hat'; "
         "pass [text] for one",
     ),
     "numbers": (

@@ -177,9 +177,9 @@ def test_impossible_options_and_lengths_are_told(
 
     told(lambda: Copy(symbols=1), "expected symbols to be an integer from 2 to 26, got 1")
     told(lambda: RepeatCopy(repeats=10), "expected repeats to be an integer from 1 to 9, got 10")
-    told(lambda: DelayedCopy(0), "expected delay to be an integer of 1 or more, got 0")
+    told(lambda: DelayedCopy(0), "expected delay to be a positive integer, got 0")
     told(lambda: AssociativeRecall(27), "expected pairs to be an integer from 1 to 26, got 27")
-    told(lambda: NBack(0), "expected n to be an integer of 1 or more, got 0")
+    told(lambda: NBack(0), "expected n to be a positive integer, got 0")
     told(lambda: NBack(matches=1.0), "expected matches to be above 0 and below 1, got 1.0")
     told(lambda: FirstSymbol(27), "expected symbols to be an integer from 2 to 26, got 27")
     told(

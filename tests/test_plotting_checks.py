@@ -201,7 +201,7 @@ def test_errors_say_what_can_be_drawn(assert_told: AssertTold) -> None:
     told(
         lambda: plot_accuracy_by_length(REPORT, trained=(9, 1)),
         OptionError,
-        "expected lengths as (shortest, longest), got (9, 1)",
+        "expected lengths to be (shortest, longest), with shortest <= longest, got (9, 1)",
     )
     told(
         lambda: plot_dendrogram({str(i): [i] for i in range(2001)}),

@@ -208,10 +208,12 @@ def test_states_without_a_plane_are_told(assert_told: Any) -> None:
         OptionError,
         "expected at least two hidden units, got one; use plot_hidden instead",
     )
-    told = "expected traces of one network, got none or states of different sizes"
-    assert_told(lambda: plot_trajectory([]), DataError, told)
-    unlike = [trace_of([[0.1, 0.2]]), trace_of([[0.1, 0.2, 0.3]])]
-    assert_told(lambda: plot_trajectory(unlike), DataError, told)
+    assert_told(lambda: plot_trajectory([]), DataError, "expected at least one trace, got none")
+    assert_told(
+        lambda: plot_trajectory([trace_of([[0.1, 0.2]]), trace_of([[0.1, 0.2, 0.3]])]),
+        DataError,
+        "expected traces of one network, got states of [2, 3] units",
+    )
     assert_told(
         lambda: plot_trajectory(trace_of([[0.1, 0.2, 0.3]])),
         DataError,

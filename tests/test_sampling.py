@@ -232,7 +232,7 @@ def broken(value: float, **options: Any) -> ElmanCharModel:
 
 MODEL = ElmanCharModel(VOCAB)
 HINT = "check the weights for inf and nan, and train with a smaller lr, or clip_norm=1.0"
-LENGTH = "expected length to be an integer of 0 or more, got "
+LENGTH = "expected length to be a non-negative integer, got "
 HOT = "expected temperature to be a finite number of at least 0, got "
 HEAT = "; 0 picks the likeliest symbol, 1 samples from the probabilities of the model"
 AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
@@ -306,7 +306,7 @@ ERRORS: dict[str, Any] = {
     "no vocabulary": (
         lambda: generate(GRU("hielo"), "h", 3),  # type: ignore[arg-type]
         InputTypeError,
-        "expected a model with a Vocab as its vocab, got GRU with 'hielo'; "
+        "expected model.vocab to be a Vocab, got 'hielo'; "
         "set model.vocab to the vocabulary it was trained with",
     ),
     "other logits": (

@@ -192,7 +192,7 @@ def test_bad_histories_are_told(tmp_path: Path, assert_told: Told) -> None:
         "save it with save(model, path, history=…)",
     )
     for text in ("", "[]", "{}", '{"seeds": [1]}', History(Baselines(1, 1, 0)).to_json()):
-        with pytest.raises(DataError, match="history as returned by to_json, got: "):
+        with pytest.raises(DataError, match="history as returned by to_json, got"):
             EnsembleHistory.from_json(text)
 
 
@@ -201,12 +201,17 @@ class Own(ElmanCharModel):
 
 
 def test_what_can_not_be_loaded_is_not_saved(tmp_path: Path, assert_told: Told) -> None:
-    for model in (nn.Linear(2, 2, device="meta"), Own(VOCAB)):
+    not_ours = ", whose code cannot be saved; save its weights with safetensors.torch.save_model"
+    wrong = {
+        nn.Linear(2, 2, device="meta"): f"a Linear{not_ours}",
+        Own(VOCAB): f"an Own{not_ours}",
+        "model": "'model'",
+    }
+    for model, got in wrong.items():
         assert_told(
             lambda model=model: save(model, tmp_path / "x"),  # type: ignore[misc]
             InputTypeError,
-            f"expected an ElmanCharModel or an ElmanEnsemble, got a {type(model).__name__}, whose "
-            "code cannot be saved; save its weights with safetensors.torch.save_model",
+            f"expected model to be an ElmanCharModel or an ElmanEnsemble, got {got}",
         )
     changed = ElmanCharModel(VOCAB)
     changed.rnn.extra = nn.Parameter(torch.zeros(1))

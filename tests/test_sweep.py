@@ -426,7 +426,7 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_told: Tol
         f"{head}\nnotes\n": f"line 2 of {path} is not a row of a sweep: expected a row as "
         "returned by to_json, got: Expecting value: line 1 column 1 (char 0)",
         f'{head}\n{{"seed": 3}}\n': f"line 2 of {path} is not a row of a sweep: expected a row as "
-        "returned by to_json, got: 'longer_accuracy'",
+        "returned by to_json, got one without 'longer_accuracy'",
     }
     for content, told in cases.items():
         path.write_text(content)
@@ -513,7 +513,7 @@ def test_the_result_sums_up() -> None:
             "   2  a       0.0%  0.0 to 84.2 %            0.7500     50.0%          12.5%",
             "   2  b             failed",
             "",
-            "epochs to solve, excess: medians over the seeds; accuracies: means",
+            "epochs (to solve) and excess: medians over the seeds; accuracies: means",
             "",
             "1 of 4 settings failed:",
             "size=2, kind=b: OSError: <gone>",
@@ -621,6 +621,12 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         bad(seeds=[1, 1]),
         OptionError,
         "expected one or more distinct seeds, got [1, 1]",
+    ),
+    "a model": (
+        lambda: sweep(ElmanEnsemble(VOCAB, range(2)), "hihello", grid={"lr": [0.1]}, seeds=[1]),
+        OptionError,
+        "expected make_model to create models, got a model; pass its class, ElmanEnsemble, or a "
+        "function that returns a new model",
     ),
     "no seed taken": (
         bad(no_seed),

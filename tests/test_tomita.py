@@ -126,5 +126,5 @@ def test_a_seed_decides_the_batch() -> None:
 def test_impossible_options_are_refused() -> None:
     with pytest.raises(OptionError, match="expected number to be an integer from 1 to 7, got 8"):
         Tomita(8)
-    with pytest.raises(OptionError, match="an integer from 1 to 10000, got 0"):
+    with pytest.raises(OptionError, match="an integer from 1 to 10,000, got 0"):
         Tomita(1).class_balance(0)

@@ -147,8 +147,11 @@ def with_article(name: str) -> str:
     Examples:
         >>> with_article("OSError")
         'an OSError'
+        >>> with_article("SGD")  # read letter by letter
+        'an SGD'
     """
-    return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name[:ROOM]}"
+    is_spelled = name[:2].isupper() and name[0] in "FHLMNRSX"
+    return f"{'an' if is_spelled or name[:1] in 'aeiouAEIOU' else 'a'} {name[:ROOM]}"
 
 
 class _Quoting(Repr):

@@ -18,7 +18,9 @@ SAMPLES = 3
 
 def add_tasks(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("name", nargs="?", help="task to show: samples, optimum, chance")
+    parser.add_argument(
+        "name", nargs="?", help="task to show, with samples, optimum and chance accuracy"
+    )
 
 
 def tasks(options: Namespace) -> int:

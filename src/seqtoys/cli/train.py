@@ -34,7 +34,7 @@ def add_train(parser: ArgumentParser) -> None:
         type=float,
         default=0.02,
         metavar="NATS",
-        help="how close to the optimum counts as solved (default: 0.02)",
+        help="largest excess over the optimum that counts as solved (default: 0.02)",
     )
 
 
@@ -90,9 +90,10 @@ def _quantiles(values: list[float]) -> list[float]:
 
 def _verdict(task: Task, reports: list[Report], solved: Proportion, goal: float) -> str:
     if len(reports) > 1:
-        near = f"within {goal:g} nats of the optimum {task.optimum:.4f} on strings as in training"
+        near = f"at most {goal:g} nats above the optimum {task.optimum:.4f}"
         marks = f"loss {task.memoryless} without memory, accuracy {task.chance:.1%} by guessing"
-        return f"{task.name}: solved by {solved}, meaning {near}. Baselines: {marks}."
+        where = "on strings like those in training"
+        return f"{task.name}: solved by {solved}, that is, {near} {where}. Baselines: {marks}."
     excess = f"{reports[0].seen.excess} nats above the optimum (goal: at most {goal:g})"
     if solved.count:
         return f"Solved: {excess}."

@@ -17,24 +17,28 @@ EVERY = 100  # epochs between two checkpoints
 
 def add_training_options(parser: ArgumentParser) -> None:
     """Add the options of the commands that train."""
-    parser.add_argument("--hidden", type=int, default=32, help="hidden units (default: 32)")
-    parser.add_argument("--epochs", type=int, default=1000, help="at most (default: 1000)")
+    parser.add_argument(
+        "--hidden", type=int, default=32, help="number of hidden units (default: 32)"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=1000, help="maximum number of epochs (default: 1000)"
+    )
     parser.add_argument("--lr", type=float, default=0.01, help="learning rate (default: 0.01)")
     parser.add_argument(
         "--save",
         metavar="FILE",
-        help=f"save the model and its training to FILE, every {EVERY} epochs and at the end",
+        help=f"save the model and its training state to FILE every {EVERY} epochs and at the end",
     )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
         "--resume",
         action="store_true",
-        help="resume the training in the --save file, if it exists",
+        help="resume training from the --save file, if it exists",
     )
     existing.add_argument(
         "--force",
         action="store_true",
-        help="allow --save to replace an unfinished training, or any other file",
+        help="allow --save to replace an unfinished training run or any other file",
     )
 
 
@@ -81,12 +85,12 @@ def _places(options: Namespace) -> tuple[Checkpoint | None, str | None]:
     if options.resume and os.path.lexists(options.save):
         return Checkpoint(options.save, every=EVERY), options.save
     if options.resume:
-        note(f"nothing to resume at {options.save}: starting a new training")
+        note(f"nothing to resume at {options.save}: starting a new training run")
     lost = None if options.force else loss_of(options.save)
     if lost is not None:
         raise ModelFileError(
             f"can't write {options.save}: it holds {lost}; choose another file, or pass --resume "
-            "to continue a training or --force to replace it"
+            "to continue a training run or --force to replace it"
         )
     return Checkpoint(options.save, every=EVERY, overwrite=options.force), None
 

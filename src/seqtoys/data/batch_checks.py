@@ -43,9 +43,9 @@ def check_pairs(pairs: Sequence[Pair]) -> None:
     for position, (source, target) in enumerate(pairs):
         if len(source) != len(target):
             raise DataError(
-                "expected a target for each input symbol, got "
-                f"{len(source)} inputs {excerpt(source)} and {len(target)} targets "
-                f"{excerpt(target)} in the pair at position {position}"
+                f"expected an input and a target of the same length, got {excerpt(source)} "
+                f"(length {len(source)}) and {excerpt(target)} (length {len(target)}) in the pair "
+                f"at position {position}"
             )
 
 

@@ -53,9 +53,11 @@ class LongText:
     ) -> None:
         length = (len(symbols) - 1) // streams
         if length < 1:
+            use, hint = ("", "")
+            if streams > 1:
+                use, hint = f" for batch_size={streams}", "; use a smaller batch_size"
             raise DataError(
-                f"expected a text of at least {streams + 1} symbols for {streams} streams, "
-                f"got {len(symbols)}; use a smaller batch_size"
+                f"expected a text of at least {streams + 1} symbols{use}, got {len(symbols)}{hint}"
             )
         count = streams * length
         self._inputs = symbols[:count].view(streams, length)

@@ -257,8 +257,9 @@ class Vocab:
         outside = (array < 0) | (array >= len(self))
         if outside.any():
             where = tuple(int(axis) for axis in np.argwhere(outside)[0])
+            place = f" at position {where[0] if len(where) == 1 else where}" if where else ""
             raise IndexRangeError(
-                f"index {array[where]} at position {where[0] if len(where) == 1 else where} "
+                f"index {array[where]}{place} "
                 f"is not in 0 … {len(self) - 1}, the indices of the {self._summary()}"
             )
         return array

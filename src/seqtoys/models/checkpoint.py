@@ -20,6 +20,7 @@ from seqtoys.models.replaceable import loss_of
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
+from seqtoys.support.annotations import described
 from seqtoys.support.arguments import check_type, checked
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.devices import device_of, on_cpu
@@ -114,9 +115,10 @@ def save(
     check_type("history", history, History | EnsembleHistory | None)
     check_type("overwrite", overwrite, bool)
     if type(model) not in KINDS.values():
+        hint = ", whose code cannot be saved; save its weights with safetensors.torch.save_model"
         raise InputTypeError(
-            f"expected an ElmanCharModel or an ElmanEnsemble, got a {type(model).__name__}, whose "
-            "code cannot be saved; save its weights with safetensors.torch.save_model"
+            "expected model to be an ElmanCharModel or an ElmanEnsemble, got "
+            f"{described(model)}{hint if isinstance(model, nn.Module) else ''}"
         )
     device_of(model)  # raises an error if the model has no values
     weights = model.state_dict()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from jaxtyping import Float
 
 from seqtoys.data.symbols import legible
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.evaluation.inspection import principal_components
 from seqtoys.plotting.labels import printable
 from seqtoys.plotting.style import COLOURS, Axes, ink, new_axes, text_height
@@ -70,8 +70,11 @@ def plot_trajectory(traces: Trace | Sequence[Trace], *, ax: Axes | None = None) 
 
 def _plane(traces: Sequence[Trace]) -> tuple[list[Points], list[str]]:
     """Return the points of each trace in a common plane, and the labels of its axes."""
-    if len({trace.hidden.shape[1] for trace in traces}) != 1:
-        raise DataError("expected traces of one network, got none or states of different sizes")
+    sizes = sorted({trace.hidden.shape[1] for trace in traces})
+    if not sizes:
+        raise DataError("expected at least one trace, got none")
+    if len(sizes) > 1:
+        raise DataError(f"expected traces of one network, got states of {quoted(sizes)} units")
     joined = np.concatenate([trace.hidden for trace in traces])
     states = to_states(joined, "the states", ("states", "hidden"))
     units = states.shape[1]

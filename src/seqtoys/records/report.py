@@ -154,7 +154,7 @@ class Report:
             return impossible
         seen = self._knowledge(self.seen)
         guess = f"{self.chance:.0%} by guessing"
-        was = f"({self.seen.accuracy:.0%} accuracy on strings as in training, {guess})"
+        was = f"({self.seen.accuracy:.0%} accuracy on strings like those in training, {guess})"
         if seen < LEARNED:
             return f"not learned yet {was}"
         if "unseen" not in self.scores:
@@ -207,8 +207,8 @@ class Report:
         }
         if not known:
             return ""
-        losses = ", ".join(f"{name} {loss:.4f}" for name, loss in known.items())
-        return f"\noptimum if the split and the length are unknown: {losses}"
+        losses = ", ".join(f"{loss:.4f} ({name})" for name, loss in known.items())
+        return f"\noptimum if neither split nor length is known: {losses}"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = ["strings", "loss", "optimum", "excess", "accuracy", "whole"]

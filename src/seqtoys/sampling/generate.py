@@ -253,10 +253,10 @@ def _decode(drawn: Array, lengths: Any, vocab: Vocab) -> Any:
 
 
 def _vocab_of(model: object) -> Vocab:
-    vocab, kind = getattr(model, "vocab", None), type(model).__name__
+    vocab = getattr(model, "vocab", None)
     if not isinstance(vocab, Vocab):
         raise InputTypeError(
-            f"expected a model with a Vocab as its vocab, got {kind} with {quoted(vocab)}; set "
-            "model.vocab to the vocabulary it was trained with"
+            f"expected model.vocab to be a Vocab, got {quoted(vocab)}; set it to the vocabulary "
+            f"that {type(model).__name__} was trained with"
         )
     return vocab

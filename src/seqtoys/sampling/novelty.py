@@ -91,7 +91,7 @@ def novelty(
 def _checked(texts: Iterable[Symbols], name: str) -> list[Symbols]:
     if isinstance(texts, str):
         raise InputTypeError(
-            f"expected {name} to be several texts, got the one string {excerpt(texts)}; "
+            f"expected {name} to be a list of texts, got the single string {excerpt(texts)}; "
             "pass [text] for one"
         )
     return listed(name, texts, list[Symbols], ordered=False)  # only equality counts

@@ -47,7 +47,8 @@ def expected(what: str) -> Iterator[None]:
     except DataError:  # already has a more specific message
         raise
     except MALFORMED as error:
-        raise DataError(f"expected {what}, got: {error}") from error
+        found = f" one without {error}" if isinstance(error, KeyError) else f": {error}"
+        raise DataError(f"expected {what}, got{found}") from error
 
 
 def mismatch(found: Plain, like: Plain, name: str) -> str | None:

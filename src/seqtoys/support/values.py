@@ -99,8 +99,13 @@ def check_count(name: str, value: object, least: int, most: int | None = None) -
     """
     count = to_int(value)
     if count is None or not least <= count <= (LARGEST if most is None else most):
-        wanted = f"of {least} or more" if most is None else f"from {least} to {most}"
-        raise OptionError(f"expected {name} to be an integer {wanted}, got {quoted(value)}")
+        if most is not None:
+            wanted = f"an integer from {least:,} to {most:,}"
+        else:
+            wanted = {0: "a non-negative integer", 1: "a positive integer"}.get(
+                least, f"an integer of at least {least:,}"
+            )
+        raise OptionError(f"expected {name} to be {wanted}, got {quoted(value)}")
     return count
 
 
@@ -193,10 +198,13 @@ def check_lengths(lengths: object) -> tuple[int, int]:
         (5, 40)
     """
     if not isinstance(lengths, Sequence) or len(lengths) != 2:
-        raise OptionError(f"expected lengths as (shortest, longest), got {quoted(lengths)}")
+        raise OptionError(f"expected lengths to be (shortest, longest), got {quoted(lengths)}")
     shortest, longest = map(check_length, lengths)
     if shortest > longest:
-        raise OptionError(f"expected lengths as (shortest, longest), got {quoted(lengths)}")
+        raise OptionError(
+            "expected lengths to be (shortest, longest), with shortest <= longest, "
+            f"got {quoted(lengths)}"
+        )
     if longest > LONGEST:
         raise OptionError(f"expected lengths of at most {LONGEST:,}, got {quoted(lengths)}")
     return shortest, longest

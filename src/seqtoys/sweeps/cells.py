@@ -121,6 +121,11 @@ def check_names(
         OptionError: If a name is unknown, given twice, or the name of a column of the rows.
     """
     called = as_written(make_model)
+    if isinstance(make_model, nn.Module):
+        raise OptionError(
+            f"expected make_model to create models, got a model; pass its class, {called}, or a "
+            "function that returns a new model"
+        )
     try:
         takes = signature(make_model).parameters
     except ValueError as error:  # not written in Python

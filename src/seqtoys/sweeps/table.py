@@ -42,7 +42,8 @@ def notes_of(rows: Sequence[SweepRow], cells: int, seeds: int) -> list[str]:
         cells: The number of settings.
         seeds: The number of seeds of each, or 0 if unknown.
     """
-    notes = ["epochs to solve, excess: medians over the seeds; accuracies: means"] if rows else []
+    columns = "epochs (to solve) and excess: medians over the seeds; accuracies: means"
+    notes = [columns] if rows else []
     notes += _goal_notes(rows)
     settings = [list(group) for _, group in groupby(rows, key=lambda row: row.settings)]
     whole = [group[0] for group in settings if all(row.error is not None for row in group)]

@@ -71,13 +71,13 @@ class AnswerTask(Determined):
         """Draw inputs of one length, and compute their answers."""
         length = length or self.draw_length(generator)
         drawn = self.draw_inputs(batch_size, length, generator)
-        inputs = to_int64(drawn, f"the inputs that {self.name} draws")
+        inputs = to_int64(drawn, f"the result of draw_inputs of {self.name}")
         if inputs.shape != (batch_size, length):
             raise ShapeError(
                 f"expected draw_inputs of {self.name} to return shape (batch, length) = "
                 f"({batch_size}, {length}), got {tuple(inputs.shape)}"
             )
-        answers = to_int64(self.answer(drawn), f"the answers of {self.name}")
+        answers = to_int64(self.answer(drawn), f"the result of answer of {self.name}")
         if answers.ndim != 2 or len(answers) != batch_size:
             raise ShapeError(
                 f"expected answer of {self.name} to return shape (batch, answer) = "

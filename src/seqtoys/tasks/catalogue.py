@@ -136,7 +136,9 @@ def get_task(name: str, **options: Any) -> Task:
     known = [option for option in signature(entry.build).parameters if option != "self"]
     for option in options:
         if option not in known:
-            has = f"its options are {', '.join(known)}" if known else "it has no options"
+            names = ", ".join(known)
+            some = f"its options are {names}" if len(known) > 1 else f"its only option is {names}"
+            has = some if known else "it has no options"
             raise OptionError(f"the task {name} has no option {quoted(option)}; {has}")
     return entry.build(**options)
 

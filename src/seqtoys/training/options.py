@@ -11,9 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import OptionError, quoted
+from seqtoys.errors import InputTypeError, OptionError, quoted
 from seqtoys.models.checkpoint import Checkpoint
 from seqtoys.records.row import Row
+from seqtoys.support.annotations import described
 from seqtoys.support.arguments import check_values
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.randomness import check_seed
@@ -26,6 +27,9 @@ OF_OTHER_TYPES = (
     "stepwise", "optimizer", "scheduler", "vocab", "check", "progress", "on_epoch", "resume",
 )  # fmt: skip
 """Options that are not numbers and are not checked elsewhere."""
+
+FACTORIES = {"optimizer": "torch.optim", "scheduler": "torch.optim.lr_scheduler"}
+"""The options that create an object, and where their classes are."""
 
 COUNTS = ("epochs", "batch_size", "chunk", "patience", "report_every")
 
@@ -81,6 +85,12 @@ def check_options(options: FitOptions) -> FitOptions:
     for name, check in NUMBERS.items():
         if given[name] is not None or name in REQUIRED:
             given[name] = check(given[name])
+    for name, package in FACTORIES.items():
+        if not callable(given[name]) and not (name == "scheduler" and given[name] is None):
+            raise InputTypeError(
+                f"expected {name} to be a class of {package} or a partial of one, "
+                f"got {described(given[name])}; fit creates the {name} itself"
+            )
     given.update(check_values(given, FitOptions, OF_OTHER_TYPES), until=check_goal(given["until"]))
     options = cast(FitOptions, given)  # what follows reads the checked values
     if options["chunk"] is not None and options["stepwise"]:

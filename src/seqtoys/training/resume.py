@@ -87,7 +87,7 @@ def resume_training(run: TrainingState, path: PathLike, *, epochs: int) -> None:
     """
     file = read_file(path)
     if "training" not in file.facts:
-        raise file.file_error("a model without training state; fit(…, checkpoint=…) saves both")
+        raise file.file_error("one without training state; save both with fit(…, checkpoint=…)")
     try:
         history, training = file.state("history"), file.state("training")
         _check_same(run, training["identity"], file.weights(), file.path)

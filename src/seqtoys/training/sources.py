@@ -181,7 +181,7 @@ def to_sources(
     """
     if isinstance(data, Task):
         if chunk is not None:
-            raise OptionError(f"expected one text for chunk=…, got the task {data.name}")
+            raise OptionError(f"chunk=… cannot be combined with the task {data.name}; omit chunk")
         check_vocab(data, vocab)
         return *_task_sources(data, batch_size, lengths, validation, seed, generator, device), []
     if lengths is not None:
