@@ -129,9 +129,9 @@ MISFITS: list[tuple[Any, Any, str]] = [
 
 @pytest.mark.parametrize(("value", "annotation", "message"), MISFITS)
 def test_what_does_not_fit_an_annotation_is_told(
-    value: Any, annotation: Any, message: str, assert_told: Any
+    value: Any, annotation: Any, message: str, assert_error: Any
 ) -> None:
-    assert_told(lambda: check_type("it", value, annotation), InputTypeError, message)
+    assert_error(lambda: check_type("it", value, annotation), InputTypeError, message)
 
 
 class Base:
@@ -145,14 +145,14 @@ class Own(Base):
         return f"{text}" * number
 
 
-def test_arguments_are_held_wherever_they_stand(assert_told: Any) -> None:
+def test_arguments_are_held_wherever_they_stand(assert_error: Any) -> None:
     wrong: Any = 0.5
     assert Base().times(2) == Base().times(count=2, text="h") == "hh"
     count = "expected count to be an integer, got 0.5"
-    assert_told(lambda: Base().times(wrong), InputTypeError, count)
-    assert_told(lambda: Base().times(count=wrong), InputTypeError, count)
+    assert_error(lambda: Base().times(wrong), InputTypeError, count)
+    assert_error(lambda: Base().times(count=wrong), InputTypeError, count)
     text = "expected text to be a string, got 0.5"
-    assert_told(lambda: Base().times(1, text=wrong), InputTypeError, text)
+    assert_error(lambda: Base().times(1, text=wrong), InputTypeError, text)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'count'"):
         Base().times()  # type: ignore[call-arg]
 
@@ -162,11 +162,11 @@ def test_a_goal_may_be_any_number_that_a_float_can_hold() -> None:
     assert fit(ElmanEnsemble(VOCAB, [1, 2]), "hihello", until=10**30).stopped == ["excess"] * 2
 
 
-def test_annotations_may_be_those_of_another_function(assert_told: Any) -> None:
+def test_annotations_may_be_those_of_another_function(assert_error: Any) -> None:
     times = checked(Own.times, Base.times)
     text: Any = 0.5
     assert times(Own(), 2, text="h") == "hh"
-    assert_told(
+    assert_error(
         lambda: times(Own(), 2, text=text), InputTypeError, "expected text to be a string, got 0.5"
     )
 
@@ -543,7 +543,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_errors_say_what_was_expected_and_what_came(case: str, unchecked: None) -> None:
+def test_errors_name_expected_and_actual_values(case: str, unchecked: None) -> None:
     call, value, kind, message = CASES[case]
     with pytest.raises(kind) as caught:
         call(value)

@@ -265,8 +265,8 @@ def test_an_endless_source_is_cut_at_its_lengths() -> None:
     assert task.optimal_loss(together) == pytest.approx(task.optimum, abs=0.02)
 
 
-def test_bad_lengths_are_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+def test_invalid_lengths_raise(
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     def build(**options: Any) -> Callable[[], object]:
         return lambda: Automaton(FORKED, "begin", **options)
@@ -278,26 +278,26 @@ def test_bad_lengths_are_told(
         ({"lengths": (1, 3), "longer": [3]}, "expected test lengths above 3, got 3"),
     ]
     for options, message in cases:
-        assert_told(build(**options), OptionError, message)
+        assert_error(build(**options), OptionError, message)
     cases = [
         ({"lengths": 5}, "expected lengths to be a tuple of 2 or None, got 5"),
         ({"lengths": (1, 2, 3)}, "expected lengths to be a tuple of 2 or None, got a tuple of 3"),
         ({"longer": ["9"]}, "expected longer[0] to be an integer, got '9'"),
     ]
     for options, message in cases:
-        assert_told(build(**options), InputTypeError, message)
+        assert_error(build(**options), InputTypeError, message)
     even: dict[Any, Any] = {
         "a": [("x", "b", 1.0)],
         "b": [("y", "c", 1.0)],
         "c": [("x", "b", 0.5), ("z", "end", 0.5)],
         "end": [],
     }
-    assert_told(
+    assert_error(
         lambda: Automaton(even, "a", lengths=(3, 3)),
         OptionError,
         "automaton has no sequence of 3 to 3 symbols",
     )
-    assert_told(
+    assert_error(
         lambda: Automaton(even, "a", lengths=(2, 4), longer=[7]),
         OptionError,
         "automaton has no sequence of length 7: no string has 8 symbols (the length does not "
@@ -373,7 +373,7 @@ def test_a_language_of_thousands_of_words_is_no_trouble() -> None:
 
 
 def test_bad_languages_are_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     start = "expected no string to be a prefix of another, got "
     end = "; add an end symbol, as in end='.'"
@@ -394,7 +394,7 @@ def test_bad_languages_are_told(
         ),
     ]
     for options, kind, message in cases:
-        assert_told(lambda options=options: FiniteLanguage(**options), kind, message)  # type: ignore[misc]
+        assert_error(lambda options=options: FiniteLanguage(**options), kind, message)  # type: ignore[misc]
 
 
 def test_a_network_comes_near_the_optimum() -> None:

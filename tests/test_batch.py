@@ -197,9 +197,9 @@ def test_views_parameters_and_subclasses_are_plain_tensors_in_a_batch() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # what PyTorch says of its prototypes
-def test_tensors_that_hold_no_integers_are_refused(assert_told: AssertTold) -> None:
+def test_tensors_that_hold_no_integers_are_refused(assert_error: ErrorCheck) -> None:
     def told(inputs: Any, got: str) -> None:
-        assert_told(lambda: Batch(inputs, ONE), InputTypeError, f"expected inputs to be {got}")
+        assert_error(lambda: Batch(inputs, ONE), InputTypeError, f"expected inputs to be {got}")
 
     told(ONE.bool(), "a tensor of integers, got torch.bool")
     told(ONE.to("meta"), "a dense tensor with values, got a tensor on the meta device")
@@ -212,25 +212,25 @@ def test_tensors_that_hold_no_integers_are_refused(assert_told: AssertTold) -> N
     told("hi", "a tensor of integers, got 'hi'")
 
 
-def test_integers_beyond_63_bits_are_refused(assert_told: AssertTold) -> None:
+def test_integers_beyond_63_bits_are_refused(assert_error: ErrorCheck) -> None:
     huge = torch.tensor([[1, 2**63]], dtype=torch.uint64)
     message = "expected inputs of at most 63 bits, got 9223372036854775808"
-    assert_told(lambda: Batch(huge, ONE), IndexRangeError, message)
+    assert_error(lambda: Batch(huge, ONE), IndexRangeError, message)
 
 
 def test_one_device_holds_a_batch(
-    monkeypatch: pytest.MonkeyPatch, assert_told: AssertTold
+    monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck
 ) -> None:
     # Let the meta tensor through, so that the check of devices is reached.
     monkeypatch.setattr("seqtoys.data.batch.to_int64", lambda part, name: part)
     message = (
         "expected inputs and targets on the same device, got cpu and meta; move them with .to(…)"
     )
-    assert_told(lambda: Batch(ONE, ONE.to("meta")), DeviceError, message)
+    assert_error(lambda: Batch(ONE, ONE.to("meta")), DeviceError, message)
 
 
 ONE = torch.zeros(1, 2, dtype=torch.int64)
-AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 ERRORS: dict[str, Any] = {
     "short text": (
         lambda: Batch.from_texts(["hello", "h"], VOCAB),
@@ -345,5 +345,5 @@ ERRORS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: AssertTold) -> None:
-    assert_told(*ERRORS[case])
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
+    assert_error(*ERRORS[case])

@@ -125,22 +125,22 @@ def test_a_task_of_ones_own_needs_little() -> None:
 
 
 def test_what_is_wrong_with_it_is_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     def sample(**changes: Any) -> Callable[[], object]:
         return lambda: type("Changed", (More,), changes)().sample(2, length=5)
 
-    assert_told(
+    assert_error(
         sample(draw_inputs=lambda self, batch, length, generator: torch.zeros(2, 6).long()),
         ShapeError,
         "expected draw_inputs of more to return shape (batch, length) = (2, 5), got (2, 6)",
     )
-    assert_told(
+    assert_error(
         sample(answer=lambda self, inputs: inputs.sum(1)),
         ShapeError,
         "expected answer of more to return shape (batch, answer) = (2, …), got (2,)",
     )
-    assert_told(
+    assert_error(
         sample(vocab=Vocab("01")),
         OptionError,
         "expected the vocabulary of more, Vocab('01'), to contain its blank '='; add it, or "
@@ -149,5 +149,5 @@ def test_what_is_wrong_with_it_is_told(
     far = type("Far", (More,), {"answer": lambda _, inputs: inputs[:, :1] * 0 + 7})
     known, model = type("Known", (far,), {"memoryless": 0.0}), ElmanCharModel(More.vocab)
     message = "expected scored targets in 0 … 2, got 7 to 7 for a vocabulary of 3 symbols"
-    assert_told(lambda: far().memoryless, IndexRangeError, message)
-    assert_told(lambda: fit(model, known(), epochs=1), IndexRangeError, message)
+    assert_error(lambda: far().memoryless, IndexRangeError, message)
+    assert_error(lambda: fit(model, known(), epochs=1), IndexRangeError, message)

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.type_checked
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 def elman(**options: Any) -> Callable[[], ElmanCharModel]:
@@ -233,7 +233,7 @@ class Odd(Bare):
         raise AssertionError
 
 
-def test_other_mistakes_are_told(tmp_path: Path, assert_told: Told) -> None:
+def test_other_mistakes_are_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "run"
     model = elman()()
     told: list[Row] = []
@@ -242,43 +242,43 @@ def test_other_mistakes_are_told(tmp_path: Path, assert_told: Told) -> None:
         return lambda: fit(model, "hihello", on_epoch=told.append, **options)
 
     fit(model, "hihello", epochs=3, checkpoint=Checkpoint(path, every=1))
-    assert_told(
+    assert_error(
         refused(resume=path, epochs=2),
         OptionError,
         f"expected epochs to be at least 3, the number already done in {path}, got 2",
     )
     missing = tmp_path / "no" / "run"
-    assert_told(
+    assert_error(
         refused(resume=missing),
         ModelFileError,
         f"expected a model file at {missing}, found nothing; check the path",
     )
-    assert_told(
+    assert_error(
         refused(checkpoint=Checkpoint(missing, every=5)),
         ModelFileError,
         f"can't write {missing}: No such file or directory; create its directory first. "
         "Any existing file is unchanged",
     )
-    assert_told(
+    assert_error(
         refused(checkpoint="run"),
         OptionError,
         "expected checkpoint to be a Checkpoint(path, every=…), got 'run'",
     )
     save(model, path)
-    assert_told(
+    assert_error(
         refused(resume=path),
         ModelFileError,
         f"expected a model file at {path}, found a model without training state; "
         "fit(…, checkpoint=…) saves both",
     )
     here = Checkpoint(path, every=5)
-    assert_told(
+    assert_error(
         refused(checkpoint=here, scheduler=Bare),
         OptionError,
         "checkpoint=… needs an optimizer and scheduler with state_dict and load_state_dict, got "
         "Bare",
     )
-    assert_told(
+    assert_error(
         refused(checkpoint=here, scheduler=Odd),
         InputTypeError,
         "expected plain values and tensors, got a set at "

@@ -222,7 +222,7 @@ def test_long_strings_and_other_options() -> None:
             counting.anbn(p)
 
 
-def test_a_seed_decides_the_batch() -> None:
+def test_same_seed_gives_same_batch() -> None:
     for task, _ in CASES:
         first, again, other = (
             task.sample(16, generator=seeded_generator(seed)).targets for seed in (5, 5, 6)

@@ -17,7 +17,7 @@ from seqtoys.errors import OptionError
 pytestmark = pytest.mark.type_checked
 
 PARITY = get_task("parity")
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 def hashed(batches: Iterable[Any]) -> list[tuple[bytes, bytes]]:
@@ -108,6 +108,6 @@ ERRORS: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: Told) -> None:
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
     call, told = ERRORS[case]
-    assert_told(call, OptionError, told)
+    assert_error(call, OptionError, told)
