@@ -13,22 +13,22 @@ import torch
 
 
 def pytest_configure() -> None:
-    """One thread, as for tensors this small two would mostly wait for each other; Ctrl-C heard."""
+    """Use one thread, which is faster for tensors this small, and handle Ctrl-C."""
     torch.set_num_threads(1)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell runs behind
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in background jobs of a shell
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def type_checks_as_marked(request: pytest.FixtureRequest) -> None:
-    """Run-time type checks only where a test is marked `type_checked`: they cost 3 to 5 times."""
+    """Check types at run time only in tests marked `type_checked`: it is 3 to 5 times slower."""
     if request.node.get_closest_marker("type_checked") is None:
         request.getfixturevalue("unchecked")
 
 
 @pytest.fixture
 def untraced() -> Iterator[None]:
-    """Don't measure the coverage of what trains for seconds; other tests cover the same lines."""
+    """Turn off coverage tracing for slow trainings; other tests cover the same lines."""
     trace = sys.gettrace()
     sys.settrace(None)
     yield
@@ -36,25 +36,25 @@ def untraced() -> Iterator[None]:
 
 
 @pytest.fixture
-def assert_told(unchecked: None) -> Callable[[Callable[[], object], type[Exception], str], None]:
-    """Assert that a call raises one of the library's errors, with this whole message."""
+def assert_error(unchecked: None) -> Callable[[Callable[[], object], type[Exception], str], None]:
+    """Assert that a call raises this library error with exactly this message."""
 
-    from seqtoys import SeqtoysError  # after the run-time type checks are installed
+    from seqtoys import SeqtoysError  # import after the run-time type checks are installed
 
-    def told(call: Callable[[], object], kind: type[Exception], message: str) -> None:
+    def check(call: Callable[[], object], kind: type[Exception], message: str) -> None:
         with pytest.raises(kind) as caught:
             call()
         assert str(caught.value) == message
         assert isinstance(caught.value, SeqtoysError)
 
-    return told
+    return check
 
 
 @pytest.fixture
-def drawn() -> Callable[[Any], Any]:
-    """Draw a figure; assert that no text is small and none lies on another; give its axes back."""
+def draw() -> Callable[[Any], Any]:
+    """Draw a figure, assert that its texts are large enough and do not overlap."""
 
-    def draw(ax: Any) -> Any:
+    def draw_and_check(ax: Any) -> Any:
         from matplotlib.text import Text
 
         figure = ax.get_figure(root=True)
@@ -67,11 +67,11 @@ def drawn() -> Callable[[Any], Any]:
             assert not a.overlaps(b), (one.get_text(), other.get_text())
         return ax
 
-    return draw
+    return draw_and_check
 
 
 def _texts(ax: Any) -> list[Any]:
-    """The texts of axes that can be seen."""
+    """Return the visible texts of axes."""
     ticks = [
         tick.label2 if tick.label2.get_visible() else tick.label1
         for axis in (ax.xaxis, ax.yaxis)
@@ -84,7 +84,7 @@ def _texts(ax: Any) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def global_state_untouched() -> Iterator[None]:
-    """No test, and so nothing in the library, may leave the global random state changed."""
+    """Assert that a test, and so the library, leaves the global random state unchanged."""
     before = torch.get_rng_state()
     yield
     assert torch.equal(torch.get_rng_state(), before)
@@ -92,13 +92,13 @@ def global_state_untouched() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def global_style_untouched() -> Iterator[None]:
-    """No figure may change the style that matplotlib draws all figures in."""
+    """Assert that no figure changes matplotlib's global style."""
     before = _style()
     yield
     assert not before or _style() == before
 
 
 def _style() -> dict[str, Any]:
-    """The settings of matplotlib, if it is loaded; as a plain `dict`, which is 10 times faster."""
+    """Return matplotlib's settings if loaded; copying to a plain `dict` is 10 times faster."""
     matplotlib = sys.modules.get("matplotlib")
     return dict(dict.items(matplotlib.rcParams)) if matplotlib else {}

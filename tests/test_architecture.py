@@ -23,12 +23,12 @@ RANK = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
 
 
 def package_of(file: str) -> str:
-    """The package of a file, or the file's own name if it lies flat."""
+    """Return the package of a file, or its own name if it is at the top level."""
     return file.split("/")[0].removesuffix(".py")
 
 
 def imported_files(file: str) -> set[str]:
-    """The files of the package that a file imports, inside its functions too."""
+    """Return the package's files that a file imports, including inside functions."""
     found = set()
     for node in ast.walk(ast.parse(FILES[file].read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("seqtoys"):
@@ -41,24 +41,24 @@ def imported_files(file: str) -> set[str]:
     return found
 
 
-def test_the_design_page_lists_every_package() -> None:
+def test_design_page_lists_every_package() -> None:
     assert set(RANK) == {package_of(file) for file in FILES}
     assert len([file for file in FILES if "/" not in file]) <= 10
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_package_imports_only_from_lines_above_its_own(file: str) -> None:
+def test_package_imports_only_from_layers_above_it(file: str) -> None:
     package = package_of(file)
     for other in map(package_of, imported_files(file)):
         assert other == package or RANK[other] < RANK[package], (file, other)
 
 
-def test_no_imports_form_a_circle() -> None:
+def test_imports_have_no_cycles() -> None:
     list(TopologicalSorter({file: imported_files(file) for file in FILES}).static_order())
 
 
 @pytest.mark.parametrize("module", [seqtoys, results], ids=lambda module: module.__name__)
-def test_all_holds_the_public_names(module: ModuleType) -> None:
+def test_all_lists_the_public_names(module: ModuleType) -> None:
     public = {
         name
         for name, value in vars(module).items()
@@ -68,7 +68,7 @@ def test_all_holds_the_public_names(module: ModuleType) -> None:
     assert set(module.__all__) - {"__version__"} == public
 
 
-def test_the_error_tree_is_drawn_as_it_is() -> None:
+def test_documented_error_tree_matches_the_classes() -> None:
     drawn = dict(re.findall(r"[├└]── (\w+) +\((\w+)\)", errors.__doc__ or ""))
     real = {
         name: kind.__mro__[2].__name__
@@ -79,18 +79,18 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
     assert len(real) == 11
 
 
-def test_the_library_speaks_of_itself_alone() -> None:
-    """Nothing that users install names a machine, and nothing reaches for the network."""
+def test_source_names_no_machine_and_uses_no_network() -> None:
+    """No installed file contains a path of some machine, and none accesses the network."""
     for path in SOURCE.rglob("*.py"):
         foreign = r"https?://|/home/|/tmp/|import (socket|urllib|requests)"
         assert not re.search(foreign, path.read_text())
 
 
 @pytest.mark.parametrize("page", sorted(Path().glob("*.md")), ids=lambda page: page.name)
-def test_a_page_links_to_what_is_there(page: Path) -> None:
+def test_page_has_no_dead_links(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)", page.read_text())
     assert [link for link in links if "://" not in link and not Path(link).exists()] == []
 
 
-def test_the_version_is_told_once() -> None:
+def test_version_is_defined_once() -> None:
     assert version("seqtoys") == seqtoys.__version__

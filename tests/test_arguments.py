@@ -1,4 +1,4 @@
-"""Arguments of wrong types and sizes: each public function tells what it expected and got."""
+"""Arguments of wrong types and sizes: errors name the expected and the actual value."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ from tests.writers import Team
 
 VOCAB = Vocab("hielo")
 MODEL = ElmanCharModel(VOCAB)
-NOWHERE = ElmanCharModel(VOCAB).to("meta")
+ON_META = ElmanCharModel(VOCAB).to("meta")
 ENSEMBLE = ElmanEnsemble(VOCAB, [1, 2])
 BATCH = Batch.from_texts(["hello", "hi"], VOCAB)
 PARITY = get_task("parity")
@@ -69,13 +69,13 @@ TWO = torch.tensor([0.5, 0.25])
 ROW = Row(1, 0.5, 0.5, 0.1, "hi")
 
 
-def whole_history() -> History:
+def one_epoch_history() -> History:
     history = History(BASELINES)
     history.append(ROW)
     return history
 
 
-def many_history() -> EnsembleHistory:
+def ensemble_history() -> EnsembleHistory:
     history = EnsembleHistory([1, 2], BASELINES)
     history.append(EnsembleRow(TWO, TWO, 0.1))
     return history
@@ -93,7 +93,7 @@ FITS: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("value", "annotation"), FITS)
-def test_what_fits_an_annotation_passes(value: Any, annotation: Any) -> None:
+def test_matching_value_is_accepted(value: Any, annotation: Any) -> None:
     assert check_type("it", value, annotation) is value
 
 
@@ -128,10 +128,10 @@ MISFITS: list[tuple[Any, Any, str]] = [
 
 
 @pytest.mark.parametrize(("value", "annotation", "message"), MISFITS)
-def test_what_does_not_fit_an_annotation_is_told(
-    value: Any, annotation: Any, message: str, assert_told: Any
+def test_mismatched_value_raises(
+    value: Any, annotation: Any, message: str, assert_error: Any
 ) -> None:
-    assert_told(lambda: check_type("it", value, annotation), InputTypeError, message)
+    assert_error(lambda: check_type("it", value, annotation), InputTypeError, message)
 
 
 class Base:
@@ -140,43 +140,45 @@ class Base:
         return text * count
 
 
-class Own(Base):
+class Subclass(Base):
     def times(self, number: int, *, text: Any = "h") -> str:
         return f"{text}" * number
 
 
-def test_arguments_are_held_wherever_they_stand(assert_told: Any) -> None:
+def test_positional_and_keyword_arguments_are_checked(assert_error: Any) -> None:
     wrong: Any = 0.5
     assert Base().times(2) == Base().times(count=2, text="h") == "hh"
     count = "expected count to be an integer, got 0.5"
-    assert_told(lambda: Base().times(wrong), InputTypeError, count)
-    assert_told(lambda: Base().times(count=wrong), InputTypeError, count)
+    assert_error(lambda: Base().times(wrong), InputTypeError, count)
+    assert_error(lambda: Base().times(count=wrong), InputTypeError, count)
     text = "expected text to be a string, got 0.5"
-    assert_told(lambda: Base().times(1, text=wrong), InputTypeError, text)
+    assert_error(lambda: Base().times(1, text=wrong), InputTypeError, text)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'count'"):
         Base().times()  # type: ignore[call-arg]
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_a_goal_may_be_any_number_that_a_float_can_hold() -> None:
+def test_until_accepts_any_number_a_float_can_hold() -> None:
     assert fit(ElmanEnsemble(VOCAB, [1, 2]), "hihello", until=10**30).stopped == ["excess"] * 2
 
 
-def test_annotations_may_be_those_of_another_function(assert_told: Any) -> None:
-    times = checked(Own.times, Base.times)
+def test_annotations_can_come_from_another_function(assert_error: Any) -> None:
+    times = checked(Subclass.times, Base.times)
     text: Any = 0.5
-    assert times(Own(), 2, text="h") == "hh"
-    assert_told(
-        lambda: times(Own(), 2, text=text), InputTypeError, "expected text to be a string, got 0.5"
+    assert times(Subclass(), 2, text="h") == "hh"
+    assert_error(
+        lambda: times(Subclass(), 2, text=text),
+        InputTypeError,
+        "expected text to be a string, got 0.5",
     )
 
 
-class Listing(nn.Linear):
+class ReturnsList(nn.Linear):
     def forward(self, inputs: Any) -> Any:
         return []
 
 
-class Refusing(Text):
+class OnlyLengthFive(Text):
     def why_no_length(self, length: int) -> str | None:
         return None if length == 5 else "five it is"
 
@@ -217,18 +219,18 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         lambda replica: ENSEMBLE[replica], "1", InputTypeError,
         "expected replica to be an integer, got '1'",
     ),
-    "a replica beyond": (
+    "a replica out of range": (
         lambda replica: ENSEMBLE[replica], 2, IndexRangeError,
         "expected replica to be from -2 to 1, got 2",
     ),
     "a batch to learn": (
         MODEL.backprop, "hi", InputTypeError, "expected batch to be a Batch, got 'hi'",
     ),
-    "a foreign batch": (
+    "a batch of another vocabulary": (
         MODEL.backprop, Batch(BATCH.inputs + 3, BATCH.targets), IndexRangeError,
         "expected inputs in 0 … 4, got 3 to 6 for a vocabulary of 5 symbols",
     ),
-    "a network of autograd": (
+    "a network without backprop": (
         ElmanCharModel(VOCAB, embedding_size=2).backprop, BATCH, OptionError,
         "expected a network that supports backprop: ",
     ),
@@ -236,19 +238,19 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         VOCAB.decode, torch.ones(2, dtype=torch.int64).to_sparse(), InputTypeError,
         "expected integer indices, got a Tensor: ",
     ),
-    "an ensemble that is none": (
+    "not an ensemble": (
         lambda model: evaluate(model, PARITY), SimpleNamespace(seeds=(1,)), InputTypeError,
         "expected model to be a torch.nn.Module, got a SimpleNamespace",
     ),
-    "states of whole numbers": (
+    "integer states": (
         lambda hidden: Trace(VOCAB, ["h"], hidden, ONE_STEP, ["i"]), np.ones((1, 5), int),
         InputTypeError, "expected hidden to be an array of floats, got int64",
     ),
-    "probabilities of others": (
-        lambda chances: Trace(VOCAB, ["h"], ONE_STEP, chances, ["i"]), np.ones((1, 3)),
+    "probabilities of the wrong shape": (
+        lambda probabilities: Trace(VOCAB, ["h"], ONE_STEP, probabilities, ["i"]), np.ones((1, 3)),
         ShapeError, "expected probabilities of shape (1, 5), got (1, 3)",
     ),
-    "predictions of others": (
+    "predictions of the wrong length": (
         lambda predictions: Trace(VOCAB, ["h"], ONE_STEP, ONE_STEP, predictions), [],
         ShapeError, "expected a prediction at each of 1 steps, got 0",
     ),
@@ -270,7 +272,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected rows to be a tensor of integers, got a list of 1; convert it with "
         "torch.as_tensor(…)",
     ),
-    "rows beyond": (
+    "rows out of range": (
         BATCH.take, torch.tensor([1, 2]), IndexRangeError,
         "expected rows from -2 to 1, got 1 to 2",
     ),
@@ -278,7 +280,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         BATCH.take, torch.tensor([[0]]), ShapeError,
         "expected rows of shape (rows,) = (1,), got (1, 1)",
     ),
-    "rows that are nowhere": (
+    "rows on the meta device": (
         BATCH.take, torch.zeros(1, dtype=torch.int64, device="meta"), InputTypeError,
         "expected rows to be a dense tensor with values, got a tensor on the meta device",
     ),
@@ -294,7 +296,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         BATCH.show, Vocab("h"), IndexRangeError,
         "index 2 at position 0 is not in 0 … 0, the indices of the 1 symbol 'h'",
     ),
-    "a vocabulary of nothing": (
+    "a vocabulary from a number": (
         Vocab, 5, InputTypeError, "expected symbols to be a list, got 5",
     ),
     "a text of numbers": (
@@ -317,36 +319,36 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected a model with trainable weights, got Identity, in which no parameter requires "
         "gradients",
     ),
-    "a model that is nowhere": (
-        lambda model: fit(model, "hihello"), NOWHERE, DeviceError,
+    "training a model on the meta device": (
+        lambda model: fit(model, "hihello"), ON_META, DeviceError,
         "expected a model with weights, got ElmanCharModel on the meta device; "
         "allocate it with model.to_empty(device='cpu'), then fill it with load_state_dict",
     ),
     **{
-        f"a model that is nowhere, and is to {name}": (
-            use, NOWHERE, DeviceError,
+        f"a model on the meta device: {name}": (
+            use, ON_META, DeviceError,
             "expected a model with weights, got ElmanCharModel on the meta device; "
             "allocate it with model.to_empty(device='cpu'), then fill it with load_state_dict",
         )
         for name, use in {
-            "write": lambda model: generate(model, "h", 3),
-            "write in a team": lambda model: generate(Team([model]), "h", 3),
+            "generate": lambda model: generate(model, "h", 3),
+            "generate from an ensemble": lambda model: generate(Team([model]), "h", 3),
             "stream": lambda model: stream(model, "h", 3),
             "predict": lambda model: model.predict("hi"),
-            "be followed": lambda model: model.trace("hi"),
-            "be saved": lambda model: save(model, "none"),
+            "trace": lambda model: model.trace("hi"),
+            "save": lambda model: save(model, "none"),
         }.items()
     },
     "an optimizer": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer), "adam", InputTypeError,
         "expected optimizer to be a class of torch.optim or a partial of one, got 'adam'",
     ),
-    "what an optimizer is not": (
+    "not an optimizer": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer),
         lambda parameters, lr: 5, OptionError,
         "expected optimizer to create a torch.optim optimizer, got 5",
     ),
-    "more batches than can be counted": (
+    "too many batches": (
         lambda batches: TaskDataset(PARITY, batches), 2**63, OptionError,
         f"expected batches to be an integer from 1 to {10**15:,}, got {2**63}",
     ),
@@ -354,27 +356,27 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         lambda until: fit(MODEL, "hihello", until=until), np.array([0, 1]), OptionError,
         "expected until to be 'solved', a positive number of nats or None, got array([0, 1])",
     ),
-    "a goal beyond numbers": (
+    "a goal out of range": (
         lambda until: fit(ENSEMBLE, "hihello", until=until), 10**400, OptionError,
         "expected until to be 'solved', a positive number of nats or None, got about 10^400",
     ),
-    "what a scheduler is not": (
+    "not a scheduler": (
         lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), lambda optimizer: 5,
         OptionError,
         "expected scheduler to create a torch.optim.lr_scheduler scheduler, got 5",
     ),
-    "a scheduler that needs more": (
+    "a scheduler with required arguments": (
         lambda scheduler: fit(MODEL, "hihello", scheduler=scheduler), StepLR, OptionError,
         "expected scheduler to require only an optimizer, got StepLR: StepLR.__init__() missing 1 "
         "required positional argument: 'step_size'; set further arguments with "
         "functools.partial(StepLR, …)",
     ),
-    "an optimizer that needs less": (
+    "an optimizer without lr": (
         lambda optimizer: fit(ENSEMBLE, "hihello", optimizer=optimizer), Exception, OptionError,
         "expected optimizer to require only parameters and lr, got Exception: Exception() takes "
         "no keyword arguments; set further arguments with functools.partial(Exception, …)",
     ),
-    "what makes models, not written in Python": (
+    "make_model without a signature": (
         lambda make_model: sweep(make_model, "hihello", grid={}, seeds=[1], vocab=MODEL.vocab),
         str, OptionError,
         "expected make_model to have a signature, got: no signature found for builtin type "
@@ -385,7 +387,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected progress to be True, False or None, got 'yes'",
     ),
     "logits": (
-        lambda model: fit(model, BATCH), Listing(5, 5), InputTypeError,
+        lambda model: fit(model, BATCH), ReturnsList(5, 5), InputTypeError,
         "expected the model to return logits as a tensor, got a list of 0; return them alone, or "
         "as the first element of a tuple",
     ),
@@ -398,29 +400,29 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         lambda history: save(MODEL, "x", history=history), "long", InputTypeError,
         "expected history to be a History, an EnsembleHistory or None, got 'long'",
     ),
-    "how often": (
+    "a checkpoint interval": (
         lambda every: Checkpoint("x", every), 0, OptionError,
         "expected every to be a positive integer, got 0",
     ),
     "a length of a task": (
         PARITY.why_no_length, "5", InputTypeError, "expected length to be an integer, got '5'",
     ),
-    "a length of one's own": (
-        Refusing(["hi"]).why_no_length, "5", InputTypeError,
+    "a length of a user-defined task": (
+        OnlyLengthFive(["hi"]).why_no_length, "5", InputTypeError,
         "expected length to be an integer, got '5'",
     ),
     "a batch of a task": (
         PARITY.optimal_loss, "0110", InputTypeError, "expected batch to be a Batch, got '0110'",
     ),
-    "what draws": (
+    "a generator": (
         lambda generator: PARITY.sample(1, generator=generator), 5, InputTypeError,
         "expected generator to be a torch.Generator, got 5",
     ),
-    "what draws, and is no yes or no": (
+    "a tensor as generator": (
         lambda generator: PARITY.sample(1, generator=generator), torch.zeros(2), InputTypeError,
         "expected generator to be a torch.Generator, got a Tensor",
     ),
-    "what draws a length": (
+    "a generator for lengths": (
         PARITY.draw_length, 5, InputTypeError, "expected generator to be a torch.Generator, got 5",
     ),
     "many sequences": (
@@ -443,15 +445,15 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         lambda blank: get_task("delayed_copy", one_blank=blank), 1, InputTypeError,
         "expected one_blank to be True or False, got 1",
     ),
-    "whether step by step": (
+    "stepwise": (
         lambda stepwise: fit(MODEL, "hihello", stepwise=stepwise), torch.ones(0), InputTypeError,
         "expected stepwise to be True or False, got a Tensor",
     ),
-    "a chance too small": (
+    "a probability too small": (
         lambda p: get_task("anbn", p=p), 1e-300, OptionError,
         "expected p to be above 0.0001 and below 1, got 1e-300",
     ),
-    "more samples than can be counted": (
+    "too many samples": (
         lambda number: Novelty(number, None, 4), 10**18, OptionError,
         "expected training to be an integer from 0 to 1,000,000,000,000,000, "
         "got 1000000000000000000",
@@ -469,19 +471,19 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected grid to be a dict, got a list of 1",
     ),
     "an epoch": (
-        whole_history().row, 1, IndexRangeError, "expected epoch to be from -1 to 0, got 1",
+        one_epoch_history().row, 1, IndexRangeError, "expected epoch to be from -1 to 0, got 1",
     ),
-    "an epoch of none": (
+    "an epoch of an empty history": (
         History(BASELINES).row, 0, IndexRangeError,
         "cannot select epoch 0: there are none",
     ),
-    "a row": (whole_history().append, 5, InputTypeError, "expected row to be a Row, got 5"),
+    "a row": (one_epoch_history().append, 5, InputTypeError, "expected row to be a Row, got 5"),
     "another row": (
-        whole_history().append, Row(2, 0.5, 0.5, 0.1), DataError,
+        one_epoch_history().append, Row(2, 0.5, 0.5, 0.1), DataError,
         "expected a row with a prediction, like the rows before, got None",
     ),
-    "a row with more": (
-        whole_history().append, Row(2, 0.5, 0.5, 0.1, "hi", 0.5, 0.5), DataError,
+    "a row with an extra column": (
+        one_epoch_history().append, Row(2, 0.5, 0.5, 0.1, "hi", 0.5, 0.5), DataError,
         "expected a row with no validation_loss, like the rows before, got 0.5",
     ),
     "a loss": (
@@ -507,24 +509,24 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected at least one replica and the same number of seeds, stopping reasons and epoch "
         "counts, got 0, 0 and 0",
     ),
-    "losses of others": (
-        many_history().append, EnsembleRow(torch.ones(3), torch.ones(3), 0.1), ShapeError,
+    "losses of the wrong shape": (
+        ensemble_history().append, EnsembleRow(torch.ones(3), torch.ones(3), 0.1), ShapeError,
         "expected a row of shape (replicas,) = (2,), got (3,)",
     ),
-    "whole losses": (
+    "integer losses": (
         lambda loss: EnsembleRow(loss, TWO, 0.1), torch.tensor([1, 2]), InputTypeError,
         "expected loss to be a tensor of floats, got torch.int64",
     ),
-    "accuracies of others": (
+    "accuracies of the wrong shape": (
         lambda accuracy: EnsembleRow(TWO, accuracy, 0.1), torch.ones(3), ShapeError,
         "expected accuracy of shape (replicas,) = (2,), got (3,)",
     ),
-    "who ends": (
-        lambda replicas: many_history().end(replicas, "solved"), TWO, InputTypeError,
+    "replicas that end": (
+        lambda replicas: ensemble_history().end(replicas, "solved"), TWO, InputTypeError,
         "expected replicas to be a tensor of bool, got torch.float32",
     ),
     "a quantile": (
-        many_history().quantiles, 1.5, OptionError, "expected quantiles from 0 to 1, got 1.5",
+        ensemble_history().quantiles, 1.5, OptionError, "expected quantiles from 0 to 1, got 1.5",
     ),
     "a rate": (
         lambda count: Proportion(count, 4), 5, OptionError,
@@ -544,15 +546,15 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_errors_say_what_was_expected_and_what_came(case: str, unchecked: None) -> None:
+def test_errors_name_expected_and_actual_values(case: str, unchecked: None) -> None:
     call, value, kind, message = CASES[case]
     with pytest.raises(kind) as caught:
         call(value)
-    told = str(caught.value)
-    assert told.startswith(message) if message.endswith(": ") else told == message
+    error = str(caught.value)
+    assert error.startswith(message) if message.endswith(": ") else error == message
 
 
-def test_a_value_that_fits_one_of_several_types_fits() -> None:
+def test_value_matching_one_type_of_a_union_is_accepted() -> None:
     either = list[int] | list[str]
     assert check_type("values", ["h", "i"], either) == ["h", "i"]
     assert check_type("values", [1], either) == [1]

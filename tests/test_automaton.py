@@ -1,4 +1,4 @@
-"""Automata and finite languages: against enumeration, formulas and walks written out here."""
+"""Automata and finite languages, checked against enumeration, formulas and explicit walks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.graphs import COIN
 
 
 def strings(graph: dict[Any, Any], start: Any, longest: int) -> dict[str, float]:
-    """All strings up to a length, with their probabilities."""
+    """Return all strings up to a length, with their probabilities."""
     done: dict[str, float] = {}
     waiting = [("", start, 1.0)]
     while waiting:
@@ -36,13 +36,13 @@ STICKY: dict[Any, Any] = {
 }
 
 
-def chance_of(text: str) -> float:
-    """The probability of a beginning of the sticky source."""
+def probability_of(text: str) -> float:
+    """Return the probability of a prefix from the sticky source."""
     chances = {"aa": 0.9, "ab": 0.1, "bb": 0.7, "ba": 0.3}
     return math.prod(chances[a + b] for a, b in pairwise("a" + text))
 
 
-ALL = strings(COIN, "begin", 20)  # what is left out has a chance below 1e-4
+ALL = strings(COIN, "begin", 20)  # the rest has a probability below 1e-4
 
 
 def texts_of(task: Automaton, batch: Batch) -> list[str]:
@@ -55,7 +55,7 @@ def texts_of(task: Automaton, batch: Batch) -> list[str]:
     ]
 
 
-def test_the_losses_are_sums_over_all_strings() -> None:
+def test_losses_equal_sums_over_all_strings() -> None:
     task = Automaton(COIN, "begin")
     total = sum(ALL.values())
     assert total > 0.999
@@ -78,7 +78,7 @@ def test_the_losses_are_sums_over_all_strings() -> None:
     assert task.chance == pytest.approx(max(below.values()) / scored, rel=1e-3)
 
 
-def test_strings_come_with_their_probabilities() -> None:
+def test_sampled_frequencies_match_probabilities() -> None:
     task = Automaton(COIN, "begin")
     drawn = Counter(texts_of(task, task.sample(20_000)))
     for text, chance in sorted(ALL.items(), key=lambda item: -item[1])[:12]:
@@ -87,45 +87,50 @@ def test_strings_come_with_their_probabilities() -> None:
     assert all(task.accepts(text) for text in drawn)
 
 
-def assert_shares(drawn: Counter[str], weights: dict[str, float]) -> None:
-    """Each string comes in proportion to its weight, and no other comes."""
+def assert_proportions(drawn: Counter[str], weights: dict[str, float]) -> None:
+    """Assert that strings occur in proportion to their weights, and no others occur."""
     count, total = drawn.total(), sum(weights.values())
     assert set(drawn) <= set(weights)
     for text, weight in weights.items():
-        share = weight / total
-        assert abs(drawn[text] - count * share) < 5 * math.sqrt(count * share * (1 - share)) + 1
+        fraction = weight / total
+        assert (
+            abs(drawn[text] - count * fraction)
+            < 5 * math.sqrt(count * fraction * (1 - fraction)) + 1
+        )
 
 
 @pytest.mark.parametrize("length", [2, 3, 6])
-def test_strings_of_one_length_keep_their_proportions(length: int) -> None:
+def test_fixed_length_keeps_relative_probabilities(length: int) -> None:
     task = Automaton(COIN, "begin")
     drawn = Counter(texts_of(task, task.sample(4000, length=length)))
-    assert_shares(drawn, {text: p for text, p in ALL.items() if len(text) == length + 1})
+    assert_proportions(drawn, {text: p for text, p in ALL.items() if len(text) == length + 1})
 
 
 @pytest.mark.parametrize("many", [1, 10, 40])
-def test_it_does_not_matter_how_many_symbols_a_step_draws(
+def test_distribution_does_not_depend_on_step_size(
     many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paths, "MANY", many)
     drawn = Counter(texts_of(task := Automaton(COIN, "begin"), task.sample(4000)))
     common = {text: chance for text, chance in ALL.items() if chance > 0.01}
-    assert_shares(Counter({t: n for t, n in drawn.items() if t in common}), common)
+    assert_proportions(Counter({t: n for t, n in drawn.items() if t in common}), common)
     drawn = Counter(texts_of(task, task.sample(4000, length=5)))
-    assert_shares(drawn, {text: p for text, p in ALL.items() if len(text) == 6})
+    assert_proportions(drawn, {text: p for text, p in ALL.items() if len(text) == 6})
     endless = Automaton(STICKY, "a")
     drawn = Counter(texts_of(endless, endless.sample(4000, length=4)))
-    assert_shares(drawn, {text: chance_of(text) for text in map("".join, product("ab", repeat=5))})
+    assert_proportions(
+        drawn, {text: probability_of(text) for text in map("".join, product("ab", repeat=5))}
+    )
 
 
-def test_strings_longer_than_a_step_are_drawn_whole() -> None:
+def test_strings_longer_than_a_step_are_complete() -> None:
     text = "a" * 100 + "b" * 50
     task = FiniteLanguage({text: 1.0})
     for length in (None, 149):
         assert set(texts_of(task, task.sample(3, length=length))) == {text}
 
 
-def test_an_endless_source_is_cut_after_its_thirtieth_cycle() -> None:
+def test_endless_source_is_cut_after_thirty_cycles() -> None:
     task = get_task("letters")
     assert isinstance(task, Automaton)
     for text in texts_of(task, task.sample(40)):
@@ -134,7 +139,7 @@ def test_an_endless_source_is_cut_after_its_thirtieth_cycle() -> None:
         assert text[-1] in "bdg"
 
 
-def test_the_optimal_loss_is_that_of_these_strings() -> None:
+def test_optimal_loss_is_that_of_the_batch() -> None:
     task = Automaton(COIN, "begin")
     batch = Batch.from_texts(["bhx", "btthy"], task.vocab)
     expected = -(math.log(ALL["bhx"]) + math.log(ALL["btthy"])) / 6
@@ -147,7 +152,7 @@ def test_the_optimal_loss_is_that_of_these_strings() -> None:
     ]
 
 
-def test_what_is_legal_follows_from_the_graph() -> None:
+def test_legal_symbols_follow_the_graph() -> None:
     task = Automaton(COIN, "begin")
     assert task.legal("") == {"b"}
     assert task.legal("bth") == {"x", "y", "t"}
@@ -161,12 +166,12 @@ def test_what_is_legal_follows_from_the_graph() -> None:
     )
 
 
-def test_an_endless_source_has_its_entropy_rate() -> None:
+def test_optimum_of_endless_source_is_its_entropy_rate() -> None:
     task = Automaton(STICKY, "a")
-    # The share of the time in a is 0.3 / (0.3 + 0.1).
+    # The fraction of time spent in a is 0.3 / (0.3 + 0.1).
     entropy = [-sum(p * math.log(p) for p in ps) for ps in ((0.9, 0.1), (0.7, 0.3))]
     assert task.optimum == pytest.approx(0.75 * entropy[0] + 0.25 * entropy[1])
-    assert task.memoryless == pytest.approx(task.optimum)  # the symbol tells the state
+    assert task.memoryless == pytest.approx(task.optimum)  # the symbol determines the state
     assert task.chance == pytest.approx(0.75)
     assert task.best_accuracy == pytest.approx(0.75 * 0.9 + 0.25 * 0.7)
     assert math.isinf(task.expected_length)
@@ -184,8 +189,8 @@ FORKED: dict[Any, Any] = {
 }
 
 
-def numbers_of(weights: dict[str, float]) -> dict[str, float]:
-    """What is expected of strings with weights, by looking at all of them."""
+def statistics_of(weights: dict[str, float]) -> dict[str, float]:
+    """Compute a task's statistics from all of its strings and their weights."""
     above, below = Counter[str](), Counter[str]()
     pairs, beginnings, wholes = Counter[str](), Counter[str](), Counter[str]()
     for text, weight in weights.items():
@@ -209,15 +214,15 @@ def numbers_of(weights: dict[str, float]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 3), (2, 2), (4, 7)])
-def test_lengths_make_a_source_of_their_own(low: int, high: int) -> None:
+def test_lengths_restrict_the_source(low: int, high: int) -> None:
     task = Automaton(FORKED, "begin", lengths=(low, high), longer=[9, 12])
     assert (task.lengths, task.longer) == ((low, high), (9, 12))
     within = {t: p for t, p in strings(FORKED, "begin", 9).items() if low < len(t) <= high + 1}
-    for name, number in numbers_of(within).items():
+    for name, number in statistics_of(within).items():
         assert getattr(task, name) == pytest.approx(number, rel=1e-9)
     batch = task.sample(4000)
     drawn = Counter(texts_of(task, batch))
-    assert_shares(drawn, within)
+    assert_proportions(drawn, within)
     first = Counter[str]()
     for text, chance in within.items():
         first[text[0]] += chance  # type: ignore[assignment]
@@ -225,7 +230,7 @@ def test_lengths_make_a_source_of_their_own(low: int, high: int) -> None:
     assert task.optimal_loss(batch) == pytest.approx(surprise / int(batch.scored.sum()))
 
 
-def test_beyond_its_lengths_a_source_is_that_of_the_graph() -> None:
+def test_outside_its_lengths_the_source_is_unrestricted() -> None:
     bounded = Automaton(FORKED, "begin", lengths=(1, 3))
     graph = Automaton(FORKED, "begin")
     batch = bounded.sample(20, length=9)
@@ -235,25 +240,25 @@ def test_beyond_its_lengths_a_source_is_that_of_the_graph() -> None:
     assert bounded.accepts("aaaaaaaabx")
 
 
-def test_rare_lengths_are_no_trouble() -> None:
+def test_rare_lengths_can_be_sampled() -> None:
     task = Automaton(FORKED, "begin", lengths=(4000, 4001))
     assert set(task.sample(20).count_symbols().tolist()) == {4000, 4001}
     assert task.optimal_loss(batch := task.sample(200)) == pytest.approx(task.optimum, rel=0.01)
     assert int(batch.scored.sum()) / 200 == pytest.approx(task.expected_length - 1, abs=0.2)
 
 
-def test_an_endless_source_is_cut_at_its_lengths() -> None:
+def test_endless_source_is_cut_at_its_lengths() -> None:
     task = Automaton(STICKY, "a", lengths=(3, 6))
     assert task.longer == (12, 30)
     cut: dict[str, float] = {}
     for length in range(3, 7):
         for text in map("".join, product("ab", repeat=length + 1)):
-            cut[text] = chance_of(text) / 4
-    expected = numbers_of(cut)
-    # The chances are those of the source, which does not tell where it will be cut.
-    letters = [(chance_of(text), text) for text in cut]
+            cut[text] = probability_of(text) / 4
+    expected = statistics_of(cut)
+    # The probabilities are those of the source, wherever it is cut.
+    letters = [(probability_of(text), text) for text in cut]
     scored = sum(p * (len(text) - 1) for p, text in letters)
-    surprise = sum(p * math.log(chance_of(text[0]) / p) for p, text in letters)
+    surprise = sum(p * math.log(probability_of(text[0]) / p) for p, text in letters)
     assert task.optimum == pytest.approx(surprise / scored, rel=1e-9)
     for name in ("memoryless", "chance"):
         assert getattr(task, name) == pytest.approx(expected[name], rel=1e-9)
@@ -265,8 +270,8 @@ def test_an_endless_source_is_cut_at_its_lengths() -> None:
     assert task.optimal_loss(together) == pytest.approx(task.optimum, abs=0.02)
 
 
-def test_bad_lengths_are_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+def test_invalid_lengths_raise(
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     def build(**options: Any) -> Callable[[], object]:
         return lambda: Automaton(FORKED, "begin", **options)
@@ -278,26 +283,26 @@ def test_bad_lengths_are_told(
         ({"lengths": (1, 3), "longer": [3]}, "expected test lengths above 3, got 3"),
     ]
     for options, message in cases:
-        assert_told(build(**options), OptionError, message)
+        assert_error(build(**options), OptionError, message)
     cases = [
         ({"lengths": 5}, "expected lengths to be a tuple of 2 or None, got 5"),
         ({"lengths": (1, 2, 3)}, "expected lengths to be a tuple of 2 or None, got a tuple of 3"),
         ({"longer": ["9"]}, "expected longer[0] to be an integer, got '9'"),
     ]
     for options, message in cases:
-        assert_told(build(**options), InputTypeError, message)
+        assert_error(build(**options), InputTypeError, message)
     even: dict[Any, Any] = {
         "a": [("x", "b", 1.0)],
         "b": [("y", "c", 1.0)],
         "c": [("x", "b", 0.5), ("z", "end", 0.5)],
         "end": [],
     }
-    assert_told(
+    assert_error(
         lambda: Automaton(even, "a", lengths=(3, 3)),
         OptionError,
         "automaton has no sequence of 3 to 3 symbols",
     )
-    assert_told(
+    assert_error(
         lambda: Automaton(even, "a", lengths=(2, 4), longer=[7]),
         OptionError,
         "automaton has no sequence of length 7: no string has 8 symbols (the length does not "
@@ -325,18 +330,18 @@ BAD: list[tuple[dict[Any, Any], str]] = [
 
 
 @pytest.mark.parametrize(("graph", "message"), BAD)
-def test_bad_graphs_are_told(graph: dict[Any, Any], message: str) -> None:
+def test_invalid_graphs_raise(graph: dict[Any, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         Automaton(graph, "s")
 
 
-def test_symbols_are_those_of_the_graph() -> None:
+def test_symbols_must_match_the_graph() -> None:
     assert Automaton(COIN, "begin", symbols="xythb").vocab.symbols == tuple("xythb")
     with pytest.raises(OptionError, match="expected symbols to be"):
         Automaton(COIN, "begin", symbols="xy")
 
 
-def test_a_finite_language_is_its_prefix_tree() -> None:
+def test_finite_language_is_its_prefix_tree() -> None:
     task = FiniteLanguage({"aab": 1.0, "aac": 2.0, "bca": 1.0, "bcb": 4.0})
     weights = [1 / 8, 2 / 8, 1 / 8, 4 / 8]
     first = [3 / 8, 5 / 8]  # the first symbol is read
@@ -350,17 +355,17 @@ def test_a_finite_language_is_its_prefix_tree() -> None:
     assert words.legal(["boys"]) == {"run", "see"}
 
 
-def test_an_end_tells_a_string_from_the_beginning_of_another() -> None:
+def test_end_symbol_distinguishes_a_string_from_a_prefix() -> None:
     task = FiniteLanguage(
         {"to": 1.0, "tom": 2.0, "tomb": 1.0}, end=".", lengths=(2, 3), longer=[4]
     )
     within = {"to.": 1.0, "tom.": 2.0}
-    assert_shares(Counter(texts_of(task, task.sample(4000))), within)
-    assert task.optimum == pytest.approx(numbers_of(within)["optimum"])
+    assert_proportions(Counter(texts_of(task, task.sample(4000))), within)
+    assert task.optimum == pytest.approx(statistics_of(within)["optimum"])
     assert texts_of(task, task.sample(2, length=4)) == ["tomb."] * 2
 
 
-def test_a_language_of_thousands_of_words_is_no_trouble() -> None:
+def test_language_of_thousands_of_words() -> None:
     letters = torch.randint(5, (3000, 7), generator=torch.Generator().manual_seed(0)).tolist()
     weights = {"".join("abcde"[i] for i in row): float(n) for n, row in enumerate(letters, 1)}
     task, total = FiniteLanguage(weights), sum(weights.values())
@@ -372,8 +377,8 @@ def test_a_language_of_thousands_of_words_is_no_trouble() -> None:
     assert set(texts_of(task, task.sample(50))) <= set(weights)
 
 
-def test_bad_languages_are_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+def test_invalid_languages_raise(
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     start = "expected no string to be a prefix of another, got "
     end = "; add an end symbol, as in end='.'"
@@ -394,10 +399,10 @@ def test_bad_languages_are_told(
         ),
     ]
     for options, kind, message in cases:
-        assert_told(lambda options=options: FiniteLanguage(**options), kind, message)  # type: ignore[misc]
+        assert_error(lambda options=options: FiniteLanguage(**options), kind, message)  # type: ignore[misc]
 
 
-def test_a_network_comes_near_the_optimum() -> None:
+def test_network_approaches_the_optimum() -> None:
     task = Automaton(COIN, "begin")
     model = ElmanCharModel(task.vocab, hidden_size=8, seed=0)
     fit(model, task, epochs=400, lr=0.02)
@@ -406,7 +411,7 @@ def test_a_network_comes_near_the_optimum() -> None:
     assert torch.isfinite(torch.tensor(report.seen.loss))
 
 
-def test_what_is_not_of_the_task_is_told() -> None:
+def test_foreign_sequences_and_states_raise() -> None:
     task = Automaton(COIN, "begin")
     with pytest.raises(DataError, match="expected sequences of automaton, got 'bt' at position 0"):
         task.optimal_loss(Batch.from_texts(["btt"], task.vocab))  # it has no end

@@ -16,13 +16,13 @@ pytestmark = pytest.mark.type_checked
 
 
 def entropy_of_targets(seen: list[tuple[str, str]]) -> float:
-    """The mean surprise of targets given what was seen, counted the slow way."""
+    """Compute the conditional entropy of targets by plain counting."""
     contexts, pairs = Counter(context for context, _ in seen), Counter(seen)
     return sum(math.log(contexts[context] / pairs[context, y]) for context, y in seen) / len(seen)
 
 
 @given(st.lists(st.text("abc", min_size=2, max_size=6), min_size=1, max_size=8))
-def test_baselines_equal_a_slow_count(texts: list[str]) -> None:
+def test_baselines_equal_plain_counts(texts: list[str]) -> None:
     baselines = count_baselines(Batch.from_texts(texts, Vocab("abc")), 3)
     steps = [(text[:end], text[end]) for text in texts for end in range(1, len(text))]
     assert baselines.uniform == math.log(3)
@@ -32,13 +32,13 @@ def test_baselines_equal_a_slow_count(texts: list[str]) -> None:
     )
 
 
-def test_the_wall_of_hihell_is_two_thirds_of_a_bit() -> None:
+def test_memoryless_loss_of_hihello_is_two_thirds_of_a_bit() -> None:
     baselines = count_baselines(Batch.from_texts(["hihello"], Vocab("hielo")), 5)
     assert baselines.memoryless == pytest.approx(2 / 3 * math.log(2))
     assert baselines.full_past == 0
 
 
-def test_metrics_leave_unscored_positions_out() -> None:
+def test_metrics_ignore_unscored_positions() -> None:
     logits = torch.tensor([[[2.0, 0.0], [0.0, 3.0], [9.0, 9.0]]])
     batch = Batch(torch.tensor([[0, 0, 0]]), torch.tensor([[0, 0, -100]]))
     by_hand = (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(3))) / 2

@@ -25,7 +25,7 @@ VOCAB = Vocab("hielo")
 WORDS = Vocab(["boy", "sees", "dog"])
 
 
-def test_texts_predict_their_next_symbol() -> None:
+def test_targets_are_the_next_symbols() -> None:
     batch = Batch.from_texts(["hello", "hi"], VOCAB)
     assert batch.inputs[0].tolist() == [0, 2, 3, 3]
     assert batch.targets.tolist() == [[2, 3, 3, 4], [1, -100, -100, -100]]
@@ -35,7 +35,7 @@ def test_texts_predict_their_next_symbol() -> None:
     assert len(batch) == 2
 
 
-def test_equal_sequences_are_counted_in_order_of_first_appearance() -> None:
+def test_distinct_counts_in_order_of_first_appearance() -> None:
     texts = ["hill", "hello", "oil", "hello", "hill", "hello"]
     batch = Batch.from_texts(texts, VOCAB).distinct()
     assert VOCAB.decode(batch.inputs) == ["hill", "hell", "oilh"]
@@ -47,7 +47,7 @@ def test_equal_sequences_are_counted_in_order_of_first_appearance() -> None:
     assert again.counts.tolist() == [4, 6, 2]
 
 
-def test_repeating_undoes_counting() -> None:
+def test_repeated_inverts_distinct() -> None:
     texts = ["hill", "hill", "hello", "oil", "oil", "oil"]
     batch = Batch.from_texts(texts, VOCAB)
     again = batch.distinct().repeated()
@@ -58,7 +58,7 @@ def test_repeating_undoes_counting() -> None:
     assert batch.repeated() is batch
 
 
-def test_show_aligns_what_is_scored() -> None:
+def test_show_aligns_inputs_and_targets() -> None:
     vocab = Vocab("01= \n")
     inputs = vocab.encode_batch(["0110=", "1 \n1="])
     targets = torch.full((2, 5), -100)
@@ -68,12 +68,12 @@ def test_show_aligns_what_is_scored() -> None:
     )
 
 
-def test_show_spaces_words_and_tells_how_many_more_there_are() -> None:
+def test_show_aligns_words_and_counts_omitted_rows() -> None:
     batch = Batch.from_texts([["boy", "sees", "dog"]] * 3, WORDS)
     assert batch.show(WORDS, rows=1) == "inputs   boy  sees\ntargets  sees dog\n\n… and 2 more"
 
 
-def test_moving_and_taking_keep_the_lengths() -> None:
+def test_to_and_take_keep_lengths() -> None:
     batch = Batch.from_texts(["hello", "hi"], VOCAB).to("cpu").take(torch.tensor([1]))
     assert batch.lengths is not None
     assert batch.lengths.tolist() == [1]
@@ -93,7 +93,7 @@ def test_moving_and_taking_keep_the_lengths() -> None:
         ((["boy"], ["dog"]), WORDS, [[0]], [[2]]),
     ],
 )
-def test_what_can_be_trained_on(
+def test_to_batch_accepts_every_kind_of_data(
     data: object, vocab: Vocab, inputs: list[list[int]], targets: list[list[int]]
 ) -> None:
     batch = to_batch(data, vocab)  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def test_what_can_be_trained_on(
     assert batch.targets.tolist() == targets
 
 
-def test_equal_sequences_are_never_parted() -> None:
+def test_split_never_separates_equal_sequences() -> None:
     texts = ["hello", "hill", "hell", "hole", "lolo"] * 7
     batch = Batch.from_texts(texts, VOCAB)
     for seed in range(20):
@@ -114,7 +114,7 @@ def test_equal_sequences_are_never_parted() -> None:
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.99])
-def test_both_sides_of_a_split_get_a_sequence(fraction: float) -> None:
+def test_both_parts_of_a_split_are_nonempty(fraction: float) -> None:
     batch = Batch.from_texts(["hello", "hill", "hell"], VOCAB)
     training, held_out = split_rows(batch, fraction, torch.Generator())
     assert min(len(training), len(held_out)) == 1
@@ -125,7 +125,7 @@ INTEGERS = ["int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uin
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("kind", INTEGERS)
-def test_integers_of_any_type_make_the_same_batch(kind: str) -> None:
+def test_integer_dtype_does_not_matter(kind: str) -> None:
     dtype = getattr(torch, kind)
     rows = torch.tensor([[0, 1, 2], [3, 4, 0]])
     whole = Batch(rows, rows, torch.tensor([3, 2]), torch.tensor([1, 2]))
@@ -143,8 +143,8 @@ def test_integers_of_any_type_make_the_same_batch(kind: str) -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_a_batch_of_narrow_integers_is_used_like_any_other() -> None:
-    """Embeddings, losses and the library's own tables all read int64 alone."""
+def test_narrow_integers_give_the_same_results() -> None:
+    """Embeddings, losses and the library's own tables accept only int64."""
     task = get_task("parity")
     wide = task.sample(9)
     narrow = Batch(wide.inputs.to(torch.uint8), wide.targets.to(torch.int16))
@@ -162,7 +162,7 @@ def test_a_batch_of_narrow_integers_is_used_like_any_other() -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_a_task_may_answer_with_unsigned_integers() -> None:
+def test_task_may_return_unsigned_integers() -> None:
     class Last(AnswerTask):
         name, level, vocab, lengths = "last", "regular", Vocab("01="), (1, 9)
 
@@ -178,14 +178,14 @@ def test_a_task_may_answer_with_unsigned_integers() -> None:
     assert torch.equal(batch.targets[:, -1], batch.inputs[:, -2])
 
 
-def test_views_parameters_and_subclasses_are_plain_tensors_in_a_batch() -> None:
-    class Own(torch.Tensor):
+def test_batch_stores_plain_tensors() -> None:
+    class Subclass(torch.Tensor):
         pass
 
     rows = torch.tensor([[0, 1], [2, 3]])
     for values in (
         rows.T.contiguous().T,
-        rows.as_subclass(Own),
+        rows.as_subclass(Subclass),
         torch.nn.Parameter(rows, requires_grad=False),
     ):
         batch = Batch(values, values)
@@ -193,44 +193,42 @@ def test_views_parameters_and_subclasses_are_plain_tensors_in_a_batch() -> None:
         assert torch.equal(batch.inputs, rows)
     spread = torch.tensor([1]).expand(2, 3)
     assert Batch(spread, spread).inputs.tolist() == [[1, 1, 1]] * 2
-    assert Batch(rows, rows).inputs is rows  # nothing is copied without need
+    assert Batch(rows, rows).inputs is rows  # no unnecessary copy
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # what PyTorch says of its prototypes
-def test_tensors_that_hold_no_integers_are_refused(assert_told: AssertTold) -> None:
-    def told(inputs: Any, got: str) -> None:
-        assert_told(lambda: Batch(inputs, ONE), InputTypeError, f"expected inputs to be {got}")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # about PyTorch's prototype features
+def test_non_integer_tensors_raise(assert_error: ErrorCheck) -> None:
+    def check(inputs: Any, got: str) -> None:
+        assert_error(lambda: Batch(inputs, ONE), InputTypeError, f"expected inputs to be {got}")
 
-    told(ONE.bool(), "a tensor of integers, got torch.bool")
-    told(ONE.to("meta"), "a dense tensor with values, got a tensor on the meta device")
-    told(ONE.to_sparse(), "a dense tensor with values, got a torch.sparse_coo tensor")
+    check(ONE.bool(), "a tensor of integers, got torch.bool")
+    check(ONE.to("meta"), "a dense tensor with values, got a tensor on the meta device")
+    check(ONE.to_sparse(), "a dense tensor with values, got a torch.sparse_coo tensor")
     nested = torch.nested.nested_tensor([torch.tensor([1]), torch.tensor([1, 2])])
-    told(nested, "a dense tensor with values, got a nested tensor")
+    check(nested, "a dense tensor with values, got a nested tensor")
     masked = torch.masked.masked_tensor(ONE, ONE == 0)
-    told(masked, "a plain tensor, got a MaskedTensor")
-    told(ONE.numpy(), "a tensor of integers, got a ndarray; convert it with torch.as_tensor(…)")
-    told("hi", "a tensor of integers, got 'hi'")
+    check(masked, "a plain tensor, got a MaskedTensor")
+    check(ONE.numpy(), "a tensor of integers, got a ndarray; convert it with torch.as_tensor(…)")
+    check("hi", "a tensor of integers, got 'hi'")
 
 
-def test_integers_beyond_63_bits_are_refused(assert_told: AssertTold) -> None:
+def test_integers_over_63_bits_raise(assert_error: ErrorCheck) -> None:
     huge = torch.tensor([[1, 2**63]], dtype=torch.uint64)
     message = "expected inputs of at most 63 bits, got 9223372036854775808"
-    assert_told(lambda: Batch(huge, ONE), IndexRangeError, message)
+    assert_error(lambda: Batch(huge, ONE), IndexRangeError, message)
 
 
-def test_one_device_holds_a_batch(
-    monkeypatch: pytest.MonkeyPatch, assert_told: AssertTold
-) -> None:
+def test_mixed_devices_raise(monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck) -> None:
     # Let the meta tensor through, so that the check of devices is reached.
     monkeypatch.setattr("seqtoys.data.batch.to_int64", lambda part, name: part)
     message = (
         "expected inputs and targets on the same device, got cpu and meta; move them with .to(…)"
     )
-    assert_told(lambda: Batch(ONE, ONE.to("meta")), DeviceError, message)
+    assert_error(lambda: Batch(ONE, ONE.to("meta")), DeviceError, message)
 
 
 ONE = torch.zeros(1, 2, dtype=torch.int64)
-AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 ERRORS: dict[str, Any] = {
     "short text": (
         lambda: Batch.from_texts(["hello", "h"], VOCAB),
@@ -274,27 +272,27 @@ ERRORS: dict[str, Any] = {
         ShapeError,
         "expected counts of shape (batch,) = (1,), got (2,)",
     ),
-    "no count": (
+    "a count of 0": (
         lambda: Batch(ONE, ONE, counts=torch.tensor([0])),
         DataError,
         "expected positive counts, got 0",
     ),
-    "counts beyond measure": (
+    "huge counts": (
         lambda: Batch(ONE, ONE, counts=torch.tensor([2**62])),
         DataError,
         "expected counts of at most 1,000,000,000,000,000 symbols, got 4611686018427387904",
     ),
-    "a padding of inputs": (
+    "padded inputs": (
         lambda: Batch(ONE - 100, ONE),
         IndexRangeError,
         "expected inputs of 0 or more, got -100; pad with any index",
     ),
-    "a padding of others": (
+    "another padding index": (
         lambda: Batch(ONE, ONE - 1),
         IndexRangeError,
         "expected targets of 0 or more, or -100 where nothing is scored, got -1",
     ),
-    "what -100 becomes": (
+    "wrapped -100": (
         lambda: to_batch(Batch(ONE, torch.tensor([[1, -100]]).to(torch.uint8)), VOCAB),
         IndexRangeError,
         "expected scored targets in 0 … 4, got 1 to 156 for a vocabulary of 5 symbols; "
@@ -321,17 +319,17 @@ ERRORS: dict[str, Any] = {
         InputTypeError,
         "expected a text, an (input, target) tuple, a list of either, a Batch or a task, got 5",
     ),
-    "foreign indices": (
+    "targets out of range": (
         lambda: to_batch(Batch(ONE, ONE + 7), VOCAB),
         IndexRangeError,
         "expected scored targets in 0 … 4, got 7 to 7 for a vocabulary of 5 symbols",
     ),
-    "share": (
+    "validation of 1": (
         lambda: fit(ElmanCharModel(VOCAB), ["hello", "hill"], validation=1.0),
         OptionError,
         "expected validation to be a fraction between 0 and 1, got 1.0",
     ),
-    "no share": (
+    "validation as a string": (
         lambda: fit(ElmanCharModel(VOCAB), ["hello", "hill"], validation="half"),  # type: ignore[call-overload]
         OptionError,
         "expected validation to be a fraction between 0 and 1, got 'half'",
@@ -345,5 +343,5 @@ ERRORS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: AssertTold) -> None:
-    assert_told(*ERRORS[case])
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
+    assert_error(*ERRORS[case])

@@ -1,4 +1,4 @@
-"""The benchmarks compare like with like, and their page shows what was stored; none is timed."""
+"""Benchmarks compare equivalent code, and their page shows the stored rows; nothing is timed."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def parts() -> list[peers.Part]:
         (peers.learn_stepwise, {"lr": 0.005, "stepwise": True}, 6),
     ],
 )
-def test_the_notebooks_loops_learn_what_fit_learns(
-    learn: Any, options: dict[str, Any], scored: int
-) -> None:
+def test_notebook_loops_match_fit(learn: Any, options: dict[str, Any], scored: int) -> None:
     course = learn(peers.make_rnn(), 100)
     history = fit(ElmanCharModel(Vocab("hielo"), seed=777), DATA, epochs=100, **options)
     losses = [scored * loss for loss in history.loss]  # the notebook sums over the steps
@@ -52,7 +50,7 @@ def test_the_notebooks_loops_learn_what_fit_learns(
     assert history.predictions == [predicted for _, predicted in course]
 
 
-def test_the_text_is_cut_into_consecutive_chunks_of_parallel_streams() -> None:
+def test_text_is_cut_into_consecutive_chunks_of_parallel_streams() -> None:
     inputs = torch.cat([part for part, _ in parts()])  # (time, streams)
     targets = torch.cat([part for _, part in parts()])
     assert [len(part) for part, _ in parts()] == [CHUNK] * 5
@@ -60,7 +58,7 @@ def test_the_text_is_cut_into_consecutive_chunks_of_parallel_streams() -> None:
     assert torch.equal(inputs[1:], targets[:-1])
 
 
-def test_the_text_loop_learns_what_fit_learns() -> None:
+def test_text_loop_matches_fit() -> None:
     losses = peers.learn_text(peers.Network(len(SYMBOLS), 7), parts())
     model = ElmanCharModel(Vocab(SYMBOLS), hidden_size=7)
     options: dict[str, Any] = {"chunk": CHUNK, "batch_size": STREAMS, "epochs": 1}
@@ -68,7 +66,7 @@ def test_the_text_loop_learns_what_fit_learns() -> None:
     assert history.loss == pytest.approx([sum(losses) / len(losses)], rel=1e-4)
 
 
-def test_one_hots_made_before_change_nothing() -> None:
+def test_precomputed_one_hots_change_nothing() -> None:
     before = [peers.one_hots_of(inputs, len(SYMBOLS)) for inputs, _ in parts()]
     losses = [
         peers.learn_text(peers.Network(len(SYMBOLS), 7), parts(), one_hots)
@@ -77,7 +75,7 @@ def test_one_hots_made_before_change_nothing() -> None:
     assert losses[0] == losses[1]
 
 
-def test_the_sampling_loop_writes_what_generate_writes() -> None:
+def test_sampling_loop_matches_generate() -> None:
     network = peers.Network(len(SYMBOLS), 7)
     for weight in network.readout.parameters():
         weight.data.mul_(1e5)  # all of the probability goes to the likeliest symbol
@@ -86,7 +84,7 @@ def test_the_sampling_loop_writes_what_generate_writes() -> None:
     assert sampled == generate(model, "a", 50, temperature=0)
 
 
-def test_jax_learns_what_the_loops_learn() -> None:
+def test_jax_matches_the_loops() -> None:
     pytest.importorskip("jax", reason="JAX is in the extra bench", exc_type=ImportError)
     from benchmarks import jax_peers
 
@@ -98,11 +96,11 @@ def test_jax_learns_what_the_loops_learn() -> None:
         assert Vocab("hielo").decode(indices[-1]) == course[-1][1]
 
     network, trainer = peers.Network(len(SYMBOLS), 7), jax_peers.TextTrainer()
-    learnt = trainer.learn(trainer.start(network, STREAMS), parts())
-    assert learnt == pytest.approx(peers.learn_text(network, parts()), rel=1e-4)
+    text_losses = trainer.learn(trainer.start(network, STREAMS), parts())
+    assert text_losses == pytest.approx(peers.learn_text(network, parts()), rel=1e-4)
 
 
-def test_the_ensemble_starts_where_the_loops_start() -> None:
+def test_ensemble_matches_the_loops() -> None:
     ensemble = ElmanEnsemble(Vocab("hielo"), seeds=[777, 1])
     history: Any = fit(ensemble, DATA, epochs=20, lr=0.05)
     for replica, seed in enumerate((777, 1)):
@@ -110,7 +108,7 @@ def test_the_ensemble_starts_where_the_loops_start() -> None:
         assert history[replica].loss == pytest.approx([loss for loss, _ in course], rel=1e-4)
 
 
-def test_the_updates_on_tasks_are_those_of_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_updates_match_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "BATCHES", 3)
     task = get_task("reber")
     timed, fitted = (ElmanCharModel(task.vocab, hidden_size=8) for _ in range(2))
@@ -120,7 +118,7 @@ def test_the_updates_on_tasks_are_those_of_fit(monkeypatch: pytest.MonkeyPatch) 
         assert torch.equal(ours, its)
 
 
-def test_the_operations_are_those_that_pytorch_counts() -> None:
+def test_operation_count_matches_pytorch() -> None:
     network = peers.Network(len(SYMBOLS), 7)
     with FlopCounterMode(display=False) as counter:
         peers.learn_text(network, parts()[:1])
@@ -138,14 +136,14 @@ def test_contestants_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [len(times) for times in seconds.values()] == [2, 2]
 
 
-def test_a_ratio_is_the_median_of_the_pairs() -> None:
+def test_ratio_is_the_median_over_pairs() -> None:
     row = timing.compare(timing.share_of_time("", 0.4), [1, 2, 9], [2, 8, 10])
     assert (row["ratio"], row["low"], row["high"], row["met"]) == (0.5, 0.25, 0.9, False)
     row = timing.compare(timing.times_as_fast("", 2.0), [1, 2, 9], [2, 8, 10], peer_share=2)
     assert (row["ratio"], row["ours"], row["peer"], row["met"]) == (4, 2, 16, True)
 
 
-def test_rows_are_stored_with_those_of_the_same_machine(tmp_path: Path) -> None:
+def test_rows_are_kept_only_for_the_same_machine(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     results.store("text", [{"name": "old"}], path, BENCHMARKS)
     results.store("hihello", [{"name": "a"}], path, BENCHMARKS)
@@ -161,7 +159,7 @@ def test_rows_are_stored_with_those_of_the_same_machine(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["rows"] == {"seeds": []}
 
 
-def test_the_page_shows_every_stored_row() -> None:
+def test_page_shows_every_stored_row() -> None:
     stored = json.loads(STORED.read_text(encoding="utf-8"))
     assert stored["machine"]["cpu"] in machine()
     for name, rows in stored["rows"].items():
@@ -174,29 +172,31 @@ def test_the_page_shows_every_stored_row() -> None:
             assert ("**missed**" in line) == (row["met"] is False)
 
 
-def test_the_page_has_every_benchmark() -> None:
+def test_page_has_every_benchmark() -> None:
     page = Path("docs/benchmarks.md").read_text(encoding="utf-8")
     assert re.findall(r'table\("(\w+)"\)', page) == list(BENCHMARKS)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [(["txt"], "expected names among"), (["--quick", "--write"], "stores full runs")],
 )
-def test_the_command_line_says_what_it_expects(
-    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+def test_command_line_rejects_invalid_arguments(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
         main(arguments)
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ANSWERING)
-def test_shares_at_one_length_are_those_of_fresh_sequences(name: str) -> None:
+def test_answer_probabilities_match_samples(name: str) -> None:
     task, count = get_task(name), 4000
     length = next(n for n in range(5, 12) if task.why_no_length(n) is None)
     batch = task.sample(count, length=length, generator=torch.Generator().manual_seed(3))
     found = Counter(batch.targets[batch.scored].tolist())
-    shares = sorted(found[i] / found.total() for i in range(len(task.vocab)))
-    told = sorted([*answer_shares(name, length), *[0.0] * len(task.vocab)])[-len(shares) :]
-    assert told == pytest.approx(shares, abs=4.5 * math.sqrt(0.25 / count))
+    frequencies = sorted(found[i] / found.total() for i in range(len(task.vocab)))
+    probabilities = sorted([*answer_shares(name, length), *[0.0] * len(task.vocab)])[
+        -len(frequencies) :
+    ]
+    assert probabilities == pytest.approx(frequencies, abs=4.5 * math.sqrt(0.25 / count))

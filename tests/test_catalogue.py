@@ -37,7 +37,7 @@ def test_options_reach_the_task() -> None:
     assert get_task("anbn", p=0.5).optimum > get_task("anbn").optimum
 
 
-def test_wrong_names_are_told() -> None:
+def test_unknown_names_raise() -> None:
     cases = {
         "rebber": "no task is named 'rebber'; did you mean 'reber'",
         "xyzzy": r"no task is named 'xyzzy'; see list_tasks\(\) for all names",
@@ -51,7 +51,7 @@ def test_wrong_names_are_told() -> None:
         get_task("parity", p=2)
 
 
-def test_listed_sequences_are_all_there_is() -> None:
+def test_listed_tasks_have_only_their_sequences() -> None:
     task = Text(["hat", "hot", "hi"])
     assert task.why_no_length(2) is None
     assert task.why_no_length(5) == "possible lengths are 1, 2"
@@ -67,7 +67,7 @@ def test_listed_sequences_are_all_there_is() -> None:
     assert pairs.chance == 0.5
 
 
-def test_streams_and_strings_have_at_least_a_symbol() -> None:
+def test_length_zero_is_impossible() -> None:
     assert get_task("reber").why_no_length(0) is not None
     assert get_task("letters").why_no_length(0) is not None
     assert get_task("parity").why_no_length(0) is not None
@@ -94,12 +94,12 @@ LEVELS = {  # of the fifteen tasks of Delétang et al. (2023), as the paper grou
 
 
 @pytest.mark.parametrize(("level", "names"), LEVELS.items())
-def test_the_chomsky_tasks_have_the_levels_of_the_paper(level: str, names: str) -> None:
+def test_chomsky_tasks_have_the_levels_of_the_paper(level: str, names: str) -> None:
     assert {get_task(name).level for name in names.split()} == {level}
     assert {get_task(name).source for name in names.split()} == {"Delétang et al. 2023"}
 
 
-class More(AnswerTask):
+class MoreOnes(AnswerTask):
     """Are there more ones than zeros?"""
 
     name, level = "more", "deterministic context-free"
@@ -112,42 +112,42 @@ class More(AnswerTask):
         return (inputs.sum(1, keepdim=True) * 2 > inputs.shape[1]).long()
 
 
-def test_a_task_of_ones_own_needs_little() -> None:
-    task = More()
+def test_user_defined_task_needs_only_inputs_and_answer() -> None:
+    task = MoreOnes()
     assert (task.source, task.longer) == ("my own", ())
     assert repr(task) == "<task more: my own; deterministic context-free>"
     batch = task.sample(50, length=7)
     answers = [int(row[:7].count(1) > row[:7].count(0)) for row in batch.inputs.tolist()]
     assert batch.targets[:, 7].tolist() == answers
-    # Of odd lengths, half of the strings have more ones; of even ones, ties have not.
+    # At odd lengths, half of the strings have more ones; at even lengths, ties do not.
     assert task.chance > 0.5
     assert not task.chance.is_exact
 
 
-def test_what_is_wrong_with_it_is_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+def test_invalid_user_defined_tasks_raise(
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     def sample(**changes: Any) -> Callable[[], object]:
-        return lambda: type("Changed", (More,), changes)().sample(2, length=5)
+        return lambda: type("Changed", (MoreOnes,), changes)().sample(2, length=5)
 
-    assert_told(
+    assert_error(
         sample(draw_inputs=lambda self, batch, length, generator: torch.zeros(2, 6).long()),
         ShapeError,
         "expected draw_inputs of more to return shape (batch, length) = (2, 5), got (2, 6)",
     )
-    assert_told(
+    assert_error(
         sample(answer=lambda self, inputs: inputs.sum(1)),
         ShapeError,
         "expected answer of more to return shape (batch, answer) = (2, …), got (2,)",
     )
-    assert_told(
+    assert_error(
         sample(vocab=Vocab("01")),
         OptionError,
         "expected the vocabulary of more, Vocab('01'), to contain its blank '='; add it, or "
         "choose another blank",
     )
-    far = type("Far", (More,), {"answer": lambda _, inputs: inputs[:, :1] * 0 + 7})
-    known, model = type("Known", (far,), {"memoryless": 0.0}), ElmanCharModel(More.vocab)
+    far = type("Far", (MoreOnes,), {"answer": lambda _, inputs: inputs[:, :1] * 0 + 7})
+    known, model = type("Known", (far,), {"memoryless": 0.0}), ElmanCharModel(MoreOnes.vocab)
     message = "expected scored targets in 0 … 2, got 7 to 7 for a vocabulary of 3 symbols"
-    assert_told(lambda: far().memoryless, IndexRangeError, message)
-    assert_told(lambda: fit(model, known(), epochs=1), IndexRangeError, message)
+    assert_error(lambda: far().memoryless, IndexRangeError, message)
+    assert_error(lambda: fit(model, known(), epochs=1), IndexRangeError, message)

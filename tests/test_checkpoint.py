@@ -1,4 +1,4 @@
-"""Checkpoints: when they are written, what goes on from them, and what is refused."""
+"""Checkpoints: when they are written, how training resumes from them, what is rejected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.type_checked
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 def elman(**options: Any) -> Callable[[], ElmanCharModel]:
@@ -45,7 +45,7 @@ def one_weight_frozen() -> ElmanCharModel:
     return model
 
 
-class Own(nn.Module):
+class UserModel(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.table = nn.Embedding(5, 5, _weight=torch.eye(5))
@@ -58,16 +58,16 @@ def epochs_in(path: Path) -> int:
     return len(load_history(path).lr) if path.exists() else 0
 
 
-def test_a_training_that_ended_goes_on_only_for_more_epochs(tmp_path: Path) -> None:
+def test_finished_training_resumes_only_for_more_epochs(tmp_path: Path) -> None:
     path = tmp_path / "run"
-    told: list[int] = []
+    reported: list[int] = []
     options: dict[str, Any] = {"checkpoint": Checkpoint(path, every=9), "lr": 0.05}
-    options["on_epoch"] = lambda row: told.append(row.epoch)
+    options["on_epoch"] = lambda row: reported.append(row.epoch)
     for epochs in (3, 5, 5):
         resume = path if path.exists() else None
         history = fit(elman()(), "hihello", epochs=epochs, resume=resume, **options)
         assert (len(history), history.stopped) == (epochs, "epochs")
-    assert told == [1, 2, 3, 4, 5]
+    assert reported == [1, 2, 3, 4, 5]
     whole = fit(elman()(), "hihello", epochs=5, lr=0.05)
     assert (history.loss, history.predictions) == (whole.loss, whole.predictions)
 
@@ -79,7 +79,7 @@ def test_a_training_that_ended_goes_on_only_for_more_epochs(tmp_path: Path) -> N
     assert again.predictions == solved.predictions
 
 
-def test_a_file_is_written_at_first_and_every_so_many_epochs(tmp_path: Path) -> None:
+def test_checkpoint_is_written_at_start_and_every_n_epochs(tmp_path: Path) -> None:
     path, seen = tmp_path / "run", []
     fit(
         elman()(),
@@ -92,7 +92,7 @@ def test_a_file_is_written_at_first_and_every_so_many_epochs(tmp_path: Path) -> 
     assert epochs_in(path) == 7
 
 
-def test_a_checkpoint_is_a_model_file(tmp_path: Path) -> None:
+def test_checkpoint_is_a_model_file(tmp_path: Path) -> None:
     path = tmp_path / "run"
     for make in (elman(), lambda: ElmanEnsemble(VOCAB, range(3))):
         model = make()
@@ -105,7 +105,9 @@ def test_a_checkpoint_is_a_model_file(tmp_path: Path) -> None:
         assert (tmp_path / "model").stat().st_size < path.stat().st_size
 
 
-def test_a_bar_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_bar_resumes_where_it_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "run"
     fit(elman()(), "hihello", epochs=3, checkpoint=Checkpoint(path, every=1))
     fit(elman()(), "hihello", epochs=8, resume=path, progress=True)
@@ -114,20 +116,20 @@ def test_a_bar_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "8/8" in shown
 
 
-def test_a_gpus_generator_is_restored_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    stands = {"cuda:1": torch.zeros(2)}
-    monkeypatch.setattr("torch.cuda.get_rng_state", lambda device: stands[str(device)].clone())
+def test_gpu_generator_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = {"cuda:1": torch.zeros(2)}
+    monkeypatch.setattr("torch.cuda.get_rng_state", lambda device: states[str(device)].clone())
     monkeypatch.setattr(
-        "torch.cuda.set_rng_state", lambda state, device: stands.update({str(device): state})
+        "torch.cuda.set_rng_state", lambda state, device: states.update({str(device): state})
     )
     for drawn in (0, 1):
-        with GlobalRngState(torch.device("cuda:1")) as draws:
-            draws.restore([torch.get_rng_state(), torch.full((2,), 5)])
-            stands["cuda:1"] = stands["cuda:1"] + drawn
-        assert stands["cuda:1"].tolist() == ([6, 6] if drawn else [0, 0])
+        with GlobalRngState(torch.device("cuda:1")) as rng:
+            rng.restore([torch.get_rng_state(), torch.full((2,), 5)])
+            states["cuda:1"] = states["cuda:1"] + drawn
+        assert states["cuda:1"].tolist() == ([6, 6] if drawn else [0, 0])
 
 
-OTHERS: dict[str, tuple[Callable[[], Any], Any, dict[str, Any], str]] = {
+DIFFERENCES: dict[str, tuple[Callable[[], Any], Any, dict[str, Any], str]] = {
     "lr": (elman(), TEXTS, {"lr": 0.5}, "lr was 0.01 and is 0.5"),
     "options": (
         elman(),
@@ -182,11 +184,11 @@ OTHERS: dict[str, tuple[Callable[[], Any], Any, dict[str, Any], str]] = {
         "rnn.weight_hh_l0 is of torch.float32, not torch.float64; "
         "rnn.bias_ih_l0 is of torch.float32, not torch.float64; and 3 more",
     ),
-    "another model": (
-        Own,
+    "a user-defined model": (
+        UserModel,
         TEXTS,
         {"vocab": VOCAB},
-        "model was ElmanCharModel and is Own",
+        "model was ElmanCharModel and is UserModel",
     ),
     "a frozen weight": (
         one_weight_frozen,
@@ -197,9 +199,9 @@ OTHERS: dict[str, tuple[Callable[[], Any], Any, dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_what_differs_is_told(name: str, tmp_path: Path, unchecked: None) -> None:
-    make, data, options, message = OTHERS[name]
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_resume_error_lists_differences(name: str, tmp_path: Path, unchecked: None) -> None:
+    make, data, options, message = DIFFERENCES[name]
     path = tmp_path / "run"
     given: dict[str, Any] = {"epochs": 2, "batch_size": 2, "validation": 0.3}
     fit(elman()(), TEXTS, checkpoint=Checkpoint(path, every=1), **given)
@@ -207,8 +209,8 @@ def test_what_differs_is_told(name: str, tmp_path: Path, unchecked: None) -> Non
     before = copy.deepcopy(model)
     with pytest.raises(OptionError) as caught:
         fit(model, data, resume=path, **{**given, **options})
-    told = re.sub(r"\b[0-9a-f]{12}\b", "DIGEST", str(caught.value))
-    assert told == (
+    error = re.sub(r"\b[0-9a-f]{12}\b", "DIGEST", str(caught.value))
+    assert error == (
         f"expected the model, data and options of the training in {path}, got different ones: "
         f"{message}"
     )
@@ -216,7 +218,7 @@ def test_what_differs_is_told(name: str, tmp_path: Path, unchecked: None) -> Non
 
 
 class Bare:
-    """A scheduler that remembers nothing."""
+    """A scheduler without a state_dict."""
 
     def __init__(self, optimizer: object) -> None:
         pass
@@ -233,55 +235,55 @@ class Odd(Bare):
         raise AssertionError
 
 
-def test_other_mistakes_are_told(tmp_path: Path, assert_told: Told) -> None:
+def test_invalid_checkpoint_options_raise(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "run"
     model = elman()()
-    told: list[Row] = []
+    reported: list[Row] = []
 
-    def refused(**options: Any) -> Callable[[], object]:
-        return lambda: fit(model, "hihello", on_epoch=told.append, **options)
+    def attempt(**options: Any) -> Callable[[], object]:
+        return lambda: fit(model, "hihello", on_epoch=reported.append, **options)
 
     fit(model, "hihello", epochs=3, checkpoint=Checkpoint(path, every=1))
-    assert_told(
-        refused(resume=path, epochs=2),
+    assert_error(
+        attempt(resume=path, epochs=2),
         OptionError,
         f"expected epochs to be at least 3, the number already done in {path}, got 2",
     )
     missing = tmp_path / "no" / "run"
-    assert_told(
-        refused(resume=missing),
+    assert_error(
+        attempt(resume=missing),
         ModelFileError,
         f"expected a model file at {missing}, found nothing; check the path",
     )
-    assert_told(
-        refused(checkpoint=Checkpoint(missing, every=5)),
+    assert_error(
+        attempt(checkpoint=Checkpoint(missing, every=5)),
         ModelFileError,
         f"can't write {missing}: No such file or directory; create its directory first. "
         "Any existing file is unchanged",
     )
-    assert_told(
-        refused(checkpoint="run"),
+    assert_error(
+        attempt(checkpoint="run"),
         OptionError,
         "expected checkpoint to be a Checkpoint(path, every=…), got 'run'",
     )
     save(model, path)
-    assert_told(
-        refused(resume=path),
+    assert_error(
+        attempt(resume=path),
         ModelFileError,
         f"expected a model file at {path}, found one without training state; "
         "fit(…, checkpoint=…) saves both",
     )
     here = Checkpoint(path, every=5)
-    assert_told(
-        refused(checkpoint=here, scheduler=Bare),
+    assert_error(
+        attempt(checkpoint=here, scheduler=Bare),
         OptionError,
         "checkpoint=… needs an optimizer and scheduler with state_dict and load_state_dict, got "
         "Bare",
     )
-    assert_told(
-        refused(checkpoint=here, scheduler=Odd),
+    assert_error(
+        attempt(checkpoint=here, scheduler=Odd),
         InputTypeError,
         "expected plain values and tensors, got a set at "
         "training['updates']['scheduler']['window'][1]",
     )
-    assert told == []  # all before the first epoch
+    assert reported == []  # all before the first epoch

@@ -1,4 +1,4 @@
-"""The regular and the context-free tasks of Delétang et al. (2023), against solvers on strings."""
+"""Regular and context-free tasks of Delétang et al. (2023), checked against string solvers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def cycle_navigation(text: str) -> str:
 
 
 def modular_arithmetic(text: str) -> str:
-    """Terms between + and -, each a product."""
+    """Add and subtract products."""
     value, sign, start = 0, 1, 0
     for end in range(1, len(text) + 1, 2):
         if end == len(text) or text[end] in "+-":
@@ -69,7 +69,7 @@ def stack_manipulation(text: str) -> str:
 
 
 def parse(text: str, at: int = 0) -> tuple[int, int]:
-    """The value of the expression that begins here, and where it ends; fails if none does."""
+    """Return the value of the expression that starts at `at`, and where it ends."""
     if text[at] in "01234":
         return int(text[at]), at + 1
     if text[at] == "-":
@@ -135,7 +135,7 @@ WORKED: list[tuple[type[AnswerTask], str, str]] = [
 def drawn(
     task: AnswerTask, length: int, count: int = 60, seed: int = 5
 ) -> Iterator[tuple[str, str]]:
-    """Inputs and answers as strings; all that surrounds them is checked."""
+    """Yield inputs and answers as strings, and check blanks and scoring."""
     batch = task.sample(count, length=length, generator=torch.Generator().manual_seed(seed))
     blanks = batch.inputs[:, length:]
     assert (blanks == task.vocab.symbols.index(task.blank)).all()
@@ -158,11 +158,11 @@ def answer_to(task: AnswerTask, text: str) -> str:
 
 
 def assert_uniform(found: list[int] | list[str], possible: int) -> None:
-    """Each of the possible ones is as frequent as the others, within 4.5 standard errors."""
-    counts, share = Counter(found), 1 / possible
+    """Assert that all possible values are equally frequent, within 4.5 standard errors."""
+    counts, expected = Counter(found), 1 / possible
     assert len(counts) == possible
-    error = math.sqrt(share * (1 - share) / len(found))
-    assert max(abs(n / len(found) - share) for n in counts.values()) <= 4.5 * error
+    error = math.sqrt(expected * (1 - expected) / len(found))
+    assert max(abs(n / len(found) - expected) for n in counts.values()) <= 4.5 * error
 
 
 @pytest.fixture(params=SOLVERS, ids=lambda kind: kind.name)
@@ -172,7 +172,7 @@ def task(request: pytest.FixtureRequest) -> AnswerTask:
     return built
 
 
-def test_answers_are_those_of_a_solver_on_strings(task: AnswerTask) -> None:
+def test_answers_match_a_string_solver(task: AnswerTask) -> None:
     for length in LENGTHS:
         if task.why_no_length(length) is None:
             for text, answer in drawn(task, length):
@@ -186,13 +186,13 @@ def test_worked_examples(kind: type[AnswerTask], text: str, answer: str) -> None
     assert SOLVERS[kind](text) == answer
 
 
-def test_the_optimum_is_0_and_the_source_is_named(task: AnswerTask) -> None:
+def test_optimum_is_zero_and_source_is_named(task: AnswerTask) -> None:
     assert task.optimum == 0 == task.optimal_loss(task.sample(3))
     assert task.source == "Delétang et al. 2023"
     assert all(task.why_no_length(length) is None for length in task.longer)
 
 
-def test_impossible_lengths_are_refused() -> None:
+def test_impossible_lengths_raise() -> None:
     for length in (2, 40):
         with pytest.raises(OptionError, match=f"alternate, .* {length - 1} or {length + 1}"):
             ModularArithmetic().sample(2, length=length)
@@ -225,7 +225,7 @@ def test_stacks_have_uniform_heights_and_symbols() -> None:
 
 
 @pytest.mark.parametrize("length", [9, 14])
-def test_expressions_are_parted_uniformly(length: int) -> None:
+def test_expressions_are_split_uniformly(length: int) -> None:
     texts = [text for text, _ in drawn(ModularArithmeticBrackets(), length, 4000)]
     middles = [parse(text, 1)[1] for text in texts]
     assert_uniform([middle - 1 for middle in middles], length - 4)
@@ -233,13 +233,13 @@ def test_expressions_are_parted_uniformly(length: int) -> None:
     assert_uniform([symbol for text in texts for symbol in text if symbol.isdigit()], 5)
 
 
-def test_each_expression_of_a_batch_has_a_structure_of_its_own() -> None:
+def test_expressions_in_a_batch_have_different_structures() -> None:
     texts = [text for text, _ in drawn(ModularArithmeticBrackets(), 40, 200)]
     shapes = {"".join("d" if symbol.isdigit() else symbol for symbol in text) for text in texts}
     assert len(shapes) == 200
 
 
-def test_x_is_the_first_digit_from_a_uniform_position_on() -> None:
+def test_x_replaces_the_first_digit_from_a_uniform_position() -> None:
     texts = [text.split("=")[0] for text, _ in drawn(SolveEquation(), 10, 6000)]
     found, expected = Counter[int](), defaultdict[int, float](float)
     for text in texts:
@@ -255,7 +255,7 @@ def test_x_is_the_first_digit_from_a_uniform_position_on() -> None:
 
 
 def weighted_expressions(length: int) -> Iterator[tuple[str, Fraction]]:
-    """Every expression of a length, and its probability."""
+    """Yield every expression of a length with its probability."""
     if length <= 4:
         pattern = {1: "{}", 2: "-{}", 3: "({})", 4: "(-{})"}[length]
         yield from ((pattern.format(digit), Fraction(1, 5)) for digit in range(5))
@@ -267,7 +267,7 @@ def weighted_expressions(length: int) -> Iterator[tuple[str, Fraction]]:
 
 
 def weighted_stacks(length: int) -> Iterator[tuple[str, Fraction]]:
-    """Every stack with actions after it, and its probability."""
+    """Yield every stack followed by actions, with its probability."""
     heights = range(1, max(2, length))
     for height in heights:
         columns = ["01"] * height + ["Pab"] * (length - height)
@@ -276,7 +276,7 @@ def weighted_stacks(length: int) -> Iterator[tuple[str, Fraction]]:
 
 
 def all_of(kind: type[AnswerTask], length: int) -> Iterator[tuple[str, Fraction]]:
-    """Every input of a length, and its probability."""
+    """Yield every input of a length with its probability."""
     if kind is ModularArithmeticBrackets:
         yield from weighted_expressions(length)
         return
@@ -303,21 +303,21 @@ def all_of(kind: type[AnswerTask], length: int) -> Iterator[tuple[str, Fraction]
         (ModularArithmeticBrackets, 9),
     ],
 )
-def test_exact_numbers_are_those_of_all_short_inputs(
+def test_exact_baselines_match_all_short_inputs(
     kind: type[AnswerTask], longest: int, shortest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert_exact(kind, (shortest, longest), monkeypatch)
 
 
 @pytest.mark.parametrize("lengths", [(1, 1), (1, 2), (2, 2)])
-def test_exact_numbers_of_the_smallest_stacks(
+def test_exact_baselines_of_the_smallest_stacks(
     lengths: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert_exact(StackManipulation, lengths, monkeypatch)
 
 
-def test_the_exact_numbers_of_stack_manipulation() -> None:
-    """Computed by hand from the distribution of heights, in another way: start by start."""
+def test_exact_baselines_of_stack_manipulation() -> None:
+    """Computed independently, from the distribution of heights for each initial stack."""
     heights = [mean_height(length) for length in range(1, 41)]
     height = sum(heights) / len(heights)
     task = StackManipulation()
@@ -326,7 +326,7 @@ def test_the_exact_numbers_of_stack_manipulation() -> None:
 
 
 def mean_height(length: int) -> Fraction:
-    """The mean final height, over all first heights and all sequences of pushes and pops."""
+    """Compute the mean final height over all initial heights, pushes and pops."""
     starts = range(1, max(2, length))
     return sum((final_height(s, length - s) for s in starts), Fraction(0)) / len(starts)
 
@@ -342,25 +342,25 @@ def final_height(height: int, actions: int) -> Fraction:
 def assert_exact(
     kind: type[AnswerTask], lengths: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The baselines of a task are those of all its inputs of these lengths."""
+    """Assert that a task's baselines match all of its inputs of these lengths."""
     monkeypatch.setattr(kind, "lengths", lengths)
     task = kind()
-    shares = defaultdict[str, float](float)
+    weights = defaultdict[str, float](float)
     possible = [n for n in range(lengths[0], lengths[1] + 1) if task.why_no_length(n) is None]
     for length in possible:
         for text, chance in all_of(kind, length):
             for symbol in SOLVERS[kind](text):
-                shares[symbol] += float(chance)
-    total = sum(shares.values())
-    assert task.chance == pytest.approx(max(shares.values()) / total)
+                weights[symbol] += float(chance)
+    total = sum(weights.values())
+    assert task.chance == pytest.approx(max(weights.values()) / total)
     assert task.memoryless == pytest.approx(
-        -sum(n / total * math.log(n / total) for n in shares.values())
+        -sum(n / total * math.log(n / total) for n in weights.values())
     )
     assert task.chance.is_exact
     assert task.memoryless.is_exact
 
 
-def test_baselines_are_what_samples_give(task: AnswerTask) -> None:
+def test_baselines_match_samples(task: AnswerTask) -> None:
     generator = torch.Generator().manual_seed(8)
     each = []
     for _ in range(400):
@@ -371,5 +371,5 @@ def test_baselines_are_what_samples_give(task: AnswerTask) -> None:
     best = int(counts.sum(0).argmax())
     mean = (counts[:, best].sum() / counts.sum()).item()
     error = (counts[:, best] - mean * counts.sum(1)).square().sum().sqrt() / counts.sum()
-    # The most frequent symbol of a sample is a little above its share, where all are alike.
+    # If all symbols are equally likely, a sample's most frequent one is slightly above that.
     assert abs(task.chance - mean) < 4.5 * math.hypot(error.item(), task.chance.standard_error)

@@ -1,4 +1,4 @@
-"""The context-sensitive tasks of Delétang et al. (2023), against solvers on strings."""
+"""Context-sensitive tasks of Delétang et al. (2023), checked against string solvers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def binary_multiplication(text: str) -> str:
 
 
 def compute_sqrt(text: str) -> str:
-    """By trial: the largest number whose square is not above, bit by bit."""
+    """Find the integer square root bit by bit."""
     number, root = int(text, 2), 0
     assert number
     width = (len(text) + 1) // 2
@@ -103,7 +103,7 @@ BLANKS: dict[type[AnswerTask], Callable[[int], int]] = {
 def drawn(
     task: AnswerTask, length: int, count: int = 40, seed: int = 5
 ) -> Iterator[tuple[str, str]]:
-    """Inputs and answers as strings; all that surrounds them is checked."""
+    """Yield inputs and answers as strings, and check blanks and scoring."""
     batch = task.sample(count, length=length, generator=torch.Generator().manual_seed(seed))
     blanks = batch.inputs[:, length:]
     assert blanks.shape[1] == BLANKS[type(task)](length)
@@ -119,11 +119,11 @@ def drawn(
 
 
 def assert_uniform(found: list[int], possible: int) -> None:
-    """Each of the possible ones is as frequent as the others, within 4.5 standard errors."""
-    counts, share = Counter(found), 1 / possible
+    """Assert that all possible values are equally frequent, within 4.5 standard errors."""
+    counts, expected = Counter(found), 1 / possible
     assert len(counts) == possible
-    error = math.sqrt(share * (1 - share) / len(found))
-    assert max(abs(n / len(found) - share) for n in counts.values()) <= 4.5 * error
+    error = math.sqrt(expected * (1 - expected) / len(found))
+    assert max(abs(n / len(found) - expected) for n in counts.values()) <= 4.5 * error
 
 
 @pytest.fixture(params=SOLVERS, ids=lambda kind: kind.name)
@@ -133,7 +133,7 @@ def task(request: pytest.FixtureRequest) -> AnswerTask:
     return built
 
 
-def test_answers_are_those_of_a_solver_on_strings(task: AnswerTask) -> None:
+def test_answers_match_a_string_solver(task: AnswerTask) -> None:
     for length in LENGTHS:
         if task.why_no_length(length) is None:
             for text, answer in drawn(task, length):
@@ -149,7 +149,7 @@ def test_worked_examples(kind: type[AnswerTask], text: str, answer: str) -> None
     assert SOLVERS[kind](text) == answer
 
 
-def test_the_optimum_is_0_and_the_source_is_named(task: AnswerTask) -> None:
+def test_optimum_is_zero_and_source_is_named(task: AnswerTask) -> None:
     assert task.optimum == 0 == task.optimal_loss(task.sample(3))
     assert task.source == "Delétang et al. 2023"
     assert task.level == "context-sensitive"
@@ -159,14 +159,14 @@ def test_the_optimum_is_0_and_the_source_is_named(task: AnswerTask) -> None:
     ("kind", "shown"), [(BinaryAddition, "1.1"), (BinaryMultiplication, "1.1")]
 )
 @pytest.mark.parametrize("length", [1, 2])
-def test_lengths_without_two_numbers_are_refused(
+def test_lengths_too_short_for_two_numbers_raise(
     kind: type[AnswerTask], shown: str, length: int
 ) -> None:
     with pytest.raises(OptionError, match=f"length {length}: the shortest is 3, as in {shown}"):
         kind().sample(2, length=length)
 
 
-def test_both_numbers_are_uniform_and_so_is_the_first_length() -> None:
+def test_both_numbers_and_the_first_length_are_uniform() -> None:
     texts = [text for text, _ in drawn(BinaryAddition(), 9, 8000)]
     assert_uniform([text.index("+") for text in texts], 7)
     for size in (1, 2, 3):
@@ -176,17 +176,17 @@ def test_both_numbers_are_uniform_and_so_is_the_first_length() -> None:
         assert_uniform([int(bits, 2) for bits in second], 2**size - 1)
 
 
-def test_the_bits_of_long_numbers_are_uniform() -> None:
+def test_bits_of_long_numbers_are_uniform() -> None:
     texts = [text for text, _ in drawn(ComputeSqrt(), 100, 1000)]
     for place in (0, 50, 99):
         assert_uniform([int(text[place]) for text in texts], 2)
 
 
-def test_numbers_to_take_the_root_of_are_uniform() -> None:
+def test_radicands_are_uniform() -> None:
     assert_uniform([int(text, 2) for text, _ in drawn(ComputeSqrt(), 4, 4000)], 15)
 
 
-def test_the_missing_symbol_is_anywhere() -> None:
+def test_missing_position_and_symbol_are_uniform() -> None:
     texts = [text for text, _ in drawn(MissingDuplicate(), 9, 4000)]
     assert_uniform([text.index("?") for text in texts], 8)
     assert_uniform([int(answer) for _, answer in drawn(MissingDuplicate(), 9, 4000)], 2)
@@ -197,7 +197,7 @@ def test_symbols_to_sort_are_uniform() -> None:
     assert_uniform([int(s) for text, _ in drawn(BucketSort(), 10, 1000) for s in text], 5)
 
 
-def test_baselines_are_what_samples_give(task: AnswerTask) -> None:
+def test_baselines_match_samples(task: AnswerTask) -> None:
     generator = torch.Generator().manual_seed(8)
     each = []
     for _ in range(400):
@@ -209,27 +209,27 @@ def test_baselines_are_what_samples_give(task: AnswerTask) -> None:
     mean = (counts[:, best].sum() / counts.sum()).item()
     error = (counts[:, best] - mean * counts.sum(1)).square().sum().sqrt() / counts.sum()
     assert abs(task.chance - mean) < 4.5 * math.hypot(error.item(), task.chance.standard_error)
-    share = counts.sum(0) / counts.sum()
-    entropy = -(share * share.log().nan_to_num(neginf=0)).sum().item()
+    frequencies = counts.sum(0) / counts.sum()
+    entropy = -(frequencies * frequencies.log().nan_to_num(neginf=0)).sum().item()
     assert task.memoryless == pytest.approx(entropy, abs=0.01 + 4 * task.memoryless.standard_error)
 
 
-def test_baselines_in_closed_form() -> None:
+def test_baselines_match_closed_forms() -> None:
     for kind in (DuplicateString, OddsFirst):
         assert (kind().chance, kind().memoryless) == (0.5, math.log(2))
     assert BucketSort().chance == 0.2
     assert BucketSort().memoryless == pytest.approx(math.log(5))
     ones = 20.5 / 40  # always 1 at length 1, else half of the time
-    told = MissingDuplicate()
-    assert told.chance == ones
-    assert told.memoryless == pytest.approx(
+    missing = MissingDuplicate()
+    assert missing.chance == ones
+    assert missing.memoryless == pytest.approx(
         -ones * math.log(ones) - (1 - ones) * math.log(1 - ones)
     )
 
 
-@pytest.mark.parametrize(("lengths", "share"), [((1, 4), 5 / 8), ((2, 9), 1 / 2), ((1, 1), 1)])
-def test_the_missing_symbol_is_1_at_length_1_and_even_beyond(
-    lengths: tuple[int, int], share: float, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("lengths", "chance"), [((1, 4), 5 / 8), ((2, 9), 1 / 2), ((1, 1), 1)])
+def test_missing_symbol_is_1_at_length_1_and_balanced_beyond(
+    lengths: tuple[int, int], chance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(MissingDuplicate, "lengths", lengths)
-    assert MissingDuplicate().chance == share
+    assert MissingDuplicate().chance == chance

@@ -23,7 +23,7 @@ CLOSES = dict(zip(")]}>", "([{<", strict=True))
 
 
 def counts(text: str) -> list[int]:
-    """How many there are of each letter; none where they are not in order."""
+    """Return the length of each block of letters, or nothing if they are out of order."""
     found = re.fullmatch("(a+)(b+)(c*)(d*)", text)
     return [len(block) for block in found.groups() if block] if found else []
 
@@ -33,7 +33,7 @@ def log_p(p: float, *ns: int) -> float:
 
 
 def read_string(name: str, text: str, p: float) -> float | None:
-    """The log-probability of a string; None if it is not in the language."""
+    """Return the log-probability of a string, or None if it is not in the language."""
     match name, counts(text):
         case ("anbn", [n, m]) if n == m:
             return log_p(p, n)
@@ -49,7 +49,7 @@ def read_string(name: str, text: str, p: float) -> float | None:
 
 
 def read_brackets(text: str, p: float, kinds: int) -> float | None:
-    """The log-probability of a string of brackets; None if it is not balanced."""
+    """Return the log-probability of a string of brackets, or None if it is not balanced."""
     stack: list[str] = []
     for symbol in text:
         if symbol not in CLOSES:
@@ -81,7 +81,7 @@ each_case = pytest.mark.parametrize(("task", "reader"), CASES, ids=NAMES)
 
 
 def texts_of(task: Task, batch: Batch) -> list[str]:
-    """The whole sequences, from # to #; asserts that targets are the inputs' next symbols."""
+    """Return whole sequences, from # to #, and assert that targets are the next symbols."""
     assert batch.lengths is not None
     texts = []
     for row, length in enumerate(batch.lengths.tolist()):
@@ -99,7 +99,7 @@ def draw(task: Task, count: int, length: int | None = None) -> tuple[Batch, list
 
 
 @each_case
-def test_drawn_strings_are_of_the_language_and_surprise_as_told(
+def test_samples_are_in_the_language_and_match_its_optimal_loss(
     task: Task, reader: Reader
 ) -> None:
     batch, texts = draw(task, 3000)
@@ -114,14 +114,14 @@ def test_drawn_strings_are_of_the_language_and_surprise_as_told(
 
 
 def assert_close(exact: float, sums: list[float], sizes: list[int]) -> None:
-    """That a ratio of expectations lies within 4 standard errors of that of the means."""
+    """Assert that a ratio of expectations is within 4 standard errors of the sample's."""
     mean = sum(sums) / sum(sizes)
     spread = sum((a - mean * n) ** 2 for a, n in zip(sums, sizes, strict=True))
     assert abs(mean - exact) < 4 * math.sqrt(spread) / sum(sizes)
 
 
 @each_case
-def test_memoryless_and_chance_agree_with_counts(task: Task, reader: Reader) -> None:
+def test_memoryless_and_chance_match_counts(task: Task, reader: Reader) -> None:
     _, texts = draw(task, 4000)
     pairs = [Counter(pairwise(text)) for text in texts]
     sizes = [len(text) - 1 for text in texts]
@@ -135,17 +135,19 @@ def test_memoryless_and_chance_agree_with_counts(task: Task, reader: Reader) -> 
     assert isinstance(task.memoryless, Estimate)
     assert task.memoryless.is_exact
     assert_close(task.memoryless, losses, sizes)
-    share = {symbol: count / sum(sizes) for symbol, count in below.items()}
-    best = max(share, key=share.__getitem__)
-    if sorted(share.values())[-2] < 0.9 * share[best]:  # else the largest of equals is biased
+    frequency = {symbol: count / sum(sizes) for symbol, count in below.items()}
+    best = max(frequency, key=frequency.__getitem__)
+    if sorted(frequency.values())[-2] < 0.9 * frequency[best]:  # otherwise the maximum is biased
         hits = [float(text[1:].count(best)) for text in texts]
         assert_close(task.chance, hits, sizes)
-    assert task.chance == pytest.approx(share[best], rel=0.05)
+    assert task.chance == pytest.approx(frequency[best], rel=0.05)
 
 
 @each_case
 @pytest.mark.parametrize("rank", [0, 1, 6, 200])
-def test_a_length_is_kept_and_others_are_refused(task: Task, reader: Reader, rank: int) -> None:
+def test_requested_length_is_kept_and_impossible_ones_raise(
+    task: Task, reader: Reader, rank: int
+) -> None:
     possible = [n for n in range(1, 1700) if task.why_no_length(n) is None]
     length = possible[rank]
     _, texts = draw(task, 20, length)
@@ -157,7 +159,7 @@ def test_a_length_is_kept_and_others_are_refused(task: Task, reader: Reader, ran
 
 
 @each_case
-def test_strings_of_one_length_are_as_likely_as_when_they_come(task: Task, reader: Reader) -> None:
+def test_fixed_length_keeps_relative_probabilities(task: Task, reader: Reader) -> None:
     length = [n for n in range(1, 100) if task.why_no_length(n) is None][3]
     _, texts = draw(task, 4000, length)
     found = Counter(texts)
@@ -172,7 +174,7 @@ def test_strings_of_one_length_are_as_likely_as_when_they_come(task: Task, reade
 
 
 @each_case
-def test_sequences_of_no_such_language_are_refused(task: Task, reader: Reader) -> None:
+def test_sequences_outside_the_language_raise(task: Task, reader: Reader) -> None:
     batch, _ = draw(task, 5, task.lengths[0] + (2 if task.name == "dyck" else 0))
     for position in range(batch.targets.shape[1]):
         targets = batch.targets.clone()
@@ -191,7 +193,7 @@ def test_published_optima() -> None:
     assert Dyck(kinds=2).optimum == pytest.approx(0.6109 + 0.3 * math.log(2), abs=5e-5)
 
 
-def test_crossed_brackets_are_refused() -> None:
+def test_crossed_brackets_raise() -> None:
     task = Dyck(kinds=2)
     with pytest.raises(DataError, match="'#\\(\\[\\)\\]' at position 0"):
         task.optimal_loss(Batch.from_texts(["#([)]#"], task.vocab))
@@ -202,7 +204,7 @@ def test_crossed_brackets_are_refused() -> None:
     )
 
 
-def test_training_lengths_reach_99_in_100_strings() -> None:
+def test_training_lengths_cover_99_percent_of_strings() -> None:
     for task, _ in CASES:
         scored = task.sample(40_000, generator=seeded_generator(3)).lengths
         assert scored is not None
@@ -210,7 +212,7 @@ def test_training_lengths_reach_99_in_100_strings() -> None:
         assert 40 < beyond < 480  # 400 at most in expectation
 
 
-def test_long_strings_and_other_options() -> None:
+def test_long_strings_and_option_bounds() -> None:
     batch = Dyck(p=0.49).sample(64)
     assert batch.inputs.shape[1] > 100
     assert Dyck(kinds=8).sample(2, length=501).inputs.shape == (2, 501)
@@ -222,7 +224,7 @@ def test_long_strings_and_other_options() -> None:
             counting.anbn(p)
 
 
-def test_a_seed_decides_the_batch() -> None:
+def test_same_seed_gives_same_batch() -> None:
     for task, _ in CASES:
         first, again, other = (
             task.sample(16, generator=seeded_generator(seed)).targets for seed in (5, 5, 6)
@@ -231,7 +233,7 @@ def test_a_seed_decides_the_batch() -> None:
         assert first.shape != other.shape or not torch.equal(first, other)
 
 
-def test_a_language_of_ones_own() -> None:
+def test_user_defined_language() -> None:
     task = CountingLanguage("anb3n", ((1,), (3,)))
     _, texts = draw(task, 3)
     assert all(text.count("b") == 3 * text.count("a") for text in texts)

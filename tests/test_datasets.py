@@ -17,7 +17,7 @@ from seqtoys.errors import OptionError
 pytestmark = pytest.mark.type_checked
 
 PARITY = get_task("parity")
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 def hashed(batches: Iterable[Any]) -> list[tuple[bytes, bytes]]:
@@ -26,7 +26,7 @@ def hashed(batches: Iterable[Any]) -> list[tuple[bytes, bytes]]:
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
 @pytest.mark.parametrize("workers", [0, 1, 2, 3])
-def test_batches_are_the_same_whatever_the_number_of_workers(workers: int) -> None:
+def test_batches_do_not_depend_on_the_number_of_workers(workers: int) -> None:
     stream = TaskStream(PARITY, batch_size=8, seed=5)
     dataset = TaskDataset(PARITY, 7, batch_size=8, seed=5)
     options: Any = {"batch_size": None, "num_workers": workers, "generator": torch.Generator()}
@@ -37,7 +37,7 @@ def test_batches_are_the_same_whatever_the_number_of_workers(workers: int) -> No
     assert hashed(dataset[number] for number in range(7)) == expected
 
 
-def test_each_seed_has_batches_of_its_own() -> None:
+def test_seeds_give_different_batches() -> None:
     seeds = [0, 1, -1, 2**64 - 2]
     streams = {s: TaskStream(PARITY, batch_size=16, lengths=20, seed=s) for s in seeds}
     drawn = [batch for stream in streams.values() for batch in hashed(islice(stream, 20))]
@@ -46,7 +46,7 @@ def test_each_seed_has_batches_of_its_own() -> None:
     assert hashed(islice(twin, 3)) == hashed(islice(streams[-1], 3))
 
 
-def test_batches_are_those_of_the_task() -> None:
+def test_batches_follow_the_task() -> None:
     ones = torch.zeros(0)
     for inputs, targets in islice(TaskStream(PARITY, batch_size=64, lengths=(3, 5)), 40):
         assert inputs.shape == targets.shape
@@ -59,7 +59,7 @@ def test_batches_are_those_of_the_task() -> None:
     assert TaskStream(PARITY)._draw(0)[0].shape[0] == 128
 
 
-def test_processes_share_the_batches_out() -> None:
+def test_distributed_processes_split_the_batches() -> None:
     dataset = TaskDataset(PARITY, 6, batch_size=8)
     parts = [
         DataLoader(
@@ -70,11 +70,11 @@ def test_processes_share_the_batches_out() -> None:
         )
         for rank in (0, 1)
     ]
-    shares = [hashed(part) for part in parts]
-    assert sorted(shares[0] + shares[1]) == sorted(hashed(map(dataset.__getitem__, range(6))))
+    received = [hashed(part) for part in parts]
+    assert sorted(received[0] + received[1]) == sorted(hashed(map(dataset.__getitem__, range(6))))
 
 
-def test_the_end_of_a_dataset_is_its_end() -> None:
+def test_index_past_the_end_raises() -> None:
     dataset = TaskDataset(PARITY, 3)
     assert len(dataset) == 3
     assert hashed([dataset[-1]]) == hashed([dataset[2]])
@@ -108,6 +108,6 @@ ERRORS: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: Told) -> None:
-    call, told = ERRORS[case]
-    assert_told(call, OptionError, told)
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
+    call, message = ERRORS[case]
+    assert_error(call, OptionError, message)

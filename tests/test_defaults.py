@@ -1,4 +1,4 @@
-"""PyTorch's default dtype and device decide what new models are, and nothing else."""
+"""PyTorch's default dtype and device affect only new models."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PARITY = get_task("parity")
 
 @pytest.fixture(params=["float16", "bfloat16", "float64", "meta"])
 def other_default(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
-    """Set another default dtype or device, until the test is over."""
+    """Return a function that changes the default dtype or device until the test ends."""
 
     def change() -> None:
         if request.param == "meta":
@@ -65,19 +65,19 @@ def drawn(task: Task) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_tasks_draw_the_same_sequences(name: str, other_default: Callable[[], None]) -> None:
+def test_tasks_ignore_the_defaults(name: str, other_default: Callable[[], None]) -> None:
     before = drawn_by_default(name)
     other_default()
     assert drawn(get_task(name)) == before
 
 
-def test_a_split_is_the_same(other_default: Callable[[], None]) -> None:
-    def sides() -> list[Any]:
-        return [side.sample(30).inputs.tolist() for side in get_task("reber").held_out(0.3)]
+def test_split_ignores_the_defaults(other_default: Callable[[], None]) -> None:
+    def samples() -> list[Any]:
+        return [part.sample(30).inputs.tolist() for part in get_task("reber").held_out(0.3)]
 
-    before = sides()
+    before = samples()
     other_default()
-    assert sides() == before
+    assert samples() == before
 
 
 def weights(model: nn.Module) -> list[Any]:
@@ -85,15 +85,15 @@ def weights(model: nn.Module) -> list[Any]:
 
 
 def trained(model: nn.Module, data: Any, **options: Any) -> list[Any]:
-    """The losses and weights of a copy, after a few epochs."""
+    """Train a copy for a few epochs and return its losses and weights."""
     learner = copy.deepcopy(model)
     history: Any = fit(learner, data, epochs=3, lr=0.01, **options)
     losses = torch.as_tensor(history.loss, dtype=torch.float64, device="cpu")
     return [losses.tolist(), weights(learner)]
 
 
-def used(model: Any, learner: Any, folder: Path) -> list[Any]:
-    """What a model gives wherever numbers are made."""
+def results_of(model: Any, learner: Any, folder: Path) -> list[Any]:
+    """Return the numbers that every part of the library computes with a model."""
     batch = Batch.from_texts(TEXTS, VOCAB).distinct().repeated()
     save(model, folder / "model")
     options: dict[str, Any] = {"lr": 0.01, "vocab": VOCAB}
@@ -126,19 +126,19 @@ def make(kind: str, vocab: Vocab) -> ElmanCharModel | ElmanEnsemble:
 
 
 @cache
-def used_by_default(kind: str) -> list[Any]:
+def results_by_default(kind: str) -> list[Any]:
     with TemporaryDirectory() as folder:
-        return used(make(kind, VOCAB), make(kind, PARITY.vocab), Path(folder))
+        return results_of(make(kind, VOCAB), make(kind, PARITY.vocab), Path(folder))
 
 
 @pytest.mark.parametrize("kind", ["model", "ensemble"])
-def test_a_model_is_used_the_same_way(
+def test_existing_models_ignore_the_defaults(
     kind: str, other_default: Callable[[], None], tmp_path: Path
 ) -> None:
     model, learner = make(kind, VOCAB), make(kind, PARITY.vocab)
-    before = used_by_default(kind)
+    before = results_by_default(kind)
     other_default()
-    assert used(model, learner, tmp_path) == before
+    assert results_of(model, learner, tmp_path) == before
     if isinstance(model, ElmanEnsemble):
         assert weights(model[1]) == weights(model.cpu()[1])
     else:
@@ -146,8 +146,8 @@ def test_a_model_is_used_the_same_way(
         assert all(state.device.type == "cpu" for state in states.values())
 
 
-def of_pytorch(seed: int) -> list[Tensor]:
-    """The weights that PyTorch draws itself."""
+def pytorch_weights(seed: int) -> list[Tensor]:
+    """Return the weights of PyTorch's own modules."""
     before = torch.get_rng_state()
     torch.manual_seed(seed)
     parts = [nn.Embedding(5, 3), nn.RNN(3, 4, batch_first=True), nn.Linear(4, 5)]
@@ -156,17 +156,17 @@ def of_pytorch(seed: int) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_new_weights_are_those_of_pytorch_in_its_default_dtype(dtype: torch.dtype) -> None:
+def test_new_weights_match_pytorch_in_its_default_dtype(dtype: torch.dtype) -> None:
     torch.set_default_dtype(dtype)
     try:
-        expected = of_pytorch(7)
+        expected = pytorch_weights(7)
         model = ElmanCharModel(VOCAB, hidden_size=4, embedding_size=3, seed=7)
         replica = ElmanEnsemble(VOCAB, [7, 8], hidden_size=4, embedding_size=3)[0]
     finally:
         torch.set_default_dtype(torch.float32)
     for made in (model, replica):
         for weight, wanted in zip(made.parameters(), expected, strict=True):
-            # PyTorch takes another way to the bounds of a linear layer, which rounds otherwise.
+            # PyTorch computes the bounds of a linear layer differently, with other rounding.
             torch.testing.assert_close(weight, wanted, rtol=1e-15, atol=0)
 
 

@@ -1,4 +1,4 @@
-"""Models away from the CPU: on a GPU where there is one, and without one on no device at all."""
+"""Models on a GPU if there is one, and on the meta device otherwise."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU"
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_network_makes_no_tensor_on_another_device(network: str, variant: str) -> None:
-    """On the "meta" device nothing is computed, but a tensor of the CPU among others is told."""
+def test_network_creates_no_tensor_on_another_device(network: str, variant: str) -> None:
+    """The "meta" device computes nothing, but mixing in a CPU tensor raises an error."""
     model = NETWORKS[network](VOCAB, **VARIANTS[variant]).to("meta")
     symbols = torch.zeros(3, 6, dtype=torch.int64, device="meta")
-    batch = object.__new__(Batch)  # whose checks would look at numbers that aren't there
+    batch = object.__new__(Batch)  # skips checks that would read missing values
     vars(batch).update(inputs=symbols, targets=symbols, lengths=None, counts=None)
     time_first = not model.settings.batch_first
     logits, hidden = model(symbols.T if time_first else symbols)
@@ -62,7 +62,7 @@ def test_a_network_makes_no_tensor_on_another_device(network: str, variant: str)
 @gpu
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_network_reads_on_a_gpu_as_on_the_cpu(network: str, variant: str) -> None:
+def test_forward_on_gpu_matches_cpu(network: str, variant: str) -> None:
     here = NETWORKS[network](VOCAB, **VARIANTS[variant])
     there = NETWORKS[network](VOCAB, **VARIANTS[variant]).to("cuda")
     symbols = VOCAB.encode_batch(["hihell", "ellohi"])
@@ -88,7 +88,7 @@ OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
 @gpu
 @pytest.mark.parametrize("kind", OPTIONS)
 @pytest.mark.parametrize("network", NETWORKS)
-def test_training_on_a_gpu_goes_as_on_the_cpu(network: str, kind: str) -> None:
+def test_training_on_gpu_matches_cpu(network: str, kind: str) -> None:
     data, options = OPTIONS[kind]
     vocab = PARITY.vocab if data is PARITY else VOCAB
     here, there = (
@@ -110,7 +110,7 @@ def test_training_on_a_gpu_goes_as_on_the_cpu(network: str, kind: str) -> None:
 
 
 @gpu
-def test_a_gpu_is_evaluated_swept_and_given_batches() -> None:
+def test_evaluate_sweep_and_split_on_gpu_match_cpu() -> None:
     batch = Batch.from_texts(TEXTS, VOCAB)
     for device in ("cpu", "cuda"):
         generator = torch.Generator().manual_seed(0)

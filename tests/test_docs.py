@@ -1,4 +1,4 @@
-"""The pages: every block is run, folded ones too; every formula is drawn, or ends the build."""
+"""Pages: all code blocks run, even folded ones; a formula that can't be rendered is an error."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def test_formulas_become_mathml() -> None:
     assert [each.text for each in tree.iter("mo")] == ["<"]
 
 
-def test_a_short_formula_keeps_its_brackets_and_its_comma() -> None:
+def test_short_formula_keeps_adjacent_punctuation() -> None:
     kept = maths.render_page(r'see (<span class="arithmatex">\(b\)</span>), so', "a.md")
     assert kept.startswith('see <span class="arithmatex short">(<math')
     assert kept.endswith("</math>),</span> so")
     long = rf'(<span class="arithmatex">\({"+".join("a" * 20)}\)</span>), so'
-    parted = maths.render_page(long, "a.md")
-    assert parted.startswith('(<span class="arithmatex"><math')
-    assert parted.endswith("</math></span>), so")
+    separated = maths.render_page(long, "a.md")
+    assert separated.startswith('(<span class="arithmatex"><math')
+    assert separated.endswith("</math></span>), so")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_short_formula_keeps_its_brackets_and_its_comma() -> None:
         ("a & b", "not well-formed (invalid token): line 1, column 44"),
     ],
 )
-def test_a_formula_that_cannot_be_read_ends_the_build(formula: str, reason: str) -> None:
+def test_invalid_formula_fails_the_build(formula: str, reason: str) -> None:
     html = rf'<span class="arithmatex">\({escape(formula)}\)</span>'
     with pytest.raises(PluginError) as caught:
         maths.render_page(html, "a.md")
@@ -92,7 +92,7 @@ def test_functions_and_operators_are_spaced_as_in_latex() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_formula_of_a_page_is_rendered(page: Path) -> None:
+def test_every_formula_on_a_page_is_rendered(page: Path) -> None:
     options = {"pymdownx.arithmatex": {"generic": True}}
     written = re.sub(r"^( *```python) .*$", r"\1", page.read_text(), flags=re.MULTILINE)
     html = markdown(written, extensions=EXTENSIONS, extension_configs=options)

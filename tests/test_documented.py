@@ -1,4 +1,4 @@
-"""All that is public is documented, and what is not would be told."""
+"""All public names are documented, and undocumented ones are reported."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MODULE = '''
             """
 
         def moved(self, by: float) -> None:
-            """Move it: this is told by the base."""
+            """Move it: the base documents this."""
 
         def grown(self, by: float, often: int) -> None:
             """Grow it `by` this.
@@ -61,7 +61,7 @@ MODULE = '''
 
 
     class ShapeError(ValueError):
-        """There is no such shape. One never knows."""
+        """There is no such shape. Try another."""
 
 
     def area(shape: Circle, *digits: int) -> None:
@@ -120,11 +120,11 @@ def specimen(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_all_that_is_public_is_documented() -> None:
+def test_all_public_names_are_documented() -> None:
     assert complaints() == []
 
 
-def test_what_is_not_documented_is_told(specimen: Path) -> None:
+def test_undocumented_names_are_reported(specimen: Path) -> None:
     assert complaints("specimen", specimen, specimen) == [
         "specimen.shapes.Circle.scaled does not document centre",
         "specimen.shapes.Circle.grown does not document often",
@@ -147,10 +147,10 @@ def test_what_is_not_documented_is_told(specimen: Path) -> None:
         ("    options: { members: [forgotten] }\n", {"VERSION", "Circle", "area"}),
     ],
 )
-def test_a_module_shows_its_public_members(
+def test_module_page_documents_its_public_members(
     specimen: Path, options: str, missing: set[str]
 ) -> None:
     (specimen / "page.md").write_text(f"::: specimen.shapes\n{options}")
-    told = complaints("specimen", specimen, specimen)
-    nowhere = {line.split()[0] for line in told if line.endswith("not on any API page")}
+    found = complaints("specimen", specimen, specimen)
+    nowhere = {line.split()[0] for line in found if line.endswith("not on any API page")}
     assert nowhere == {f"specimen.shapes.{name}" for name in missing}

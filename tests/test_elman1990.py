@@ -1,4 +1,4 @@
-"""Elman's four simulations: their rules on strings, and his numbers."""
+"""Elman's four simulations: their rules, checked on strings, and his numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def streams(task: Automaton, length: int, count: int = 20) -> list[list[str]]:
     ]
 
 
-def test_every_third_bit_is_the_exclusive_or_of_the_two_before() -> None:
+def test_every_third_bit_is_the_xor_of_the_two_before() -> None:
     ones = 0
     for stream in streams(temporal_xor(), 299):
         bits = [int(bit) for bit in stream]
@@ -42,14 +42,14 @@ def test_every_third_bit_is_the_exclusive_or_of_the_two_before() -> None:
     assert temporal_xor().best_accuracy == pytest.approx(2 / 3)
 
 
-def test_each_consonant_brings_its_vowels() -> None:
+def test_consonants_determine_their_vowels() -> None:
     for stream in streams(letters(), 200):
         assert re.fullmatch(r"(ba|dii|guuu)*(b|di?|gu{0,2})?", "".join(stream))
     assert letters().optimum == pytest.approx(math.log(3) / 3)
     assert letters().best_accuracy == pytest.approx(7 / 9)
 
 
-def test_words_run_together() -> None:
+def test_words_are_concatenated_without_boundaries() -> None:
     task = word_boundaries()
     words = "|".join(LEXICON)
     for stream in streams(task, 150):
@@ -65,7 +65,7 @@ def test_words_run_together() -> None:
 
 
 @pytest.mark.usefixtures("untraced")
-def test_the_loss_peaks_where_words_begin() -> None:
+def test_loss_peaks_at_word_onsets() -> None:
     task = word_boundaries(["cat", "dog", "owl"])
     model = ElmanCharModel(task.vocab, hidden_size=20, seed=0)
     fit(model, task, epochs=300, lr=0.02)

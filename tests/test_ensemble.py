@@ -41,7 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "time first": {"hidden_size": 4, "batch_first": False},
 }
 LAYOUTS = pytest.mark.parametrize("layout", [UNITS_LAST, REPLICAS_LAST])
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 @pytest.fixture
@@ -384,8 +384,8 @@ ERRORS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: Told) -> None:
-    assert_told(*ERRORS[case])
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
+    assert_error(*ERRORS[case])
 
 
 MEASURE = """

@@ -102,7 +102,7 @@ def test_fits_in_threads_are_what_each_is_alone() -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_numbers_that_are_none_are_told_or_passed_on(number: float, assert_told: Any) -> None:
+def test_numbers_that_are_none_are_told_or_passed_on(number: float, assert_error: Any) -> None:
     model = ElmanCharModel(VOCAB, hidden_size=3)
     logits, _ = model(torch.full((1, 2, 5), number))  # as PyTorch would
     assert logits.isnan().any() or math.isinf(number)
@@ -112,7 +112,7 @@ def test_numbers_that_are_none_are_told_or_passed_on(number: float, assert_told:
     with torch.no_grad():
         next(model.rnn.parameters()).fill_(math.nan)
     before = weights_of(model)
-    assert_told(
+    assert_error(
         lambda: fit(model, "hihello"),
         NonFiniteLossError,
         "the loss became nan at epoch 1 with lr=0.01; try a smaller lr, or clip_norm=1.0",

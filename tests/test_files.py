@@ -38,7 +38,7 @@ from tests.test_hostile_files import parts_of, signed
 from tests.test_resume import press_at
 
 VOCAB = Vocab("hielo")
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 on_posix = pytest.mark.skipif(os.name != "posix", reason="named pipes, modes and links")
 
 
@@ -114,7 +114,7 @@ def within(seconds: int) -> Iterator[None]:
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("kind", SPECIAL)
 def test_what_is_no_regular_file_is_not_replaced(
-    kind: str, writer: str, is_linked: bool, tmp_path: Path, assert_told: Told
+    kind: str, writer: str, is_linked: bool, tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     special = path = tmp_path / "special"
     SPECIAL[kind](special)
@@ -125,7 +125,7 @@ def test_what_is_no_regular_file_is_not_replaced(
     told = f"can't write {path}: it is {kind}, not a regular file; choose another path"
     told += "" if writer == "sweep" else ". Any existing file is unchanged"
     with within(20):
-        assert_told(lambda: WRITERS[writer](path), ModelFileError, told)
+        assert_error(lambda: WRITERS[writer](path), ModelFileError, told)
     assert os.path.samestat(special.lstat(), before)
     assert special.lstat().st_mode == before.st_mode
     assert path.is_symlink() == is_linked
@@ -136,26 +136,28 @@ def test_what_is_no_regular_file_is_not_replaced(
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("kind", SPECIAL)
 def test_what_is_no_regular_file_is_not_read(
-    kind: str, reader: str, tmp_path: Path, assert_told: Told
+    kind: str, reader: str, tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "special"
     SPECIAL[kind](path)
     told = f"expected a model file at {path}, found {kind}"
     with within(20):
-        assert_told(lambda: READERS[reader](path), ModelFileError, told)
+        assert_error(lambda: READERS[reader](path), ModelFileError, told)
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_directory_is_not_replaced(writer: str, tmp_path: Path, assert_told: Told) -> None:
+def test_a_directory_is_not_replaced(
+    writer: str, tmp_path: Path, assert_error: ErrorCheck
+) -> None:
     told = "Is a directory; give the path of a file in that directory"
     comfort = "" if writer == "sweep" else ". Any existing file is unchanged"
-    assert_told(
+    assert_error(
         lambda: WRITERS[writer](tmp_path),
         ModelFileError,
         f"can't write {tmp_path}: {told}{comfort}",
     )
     missing: Any = f"{tmp_path}/missing/"  # pathlib would take the slash away
-    assert_told(
+    assert_error(
         lambda: WRITERS[writer](missing), ModelFileError, f"can't write {missing}: {told}{comfort}"
     )
     assert list(tmp_path.iterdir()) == []
@@ -236,7 +238,7 @@ def test_owner_and_group_are_kept_where_that_is_allowed(
 
 
 @on_posix
-def test_a_read_only_file_stays(tmp_path: Path, assert_told: Told) -> None:
+def test_a_read_only_file_stays(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "model"
     save(model(1), path)
     path.chmod(0o444)
@@ -246,13 +248,13 @@ def test_a_read_only_file_stays(tmp_path: Path, assert_told: Told) -> None:
         "Any existing file is unchanged"
     )
     for name in ("save", "save with overwrite", "fit"):
-        assert_told(lambda name=name: WRITERS[name](path), ModelFileError, told)  # type: ignore[misc]
+        assert_error(lambda name=name: WRITERS[name](path), ModelFileError, told)  # type: ignore[misc]
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
 
 
 @on_posix
-def test_a_link_to_nothing_yet_gets_its_target(tmp_path: Path, assert_told: Told) -> None:
+def test_a_link_to_nothing_yet_gets_its_target(tmp_path: Path, assert_error: ErrorCheck) -> None:
     link, target = tmp_path / "link", tmp_path / "target"
     link.symlink_to("target")
     save(model(5), link)
@@ -285,16 +287,18 @@ DATA = "data that seqtoys did not write or can't read"
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_the_file_of_others_is_not_replaced(kind: str, tmp_path: Path, assert_told: Told) -> None:
+def test_the_file_of_others_is_not_replaced(
+    kind: str, tmp_path: Path, assert_error: ErrorCheck
+) -> None:
     path = tmp_path / "notes"
     path.write_bytes(FOREIGN[kind])
-    assert_told(
+    assert_error(
         lambda: save(model(), path),
         ModelFileError,
         f"can't write {path}: it holds {DATA}; choose another path, or pass overwrite=True to "
         "replace it",
     )
-    assert_told(
+    assert_error(
         lambda: train(path),
         ModelFileError,
         f"can't write {path}: it holds {DATA}; pass resume='{path}' to continue a training, "
@@ -359,19 +363,19 @@ def test_a_training_that_an_error_ended_is_not_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("make", [model, lambda: ElmanEnsemble(VOCAB, [1, 2])])
 def test_an_unfinished_training_is_not_replaced(
-    make: Callable[[], Any], tmp_path: Path, assert_told: Told
+    make: Callable[[], Any], tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     path, other = tmp_path / "run", tmp_path / "other"
     stopped_training(path, 5, make)
     content = path.read_bytes()
     lost = f"can't write {path}: it holds an unfinished training run of 5 epochs; "
-    assert_told(
+    assert_error(
         lambda: train(path),
         ModelFileError,
         f"{lost}pass resume='{path}' to continue a training, choose another path, or use "
         "Checkpoint(…, overwrite=True) to replace it",
     )
-    assert_told(
+    assert_error(
         lambda: save(make(), path),
         ModelFileError,
         f"{lost}choose another path, or pass overwrite=True to replace it",

@@ -117,7 +117,7 @@ def test_a_curriculum_passes_over_lengths_that_no_sequence_has() -> None:
     assert longest == [3, 5, 7, 7]
 
 
-def test_bad_lengths_are_told() -> None:
+def test_invalid_lengths_raise() -> None:
     cases: list[tuple[Any, str]] = [
         (0, "expected lengths to be a positive integer, got 0"),
         ((5, 3), r"expected lengths as \(shortest, longest\), got \(5, 3\)"),
@@ -144,25 +144,25 @@ def test_bad_lengths_are_told() -> None:
 
 
 def test_shares_that_cannot_be_held_out_are_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     two = Text(["ab", "ba"])
     assert {len(side.sample(4)) for side in two.held_out(0.5)} == {4}
-    assert_told(
+    assert_error(
         lambda: two.held_out(0.1),
         OptionError,
         "cannot hold out 0.1 of text: with 2 distinct sequences among the 4032 drawn, the nearest "
         "possible fraction is 0.49",
     )
-    assert_told(
+    assert_error(
         lambda: get_task("hihello").held_out(0.2),
         OptionError,
         "cannot hold out sequences of hihello: all 2048 sequences drawn are the same",
     )
     for fraction in (1.0, 0.0001):
         message = f"expected a fraction from 0.001 to 0.999, got {fraction!r}"
-        assert_told(lambda f=fraction: two.held_out(f), OptionError, message)  # type: ignore[misc]
-    assert_told(
+        assert_error(lambda f=fraction: two.held_out(f), OptionError, message)  # type: ignore[misc]
+    assert_error(
         lambda: two.held_out("half"),  # type: ignore[arg-type]
         InputTypeError,
         "expected fraction to be a number, got 'half'",
@@ -170,10 +170,10 @@ def test_shares_that_cannot_be_held_out_are_told(
 
 
 def test_lengths_that_a_side_lacks_are_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     _, held_out = PARITY.held_out(0.1)
-    assert_told(
+    assert_error(
         lambda: held_out.sample(3, length=1),
         DataError,
         "expected 3 sequences of length 1 in parity (held out), found 0 in 100 "

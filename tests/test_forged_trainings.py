@@ -37,7 +37,7 @@ from tests.test_resume import press_at
 VOCAB, PARITY = Vocab("hielo"), get_task("parity")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
 FORGED = 60  # of each training; thousands were tried
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 class Own(nn.Module):

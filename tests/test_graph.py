@@ -19,7 +19,7 @@ from tests.graphs import COIN, LOOP
 
 pytestmark = pytest.mark.type_checked
 
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 FLIP = COIN | {"nowhere": [("z", "begin", 1.0)]}  # out of reach
 TREE: dict[Any, Any] = {
     0: [("a", 1, 0.25), ("b", 2, 0.75)],
@@ -159,21 +159,23 @@ BAD: list[tuple[dict[Any, Any], str]] = [
 
 
 @pytest.mark.parametrize(("written", "message"), BAD)
-def test_bad_graphs_are_told(written: dict[Any, Any], message: str, assert_told: Told) -> None:
-    assert_told(lambda: read_graph(written, "s"), OptionError, message)
+def test_bad_graphs_are_told(
+    written: dict[Any, Any], message: str, assert_error: ErrorCheck
+) -> None:
+    assert_error(lambda: read_graph(written, "s"), OptionError, message)
 
 
-def test_the_symbols_must_be_those_of_the_graph(assert_told: Told) -> None:
+def test_the_symbols_must_be_those_of_the_graph(assert_error: ErrorCheck) -> None:
     start = "expected symbols to be ['b', 'h', 't', 'x', 'y'] in some order, got "
     for symbols in (list("bhtx"), list("bhtxyz")):
-        assert_told(
+        assert_error(
             lambda symbols=symbols: read_graph(FLIP, "begin", symbols),  # type: ignore[misc]
             OptionError,
             f"{start}{symbols}",
         )
 
 
-def test_states_must_be_hashable(assert_told: Told) -> None:
+def test_states_must_be_hashable(assert_error: ErrorCheck) -> None:
     message = "expected hashable states, got ('t', [])"
     written: dict[Any, Any] = {"s": [("a", ("t", []), 1.0)]}
-    assert_told(lambda: read_graph(written, "s"), InputTypeError, message)
+    assert_error(lambda: read_graph(written, "s"), InputTypeError, message)

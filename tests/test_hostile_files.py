@@ -18,7 +18,7 @@ from seqtoys import Checkpoint, ElmanCharModel, ElmanEnsemble, Vocab, fit, load,
 from seqtoys.errors import ModelFileError, SeqtoysError
 
 Parts = tuple[dict[str, Any], dict[str, Tensor]]
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 Right = tuple[bytes, Any, Any]
 """The bytes of a file, and the model and the history that are in it."""
 
@@ -319,12 +319,12 @@ CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_a_claim_is_checked_before_it_is_believed(
-    claim: str, originals: list[Right], tmp_path: Path, assert_told: Told
+    claim: str, originals: list[Right], tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     about, found = CLAIMS[claim]
     path = tmp_path / "model"
     path.write_bytes(edited(originals[2][0], **about))
-    assert_told(
+    assert_error(
         lambda: load(path), ModelFileError, f"expected a model file at {path}, found {found}"
     )
 
@@ -339,14 +339,14 @@ def test_weights_need_not_be_finite(originals: list[Right], tmp_path: Path) -> N
 
 
 def test_weights_of_another_type_are_told(
-    originals: list[Right], tmp_path: Path, assert_told: Told
+    originals: list[Right], tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "model"
     for dtype in (torch.float64, torch.int64):
         facts, tensors = parts_of(originals[2][0])
         tensors["readout.bias"] = tensors["readout.bias"].to(dtype)
         path.write_bytes(signed(facts, tensors))
-        assert_told(
+        assert_error(
             lambda: load(path),
             ModelFileError,
             f"expected a model file at {path}, found weights that don't match its metadata: "
@@ -399,21 +399,21 @@ HISTORIES: dict[str, tuple[int, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("claim", HISTORIES)
 def test_a_history_is_checked_too(
-    claim: str, originals: list[Right], tmp_path: Path, assert_told: Told
+    claim: str, originals: list[Right], tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     at, fields, found = HISTORIES[claim]
     facts, tensors = parts_of(originals[at][0])
     facts["history"].update(fields)
     path = tmp_path / "model"
     path.write_bytes(signed(facts, tensors))
-    assert_told(
+    assert_error(
         lambda: load_history(path),
         ModelFileError,
         f"expected a model file at {path}, found metadata that does not describe a history "
         f"({found})",
     )
     path.write_bytes(signed({**facts, "history": 5}, tensors))
-    assert_told(
+    assert_error(
         lambda: load_history(path),
         ModelFileError,
         f"expected a model file at {path}, found metadata that does not describe a history "
@@ -436,13 +436,13 @@ def test_a_training_is_checked_too(
     found: str,
     originals: list[Right],
     tmp_path: Path,
-    assert_told: Told,
+    assert_error: ErrorCheck,
 ) -> None:
     facts, tensors = parts_of(originals[0][0])
     facts["training"]["updates"].update(updates)
     path = tmp_path / "run"
     path.write_bytes(signed(facts, tensors))
-    assert_told(
+    assert_error(
         lambda: train(path, resume=path),
         ModelFileError,
         f"expected a model file at {path}, found a training that can't be resumed ({found})",

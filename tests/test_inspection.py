@@ -136,24 +136,24 @@ def test_any_model_that_steps_has_states() -> None:
     torch.testing.assert_close(means["h"].float(), expected.detach())
 
 
-def test_models_without_such_states_are_told(assert_told: Any) -> None:
+def test_models_without_such_states_are_told(assert_error: Any) -> None:
     batch = Batch.from_texts(["hi"], VOCAB)
-    assert_told(
+    assert_error(
         lambda: mean_hidden_by_symbol(Fixed(), batch, VOCAB),
         OptionError,
         "expected a model with step and initial_hidden, got Fixed",
     )
-    assert_told(
+    assert_error(
         lambda: mean_hidden_by_symbol(Cell(), batch),
         OptionError,
         "expected a vocabulary, because Cell has none; pass vocab=…",
     )
-    assert_told(
+    assert_error(
         lambda: mean_hidden_by_symbol(Tuple(), batch, VOCAB),
         ShapeError,
         "expected a state of shape (layers, 1, hidden), got a tuple",
     )
-    assert_told(
+    assert_error(
         lambda: mean_hidden_by_symbol(ElmanEnsemble(VOCAB, [1, 2]), batch),
         ShapeError,
         "expected a state of shape (layers, 1, hidden), got shape (2, 1, 1, 5)",
@@ -186,13 +186,13 @@ def test_states_that_never_change_vary_nowhere() -> None:
     assert not shares.any()
 
 
-def test_too_few_states_or_units_are_told(assert_told: Any) -> None:
-    assert_told(
+def test_too_few_states_or_units_are_told(assert_error: Any) -> None:
+    assert_error(
         lambda: principal_components(np.ones((3, 1))),
         OptionError,
         "expected 1 to 1 components, got 2",
     )
-    assert_told(
+    assert_error(
         lambda: principal_components(np.ones((1, 3))),
         DataError,
         "expected at least two states, got 1",

@@ -27,7 +27,7 @@ from seqtoys.results import History
 
 VOCAB = Vocab("abcd")
 TEXT = "".join("abcd"[(i * i + i // 3) % 4] for i in range(75))
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 def by_hand(model: ElmanCharModel, streams: int, chunk: int, epochs: int) -> list[float]:
@@ -328,8 +328,8 @@ ERRORS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: Told) -> None:
-    assert_told(*ERRORS[case])
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
+    assert_error(*ERRORS[case])
 
 
 def test_a_history_of_a_text_survives_json() -> None:

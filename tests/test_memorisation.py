@@ -70,7 +70,7 @@ ERRORS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(
-    case: str, assert_told: Callable[[Callable[[], object], type[Exception], str], None]
+def test_errors_name_expected_and_actual_values(
+    case: str, assert_error: Callable[[Callable[[], object], type[Exception], str], None]
 ) -> None:
-    assert_told(*ERRORS[case])
+    assert_error(*ERRORS[case])

@@ -124,7 +124,7 @@ def assert_close(exact: float, sums: list[float], sizes: list[int], bias: float)
 
 
 @each_case
-def test_a_seed_decides_the_batch(task: Task, solve: Solver) -> None:
+def test_same_seed_gives_same_batch(task: Task, solve: Solver) -> None:
     length = task.lengths[1]
     first, again, other = (
         task.sample(16, length=length, generator=seeded_generator(seed)).inputs
@@ -170,10 +170,10 @@ def test_keys_and_places_are_uniform() -> None:
 
 
 def test_impossible_options_and_lengths_are_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     def told(call: Callable[[], object], message: str) -> None:
-        assert_told(call, OptionError, message)
+        assert_error(call, OptionError, message)
 
     told(lambda: Copy(symbols=1), "expected symbols to be an integer from 2 to 26, got 1")
     told(lambda: RepeatCopy(repeats=10), "expected repeats to be an integer from 1 to 9, got 10")

@@ -222,7 +222,7 @@ def test_models_survive_pickle_and_deepcopy() -> None:
 
 MODEL = ElmanCharModel(VOCAB)
 ONE = torch.zeros(1, 2, dtype=torch.int64)
-AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 ERRORS: dict[str, Any] = {
     "no batch axis": (
         lambda: MODEL(VOCAB.encode("hi")),
@@ -325,8 +325,8 @@ ERRORS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: AssertTold) -> None:
-    assert_told(*ERRORS[case])
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
+    assert_error(*ERRORS[case])
 
 
 def test_the_floor_of_five_symbols_is_the_documented_one() -> None:

@@ -331,9 +331,9 @@ class Shaped(nn.Module):
     ("width", "shape"), [(8, "(1, 6, 8)"), (32, "(1, 6, 32)"), (4, "(1, 6, 4)"), (1, "(1, 6, 1)")]
 )
 def test_logits_have_one_column_for_each_symbol(
-    width: int, shape: str, check: bool, assert_told: Callable[..., None]
+    width: int, shape: str, check: bool, assert_error: Callable[..., None]
 ) -> None:
-    assert_told(
+    assert_error(
         lambda: fit(Net(width=width), "hihello", vocab=VOCAB, check=check),
         ShapeError,
         f"expected logits of shape (1, 6, 5), got {shape}; return (batch, time, vocab), with one "

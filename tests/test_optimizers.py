@@ -23,7 +23,7 @@ pytestmark = pytest.mark.type_checked
 VOCAB = Vocab("hielo")
 INPUTS, TARGETS = VOCAB.encode_batch(["hihell"]), VOCAB.encode("ihello")
 EPOCHS = 6
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 REFUSED = ("LBFGS", "SparseAdam", "Muon")
 OPTIMIZERS: dict[str, Any] = {
     name: kind
@@ -255,9 +255,9 @@ class Groupless:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_what_is_refused_says_why(name: str, assert_told: Told) -> None:
+def test_what_is_refused_says_why(name: str, assert_error: ErrorCheck) -> None:
     options, message = MESSAGES[name]
-    assert_told(lambda: fit(network(), "hihello", **options), OptionError, message)
+    assert_error(lambda: fit(network(), "hihello", **options), OptionError, message)
 
 
 OWN_RATES: dict[str, Any] = {
@@ -386,7 +386,9 @@ def test_the_steps_of_a_scheduler_are_known_before_the_first(name: str) -> None:
     }[name]  # fmt: skip
 
 
-def test_an_optimizer_that_looks_at_whole_tensors_would_mix_replicas(assert_told: Told) -> None:
+def test_an_optimizer_that_looks_at_whole_tensors_would_mix_replicas(
+    assert_error: ErrorCheck,
+) -> None:
     def step(start: Tensor, grad: Tensor) -> Tensor:
         weight = nn.Parameter(start.clone())
         weight.grad = grad
@@ -396,7 +398,7 @@ def test_an_optimizer_that_looks_at_whole_tensors_would_mix_replicas(assert_told
     starts, grads = torch.tensor([[[1.0, 2.0]], [[30.0, 40.0]]]), torch.ones(2, 1, 2)
     together = step(starts, grads)
     assert not torch.allclose(together[0], step(starts[0], grads[0]))
-    assert_told(
+    assert_error(
         lambda: fit(ElmanEnsemble(VOCAB, [1, 2]), "hihello", optimizer=optim.Adafactor),
         OptionError,
         "Adafactor cannot be combined with an ensemble, as it would mix the replicas; use an "

@@ -221,7 +221,7 @@ def test_values_derived_by_hand() -> None:
     )
 
 
-def test_bad_lengths_are_told() -> None:
+def test_invalid_lengths_raise() -> None:
     task = get_task("dyck")
     for lengths, message in (
         (4, "dyck has no sequence of 4 to 4 symbols"),

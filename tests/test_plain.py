@@ -28,7 +28,7 @@ from seqtoys.support.serialization import (
 )
 from seqtoys.training.fused_adam import FusedAdam
 
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 KEYS = st.integers() | st.text() | st.tuples(st.integers(), st.text()) | st.none()
 VALUES = st.recursive(
@@ -100,7 +100,7 @@ def test_the_order_of_names_does_not_show() -> None:
     assert stored == [[0, 1], [0, 1]]
 
 
-def test_other_values_are_told_with_their_place(assert_told: Told) -> None:
+def test_other_values_are_told_with_their_place(assert_error: ErrorCheck) -> None:
     cases: dict[str, Any] = {
         "a set at state": {1},
         "a OrderedDict at state['a'][1]": {"a": [1, OrderedDict()]},
@@ -109,7 +109,7 @@ def test_other_values_are_told_with_their_place(assert_told: Told) -> None:
         "a bytes at state[0]": [b""],
     }
     for place, value in cases.items():
-        assert_told(
+        assert_error(
             lambda value=value: pack(value, inline),  # type: ignore[misc]
             InputTypeError,
             f"expected plain values and tensors, got {place}",

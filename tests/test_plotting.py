@@ -38,7 +38,7 @@ from seqtoys.support.uncertainty import Estimate
 
 VOCAB = Vocab("hielo")
 BASELINES = Baselines(uniform=1.6, memoryless=0.5, full_past=0.0)
-Drawn = Callable[[Axes], Any]
+Draw = Callable[[Axes], Any]
 
 
 def history(losses: list[float], **columns: Any) -> History:
@@ -74,8 +74,8 @@ def ticks(ax: Axes) -> list[str]:
 # --- the loss over the epochs
 
 
-def test_the_loss_is_a_line_among_its_baselines(drawn: Drawn) -> None:
-    ax = drawn(plot_loss(history([1.5, 1.0, 0.6], loss_floor=0.4)))
+def test_the_loss_is_a_line_among_its_baselines(draw: Draw) -> None:
+    ax = draw(plot_loss(history([1.5, 1.0, 0.6], loss_floor=0.4)))
     (line,) = solid(ax)
     assert line.get_xydata().tolist() == [[1, 1.5], [2, 1.0], [3, 0.6]]
     assert levels(ax) == [1.6, 0.5, 0.0, 0.4]
@@ -89,49 +89,49 @@ def test_the_loss_is_a_line_among_its_baselines(drawn: Drawn) -> None:
     assert ax.get_ylim()[1] > 1.6
 
 
-def test_the_held_out_part_is_a_line_of_another_colour(drawn: Drawn) -> None:
+def test_the_held_out_part_is_a_line_of_another_colour(draw: Draw) -> None:
     made = history([1.5, 1.0], validation_loss=[1.6, 2.0], validation_accuracy=[0.1, 0.2])
-    ax = drawn(plot_loss(made))
+    ax = draw(plot_loss(made))
     assert [line.get_ydata().tolist() for line in solid(ax)] == [[1.5, 1.0], [1.6, 2.0]]
     assert [line.get_color() for line in solid(ax)] == [TEAL, VERMILLION]
     assert labels(ax)[-2:] == ["model 1.0000", "held-out 2.0000"]
     assert ax.get_ylim()[1] > 2
 
 
-def test_one_epoch_is_a_point(drawn: Drawn) -> None:
-    (line,) = solid(drawn(plot_loss(history([1.0]))))
+def test_one_epoch_is_a_point(draw: Draw) -> None:
+    (line,) = solid(draw(plot_loss(history([1.0]))))
     assert (line.get_marker(), line.get_xydata().tolist()) == ("o", [[1, 1.0]])
 
 
-def test_an_optimum_of_0_is_named_below_a_logarithmic_axis(drawn: Drawn) -> None:
-    ax = drawn(plot_loss(history([1.5, 0.1, 0.004]), log=True))
+def test_an_optimum_of_0_is_named_below_a_logarithmic_axis(draw: Draw) -> None:
+    ax = draw(plot_loss(history([1.5, 0.1, 0.004]), log=True))
     assert ax.get_yscale() == "log"
     assert levels(ax) == [1.6, 0.5]
     assert "optimum 0 ↓" in labels(ax)
     assert 0 < ax.get_ylim()[0] < 0.004
     shown = [label.get_text() for label in ax.get_yticklabels()]
     assert {"0.005", "0.01", "0.1", "1"} <= set(shown)
-    far = drawn(plot_loss(history([1.5, 1e-7]), log=True))
+    far = draw(plot_loss(history([1.5, 1e-7]), log=True))
     assert {"1e-05", "0.001", "1"} & {label.get_text() for label in far.get_yticklabels()}
 
 
-def test_losses_of_nothing_but_0_can_be_drawn(drawn: Drawn) -> None:
+def test_losses_of_nothing_but_0_can_be_drawn(draw: Draw) -> None:
     certain = History(Baselines(0.0, 0.0, 0.0))
     certain.append(Row(1, 0.0, 1.0, 0.1))
-    assert drawn(plot_loss(certain)).get_ylim()[1] > 0
-    assert drawn(plot_loss(certain, log=True)).get_ylim()[0] > 0
+    assert draw(plot_loss(certain)).get_ylim()[1] > 0
+    assert draw(plot_loss(certain, log=True)).get_ylim()[0] > 0
 
 
-def test_what_is_far_beyond_knowing_nothing_is_cut_off_and_said_so(drawn: Drawn) -> None:
-    ax = drawn(plot_loss(history([50.0, 1.0, 70.0])))
+def test_what_is_far_beyond_knowing_nothing_is_cut_off_and_said_so(draw: Draw) -> None:
+    ax = draw(plot_loss(history([50.0, 1.0, 70.0])))
     assert ax.get_ylim()[1] == pytest.approx(3 * 1.6)
     assert ax.get_ylabel() == "loss (nats per scored symbol), cut off at 4.8"
     assert labels(ax)[-1] == "model 70.0000 ↑"
 
 
-def test_answers_that_lasted_are_written_where_they_came(drawn: Drawn) -> None:
+def test_answers_that_lasted_are_written_where_they_came(draw: Draw) -> None:
     said = ["x"] * 4 + ["hi\n🦜"] * 5 + ["y"] * 2 + ["b c"] * 6
-    ax = drawn(plot_loss(history([2 / n for n in range(2, 19)], predictions=said), answers=True))
+    ax = draw(plot_loss(history([2 / n for n in range(2, 19)], predictions=said), answers=True))
     dots = [line.get_xydata().tolist() for line in ax.lines if line.get_marker() == "o"]
     assert dots == [[[5, 2 / 6]], [[12, 2 / 13]]]
     assert labels(ax)[:2] == ["hi\\nU+1F99C", "b c"]
@@ -139,9 +139,9 @@ def test_answers_that_lasted_are_written_where_they_came(drawn: Drawn) -> None:
     assert not any(line.get_marker() == "o" for line in silent.lines)
 
 
-def test_a_fan_holds_half_and_nine_tenths_of_the_seeds(drawn: Drawn) -> None:
+def test_a_fan_holds_half_and_nine_tenths_of_the_seeds(draw: Draw) -> None:
     losses = np.random.default_rng(0).uniform(0, 1.5, size=(30, 101))
-    ax = drawn(plot_loss(ensemble_history(losses)))
+    ax = draw(plot_loss(ensemble_history(losses)))
     order = np.sort(losses, axis=1)  # of 101 values, the k-th is the k-th percentile
     assert solid(ax)[0].get_ydata() == pytest.approx(order[:, 50])
     for band, (low, high) in zip(ax.collections, [(5, 95), (25, 75)], strict=True):
@@ -154,48 +154,48 @@ def test_a_fan_holds_half_and_nine_tenths_of_the_seeds(drawn: Drawn) -> None:
     assert labels(ax)[-1] == f"median {order[-1, 50]:.4f}"
 
 
-def test_diverged_seeds_are_counted_and_cut_off(drawn: Drawn) -> None:
+def test_diverged_seeds_are_counted_and_cut_off(draw: Draw) -> None:
     losses = np.ones((4, 10))
     losses[2:, :3], losses[3, 3] = math.inf, math.nan
     made = ensemble_history(losses)
     made.end(torch.arange(10) < 4, "diverged")
-    ax = drawn(plot_loss(made))
+    ax = draw(plot_loss(made))
     assert ax.get_title("left") == "10 seeds, 100.0% solved, 4 diverged"
     assert ax.get_ylabel() == "loss (nats per scored symbol), cut off at 1.7"
     assert np.isfinite(ax.collections[0].get_paths()[0].vertices).all()
     assert solid(ax)[0].get_ydata().tolist() == [1, 1, 1, 1]
     assert made.quantiles(0.5, 1.0)[:, -1].tolist() == [1, math.inf]
-    all_lost = drawn(plot_loss(ensemble_history(np.full((2, 3), math.inf)), log=True))
+    all_lost = draw(plot_loss(ensemble_history(np.full((2, 3), math.inf)), log=True))
     assert labels(all_lost)[-1] == "median inf ↑"
 
 
-def test_the_held_out_part_of_an_ensemble_is_its_median(drawn: Drawn) -> None:
+def test_the_held_out_part_of_an_ensemble_is_its_median(draw: Draw) -> None:
     texts = ["hello", "hill", "hole", "oil"]
     made = fit(ElmanEnsemble(VOCAB, range(5)), texts, epochs=3, validation=0.3)
-    ax = drawn(plot_loss(made))
+    ax = draw(plot_loss(made))
     expected = made.validation_loss.numpy()
     assert solid(ax)[1].get_ydata() == pytest.approx(np.median(expected, axis=1))
 
 
-def test_axes_that_are_given_are_drawn_in(drawn: Drawn) -> None:
+def test_axes_that_are_given_are_drawn_in(draw: Draw) -> None:
     figure, (left, right) = plt.subplots(2, 1, figsize=(8, 8))
-    assert drawn(plot_loss(history([1.0, 0.7]), ax=right)) is right
+    assert draw(plot_loss(history([1.0, 0.7]), ax=right)) is right
     assert not left.lines
     assert plt.get_fignums() == [figure.number]
 
 
-def test_a_history_without_epochs_is_told(assert_told: Any) -> None:
+def test_a_history_without_epochs_is_told(assert_error: Any) -> None:
     told = "cannot plot an empty history: it has no epochs"
-    assert_told(lambda: plot_loss(History(BASELINES)), DataError, told)
-    assert_told(lambda: plot_loss(EnsembleHistory([1], BASELINES)), DataError, told)
+    assert_error(lambda: plot_loss(History(BASELINES)), DataError, told)
+    assert_error(lambda: plot_loss(EnsembleHistory([1], BASELINES)), DataError, told)
 
 
 # --- the loss at each position
 
 
-def test_losses_stand_above_the_symbols_to_be_predicted(drawn: Drawn) -> None:
+def test_losses_stand_above_the_symbols_to_be_predicted(draw: Draw) -> None:
     model = ElmanCharModel(VOCAB, seed=777)
-    ax = drawn(plot_loss_by_position(model, "hihello"))
+    ax = draw(plot_loss_by_position(model, "hihello"))
     logits, _ = model(VOCAB.encode_batch(["hihell"]))
     expected = nn.functional.cross_entropy(logits[0], VOCAB.encode("ihello"), reduction="none")
     assert solid(ax)[0].get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
@@ -205,35 +205,35 @@ def test_losses_stand_above_the_symbols_to_be_predicted(drawn: Drawn) -> None:
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("target symbol", "loss (nats)")
 
 
-def test_a_pair_stands_above_its_targets(drawn: Drawn) -> None:
-    ax = drawn(plot_loss_by_position(ElmanCharModel(VOCAB), ("hi", "ol")))
+def test_a_pair_stands_above_its_targets(draw: Draw) -> None:
+    ax = draw(plot_loss_by_position(ElmanCharModel(VOCAB), ("hi", "ol")))
     assert ticks(ax) == ["o", "l"]
 
 
-def test_a_long_text_is_cut_where_its_symbols_would_touch(drawn: Drawn) -> None:
+def test_a_long_text_is_cut_where_its_symbols_would_touch(draw: Draw) -> None:
     model = ElmanCharModel(Vocab("mw "))
-    ax = drawn(plot_loss_by_position(model, "mw wm" * 200))
+    ax = draw(plot_loss_by_position(model, "mw wm" * 200))
     shown = len(ticks(ax))
     assert 20 < shown < 100
     assert set(ticks(ax)) == {"m", "w", "␣"}
     assert ax.get_xlabel() == f"target symbol (1 to {shown} of 999)"
     assert len(solid(ax)[0].get_xdata()) == shown
     wide = plt.subplots(figsize=(20, 3))[1]
-    assert len(ticks(drawn(plot_loss_by_position(model, "mw wm" * 200, ax=wide)))) > 2 * shown
+    assert len(ticks(draw(plot_loss_by_position(model, "mw wm" * 200, ax=wide)))) > 2 * shown
 
 
-def test_words_stand_upright(drawn: Drawn) -> None:
+def test_words_stand_upright(draw: Draw) -> None:
     words = ["sandwich", "see", "many"]
     model = ElmanCharModel(Vocab(words), hidden_size=3)
-    ax = drawn(plot_loss_by_position(model, words * 30))
+    ax = draw(plot_loss_by_position(model, words * 30))
     assert ticks(ax)[:2] == ["see", "many"]
     assert {label.get_rotation() for label in ax.get_xticklabels()} == {90}
 
 
-def test_what_is_not_scored_leaves_a_gap(drawn: Drawn) -> None:
+def test_what_is_not_scored_leaves_a_gap(draw: Draw) -> None:
     task = get_task("parity")
     batch = task.sample(1, length=100)
-    ax = drawn(plot_loss_by_position(ElmanCharModel(task.vocab), batch, task=task))
+    ax = draw(plot_loss_by_position(ElmanCharModel(task.vocab), batch, task=task))
     assert ticks(ax)[-2:] == ["·", task.vocab.decode(batch.targets[0, -1:])]
     *unscored, answer = solid(ax)[0].get_ydata()
     assert np.isnan(unscored).all()
@@ -242,9 +242,9 @@ def test_what_is_not_scored_leaves_a_gap(drawn: Drawn) -> None:
     assert levels(ax)[:3] == [math.log(3), float(task.memoryless), 0.0]
 
 
-def test_several_sequences_are_averaged_where_they_are_scored(drawn: Drawn) -> None:
+def test_several_sequences_are_averaged_where_they_are_scored(draw: Draw) -> None:
     model = ElmanCharModel(VOCAB, seed=1)
-    ax = drawn(plot_loss_by_position(model, Batch.from_texts(["hello", "hi", "he"], VOCAB)))
+    ax = draw(plot_loss_by_position(model, Batch.from_texts(["hello", "hi", "he"], VOCAB)))
     singles = [plot_loss_by_position(model, text) for text in ("hello", "hi", "he")]
     alone = [solid(single)[0].get_ydata() for single in singles]
     first = np.mean([losses[0] for losses in alone])
@@ -253,26 +253,26 @@ def test_several_sequences_are_averaged_where_they_are_scored(drawn: Drawn) -> N
     assert ticks(ax)[1] == "1"
 
 
-def test_sequences_are_averaged_as_often_as_they_count(drawn: Drawn) -> None:
+def test_sequences_are_averaged_as_often_as_they_count(draw: Draw) -> None:
     model = ElmanCharModel(VOCAB, seed=1)
     batch = Batch.from_texts(["hello", "hi", "hello"], VOCAB)
     repeated, counted = (plot_loss_by_position(model, each) for each in (batch, batch.distinct()))
     assert solid(counted)[0].get_ydata() == pytest.approx(solid(repeated)[0].get_ydata())
     assert counted.get_xlabel() == repeated.get_xlabel() == "position (mean of 3 sequences)"
     three = Batch(batch.inputs[:1], batch.targets[:1], counts=torch.tensor([3]))
-    assert ticks(drawn(plot_loss_by_position(model, three))) == list("ello")
+    assert ticks(draw(plot_loss_by_position(model, three))) == list("ello")
 
 
-def test_any_model_will_do_if_its_vocabulary_is_given(drawn: Drawn, assert_told: Any) -> None:
+def test_any_model_will_do_if_its_vocabulary_is_given(draw: Draw, assert_error: Any) -> None:
     certain = nn.Embedding.from_pretrained(torch.tensor([[-math.inf, 0.0], [0.0, 0.0]]))
-    ax = drawn(plot_loss_by_position(certain, "aabb", vocab=Vocab("ab")))
+    ax = draw(plot_loss_by_position(certain, "aabb", vocab=Vocab("ab")))
     assert solid(ax)[0].get_ydata() == pytest.approx([math.inf, 0.0, math.log(2)])
-    assert_told(
+    assert_error(
         lambda: plot_loss_by_position(certain, "ab"),
         OptionError,
         "expected a vocabulary, because Embedding has none; pass vocab=…",
     )
-    assert_told(
+    assert_error(
         lambda: plot_loss_by_position(ElmanEnsemble(VOCAB, [1]), "hi"),
         OptionError,
         "expected one model, got an ensemble; pass a replica, as in ensemble[0]",
@@ -292,9 +292,9 @@ def report(**accuracies: float) -> Report:
     return Report("parity", scores, 1.1, Estimate(0.7), Estimate(0.5), (3, 40))
 
 
-def test_accuracies_stand_over_their_lengths(drawn: Drawn) -> None:
+def test_accuracies_stand_over_their_lengths(draw: Draw) -> None:
     told = report(seen=1.0, unseen=0.9, length_100=0.7, length_50=0.8)
-    ax = drawn(plot_accuracy_by_length(told))
+    ax = draw(plot_accuracy_by_length(told))
     seen, longer = solid(ax)[0], solid(ax)[1]
     assert seen.get_xydata().tolist() == [[2.5, 1.0], [40.5, 1.0]]
     (unseen,) = [line for line in ax.lines if line.get_linestyle() == ":"]
@@ -309,19 +309,19 @@ def test_accuracies_stand_over_their_lengths(drawn: Drawn) -> None:
     assert ax.get_xlabel() == "length (shaded: training; dotted: unseen)"
 
 
-def test_several_reports_have_names_and_colours(drawn: Drawn) -> None:
+def test_several_reports_have_names_and_colours(draw: Draw) -> None:
     told = {"Elman": report(seen=1.0), "GRU 🦜": report(seen=0.9, length_50=0.4)}
-    ax = drawn(plot_accuracy_by_length(told, trained=(1, 20)))
+    ax = draw(plot_accuracy_by_length(told, trained=(1, 20)))
     assert labels(ax) == ["chance 50.0%", "Elman 100.0%", "GRU U+1F99C 40.0%"]
     assert [text.get_color() for text in ax.texts[1:]] == [TEAL, VERMILLION]
     assert ax.patches[0].get_x() + ax.patches[0].get_width() == 20.5
     assert ax.get_xlabel() == "length (shaded: training)"
 
 
-def test_replicas_are_faint_lines_without_names(drawn: Drawn) -> None:
+def test_replicas_are_faint_lines_without_names(draw: Draw) -> None:
     task = get_task("parity")
     reports = evaluate(ElmanEnsemble(task.vocab, range(3)), task, count=40, longer=[50])
-    ax = drawn(plot_accuracy_by_length(reports))
+    ax = draw(plot_accuracy_by_length(reports))
     assert len(ax.containers) == 3
     assert {to_hex(line.get_color()) for line in solid(ax)} == {TEAL}
     assert labels(ax) == ["chance 50.0%"]
@@ -329,10 +329,10 @@ def test_replicas_are_faint_lines_without_names(drawn: Drawn) -> None:
     assert Report.from_json(reports[0].to_json()).lengths == task.lengths
 
 
-def test_no_report_is_told(assert_told: Any) -> None:
+def test_no_report_is_told(assert_error: Any) -> None:
     told = "expected at least one report, got none"
-    assert_told(lambda: plot_accuracy_by_length({}), DataError, told)
-    assert_told(lambda: plot_accuracy_by_length([]), DataError, told)
+    assert_error(lambda: plot_accuracy_by_length({}), DataError, told)
+    assert_error(lambda: plot_accuracy_by_length([]), DataError, told)
 
 
 # --- solve rates over a grid
@@ -340,12 +340,12 @@ def test_no_report_is_told(assert_told: Any) -> None:
 GRID = ("learning rate", [0.01, 0.05]), ("epochs", [50, 100, 200])
 
 
-def test_rates_are_written_in_cells_that_are_filled_accordingly(drawn: Drawn) -> None:
+def test_rates_are_written_in_cells_that_are_filled_accordingly(draw: Draw) -> None:
     rates: list[list[Proportion | float]] = [
         [Proportion(0, 8), Proportion(2, 8), math.nan],
         [Proportion(4, 8), Proportion(7, 8), Proportion(8, 8)],
     ]
-    ax = drawn(plot_solve_rate(rates, *GRID, mark=(0.05, 100)))
+    ax = draw(plot_solve_rate(rates, *GRID, mark=(0.05, 100)))
     written = {text.get_position(): text.get_text() for text in ax.texts}
     assert written == {(1, 1): "0%", (2, 1): "25%", (1, 2): "50%", (2, 2): "88%", (3, 2): "100%"}
     *cells, frame = ax.patches
@@ -370,18 +370,18 @@ def test_rates_of_unlike_trials_or_plain_numbers_have_no_count() -> None:
         assert len(ax.patches) == 2
 
 
-def test_a_grid_that_does_not_fit_is_told(assert_told: Any) -> None:
-    assert_told(
+def test_a_grid_that_does_not_fit_is_told(assert_error: Any) -> None:
+    assert_error(
         lambda: plot_solve_rate([[0.5]], *GRID),
         DataError,
         "expected 2 rows of 3 rates, got rows of [1]",
     )
-    assert_told(
+    assert_error(
         lambda: plot_solve_rate([], ("lr", []), ("epochs", [])),
         DataError,
         "expected 0 rows of 0 rates, got rows of []",
     )
-    assert_told(
+    assert_error(
         lambda: plot_solve_rate([[0.5] * 3] * 2, *GRID, mark=(0.05, 1)),
         OptionError,
         "expected mark to use one of the values of 'epochs', [50, 100, 200], got 1",

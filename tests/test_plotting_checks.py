@@ -42,7 +42,7 @@ from seqtoys.plotting import (
 from seqtoys.support.states import to_states
 
 pytestmark = pytest.mark.usefixtures("unchecked")
-AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 VOCAB = Vocab("hielo")
 MODEL = ElmanCharModel(VOCAB, hidden_size=8)
@@ -171,9 +171,9 @@ def test_a_wild_argument_gives_a_figure_or_an_error_of_the_library(name: str, ki
         plt.close("all")
 
 
-def test_errors_say_what_can_be_drawn(assert_told: AssertTold) -> None:
+def test_errors_say_what_can_be_drawn(assert_error: ErrorCheck) -> None:
     def told(call: Callable[[], object], kind: type[Exception], message: str) -> None:
-        assert_told(call, kind, message)
+        assert_error(call, kind, message)
 
     wanted = "expected ax to be axes, as created by plt.subplots(), got "
     told(lambda: plot_loss(HISTORY, ax="x"), InputTypeError, wanted + "'x'")  # type: ignore[arg-type]
@@ -230,12 +230,12 @@ def test_errors_say_what_can_be_drawn(assert_told: AssertTold) -> None:
     )
 
 
-def test_errors_say_which_rates_can_be_drawn(assert_told: AssertTold) -> None:
+def test_errors_say_which_rates_can_be_drawn(assert_error: ErrorCheck) -> None:
     def told(
         rates: Any, kind: type[Exception], message: str, mark: Any = None, size: int = 1
     ) -> None:
         values = ("lr", range(size)), ("epochs", [0.5])
-        assert_told(lambda: plot_solve_rate(rates, *values, mark=mark), kind, message)
+        assert_error(lambda: plot_solve_rate(rates, *values, mark=mark), kind, message)
 
     told([["x"]], InputTypeError, "expected rates[0][0] to be a Proportion or a number, got 'x'")
     told([[1.5]], DataError, "expected rates from 0 to 1, got 1.5")

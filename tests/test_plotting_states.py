@@ -19,7 +19,7 @@ from seqtoys.records.trace import Trace
 
 VOCAB = Vocab("hielo")
 TRACE = ElmanCharModel(VOCAB, seed=777).trace("hihell")
-Drawn = Callable[[Axes], Any]
+Draw = Callable[[Axes], Any]
 
 
 def labels(axis: Any) -> list[str]:
@@ -36,8 +36,8 @@ def trace_of(states: list[list[float]], symbols: list[str] | None = None) -> Tra
 # --- probabilities
 
 
-def test_probabilities_fill_cells_and_rings_lie_on_what_came(drawn: Drawn) -> None:
-    ax = drawn(plot_probabilities(TRACE, "ihello"))
+def test_probabilities_fill_cells_and_rings_lie_on_what_came(draw: Draw) -> None:
+    ax = draw(plot_probabilities(TRACE, "ihello"))
     (image,) = ax.images
     assert np.array_equal(image.get_array(), TRACE.probabilities.T)
     assert image.get_clim() == (0, 1)
@@ -57,18 +57,18 @@ def test_no_probability_is_clear_and_a_sure_one_is_full() -> None:
         assert colours(share)[3] == pytest.approx(share, abs=0.01)
 
 
-def test_without_targets_the_end_is_not_known(drawn: Drawn) -> None:
-    assert len(drawn(plot_probabilities(TRACE)).collections[0].get_offsets()) == 5
+def test_without_targets_the_end_is_not_known(draw: Draw) -> None:
+    assert len(draw(plot_probabilities(TRACE)).collections[0].get_offsets()) == 5
     alone = ElmanCharModel(VOCAB).trace("h")
-    assert len(drawn(plot_probabilities(alone)).collections[0].get_offsets()) == 0
+    assert len(draw(plot_probabilities(alone)).collections[0].get_offsets()) == 0
 
 
-def test_of_a_long_text_and_many_symbols_is_said_what_is_shown(drawn: Drawn) -> None:
+def test_of_a_long_text_and_many_symbols_is_said_what_is_shown(draw: Draw) -> None:
     symbols = [chr(0x100 + i) for i in range(100)]
     model = ElmanCharModel(Vocab(symbols), hidden_size=40, seed=1)
     text = "".join(symbols[::3]) * 4
     trace = model.trace(text)
-    ax = drawn(plot_probabilities(trace))
+    ax = draw(plot_probabilities(trace))
     steps, rows = labels(ax.xaxis), labels(ax.yaxis)
     assert steps == list(text[: len(steps)])
     assert ax.get_xlabel() == (
@@ -84,26 +84,26 @@ def test_of_a_long_text_and_many_symbols_is_said_what_is_shown(drawn: Drawn) -> 
     assert all(tops[symbols.index(symbol)] >= unlikely for symbol in likely)
 
 
-def test_words_and_symbols_without_a_glyph_are_drawn(drawn: Drawn) -> None:
+def test_words_and_symbols_without_a_glyph_are_drawn(draw: Draw) -> None:
     words = ["sandwich", "🦜", " ", "$", "x\n"]
-    ax = drawn(plot_probabilities(ElmanCharModel(Vocab(words)).trace(words)))
+    ax = draw(plot_probabilities(ElmanCharModel(Vocab(words)).trace(words)))
     assert labels(ax.yaxis) == ["sandwich", "U+1F99C", "␣", r"\$", "x\\n"]
 
 
-def test_targets_that_do_not_fit_are_told(assert_told: Any) -> None:
-    assert_told(
+def test_targets_that_do_not_fit_are_told(assert_error: Any) -> None:
+    assert_error(
         lambda: plot_probabilities(TRACE, "ihell"),
         DataError,
         "expected a target for each of the 6 steps, got 5: 'ihell'",
     )
-    assert_told(
+    assert_error(
         lambda: plot_probabilities(TRACE, "ihellx"),
         UnknownSymbolError,
         "'x' at position 5 of 'ihellx' is not among the 5 symbols 'hielo'",
     )
     empty = Trace(VOCAB, [], np.zeros((0, 5)), np.zeros((0, 5)), [])
     for plot in (plot_probabilities, plot_hidden):
-        assert_told(
+        assert_error(
             lambda plot=plot: plot(empty),
             DataError,
             "cannot plot an empty trace: it has no steps",
@@ -113,8 +113,8 @@ def test_targets_that_do_not_fit_are_told(assert_told: Any) -> None:
 # --- hidden states
 
 
-def test_hidden_states_fill_cells_of_two_colours(drawn: Drawn) -> None:
-    ax = drawn(plot_hidden(TRACE))
+def test_hidden_states_fill_cells_of_two_colours(draw: Draw) -> None:
+    ax = draw(plot_hidden(TRACE))
     (image,) = ax.images
     assert np.array_equal(image.get_array(), TRACE.hidden.T)
     assert image.get_clim() == (-1, 1)
@@ -125,13 +125,13 @@ def test_hidden_states_fill_cells_of_two_colours(drawn: Drawn) -> None:
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("input symbol", "unit")
 
 
-def test_states_without_bounds_decide_the_scale(drawn: Drawn) -> None:
-    ax = drawn(plot_hidden(trace_of([[0.5, 2.5], [0.0, 7.0]])))
+def test_states_without_bounds_decide_the_scale(draw: Draw) -> None:
+    ax = draw(plot_hidden(trace_of([[0.5, 2.5], [0.0, 7.0]])))
     assert ax.images[0].get_clim() == (-7, 7)
 
 
-def test_a_long_text_is_cut_off(drawn: Drawn) -> None:
-    ax = drawn(plot_hidden(ElmanCharModel(VOCAB, hidden_size=50).trace("hello" * 50)))
+def test_a_long_text_is_cut_off(draw: Draw) -> None:
+    ax = draw(plot_hidden(ElmanCharModel(VOCAB, hidden_size=50).trace("hello" * 50)))
     shown = len(labels(ax.xaxis))
     assert ax.images[0].get_array().shape == (50, shown)
     assert ax.get_xlabel() == f"input symbol (first {shown} of 250)"
@@ -144,9 +144,9 @@ def points(ax: Any) -> list[Any]:
     return [line.get_xydata() for line in ax.lines]
 
 
-def test_two_units_are_the_plane_itself(drawn: Drawn) -> None:
+def test_two_units_are_the_plane_itself(draw: Draw) -> None:
     states = [[0.0, 1.0], [0.5, -0.5], [-0.5, -0.5]]
-    ax = drawn(plot_trajectory(trace_of(states, ["h", "i", "h"])))
+    ax = draw(plot_trajectory(trace_of(states, ["h", "i", "h"])))
     assert points(ax)[0].tolist() == states
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("unit 1", "unit 2")
     assert [(text.get_text(), tuple(text.xy)) for text in ax.texts] == [
@@ -158,9 +158,9 @@ def test_two_units_are_the_plane_itself(drawn: Drawn) -> None:
     assert np.c_[heads.U, heads.V][1].tolist() == [-1, 0]
 
 
-def test_more_units_are_seen_from_where_they_vary_most(drawn: Drawn) -> None:
+def test_more_units_are_seen_from_where_they_vary_most(draw: Draw) -> None:
     trace = ElmanCharModel(VOCAB, hidden_size=7, seed=4).trace("hihello" * 2)
-    ax = drawn(plot_trajectory(trace))
+    ax = draw(plot_trajectory(trace))
     centred = trace.hidden - trace.hidden.mean(0)
     _, widths, directions = np.linalg.svd(centred, full_matrices=False)
     assert np.abs(points(ax)[0]) == pytest.approx(np.abs(centred @ directions[:2].T), abs=1e-5)
@@ -170,19 +170,19 @@ def test_more_units_are_seen_from_where_they_vary_most(drawn: Drawn) -> None:
     assert ax.get_aspect() == 1
 
 
-def test_several_texts_share_a_plane(drawn: Drawn) -> None:
+def test_several_texts_share_a_plane(draw: Draw) -> None:
     model = ElmanCharModel(VOCAB, hidden_size=4)
     traces = [model.trace(text) for text in ("hill", "hell", "hole", "oil")]
-    ax = drawn(plot_trajectory(traces))
+    ax = draw(plot_trajectory(traces))
     assert [len(way) for way in points(ax)] == [4, 4, 4, 3]
     assert [line.get_color() for line in ax.lines] == [*COLOURS, COLOURS[0]]
     assert points(ax)[0][0] == pytest.approx(points(ax)[1][0])  # both have read "h"
     assert np.concatenate(points(ax)).mean(0) == pytest.approx([0, 0], abs=1e-6)
 
 
-def test_labels_lie_inside_and_points_that_meet_share_one(drawn: Drawn) -> None:
+def test_labels_lie_inside_and_points_that_meet_share_one(draw: Draw) -> None:
     states = [[0.0, 0.0], [1.0, 1.0], [0.001, 0.0], [1.0, 1.0], [1.0, 1.0]]
-    ax = drawn(plot_trajectory(trace_of(states, ["sandwich", "see", "sandwich", "see", "l"])))
+    ax = draw(plot_trajectory(trace_of(states, ["sandwich", "see", "sandwich", "see", "l"])))
     assert [text.get_text() for text in ax.texts] == ["sandwich", "see", "l"]
     frame = ax.get_window_extent()
     for text in ax.texts:
@@ -191,8 +191,8 @@ def test_labels_lie_inside_and_points_that_meet_share_one(drawn: Drawn) -> None:
         assert frame.contains(box.x1, box.y1)
 
 
-def test_a_state_that_stays_has_no_arrow(drawn: Drawn) -> None:
-    ax = drawn(plot_trajectory(trace_of([[0.5, 0.5], [0.5, 0.5]])))
+def test_a_state_that_stays_has_no_arrow(draw: Draw) -> None:
+    ax = draw(plot_trajectory(trace_of([[0.5, 0.5], [0.5, 0.5]])))
     assert len(ax.collections) == 1  # the dots
 
 
@@ -202,19 +202,19 @@ def test_many_lines_are_fainter_than_few() -> None:
     assert (few.get_alpha(), many.get_alpha()) == (1.0, 0.5)
 
 
-def test_states_without_a_plane_are_told(assert_told: Any) -> None:
-    assert_told(
+def test_states_without_a_plane_are_told(assert_error: Any) -> None:
+    assert_error(
         lambda: plot_trajectory(trace_of([[0.1], [0.2]])),
         OptionError,
         "expected at least two hidden units, got one; use plot_hidden instead",
     )
-    assert_told(lambda: plot_trajectory([]), DataError, "expected at least one trace, got none")
-    assert_told(
+    assert_error(lambda: plot_trajectory([]), DataError, "expected at least one trace, got none")
+    assert_error(
         lambda: plot_trajectory([trace_of([[0.1, 0.2]]), trace_of([[0.1, 0.2, 0.3]])]),
         DataError,
         "expected traces of one network, got states of [2, 3] units",
     )
-    assert_told(
+    assert_error(
         lambda: plot_trajectory(trace_of([[0.1, 0.2, 0.3]])),
         DataError,
         "expected at least two states, got 1",
@@ -239,10 +239,10 @@ def average_linkage(states: dict[str, Any]) -> list[tuple[set[str], float]]:
     return joins
 
 
-def test_symbols_are_joined_at_their_mean_distance(drawn: Drawn) -> None:
+def test_symbols_are_joined_at_their_mean_distance(draw: Draw) -> None:
     random = np.random.default_rng(3)
     states = {f"word {i}": random.normal(size=4) for i in range(9)}
-    ax = drawn(plot_dendrogram(states))
+    ax = draw(plot_dendrogram(states))
     leaves = labels(ax.yaxis)
     assert sorted(leaves) == sorted(states)
     drawn_joins = []
@@ -259,17 +259,17 @@ def test_symbols_are_joined_at_their_mean_distance(drawn: Drawn) -> None:
     assert ax.get_xlabel() == "distance between mean hidden states"
 
 
-def test_a_tree_grows_with_its_leaves(drawn: Drawn) -> None:
+def test_a_tree_grows_with_its_leaves(draw: Draw) -> None:
     few, many = (
-        drawn(plot_dendrogram({str(i): [float(i)] for i in range(count)})) for count in (2, 60)
+        draw(plot_dendrogram({str(i): [float(i)] for i in range(count)})) for count in (2, 60)
     )
     heights = [ax.get_figure(root=True).get_figheight() for ax in (few, many)]
     assert heights[1] > 5 * heights[0]
     assert len(many.lines) == 59
 
 
-def test_one_symbol_makes_no_tree(assert_told: Any) -> None:
-    assert_told(
+def test_one_symbol_makes_no_tree(assert_error: Any) -> None:
+    assert_error(
         lambda: plot_dendrogram({"a": [1.0]}),
         DataError,
         "expected the states of 2 to 2,000 symbols, got 1",

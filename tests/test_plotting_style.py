@@ -35,7 +35,7 @@ MODEL = ElmanCharModel(VOCAB, seed=777)
 HISTORY = fit(MODEL, "hihello", epochs=3)
 PARITY = get_task("parity")
 REPORT = evaluate(ElmanCharModel(PARITY.vocab), PARITY, count=40, longer=[50])
-Drawn = Callable[[Axes], Any]
+Draw = Callable[[Axes], Any]
 
 FIGURES: dict[str, Callable[..., Axes]] = {
     "plot_accuracy_by_length": lambda **ax: plotting.plot_accuracy_by_length(REPORT, **ax),
@@ -121,10 +121,10 @@ def test_every_figure_is_public() -> None:
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
 def test_every_figure_draws_in_axes_that_are_given(
-    figure: Callable[..., Axes], drawn: Drawn
+    figure: Callable[..., Axes], draw: Draw
 ) -> None:
     given = plt.subplots(figsize=(9, 6), layout="constrained")[1]
-    assert drawn(figure(ax=given)) is given
+    assert draw(figure(ax=given)) is given
     assert len(plt.get_fignums()) == 1
 
 
@@ -176,10 +176,10 @@ def test_labels_move_apart_by_as_little_as_can_be(wanted: list[float], gap: floa
     assert sorted_moved == pytest.approx([x + rank * gap for rank, x in enumerate(best)], abs=1e-6)
 
 
-def test_many_labels_of_one_level_can_be_read(drawn: Drawn) -> None:
+def test_many_labels_of_one_level_can_be_read(draw: Draw) -> None:
     ax = plt.subplots(layout="constrained")[1]
     label_levels(ax, [Mark(0.5, f"number {i}") for i in range(8)] + [Mark(2.0, "far")])
-    assert drawn(ax).texts[-1].get_text() == "far ↑"
+    assert draw(ax).texts[-1].get_text() == "far ↑"
 
 
 def test_a_second_font_is_asked_for_what_the_first_lacks() -> None:
@@ -246,9 +246,9 @@ def test_what_has_no_figure_is_shown_without_one() -> None:
 # --- packages
 
 
-def test_a_missing_package_is_told(assert_told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_told(assert_error: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     told = 'this figure requires {}; install it with pip install "seqtoys[plot]"'
     monkeypatch.setitem(sys.modules, "scipy.cluster.hierarchy", None)
-    assert_told(FIGURES["plot_dendrogram"], MissingPackageError, told.format("scipy"))
+    assert_error(FIGURES["plot_dendrogram"], MissingPackageError, told.format("scipy"))
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    assert_told(FIGURES["plot_loss"], MissingPackageError, told.format("matplotlib"))
+    assert_error(FIGURES["plot_loss"], MissingPackageError, told.format("matplotlib"))

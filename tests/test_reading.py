@@ -15,7 +15,7 @@ from tests.graphs import COIN
 
 pytestmark = pytest.mark.type_checked
 
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 TASK = Automaton(COIN, "begin")
 BATCH = Batch.from_texts(["bhx", "btthy"], TASK.vocab)
 
@@ -95,18 +95,18 @@ def test_shorter_strings_than_those_of_training_are_those_of_the_graph() -> None
     assert bounded.optimal_loss(within) < TASK.optimal_loss(within)
 
 
-def test_what_does_not_fit_is_told(assert_told: Told) -> None:
-    assert_told(
+def test_what_does_not_fit_is_told(assert_error: ErrorCheck) -> None:
+    assert_error(
         lambda: TASK.legal("bx"),
         DataError,
         "expected a prefix of a string of automaton, got 'bx'",
     )
-    assert_told(
+    assert_error(
         lambda: TASK.comes_from(BATCH, "nope"),
         OptionError,
         "expected a state of automaton, got 'nope'",
     )
-    assert_told(
+    assert_error(
         lambda: TASK.optimal_loss(Batch.from_texts(["bhx", "bxx"], TASK.vocab)),
         DataError,
         "expected sequences of automaton, got 'bx' at position 1; draw sequences with task.sample",

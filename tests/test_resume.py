@@ -39,7 +39,7 @@ from seqtoys.training.updates import Updates
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
 PARITY = get_task("parity")
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 Case = tuple[Callable[[], Any], Any, dict[str, Any]]
 
 
@@ -362,10 +362,12 @@ def test_a_resumed_training_draws_as_if_it_were_the_first(
     assert torch.equal(torch.get_rng_state(), after if make is Own else before)
 
 
-def test_the_training_of_a_users_model_is_no_model_file(tmp_path: Path, assert_told: Told) -> None:
+def test_the_training_of_a_users_model_is_no_model_file(
+    tmp_path: Path, assert_error: ErrorCheck
+) -> None:
     model, path = Own(), tmp_path / "run"
     fit(model, TEXTS, vocab=VOCAB, epochs=1, checkpoint=Checkpoint(path, every=1))
-    assert_told(
+    assert_error(
         lambda: load(path),
         ModelFileError,
         f"expected a model file at {path}, found the training run of another class (Own), whose "

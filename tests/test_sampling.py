@@ -235,7 +235,7 @@ HINT = "check the weights for inf and nan, and train with a smaller lr, or clip_
 LENGTH = "expected length to be a non-negative integer, got "
 HOT = "expected temperature to be a finite number of at least 0, got "
 HEAT = "; 0 picks the likeliest symbol, 1 samples from the probabilities of the model"
-AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 ERRORS: dict[str, Any] = {
     "no prompt": (
         lambda: generate(MODEL, "", 3),
@@ -338,8 +338,8 @@ ERRORS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: AssertTold) -> None:
-    assert_told(*ERRORS[case])
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
+    assert_error(*ERRORS[case])
 
 
 def test_the_mode_comes_back_after_an_error() -> None:
@@ -356,7 +356,7 @@ def test_a_text_that_would_never_end_is_refused() -> None:
         generate(ElmanCharModel(Vocab("ab")), "a", 10**18)
 
 
-def test_more_text_than_memory_is_refused(assert_told: Any) -> None:
+def test_more_text_than_memory_is_refused(assert_error: Any) -> None:
     model = ElmanCharModel(Vocab("hielo"))
     with pytest.raises(OptionError, match="not enough memory for 5,000,000,000,000 symbols"):
         generate(model, "h", 5, num=10**12)

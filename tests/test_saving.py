@@ -37,7 +37,7 @@ pytestmark = pytest.mark.type_checked
 
 VOCAB = Vocab("hielo")
 WORDS = Vocab(["boy", "sees", "dog", "é\n", "\ud800"])
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 MODELS: dict[str, Callable[[], Any]] = {
     "the founding one": lambda: ElmanCharModel(VOCAB, seed=777),
     "a readout": lambda: ElmanCharModel(VOCAB, hidden_size=8, seed=2**64 - 1),
@@ -169,7 +169,7 @@ def test_words_and_several_sequences_are_predicted_as_before(tmp_path: Path) -> 
         assert load_history(tmp_path / "model") == history
 
 
-def test_bad_histories_are_told(tmp_path: Path, assert_told: Told) -> None:
+def test_bad_histories_are_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
     model, path = ElmanCharModel(VOCAB), tmp_path / "model"
     made = History(Baselines(1.6, 0.5, 0.0))
     made.append(Row(1, 1.0, 0.5, 0.1, "hi"))
@@ -178,14 +178,14 @@ def test_bad_histories_are_told(tmp_path: Path, assert_told: Told) -> None:
     with pytest.raises(UnknownSymbolError):
         save(model, path, history=foreign)
     made.predictions.append("hihi")
-    assert_told(
+    assert_error(
         lambda: save(model, path, history=made),
         DataError,
         "expected predictions of the same length in each epoch, got sequences of [2] symbols and "
         "of [4]",
     )
     save(model, path)
-    assert_told(
+    assert_error(
         lambda: load_history(path),
         ModelFileError,
         f"expected a model file at {path}, found one without a history; "
@@ -200,7 +200,7 @@ class Own(ElmanCharModel):
     pass
 
 
-def test_what_can_not_be_loaded_is_not_saved(tmp_path: Path, assert_told: Told) -> None:
+def test_what_can_not_be_loaded_is_not_saved(tmp_path: Path, assert_error: ErrorCheck) -> None:
     not_ours = ", whose code cannot be saved; save its weights with safetensors.torch.save_model"
     wrong = {
         nn.Linear(2, 2, device="meta"): f"a Linear{not_ours}",
@@ -208,7 +208,7 @@ def test_what_can_not_be_loaded_is_not_saved(tmp_path: Path, assert_told: Told) 
         "model": "'model'",
     }
     for model, got in wrong.items():
-        assert_told(
+        assert_error(
             lambda model=model: save(model, tmp_path / "x"),  # type: ignore[misc]
             InputTypeError,
             f"expected model to be an ElmanCharModel or an ElmanEnsemble, got {got}",
@@ -218,7 +218,7 @@ def test_what_can_not_be_loaded_is_not_saved(tmp_path: Path, assert_told: Told) 
     changed.rnn.bias_hh_l0 = nn.Parameter(torch.zeros(4))
     changed.rnn.bias_ih_l0 = nn.Parameter(torch.zeros(5).double())
     del changed.rnn.weight_hh_l0
-    assert_told(
+    assert_error(
         lambda: save(changed, tmp_path / "x"),
         InputTypeError,
         "expected a model with its original weights, but rnn.weight_hh_l0 is missing; "
@@ -241,27 +241,27 @@ def reading(path: Path, found: str) -> tuple[Callable[[], object], type[Exceptio
     return lambda: load(path), ModelFileError, f"expected a model file at {path}, found {found}"
 
 
-def test_what_is_no_model_file_is_told(tmp_path: Path, assert_told: Told) -> None:
+def test_what_is_no_model_file_is_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "model"
-    assert_told(*reading(path, "nothing; check the path"))
-    assert_told(*reading(tmp_path, "a directory"))
+    assert_error(*reading(path, "nothing; check the path"))
+    assert_error(*reading(tmp_path, "a directory"))
     save(ElmanCharModel(VOCAB), path)
     whole = path.read_bytes()
     beyond = path / "model"
-    assert_told(*reading(beyond, "a file that can't be read (Not a directory)"))
+    assert_error(*reading(beyond, "a file that can't be read (Not a directory)"))
     null = tmp_path / "\0"
-    assert_told(*reading(null, "a file that can't be read (embedded null byte)"))
+    assert_error(*reading(null, "a file that can't be read (embedded null byte)"))
     path.write_bytes(whole[:-1])
     size = len(whole)
-    assert_told(*reading(path, f"a truncated file, with {size - 1:,} of {size:,} bytes"))
+    assert_error(*reading(path, f"a truncated file, with {size - 1:,} of {size:,} bytes"))
     for contents in (b"", b"seven b", b"PK\3\4" * 99):
         path.write_bytes(contents)
-        assert_told(*reading(path, "other contents (no header); create model files with save"))
+        assert_error(*reading(path, "other contents (no header); create model files with save"))
     path.write_bytes(whole[:-1] + b"?")
     changed = "contents that were modified or corrupted after they were written"
-    assert_told(*reading(path, changed))
+    assert_error(*reading(path, changed))
     path.write_bytes(whole.replace(b'\\"format\\": 1', b'\\"format\\": 7'))
-    assert_told(
+    assert_error(
         *reading(
             path,
             f"format 7, written by seqtoys {seqtoys.__version__}; this version reads format 1: "
@@ -269,7 +269,7 @@ def test_what_is_no_model_file_is_told(tmp_path: Path, assert_told: Told) -> Non
         )
     )
     safetensors.torch.save_file({"weight": torch.zeros(2)}, path)
-    assert_told(
+    assert_error(
         *reading(path, "a safetensors file not written by seqtoys; create model files with save")
     )
     for text, kind in FOREIGN.items():
@@ -279,7 +279,7 @@ def test_what_is_no_model_file_is_told(tmp_path: Path, assert_told: Told) -> Non
 
 
 def test_a_file_that_may_not_be_read_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_told: Told
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "model"
     save(ElmanCharModel(VOCAB), path)
@@ -288,7 +288,7 @@ def test_a_file_that_may_not_be_read_is_told(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr("builtins.open", refuses)
-    assert_told(*reading(path, "a file that can't be read (Permission denied)"))
+    assert_error(*reading(path, "a file that can't be read (Permission denied)"))
 
 
 FOREIGN = {
@@ -309,18 +309,18 @@ def told_of(path: Path, reason: str) -> str:
     return f"can't write {path}: {reason}. Any existing file is unchanged"
 
 
-def test_where_nothing_can_be_written_is_told(tmp_path: Path, assert_told: Told) -> None:
+def test_where_nothing_can_be_written_is_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
     missing = tmp_path / "missing" / "model"
-    assert_told(
+    assert_error(
         *writing(missing),
         told_of(missing, "No such file or directory; create its directory first"),
     )
-    assert_told(
+    assert_error(
         *writing(tmp_path),
         told_of(tmp_path, "Is a directory; give the path of a file in that directory"),
     )
     null = tmp_path / "\0"
-    assert_told(*writing(null), told_of(null, "embedded null byte; try another path"))
+    assert_error(*writing(null), told_of(null, "embedded null byte; try another path"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -340,7 +340,7 @@ def test_when_writing_fails_the_old_file_stays(
     reason: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    assert_told: Told,
+    assert_error: ErrorCheck,
 ) -> None:
     path = tmp_path / "model"
     save(ElmanCharModel(VOCAB, seed=5), path)
@@ -354,7 +354,7 @@ def test_when_writing_fails_the_old_file_stays(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("builtins.open" if function == "open" else f"os.{function}", fails)
-    assert_told(*writing(path), told_of(path, reason))
+    assert_error(*writing(path), told_of(path, reason))
     monkeypatch.undo()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -457,9 +457,9 @@ def test_a_process_killed_while_it_saves_leaves_a_whole_file(tmp_path: Path) -> 
     assert (tmp_path / "fresh").read_bytes() == (tmp_path / "model").read_bytes()
 
 
-def test_every_has_to_be_a_number_of_epochs(assert_told: Told) -> None:
+def test_every_has_to_be_a_number_of_epochs(assert_error: ErrorCheck) -> None:
     for every in (0, 2.5, True):
-        assert_told(
+        assert_error(
             lambda every=every: Checkpoint("x", every=every),  # type: ignore[misc]
             OptionError,
             f"expected every to be a positive integer, got {every!r}",

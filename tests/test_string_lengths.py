@@ -98,12 +98,12 @@ def test_longer_lengths_are_twice_and_four_times_as_long_or_the_next_that_exist(
 
 
 def test_a_task_says_which_lengths_it_has(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     even, endless = Automaton(EVEN, "a"), Automaton(LOOP, "s", lengths=(3, 6))
     assert [n for n in range(-1, 8) if even.why_no_length(n) is None] == [1, 3, 5, 7]
     assert [n for n in range(-1, 4) if endless.why_no_length(n) is None] == [1, 2, 3]
-    assert_told(
+    assert_error(
         lambda: even.sample(1, length=2),
         OptionError,
         "automaton has no sequence of length 2: no string has 3 symbols (the length does not "

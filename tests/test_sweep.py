@@ -58,7 +58,7 @@ QUICK: dict[str, Any] = {
 }
 QUICK_TEXT: dict[str, Any] = {**QUICK, "longer": []}  # TASK has sequences of one length only
 WORD: dict[str, Any] = {"grid": GRID, "seeds": range(4), "epochs": 3, "vocab": VOCAB}
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked and killed")
 
 
@@ -379,7 +379,7 @@ def test_no_finished_row_is_lost_when_a_sweep_is_killed(tmp_path: Path) -> None:
     assert sweep(ElmanEnsemble, "hihello", path=path, **options).rows == rows
 
 
-def test_another_sweeps_file_is_refused(tmp_path: Path, assert_told: Told) -> None:
+def test_another_sweeps_file_is_refused(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "rows.jsonl"
     sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT)
     end = "; use another path, or delete it"
@@ -397,7 +397,7 @@ def test_another_sweeps_file_is_refused(tmp_path: Path, assert_told: Told) -> No
     }
     content = path.read_bytes()
     for changed, told in changes.values():
-        assert_told(
+        assert_error(
             lambda changed=changed: sweep(  # type: ignore[misc]
                 ElmanEnsemble, TASK, path=path, **{**QUICK_TEXT, **changed}
             ),
@@ -413,7 +413,7 @@ def test_another_sweeps_file_is_refused(tmp_path: Path, assert_told: Told) -> No
     assert path.read_bytes() == content
 
 
-def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_told: Told) -> None:
+def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "rows.jsonl"
     foreign = f"expected {path} to be the file of a sweep, got another file; use another path"
     sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT)
@@ -430,7 +430,7 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_told: Tol
     }
     for content, told in cases.items():
         path.write_text(content)
-        assert_told(lambda: sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT), DataError, told)
+        assert_error(lambda: sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT), DataError, told)
         assert path.read_text() == content
 
 
@@ -549,10 +549,10 @@ def test_records_have_a_column_for_each_number(monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
-def test_pandas_is_asked_for(monkeypatch: pytest.MonkeyPatch, assert_told: Told) -> None:
+def test_pandas_is_asked_for(monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     told = "to_dataframe requires pandas; install it with pip install pandas"
-    assert_told(SweepResult([], {}).to_dataframe, MissingPackageError, told)
+    assert_error(SweepResult([], {}).to_dataframe, MissingPackageError, told)
 
 
 def test_a_bar_counts_cells(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -670,8 +670,8 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: Told) -> None:
-    assert_told(*ERRORS[case])
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
+    assert_error(*ERRORS[case])
 
 
 def test_what_cannot_be_sent_to_a_process_is_told() -> None:

@@ -25,7 +25,7 @@ OPTIONS: dict[str, Any] = {
     "epochs": 2,
     "vocab": Vocab("hielo"),
 }
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 def run(path: Path | None = None, **options: Any) -> SweepResult:
@@ -95,7 +95,7 @@ REASONS = {
 @pytest.mark.parametrize("code", REASONS)
 @pytest.mark.parametrize("at", range(4))
 def test_a_disk_that_fails_keeps_the_rows_before(
-    code: int, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_told: Told
+    code: int, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck
 ) -> None:
     rows, path, flushes = run().rows, tmp_path / "rows.jsonl", list[int]()
 
@@ -107,13 +107,13 @@ def test_a_disk_that_fails_keeps_the_rows_before(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fails)
         told = f"can't write {path}: {REASONS[code]}. All previous rows are in it"
-        assert_told(lambda: run(path), ModelFileError, told)
+        assert_error(lambda: run(path), ModelFileError, told)
     assert path.read_bytes().count(b"\n") == 1 + 2 * at  # the last were written, if not flushed
     assert_goes_on(path, rows)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the size of files is limited")
-def test_a_line_that_has_no_room_is_told(tmp_path: Path, assert_told: Told) -> None:
+def test_a_line_that_has_no_room_is_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
     import resource
 
     path = tmp_path / "rows.jsonl"
@@ -129,22 +129,24 @@ def test_a_line_that_has_no_room_is_told(tmp_path: Path, assert_told: Told) -> N
                 f"can't write {path}: File too large; try another path. All previous rows "
                 "are in it"
             )
-            assert_told(lambda: run(path), ModelFileError, told)
+            assert_error(lambda: run(path), ModelFileError, told)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert path.read_bytes().count(b"\n") == kept
         assert_goes_on(path, rows)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path, assert_told: Told) -> None:
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "none" / "rows.jsonl"
     told = f"can't write {path}: No such file or directory; create its directory first"
-    assert_told(lambda: run(path), ModelFileError, told)
+    assert_error(lambda: run(path), ModelFileError, told)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open file can't be deleted")
-def test_a_folder_that_vanishes_meanwhile_is_told(tmp_path: Path, assert_told: Told) -> None:
+def test_a_folder_that_vanishes_meanwhile_is_told(
+    tmp_path: Path, assert_error: ErrorCheck
+) -> None:
     path, built = tmp_path / "here" / "rows.jsonl", list[Any]()
 
     def vanishing(vocab: Vocab, seeds: Any) -> ElmanEnsemble:
@@ -155,13 +157,13 @@ def test_a_folder_that_vanishes_meanwhile_is_told(tmp_path: Path, assert_told: T
 
     path.parent.mkdir()
     told = f"can't write {path}: No such file or directory; create its directory first"
-    assert_told(lambda: sweep(vanishing, "hihello", path=path, **OPTIONS), ModelFileError, told)
+    assert_error(lambda: sweep(vanishing, "hihello", path=path, **OPTIONS), ModelFileError, told)
     assert len(built) == 2
     assert not path.parent.exists()
 
 
 def test_a_file_that_may_not_be_written_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_told: Told
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "rows.jsonl"
     rows = run(path).rows
@@ -173,15 +175,15 @@ def test_a_file_that_may_not_be_written_stays(
     with monkeypatch.context() as patched:
         patched.setattr("builtins.open", refuses)
         told = f"can't write {path}: Permission denied; choose a path you can write to"
-        assert_told(lambda: run(path), ModelFileError, told)
+        assert_error(lambda: run(path), ModelFileError, told)
     assert path.read_bytes() == content
     assert_goes_on(path, rows)
 
 
-def test_garbage_is_refused_and_left_alone(tmp_path: Path, assert_told: Told) -> None:
+def test_garbage_is_refused_and_left_alone(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "rows.jsonl"
     told = f"expected {path} to be the file of a sweep, got another file; use another path"
     for garbage in (b"\0", b"\xff\xfe\n", bytes(range(256)), b"\n", b"[" * 100_000 + b"\n"):
         path.write_bytes(garbage)
-        assert_told(lambda: run(path), DataError, told)
+        assert_error(lambda: run(path), DataError, told)
         assert path.read_bytes() == garbage

@@ -30,7 +30,7 @@ OPTIONS: dict[str, Any] = {
     "epochs": 2,
     "vocab": Vocab("hielo"),
 }
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 FORK: Any = multiprocessing.get_context("fork" if os.name == "posix" else None)
 on_posix = pytest.mark.skipif(os.name != "posix", reason="processes are killed")
 
@@ -149,7 +149,7 @@ def _children_of(parent: int) -> list[int]:
     return found
 
 
-def test_of_many_threads_one_writes(tmp_path: Path, assert_told: Told) -> None:
+def test_of_many_threads_one_writes(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "rows.jsonl"
     rows = run().rows
 
@@ -168,12 +168,12 @@ def test_of_many_threads_one_writes(tmp_path: Path, assert_told: Told) -> None:
 
 
 def test_a_file_is_free_again_once_a_sweep_has_ended_or_was_refused(
-    tmp_path: Path, assert_told: Told
+    tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "rows.jsonl"
     with Journal(path, {"n": 1}):
-        assert_told(lambda: Journal(path, {"n": 1}), ModelFileError, told_of(path))
-        assert_told(lambda: Journal(path, {"n": 2}), ModelFileError, told_of(path))
+        assert_error(lambda: Journal(path, {"n": 1}), ModelFileError, told_of(path))
+        assert_error(lambda: Journal(path, {"n": 2}), ModelFileError, told_of(path))
     with pytest.raises(DataError, match="holds another sweep"):
         Journal(path, {"n": 2})
     with Journal(path, {"n": 1}):
@@ -181,7 +181,7 @@ def test_a_file_is_free_again_once_a_sweep_has_ended_or_was_refused(
 
 
 def test_without_locks_nothing_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_told: Told
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck
 ) -> None:
     """Whole lines are appended; what is not whole may be what another sweep is writing."""
     path = tmp_path / "rows.jsonl"
@@ -204,12 +204,14 @@ def test_without_locks_nothing_is_lost(
         f"the last line of {path} is incomplete, and its file system does not support locks; if "
         "no other sweep is writing to it, remove that line"
     )
-    assert_told(lambda: run(path), DataError, told)
+    assert_error(lambda: run(path), DataError, told)
     assert path.read_bytes() == content
 
 
 @on_posix
-def test_a_file_that_was_replaced_meanwhile_is_told(tmp_path: Path, assert_told: Told) -> None:
+def test_a_file_that_was_replaced_meanwhile_is_told(
+    tmp_path: Path, assert_error: ErrorCheck
+) -> None:
     path, built = tmp_path / "rows.jsonl", list[Any]()
 
     def replacing(vocab: Vocab, seeds: Any) -> ElmanEnsemble:
@@ -223,7 +225,7 @@ def test_a_file_that_was_replaced_meanwhile_is_told(tmp_path: Path, assert_told:
         f"can't write {path}: the file was replaced by another one; call sweep again with "
         "another path"
     )
-    assert_told(lambda: sweep(replacing, "hihello", path=path, **OPTIONS), ModelFileError, told)
+    assert_error(lambda: sweep(replacing, "hihello", path=path, **OPTIONS), ModelFileError, told)
     assert path.read_text() == "my notes"
 
 

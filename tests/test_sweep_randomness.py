@@ -44,7 +44,7 @@ QUICK: dict[str, Any] = {
     "count": 32,
     "longer": [],
 }
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 class Dropping(nn.Module):
@@ -325,9 +325,9 @@ def test_with_vary_data_the_seeds_of_an_ensemble_are_trained_one_by_one() -> Non
 
 
 def test_vary_data_and_a_seed_of_fit_are_refused_together(
-    tmp_path: Path, assert_told: Told
+    tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
-    assert_told(
+    assert_error(
         lambda: sweep(ElmanEnsemble, PARITY, vary_data=True, seed=3, **QUICK),
         OptionError,
         "seed=… cannot be combined with vary_data=True, which passes the seed of each model to "
@@ -335,7 +335,7 @@ def test_vary_data_and_a_seed_of_fit_are_refused_together(
     )
     path = tmp_path / "rows.jsonl"
     sweep(ElmanEnsemble, PARITY, path=path, **QUICK)
-    assert_told(
+    assert_error(
         lambda: sweep(ElmanEnsemble, PARITY, path=path, vary_data=True, goal=0.1, **QUICK),
         DataError,
         f"{path} holds another sweep, with goal null, not 0.1; vary_data false, not true; use "

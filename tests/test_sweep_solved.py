@@ -36,7 +36,7 @@ HEADS_OR_TAILS = Text(["hihe", "hiho"])  # the last symbol can't be known: optim
 REBER = get_task("reber")
 SIZED = partial(ElmanEnsemble, hidden_size=12)  # with a readout, that can reach any loss
 ONE: dict[str, Any] = {"grid": {}, "seeds": [0], "count": 100, "longer": []}
-Told = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 def test_a_task_whose_optimum_is_above_0_can_be_solved() -> None:
@@ -262,7 +262,7 @@ def test_infinite_losses_and_nan_have_no_error() -> None:
     assert row == SweepRow({}, 0, solved=False, stopped="diverged")
 
 
-def test_longer_lengths_are_tried_before_anything_is_trained(assert_told: Told) -> None:
+def test_longer_lengths_are_tried_before_anything_is_trained(assert_error: ErrorCheck) -> None:
     def never(vocab: Vocab, seed: int) -> nn.Module:
         raise AssertionError
 
@@ -273,8 +273,8 @@ def test_longer_lengths_are_tried_before_anything_is_trained(assert_told: Told) 
 
 
 @pytest.mark.parametrize("goal", [0, -1.0, math.inf, math.nan])
-def test_goals_are_checked(goal: float, assert_told: Told) -> None:
-    assert_told(
+def test_goals_are_checked(goal: float, assert_error: ErrorCheck) -> None:
+    assert_error(
         lambda: sweep(ElmanEnsemble, REBER, grid={}, goal=goal),
         OptionError,
         f"expected goal to be a positive finite number of nats, got {goal!r}",
@@ -366,10 +366,10 @@ def test_an_error_without_a_message_costs_its_own_seed() -> None:
 
 
 @pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
-def test_an_executor_that_was_shut_down_is_refused(kind: Any, assert_told: Told) -> None:
+def test_an_executor_that_was_shut_down_is_refused(kind: Any, assert_error: ErrorCheck) -> None:
     executor = kind(1)
     executor.shutdown()
-    assert_told(
+    assert_error(
         lambda: sweep(ElmanEnsemble, HEADS_OR_TAILS, executor=executor, **ONE),
         OptionError,
         "expected an executor that accepts work, got an error: cannot schedule new futures after "

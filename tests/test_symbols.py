@@ -28,7 +28,7 @@ def test_a_legible_symbol_can_be_seen(symbol: str, seen: str) -> None:
 
 
 def test_what_is_no_list_of_sequences_is_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     message = "expected sequences to be a list, got 5"
-    assert_told(lambda: several(5), InputTypeError, message)  # type: ignore[arg-type]
+    assert_error(lambda: several(5), InputTypeError, message)  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ def test_it_says_what_it_is(task: Task) -> None:
     assert all(task.why_no_length(length) is None for length in task.longer)
 
 
-def test_a_seed_decides_the_batch(task: Task) -> None:
+def test_same_seed_gives_same_batch(task: Task) -> None:
     first, again, other = (task.sample(64, generator=seeded(seed)) for seed in (1, 1, 2))
     assert rows_of(first) == rows_of(again)
     assert rows_of(task.sample(5)) == rows_of(task.sample(5))

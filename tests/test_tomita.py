@@ -114,7 +114,7 @@ def test_known_shares() -> None:
     assert Tomita(5).chance == 0.75  # no member of odd length
 
 
-def test_a_seed_decides_the_batch() -> None:
+def test_same_seed_gives_same_batch() -> None:
     first, again, other = (
         Tomita(4).sample(8, length=9, generator=seeded_generator(seed)).inputs
         for seed in (5, 5, 6)

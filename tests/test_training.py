@@ -347,7 +347,7 @@ def unfit(**options: Any) -> Any:
     return lambda: fit(ElmanCharModel(VOCAB), "hihello", **options)
 
 
-AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 ERRORS: dict[str, Any] = {
     "diverged": (
         diverge,
@@ -407,8 +407,8 @@ ERRORS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: AssertTold) -> None:
-    assert_told(*ERRORS[case])
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
+    assert_error(*ERRORS[case])
 
 
 def test_stepwise_feeds_one_symbol_at_a_time() -> None:
@@ -443,9 +443,9 @@ class Detached(nn.Module):
 
 
 def test_a_model_that_detaches_its_logits_is_told(
-    assert_told: Callable[[Callable[[], object], type[Exception], str], None],
+    assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
-    assert_told(
+    assert_error(
         lambda: fit(Detached(), "hihello", vocab=VOCAB),
         OptionError,
         "expected logits that depend on the weights of the model, got logits without gradients; "

@@ -172,7 +172,7 @@ def test_errors_of_the_users_own_generators_pass_through() -> None:
         Vocab(symbols())
 
 
-AssertTold = Callable[[Callable[[], object], type[Exception], str], None]
+ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 ERRORS: dict[str, Any] = {
     "unknown": (
         lambda: HIELO.encode("helz"),
@@ -328,8 +328,8 @@ ERRORS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_say_what_was_expected_and_what_came(case: str, assert_told: AssertTold) -> None:
-    assert_told(*ERRORS[case])
+def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
+    assert_error(*ERRORS[case])
 
 
 def test_importing_draws_no_random_numbers_and_no_heavy_libraries() -> None:
