@@ -18,7 +18,7 @@ from seqtoys.tasks.text import Beginnings, Listed
 def surprise_of_source(task: Task, batch: Batch) -> list[float] | None:
     """Compute the surprise of the true source for one sequence, in nats.
 
-    Returns None for a task whose answer follows the input.
+    Returns None for a task whose answer follows the input, or that does not score every symbol.
 
     Args:
         task: The task.

@@ -73,7 +73,7 @@ def growing_lengths(task: Task) -> Curriculum:
 def draw_curve(model: ElmanCharModel, task: Task) -> dict[str, Any] | None:
     """Return the loss at each symbol of one sequence, with the surprise of the true source.
 
-    Returns None for a task whose answer follows the input.
+    Returns None if `surprise_of_source` does.
     """
     batch = shown_sequence(task)
     source = surprise_of_source(task, batch)

@@ -86,5 +86,5 @@ def draw_result(result: Any) -> str:
             pyplot.close(ax.figure)
 
 
-for kind in FIGURES:
-    draw.register(kind, draw_result)
+for _kind in FIGURES:
+    draw.register(_kind, draw_result)
