@@ -560,3 +560,8 @@ def test_value_matching_one_type_of_a_union_is_accepted() -> None:
     assert check_type("values", [1], either) == [1]
     with pytest.raises(InputTypeError, match=r"expected values\[1\] to be a string, got 1"):
         check_type("values", ["h", 1], either)
+
+
+def test_a_field_takes_no_integer_that_python_cannot_print() -> None:
+    with pytest.raises(InputTypeError, match="expected seed to be an integer of at most 64 bits"):
+        SweepRow({"lr": 0.1}, 10**5000)

@@ -18,7 +18,7 @@ from seqtoys.support.annotations import (
     with_plain_numbers,
 )
 from seqtoys.support.memory import EnoughMemory, check_room
-from seqtoys.support.values import to_real
+from seqtoys.support.values import LARGEST, to_real
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Value = TypeVar("Value")
@@ -66,9 +66,16 @@ def check_fields(instance: Any) -> None:
     """Check the fields of a dataclass against their annotations, and convert their numbers.
 
     Raises:
-        InputTypeError: If a field has a value of the wrong type.
+        InputTypeError: If a field has a value of the wrong type, or an integer that Python refuses
+            to print.
     """
-    vars(instance).update(check_values(vars(instance), instance.__class__))  # it may be frozen
+    values = check_values(vars(instance), instance.__class__)
+    for name, value in values.items():
+        if isinstance(value, int) and abs(value) > LARGEST:
+            raise InputTypeError(
+                f"expected {name} to be an integer of at most 64 bits, got {quoted(value)}"
+            )
+    vars(instance).update(values)  # the instance may be frozen
 
 
 def check_values(
