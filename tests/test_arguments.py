@@ -341,7 +341,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     },
     "an optimizer": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer), "adam", InputTypeError,
-        "expected optimizer to be a class of torch.optim or a partial of one, got 'adam'",
+        "expected optimizer to be a class of torch.optim or a partial of one, got 'adam'; fit "
+        "creates the optimizer itself",
     ),
     "not an optimizer": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer),
