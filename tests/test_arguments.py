@@ -199,7 +199,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "seeds": (
         lambda seeds: ElmanEnsemble(VOCAB, seeds), 5, InputTypeError,
-        "expected seeds to be a list, got 5",
+        "expected seeds to be a list, got 5; for one value, pass [5]",
     ),
     "a choice": (
         lambda choice: ElmanCharModel(VOCAB, nonlinearity=choice), ["relu"], OptionError,
@@ -339,7 +339,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     },
     "an optimizer": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer), "adam", InputTypeError,
-        "expected optimizer to be a class of torch.optim or a partial of one, got 'adam'",
+        "expected optimizer to be a class of torch.optim or a partial of one, got 'adam'; "
+        "fit creates the optimizer itself",
     ),
     "what an optimizer is not": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer),

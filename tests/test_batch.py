@@ -206,7 +206,7 @@ def test_tensors_that_hold_no_integers_are_refused(assert_told: AssertTold) -> N
     told(nested, "a dense tensor with values, got a nested tensor")
     masked = torch.masked.masked_tensor(ONE, ONE == 0)
     told(masked, "a plain tensor, got a MaskedTensor")
-    told(ONE.numpy(), "a tensor of integers, got a ndarray; convert it with torch.as_tensor(…)")
+    told(ONE.numpy(), "a tensor of integers, got an ndarray; convert it with torch.as_tensor(…)")
     told("hi", "a tensor of integers, got 'hi'")
 
 

@@ -267,7 +267,7 @@ def test_other_mistakes_are_told(tmp_path: Path, assert_told: Told) -> None:
         refused(resume=path),
         ModelFileError,
         f"expected a model file at {path}, found one without training state; "
-        "fit(…, checkpoint=…) saves both",
+        "save both with fit(…, checkpoint=…)",
     )
     here = Checkpoint(path, every=5)
     assert_told(

@@ -289,7 +289,7 @@ ERRORS: dict[str, Any] = {
     "no vocabulary": (
         lambda: fit(Stateless(), "abcd", chunk=5),
         OptionError,
-        "expected a vocabulary, as the model has none: give fit a vocab=…",
+        "expected a vocabulary, because the model has none; pass vocab=… to fit",
     ),
     "stateless": (
         lambda: fit(Stateless(), "abcd", chunk=5, vocab=VOCAB),
