@@ -201,7 +201,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "seeds": (
         lambda seeds: ElmanEnsemble(VOCAB, seeds), 5, InputTypeError,
-        "expected seeds to be a list, got 5",
+        "expected seeds to be a list, got 5; for one value, pass [5]",
     ),
     "a choice": (
         lambda choice: ElmanCharModel(VOCAB, nonlinearity=choice), ["relu"], OptionError,

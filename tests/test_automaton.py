@@ -277,7 +277,10 @@ def test_invalid_lengths_raise(
         return lambda: Automaton(FORKED, "begin", **options)
 
     cases: list[tuple[dict[str, Any], str]] = [
-        ({"lengths": (5, 3)}, "(shortest, longest), with shortest <= longest, got (5, 3)"),
+        (
+            {"lengths": (5, 3)},
+            "expected lengths to be (shortest, longest), with shortest <= longest, got (5, 3)",
+        ),
         ({"lengths": (5, 10**7)}, "expected lengths of at most 1,000,000, got (5, 10000000)"),
         ({"lengths": (0, 3)}, "expected lengths to be a positive integer, got 0"),
         ({"lengths": (1, 3), "longer": [3]}, "expected test lengths above 3, got 3"),
@@ -300,7 +303,7 @@ def test_invalid_lengths_raise(
     assert_error(
         lambda: Automaton(even, "a", lengths=(3, 3)),
         OptionError,
-        "automaton has no sequence of 3 to 3 symbols",
+        "automaton has no sequence of length 3",
     )
     assert_error(
         lambda: Automaton(even, "a", lengths=(2, 4), longer=[7]),

@@ -208,7 +208,7 @@ def test_non_integer_tensors_raise(assert_error: ErrorCheck) -> None:
     check(nested, "a dense tensor with values, got a nested tensor")
     masked = torch.masked.masked_tensor(ONE, ONE == 0)
     check(masked, "a plain tensor, got a MaskedTensor")
-    check(ONE.numpy(), "a tensor of integers, got a ndarray; convert it with torch.as_tensor(…)")
+    check(ONE.numpy(), "a tensor of integers, got an ndarray; convert it with torch.as_tensor(…)")
     check("hi", "a tensor of integers, got 'hi'")
 
 

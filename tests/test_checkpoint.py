@@ -271,7 +271,7 @@ def test_invalid_checkpoint_options_raise(tmp_path: Path, assert_error: ErrorChe
         attempt(resume=path),
         ModelFileError,
         f"expected a model file at {path}, found one without training state; "
-        "fit(…, checkpoint=…) saves both",
+        "save both with fit(…, checkpoint=…)",
     )
     here = Checkpoint(path, every=5)
     assert_error(

@@ -224,7 +224,7 @@ def test_values_derived_by_hand() -> None:
 def test_invalid_lengths_raise() -> None:
     task = get_task("dyck")
     for lengths, message in (
-        (4, "dyck has no sequence of 4 to 4 symbols"),
+        (4, "dyck has no sequence of length 4"),
         ((5, 3), "expected lengths as"),
         (0, "expected lengths to be a positive integer, got 0"),
         ("ab", "expected lengths to be a positive integer, got 'ab'"),

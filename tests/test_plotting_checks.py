@@ -226,7 +226,7 @@ def test_errors_say_what_can_be_drawn(assert_error: ErrorCheck) -> None:
     told(
         lambda: principal_components([[1.0], [1.0, 2.0]]),  # type: ignore[arg-type]
         InputTypeError,
-        "expected states to be a ndarray, got a list of 2",
+        "expected states to be an array, got a list of 2",
     )
 
 

@@ -307,7 +307,7 @@ ERRORS: dict[str, Any] = {
         lambda: generate(GRU("hielo"), "h", 3),  # type: ignore[arg-type]
         InputTypeError,
         "expected model.vocab to be a Vocab, got 'hielo'; "
-        "set model.vocab to the vocabulary it was trained with",
+        "set it to the vocabulary that GRU was trained with",
     ),
     "other logits": (
         lambda: generate(Fixed(torch.zeros(4)), "a", 3),

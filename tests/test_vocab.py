@@ -269,6 +269,11 @@ ERRORS: dict[str, Any] = {
         IndexRangeError,
         "index 5 at position 1 is not in 0 … 4, the indices of the 5 symbols 'hielo'",
     ),
+    "one index out of range": (
+        lambda: HIELO.one_hot(5),
+        IndexRangeError,
+        "index 5 is not in 0 … 4, the indices of the 5 symbols 'hielo'",
+    ),
     "padding": (
         lambda: HIELO.decode(torch.tensor([[0, 1], [2, -100]])),
         IndexRangeError,

@@ -147,10 +147,10 @@ def with_article(name: str) -> str:
     Examples:
         >>> with_article("OSError")
         'an OSError'
-        >>> with_article("SGD")  # read letter by letter
-        'an SGD'
+        >>> with_article("SGD"), with_article("ndarray")  # the first letter is spelled out
+        ('an SGD', 'an ndarray')
     """
-    is_spelled = name[:2].isupper() and name[0] in "FHLMNRSX"
+    is_spelled = name == "ndarray" or (name[:2].isupper() and name[0] in "FHLMNRSX")
     return f"{'an' if is_spelled or name[:1] in 'aeiouAEIOU' else 'a'} {name[:ROOM]}"
 
 

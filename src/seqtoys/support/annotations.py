@@ -77,6 +77,7 @@ class TypeSpec:
         parts: Yields the contents of a value: the place, the part and its own `TypeSpec`.
         plain: Returns an accepted value with NumPy's and other numbers converted to Python's.
             None if the annotation has no numbers.
+        lists_numbers: Whether a list of numbers is accepted.
     """
 
     words: tuple[str, ...]
@@ -84,6 +85,7 @@ class TypeSpec:
     fits: Callable[[Any], bool]
     parts: Callable[[Any], Iterator[Part]] = lambda value: iter(())
     plain: Callable[[Any], Any] | None = None
+    lists_numbers: bool = False
 
 
 Part: TypeAlias = tuple[str, Any, TypeSpec]
@@ -150,14 +152,32 @@ def type_spec(annotation: Hashable) -> TypeSpec:
     if outer is tuple and Ellipsis not in inside:
         return _tuple([type_spec(each) for each in inside])
     words = (_called(outer),)
+    lists_numbers = words == ("a list",) and any(map(_takes_a_number, inside))
     # The arguments of an array's annotation are its shape and dtype, which it doesn't contain.
     if inside and issubclass(outer, Collection) and not issubclass(outer, np.ndarray):
         specs = [type_spec(each) for each in inside if each is not Ellipsis]
         plain = _plain_number_contents(specs) if any(spec.plain for spec in specs) else None
         return TypeSpec(
-            words, frozenset(), lambda value: isinstance(value, outer), _contents(specs), plain
+            words,
+            frozenset(),
+            lambda value: isinstance(value, outer),
+            _contents(specs),
+            plain,
+            lists_numbers,
         )
-    return TypeSpec(words, frozenset({outer}), lambda value: isinstance(value, outer))
+    return TypeSpec(
+        words,
+        frozenset({outer}),
+        lambda value: isinstance(value, outer),
+        lists_numbers=lists_numbers,
+    )
+
+
+def _takes_a_number(annotation: Hashable) -> bool:
+    if annotation is Ellipsis:
+        return False
+    spec = type_spec(annotation)
+    return spec is ANYTHING or not {"a number", "an integer"}.isdisjoint(spec.words)
 
 
 def _contents(specs: Sequence[TypeSpec]) -> Callable[[Any], Iterator[Part]]:
@@ -257,6 +277,7 @@ def _either(specs: Sequence[TypeSpec]) -> TypeSpec:
         lambda value: any(spec.fits(value) for spec in specs),
         parts,
         plain if has_numbers else None,
+        any(spec.lists_numbers for spec in specs),
     )
 
 

@@ -160,8 +160,7 @@ def _checked(name: str, value: Any, spec: TypeSpec) -> Any:
         *others, last = wanted.words
         words = f"{', '.join(others)} or {last}" if others else last
         hint = order_hint(wrong) if "a list" in wanted.words else ""
-        takes_numbers = wanted.plain and "a list" in wanted.words and "a dict" not in wanted.words
-        if takes_numbers and to_real(wrong) is not None:
+        if wanted.lists_numbers and to_real(wrong) is not None:
             hint = f"; for one value, pass [{quoted(wrong)}]"
         raise InputTypeError(f"expected {name}{place} to be {words}, got {described(wrong)}{hint}")
     return with_plain_numbers(value, spec)
