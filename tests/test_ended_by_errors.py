@@ -1,4 +1,4 @@
-"""An exception in the midst of a training keeps the history, the weights and the checkpoint."""
+"""An exception during training keeps the history, the weights and the checkpoint."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
 
 
 class Broken(Exception):
-    """What goes wrong, somewhere."""
+    """The error that an alarm raises."""
 
 
 class Alarm:
-    """Goes off at the `at`-th call; never, if that is 0."""
+    """Raise an error at the `at`-th call, or never if `at` is 0."""
 
     def __init__(self, at: int, error: type[Exception] = Broken) -> None:
         self.at, self.error, self.calls = at, error, 0
@@ -50,7 +50,7 @@ class Alarm:
 
 
 class Fragile(nn.Module):
-    """A model of one's own that fails at some call."""
+    """A user's model that fails at some call."""
 
     def __init__(self, alarm: Callable[[], Any]) -> None:
         super().__init__()
@@ -65,8 +65,8 @@ class Fragile(nn.Module):
         return logits
 
 
-class SamplingConfig(Text):
-    """A task of one's own whose drawing fails at some batch."""
+class FragileTask(Text):
+    """A user's task that fails to draw some batch."""
 
     def __init__(self, alarm: Callable[[], Any]) -> None:
         super().__init__(TEXTS, vocab=VOCAB)
@@ -78,8 +78,8 @@ class SamplingConfig(Text):
         return super().draw(batch_size, length, generator)
 
 
-class Stubborn(SGD):
-    """An optimizer of one's own that fails at some step."""
+class FragileOptimizer(SGD):
+    """A user's optimizer that fails at some step."""
 
     alarm: Callable[[], Any]
 
@@ -88,8 +88,8 @@ class Stubborn(SGD):
         return super().step(closure)
 
 
-def stubborn(alarm: Callable[[], Any], parameters: Any, lr: float) -> Stubborn:
-    made = Stubborn(parameters, lr=lr)
+def fragile(alarm: Callable[[], Any], parameters: Any, lr: float) -> FragileOptimizer:
+    made = FragileOptimizer(parameters, lr=lr)
     made.alarm = alarm
     return made
 
@@ -102,22 +102,22 @@ def ensemble() -> ElmanEnsemble:
     return ElmanEnsemble(VOCAB, [1, 2], hidden_size=4).double()
 
 
-OWN: dict[str, Any] = {"vocab": VOCAB, "check": False}  # as the check would read on its own
+OWN: dict[str, Any] = {"vocab": VOCAB, "check": False}  # the model check would call forward, too
 Parts = tuple[Any, Any, dict[str, Any]]
 CASES: dict[str, tuple[Callable[[Alarm], Parts], int, type[Exception], int]] = {
-    # what is trained, at which call the alarm goes off, what is raised, and after how many epochs
+    # what is trained, the call at which the alarm raises, the error, completed epochs
     "on_epoch": (lambda alarm: (elman(), TEXTS, {"on_epoch": alarm}), 4, Broken, 4),
     "on_epoch, of many": (lambda alarm: (ensemble(), TEXTS, {"on_epoch": alarm}), 4, Broken, 4),
     "a model": (lambda alarm: (Fragile(alarm), TEXTS, {**OWN}), 4, Broken, 3),
     "minibatches": (
         lambda alarm: (Fragile(alarm), TEXTS, {**OWN, "batch_size": 2}), 8, Broken, 2,
     ),
-    "what is held out": (
+    "held-out data": (
         lambda alarm: (Fragile(alarm), TEXTS, {**OWN, "validation": 0.3}), 6, Broken, 2,
     ),
-    "a task": (lambda alarm: (elman(), SamplingConfig(alarm), {"batch_size": 4}), 5, Broken, 4),
+    "a task": (lambda alarm: (elman(), FragileTask(alarm), {"batch_size": 4}), 5, Broken, 4),
     "an optimizer": (
-        lambda alarm: (elman(), TEXTS, {"optimizer": partial(stubborn, alarm)}), 3, OptionError, 3,
+        lambda alarm: (elman(), TEXTS, {"optimizer": partial(fragile, alarm)}), 3, OptionError, 3,
     ),
     "a scheduler": (
         lambda alarm: (elman(), TEXTS, {"scheduler": partial(LambdaLR, lr_lambda=lambda epoch: (
@@ -128,7 +128,7 @@ CASES: dict[str, tuple[Callable[[Alarm], Parts], int, type[Exception], int]] = {
 
 @pytest.mark.parametrize("error", [Broken, ZeroDivisionError])
 @pytest.mark.parametrize("name", CASES)
-def test_an_exception_has_the_history_so_far(name: str, error: type[Exception]) -> None:
+def test_exception_carries_the_history_so_far(name: str, error: type[Exception]) -> None:
     parts, at, kind, epochs = CASES[name]
     whole = fit_parts(parts(Alarm(0)), epochs=6)[1] if "scheduler" not in name else None
     model, data, options = parts(Alarm(at, error))
@@ -160,9 +160,7 @@ def fit_parts(parts: Parts, **more: Any) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - {"a scheduler", "an optimizer"}))
-def test_the_checkpoint_is_whole_and_the_training_goes_on_from_it(
-    name: str, tmp_path: Path
-) -> None:
+def test_checkpoint_after_an_error_can_be_resumed(name: str, tmp_path: Path) -> None:
     parts, at, _, epochs = CASES[name]
     options = {"epochs": 6, "checkpoint": Checkpoint(tmp_path / "run", every=2)}
     whole, expected = fit_parts(parts(Alarm(0)), epochs=6)
@@ -177,7 +175,7 @@ def test_the_checkpoint_is_whole_and_the_training_goes_on_from_it(
         assert torch.equal(one, other)
 
 
-def test_the_checkpoint_after_a_scheduler_that_fails_has_all_epochs(tmp_path: Path) -> None:
+def test_checkpoint_after_a_scheduler_error_has_all_epochs(tmp_path: Path) -> None:
     rates = [1.0, 0.5, 0.25, 0.125]
     model = elman()
     with pytest.raises(OptionError, match="failed with IndexError") as caught:
@@ -194,7 +192,7 @@ def test_the_checkpoint_after_a_scheduler_that_fails_has_all_epochs(tmp_path: Pa
     assert all(torch.equal(weight, kept[name]) for name, weight in model.state_dict().items())
 
 
-def test_a_loss_that_is_not_finite_leaves_the_weights_that_gave_it(tmp_path: Path) -> None:
+def test_non_finite_loss_keeps_the_weights_that_caused_it(tmp_path: Path) -> None:
     model = ElmanCharModel(VOCAB, nonlinearity="relu", hidden_size=8)
     with pytest.raises(NonFiniteLossError) as caught:
         fit(
@@ -212,14 +210,14 @@ def test_a_loss_that_is_not_finite_leaves_the_weights_that_gave_it(tmp_path: Pat
     assert load_history(tmp_path / "run").loss == history.loss
 
 
-def test_an_error_before_the_first_epoch_has_no_note() -> None:
+def test_error_before_the_first_epoch_has_no_note() -> None:
     with pytest.raises(Broken) as caught:
         fit(Fragile(Alarm(1)), TEXTS, **OWN)
     assert len(caught.value.history) == 0  # type: ignore[attr-defined]
     assert not hasattr(caught.value, "__notes__")
 
 
-def test_a_checkpoint_that_cannot_be_written_hides_no_error(
+def test_failed_checkpoint_does_not_hide_the_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
@@ -238,7 +236,7 @@ def test_a_checkpoint_that_cannot_be_written_hides_no_error(
 
 
 class Closed(Exception):
-    """An exception whose class has other plans for the attribute."""
+    """An exception whose class defines `history` itself."""
 
     @property
     def history(self) -> str:
@@ -246,7 +244,7 @@ class Closed(Exception):
         return "mine"
 
 
-def test_an_exception_with_a_history_of_its_own_keeps_it() -> None:
+def test_exception_with_its_own_history_keeps_it() -> None:
     with pytest.raises(Closed) as caught:
         fit(elman(), TEXTS, on_epoch=Alarm(2, Closed))
     assert caught.value.history == "mine"

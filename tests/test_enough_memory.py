@@ -1,4 +1,4 @@
-"""Too little memory is an error of the library, at once; other errors stay what they are."""
+"""Too little memory raises a library error at once; other errors are not converted."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ ENSEMBLE = ElmanEnsemble(VOCAB, [1, 2])
 PARITY = get_task("parity")
 LEARNER = ElmanCharModel(PARITY.vocab)
 
-LACKING: dict[str, Callable[[], object]] = {
+OUT_OF_MEMORY: dict[str, Callable[[], object]] = {
     "PyTorch": lambda: torch.zeros(2**50),
-    "PyTorch, beyond all addresses": lambda: torch.zeros(2**62, 2**62),
+    "PyTorch, beyond the address space": lambda: torch.zeros(2**62, 2**62),
     "PyTorch, beyond 64 bits": lambda: torch.zeros(10**30),
     "PyTorch, random integers": lambda: torch.randint(5, (2**50,)),
     "NumPy": lambda: np.zeros(2**50),
-    "NumPy, beyond all addresses": lambda: np.zeros(2**62),
+    "NumPy, beyond the address space": lambda: np.zeros(2**62),
     "NumPy, beyond 64 bits": lambda: np.zeros(2**63),
     "Python": lambda: [0] * 10**13,
     "Python, beyond 64 bits": lambda: [0] * 2**63,
@@ -49,10 +49,10 @@ LACKING: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.parametrize("who", LACKING)
-def test_a_lack_of_memory_is_told(who: str) -> None:
+@pytest.mark.parametrize("case", OUT_OF_MEMORY)
+def test_lack_of_memory_raises_option_error(case: str) -> None:
     with pytest.raises(OptionError, match=r"^not enough memory") as caught, EnoughMemory():
-        LACKING[who]()
+        OUT_OF_MEMORY[case]()
     assert caught.value.__cause__ is not None
     assert "\n" not in str(caught.value)
 
@@ -68,8 +68,8 @@ OTHERS = [
 ]
 
 
-class Sofa(AnswerTask):
-    """A task that fails as its author likes."""
+class FailingTask(AnswerTask):
+    """A task whose draw_inputs raises the given error."""
 
     name, level, vocab, lengths = "sofa", "regular", Vocab("01="), (1, 9)
 
@@ -84,9 +84,9 @@ class Sofa(AnswerTask):
 
 
 @pytest.mark.parametrize("error", OTHERS, ids=str)
-def test_errors_of_a_task_of_ones_own_pass_through(error: BaseException) -> None:
+def test_errors_of_a_user_defined_task_propagate(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:
-        Sofa(error).sample(3, length=4)
+        FailingTask(error).sample(3, length=4)
     assert caught.value is error
     assert error.__cause__ is None
 
@@ -121,7 +121,7 @@ HUGE: dict[str, Callable[[], object]] = {
     ),
     "texts of very unequal lengths": lambda: VOCAB.encode_batch(["h"] * 10**5 + ["h" * 10**7]),
     "batches of very unequal lengths": lambda: Batch.join([wide(1, 10**6), wide(2 * 10**6, 1)]),
-    "a batch written out": lambda: Batch(
+    "a repeated batch": lambda: Batch(
         torch.ones(1, 1, dtype=torch.int64),
         torch.ones(1, 1, dtype=torch.int64),
         counts=torch.tensor([10**12]),
@@ -130,15 +130,15 @@ HUGE: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("what", HUGE)
-def test_what_can_never_fit_is_refused_at_once(what: str) -> None:
+@pytest.mark.parametrize("case", HUGE)
+def test_impossible_sizes_raise_at_once(case: str) -> None:
     start = time.monotonic()
     with pytest.raises(OptionError, match=r"^not enough memory"):
-        HUGE[what]()
+        HUGE[case]()
     assert time.monotonic() - start < 5
 
 
-def test_room_is_checked_where_the_system_tells_its_memory(
+def test_memory_is_checked_where_the_system_reports_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("seqtoys.support.memory.physical_memory", lambda: 16e9)

@@ -1,4 +1,4 @@
-"""An ensemble, replica by replica, against single models and PyTorch's own network."""
+"""Ensembles, compared replica by replica with single models and PyTorch's own network."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
 
 @LAYOUTS
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_replicas_start_as_the_models_of_their_seeds(
+def test_replicas_are_initialized_like_models_of_their_seeds(
     variant: str, layout: object, choose: Callable[[object], None]
 ) -> None:
     choose(layout)
@@ -71,7 +71,7 @@ def test_replicas_start_as_the_models_of_their_seeds(
     ("dtype", "time"),
     [(torch.float32, 6), (torch.float64, 0), (torch.float64, 1), (torch.float64, 6)],
 )
-def test_replicas_read_as_single_models_do(
+def test_replica_outputs_and_gradients_match_single_models(
     variant: str,
     layout: object,
     kind: str,
@@ -157,7 +157,7 @@ def trained_alone(variant: str, option: str, seed: int) -> tuple[History, dict[s
     return history, alone.state_dict()
 
 
-def assert_replicas_train_as_alone(variant: str, option: str) -> None:
+def assert_replicas_train_like_single_models(variant: str, option: str) -> None:
     data, options = OPTIONS[option]
     ensemble = ElmanEnsemble(VOCAB, SEEDS, **VARIANTS[variant]).double()
     history = fit(ensemble, data, **{"epochs": 15, **options})
@@ -171,25 +171,25 @@ def assert_replicas_train_as_alone(variant: str, option: str) -> None:
 
 @LAYOUTS
 @pytest.mark.parametrize("option", OPTIONS)
-def test_replicas_train_as_single_models_do(
+def test_replicas_train_like_single_models(
     option: str, layout: object, choose: Callable[[object], None]
 ) -> None:
     choose(layout)
-    assert_replicas_train_as_alone("state as logits", option)
+    assert_replicas_train_like_single_models("state as logits", option)
 
 
 @LAYOUTS
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_trains_as_alone(
+def test_every_variant_trains_like_single_models(
     variant: str, layout: object, choose: Callable[[object], None]
 ) -> None:
     choose(layout)
-    assert_replicas_train_as_alone(variant, "texts")
+    assert_replicas_train_like_single_models(variant, "texts")
 
 
 @pytest.mark.usefixtures("untraced")
-def test_single_precision_stays_within_a_hundred_thousandth() -> None:
-    """Nearly always: a few seeds amplify the last digit, as single models do between machines."""
+def test_single_precision_deviates_by_less_than_1e_5() -> None:
+    """For 90 % of seeds: a few amplify rounding errors, as single models do between machines."""
     ensemble = ElmanEnsemble(VOCAB, range(200))
     assert isinstance(ensemble._layout, ReplicasLast)
     history = fit(ensemble, PAIR, epochs=100, lr=0.05)
@@ -205,7 +205,7 @@ def test_single_precision_stays_within_a_hundred_thousandth() -> None:
     assert np.median(deviations) < 2e-6
 
 
-def test_a_diverging_replica_disturbs_no_other() -> None:
+def test_diverging_replica_does_not_affect_others() -> None:
     options: dict[str, Any] = {"optimizer": SGD, "lr": 0.5, "epochs": 40}
     ensemble = ElmanEnsemble(VOCAB, SEEDS, nonlinearity="relu").double()
     with torch.no_grad():
@@ -220,28 +220,30 @@ def test_a_diverging_replica_disturbs_no_other() -> None:
 
 
 def wilson(count: int, trials: int) -> tuple[float, float]:
-    """Where a rate p is 1.96 deviations sqrt(p (1 - p) / n) from the share, by bisection."""
-    share, z = count / trials, 1.959963984540054
+    """Find by bisection the rates p that are 1.96 sqrt(p (1 - p) / n) from the proportion."""
+    proportion, z = count / trials, 1.959963984540054
 
     def edge(low: float, high: float, inside: float) -> float:
         for _ in range(200):
             p = (low + high) / 2
-            distance = abs(share - p) - z * math.sqrt(p * (1 - p) / trials)
+            distance = abs(proportion - p) - z * math.sqrt(p * (1 - p) / trials)
             low, high = (p, high) if (distance > 0) == (inside > 0) else (low, p)
         return (low + high) / 2
 
-    return edge(0, share, 1) if count else 0.0, edge(share, 1, -1) if count < trials else 1.0
+    return edge(0, proportion, 1) if count else 0.0, edge(
+        proportion, 1, -1
+    ) if count < trials else 1.0
 
 
 @pytest.mark.parametrize(("count", "trials"), [(4, 10), (6, 10), (77, 100), (770, 1000)])
-def test_the_interval_of_a_rate_is_wilsons(count: int, trials: int) -> None:
+def test_interval_of_a_rate_is_wilsons(count: int, trials: int) -> None:
     rate = Proportion(count, trials)
     assert (rate.low, rate.high) == pytest.approx(wilson(count, trials), abs=1e-9)
     assert float(rate) == count / trials
 
 
 @pytest.mark.parametrize("trials", [1, 2, 3, 4, 7, 10, 29, 1000])
-def test_with_few_successes_or_failures_the_interval_is_exact(trials: int) -> None:
+def test_interval_is_exact_for_few_successes_or_failures(trials: int) -> None:
     few = [n for n in range(trials + 1) if min(n, trials - n) <= 3]
     for count in few:
         exact = binomtest(count, trials).proportion_ci(confidence_level=0.95, method="exact")
@@ -251,7 +253,7 @@ def test_with_few_successes_or_failures_the_interval_is_exact(trials: int) -> No
 
 
 @pytest.mark.parametrize("trials", [20, 4_000_000])
-def test_of_no_success_the_exact_interval_has_a_formula(trials: int) -> None:
+def test_exact_interval_without_successes_matches_its_formula(trials: int) -> None:
     """(1 - p)^n = 0.025."""
     assert Proportion(0, trials).high == pytest.approx(
         -math.expm1(math.log(0.025) / trials), rel=1e-9
@@ -262,8 +264,8 @@ def test_of_no_success_the_exact_interval_has_a_formula(trials: int) -> None:
 
 
 @pytest.mark.parametrize("trials", [10, 100])
-def test_intervals_of_few_events_contain_the_true_rate_often_enough(trials: int) -> None:
-    """The probability that the interval contains p, where about one event or none is expected."""
+def test_intervals_for_few_events_cover_the_true_rate(trials: int) -> None:
+    """Check the probability that the interval contains p, for at most one expected event."""
     for p in np.linspace(0.01 / trials, 1 / trials, 50):
         weights = binom.pmf(range(trials + 1), trials, p)
         rates = [Proportion(count, trials) for count in range(trials + 1)]
@@ -272,7 +274,7 @@ def test_intervals_of_few_events_contain_the_true_rate_often_enough(trials: int)
 
 
 def test_published_intervals() -> None:
-    """Newcombe (1998), table I: Wilson's, and of 0 of 20 and 1 of 29 the exact ones."""
+    """Newcombe (1998), table I: Wilson's intervals, and exact ones for 0 of 20 and 1 of 29."""
     table = {(81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605)}
     table |= {(0, 20): (0, 0.1684), (1, 29): (0.0009, 0.1776)}
     for (count, trials), (low, high) in table.items():
@@ -280,7 +282,7 @@ def test_published_intervals() -> None:
         assert (round(rate.low, 4), round(rate.high, 4)) == (low, high)
 
 
-def test_the_history_sums_up_the_seeds() -> None:
+def test_history_summarizes_the_seeds() -> None:
     rows: list[Row] = []
     ensemble = ElmanEnsemble(VOCAB, range(6))
     history = fit(ensemble, PAIR, epochs=50, lr=0.05, on_epoch=rows.append, validation=None)
@@ -309,7 +311,7 @@ def test_the_history_sums_up_the_seeds() -> None:
     assert str(history.solve_rate) in history._repr_html_()
 
 
-def test_held_out_columns_are_summed_up_too() -> None:
+def test_history_summarizes_held_out_columns() -> None:
     rows: list[Row] = []
     ensemble = ElmanEnsemble(VOCAB, range(3))
     history = fit(ensemble, TEXTS, epochs=3, validation=0.3, on_epoch=rows.append)
@@ -317,7 +319,7 @@ def test_held_out_columns_are_summed_up_too() -> None:
     assert rows[0].validation_accuracy == pytest.approx(history.validation_accuracy[0].mean())
 
 
-def test_an_interrupted_ensemble_keeps_what_there_is() -> None:
+def test_interrupted_ensemble_keeps_its_history() -> None:
     def press(row: Row) -> None:
         if row.epoch == 3:
             raise KeyboardInterrupt
@@ -327,7 +329,7 @@ def test_an_interrupted_ensemble_keeps_what_there_is() -> None:
     assert history.loss.shape == (3, 3)
 
 
-def test_a_history_without_epochs_is_empty() -> None:
+def test_history_without_epochs_is_empty() -> None:
     from seqtoys.data.baselines import Baselines
     from seqtoys.records.ensemble_history import EnsembleHistory
 
@@ -337,7 +339,7 @@ def test_a_history_without_epochs_is_empty() -> None:
     assert empty[0].loss == []
 
 
-def test_an_ensemble_is_a_module_like_any_other() -> None:
+def test_ensemble_behaves_like_a_module() -> None:
     ensemble = ElmanEnsemble(VOCAB, range(300))
     ensemble[3].rnn.get_parameter("weight_hh_l0").data.zero_()  # a copy
     assert ensemble[3].rnn.get_parameter("weight_hh_l0").any()

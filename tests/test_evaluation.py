@@ -1,4 +1,4 @@
-"""evaluate and Report: against sums by hand, an oracle and a model that only memorises."""
+"""evaluate and Report, checked against manual sums, an oracle and a pure memorizer."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from seqtoys.training.stopping import StoppingRules
 PARITY = get_task("parity")
 
 
-class Knowing(nn.Module):
-    """Answers parity rightly for inputs it knows (None: all), and "0" for others."""
+class ParityOracle(nn.Module):
+    """Answer parity correctly for known inputs (all if None), and "0" for others."""
 
     def __init__(self, known: Batch | None) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Knowing(nn.Module):
         return F.one_hot(ones, 3) * 20.0 + self.anything * 0
 
 
-def test_a_report_holds_sums_by_hand() -> None:
+def test_report_matches_manual_sums() -> None:
     batch = PARITY.sample(50, length=7)
     model = ElmanCharModel(PARITY.vocab, hidden_size=8, seed=2)
     score = evaluate(model, PARITY, seen=batch, count=60).seen
@@ -64,7 +64,7 @@ def test_a_report_holds_sums_by_hand() -> None:
     assert (score.optimum, score.excess) == (0, score.loss)
 
 
-def test_what_was_seen_often_counts_often() -> None:
+def test_counts_weight_seen_sequences() -> None:
     batch = PARITY.sample(50, length=4)  # of 16 strings
     model = ElmanCharModel(PARITY.vocab, hidden_size=8, seed=2)
     each, counted = (evaluate(model, PARITY, seen=seen).seen for seen in (batch, batch.distinct()))
@@ -72,7 +72,7 @@ def test_what_was_seen_often_counts_often() -> None:
     assert counted.loss == pytest.approx(each.loss, rel=1e-9)
 
 
-def test_whole_sequences_count_only_when_every_symbol_is_right() -> None:
+def test_whole_accuracy_requires_every_symbol_to_be_right() -> None:
     task = Text(["abab", "aabb", "abba"])
     model = ElmanCharModel(task.vocab, seed=1)
     batch = task.batch
@@ -84,8 +84,8 @@ def test_whole_sequences_count_only_when_every_symbol_is_right() -> None:
 
 
 @pytest.mark.usefixtures("untraced")
-@pytest.mark.usefixtures("unchecked")  # many calls, whose types others check
-def test_standard_errors_are_the_spread_over_repetitions() -> None:
+@pytest.mark.usefixtures("unchecked")  # many calls; other tests check their types
+def test_standard_errors_match_the_spread_over_repetitions() -> None:
     model = ElmanCharModel(PARITY.vocab, hidden_size=8, seed=2)
     generators = [torch.Generator().manual_seed(seed) for seed in range(40)]
     scores = [
@@ -93,11 +93,11 @@ def test_standard_errors_are_the_spread_over_repetitions() -> None:
     ]
     for name in ("loss", "accuracy", "whole_accuracy"):
         values = [getattr(score, name) for score in scores]
-        told = mean(value.standard_error for value in values)
-        assert 0.7 < stdev(values) / told < 1.4
+        reported = mean(value.standard_error for value in values)
+        assert 0.7 < stdev(values) / reported < 1.4
 
 
-def test_replicas_are_reported_as_models_are() -> None:
+def test_replica_reports_match_single_models() -> None:
     ensemble = ElmanEnsemble(PARITY.vocab, [3, 4], hidden_size=8)
     together = evaluate(ensemble, PARITY, count=64, longer=[50])
     for replica, report in enumerate(together):
@@ -107,29 +107,29 @@ def test_replicas_are_reported_as_models_are() -> None:
             assert score.accuracy == alone.scores[name].accuracy
 
 
-def test_learning_is_told_from_memorising() -> None:
+def test_report_distinguishes_learning_from_memorizing() -> None:
     training, held_out = PARITY.held_out(0.5)
     shown = training.sample(200, length=12)
-    memoriser = evaluate(Knowing(shown), PARITY, seen=shown, longer=[])
-    assert memoriser.seen.accuracy == 1.0
-    assert abs(memoriser.unseen.accuracy - 0.5) < 0.1
-    assert memoriser.sentence().startswith("memorized (100% accuracy on seen strings, ")
-    oracle = evaluate(Knowing(None), held_out, longer=[50, 100])
+    memorizer = evaluate(ParityOracle(shown), PARITY, seen=shown, longer=[])
+    assert memorizer.seen.accuracy == 1.0
+    assert abs(memorizer.unseen.accuracy - 0.5) < 0.1
+    assert memorizer.sentence().startswith("memorized (100% accuracy on seen strings, ")
+    oracle = evaluate(ParityOracle(None), held_out, longer=[50, 100])
     assert [score.whole_accuracy for score in oracle.scores.values()] == [1.0] * 4
     assert oracle.sentence().startswith("learned (100% accuracy")
     assert oracle.sentence().endswith("; generalizes to longer strings, up to length 100")
-    nothing = evaluate(Knowing(PARITY.sample(1, length=3)), PARITY, longer=[])
+    nothing = evaluate(ParityOracle(PARITY.sample(1, length=3)), PARITY, longer=[])
     assert nothing.sentence().startswith("not learned yet")
 
 
-def test_without_held_out_strings_nothing_is_said_of_them() -> None:
-    report = evaluate(Knowing(None), PARITY, longer=[])
+def test_report_without_held_out_strings_does_not_mention_them() -> None:
+    report = evaluate(ParityOracle(None), PARITY, longer=[])
     assert report.sentence().startswith("fits its training data (100%")
     with pytest.raises(DataError, match="nothing was held out"):
         _ = report.unseen
 
 
-def test_the_excess_over_a_random_source_is_its_divergence() -> None:
+def test_excess_over_a_random_source_is_the_divergence() -> None:
     task = Text(["ab", "ab", "ab", "aa"])  # b follows a with probability 3/4
     model = nn.Embedding.from_pretrained(torch.zeros(2, 2), freeze=False)
     score = evaluate(model, task, count=4000).seen
@@ -137,9 +137,9 @@ def test_the_excess_over_a_random_source_is_its_divergence() -> None:
     assert abs(score.excess - divergence) < 4 * score.excess.standard_error
     assert score.excess == pytest.approx(score.loss - score.optimum)
     assert evaluate(model, task).sentence().startswith("not learned yet")
-    shares = torch.tensor([[0.25, 0.75]]).log().expand(2, 2).clone()
-    knowing = nn.Embedding.from_pretrained(shares, freeze=False)
-    assert evaluate(knowing, task).sentence().startswith("fits its training data")
+    log_probabilities = torch.tensor([[0.25, 0.75]]).log().expand(2, 2).clone()
+    optimal_model = nn.Embedding.from_pretrained(log_probabilities, freeze=False)
+    assert evaluate(optimal_model, task).sentence().startswith("fits its training data")
 
 
 NOISE: dict[str, Any] = {"s": [(symbol, "s", 0.25) for symbol in "abcd"]}
@@ -152,7 +152,7 @@ LIGHTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("arcs", "start", "error"), [(NOISE, "s", 0.1), (LIGHTS, "red", 0.2)])
-def test_where_a_memory_is_of_no_use_who_comes_near_has_learnt(
+def test_near_optimal_counts_as_learned_where_memory_does_not_help(
     arcs: dict[str, Any], start: str, error: float
 ) -> None:
     task = Automaton(arcs, start, lengths=(5, 20), longer=())
@@ -172,8 +172,8 @@ def test_where_a_memory_is_of_no_use_who_comes_near_has_learnt(
     assert far.sentence().startswith("not learned yet" if len(arcs) > 1 else "learned")
 
 
-def test_a_report_is_a_table_and_json() -> None:
-    report = evaluate(Knowing(None), PARITY.held_out(0.2)[0], count=100, longer=[50])
+def test_report_as_table_and_json() -> None:
+    report = evaluate(ParityOracle(None), PARITY.held_out(0.2)[0], count=100, longer=[50])
     assert Report.from_json(report.to_json()) == report
     assert report.to_json().count("standard_error") == 3 * 4 + 2
     lines = str(report).splitlines()
@@ -186,20 +186,20 @@ def test_a_report_is_a_table_and_json() -> None:
         Report.from_json("{}")
 
 
-def test_bad_arguments_are_told() -> None:
+def test_invalid_arguments_raise() -> None:
     stranger = ElmanCharModel(Vocab("abc"))
     with pytest.raises(OptionError, match="expected a model with the vocabulary of parity"):
         evaluate(stranger, PARITY)
     with pytest.raises(OptionError, match="expected a model with the vocabulary of parity"):
         fit(stranger, PARITY)
     with pytest.raises(OptionError, match="expected count to be a positive integer, got 0"):
-        evaluate(Knowing(None), PARITY, count=0)
+        evaluate(ParityOracle(None), PARITY, count=0)
     task = Text(["ab", "ba"])
     with pytest.raises(DataError, match="expected text to have unseen sequences, found none"):
         evaluate(ElmanCharModel(task.vocab), task, seen=task.batch)
 
 
-def test_estimates_are_floats_that_know_their_error() -> None:
+def test_estimates_are_floats_with_a_standard_error() -> None:
     assert str(Estimate(0.123456, 0.0123)) == "0.123 ± 0.012"
     assert str(Estimate(12.3, 4.5)) == "12.3 ± 4.5"
     assert str(Estimate(0.5)) == "0.5000"
@@ -207,18 +207,18 @@ def test_estimates_are_floats_that_know_their_error() -> None:
     assert Estimate(1.0, 0.5).__getnewargs__() == (1.0, 0.5)
 
 
-def test_losing_the_thread_is_told() -> None:
+def test_report_names_lengths_where_accuracy_drops() -> None:
     known = PARITY.sample(2000, length=3)
     for longer, end in (([9], r"; but \d+% accuracy at length 9"), ([], r"50% by guessing\)")):
         shown = PARITY.sample(100, length=3)
-        report = evaluate(Knowing(known), PARITY, seen=shown, longer=longer)
+        report = evaluate(ParityOracle(known), PARITY, seen=shown, longer=longer)
         scores = {**report.scores, "unseen": report.seen}
         text = replace(report, scores=scores).sentence()
         assert text.startswith("learned (")
         assert re.search(end + "$", text)
 
 
-def test_few_unseen_sequences_are_better_than_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_accepts_few_unseen_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.import_module("seqtoys.evaluation.evaluate"), "ROUNDS", 1)
     task = Text(["ab", "ba"])
     seen = Batch.from_texts(["ab"], task.vocab)
@@ -229,8 +229,8 @@ def test_few_unseen_sequences_are_better_than_none(monkeypatch: pytest.MonkeyPat
 # --- Below the optimum, and few strings
 
 
-class Ahead(nn.Module):
-    """Sees each next symbol of the input, as a network without a causal mask does."""
+class LooksAhead(nn.Module):
+    """A model that reads the next input symbol, like a network without a causal mask."""
 
     def __init__(self, symbols: int, sharpness: float) -> None:
         super().__init__()
@@ -245,10 +245,10 @@ class Ahead(nn.Module):
 REBER = get_task("embedded_reber")
 
 
-def test_a_model_that_looks_ahead_is_not_praised() -> None:
+def test_model_that_looks_ahead_is_reported_below_the_optimum() -> None:
     training, _ = REBER.held_out(0.2)
     for task in (REBER, training):
-        report = evaluate(Ahead(len(REBER.vocab), 4.0), task, count=200, longer=[30])
+        report = evaluate(LooksAhead(len(REBER.vocab), 4.0), task, count=200, longer=[30])
         assert report.seen.excess < -0.2
         assert re.match(
             r"below the optimum by \d+ standard errors \((seen|unseen|length 30)\): the model "
@@ -257,8 +257,8 @@ def test_a_model_that_looks_ahead_is_not_praised() -> None:
         )
 
 
-def test_a_wrong_optimum_is_suspected() -> None:
-    class Generous(Automaton):
+def test_wrong_optimum_is_reported() -> None:
+    class HighOptimum(Automaton):
         @property
         def optimum(self) -> float:
             return 1.0
@@ -267,21 +267,21 @@ def test_a_wrong_optimum_is_suspected() -> None:
             return 1.0
 
     arcs: dict[str, Any] = {"a": [("x", "a", 0.5), ("y", "a", 0.5)]}
-    task = Generous(arcs, "a", lengths=(9, 9), longer=())
+    task = HighOptimum(arcs, "a", lengths=(9, 9), longer=())
     model = nn.Embedding.from_pretrained(torch.zeros(2, 2), freeze=False)
     sentence = evaluate(model, task, count=100).sentence()
     assert sentence.startswith("below the optimum by 0.3069 nats (seen): ")  # 1 - ln 2, everywhere
 
 
 @pytest.mark.parametrize("count", [8, 40])
-def test_chance_alone_raises_no_suspicion(count: int) -> None:
+def test_true_source_is_not_reported_below_the_optimum(count: int) -> None:
     """The true source itself is as often below its optimum as above it."""
     task = Automaton({"a": [("x", "a", 0.5), ("y", "a", 0.5)]}, "a", lengths=(9, 9), longer=())
     model = nn.Embedding.from_pretrained(torch.zeros(2, 2), freeze=False)
     assert "below" not in evaluate(model, task, count=count).sentence()
 
 
-def test_what_was_memorised_may_lie_below_the_loss_of_the_source() -> None:
+def test_memorized_sequences_may_be_below_the_source_loss() -> None:
     task = get_task("letters")
     seen = task.sample(3, length=30)
     model = ElmanCharModel(task.vocab, hidden_size=24, seed=0)
@@ -292,24 +292,24 @@ def test_what_was_memorised_may_lie_below_the_loss_of_the_source() -> None:
     assert "below the optimum" not in report.sentence()
 
 
-def test_until_does_not_count_a_loss_from_below() -> None:
-    model = Ahead(len(REBER.vocab), 4.0)
+def test_until_ignores_a_loss_below_the_optimum() -> None:
+    model = LooksAhead(len(REBER.vocab), 4.0)
     history = fit(model, REBER, epochs=12, until=0.05, lr=1e-6, check=False)
     assert history.stopped == "epochs"
     assert history.loss[-1] < history.optimum[-1] - 0.2
     assert "The loss is lower than any causal (left-to-right) model" in str(history)
     assert "The loss is lower" in history._repr_html_()
     short = fit(model, REBER, epochs=2, lr=1e-6, check=False)
-    assert "lower than any" not in str(short)  # two batches say little
+    assert "lower than any" not in str(short)  # two batches are too few
 
 
-def test_no_replica_counts_as_solved_from_below() -> None:
+def test_replica_below_the_optimum_is_not_solved() -> None:
     rows = [(torch.tensor([0.1, 0.6, 0.64]), 0.6)] * 6
     history = EnsembleHistory((1, 2, 3), Baselines(1.0, 0.8, 0.6))
     rule = StoppingRules(0.05, None, 3)
     for loss, optimum in rows:
-        share = torch.tensor([0.5, 0.5, 0.5], dtype=torch.float64)
-        history.append(EnsembleRow(loss.double(), share, 0.1, None, None, optimum))
+        accuracy = torch.tensor([0.5, 0.5, 0.5], dtype=torch.float64)
+        history.append(EnsembleRow(loss.double(), accuracy, 0.1, None, None, optimum))
         rule.reason(history)
     assert rule.ended.tolist() == [False, True, True]
     rule.close(history, "epochs")
@@ -317,7 +317,7 @@ def test_no_replica_counts_as_solved_from_below() -> None:
     assert "1 of 3 seeds: The loss is lower than any causal" in str(history)
 
 
-def test_a_few_frequent_strings_make_no_memoriser() -> None:
+def test_few_frequent_strings_are_not_reported_as_memorized() -> None:
     training, _ = get_task("dyck").held_out(0.2)
     model = ElmanCharModel(training.vocab, hidden_size=20, seed=0)
     fit(model, training, epochs=300, lr=0.02)
@@ -332,8 +332,8 @@ def test_a_few_frequent_strings_make_no_memoriser() -> None:
     assert re.search(known, str(report))
 
 
-def test_longer_strings_are_judged_by_guessing_at_their_length() -> None:
-    """A model that answers like a memoryless one at each length has not learnt the longer ones."""
+def test_longer_strings_are_compared_with_guessing_at_their_length() -> None:
+    """Answering like a memoryless model at each length is not learning the longer ones."""
     task = get_task("stack_manipulation")
     report = evaluate(ElmanCharModel(task.vocab), task, count=50, longer=[60])
     batch = task.sample(400, length=60)
@@ -345,7 +345,7 @@ def test_longer_strings_are_judged_by_guessing_at_their_length() -> None:
     )
 
 
-def test_sequences_of_which_nothing_is_scored_are_left_out() -> None:
+def test_unscored_sequences_are_skipped() -> None:
     batch = PARITY.sample(3, length=6)
     targets = batch.targets.clone()
     targets[1] = -100

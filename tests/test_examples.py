@@ -1,4 +1,4 @@
-"""Every example says what its file promises, as a notebook; the notebook has the same code."""
+"""Every example prints the expected lines when run as a notebook with the same code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tools.notebooks import to_notebook
 pytestmark = pytest.mark.usefixtures("untraced")
 
 EXAMPLES = sorted(Path("examples").glob("*.py"))
-PROMISES = {
+EXPECTED = {
     "01_one_hot": ["[0, 1, 0, 2, 3, 3]", "and back: hihell"],
     "02_forward_one_symbol_at_a_time": ["output = hidden state: True"],
     "03_forward_whole_and_batched": [
@@ -56,7 +56,7 @@ def code_cells(path: Path) -> list[str]:
 
 @cache  # training takes seconds
 def printed_by(stem: str) -> str:
-    """Run the cells of the notebook of an example."""
+    """Run the notebook cells of an example and return its output."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with redirect_stdout(StringIO()) as printed:
         for source in code_cells(Path("examples", f"{stem}.py")):
@@ -65,15 +65,15 @@ def printed_by(stem: str) -> str:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_says_what_it_promises(path: Path) -> None:
+def test_example_prints_the_expected_lines(path: Path) -> None:
     printed = printed_by(path.stem)
-    for promise in PROMISES[path.stem]:
-        assert promise in printed
+    for line in EXPECTED[path.stem]:
+        assert line in printed
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_a_notebook_has_the_code_of_its_example(path: Path) -> None:
-    """So that running one of them is enough."""
+def test_notebook_has_the_code_of_its_example(path: Path) -> None:
+    """This makes it enough to run one of the two."""
     nbformat.validate(json.loads(to_notebook(path)))
     module = ast.parse(path.read_text())
     docstring, *body, last = module.body
@@ -100,20 +100,20 @@ def test_every_example_is_on_the_examples_page() -> None:
         assert page.count(f"({path.with_suffix('.ipynb')})") == 1
 
 
-def test_about_three_seeds_in_four_memorise_it_in_a_hundred_epochs() -> None:
+def test_about_three_of_four_seeds_memorize_in_100_epochs() -> None:
     rates = re.findall(r"solved: ([\d.]+) %", printed_by("08_a_thousand_seeds"))
     assert 74 < float(rates[0]) < 82
     assert float(rates[1]) > 99
 
 
-def test_the_book_is_learnt_better_than_without_memory() -> None:
+def test_book_is_predicted_better_than_without_memory() -> None:
     printed = printed_by("09_a_book")
     held_out = re.findall(r"held-out end ([\d.]+)", printed)
     memoryless = re.findall(r"best without memory: ([\d.]+)", printed)
     assert float(held_out[-1]) < float(memoryless[0]) < float(held_out[0])
 
 
-def test_the_held_out_proverbs_are_not_learnt() -> None:
+def test_held_out_proverbs_are_not_learned() -> None:
     line = printed_by("07_your_own_text").splitlines()[-1]
-    share = int(line.split("symbols it was trained on, ")[1].split("%")[0])
-    assert share < 20
+    accuracy = int(line.split("symbols it was trained on, ")[1].split("%")[0])
+    assert accuracy < 20

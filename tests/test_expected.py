@@ -1,4 +1,4 @@
-"""What is expected of a sequence of an automaton, against sums over all its strings."""
+"""Expectations over an automaton's strings, checked against sums over all of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqtoys.support.uncertainty import entropy
 from seqtoys.tasks.automata.expectations import Expected, entropies
 from tests.graphs import LOOP
 
-CHANCES = {"aa": 0.9, "ab": 0.1, "bb": 0.7, "ba": 0.3}  # the last symbol tells the state
+CHANCES = {"aa": 0.9, "ab": 0.1, "bb": 0.7, "ba": 0.3}  # the last symbol determines the state
 SEVERAL: dict[Any, Any] = {
     "s": [("a", "t", 0.5), ("b", "t", 0.3), ("c", "u", 0.2)],
     "t": [("a", "u", 0.6), ("c", "end", 0.4)],
@@ -25,14 +25,14 @@ STRINGS = {"aab": 0.3, "ac": 0.2, "bab": 0.18, "bc": 0.12, "cb": 0.2}
 
 
 def counted(weights: dict[str, float], symbols: str) -> list[list[float]]:
-    """How often each symbol is expected with each next one."""
+    """Return the expected count of each pair of adjacent symbols."""
     return [
         [sum(w * [*pairwise(text)].count((a, b)) for text, w in weights.items()) for b in symbols]
         for a in symbols
     ]
 
 
-def test_strings_as_they_come() -> None:
+def test_unrestricted_strings() -> None:
     expected = Automaton(SEVERAL, "s").expected
     assert expected.pairs == pytest.approx(np.array(counted(STRINGS, "abc")))
     assert expected.scored == pytest.approx(0.48 * 2 + 0.52)
@@ -42,7 +42,7 @@ def test_strings_as_they_come() -> None:
 
 
 @pytest.mark.parametrize(("low", "high"), [(3, 6), (1, 1), (4, 5)])
-def test_endless_sequences_are_cut_at_each_length_alike(low: int, high: int) -> None:
+def test_endless_sequences_are_cut_at_each_length_equally_often(low: int, high: int) -> None:
     cut: dict[str, float] = {}
     for length in range(low, high + 1):
         for text in map("".join, product("ab", repeat=length + 1)):
@@ -65,7 +65,7 @@ def test_strings_within_lengths() -> None:
     assert expected.hits == pytest.approx(2)
 
 
-def test_numbers_of_pairs() -> None:
+def test_statistics_of_pair_counts() -> None:
     pairs = np.array([[3.0, 1.0, 0.0], [0.0, 0.0, 0.0], [2.0, 2.0, 2.0]])
     expected = Expected(pairs, 1.0, 2.0)
     surprises = [3 * math.log(4 / 3), math.log(4), 6 * math.log(3)]
@@ -76,7 +76,7 @@ def test_numbers_of_pairs() -> None:
     assert entropies(pairs / 4)[:2] == pytest.approx([surprises[0] / 4 + surprises[1] / 4, 0])
 
 
-def test_the_entropy_of_what_is_certain_is_zero() -> None:
+def test_entropy_of_a_certain_outcome_is_zero() -> None:
     assert repr(entropy(1.0)) == repr(entropy(0.0, 1.0)) == "0.0"
     assert entropy(0.5, 0.0, 0.5) == pytest.approx(math.log(2))
     assert entropy(0.25) == entropy(0.25, 0.75)

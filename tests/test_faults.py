@@ -1,4 +1,4 @@
-"""Whatever happens: Ctrl-C anywhere, threads, numbers that are none, odd texts, no network."""
+"""Robustness: Ctrl-C anywhere, threads, non-finite numbers, unusual texts, no network."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def weights_of(model: nn.Module) -> list[Tensor]:
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("layers", [1, 2])  # by gradients written out, and by autograd
-def test_ctrl_c_anywhere_in_fit_leaves_whole_updates(layers: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("layers", [1, 2])  # hand-written gradients, and autograd
+def test_ctrl_c_anywhere_in_fit_leaves_complete_updates(layers: int, tmp_path: Path) -> None:
     options: dict[str, Any] = {"hidden_size": 3, "num_layers": layers, "seed": 5}
-    after = []  # so many updates
+    after = []  # the weights after each number of updates
     for updates in range(5):
         oracle = ElmanCharModel(VOCAB, **options)
         if updates:
@@ -65,10 +65,10 @@ def test_ctrl_c_anywhere_in_fit_leaves_whole_updates(layers: int, tmp_path: Path
     assert reasons == {"interrupted", "epochs"}
 
 
-# Pressed between `open` and `with`, it leaves a file for the garbage collector to close.
+# Ctrl-C between `open` and `with` leaves a file for the garbage collector to close.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("unchecked")
-def test_ctrl_c_anywhere_in_save_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
+def test_ctrl_c_anywhere_in_save_leaves_the_old_or_the_new_file(tmp_path: Path) -> None:
     path, models = tmp_path / "model", [ElmanCharModel(VOCAB, seed=seed) for seed in (1, 2)]
     kinds = set()
 
@@ -92,7 +92,7 @@ def test_ctrl_c_anywhere_in_save_leaves_the_old_file_or_the_new(tmp_path: Path) 
     assert kinds == {0, 1}
 
 
-def test_fits_in_threads_are_what_each_is_alone() -> None:
+def test_fit_in_threads_matches_fit_alone() -> None:
     def trained(seed: int) -> list[float]:
         return fit(ElmanCharModel(VOCAB, seed=seed), "hihello", epochs=60, lr=0.05).loss
 
@@ -102,7 +102,7 @@ def test_fits_in_threads_are_what_each_is_alone() -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_numbers_that_are_none_are_told_or_passed_on(number: float, assert_error: Any) -> None:
+def test_non_finite_options_raise_and_inputs_propagate(number: float, assert_error: Any) -> None:
     model = ElmanCharModel(VOCAB, hidden_size=3)
     logits, _ = model(torch.full((1, 2, 5), number))  # as PyTorch would
     assert logits.isnan().any() or math.isinf(number)
@@ -123,13 +123,13 @@ def test_numbers_that_are_none_are_told_or_passed_on(number: float, assert_error
         torch.testing.assert_close(weight, old, rtol=0, atol=0, equal_nan=True)
 
 
-def test_odd_texts() -> None:
-    accented = "e\u0301"  # one character to a reader, two symbols: a letter, and an accent
+def test_unusual_texts() -> None:
+    accented = "e\u0301"  # one visible character, two symbols: a letter and an accent
     vocab = Vocab.from_text(f"{accented}👩‍🚀\0\ud800")
     assert len(vocab) == 7
     assert vocab.decode(vocab.encode(accented)) == accented
     with pytest.raises(UnknownSymbolError):
-        vocab.encode("\u00e9")  # which looks the same, and is another
+        vocab.encode("\u00e9")  # looks the same but is another code point
     one = Vocab("a")
     history = fit(ElmanCharModel(one, hidden_size=2), "aaaa", epochs=2)
     assert history.loss == [0, 0]
@@ -152,7 +152,7 @@ def test_large_vocabularies_and_texts() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(TEXTS, st.integers(0, 4), st.integers(1, 2), st.booleans())
-def test_what_stands_in_the_padding_changes_no_loss_and_no_gradient(
+def test_padding_contents_change_no_loss_and_no_gradient(
     texts: list[str], symbol: int, layers: int, is_many: bool
 ) -> None:
     batch = Batch.from_texts(texts, VOCAB)
@@ -223,7 +223,7 @@ print(len(generate(load("model"), "0", 5)))
 """
 
 
-def test_nothing_reaches_for_the_network(tmp_path: Path) -> None:
+def test_library_uses_no_network(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", OFFLINE], capture_output=True, text=True, cwd=tmp_path, check=False
     )

@@ -1,4 +1,4 @@
-"""What saving may replace: regular files that are the library's, and nothing that can be lost."""
+"""Saving replaces only the library's own regular files, and nothing that would be lost."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def make_socket(path: Path) -> None:
 
 
 def make_device(path: Path) -> None:
-    """A device that nothing is behind."""
+    """Create a null device."""
     try:
         os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
     except PermissionError:
@@ -95,7 +95,7 @@ SPECIAL: dict[str, Callable[[Path], None]] = {
 
 @contextmanager
 def within(seconds: int) -> Iterator[None]:
-    """Fail instead of hanging, as whoever opens a pipe may wait for ever."""
+    """Fail instead of hanging, since opening a pipe may block forever."""
 
     def late(number: int, frame: object) -> None:
         raise AssertionError("it hangs")
@@ -113,7 +113,7 @@ def within(seconds: int) -> Iterator[None]:
 @pytest.mark.parametrize("is_linked", [False, True])
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("kind", SPECIAL)
-def test_what_is_no_regular_file_is_not_replaced(
+def test_special_files_are_not_replaced(
     kind: str, writer: str, is_linked: bool, tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     special = path = tmp_path / "special"
@@ -122,10 +122,10 @@ def test_what_is_no_regular_file_is_not_replaced(
         path = tmp_path / "link"
         path.symlink_to(special)
     before = special.lstat()
-    told = f"can't write {path}: it is {kind}, not a regular file; choose another path"
-    told += "" if writer == "sweep" else ". Any existing file is unchanged"
+    message = f"can't write {path}: it is {kind}, not a regular file; choose another path"
+    message += "" if writer == "sweep" else ". Any existing file is unchanged"
     with within(20):
-        assert_error(lambda: WRITERS[writer](path), ModelFileError, told)
+        assert_error(lambda: WRITERS[writer](path), ModelFileError, message)
     assert os.path.samestat(special.lstat(), before)
     assert special.lstat().st_mode == before.st_mode
     assert path.is_symlink() == is_linked
@@ -135,36 +135,36 @@ def test_what_is_no_regular_file_is_not_replaced(
 @on_posix
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("kind", SPECIAL)
-def test_what_is_no_regular_file_is_not_read(
+def test_special_files_are_not_read(
     kind: str, reader: str, tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "special"
     SPECIAL[kind](path)
-    told = f"expected a model file at {path}, found {kind}"
+    message = f"expected a model file at {path}, found {kind}"
     with within(20):
-        assert_error(lambda: READERS[reader](path), ModelFileError, told)
+        assert_error(lambda: READERS[reader](path), ModelFileError, message)
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_directory_is_not_replaced(
-    writer: str, tmp_path: Path, assert_error: ErrorCheck
-) -> None:
-    told = "Is a directory; give the path of a file in that directory"
-    comfort = "" if writer == "sweep" else ". Any existing file is unchanged"
+def test_directory_is_not_replaced(writer: str, tmp_path: Path, assert_error: ErrorCheck) -> None:
+    message = "Is a directory; give the path of a file in that directory"
+    suffix = "" if writer == "sweep" else ". Any existing file is unchanged"
     assert_error(
         lambda: WRITERS[writer](tmp_path),
         ModelFileError,
-        f"can't write {tmp_path}: {told}{comfort}",
+        f"can't write {tmp_path}: {message}{suffix}",
     )
     missing: Any = f"{tmp_path}/missing/"  # pathlib would take the slash away
     assert_error(
-        lambda: WRITERS[writer](missing), ModelFileError, f"can't write {missing}: {told}{comfort}"
+        lambda: WRITERS[writer](missing),
+        ModelFileError,
+        f"can't write {missing}: {message}{suffix}",
     )
     assert list(tmp_path.iterdir()) == []
 
 
 @on_posix
-def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
+def test_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
     path = tmp_path / "model"
     for mode in (0o600, 0o640, 0o755, 0o666):
         save(model(1), path)
@@ -176,7 +176,7 @@ def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
 
 
 @on_posix
-def test_a_new_file_follows_the_umask(tmp_path: Path) -> None:
+def test_new_file_follows_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         save(model(), tmp_path / "model")
@@ -187,7 +187,7 @@ def test_a_new_file_follows_the_umask(tmp_path: Path) -> None:
 
 
 @on_posix
-def test_a_private_file_is_never_open_to_others(
+def test_private_file_is_never_readable_by_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, modes, fsync = tmp_path / "model", list[int](), os.fsync
@@ -209,10 +209,10 @@ def test_a_private_file_is_never_open_to_others(
 
 @on_posix
 @pytest.mark.parametrize("is_allowed", [True, False])
-def test_owner_and_group_are_kept_where_that_is_allowed(
+def test_owner_and_group_are_kept_where_allowed(
     is_allowed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If not, the new group may not do more than everyone could."""
+    """Otherwise the new group gets no more permissions than others."""
     path, real, given = tmp_path / "model", os.stat, list[tuple[int, int]]()
     save(model(1), path)
     path.chmod(0o664)
@@ -238,23 +238,25 @@ def test_owner_and_group_are_kept_where_that_is_allowed(
 
 
 @on_posix
-def test_a_read_only_file_stays(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_read_only_file_is_not_replaced(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "model"
     save(model(1), path)
     path.chmod(0o444)
     content = path.read_bytes()
-    told = (
+    message = (
         f"can't write {path}: it is read-only; choose a path you can write to. "
         "Any existing file is unchanged"
     )
     for name in ("save", "save with overwrite", "fit"):
-        assert_error(lambda name=name: WRITERS[name](path), ModelFileError, told)  # type: ignore[misc]
+        assert_error(lambda name=name: WRITERS[name](path), ModelFileError, message)  # type: ignore[misc]
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
 
 
 @on_posix
-def test_a_link_to_nothing_yet_gets_its_target(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_saving_to_a_dangling_link_creates_its_target(
+    tmp_path: Path, assert_error: ErrorCheck
+) -> None:
     link, target = tmp_path / "link", tmp_path / "target"
     link.symlink_to("target")
     save(model(5), link)
@@ -280,16 +282,14 @@ def test_other_hard_links_keep_the_old_contents(tmp_path: Path) -> None:
 FOREIGN: dict[str, bytes] = {
     "a text": b"to be or not to be",
     "an image": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4,
-    "weights of others": safetensors.torch.save({"weight": torch.zeros(3)}),
+    "weights of another library": safetensors.torch.save({"weight": torch.zeros(3)}),
     "a header": (8).to_bytes(8, "little") + b"nonsense",
 }
 DATA = "data that seqtoys did not write or can't read"
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_the_file_of_others_is_not_replaced(
-    kind: str, tmp_path: Path, assert_error: ErrorCheck
-) -> None:
+def test_foreign_file_is_not_replaced(kind: str, tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "notes"
     path.write_bytes(FOREIGN[kind])
     assert_error(
@@ -312,8 +312,8 @@ def test_the_file_of_others_is_not_replaced(
     assert len(load_history(path).lr) == 1
 
 
-def test_what_is_the_librarys_is_replaced(tmp_path: Path) -> None:
-    """As when the cell of a notebook is run again."""
+def test_own_file_is_replaced(tmp_path: Path) -> None:
+    """For example when a notebook cell is run again."""
     path = tmp_path / "model"
     path.touch()
     for seed in range(2):
@@ -324,7 +324,7 @@ def test_what_is_the_librarys_is_replaced(tmp_path: Path) -> None:
     assert load(path).seed == 7
 
 
-def test_a_damaged_file_is_not_replaced(tmp_path: Path) -> None:
+def test_damaged_file_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "run"
     train(path)
     facts, tensors = parts_of(path.read_bytes())
@@ -337,7 +337,7 @@ def test_a_damaged_file_is_not_replaced(tmp_path: Path) -> None:
 
 
 class Stop(BaseException):
-    """Raised by a watcher, as if the process were killed: nothing more is written."""
+    """Raised to stop training as if the process were killed: nothing more is written."""
 
 
 def stopped_training(path: Path, epochs: int, make: Callable[[], Any] = model) -> None:
@@ -349,7 +349,7 @@ def stopped_training(path: Path, epochs: int, make: Callable[[], Any] = model) -
         fit(make(), "hihello", epochs=9, on_epoch=watch, checkpoint=Checkpoint(path, every=1))
 
 
-def test_a_training_that_an_error_ended_is_not_replaced(tmp_path: Path) -> None:
+def test_training_stopped_by_an_error_is_not_replaced(tmp_path: Path) -> None:
     def watch(row: Any) -> None:
         if row.epoch == 4:
             raise KeyError
@@ -362,7 +362,7 @@ def test_a_training_that_an_error_ended_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [model, lambda: ElmanEnsemble(VOCAB, [1, 2])])
-def test_an_unfinished_training_is_not_replaced(
+def test_unfinished_training_is_not_replaced(
     make: Callable[[], Any], tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     path, other = tmp_path / "run", tmp_path / "other"
@@ -388,19 +388,19 @@ def test_an_unfinished_training_is_not_replaced(
     here = Checkpoint(os.path.relpath(path), every=1)  # the same file by another name
     history = fit(make(), "hihello", epochs=9, checkpoint=here, resume=path)
     assert len(history.lr) == 9
-    fit(make(), "hihello", epochs=1, checkpoint=here)  # it has ended
+    fit(make(), "hihello", epochs=1, checkpoint=here)  # the training has finished
     assert len(load_history(path).lr) == 1
 
 
-def test_a_training_that_has_not_begun_is_replaced(tmp_path: Path) -> None:
+def test_training_without_updates_is_replaced(tmp_path: Path) -> None:
     stopped_training(tmp_path / "run", 0)
     assert len(train(tmp_path / "run")) == 3
 
 
-def test_an_epoch_that_has_begun_is_not_replaced(
+def test_partial_first_epoch_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long a first epoch has taken, none of its updates is lost."""
+    """A first epoch may take long; none of its updates may be lost."""
     path = tmp_path / "run"
 
     options: dict[str, Any] = {"batch_size": 1, "checkpoint": Checkpoint(path, every=1)}
@@ -420,10 +420,10 @@ def save_and_be_killed(path: Path) -> None:
     save(model(), path)
 
 
-def save_when_told(path: Path, writes: Any, told: Any) -> None:
+def save_when_signaled(path: Path, writes: Any, proceed: Any) -> None:
     def wait(fd: object) -> None:
         writes.set()
-        told.wait(60)
+        proceed.wait(60)
 
     os.fsync = wait
     save(model(1), path)
@@ -434,35 +434,35 @@ def temporary(folder: Path) -> list[Path]:
 
 
 @on_posix
-def test_what_a_killed_save_left_is_removed_and_what_a_live_one_writes_is_not(
+def test_temporary_files_of_killed_saves_are_removed_and_live_ones_kept(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / ".seqtoys-notes.tmp").touch()  # somebody's own
-    path, writes, told = tmp_path / "model", FORK.Event(), FORK.Event()
+    (tmp_path / ".seqtoys-notes.tmp").touch()  # a user's file
+    path, writes, proceed = tmp_path / "model", FORK.Event(), FORK.Event()
     for _ in range(2):
         killed = FORK.Process(target=save_and_be_killed, args=(path,))
         killed.start()
         killed.join(60)
         assert killed.exitcode == -signal.SIGKILL
     left = temporary(tmp_path)
-    assert len(left) == 2  # the killed one, and the notes: the second removed what the first left
-    live = FORK.Process(target=save_when_told, args=(path, writes, told))
+    assert len(left) == 2  # the second save's and the notes: it removed the first's
+    live = FORK.Process(target=save_when_signaled, args=(path, writes, proceed))
     live.start()
     assert writes.wait(60)
     save(model(2), path)
-    assert len(temporary(tmp_path)) == 2  # that of the live one, and the notes
+    assert len(temporary(tmp_path)) == 2  # the live save's and the notes
     assert load(path).seed == 2
-    told.set()
+    proceed.set()
     live.join(60)
     assert live.exitcode == 0
     assert load(path).seed == 1
     assert {path.name for path in tmp_path.iterdir()} == {"model", ".seqtoys-notes.tmp"}
 
 
-def test_a_temporary_file_that_is_removed_meanwhile_is_written_again(
+def test_temporary_file_removed_meanwhile_is_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between its making and its lock, or where there are no locks."""
+    """It can be removed before it is locked, or where there are no locks."""
     replace, tries = os.replace, list[str]()
 
     def removed_first(source: str, target: str) -> None:
@@ -486,7 +486,7 @@ def test_a_temporary_file_that_is_removed_meanwhile_is_written_again(
     assert (tmp_path / "file").read_bytes() == b"contents"
 
 
-def test_without_locks_a_temporary_file_is_abandoned_after_a_day(
+def test_without_locks_temporary_files_are_removed_after_a_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_lock, "fcntl", None)
@@ -501,7 +501,7 @@ def test_without_locks_a_temporary_file_is_abandoned_after_a_day(
 
 
 class Windows:
-    """The locks of Windows, of one byte each, as far as they are needed."""
+    """A minimal stand-in for Windows byte-range locks."""
 
     LK_NBLCK = 2
 
@@ -515,9 +515,7 @@ class Windows:
         self.locked.append((descriptor, os.lseek(descriptor, 0, os.SEEK_CUR)))
 
 
-def test_on_windows_a_byte_is_locked_that_no_one_reads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_windows_lock_uses_an_unread_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_lock, "fcntl", None)
     with open(tmp_path / "file", "ab", buffering=0) as file:
         for error, found in ((None, True), (13, False), (36, None)):
@@ -529,7 +527,7 @@ def test_on_windows_a_byte_is_locked_that_no_one_reads(
 
 
 @on_posix
-def test_a_lock_excludes_threads_and_ends_with_the_file(tmp_path: Path) -> None:
+def test_lock_excludes_threads_and_ends_when_the_file_closes(tmp_path: Path) -> None:
     path = tmp_path / "file"
 
     def locked(_: int) -> bool | None:

@@ -1,4 +1,4 @@
-"""fit on tasks: fresh batches, the optimum of each, lengths, curricula and held-out sides."""
+"""fit on tasks: fresh batches and their optima, lengths, curricula and held-out splits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def model_of(task: Any, **options: Any) -> ElmanCharModel:
     return ElmanCharModel(task.vocab, **{"hidden_size": 8, **options})
 
 
-def test_each_epoch_is_a_fresh_batch() -> None:
+def test_each_epoch_draws_a_fresh_batch() -> None:
     history = fit(model_of(REBER), REBER, epochs=3, batch_size=10, seed=5)
     generator = torch.Generator().manual_seed(5)
     batches = [REBER.sample(10, generator=generator) for _ in range(3)]
@@ -52,7 +52,7 @@ def test_training_stops_as_soon_as_a_batch_is_solved() -> None:
     assert history.accuracy[-1] == 1.0 > max(history.accuracy[:-1])
 
 
-def test_what_is_held_out_is_measured_on_the_same_batch_whatever_the_batch_size() -> None:
+def test_held_out_batch_does_not_depend_on_the_batch_size() -> None:
     measured = [
         fit(model_of(PARITY), PARITY, epochs=2, lr=1e-12, validation=0.3, batch_size=batch_size)
         for batch_size in (1, 32, None)
@@ -73,7 +73,7 @@ def test_replicas_see_the_same_batches() -> None:
     assert histories[1].optimum == alone.optimum
 
 
-def test_a_share_of_a_task_is_held_out() -> None:
+def test_validation_holds_out_a_fraction_of_a_task() -> None:
     model = model_of(PARITY)
     history = fit(model, PARITY, epochs=3, batch_size=16, validation=0.25, lr=0.0001)
     assert len(history.validation_loss) == 3
@@ -91,7 +91,7 @@ def test_lengths_can_be_chosen(lengths: Any, possible: set[int]) -> None:
     )
 
 
-def test_a_curriculum_grows_with_the_running_mean() -> None:
+def test_curriculum_grows_with_the_running_mean() -> None:
     plan = LengthPlan(PARITY, Curriculum(4, shortest=2, threshold=0.7, window=2))
     longest = []
     for accuracy in (1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0):
@@ -101,13 +101,13 @@ def test_a_curriculum_grows_with_the_running_mean() -> None:
     assert longest == [2, 3, 3, 3, 3, 4, 4, 4, 4]
 
 
-def test_a_curriculum_begins_where_it_is_told() -> None:
+def test_curriculum_begins_at_start() -> None:
     plan = LengthPlan(PARITY, Curriculum(9, shortest=2, start=4))
     generator = torch.Generator().manual_seed(0)
     assert {plan.draw(generator) for _ in range(100)} == {2, 3, 4}
 
 
-def test_a_curriculum_passes_over_lengths_that_no_sequence_has() -> None:
+def test_curriculum_skips_impossible_lengths() -> None:
     odd = get_task("modular_arithmetic")  # lengths are odd
     plan = LengthPlan(odd, Curriculum(7, threshold=0.5, window=1))
     longest = []
@@ -143,11 +143,11 @@ def test_invalid_lengths_raise() -> None:
         fit(model_of(PARITY), PARITY, chunk=3)
 
 
-def test_shares_that_cannot_be_held_out_are_told(
+def test_impossible_held_out_fractions_raise(
     assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     two = Text(["ab", "ba"])
-    assert {len(side.sample(4)) for side in two.held_out(0.5)} == {4}
+    assert {len(split.sample(4)) for split in two.held_out(0.5)} == {4}
     assert_error(
         lambda: two.held_out(0.1),
         OptionError,
@@ -169,7 +169,7 @@ def test_shares_that_cannot_be_held_out_are_told(
     )
 
 
-def test_lengths_that_a_side_lacks_are_told(
+def test_lengths_missing_from_a_split_raise(
     assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     _, held_out = PARITY.held_out(0.1)
@@ -181,8 +181,8 @@ def test_lengths_that_a_side_lacks_are_told(
     )
 
 
-def count_up_to(name: str, most: int) -> list[tuple[str, float]]:
-    """Strings up to a length, with their probabilities at p = 0.3."""
+def list_strings(name: str, most: int) -> list[tuple[str, float]]:
+    """Return strings up to a length with their probabilities at p = 0.3."""
     if name == "anbn":
         return [("a" * n + "b" * n, 0.3 * 0.7 ** (n - 1)) for n in range(1, most // 2)]
     found, waiting = [], [("", 0)]
@@ -198,34 +198,32 @@ def count_up_to(name: str, most: int) -> list[tuple[str, float]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "share"), [("anbn", 0.1), ("anbn", 0.5), ("dyck", 0.2), ("dyck", 0.02)]
+    ("name", "fraction"), [("anbn", 0.1), ("anbn", 0.5), ("dyck", 0.2), ("dyck", 0.02)]
 )
-def test_a_share_of_what_is_drawn_is_held_out_where_strings_are_few(
-    name: str, share: float
-) -> None:
+def test_held_out_fraction_is_met_with_few_strings(name: str, fraction: float) -> None:
     task = get_task(name)
-    texts = count_up_to(name, 16 if name == "dyck" else 100)
+    texts = list_strings(name, 16 if name == "dyck" else 100)
     assert sum(chance for _, chance in texts) > 0.98
     batch = Batch.from_texts([f"#{text}#" for text, _ in texts], task.vocab)
-    training, held_out = task.held_out(share)
+    training, held_out = task.held_out(fraction)
     is_held = held_out.parting.holds_out(batch)
     held = sum(texts[row][1] for row in is_held.nonzero().flatten().tolist())
-    assert abs(held - share) < 0.25 * min(share, 1 - share) + 0.02 * share + 0.01
-    for side, expected in ((training, False), (held_out, True)):
-        drawn = side.sample(300)
+    assert abs(held - fraction) < 0.25 * min(fraction, 1 - fraction) + 0.02 * fraction + 0.01
+    for split, expected in ((training, False), (held_out, True)):
+        drawn = split.sample(300)
         assert (held_out.parting.holds_out(drawn) == expected).all()
         assert len(drawn) == 300
 
 
-def test_a_side_can_be_parted_again() -> None:
+def test_split_can_be_split_again() -> None:
     training, test = PARITY.held_out(0.2)
     training, validation = training.held_out(0.2)
-    sides = [side.sample(200, length=30) for side in (training, validation, test)]
-    seen = [{tuple(row) for row in side.inputs.tolist()} for side in sides]
+    splits = [split.sample(200, length=30) for split in (training, validation, test)]
+    seen = [{tuple(row) for row in split.inputs.tolist()} for split in splits]
     assert len(set.union(*seen)) == sum(map(len, seen))
 
 
-def test_many_lengths_do_not_pile_up_buffers() -> None:
+def test_many_lengths_do_not_accumulate_buffers() -> None:
     model = model_of(PARITY)
     history = fit(model, PARITY, epochs=150, batch_size=2, lengths=(1, 120))
     assert len(history) == 150

@@ -1,4 +1,4 @@
-"""What the guide on fitting in shows in files of its own: torch.compile, and two processes."""
+"""The integration guide's example files: torch.compile, and training in two processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from torch import distributed
 
-# PyTorch's compiler can't read the run-time type checks, which are on in this process.
+# PyTorch's compiler can't handle the run-time type checks that are on in this process.
 COMPILED = """
 import runpy
 import torch
@@ -53,7 +53,7 @@ print("the same numbers")
 
 
 def run(*command: str) -> str:
-    """Run Python with this, and give back what it prints."""
+    """Run Python with these arguments and return its output."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(
         [sys.executable, *command], capture_output=True, text=True, env=environment
@@ -62,7 +62,7 @@ def run(*command: str) -> str:
     return ended.stdout
 
 
-def test_compiled_networks_are_one_graph_each_and_give_the_same_numbers() -> None:
+def test_compiled_networks_are_single_graphs_with_the_same_numbers() -> None:
     assert run("-c", COMPILED).splitlines() == [
         "step by step: True",
         "whole sequences: True",
@@ -71,7 +71,7 @@ def test_compiled_networks_are_one_graph_each_and_give_the_same_numbers() -> Non
 
 
 def train_in_parallel(rank: int, port: int, answers: Any) -> None:
-    """Be one of the two processes that torchrun starts, with the variables that it sets."""
+    """Act as one of two processes started by torchrun, with its environment variables."""
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     os.environ.update({**address, "RANK": str(rank), "WORLD_SIZE": "2"})
     with redirect_stdout(StringIO()) as printed:
@@ -83,7 +83,7 @@ def train_in_parallel(rank: int, port: int, answers: Any) -> None:
     not distributed.is_available() or os.name != "posix",
     reason="PyTorch is built without processes",
 )
-def test_two_processes_train_as_one() -> None:
+def test_two_processes_match_one() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -96,6 +96,6 @@ def test_two_processes_train_as_one() -> None:
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0]
     printed = "".join(answers.get() for _ in processes)
-    said = re.fullmatch(r"2 processes: within (.+) of a single process\n", printed)
-    assert said is not None
-    assert float(said[1]) < 1e-5
+    match = re.fullmatch(r"2 processes: within (.+) of a single process\n", printed)
+    assert match is not None
+    assert float(match[1]) < 1e-5

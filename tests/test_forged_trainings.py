@@ -1,4 +1,4 @@
-"""Forged checkpoints, journals and results with a right checksum: refused, or they go on."""
+"""Forged checkpoints, journals and results with valid checksums: rejected, or usable."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from tests.test_resume import press_at
 
 VOCAB, PARITY = Vocab("hielo"), get_task("parity")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
-FORGED = 60  # of each training; thousands were tried
+FORGED = 60  # forgeries of each training
 ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
-class Own(nn.Module):
-    """A user's model: with dropout, a state, and a count of what it has read."""
+class UserModel(nn.Module):
+    """A user's model with dropout, a state and a call counter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ CASES: dict[str, tuple[Callable[[], Any], Any, dict[str, Any], int]] = {
         5,
     ),
     "chunks of a model of one's own": (
-        Own,
+        UserModel,
         "hihello" * 9,
         {
             "vocab": VOCAB,
@@ -131,7 +131,7 @@ CASES: dict[str, tuple[Callable[[], Any], Any, dict[str, Any], int]] = {
 
 
 def interrupted(name: str, path: Path) -> bytes:
-    """The file of a training that Ctrl-C ended, in the middle of an epoch if it has parts."""
+    """Return the file of a training stopped by Ctrl-C, in mid-epoch if it has minibatches."""
     make, data, options, update = CASES[name]
     with pytest.MonkeyPatch.context() as patched, torch.random.fork_rng():
         press_at({update}, patched)
@@ -149,11 +149,11 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 def outcome(name: str, contents: bytes, path: Path) -> str:
-    """Go on from a file: say how that ends; refused, it has changed nothing."""
+    """Resume from a file and return the outcome; assert that a rejection changes nothing."""
     make, data, options, _ = CASES[name]
     path.write_bytes(contents)
     model = make()
-    before, stood = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    before, rng_state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
     try:
         history = fit(model, data, resume=path, epochs=6, **options)
         assert str(history)
@@ -163,17 +163,17 @@ def outcome(name: str, contents: bytes, path: Path) -> str:
     except (ModelFileError, OptionError) as error:
         if ".step() failed with " in str(error):
             return "fails"
-        assert torch.equal(torch.get_rng_state(), stood)
+        assert torch.equal(torch.get_rng_state(), rng_state)
         assert_same(model.state_dict(), before)
-        return "refused"
+        return "rejected"
     finally:
-        torch.set_rng_state(stood)
-    return "goes on"
+        torch.set_rng_state(rng_state)
+    return "resumes"
 
 
 @pytest.fixture
 def baselines_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Estimate those of a task once: they depend on no file, and take half the time."""
+    """Estimate a task's baselines once: they depend on no file and take half of the time."""
     estimate, known = TaskSource.baselines, dict[int, Baselines]()
 
     def baselines(self: TaskSource, vocab_size: int) -> Baselines:
@@ -186,11 +186,11 @@ def baselines_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("baselines_once", "untraced")
 @pytest.mark.parametrize("name", CASES)
-def test_a_forged_training_goes_on_or_is_refused(name: str, tmp_path: Path) -> None:
+def test_forged_training_resumes_or_is_rejected(name: str, tmp_path: Path) -> None:
     contents = interrupted(name, tmp_path / "run")
     facts, tensors = parts_of(contents)
     chance, ends = random.Random(name), Counter[str]()
-    assert outcome(name, contents, tmp_path / "run") == "goes on"
+    assert outcome(name, contents, tmp_path / "run") == "resumes"
     for _ in range(FORGED):
         part = chance.choice(["training", "training", "history", None])
         if part is None:
@@ -198,8 +198,8 @@ def test_a_forged_training_goes_on_or_is_refused(name: str, tmp_path: Path) -> N
         else:
             forged = signed({**facts, part: forge(facts[part], chance)}, tensors)
         ends[outcome(name, forged, tmp_path / "run")] += 1
-    assert ends["refused"] > FORGED / 2
-    assert ends["goes on"] > 0
+    assert ends["rejected"] > FORGED / 2
+    assert ends["resumes"] > 0
     assert ends["fails"] < FORGED / 20
 
 
@@ -325,7 +325,7 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: "-".join(map(str, forgery[1])))
-def test_a_refusal_names_what_is_wrong(
+def test_rejection_names_the_invalid_value(
     forgery: Forgery, contents: dict[str, bytes], tmp_path: Path
 ) -> None:
     name, (*outer, last), value, found = forgery
@@ -348,7 +348,7 @@ def test_a_refusal_names_what_is_wrong(
 
 
 class Picky(optim.SGD):
-    """An optimizer that makes no update with gradients of zero: it can't be tried beforehand."""
+    """An optimizer that fails on zero gradients, so that a trial update is impossible."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -356,7 +356,7 @@ class Picky(optim.SGD):
         super().step()
 
 
-def test_an_optimizer_that_can_not_be_tried_goes_on(tmp_path: Path) -> None:
+def test_optimizer_without_a_trial_update_resumes(tmp_path: Path) -> None:
     path = tmp_path / "run"
     options: dict[str, Any] = {"optimizer": partial(Picky, momentum=0.9), "lr": 0.1}
     whole, resumed = elman()(), elman()()
@@ -374,7 +374,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("kind", RESULTS)
-def test_a_forged_result_is_read_or_refused(kind: str) -> None:
+def test_forged_result_is_read_or_rejected(kind: str) -> None:
     result = RESULTS[kind]()
     facts, chance, ends = json.loads(result.to_json()), random.Random(kind), Counter[bool]()
     for _ in range(400):
@@ -398,7 +398,7 @@ def test_a_forged_result_is_read_or_refused(kind: str) -> None:
     assert min(ends.values()) > 40
 
 
-def test_a_forged_journal_goes_on_or_is_refused(tmp_path: Path) -> None:
+def test_forged_journal_resumes_or_is_rejected(tmp_path: Path) -> None:
     path, chance, ends = tmp_path / "rows.jsonl", random.Random(0), Counter[bool]()
     options: dict[str, Any] = {"grid": {"lr": [0.02, 0.05]}, "seeds": [0, 1], "epochs": 1}
     rows = sweep(ElmanEnsemble, "hihello", path=path, vocab=VOCAB, **options).rows

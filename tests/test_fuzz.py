@@ -1,4 +1,4 @@
-"""A few of the calls of `fuzz.py`, which makes as many as one has time for."""
+"""A short run of `fuzz.py`, and tests of the fuzzer itself."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ NUMBERS = range(12)
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("name", CALLS)
-def test_wild_arguments_give_a_right_result_or_an_error_of_the_library(name: str) -> None:
-    told: list[str] = []
-    assert fuzz.fuzz([(name, number) for number in NUMBERS], told.append) == 0, "\n".join(told)
+def test_wild_arguments_give_a_valid_result_or_a_library_error(name: str) -> None:
+    messages: list[str] = []
+    assert fuzz.fuzz([(name, number) for number in NUMBERS], messages.append) == 0, "\n".join(
+        messages
+    )
 
 
-def test_what_goes_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fuzzer_finds_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise KeyError("h")
 
@@ -59,4 +61,4 @@ def test_every_public_name_is_called() -> None:
     source = inspect.getsource(fuzz_targets) + inspect.getsource(fuzz_shown)
     names = {*seqtoys.__all__, *results.__all__, *plotting.__all__}
     missing = {name for name in names if not re.search(rf"\b{name}\b", source)}
-    assert missing == {"Task", "__version__"}  # of which one is abstract
+    assert missing == {"Task", "__version__"}  # Task is abstract

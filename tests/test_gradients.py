@@ -1,4 +1,4 @@
-"""The recurrence and the written-out gradients, against PyTorch's own and finite differences."""
+"""Recurrence and hand-written gradients, checked against PyTorch and finite differences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seqtoys.training.fused_adam import FusedAdam
 VOCAB = Vocab("hielo")
 TEXTS = ["hihello", "hello", "oil"]
 LAYOUTS: list[Layout] = [UNITS_LAST, REPLICAS_LAST]
-# What PyTorch itself says while it transforms or exports.
+# PyTorch's own warnings during transforms and export.
 quiet = pytest.mark.filterwarnings(
     "ignore:`torch.jit.script` is deprecated",
     "ignore:The tensor attributes self.rnn._flat_weights",
@@ -36,7 +36,7 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 
 def call_with(model: nn.Module, inputs: Tensor) -> Any:
-    """The model as a function of its state and parameters."""
+    """Return the model as a function of its state and parameters."""
     names = [name for name, _ in model.named_parameters()]
 
     def call(hidden: Tensor, *parameters: Tensor) -> Any:
@@ -58,7 +58,7 @@ def make(layers: int, nonlinearity: Nonlinearity, replicas: int) -> nn.Module:
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("replicas", [0, 2, -2], ids=["one", "units-last", "replicas-last"])
-def test_gradients_are_those_of_finite_differences(
+def test_gradients_match_finite_differences(
     layers: int, nonlinearity: Nonlinearity, replicas: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if replicas < 0:
@@ -80,7 +80,9 @@ def test_gradients_are_those_of_finite_differences(
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
-def test_gradients_of_gradients_are_right(nonlinearity: Nonlinearity, layout: Layout) -> None:
+def test_second_derivatives_match_finite_differences(
+    nonlinearity: Nonlinearity, layout: Layout
+) -> None:
     drive, weight, h_0 = numbers(2, 3, 1, 2), numbers(2, 2, 2, seed=1), numbers(2, 1, 2, seed=2)
     tensors = [layout.arrange(x).requires_grad_() for x in (drive, weight, h_0)]
     with torch.random.fork_rng(devices=[]):
@@ -91,7 +93,7 @@ def test_gradients_of_gradients_are_right(nonlinearity: Nonlinearity, layout: La
 
 @quiet
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_forward_mode_derivatives_are_those_of_finite_differences(layout: Layout) -> None:
+def test_forward_mode_derivatives_match_finite_differences(layout: Layout) -> None:
     shapes = [(2, 3, 1, 2), (2, 2, 2), (2, 1, 2)]  # drive, weight_hh, h_0
     at, along = ([layout.arrange(numbers(*s, seed=k)) for s in shapes] for k in (1, 2))
 
@@ -108,7 +110,7 @@ def test_forward_mode_derivatives_are_those_of_finite_differences(layout: Layout
 
 
 @quiet
-def test_transforms_of_torch_func_give_pytorchs_numbers() -> None:
+def test_torch_func_transforms_match_pytorch() -> None:
     model = ElmanCharModel(VOCAB, hidden_size=4).double()
     symbols = VOCAB.encode_batch(["hihell", "ellohi"])
     one_hots = torch.eye(5, dtype=torch.float64)[symbols]
@@ -143,7 +145,7 @@ def test_exported_models_give_the_same_logits() -> None:
     assert "rnn_tanh" in str(exported.graph)
 
 
-def test_whoever_hooks_on_to_the_rnn_is_called() -> None:
+def test_hooks_on_the_rnn_are_called() -> None:
     model, calls = ElmanCharModel(VOCAB), list[int]()
     symbols = VOCAB.encode_batch(["hihell"])
     before, _ = model(symbols)
@@ -154,7 +156,7 @@ def test_whoever_hooks_on_to_the_rnn_is_called() -> None:
 
 
 def pytorch_gradients(model: ElmanCharModel, batch: Batch) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Loss, predictions and gradients by `torch.nn.RNN` on one-hots and autograd."""
+    """Compute loss, predictions and gradients with `torch.nn.RNN` on one-hots and autograd."""
     one_hots = torch.eye(5, dtype=torch.float64)[batch.inputs]
     states, _ = model.rnn(one_hots)
     logits = states if model.readout is None else model.readout(states)
@@ -168,7 +170,7 @@ CASES = list(itertools.product([None, 3], ["tanh", "relu"], [2**20, 7]))
 @pytest.mark.type_checked
 @pytest.mark.parametrize(("hidden_size", "nonlinearity", "held"), CASES)
 @pytest.mark.parametrize("layout", [None, UNITS_LAST, REPLICAS_LAST])
-def test_written_out_gradients_are_autograds(
+def test_hand_written_gradients_match_autograd(
     hidden_size: int | None,
     nonlinearity: Nonlinearity,
     held: int,
@@ -186,7 +188,7 @@ def test_written_out_gradients_are_autograds(
     else:
         ensemble = ElmanEnsemble(VOCAB, [3, 4], **options).double()
         gradients, parameters = ensemble.backprop(batch), list(ensemble.parameters())
-    for _ in range(2):  # the buffers are used again
+    for _ in range(2):  # the buffers are reused
         loss, predicted = gradients.loss_and_predictions()
         gradients.backward()
     for replica, model in enumerate(models[: None if layout else 1]):
@@ -200,14 +202,14 @@ def test_written_out_gradients_are_autograds(
 
 
 class Louder(ElmanCharModel):
-    """A user's own: its logits are twice as large."""
+    """A user's subclass whose logits are twice as large."""
 
     def forward(self, inputs: Tensor, hidden: Tensor | None = None) -> Any:
         logits, hidden = super().forward(inputs, hidden)
         return 2 * logits, hidden
 
 
-def test_what_a_user_changed_is_left_to_autograd() -> None:
+def test_modified_models_use_autograd() -> None:
     plain = ElmanCharModel(VOCAB, seed=1)
     assert plain.writes_gradients
     frozen, hooked, watched, normed = (copy.deepcopy(plain) for _ in range(4))
@@ -226,7 +228,7 @@ def test_what_a_user_changed_is_left_to_autograd() -> None:
 
 
 @pytest.mark.parametrize("axis", [-1, -2])
-def test_the_likeliest_is_the_first_of_the_largest(axis: int) -> None:
+def test_likeliest_is_the_first_maximum(axis: int) -> None:
     logits = torch.randint(3, (7, 4, 300), generator=torch.Generator().manual_seed(0)).float()
     got = likeliest(logits.transpose(-2, axis), axis)
     assert torch.equal(got, torch.from_numpy(logits.numpy().argmax(-2)))
@@ -234,7 +236,7 @@ def test_the_likeliest_is_the_first_of_the_largest(axis: int) -> None:
     assert 0 <= int(likeliest(logits, -2)[0, 0]) < 4
 
 
-def test_fused_adam_is_pytorchs() -> None:
+def test_fused_adam_matches_pytorch() -> None:
     weights = [numbers(3, 2), numbers(4, seed=1)]
     ours, theirs = ([nn.Parameter(w.clone()) for w in weights] for _ in range(2))
     fused, adam = FusedAdam(ours, lr=0.1), torch.optim.Adam(theirs, lr=0.1)
@@ -249,7 +251,7 @@ def test_fused_adam_is_pytorchs() -> None:
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_fused_adam_leaves_what_has_no_gradient_as_pytorchs_does() -> None:
+def test_fused_adam_skips_parameters_without_gradients_like_pytorch() -> None:
     """Each parameter counts its own updates."""
     weights = [numbers(3, 2), numbers(4, seed=1)]
     ours, theirs = ([nn.Parameter(w.clone()) for w in weights] for _ in range(2))

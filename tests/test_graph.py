@@ -1,4 +1,4 @@
-"""The tables of an automaton, against what is written of it and against products of matrices."""
+"""An automaton's tables, checked against its definition and matrix products."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ graphs = pytest.mark.parametrize(("written", "start"), GRAPHS.values(), ids=GRAP
 
 
 def moves(graph: Graph, written: dict[Any, Any]) -> Any:
-    """The probability to get from each state to each in one step."""
+    """Return the matrix of one-step transition probabilities."""
     matrix = np.zeros((len(graph.states), len(graph.states)))
     for row, state in enumerate(graph.states):
         for _, after, chance in written[state]:
@@ -41,7 +41,7 @@ def moves(graph: Graph, written: dict[Any, Any]) -> Any:
     return matrix
 
 
-def test_states_and_symbols_come_in_the_order_they_are_met() -> None:
+def test_states_and_symbols_are_in_breadth_first_order() -> None:
     graph = read_graph(FLIP, "begin")
     assert graph.states == ["begin", "toss", "last", "end"]
     assert graph.symbols == ["b", "t", "h", "x", "y"]
@@ -67,7 +67,7 @@ def test_states_and_symbols_come_in_the_order_they_are_met() -> None:
 
 
 @graphs
-def test_moves_are_products_with_a_matrix(written: dict[Any, Any], start: Any) -> None:
+def test_moves_equal_matrix_products(written: dict[Any, Any], start: Any) -> None:
     graph = read_graph(written, start)
     matrix, numbers = moves(graph, written), np.random.default_rng(0).random(len(graph.states))
     assert graph.move(numbers) == pytest.approx(numbers @ matrix)
@@ -82,7 +82,7 @@ def test_moves_are_products_with_a_matrix(written: dict[Any, Any], start: Any) -
 
 
 @graphs
-def test_visits_are_sums_over_steps(written: dict[Any, Any], start: Any) -> None:
+def test_visits_equal_sums_over_steps(written: dict[Any, Any], start: Any) -> None:
     graph = read_graph(written, start)
     matrix, here = moves(graph, written), np.zeros(len(graph.states))
     here[graph.states.index(start)] = 1
@@ -100,7 +100,7 @@ def test_visits_are_sums_over_steps(written: dict[Any, Any], start: Any) -> None
 
 
 @graphs
-def test_numbers_do_not_depend_on_the_order_of_states(written: dict[Any, Any], start: Any) -> None:
+def test_results_do_not_depend_on_the_order_of_states(written: dict[Any, Any], start: Any) -> None:
     graph = read_graph(written, start)
     last = len(graph.states) - 1
     following = np.where(graph.following < 0, -1, last - graph.following)[::-1]
@@ -123,7 +123,7 @@ def test_numbers_do_not_depend_on_the_order_of_states(written: dict[Any, Any], s
     assert np.array_equal(again, surprise)
 
 
-def test_rounded_probabilities_are_fine() -> None:
+def test_rounded_probabilities_are_accepted() -> None:
     rounded = [0.5, 0.5 - 1e-10]
     written = {"s": [("a", "s", rounded[0]), ("b", "s", rounded[1])]}
     assert read_graph(written, "s").chances.tolist() == [rounded]
@@ -159,13 +159,13 @@ BAD: list[tuple[dict[Any, Any], str]] = [
 
 
 @pytest.mark.parametrize(("written", "message"), BAD)
-def test_bad_graphs_are_told(
+def test_invalid_graphs_raise(
     written: dict[Any, Any], message: str, assert_error: ErrorCheck
 ) -> None:
     assert_error(lambda: read_graph(written, "s"), OptionError, message)
 
 
-def test_the_symbols_must_be_those_of_the_graph(assert_error: ErrorCheck) -> None:
+def test_symbols_must_match_the_graph(assert_error: ErrorCheck) -> None:
     start = "expected symbols to be ['b', 'h', 't', 'x', 'y'] in some order, got "
     for symbols in (list("bhtx"), list("bhtxyz")):
         assert_error(

@@ -30,7 +30,7 @@ def history(epochs: int, *, held_out: bool = False, predictions: bool = True) ->
 
 @pytest.mark.parametrize("held_out", [False, True])
 @pytest.mark.parametrize("predictions", [False, True])
-def test_rows_and_json_say_the_same_as_the_columns(held_out: bool, predictions: bool) -> None:
+def test_rows_and_json_match_the_columns(held_out: bool, predictions: bool) -> None:
     made = history(3, held_out=held_out, predictions=predictions)
     again = History.from_json(made.to_json())
     assert again == made
@@ -57,7 +57,7 @@ VALIDATION = ("validation_loss", "validation_accuracy")
 
 @st.composite
 def fields(draw: st.DrawFn) -> dict[str, Any]:
-    """Arguments of a History."""
+    """Draw the arguments of a History."""
     epochs = draw(st.integers(0, 4))
     kinds = (TEXTS, st.lists(TEXTS, max_size=2), st.lists(st.lists(TEXTS, max_size=2), max_size=2))
 
@@ -78,22 +78,22 @@ def fields(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(deadline=None)
 @given(st.tuples(NUMBERS, NUMBERS, NUMBERS), fields())
-def test_json_brings_any_history_back(
+def test_json_round_trips_any_history(
     baselines: tuple[float, float, float], columns: dict[str, Any]
 ) -> None:
     made = History(Baselines(*baselines), **columns)
     text = made.to_json()
     assert History.from_json(text) == made
-    assert json.loads(text) == asdict(made)  # any reader of JSON finds the columns
+    assert json.loads(text) == asdict(made)  # the columns are plain JSON
     assert History.from_json(text).to_json() == text
 
 
-def test_rows_out_of_range_are_no_rows() -> None:
+def test_row_out_of_range_raises() -> None:
     with pytest.raises(IndexError):
         history(2).row(2)
 
 
-def test_solved_means_every_symbol_of_the_last_epoch() -> None:
+def test_solved_requires_every_symbol_in_the_last_epoch() -> None:
     made = history(2)
     assert not made.solved
     assert not History(BASELINES).solved
@@ -101,7 +101,7 @@ def test_solved_means_every_symbol_of_the_last_epoch() -> None:
     assert made.solved
 
 
-def test_it_prints_a_table_and_where_the_loss_stands() -> None:
+def test_str_shows_a_table_and_ranks_the_loss() -> None:
     assert str(history(2, held_out=True)) == (
         "epoch    loss  accuracy  held-out loss  held-out accuracy  predicted\n"
         "    1  1.0000      0.0%         2.0000              25.0%  ih\n"
@@ -118,7 +118,7 @@ def test_it_prints_a_table_and_where_the_loss_stands() -> None:
 
 
 @pytest.mark.parametrize("epochs", [0, 1, 5, 6, 7, 100, 1001])
-def test_a_long_table_shows_few_rows_and_always_first_and_last(epochs: int) -> None:
+def test_long_table_shows_few_rows_including_first_and_last(epochs: int) -> None:
     lines = str(history(epochs)).split("\n\n")[0].splitlines()[1:]
     shown = [int(line.split()[0]) for line in lines]
     assert len(shown) <= 6
@@ -126,7 +126,7 @@ def test_a_long_table_shows_few_rows_and_always_first_and_last(epochs: int) -> N
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"baselines": {}}', "null"])
-def test_foreign_json_is_refused(text: str) -> None:
+def test_foreign_json_raises(text: str) -> None:
     with pytest.raises(DataError, match="expected a history as returned by to_json, got"):
         History.from_json(text)
 
@@ -138,7 +138,7 @@ def test_predictions_are_described_on_one_short_line() -> None:
     assert describe("x" * 51) == "x" * 49 + "…"
 
 
-def test_text_columns_stand_left_and_numbers_right() -> None:
+def test_text_columns_are_left_aligned_and_numbers_right_aligned() -> None:
     table = text_table(["a", "long"], [["x", "1"], ["", "…"], ["yy", "-20.5%"]])
     assert table == "a     long\nx        1\n         …\nyy  -20.5%"
 

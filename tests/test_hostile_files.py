@@ -1,4 +1,4 @@
-"""Files that are cut off, damaged or hostile: each loads rightly, or is refused."""
+"""Truncated, damaged or hostile files either load correctly or are rejected."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from seqtoys.errors import ModelFileError, SeqtoysError
 
 Parts = tuple[dict[str, Any], dict[str, Tensor]]
 ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
-Right = tuple[bytes, Any, Any]
-"""The bytes of a file, and the model and the history that are in it."""
+Original = tuple[bytes, Any, Any]
+"""The bytes of a file, and the model and history in it."""
 
 MUTANTS = 350  # of each kind
 RESUMED = 120
 
 
 def parts_of(contents: bytes) -> Parts:
-    """Take a file apart without the library."""
+    """Split a file into metadata and tensors without the library."""
     end = 8 + int.from_bytes(contents[:8], "little")
     facts = json.loads(json.loads(contents[8:end])["__metadata__"]["seqtoys"])
     return facts, safetensors.torch.load(contents)
 
 
 def signed(facts: dict[str, Any], tensors: dict[str, Tensor]) -> bytes:
-    """Put a file together without the library, with the checksum that its contents ask for."""
+    """Build a file without the library, with a valid checksum."""
     rest = {name: fact for name, fact in facts.items() if name != "checksum"}
     found = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
@@ -45,12 +45,12 @@ def signed(facts: dict[str, Any], tensors: dict[str, Tensor]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def originals(tmp_path_factory: pytest.TempPathFactory) -> list[Right]:
-    """A model with its history, an ensemble with its own, and a checkpoint."""
+def originals(tmp_path_factory: pytest.TempPathFactory) -> list[Original]:
+    """Return a model and an ensemble with their histories, and a checkpoint."""
     return make_files(tmp_path_factory.mktemp("originals"))
 
 
-def make_files(folder: Path) -> list[Right]:
+def make_files(folder: Path) -> list[Original]:
     vocab = Vocab("hielo")
     model = ElmanCharModel(vocab, hidden_size=4, num_layers=2)
     save(model, folder / "model", history=fit(model, ["hihello", "hill"], epochs=3))
@@ -90,7 +90,7 @@ def splices(contents: bytes, chance: random.Random) -> bytes:
 
 
 def header_edits(contents: bytes, chance: random.Random) -> bytes:
-    """Other printable characters in the header, its length kept."""
+    """Replace characters in the header, keeping its length."""
     end, changed = 8 + int.from_bytes(contents[:8], "little"), bytearray(contents)
     for _ in range(chance.randint(1, 4)):
         changed[chance.randrange(8, end)] = chance.choice(b'0123456789"[]{},:.-eEaZ$ ')
@@ -110,7 +110,7 @@ def nasty(chance: random.Random) -> Any:
 
 
 def signed_facts(contents: bytes, chance: random.Random) -> bytes:
-    """Facts of other values and types, at any depth, with the checksum they ask for."""
+    """Change metadata at any depth, with a valid checksum."""
     facts, tensors = parts_of(contents)
     for _ in range(chance.randint(1, 2)):
         place: Any = facts
@@ -134,7 +134,7 @@ def signed_facts(contents: bytes, chance: random.Random) -> bytes:
 
 
 def signed_tensors(contents: bytes, chance: random.Random) -> bytes:
-    """Tensors of other names, shapes, types and numbers, with the checksum they ask for."""
+    """Change a tensor's name, shape, type or numbers, with a valid checksum."""
     facts, tensors = parts_of(contents)
     name = chance.choice(sorted(tensors))
     tensor = tensors.pop(name)
@@ -177,23 +177,23 @@ def same(one: Any, other: Any) -> bool:
 
 
 def outcome(call: Callable[[Path], Any], path: Path) -> Any:
-    """What a file gives; None if it is refused as it should be."""
+    """Return what a file holds, or None if it is rejected with a proper error."""
     try:
         return call(path)
     except ModelFileError as error:
-        told = str(error)
-    assert told.startswith(f"expected a model file at {path}, found ")
-    assert len(told) < 1000
+        message = str(error)
+    assert message.startswith(f"expected a model file at {path}, found ")
+    assert len(message) < 1000
     return None
 
 
-def examine(mutant: bytes, right: Right, path: Path, *, is_signed: bool) -> bool:
-    """Load a mutant; say whether it was accepted, and so as what it should be."""
+def examine(mutant: bytes, intact: Original, path: Path, *, is_signed: bool) -> bool:
+    """Load a mutant, check the result if it is accepted, and return whether it was."""
     path.write_bytes(mutant)
     loaded, history = outcome(load, path), outcome(load_history, path)
     if not is_signed:
-        assert loaded is None or same(loaded, right[1])
-        assert history is None or history == right[2]
+        assert loaded is None or same(loaded, intact[1])
+        assert history is None or history == intact[2]
     elif loaded is not None:
         facts, tensors = parts_of(mutant)
         assert list(loaded.vocab) == facts["model"]["vocab"]
@@ -204,25 +204,27 @@ def examine(mutant: bytes, right: Right, path: Path, *, is_signed: bool) -> bool
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("mutate", MUTATIONS)
-def test_a_mutant_loads_rightly_or_is_refused(
-    mutate: Callable[[bytes, random.Random], bytes], originals: list[Right], tmp_path: Path
+def test_mutant_loads_correctly_or_is_rejected(
+    mutate: Callable[[bytes, random.Random], bytes], originals: list[Original], tmp_path: Path
 ) -> None:
     chance = random.Random(mutate.__name__)
     accepted = 0
     is_signed = mutate.__name__.startswith("signed")
     for _ in range(MUTANTS):
-        right = chance.choice(originals)
-        mutant = mutate(right[0], chance)
-        accepted += examine(mutant, right, tmp_path / "mutant", is_signed=is_signed)
-    # Some signed mutants change what a model is not made of, and some edits change nothing.
+        intact = chance.choice(originals)
+        mutant = mutate(intact[0], chance)
+        accepted += examine(mutant, intact, tmp_path / "mutant", is_signed=is_signed)
+    # Some signed mutants change nothing in the model, and some edits have no effect.
     assert 0.2 * MUTANTS < accepted < 0.95 * MUTANTS if is_signed else accepted < 0.05 * MUTANTS
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_a_training_goes_on_rightly_or_is_refused(originals: list[Right], tmp_path: Path) -> None:
+def test_mutated_training_resumes_correctly_or_is_rejected(
+    originals: list[Original], tmp_path: Path
+) -> None:
     path, chance = tmp_path / "checkpoint", random.Random(0)
     original, finished, _ = originals[0]
-    went_on = 0
+    resumed = 0
     for at in range(RESUMED):
         mutate = MUTATIONS[at % len(MUTATIONS)]
         path.write_bytes(mutate(original, chance))
@@ -230,9 +232,9 @@ def test_a_training_goes_on_rightly_or_is_refused(originals: list[Right], tmp_pa
             model = train(path, resume=path)
         except SeqtoysError:
             continue
-        went_on += 1
+        resumed += 1
         assert mutate.__name__.startswith("signed") or same(model, finished)
-    assert 0 < went_on < RESUMED
+    assert 0 < resumed < RESUMED
 
 
 def edited(contents: bytes, **about: Any) -> bytes:
@@ -243,14 +245,14 @@ def edited(contents: bytes, **about: Any) -> bytes:
 
 SETTINGS = {"hidden_size": 4, "num_layers": 2, "embedding_size": None}
 CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
-    "more units than there is memory for": (
+    "too many units": (
         {"settings": {**SETTINGS, "hidden_size": 10**12}},
         "weights that don't match its metadata: rnn.weight_ih_l0 has shape (4, 5), not "
         "(1000000000000, 5); rnn.weight_hh_l0 has shape (4, 4), not "
         "(1000000000000, 1000000000000); rnn.bias_ih_l0 has shape (4,), not (1000000000000,); "
         "and 6 more",
     ),
-    "more layers than can be counted": (
+    "too many layers": (
         {"settings": {**SETTINGS, "num_layers": 10**12}},
         "metadata that does not describe a model (ValueError: 1000000000000 layers with 10 "
         "tensors)",
@@ -276,7 +278,7 @@ CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
         "or False, got "
         "'yes')",
     ),
-    "a setting of others": (
+    "an unknown setting": (
         {"settings": {**SETTINGS, "dropout": 0.5}},
         "metadata that does not describe a model (TypeError: ElmanSettings.__init__() got an "
         "unexpected keyword "
@@ -298,18 +300,18 @@ CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
         "metadata that does not describe a model (ValueError: not enough values to unpack "
         "(expected 1, got 0))",
     ),
-    "a seed that is none": (
+    "an invalid seed": (
         {"seeds": [0.5]},
         "metadata that does not describe a model (InputTypeError: expected seed to be an "
         "integer, got 0.5)",
     ),
-    "many of one": (
+    "an ensemble from one model": (
         {"kind": "ElmanEnsemble"},
         "weights that don't match its metadata: rnn.weight_ih_l0 has shape (4, 5), not (1, 4, 5); "
         "rnn.weight_hh_l0 has shape (4, 4), not (1, 4, 4); rnn.bias_ih_l0 has shape (4,), not "
         "(1, 4); and 7 more",
     ),
-    "a class of others": (
+    "an unknown class": (
         {"kind": "os.system"},
         "the training run of another class (os.system), whose code is not in the file; create "
         "such a model and pass it to fit with resume=…",
@@ -318,8 +320,8 @@ CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_a_claim_is_checked_before_it_is_believed(
-    claim: str, originals: list[Right], tmp_path: Path, assert_error: ErrorCheck
+def test_model_metadata_is_validated(
+    claim: str, originals: list[Original], tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     about, found = CLAIMS[claim]
     path = tmp_path / "model"
@@ -329,8 +331,8 @@ def test_a_claim_is_checked_before_it_is_believed(
     )
 
 
-def test_weights_need_not_be_finite(originals: list[Right], tmp_path: Path) -> None:
-    """A replica that diverged is saved and loaded as any other."""
+def test_weights_need_not_be_finite(originals: list[Original], tmp_path: Path) -> None:
+    """A replica that diverged is saved and loaded like any other."""
     facts, tensors = parts_of(originals[2][0])
     tensors["readout.bias"][1:3] = torch.tensor([float("nan"), float("-inf")])
     (tmp_path / "model").write_bytes(signed(facts, tensors))
@@ -338,8 +340,8 @@ def test_weights_need_not_be_finite(originals: list[Right], tmp_path: Path) -> N
     assert torch.equal(bias.isfinite(), torch.tensor([True, False, False, True, True]))
 
 
-def test_weights_of_another_type_are_told(
-    originals: list[Right], tmp_path: Path, assert_error: ErrorCheck
+def test_weights_of_another_dtype_raise(
+    originals: list[Original], tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "model"
     for dtype in (torch.float64, torch.int64):
@@ -362,7 +364,7 @@ HISTORIES: dict[str, tuple[int, dict[str, Any], str]] = {
     ),
     "columns": (
         2,
-        {"loss": {"$tensor": "history/1"}},  # which is held_out: they are stored by the alphabet
+        {"loss": {"$tensor": "history/1"}},  # held_out: tensors are stored in alphabetical order
         "DataError: expected accuracy of 0 epochs, like the loss, got 3",
     ),
     "reasons": (
@@ -388,8 +390,8 @@ HISTORIES: dict[str, tuple[int, dict[str, Any], str]] = {
         },
         "DataError: expected predictions (epochs, 3) of 1 symbols, got others of shape (3, 9)",
     ),
-    "a mark": (2, {"lr": {"$what": []}}, "ValueError: unknown tag $what with 1 keys"),
-    "an order": (
+    "an unknown tag": (2, {"lr": {"$what": []}}, "ValueError: unknown tag $what with 1 keys"),
+    "an invalid axis order": (
         2,
         {"lr": {"$tensor": "history/1", "order": [1]}},
         "ValueError: [1] is not a permutation of 1 axes",
@@ -398,8 +400,8 @@ HISTORIES: dict[str, tuple[int, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("claim", HISTORIES)
-def test_a_history_is_checked_too(
-    claim: str, originals: list[Right], tmp_path: Path, assert_error: ErrorCheck
+def test_history_metadata_is_validated(
+    claim: str, originals: list[Original], tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     at, fields, found = HISTORIES[claim]
     facts, tensors = parts_of(originals[at][0])
@@ -431,10 +433,10 @@ def test_a_history_is_checked_too(
         ),
     ],
 )
-def test_a_training_is_checked_too(
+def test_training_metadata_is_validated(
     updates: dict[str, Any],
     found: str,
-    originals: list[Right],
+    originals: list[Original],
     tmp_path: Path,
     assert_error: ErrorCheck,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Losses by position, mean states by symbol and principal components, against plain PyTorch."""
+"""Losses by position, mean states and principal components, compared with plain PyTorch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH = Batch.from_texts(TEXTS, VOCAB)
 
 
 class Cell(nn.Module):
-    """A GRU of the user's own that steps, without a vocabulary."""
+    """A user's GRU with a step method but no vocabulary."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,36 +39,36 @@ class Cell(nn.Module):
         return after, after.unsqueeze(0)
 
 
-class Tuple(Cell):
-    """The same with a state as of an LSTM."""
+class TupleState(Cell):
+    """The same with a tuple as its state, like an LSTM."""
 
     def step(self, inputs: Tensor, hidden: Any) -> Any:
         return inputs, (torch.zeros(3), torch.zeros(3))
 
 
 class Fixed(nn.Module):
-    """A model without weights: it always says the same."""
+    """A model without weights whose logits are constant."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         return torch.arange(5.0).expand(*inputs.shape, 5)
 
 
 @pytest.mark.parametrize("options", [{}, {"hidden_size": 4, "batch_first": False}])
-def test_losses_are_the_negative_log_probabilities_of_what_came(options: dict[str, Any]) -> None:
+def test_losses_are_negative_log_probabilities_of_the_targets(options: dict[str, Any]) -> None:
     model = ElmanCharModel(VOCAB, seed=3, **options)
     losses = loss_by_position(model, BATCH)
     assert losses.shape == (3, 6)
     for row, text in enumerate(TEXTS):
-        shares = torch.from_numpy(model.trace(text[:-1]).probabilities)
-        came = VOCAB.encode(text[1:])
-        expected = [-share[index].log() for share, index in zip(shares, came, strict=True)]
+        probabilities = torch.from_numpy(model.trace(text[:-1]).probabilities)
+        targets = VOCAB.encode(text[1:])
+        expected = [-step[index].log() for step, index in zip(probabilities, targets, strict=True)]
         torch.testing.assert_close(
             losses[row, : len(expected)].float(), torch.stack(expected), rtol=1e-4, atol=1e-6
         )
         assert losses[row, len(expected) :].isnan().all()
 
 
-def test_their_mean_is_the_loss_that_fit_reports() -> None:
+def test_mean_loss_by_position_is_the_loss_fit_reports() -> None:
     model = ElmanCharModel(VOCAB, hidden_size=4)
     mean = loss_by_position(model, BATCH).nanmean().item()
     assert mean == pytest.approx(fit(model, BATCH, epochs=1).loss[0], rel=1e-5)
@@ -82,7 +82,7 @@ def test_replicas_have_the_losses_of_single_models() -> None:
         torch.testing.assert_close(losses[replica], alone, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
-def test_a_model_is_measured_without_dropout_and_left_as_it_was() -> None:
+def test_model_is_measured_without_dropout_and_left_in_training_mode() -> None:
     model = nn.Sequential(nn.Embedding.from_pretrained(torch.eye(5)), nn.Dropout(0.9))
     expected = -torch.eye(5).log_softmax(1)[0, 1]  # of "i" after "h"
     losses = loss_by_position(model, Batch.from_texts(["hi"], VOCAB))
@@ -90,14 +90,14 @@ def test_a_model_is_measured_without_dropout_and_left_as_it_was() -> None:
     assert model.training
 
 
-def test_a_model_without_weights_can_be_measured() -> None:
+def test_model_without_weights_can_be_measured() -> None:
     losses = loss_by_position(Fixed(), Batch.from_texts(["ho"], VOCAB))
     assert losses.item() == pytest.approx(-torch.arange(5.0).log_softmax(0)[4].item())
 
 
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "hidden_size": 4}])
 @pytest.mark.parametrize("batch_first", [True, False])
-def test_means_are_those_of_torchs_own_rnn(options: dict[str, Any], batch_first: bool) -> None:
+def test_mean_states_match_torch_nn_rnn(options: dict[str, Any], batch_first: bool) -> None:
     model = ElmanCharModel(VOCAB, seed=2, batch_first=batch_first, **options)
     layers = options.get("num_layers", 1)
     with torch.random.fork_rng():
@@ -115,7 +115,7 @@ def test_means_are_those_of_torchs_own_rnn(options: dict[str, Any], batch_first:
         torch.testing.assert_close(mean.float(), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_a_sequence_counts_as_often_as_it_says() -> None:
+def test_counts_weight_the_means() -> None:
     model = ElmanCharModel(VOCAB)
     batch = Batch.from_texts(["hello", "hill", "hello"], VOCAB)
     once, counted = (mean_hidden_by_symbol(model, each) for each in (batch, batch.distinct()))
@@ -124,19 +124,19 @@ def test_a_sequence_counts_as_often_as_it_says() -> None:
         torch.testing.assert_close(counted[symbol], mean)
 
 
-def test_symbols_that_are_not_read_have_no_mean() -> None:
+def test_symbols_that_are_never_input_have_no_mean() -> None:
     means = mean_hidden_by_symbol(ElmanCharModel(VOCAB), Batch.from_texts(["hello"], VOCAB))
     assert list(means) == ["h", "e", "l"]
 
 
-def test_any_model_that_steps_has_states() -> None:
+def test_any_model_with_step_has_mean_states() -> None:
     model = Cell()
     means = mean_hidden_by_symbol(model, Batch.from_texts(["hi"], VOCAB), VOCAB)
     expected = model.cell(F.one_hot(torch.tensor([0]), 5).float(), torch.zeros(1, 3))[0]
     torch.testing.assert_close(means["h"].float(), expected.detach())
 
 
-def test_models_without_such_states_are_told(assert_error: Any) -> None:
+def test_models_without_usable_states_raise(assert_error: Any) -> None:
     batch = Batch.from_texts(["hi"], VOCAB)
     assert_error(
         lambda: mean_hidden_by_symbol(Fixed(), batch, VOCAB),
@@ -149,7 +149,7 @@ def test_models_without_such_states_are_told(assert_error: Any) -> None:
         "expected a vocabulary, because Cell has none; pass vocab=…",
     )
     assert_error(
-        lambda: mean_hidden_by_symbol(Tuple(), batch, VOCAB),
+        lambda: mean_hidden_by_symbol(TupleState(), batch, VOCAB),
         ShapeError,
         "expected a state of shape (layers, 1, hidden), got a tuple",
     )
@@ -160,16 +160,16 @@ def test_models_without_such_states_are_told(assert_error: Any) -> None:
     )
 
 
-def test_components_are_those_of_a_singular_value_decomposition() -> None:
+def test_components_match_a_singular_value_decomposition() -> None:
     states = np.random.default_rng(0).normal(size=(40, 6)) * np.arange(1, 7)
-    points, shares = principal_components(states, 3)
+    points, variance_ratios = principal_components(states, 3)
     centred = states - states.mean(0)
     _, widths, directions = np.linalg.svd(centred, full_matrices=False)
-    np.testing.assert_allclose(shares, (widths**2 / (widths**2).sum())[:3])
+    np.testing.assert_allclose(variance_ratios, (widths**2 / (widths**2).sum())[:3])
     np.testing.assert_allclose(np.abs(points), np.abs(centred @ directions[:3].T), atol=1e-9)
 
 
-def test_equal_states_give_equal_figures_whatever_their_order() -> None:
+def test_components_do_not_depend_on_the_order_of_states() -> None:
     states = np.random.default_rng(1).normal(size=(30, 4)).astype(np.float32)
     points, _ = principal_components(states)
     backwards, _ = principal_components(states[::-1])
@@ -180,13 +180,13 @@ def test_equal_states_give_equal_figures_whatever_their_order() -> None:
         assert np.corrcoef(points[:, axis], states[:, largest[axis]])[0, 1] > 0
 
 
-def test_states_that_never_change_vary_nowhere() -> None:
-    points, shares = principal_components(np.ones((3, 4)))
+def test_constant_states_have_zero_components() -> None:
+    points, variance_ratios = principal_components(np.ones((3, 4)))
     assert not points.any()
-    assert not shares.any()
+    assert not variance_ratios.any()
 
 
-def test_too_few_states_or_units_are_told(assert_error: Any) -> None:
+def test_too_few_states_or_units_raise(assert_error: Any) -> None:
     assert_error(
         lambda: principal_components(np.ones((3, 1))),
         OptionError,

@@ -1,4 +1,4 @@
-"""The examples that need other packages: each prints what its guide says of it.
+"""Examples that need other packages print what their guide says.
 
 A test is skipped if its package is missing: `pip install -c constraints.txt -e ".[interop]"`.
 """
@@ -42,18 +42,18 @@ def test_skorch_lowers_the_loss() -> None:
     assert last < 0.6 * first
 
 
-def test_onnx_gives_the_same_numbers_for_whole_sequences_and_for_single_steps() -> None:
+def test_onnx_matches_for_whole_sequences_and_single_steps() -> None:
     printed = printed_by("with_onnx", "onnxruntime", "onnxscript")
     assert printed.splitlines() == ["whole sequences: True", "step by step: True"]
 
 
-def test_a_sweep_on_dask_gives_the_same_numbers() -> None:
+def test_sweep_on_dask_gives_the_same_numbers() -> None:
     printed = printed_by("with_dask", "dask", "distributed").splitlines()
     assert printed[0].startswith("80 rows, solved: ")
     assert printed[1] == "the same numbers: True"
 
 
-def test_the_median_loss_falls_with_the_number_of_units() -> None:
+def test_median_loss_falls_with_the_number_of_units() -> None:
     printed = printed_by("with_pandas", "pandas")
     rows = re.findall(r"^(\d+) +([\d.]+)$", printed, re.MULTILINE)
     assert [int(units) for units, _ in rows] == [2, 3, 5, 8]
@@ -61,7 +61,7 @@ def test_the_median_loss_falls_with_the_number_of_units() -> None:
     assert losses == sorted(losses, reverse=True)
 
 
-def test_a_dataframe_has_a_row_for_each_record() -> None:
+def test_dataframe_has_a_row_for_each_record() -> None:
     pytest.importorskip("pandas", reason="pandas is not installed")
     vocab, grid = Vocab("hielo"), {"lr": [0.01, 0.02]}
     result = sweep(ElmanEnsemble, "hihello", grid=grid, seeds=range(3), vocab=vocab, epochs=2)

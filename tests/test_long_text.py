@@ -1,4 +1,4 @@
-"""Training on one long text in chunks, against truncated backpropagation written by hand."""
+"""Training on one long text in chunks, compared with hand-written truncated BPTT."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
 def by_hand(model: ElmanCharModel, streams: int, chunk: int, epochs: int) -> list[float]:
-    """Truncated backpropagation with `torch.nn.RNN` on one-hots; the mean loss of each epoch."""
+    """Run truncated BPTT with `torch.nn.RNN` on one-hots; return each epoch's mean loss."""
     indices = torch.tensor(["abcd".index(symbol) for symbol in TEXT])
     length = (len(TEXT) - 1) // streams
     inputs = indices[: streams * length].reshape(streams, length)
@@ -57,7 +57,7 @@ def by_hand(model: ElmanCharModel, streams: int, chunk: int, epochs: int) -> lis
 
 @pytest.mark.parametrize("streams", [1, 3])
 @pytest.mark.parametrize("hidden_size", [None, 6])
-def test_chunks_are_truncated_backpropagation(streams: int, hidden_size: int | None) -> None:
+def test_chunked_training_is_truncated_bptt(streams: int, hidden_size: int | None) -> None:
     expected = by_hand(ElmanCharModel(VOCAB, hidden_size=hidden_size).double(), streams, 10, 4)
     options: dict[str, Any] = {"epochs": 4, "chunk": 10, "batch_size": streams}
     model = ElmanCharModel(VOCAB, hidden_size=hidden_size).double()
@@ -65,7 +65,7 @@ def test_chunks_are_truncated_backpropagation(streams: int, hidden_size: int | N
     assert history.loss == pytest.approx(expected, rel=1e-9)
     assert history.predictions == []
     layered = ElmanCharModel(VOCAB, hidden_size=hidden_size, batch_first=False).double()
-    layered.register_forward_hook(lambda *_: None)  # so that autograd does it
+    layered.register_forward_hook(lambda *_: None)  # so that autograd is used
     assert fit(layered, TEXT, **options).loss == pytest.approx(expected, rel=1e-9)
     ensemble = ElmanEnsemble(VOCAB, [5, 0], hidden_size=hidden_size).double()
     histories = fit(ensemble, TEXT, **options)
@@ -87,12 +87,12 @@ class Recurrent(nn.Module):
 
 
 @pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
-def test_any_model_that_takes_its_state_back_can_read_on(kind: type[nn.Module]) -> None:
+def test_any_model_that_accepts_its_state_can_train_in_chunks(kind: type[nn.Module]) -> None:
     history = fit(Recurrent(kind), TEXT, vocab=VOCAB, chunk=7, batch_size=2, epochs=60, lr=0.05)
     assert history.loss[-1] < history.loss[0] / 2
 
 
-def test_the_end_of_the_text_is_held_out() -> None:
+def test_validation_holds_out_the_end_of_the_text() -> None:
     model = ElmanCharModel(VOCAB, hidden_size=5).double()
     twin = ElmanCharModel(VOCAB, hidden_size=5).double()
     history = fit(model, TEXT, chunk=10, epochs=2, validation=0.2)
@@ -114,7 +114,7 @@ def test_the_end_of_the_text_is_held_out() -> None:
 
 
 def loss_and_accuracy(model: nn.Module, text: str) -> tuple[Tensor, Tensor]:
-    """One pass over a text from zeros, symbol by symbol; its first symbol is only read."""
+    """Measure one pass over a text from a zero state, symbol by symbol."""
     indices, state = torch.tensor([["abcd".index(symbol) for symbol in text]]), None
     losses, hits = [], []
     model.eval()
@@ -129,7 +129,7 @@ def loss_and_accuracy(model: nn.Module, text: str) -> tuple[Tensor, Tensor]:
     return torch.stack(losses).mean(0), torch.stack(hits).mean(0)
 
 
-class Recalling(nn.Module):
+class RecurrentWithDropout(nn.Module):
     """A user's own model with dropout, whose state is a tensor or, for an LSTM, a tuple."""
 
     def __init__(self, kind: type[nn.Module]) -> None:
@@ -142,16 +142,16 @@ class Recalling(nn.Module):
 
 
 HELD_OUT: dict[str, Callable[[], nn.Module]] = {
-    "gradients written out": lambda: ElmanCharModel(VOCAB, hidden_size=5).double(),
+    "hand-written gradients": lambda: ElmanCharModel(VOCAB, hidden_size=5).double(),
     "two layers": lambda: ElmanCharModel(VOCAB, hidden_size=5, num_layers=2).double(),
     "an ensemble": lambda: ElmanEnsemble(VOCAB, [5, 0], hidden_size=5).double(),
-    "a GRU": lambda: Recalling(nn.GRU),
-    "an LSTM": lambda: Recalling(nn.LSTM),
+    "a GRU": lambda: RecurrentWithDropout(nn.GRU),
+    "an LSTM": lambda: RecurrentWithDropout(nn.LSTM),
 }
 
 
 @pytest.mark.parametrize("make", HELD_OUT.values(), ids=HELD_OUT)
-def test_the_held_out_end_is_one_pass_whatever_the_streams_and_chunks(
+def test_held_out_loss_does_not_depend_on_streams_and_chunks(
     make: Callable[[], nn.Module],
 ) -> None:
     loss, accuracy = loss_and_accuracy(make(), TEXT[60:])
@@ -174,7 +174,7 @@ def test_the_held_out_end_is_one_pass_whatever_the_streams_and_chunks(
 
 
 @pytest.mark.parametrize("batch_size", [1, 5])
-def test_patience_and_plateau_go_by_the_one_pass(batch_size: int) -> None:
+def test_patience_and_plateau_use_the_held_out_loss(batch_size: int) -> None:
     plateau = partial(ReduceLROnPlateau, patience=0, factor=0.5, threshold=0.0, eps=0)
     model = ElmanCharModel(VOCAB, hidden_size=5).double()
     losses: list[Tensor] = []
@@ -203,7 +203,7 @@ def memoryless(text: str) -> float:
 
 
 @pytest.mark.parametrize(("block", "table"), [(2**20, 2**20), (16, 2**20), (16, 0)])
-def test_baselines_of_a_text_are_counts(
+def test_baselines_of_a_text_match_counts(
     block: int, table: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(long_text, "BLOCK", block)
@@ -219,7 +219,7 @@ def test_baselines_of_a_text_are_counts(
     ("symbols", "kind"),
     [(256, torch.uint8), (257, torch.int16), (32768, torch.int16), (32769, torch.int32)],
 )
-def test_a_text_is_kept_in_the_smallest_integers(symbols: int, kind: torch.dtype) -> None:
+def test_text_is_stored_in_the_smallest_integers(symbols: int, kind: torch.dtype) -> None:
     vocab = Vocab([f"w{i}" for i in range(symbols)])
     encoded = encode_compact([f"w{symbols - 1}", "w0"], vocab)
     assert encoded.dtype == kind
@@ -248,7 +248,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / len
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit")
-def test_memory_grows_by_few_bytes_a_symbol() -> None:
+def test_memory_grows_by_few_bytes_per_symbol() -> None:
     assert resource.RUSAGE_SELF == 0
     run = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
@@ -302,13 +302,13 @@ ERRORS: dict[str, Any] = {
         OptionError,
         "expected chunk to be a positive integer, got 0",
     ),
-    "an end of no symbol": (
+    "no held-out symbol": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, validation=0.001),
         DataError,
         "expected at least 2 held-out symbols, got 0 of 75 symbols with validation=0.001; "
         "increase validation",
     ),
-    "an end of one symbol": (
+    "one held-out symbol": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=5, validation=0.01),
         DataError,
         "expected at least 2 held-out symbols, got 1 of 75 symbols with validation=0.01; "
@@ -332,13 +332,13 @@ def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCh
     assert_error(*ERRORS[case])
 
 
-def test_a_history_of_a_text_survives_json() -> None:
+def test_history_of_a_text_round_trips_through_json() -> None:
     history = fit(ElmanCharModel(VOCAB), TEXT, chunk=10)
     assert History.from_json(history.to_json()) == history
     assert history.settings["chunk"] == 10
 
 
-def test_a_long_text_of_words_can_be_held_out_stepwise_never() -> None:
+def test_words_can_train_in_chunks_with_a_held_out_end() -> None:
     words = ["the", "dog", "sees", "the", "boy"] * 8
     model = ElmanCharModel(Vocab.from_text(words), hidden_size=4)
     history = fit(model, words, chunk=3, epochs=2, batch_size=2, validation=0.3)
