@@ -347,6 +347,14 @@ def test_rejection_names_the_invalid_value(
     assert_same(model.state_dict(), before)
 
 
+def test_what_an_optimizer_does_not_know_is_left_to_it(
+    contents: dict[str, bytes], tmp_path: Path
+) -> None:
+    facts, tensors = parts_of(contents[B])
+    facts["training"]["updates"]["optimizer"]["state"] = {"$dict": [[0, {"unknown": 5}]]}
+    assert outcome(B, signed(facts, tensors), tmp_path / "run") == "goes on"
+
+
 class Picky(optim.SGD):
     """An optimizer that fails on zero gradients, so that a trial update is impossible."""
 
