@@ -412,12 +412,12 @@ FORK: Any = multiprocessing.get_context("fork" if os.name == "posix" else None)
 
 
 def save_and_be_killed(path: Path) -> None:
-    os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+    os.fsync = lambda fd: os.kill(os.getpid(), signal.SIGKILL)
     save(model(), path)
 
 
 def save_when_told(path: Path, writes: Any, told: Any) -> None:
-    def wait(_: object) -> None:
+    def wait(fd: object) -> None:
         writes.set()
         told.wait(60)
 

@@ -620,7 +620,12 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         "expected one or more distinct seeds, got [1, 1]",
     ),
     "a model": (
-        lambda: sweep(ElmanEnsemble(VOCAB, range(2)), TASK, grid={"lr": [0.1]}, seeds=[1]),
+        lambda: sweep(
+            ElmanEnsemble(VOCAB, range(2)),  # type: ignore[arg-type]
+            TASK,
+            grid={"lr": [0.1]},
+            seeds=[1],
+        ),
         OptionError,
         "expected make_model to create models, got a model; pass its class, ElmanEnsemble, or a "
         "function that returns a new model",
