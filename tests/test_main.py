@@ -292,6 +292,22 @@ def test_sample_prints_the_prompt_and_what_follows(
     assert rows == [{"prompt": "ell", "text": text} for text in texts]
 
 
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        (["--num", "0"], "expected num to be a positive integer, got 0"),
+        (["--prompt", "xyz"], "'x' at position 0 of 'xyz' is not among the 5 symbols 'hielo'"),
+        (["--top-k", "9"], "expected top_k to be an integer from 1 to 5, got 9"),
+    ],
+)
+def test_bad_options_are_named_before_anything_is_printed(
+    option: list[str], line: str, written: str, capsys: Shown
+) -> None:
+    assert main(["sample", written, *option]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", f"seqtoys: {line}\n")
+
+
 def test_sample_of_words_and_of_an_ensemble(tmp_path: Path, capsys: Shown) -> None:
     file, vocab = str(tmp_path / "model"), Vocab(["boy", "sees", "dog"])
     save(ElmanCharModel(vocab, seed=1), file)
@@ -375,7 +391,7 @@ def test_ctrl_c_saves_and_shows_what_there_is(
     monkeypatch.setattr(Backprop, "loss_and_predictions", pressed)
     assert main([*arguments, "--save", saved]) == 130
     shown = capsys.readouterr()
-    assert "1 epochs" in shown.out or "seen" in shown.out
+    assert "1 epoch;" in shown.out or "seen" in shown.out
     assert f"saved to {saved}; run the same command with --resume to continue\n" in shown.err
     assert list(load(saved).vocab) == list("hielo")
 

@@ -270,7 +270,7 @@ ERRORS: dict[str, Any] = {
         "index 5 at position 1 is not in 0 … 4, the indices of the 5 symbols 'hielo'",
     ),
     "one index out of range": (
-        lambda: HIELO.one_hot(5),  # type: ignore[arg-type]
+        lambda: HIELO.one_hot(torch.tensor(5)),
         IndexRangeError,
         "index 5 is not in 0 … 4, the indices of the 5 symbols 'hielo'",
     ),

@@ -139,7 +139,7 @@ def _measure(model: ElmanCharModel, texts: list[str], history: History) -> tuple
 
 
 def _verdict(texts: list[str], history: History, learnt: bool, right: str, loss: float) -> str:
-    epochs = f"{len(history)} epochs"
+    epochs = f"{len(history)} epoch{'s' * (len(history) != 1)}"
     if learnt and len(texts) == 1:
         count = right.partition(" ")[0]
         return f"Memorized {describe(texts[0])!r}: all {count} next symbols ({epochs})."

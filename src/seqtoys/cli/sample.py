@@ -38,26 +38,28 @@ def sample(options: Namespace) -> int:
     model = load(options.file)
     vocab = model.vocab
     prompt = vocab.symbols[:1] if options.prompt is None else _symbols(options.prompt, vocab)
-    drawing: dict[str, Any] = {
+    count = 1 if options.num is None else options.num
+    sampling: dict[str, Any] = {
         "temperature": options.temperature,
         "top_k": options.top_k,
         "stop": None if options.stop is None else _symbols(options.stop, vocab),
         "generator": seeded_generator(options.seed),
     }
     if isinstance(model, ElmanEnsemble):
-        written = generate(model, prompt, options.length, num=options.num or 1, **drawing)
+        written = generate(model, prompt, options.length, num=count, **sampling)
         for seed, texts in zip(model.seeds, written, strict=True):
             _print(prompt, texts, vocab, options.json, seed=seed)
     elif options.num is None and not options.json:
         gap = " " if vocab.has_words else ""
+        symbols = stream(model, prompt, options.length, **sampling)  # checks the options
         print(_join(prompt, vocab), end="", flush=True)
         try:
-            for symbol in stream(model, prompt, options.length, **drawing):
+            for symbol in symbols:
                 print(gap + symbol, end="", flush=True)
         finally:
             print()
     else:
-        texts = generate(model, prompt, options.length, num=options.num or 1, **drawing)
+        texts = generate(model, prompt, options.length, num=count, **sampling)
         _print(prompt, texts, vocab, options.json)
     return 0
 
@@ -70,11 +72,11 @@ def _join(symbols: Symbols, vocab: Vocab) -> str:
     return (" " if vocab.has_words else "").join(symbols)
 
 
-def _print(prompt: Symbols, texts: list[Any], vocab: Vocab, as_json: bool, **who: int) -> None:
+def _print(prompt: Symbols, texts: list[Any], vocab: Vocab, as_json: bool, **labels: int) -> None:
     """Print one text per line, after the seed of its replica if there are several."""
     for text in texts:
         if as_json:
-            print_json({**who, "prompt": _join(prompt, vocab), "text": _join(text, vocab)})
+            print_json({**labels, "prompt": _join(prompt, vocab), "text": _join(text, vocab)})
         else:
             whole = _join([*prompt, *text], vocab)
-            print("".join(f"seed {seed}  " for seed in who.values()) + whole)
+            print("".join(f"seed {seed}  " for seed in labels.values()) + whole)

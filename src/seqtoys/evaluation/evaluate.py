@@ -110,7 +110,7 @@ def evaluate(
     lengths = whole.longer
     if longer is not None:
         lengths = tuple(check_lengths((n, n))[0] for n in listed("longer", longer))
-    parts = [*_kinds(task, seen, count, generator)]
+    parts = [*_draw_parts(task, seen, count, generator)]
     parts += [Part(f"length {n}", whole, _draw(whole, count, generator, n)) for n in lengths]
     scores = {part.name: _measure(model, whole, part) for part in parts}
     reports = [
@@ -144,7 +144,7 @@ class Part:
     is_given: bool = False
 
 
-def _kinds(
+def _draw_parts(
     task: Task, seen: Batch | None, count: int, generator: torch.Generator
 ) -> Iterator[Part]:
     """Draw the seen and the unseen sequences."""
@@ -152,12 +152,12 @@ def _kinds(
         whole = task.whole if isinstance(task, TaskSplit) else task
         seen = seen.to("cpu")  # tasks and hashes are on the CPU
         yield Part("seen", whole, list(_groups(seen.repeated())), is_given=True)
-        rest = TaskSplit(whole, 1.0, NotListed(seen), is_held_out=True)
-        yield Part("unseen", rest, _draw_unseen(task, seen, count, generator))
+        unseen = TaskSplit(whole, 1.0, NotListed(seen), is_held_out=True)
+        yield Part("unseen", unseen, _draw_unseen(task, seen, count, generator))
     elif isinstance(task, TaskSplit):
-        sides = (task.complement, task) if task.is_held_out else (task, task.complement)
-        for name, side in zip(("seen", "unseen"), sides, strict=True):
-            yield Part(name, side, _draw(side, count, generator))
+        splits = (task.complement, task) if task.is_held_out else (task, task.complement)
+        for name, split in zip(("seen", "unseen"), splits, strict=True):
+            yield Part(name, split, _draw(split, count, generator))
     else:
         yield Part("seen", task, _draw(task, count, generator))
 
@@ -166,8 +166,8 @@ def _draw(
     task: Task, count: int, generator: torch.Generator, length: int | None = None
 ) -> list[Batch]:
     """Draw groups of sequences; a task whose batches have one length gets several lengths."""
-    most = -(-count // GROUPS)  # sequences per group
-    sizes = [min(most, count - start) for start in range(0, count, most)]
+    largest = -(-count // GROUPS)  # sequences per group
+    sizes = [min(largest, count - start) for start in range(0, count, largest)]
     return [task.sample(size, length=length, generator=generator) for size in sizes]
 
 
@@ -194,21 +194,22 @@ def _groups(batch: Batch) -> Iterator[Batch]:
 def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
     """Measure each replica on groups of sequences; a single model is one replica."""
     device, batches = device_of(model), part.batches
-    sums = [_sum(model, batch.to(device), len(whole.vocab)) for batch in batches]
+    sums = [_sum_scores(model, batch.to(device), len(whole.vocab)) for batch in batches]
     losses, hits, wholes = (torch.stack(column, 1) for column in zip(*sums, strict=True))
-    scored = _numbers(int(batch.scored.sum()) for batch in batches)
-    sizes = _numbers(int(batch.scored.any(1).sum()) for batch in batches)
-    best = _numbers(part.source.optimal_loss(batch) for batch in batches) * scored  # (groups,)
+    scored = _to_tensor(int(batch.scored.sum()) for batch in batches)
+    sizes = _to_tensor(int(batch.scored.any(1).sum()) for batch in batches)
+    best = _to_tensor(part.source.optimal_loss(batch) for batch in batches) * scored  # (groups,)
     source_loss = _source_loss(whole, batches, scored)
-    memoryless, chance, effective = _counted(batches)
-    error = getattr(part.source.optimum, "standard_error", 0.0)  # estimated if the task is split
-    smallest = 0 if part.is_given else int(sizes.sum())
+    memoryless, chance, effective = _count_baselines(batches)
+    # The optimum of a split may be an estimate.
+    optimum_error = getattr(part.source.optimum, "standard_error", 0.0)
+    drawn = 0 if part.is_given else int(sizes.sum())
     return [
         Score(
             loss=ratio(loss, scored),
-            excess=_plus_error(ratio(loss - best, scored), error),
-            accuracy=_proportion(hit, scored, smallest),
-            whole_accuracy=_proportion(right, sizes, smallest),
+            excess=_plus_error(ratio(loss - best, scored), optimum_error),
+            accuracy=_proportion(hit, scored, drawn),
+            whole_accuracy=_proportion(right, sizes, drawn),
             sequences=int(sizes.sum()),
             optimum=float(best.sum() / scored.sum()),
             source_loss=source_loss,
@@ -223,31 +224,38 @@ def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
 
 def _source_loss(whole: Task, batches: list[Batch], scored: Float[Tensor, " groups"]) -> float:
     """Compute the loss of the task's source, ignoring any split or chosen length."""
-    each = _numbers(whole.optimal_loss(batch.with_length_range(None)) for batch in batches)
-    return float(each @ scored / scored.sum())
+    losses = _to_tensor(whole.optimal_loss(batch.with_length_range(None)) for batch in batches)
+    return float(losses @ scored / scored.sum())
 
 
-def _counted(batches: list[Batch]) -> tuple[float, float, float]:
+def _count_baselines(batches: list[Batch]) -> tuple[float, float, float]:
     """Return the memoryless loss, the chance accuracy and the effective number of sequences."""
     pairs = np.concatenate(
         [torch.stack([b.inputs[b.scored], b.targets[b.scored]]).numpy() for b in batches], 1
     )  # (2, scored)
     _, frequencies = torch.cat([hashes(batch) for batch in batches]).unique(return_counts=True)
-    shares = frequencies.double() / frequencies.sum()
+    proportions = frequencies.double() / frequencies.sum()
     chance = float(np.bincount(pairs[1]).max() / pairs.shape[1])
-    return conditional_entropy(*pairs), chance, float(1 / (shares**2).sum())
+    return conditional_entropy(*pairs), chance, float(1 / (proportions**2).sum())
 
 
 def _proportion(
-    hits: Float[Tensor, " groups"], counts: Float[Tensor, " groups"], sequences: int
+    hits: Float[Tensor, " groups"], counts: Float[Tensor, " groups"], drawn: int
 ) -> Estimate:
-    """Compute a proportion; one of 0 or 1 also has a standard error if sequences were drawn."""
-    share = ratio(hits, counts)
-    if share.standard_error or not sequences:
-        return share
+    """Compute a proportion with its standard error, also if it is 0 or 1.
+
+    Args:
+        hits: The numbers of correct items.
+        counts: The numbers of all items.
+        drawn: The number of random sequences, or 0 if the sequences were given: then there is no
+            error if the proportion is 0 or 1.
+    """
+    proportion = ratio(hits, counts)
+    if proportion.standard_error or not drawn:
+        return proportion
     # Add two correct and two wrong sequences (Agresti & Coull, 1998).
-    nearby = (share * sequences + 2) / (sequences + 4)
-    return Estimate(float(share), math.sqrt(nearby * (1 - nearby) / (sequences + 4)))
+    adjusted = (proportion * drawn + 2) / (drawn + 4)
+    return Estimate(float(proportion), math.sqrt(adjusted * (1 - adjusted) / (drawn + 4)))
 
 
 def _plus_error(estimate: Estimate, error: float) -> Estimate:
@@ -255,12 +263,12 @@ def _plus_error(estimate: Estimate, error: float) -> Estimate:
     return Estimate(float(estimate), math.hypot(estimate.standard_error, error))
 
 
-def _numbers(values: Iterable[float]) -> Float[Tensor, " groups"]:
+def _to_tensor(values: Iterable[float]) -> Float[Tensor, " groups"]:
     return torch.tensor(list(values), dtype=torch.float64, device="cpu")
 
 
 @torch.no_grad()
-def _sum(
+def _sum_scores(
     model: nn.Module, batch: Batch, symbols: int
 ) -> tuple[Float[Tensor, " replicas"], Float[Tensor, " replicas"], Float[Tensor, " replicas"]]:
     """Sum losses, correct symbols and correct sequences over a batch, for each replica."""

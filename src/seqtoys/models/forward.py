@@ -107,15 +107,16 @@ def logits_and_state(
         ShapeError: If the logits are not `(batch, time, vocab)`.
     """
     time_first = _is_time_first(model)
-    given = (inputs.T if time_first else inputs, *(() if state is None else (state,)))
-    output = model(*given)
+    # Without a state, the model is called with the inputs alone, and starts from its own state.
+    resumed = () if state is None else (state,)
+    output = model(inputs.T if time_first else inputs, *resumed)
     if not isinstance(output, tuple) or len(output) != 2:
         raise OptionError(
             "chunk=… needs a model that returns (logits, state) and accepts that state, got "
             f"{type(model).__name__}, which returns a {type(output).__name__}; omit chunk"
         )
-    logits, after = output
-    detached = tuple(x.detach() for x in after) if isinstance(after, tuple) else after.detach()
+    logits, final = output
+    detached = tuple(x.detach() for x in final) if isinstance(final, tuple) else final.detach()
     logits = logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
     return check_logits(logits, model, inputs, symbols), detached
 
@@ -170,7 +171,7 @@ def loss_and_accuracy(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         >>> from seqtoys import ElmanCharModel, Vocab
         >>> vocab = Vocab("hielo")
         >>> model = ElmanCharModel(vocab, seed=777)
-        >>> loss, share = loss_and_accuracy(model, Batch.from_texts(["hihello"], vocab))
+        >>> loss, correct = loss_and_accuracy(model, Batch.from_texts(["hihello"], vocab))
         >>> loss
         tensor(1.6925)
     """
@@ -198,6 +199,6 @@ def _logits_by_steps(model: nn.Module, inputs: Tensor) -> Tensor:
     hidden = model.initial_hidden(len(inputs))
     logits = []
     for symbols in inputs.unbind(1):  # (batch, time) -> time of (batch,)
-        step, hidden = model.step(symbols, hidden)
-        logits.append(step)  # (batch, vocab)
+        step_logits, hidden = model.step(symbols, hidden)  # (batch, vocab)
+        logits.append(step_logits)
     return torch.stack(logits, dim=-2)

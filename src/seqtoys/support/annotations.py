@@ -40,11 +40,11 @@ def described(value: object) -> str:
         >>> described(0.5), described("h" * 99), described(["h", "i"]), described(OSError())
         ('0.5', 'a str of 99', 'a list of 2', 'an OSError')
     """
-    spec, sized = type(value), cast(Any, value)
-    if value is None or spec in (bool, int, float) or (spec is str and len(sized) < 60):
+    kind, sized = type(value), cast(Any, value)
+    if value is None or kind in (bool, int, float) or (kind is str and len(sized) < 60):
         return quoted(value)
-    size = f" of {len(sized)}" if spec in (str, list, tuple, dict) else ""
-    return f"{with_article(spec.__name__)}{size}"
+    size = f" of {len(sized)}" if kind in (str, list, tuple, dict) else ""
+    return f"{with_article(kind.__name__)}{size}"
 
 
 def order_hint(values: object) -> str:
@@ -140,22 +140,22 @@ def type_spec(annotation: Hashable) -> TypeSpec:
     Args:
         annotation: A class or any other annotation.
     """
-    origin, inside = get_origin(annotation), get_args(annotation)
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation in (Any, object) or origin in (Literal, Unpack):
         return ANYTHING
     if origin in (Union, UnionType):
-        return _either([type_spec(each) for each in inside])
+        return _either([type_spec(each) for each in arguments])
     if annotation in NUMBERS:
         return NUMBERS[annotation]
     outer: Any = origin or annotation
     outer = getattr(outer, "array_type", outer)  # for jaxtyping annotations
-    if outer is tuple and Ellipsis not in inside:
-        return _tuple([type_spec(each) for each in inside])
-    words = (_called(outer),)
-    lists_numbers = words == ("a list",) and any(map(_takes_a_number, inside))
+    if outer is tuple and Ellipsis not in arguments:
+        return _tuple([type_spec(each) for each in arguments])
+    words = (_name_of(outer),)
+    lists_numbers = words == ("a list",) and any(map(_takes_a_number, arguments))
     # The arguments of an array's annotation are its shape and dtype, which it doesn't contain.
-    if inside and issubclass(outer, Collection) and not issubclass(outer, np.ndarray):
-        specs = [type_spec(each) for each in inside if each is not Ellipsis]
+    if arguments and issubclass(outer, Collection) and not issubclass(outer, np.ndarray):
+        specs = [type_spec(each) for each in arguments if each is not Ellipsis]
         plain = _plain_number_contents(specs) if any(spec.plain for spec in specs) else None
         return TypeSpec(
             words,
@@ -185,9 +185,9 @@ def _contents(specs: Sequence[TypeSpec]) -> Callable[[Any], Iterator[Part]]:
 
     def items(values: Any) -> Iterator[Part]:
         # Every item of a string is a string, so checking one is enough.
-        shown = values[:1] if isinstance(values, str) else values
-        if not set(map(type, shown)) <= specs[0].exact:  # a fast path for long lists
-            for at, value in enumerate(shown):
+        to_check = values[:1] if isinstance(values, str) else values
+        if not set(map(type, to_check)) <= specs[0].exact:  # a fast path for long lists
+            for at, value in enumerate(to_check):
                 yield f"[{at}]", value, specs[0]
 
     def entries(values: Mapping[Any, Any]) -> Iterator[Part]:
@@ -202,7 +202,7 @@ def with_plain_numbers(value: Any, spec: TypeSpec) -> Any:
     """Return a value with NumPy's and other numbers converted to Python's.
 
     Args:
-        value: A value that matches `kind`.
+        value: A value that matches `spec`.
         spec: The `TypeSpec` of an annotation.
 
     Examples:
@@ -217,21 +217,22 @@ def _plain_number_contents(specs: Sequence[TypeSpec]) -> Callable[[Any], Any]:
 
     def plain(values: Any) -> Any:
         if type(values) is dict:
-            made = {
+            converted = {
                 with_plain_numbers(key, specs[0]): with_plain_numbers(value, specs[1])
                 for key, value in values.items()
             }
-            return made if _differ(made.values(), values.values()) else values
+            return converted if _any_replaced(converted.values(), values.values()) else values
         if type(values) in (list, tuple) and not set(map(type, values)) <= specs[0].exact:
-            made = type(values)(with_plain_numbers(value, specs[0]) for value in values)
-            return made if _differ(made, values) else values  # keep the caller's own list
+            converted = type(values)(with_plain_numbers(value, specs[0]) for value in values)
+            # Keep the caller's own list if nothing was converted.
+            return converted if _any_replaced(converted, values) else values
         return values
 
     return plain
 
 
-def _differ(made: Iterable[Any], values: Iterable[Any]) -> bool:
-    return any(map(operator.is_not, made, values))
+def _any_replaced(converted: Iterable[Any], values: Iterable[Any]) -> bool:
+    return any(map(operator.is_not, converted, values))
 
 
 def _tuple(specs: Sequence[TypeSpec]) -> TypeSpec:
@@ -245,8 +246,8 @@ def _tuple(specs: Sequence[TypeSpec]) -> TypeSpec:
         return isinstance(values, tuple) and len(values) == len(specs)
 
     def plain(values: Any) -> Any:
-        made = tuple(map(with_plain_numbers, values, specs))
-        return made if _differ(made, values) else values
+        converted = tuple(map(with_plain_numbers, values, specs))
+        return converted if _any_replaced(converted, values) else values
 
     has_numbers = any(spec.plain for spec in specs)
     words = (f"a tuple of {len(specs)}",)
@@ -281,5 +282,5 @@ def _either(specs: Sequence[TypeSpec]) -> TypeSpec:
     )
 
 
-def _called(spec: type) -> str:
+def _name_of(spec: type) -> str:
     return NAMES.get(spec.__name__) or with_article(spec.__name__)

@@ -181,11 +181,12 @@ def _foreign(path: object) -> DataError:
 def _check_same(there: dict[str, Any], here: dict[str, Any], path: object) -> None:
     differing = [name for name in here if there.get(name) != here[name]]
     if differing:
-        told = (
+        differences = (
             f"{name} {_short(there.get(name))}, not {_short(here[name])}" for name in differing
         )
         raise DataError(
-            f"{path} holds another sweep, with {'; '.join(told)}; use another path, or delete it"
+            f"{path} holds another sweep, with {'; '.join(differences)}; use another path, or "
+            "delete it"
         )
 
 

@@ -43,7 +43,7 @@ def run_cell(cell: Cell) -> list[SweepRow]:
             started = time.perf_counter()  # excluding the wait for other cells
             facts = _measure_cell(cell)
     except Exception as error:  # from the user's model, or an invalid setting
-        return failed_rows(cell, _told(error), time.perf_counter() - started)
+        return failed_rows(cell, _summary_of(error), time.perf_counter() - started)
     seconds = time.perf_counter() - started
     return [
         SweepRow(settings=cell.settings, seed=seed, seconds=seconds, **of_seed)
@@ -59,7 +59,7 @@ def failed_rows(cell: Cell, error: str, seconds: float = 0.0) -> list[SweepRow]:
     ]
 
 
-def _told(error: Exception) -> str:
+def _summary_of(error: Exception) -> str:
     """Format an error with the place where it was raised."""
     at = extract_tb(error.__traceback__)[-1]
     try:

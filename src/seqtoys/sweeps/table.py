@@ -47,15 +47,15 @@ def notes_of(rows: Sequence[SweepRow], cells: int, seeds: int) -> list[str]:
     notes += _goal_notes(rows)
     settings = [list(group) for _, group in groupby(rows, key=lambda row: row.settings)]
     whole = [group[0] for group in settings if all(row.error is not None for row in group)]
-    notes += _listed(f"{len(whole)} of {cells} settings failed:", [_told(row) for row in whole])
+    notes += _listed(f"{len(whole)} of {cells} settings failed:", [_labeled(row) for row in whole])
     single = [
-        _told(row, row.seed)
+        _labeled(row, row.seed)
         for group in settings
         for row in group
         if row.error is not None and group[0] not in whole
     ]
     notes += _listed(f"{len(single)} of {len(rows)} runs failed:", single)
-    suspect = [_told(row, row.seed) for row in rows if row.remark is not None]
+    suspect = [_labeled(row, row.seed) for row in rows if row.remark is not None]
     notes += _listed(f"{len(suspect)} of {len(rows)} rows can't be trusted:", suspect)
     if len(settings) < cells:
         notes.append(f"{cells - len(settings)} of {cells} settings were not run")
@@ -69,9 +69,9 @@ def _goal_notes(rows: Sequence[SweepRow]) -> list[str]:
     """Explain when a row counts as solved, if any was evaluated."""
     goals = {row.goal for row in rows if row.loss is not None}
     near = " or ".join(f"{goal:g}" for goal in sorted(goals - {None}))  # type: ignore[type-var]
-    told = ["every scored symbol is predicted"] * (None in goals)
-    told += [f"excess plus two standard errors is at most {near}"] * bool(near)
-    return [f"solved: {'; or '.join(told)}"] if told else []
+    conditions = ["every scored symbol is predicted"] * (None in goals)
+    conditions += [f"excess plus two standard errors is at most {near}"] * bool(near)
+    return [f"solved: {'; or '.join(conditions)}"] if conditions else []
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
@@ -107,7 +107,7 @@ def _mean(values: Sequence[int | float | None]) -> str:
     return f"{fmean(known):.1%}" if known else ""
 
 
-def _told(row: SweepRow, seed: int | None = None) -> str:
+def _labeled(row: SweepRow, seed: int | None = None) -> str:
     """Format the error or remark of a row, after its setting and, if given, its seed."""
     named = row.settings if seed is None else {**row.settings, "seed": seed}
     where = ", ".join(f"{name}={value}" for name, value in named.items())

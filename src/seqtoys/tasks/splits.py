@@ -15,13 +15,13 @@ from seqtoys.errors import DataError, OptionError
 from seqtoys.support.randomness import generator_for
 
 OFFSET = 0x1E3779B97F4A7C15  # larger than any position
-BITS = 40  # the number of hash bits that are compared
-BATCHES = 64  # the batches drawn to estimate the fraction that a hash holds out
-MOST = 100_000  # the most sequences in these batches
-SALTS = 1000  # the salts to try
-ROUNDS = 100  # the rounds of sampling after which a split is considered empty
-EVEN = 0.1  # the largest fraction of the smaller split that one sequence should have
-NEAR = 0.25  # the tolerance of the held-out fraction, relative to the smaller split
+BITS = 40  # the number of bits of a hash
+SAMPLED_BATCHES = 64  # the batches drawn to estimate the fraction that a hash holds out
+MAX_SAMPLED = 100_000  # sequences in these batches
+MAX_SALTS = 1000  # the salts to try
+MAX_ROUNDS = 100  # the rounds of sampling after which a split is considered empty
+MAX_FREQUENCY = 0.1  # the most that one sequence should contribute to the smaller split
+TOLERANCE = 0.25  # the tolerance of the held-out fraction, relative to the smaller split
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class NotListed:
     """
 
     def __init__(self, batch: Batch) -> None:
-        self._known = hashes(batch)
+        self._listed = hashes(batch)
 
     def holds_out(self, batch: Batch) -> Bool[Tensor, " batch"]:
         """Return whether each sequence is held out."""
-        return ~torch.isin(hashes(batch), self._known)
+        return ~torch.isin(hashes(batch), self._listed)
 
 
 def find_hash_split(name: str, sample: Callable[..., Batch], fraction: float) -> HashSplit:
@@ -91,27 +91,29 @@ def find_hash_split(name: str, sample: Callable[..., Batch], fraction: float) ->
         raise OptionError(
             f"cannot hold out sequences of {name}: all {counts.sum()} sequences drawn are the same"
         )
-    best, nearest = HashSplit(limit), math.inf  # with other limits, as a fallback
+    # If no hash is good enough: the one whose most frequent sequence is least frequent, and, if
+    # none holds out about the fraction, the one that comes nearest with another limit.
     evenest, least = HashSplit(limit), math.inf
-    for salt in range(SALTS):
+    other_limit, nearest = HashSplit(limit), math.inf
+    for salt in range(MAX_SALTS):
         hashed, order = salted(drawn, salt).sort()
         sizes = counts[order]
-        shares = sizes.cumsum(0) / counts.sum()  # the fraction held out up to each hash
+        held = sizes.cumsum(0) / counts.sum()  # the fraction held out up to each hash
         below = int((hashed < limit).sum())
-        if below and abs(shares[below - 1] - fraction) <= NEAR * smaller:
-            side = sizes[:below] if fraction <= 0.5 else sizes[below:]
-            largest = float(side.max() / side.sum())
-            if largest <= EVEN:
+        if below and abs(held[below - 1] - fraction) <= TOLERANCE * smaller:
+            smaller_sizes = sizes[:below] if fraction <= 0.5 else sizes[below:]
+            largest = float(smaller_sizes.max() / smaller_sizes.sum())
+            if largest <= MAX_FREQUENCY:
                 return HashSplit(limit, salt)
             if largest < least:
                 evenest, least = HashSplit(limit, salt), largest
-        place = int((shares[:-1] - fraction).abs().argmin())
-        if abs(shares[place] - fraction) < abs(nearest - fraction):
-            best, nearest = HashSplit(int(hashed[place]) + 1, salt), float(shares[place])
+        last = int((held[:-1] - fraction).abs().argmin())
+        if abs(held[last] - fraction) < abs(nearest - fraction):
+            other_limit, nearest = HashSplit(int(hashed[last]) + 1, salt), float(held[last])
     if least < math.inf:
         return evenest
-    if abs(nearest - fraction) <= NEAR * smaller:
-        return best
+    if abs(nearest - fraction) <= TOLERANCE * smaller:
+        return other_limit
     raise OptionError(
         f"cannot hold out {fraction:g} of {name}: with {len(drawn)} distinct sequences among the "
         f"{counts.sum()} drawn, the nearest possible fraction is {nearest:.2g}"
@@ -121,18 +123,18 @@ def find_hash_split(name: str, sample: Callable[..., Batch], fraction: float) ->
 def draw_split(
     name: str,
     draw: Callable[[int], Batch],
-    is_on_it: Callable[[Batch], Bool[Tensor, " batch"]],
+    is_in_split: Callable[[Batch], Bool[Tensor, " batch"]],
     batch_size: int,
-    share: float,
+    fraction: float,
 ) -> Batch:
     """Draw sequences until there are enough from one split.
 
     Args:
         name: What to call the sequences in messages.
         draw: Draws the given number of sequences of the whole task.
-        is_on_it: Returns whether each sequence is in the split.
+        is_in_split: Returns whether each sequence is in the split.
         batch_size: The number of sequences to return.
-        share: The approximate fraction of all sequences that is in the split.
+        fraction: The approximate fraction of all sequences that is in the split.
 
     Raises:
         DataError: If too few are found.
@@ -145,16 +147,17 @@ def draw_split(
     """
     found: list[Batch] = []
     missing = batch_size
-    for _ in range(ROUNDS):
-        drawn = draw(int(missing / share * 1.2) + 8)
-        rows = is_on_it(drawn).nonzero().flatten()
+    for _ in range(MAX_ROUNDS):
+        # 20 % and 8 more than expected, so that one round is usually enough
+        drawn = draw(int(missing / fraction * 1.2) + 8)
+        rows = is_in_split(drawn).nonzero().flatten()
         if len(rows):
             found.append(drawn.take(rows[:missing]))
             missing -= len(found[-1])
         if not missing:
             return Batch.join(found)
     raise DataError(
-        f"expected {batch_size} {name}, found {batch_size - missing} in {ROUNDS} rounds; "
+        f"expected {batch_size} {name}, found {batch_size - missing} in {MAX_ROUNDS} rounds; "
         "choose a length with more of them"
     )
 
@@ -176,8 +179,8 @@ def codes(batch: Batch) -> Int[Tensor, " batch"]:
 
 def salted(values: Int[Tensor, " batch"], salt: int) -> Int[Tensor, " batch"]:
     """Return the hashes of sequence codes for a given salt."""
-    kept: Tensor = mix(values + salt) & (2**BITS - 1)
-    return kept
+    low_bits: Tensor = mix(values + salt) & (2**BITS - 1)
+    return low_bits
 
 
 def mix(values: Int[Tensor, ...]) -> Int[Tensor, ...]:
@@ -189,15 +192,15 @@ def mix(values: Int[Tensor, ...]) -> Int[Tensor, ...]:
 
 def _shifted(values: Tensor, bits: int) -> Tensor:
     """Shift right, filling with zeros (a logical shift)."""
-    kept: Tensor = (values >> bits) & (2 ** (64 - bits) - 1)
-    return kept
+    logical: Tensor = (values >> bits) & (2 ** (64 - bits) - 1)
+    return logical
 
 
 def _draw(
     sample: Callable[..., Batch], wanted: int
 ) -> tuple[Int[Tensor, " distinct"], Int[Tensor, " distinct"]]:
     """Draw many batches, since each may have only one length, and count the distinct codes."""
-    size, generator = -(-min(wanted, MOST) // BATCHES), generator_for("split")
-    drawn = torch.cat([codes(sample(size, generator=generator)) for _ in range(BATCHES)])
+    size, generator = -(-min(wanted, MAX_SAMPLED) // SAMPLED_BATCHES), generator_for("split")
+    drawn = torch.cat([codes(sample(size, generator=generator)) for _ in range(SAMPLED_BATCHES)])
     distinct, counts = drawn.unique(return_counts=True)
     return distinct, counts

@@ -24,9 +24,9 @@ from seqtoys.tasks.counts import estimate_chance, estimate_mean, estimate_memory
 from seqtoys.tasks.split_probabilities import SplitShares
 from seqtoys.tasks.splits import HashSplit, NotListed, draw_split, find_hash_split
 
-BATCHES, SIZE = 64, 256  # the samples from which losses are estimated
+BATCHES, SEQUENCES = 64, 256  # batches, and sequences in each, from which losses are estimated
 MOST_LENGTHS = 256  # the most lengths for which samples are drawn
-GOLDEN = (math.sqrt(5) - 1) / 2
+GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples modulo 1 are evenly spread and never repeat
 
 
 class Task(ABC):
@@ -163,12 +163,12 @@ class Task(ABC):
         """
         pair = lengths if isinstance(lengths, tuple | list) else (lengths, lengths)
         shortest, longest = check_lengths(pair)
-        known = self.__dict__.setdefault("_possible", {})  # a cache, since every batch needs it
-        possible: tuple[int, ...] | None = known.get((shortest, longest))
+        cache = self.__dict__.setdefault("_possible", {})  # since every batch needs the lengths
+        possible: tuple[int, ...] | None = cache.get((shortest, longest))
         if possible is None:
             each = range(shortest, longest + 1)
             possible = tuple(n for n in each if self._has_length(n))
-            known[shortest, longest] = possible
+            cache[shortest, longest] = possible
         if not possible:
             raise OptionError(no_sequence(self.name, shortest, longest))
         return possible
@@ -205,10 +205,10 @@ class Task(ABC):
         batch_size = check_length(batch_size, "batch_size")
         if length is not None:
             length = check_length(length, "length")
-            if (refusal := self.why_no_length(length)) is not None:
-                raise OptionError(f"{self.name} has no sequence of length {length}: {refusal}")
-        least = 16 * (length or 1)  # inputs and targets, 8 bytes a symbol
-        check_room(f"sequences of {self.name}", batch_size, least)
+            if (reason := self.why_no_length(length)) is not None:
+                raise OptionError(f"{self.name} has no sequence of length {length}: {reason}")
+        bytes_each = 16 * (length or 1)  # at least: inputs and targets, 8 bytes per symbol
+        check_room(f"sequences of {self.name}", batch_size, bytes_each)
         with EnoughMemory(), on_cpu():
             batch = self.draw(batch_size, length, generator)
         check_type(f"the result of draw of {self.name}", batch, Batch)
@@ -254,8 +254,8 @@ class Task(ABC):
         """
         if not 0.001 <= fraction <= 0.999:
             raise OptionError(f"expected a fraction from 0.001 to 0.999, got {quoted(fraction)}")
-        parting = find_hash_split(self.name, self.sample, fraction)
-        training = TaskSplit(self, fraction, parting, is_held_out=False)
+        hash_split = find_hash_split(self.name, self.sample, fraction)
+        training = TaskSplit(self, fraction, hash_split, is_held_out=False)
         return training, training.complement
 
     def __repr__(self) -> str:
@@ -275,11 +275,11 @@ class Task(ABC):
         """Yield many batches, with equally likely lengths or, if empty, as the task draws them."""
         generator = generator_for("baselines")
         if not lengths:
-            yield from (self.sample(SIZE, generator=generator) for _ in range(BATCHES))
+            yield from (self.sample(SEQUENCES, generator=generator) for _ in range(BATCHES))
             return
-        chosen = _spread(lengths)
+        chosen = _spread_out(lengths)
         rounds = -(-BATCHES // len(chosen))
-        size = -(-BATCHES * SIZE // (rounds * len(chosen)))
+        size = -(-BATCHES * SEQUENCES // (rounds * len(chosen)))
         for length in chosen * rounds:
             batch = self.sample(size, length=length, generator=generator)
             yield batch.with_length_range((lengths[0], lengths[-1]))
@@ -324,7 +324,7 @@ class Task(ABC):
         return torch.stack([loss * scored.double() for loss, scored in each])
 
 
-def _spread(lengths: tuple[int, ...]) -> tuple[int, ...]:
+def _spread_out(lengths: tuple[int, ...]) -> tuple[int, ...]:
     """Choose lengths evenly but not with a fixed step, which might skip every other length."""
     step = len(lengths) / MOST_LENGTHS
     if step <= 1:
@@ -403,9 +403,9 @@ class TaskSplit(Task):
         Raises:
             DataError: If none is found.
         """
-        asked = "" if length is None else f" of length {length}"
+        of_length = "" if length is None else f" of length {length}"
         return draw_split(
-            f"sequences{asked} in {self.name}",
+            f"sequences{of_length} in {self.name}",
             lambda size: self.whole.draw(size, length, generator),
             self._holds,
             batch_size,
@@ -433,14 +433,13 @@ class TaskSplit(Task):
     @cached_property
     def _shares(self) -> SplitShares:
         whole = self.whole
-        rare = whole._rare_lengths()
         return SplitShares(
             whole.draw,
             whole._surprise,
             whole._first_surprise,
             self._holds,
             usual=sum(self.lengths) // 2,
-            rare=rare,
+            rare=whole._rare_lengths(),
             can_list=whole._has_probabilities,
             all_sequences=whole._all_sequences,
         )
@@ -469,8 +468,10 @@ class TaskSplit(Task):
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         if self._restricted is not None:
-            known = [n for n in lengths if self._restricted.why_no_length(n) is None]
-            return self._restricted.optimum_of((known[0], known[-1]) if known else lengths[0])
+            possible = [n for n in lengths if self._restricted.why_no_length(n) is None]
+            return self._restricted.optimum_of(
+                (possible[0], possible[-1]) if possible else lengths[0]
+            )
         return self._shares.optimum(self.whole.possible_lengths((lengths[0], lengths[-1])))
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:

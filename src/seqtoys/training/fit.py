@@ -164,6 +164,6 @@ def fit(
         watchers = [bar.watcher, on_epoch]
         if on_epoch is not None:
             watchers.append(lambda _: run.updates.renew())
-        with run.draws, bar:
+        with run.global_rng, bar:
             run_epochs(run, options["epochs"], watchers, checkpoint)
     return run.history

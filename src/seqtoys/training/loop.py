@@ -45,7 +45,7 @@ def run_epochs(
 
     with in_mode(run.model, training=True), postponed_interrupt() as raise_if_interrupted:
         save()  # first of all, so that a path that can't be written fails before training
-        stopped, is_whole = "epochs", True
+        stopped, is_between_updates = "epochs", True
         try:
             for epoch in range(run.epochs + 1, epochs + 1) if history.is_open else ():
                 reason = _run_epoch(run, watchers, raise_if_interrupted)
@@ -56,15 +56,15 @@ def run_epochs(
                     save()
                 raise_if_interrupted()
         except KeyboardInterrupt as interrupt:
-            stopped, is_whole = "interrupted", isinstance(interrupt, PostponedInterrupt)
+            stopped, is_between_updates = "interrupted", isinstance(interrupt, PostponedInterrupt)
         except Exception as error:
             _close(run, "error", started)
-            _attach(error, run)
+            _attach_history(error, run)
             if run.updates.is_between_epochs:
-                _save_after(error, save)
+                _try_to_save(error, save)
             raise
         _close(run, stopped, started)
-        if is_whole:
+        if is_between_updates:
             save()
 
 
@@ -78,15 +78,15 @@ def _close(run: TrainingState, stopped: str, started: float) -> None:
     history.seconds = time.perf_counter() - started
 
 
-def _attach(error: Exception, run: TrainingState) -> None:
+def _attach_history(error: Exception, run: TrainingState) -> None:
     """Attach the history so far to an exception, with a note in its traceback."""
     vars(error)["history"] = run.history  # even if its class restricts attributes
     if run.epochs:
-        many = f"{run.epochs:,} epoch{'s' * (run.epochs > 1)}"
-        error.add_note(f"The history of {many} is in the attribute history of this error")
+        count = f"{run.epochs:,} epoch{'s' * (run.epochs > 1)}"
+        error.add_note(f"The history of {count} is in the attribute history of this error")
 
 
-def _save_after(error: Exception, save: Callable[[], None]) -> None:
+def _try_to_save(error: Exception, save: Callable[[], None]) -> None:
     """Save after an exception, without replacing it if saving fails, too."""
     try:
         save()
@@ -97,17 +97,18 @@ def _save_after(error: Exception, save: Callable[[], None]) -> None:
 def _run_epoch(
     run: TrainingState, watchers: Watchers, raise_if_interrupted: Callable[[], None]
 ) -> str | None:
-    """Run an epoch and report its row; return why to stop, or apply the last update."""
-    run.history.append(_measured(run, raise_if_interrupted))
+    """Run an epoch, pass its row to the watchers, and return why to stop, or None."""
+    run.history.append(_train_and_measure(run, raise_if_interrupted))
     try:
         for watch in filter(None, watchers):
-            watch(_row_to_watch(run))
+            watch(_row_for_watchers(run))
     finally:  # end the epoch even if a watcher fails, so that it can be saved
         reason = _end_epoch(run)
     return reason
 
 
 def _end_epoch(run: TrainingState) -> str | None:
+    # If the loss, measured before the last update, reached the goal, these weights are kept.
     reason: str | None = run.rule.reason(run.history)
     if reason is None:
         if run.rule.ended is not None:
@@ -117,30 +118,32 @@ def _end_epoch(run: TrainingState) -> str | None:
     return reason
 
 
-def _row_to_watch(run: TrainingState) -> Row:
+def _row_for_watchers(run: TrainingState) -> Row:
     row: Row = run.history.row(-1)
-    is_one = isinstance(run.history, History)
-    return replace(row, prediction=run.predictions.last()) if is_one else row
+    if isinstance(run.history, History):  # its predictions are decoded only when training ends
+        return replace(row, prediction=run.predictions.last())
+    return row
 
 
-def _measured(run: TrainingState, after_update: Callable[[], None]) -> Row | EnsembleRow:
+def _train_and_measure(run: TrainingState, after_update: Callable[[], None]) -> Row | EnsembleRow:
     updates = run.updates
-    loss, share, predicted = updates.run_epoch(after_update)
-    held, held_share = (
+    loss, accuracy, predicted = updates.run_epoch(after_update)
+    held_loss, held_accuracy = (
         (None, None) if run.held_out is None else run.held_out.loss_and_accuracy(run.model)
     )
     if predicted is not None:
         run.predictions.keep(predicted)
-    of_epoch = updates.source.optimum
-    optimum = run.history.baselines.full_past if of_epoch is None else of_epoch
-    if isinstance(loss, Tensor) and isinstance(share, Tensor):
-        return EnsembleRow(loss, share, updates.lr, held, held_share, optimum)
+    optimum = updates.source.optimum
+    if optimum is None:  # the data are the same in each epoch
+        optimum = run.history.baselines.full_past
+    if isinstance(loss, Tensor) and isinstance(accuracy, Tensor):
+        return EnsembleRow(loss, accuracy, updates.lr, held_loss, held_accuracy, optimum)
     return Row(
         epoch=updates.epoch,
         loss=float(loss),
-        accuracy=float(share),
+        accuracy=float(accuracy),
         lr=updates.lr,
-        validation_loss=None if held is None else held.item(),
-        validation_accuracy=None if held_share is None else held_share.item(),
+        validation_loss=None if held_loss is None else held_loss.item(),
+        validation_accuracy=None if held_accuracy is None else held_accuracy.item(),
         optimum=optimum,
     )

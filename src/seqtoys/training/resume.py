@@ -100,7 +100,7 @@ def resume_training(run: TrainingState, path: PathLike, *, epochs: int) -> None:
         with _unchanged_on_failure(run.model):
             run.restore(history, training)
             run.model.load_state_dict({**file.weights(), **training["extras"]})
-            run.go_on(training["draws"])
+            run.finish_restoring(training["draws"])
     except OptionError:
         raise
     except MALFORMED as error:

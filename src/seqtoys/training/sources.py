@@ -117,13 +117,13 @@ class SequencesSource:
         if rows[0] is None:
             return first
         shape = (*first.shape[:-2], *self.sequences.targets.shape)
-        whole = torch.zeros(shape, dtype=first.dtype, device=first.device)
-        for at, part in zip(rows, predicted, strict=True):
-            whole[..., at, :] = part  # (batch, time)
-        return whole
+        in_order = torch.zeros(shape, dtype=first.dtype, device=first.device)
+        for part_rows, part in zip(rows, predicted, strict=True):
+            in_order[..., part_rows, :] = part  # (batch, time)
+        return in_order
 
     def record_accuracy(self, accuracy: float | Tensor) -> None:
-        """Do nothing."""
+        """Do nothing: the sequences don't depend on the accuracy, unlike those of a curriculum."""
 
     def identity(self) -> str:
         """Return a description that identifies the sequences."""
@@ -214,10 +214,10 @@ def _task_sources(
         return TaskSource(task, batch_size=batch_size, generator=generator, **shared), None
     training, held_out = task.held_out(validation)
     # The held-out loss is measured on the same sequences whatever batch_size is.
-    fresh = generator_for("validation", seed)
+    validation_generator = generator_for("validation", seed)
     return (
         TaskSource(training, batch_size=batch_size, generator=generator, **shared),
-        TaskSource(held_out, batch_size=None, generator=fresh, **shared),
+        TaskSource(held_out, batch_size=None, generator=validation_generator, **shared),
     )
 
 
@@ -252,15 +252,15 @@ def _text_sources(
     Each stream starts without context. If the held-out end were split into several, its loss would
     depend on their number.
     """
-    held = 0 if validation is None else round(validation * len(text))
-    if validation is not None and held < 2:
+    held_symbols = 0 if validation is None else round(validation * len(text))
+    if validation is not None and held_symbols < 2:
         raise DataError(
-            f"expected at least 2 held-out symbols, got {held} of {len(text)} symbols with "
-            f"validation={validation:g}; increase validation"
+            f"expected at least 2 held-out symbols, got {held_symbols} of {len(text)} symbols "
+            f"with validation={validation:g}; increase validation"
         )
-    split = len(text) - held
+    split = len(text) - held_symbols
     training = TextSource(LongText(text[:split], streams=streams, chunk=chunk, device=device))
-    if not held:
+    if not held_symbols:
         return training, None
-    end = LongText(text[split:], streams=1, chunk=chunk, device=device)
-    return training, TextSource(end)
+    held_out = LongText(text[split:], streams=1, chunk=chunk, device=device)
+    return training, TextSource(held_out)

@@ -52,7 +52,7 @@ class TrainingState:
         history: The `History` or `EnsembleHistory` to append epochs to.
         rule: The early-stopping rule.
         generator: Draws the held-out sequences, the minibatch order and the batches of a task.
-        draws: PyTorch's global generators.
+        global_rng: PyTorch's global generators.
         vocab: The vocabulary, if there is one.
         written: Identifies the last checkpoint of this run, to detect one written to the same path
             by another process. None if there is none yet.
@@ -64,7 +64,7 @@ class TrainingState:
     history: Any
     rule: Any
     generator: torch.Generator
-    draws: GlobalRngState
+    global_rng: GlobalRngState
     vocab: Vocab | None
     written: tuple[int, int] | None = None
 
@@ -108,7 +108,7 @@ class TrainingState:
             "held_out": None if self.held_out is None else self.held_out.state(),
             "rule": self.rule.state(),
             "generator": self.generator.get_state(),
-            "draws": self.draws.state(),
+            "draws": self.global_rng.state(),
         }
         return {"history": history, "training": training}
 
@@ -119,13 +119,14 @@ class TrainingState:
             Exception: One of `MALFORMED`, if the state is invalid or of another training.
         """
         updates, epochs = training["updates"], len(history["lr"])
-        done = epochs + bool(updates["begun"])
-        if type(updates["epoch"]) is not int or updates["epoch"] != done:
+        begun_epochs = epochs + bool(updates["begun"])
+        if type(updates["epoch"]) is not int or updates["epoch"] != begun_epochs:
             raise DataError(f"expected updates of {epochs} epochs, got another number")
         self.predictions.restore(history["predictions"], epochs)
         fresh = self.history
-        none_yet: list[Any] | None = [] if isinstance(fresh, History) else None
-        self.history = type(fresh).from_state({**history, "predictions": none_yet})
+        # Decoded when training ends; until then, self.predictions stores them.
+        no_predictions: list[Any] | None = [] if isinstance(fresh, History) else None
+        self.history = type(fresh).from_state({**history, "predictions": no_predictions})
         # These follow from the data and options, which have been compared with the saved ones.
         for name in ("predictions", "settings", "baselines", "loss_floor", "held_out"):
             setattr(self.history, name, getattr(fresh, name))
@@ -138,13 +139,13 @@ class TrainingState:
         if self.held_out is not None:
             self.held_out.restore(training["held_out"])
         self.generator.set_state(training["generator"])
-        self.draws.check(training["draws"])
+        self.global_rng.check(training["draws"])
 
-    def go_on(self, draws: Plain) -> None:
-        """Continue a restored run, once the model has its saved weights."""
+    def finish_restoring(self, global_rng: Plain) -> None:
+        """Restore what depends on the saved weights, once the model has them."""
         if self.rule.ended is not None:
             self.updates.freeze(self.rule.ended)
-        self.draws.restore(draws)
+        self.global_rng.restore(global_rng)
 
 
 def make_training_state(
@@ -163,8 +164,8 @@ def make_training_state(
     device = device_of(model)
     check_data(data)
     _check_weights(model)
-    known = (options["vocab"], getattr(model, "vocab", None), getattr(data, "vocab", None))
-    vocab = next((each for each in known if isinstance(each, Vocab)), None)
+    candidates = (options["vocab"], getattr(model, "vocab", None), getattr(data, "vocab", None))
+    vocab = next((each for each in candidates if isinstance(each, Vocab)), None)
     generator = seeded_generator(options["seed"])
     training, held_out, held_rows = to_sources(
         data,
@@ -177,20 +178,22 @@ def make_training_state(
         generator=generator,
         device=device,
     )
-    replicas, scheduler = count_replicas(model), options["scheduler"]
+    replicas = count_replicas(model)
     optimizer = make_optimizer(
-        options["optimizer"], model, options["lr"], is_scheduled=scheduler is not None
+        options["optimizer"], model, options["lr"], is_scheduled=options["scheduler"] is not None
     )
-    rates = rates_of(optimizer)
-    made = make_scheduler(scheduler, optimizer, replicas=replicas, epochs=options["epochs"])
-    rate = check_rate(options["lr"], rates, optimizer, made)
-    rehearse(optimizer, made)
+    rates = rates_of(optimizer)  # before the scheduler is created, which may change them
+    scheduler = make_scheduler(
+        options["scheduler"], optimizer, replicas=replicas, epochs=options["epochs"]
+    )
+    initial_lr = check_rate(options["lr"], rates, optimizer, scheduler)
+    rehearse(optimizer, scheduler)
     symbols = _vocab_size(model, training, vocab)
     updates = Updates(
         model,
         training,
         optimizer,
-        scheduler=made,
+        scheduler=scheduler,
         clip_norm=options["clip_norm"],
         stepwise=options["stepwise"],
         symbols=symbols,
@@ -199,10 +202,11 @@ def make_training_state(
     single = is_single(data, vocab)
     predictions = Predictions.of(training.sequences, vocab, single=single, replicas=replicas)
     history = _make_history(model, training.baselines(symbols), predictions)
-    history.settings, history.held_out = record({**options, "lr": rate}), held_rows
+    history.settings, history.held_out = record({**options, "lr": initial_lr}), held_rows
     rule = make_rule(options["until"], options["patience"], replicas)
-    draws = GlobalRngState(device)
-    return TrainingState(updates, held_out, predictions, history, rule, generator, draws, vocab)
+    return TrainingState(
+        updates, held_out, predictions, history, rule, generator, GlobalRngState(device), vocab
+    )
 
 
 def _check_weights(model: nn.Module) -> None:

@@ -75,7 +75,8 @@ class EpochSums:
                 raise DataError(f"expected the predictions of {sums.parts} parts, got others")
             for predicted, rows in zip(sums.predicted, sums.rows, strict=True):
                 count = len(batch) if rows is None else _count_rows(rows, len(batch))
-                shape = (*[replicas][: bool(replicas)], count, batch.inputs.shape[1])
+                axes = (replicas,) if replicas else ()
+                shape = (*axes, count, batch.inputs.shape[1])
                 _check_indices(predicted, shape, symbols, "predictions")
         return sums
 
@@ -90,9 +91,9 @@ def _is_value(value: object, replicas: int) -> bool:
     return is_number(value)
 
 
-def _count_rows(rows: Tensor, most: int) -> int:
+def _count_rows(rows: Tensor, sequences: int) -> int:
     count = rows.numel()
-    _check_indices(rows, (count,), most, "rows")
+    _check_indices(rows, (count,), sequences, "rows")
     return count
 
 
@@ -139,9 +140,9 @@ class Updates:
         self.replicas: int = count_replicas(model)
         self.epoch: int = 0
         self._learner = Learner(model, stepwise=stepwise, symbols=symbols)
-        self._is_unchecked = check
+        self._needs_check = check
         self._sums: EpochSums | None = None  # of the epoch in progress
-        self._is_waiting = False
+        self._has_pending_update = False
         self._frozen: Frozen | None = None
 
     @property
@@ -152,7 +153,7 @@ class Updates:
     @property
     def is_between_epochs(self) -> bool:
         """Whether no epoch is in progress, and no update is pending or incomplete."""
-        return self._sums is None and not self._is_waiting
+        return self._sums is None and not self._has_pending_update
 
     def run_epoch(self, after_update: Callable[[], None]) -> tuple[Value, Value, Tensor | None]:
         """Run an epoch, or the rest of one; its last update stays pending until `apply`.
@@ -166,35 +167,35 @@ class Updates:
         """
         sums = self._sums = self._sums or self._begin()
         for rows, part, count in islice(self.source.parts(), sums.parts, None):
-            if self._is_waiting:
+            if self._has_pending_update:
                 self.apply()
                 after_update()
             loss, predicted = self._learner.loss_and_predictions(part, resume=self.source.resumes)
-            if self._is_unchecked:
+            if self._needs_check:
                 self._check(part)
-            self._is_waiting = True
+            self._has_pending_update = True
             sums.parts += 1
-            sums.loss = sums.loss + self._value(loss) * count
+            sums.loss = sums.loss + self._to_value(loss) * count
             sums.hits = sums.hits + self._hits(predicted, part)
             if not self.source.resumes:
                 sums.predicted.append(predicted)
                 sums.rows.append(rows)
         self._sums = None
         scored = self.source.scored
-        share = sums.hits / scored
-        self.source.record_accuracy(share)
-        return sums.loss / scored, share, self.source.reassemble(sums.predicted, sums.rows)
+        accuracy = sums.hits / scored
+        self.source.record_accuracy(accuracy)
+        return sums.loss / scored, accuracy, self.source.reassemble(sums.predicted, sums.rows)
 
     def apply(self) -> None:
         """Apply the pending update, if there is one."""
-        if self._is_waiting:
+        if self._has_pending_update:
             self._learner.backward()
             if self.clip_norm is not None:
                 clip_norms(list(self.model.parameters()), self.clip_norm, self.replicas)
             step_optimizer(self.optimizer)
             if self._frozen is not None:
                 self._frozen.restore()
-            self._is_waiting = False  # last, as an update that fails may be incomplete
+            self._has_pending_update = False  # last, as an update that fails may be incomplete
 
     def renew(self) -> None:
         """Refresh what is cached about the model, which a callback may have changed."""
@@ -215,16 +216,16 @@ class Updates:
         """
         if self.scheduler is not None:
             last = row(-1)
-            watched = last.loss if last.validation_loss is None else last.validation_loss
-            step_scheduler(self.scheduler, watched)
+            monitored = last.loss if last.validation_loss is None else last.validation_loss
+            step_scheduler(self.scheduler, monitored)
 
     def state(self) -> dict[str, Plain]:
-        """Return the complete state but the weights; no update may be pending."""
+        """Return the complete state except for the weights; no update may be pending."""
         begun = self._sums and {"sums": self._sums.state(), "hidden": self._learner.hidden}
         return {
             "epoch": self.epoch,
-            "optimizer": _memory_of(self.optimizer),
-            "scheduler": None if self.scheduler is None else _memory_of(self.scheduler),
+            "optimizer": _state_of(self.optimizer),
+            "scheduler": None if self.scheduler is None else _state_of(self.scheduler),
             "source": self.source.state(),
             "begun": begun,
         }
@@ -262,7 +263,8 @@ class Updates:
         learner = Learner(self.model, stepwise=False)
         _, part, _ = next(iter(self.source.parts()))
         with in_mode(self.model, training=False), torch.no_grad():
-            if writes_gradients(self.model):  # it would broadcast a state of another shape
+            # The hand-written backward pass would silently broadcast a state of another shape.
+            if writes_gradients(self.model):
                 learner.loss_and_predictions(part, resume=True)
                 wrong = mismatch(hidden, learner.hidden, "hidden")
                 if wrong is not None:
@@ -279,9 +281,9 @@ class Updates:
     def _check(self, part: Batch) -> None:
         learner = self._learner
         check_model(self.model, part, symbols=learner.symbols, stepwise=learner.stepwise)
-        self._is_unchecked = False
+        self._needs_check = False
 
-    def _value(self, loss: Tensor) -> Value:
+    def _to_value(self, loss: Tensor) -> Value:
         if self.replicas:
             return loss.double().cpu()
         value = loss.item()
@@ -297,7 +299,7 @@ class Updates:
         return hits.cpu() if self.replicas else hits.item()
 
 
-def _memory_of(part: Any) -> Plain:
+def _state_of(part: Any) -> Plain:
     if not hasattr(part, "state_dict") or not hasattr(part, "load_state_dict"):
         raise OptionError(
             "checkpoint=… needs an optimizer and scheduler with state_dict and load_state_dict, "
@@ -325,19 +327,20 @@ class Frozen:
             parameter[rows] = kept
 
 
-def clip_norms(parameters: Sequence[nn.Parameter], most: float, replicas: int) -> None:
+def clip_norms(parameters: Sequence[nn.Parameter], max_norm: float, replicas: int) -> None:
     """Clip the norm of the gradients, separately for each replica.
 
     Args:
         parameters: The weights; those of an ensemble have replicas first.
-        most: The maximum norm.
+        max_norm: The maximum norm.
         replicas: The number of replicas, or 0 for one model.
     """
     if not replicas:
-        nn.utils.clip_grad_norm_(parameters, most)
+        nn.utils.clip_grad_norm_(parameters, max_norm)
         return
     grads = [p.grad for p in parameters if p.grad is not None]
     squares = [grad.flatten(1).square().sum(1) for grad in grads]  # of (replicas,)
-    scale = (most / (torch.stack(squares).sum(0).sqrt() + 1e-6)).clamp(max=1)
+    # The same epsilon as in torch.nn.utils.clip_grad_norm_.
+    scale = (max_norm / (torch.stack(squares).sum(0).sqrt() + 1e-6)).clamp(max=1)
     for grad in grads:
         grad.mul_(scale.reshape(-1, *[1] * (grad.ndim - 1)))

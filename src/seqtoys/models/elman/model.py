@@ -150,8 +150,8 @@ class ElmanCharModel(ElmanNetwork):
         check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
         if not torch.compiler.is_compiling() and self._steps_by_forward():
             return self._step_by_forward(inputs, hidden)
-        if self._looks_up(inputs):
-            hidden = self._start(hidden, inputs.shape[0])
+        if self._can_look_up(inputs):
+            hidden = self._state_or_zeros(hidden, inputs.shape[0])
             hidden = step_layers(inputs, self._layers(), hidden, self.settings.nonlinearity)
             return self._read_out(hidden[-1]), hidden
         time_axis = 1 - self._batch_axis
@@ -173,7 +173,7 @@ class ElmanCharModel(ElmanNetwork):
             >>> len(ElmanCharModel(Vocab("hielo")).predict("hihell"))
             6
         """
-        logits, _ = self._read(sequence)
+        logits, _ = self._logits_and_states(sequence)
         return self.vocab.decode(logits.argmax(-1))  # type: ignore[return-value]
 
     @torch.no_grad()
@@ -191,7 +191,7 @@ class ElmanCharModel(ElmanNetwork):
             >>> ElmanCharModel(Vocab("hielo")).trace("hihell").probabilities.shape
             (6, 5)
         """
-        logits, states = self._read(sequence)  # (time, vocab), (time, hidden)
+        logits, states = self._logits_and_states(sequence)  # (time, vocab), (time, hidden)
         return Trace(
             vocab=self.vocab,
             symbols=list(sequence),
@@ -206,16 +206,16 @@ class ElmanCharModel(ElmanNetwork):
 
     def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the states of the last layer, and the final states of all layers."""
-        if self._looks_up(inputs) and not is_left_to_pytorch(inputs):
-            hidden = self._start(hidden, inputs.shape[self._batch_axis])
+        if self._can_look_up(inputs) and not is_left_to_pytorch(inputs):
+            hidden = self._state_or_zeros(hidden, inputs.shape[self._batch_axis])
             symbols = inputs.T if self.settings.batch_first else inputs  # (time, batch)
-            squash = self.settings.nonlinearity
-            states, hidden = run_layers(symbols, self._layers(), hidden, UNITS_LAST, squash)
+            activation = self.settings.nonlinearity
+            states, hidden = run_layers(symbols, self._layers(), hidden, UNITS_LAST, activation)
             return (states.transpose(0, 1) if self.settings.batch_first else states), hidden
         vectors = self._vectors(inputs)  # (batch, time) -> (batch, time, features)
         return run_rnn(self.rnn, vectors, hidden, self._weight)
 
-    def _looks_up(self, inputs: Tensor) -> bool:
+    def _can_look_up(self, inputs: Tensor) -> bool:
         """Whether inputs are indices that can be looked up as rows of `weight_ih`."""
         if torch.compiler.is_compiling() or inputs.is_floating_point():
             return False
@@ -241,7 +241,7 @@ class ElmanCharModel(ElmanNetwork):
             )
         return inputs @ self.embedding.weight
 
-    def _start(self, hidden: Tensor | None, batch: int) -> Tensor:
+    def _state_or_zeros(self, hidden: Tensor | None, batch: int) -> Tensor:
         if hidden is None:
             return self._zeros(batch)
         units = self.settings.units(len(self.vocab.symbols))
@@ -254,7 +254,7 @@ class ElmanCharModel(ElmanNetwork):
     def _read_out(self, states: Tensor) -> Tensor:
         return read_out(self.readout, states)
 
-    def _read(self, sequence: Symbols) -> tuple[Tensor, Tensor]:
+    def _logits_and_states(self, sequence: Symbols) -> tuple[Tensor, Tensor]:
         """Return the logits `(time, vocab)` and states `(time, hidden)` for one sequence."""
         indices = self.vocab.encode(sequence).to(device_of(self))
         if self.is_unmodified:
@@ -291,7 +291,7 @@ def reference_forward(
         >>> torch.allclose(reference_forward(model, inputs)[0], model(inputs)[0], atol=1e-6)
         True
     """
-    squash = torch.tanh if model.settings.nonlinearity == "tanh" else torch.relu
+    activation = torch.tanh if model.settings.nonlinearity == "tanh" else torch.relu
     if model.embedding is None:
         vectors = F.one_hot(inputs, len(model.vocab)).to(model._weight.dtype)
     else:
@@ -301,6 +301,6 @@ def reference_forward(
     for x in vectors.unbind(1):  # (batch, features)
         for layer, weights in enumerate(model.rnn.all_weights):
             w_ih, w_hh, b_ih, b_hh = weights
-            x = states[layer] = squash(x @ w_ih.T + b_ih + states[layer] @ w_hh.T + b_hh)
+            x = states[layer] = activation(x @ w_ih.T + b_ih + states[layer] @ w_hh.T + b_hh)
         logits.append(x if model.readout is None else model.readout(x))  # (batch, vocab)
     return torch.stack(logits, 1), torch.stack(states)

@@ -138,8 +138,8 @@ def _check_prefixes(strings: Iterable[Prefix], advice: str) -> None:
     """Check that there are strings, and that none is a prefix of another."""
     ordered = sorted(strings)  # a prefix is sorted directly before its continuations
     if not ordered or not ordered[0]:
-        told = "an empty one" if ordered else "none"
-        raise DataError(f"expected at least one string, each of at least two symbols, got {told}")
+        got = "an empty one" if ordered else "none"
+        raise DataError(f"expected at least one string, each of at least two symbols, got {got}")
     for string, after in pairwise(ordered):
         if after[: len(string)] == string:
             raise DataError(
