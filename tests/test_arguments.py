@@ -564,5 +564,5 @@ def test_value_matching_one_type_of_a_union_is_accepted() -> None:
 
 
 def test_a_field_takes_no_integer_that_python_cannot_print() -> None:
-    with pytest.raises(InputTypeError, match="expected seed to be an integer of at most 64 bits"):
+    with pytest.raises(InputTypeError, match="seed to be an integer of at most 1,024 bits"):
         SweepRow({"lr": 0.1}, 10**5000)

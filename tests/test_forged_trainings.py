@@ -352,7 +352,7 @@ def test_what_an_optimizer_does_not_know_is_left_to_it(
 ) -> None:
     facts, tensors = parts_of(contents[B])
     facts["training"]["updates"]["optimizer"]["state"] = {"$dict": [[0, {"unknown": 5}]]}
-    assert outcome(B, signed(facts, tensors), tmp_path / "run") == "goes on"
+    assert outcome(B, signed(facts, tensors), tmp_path / "run") == "resumes"
 
 
 class Picky(optim.SGD):

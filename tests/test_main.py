@@ -43,13 +43,13 @@ def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def facts_of(shown: Shown) -> Any:
-    """The one JSON object on stdout."""
+    """Return the one JSON object on stdout."""
     line, nothing = shown.readouterr().out.split("\n")
     assert nothing == ""
     return json.loads(line)
 
 
-def test_the_demonstration_shows_ihello_being_learnt(capsys: Shown) -> None:
+def test_demo_shows_ihello_being_learned(capsys: Shown) -> None:
     assert main([]) == 0
     shown = capsys.readouterr()
     lines = [line.split() for line in shown.out.splitlines() if line.startswith("epoch")]
@@ -59,7 +59,7 @@ def test_the_demonstration_shows_ihello_being_learnt(capsys: Shown) -> None:
     assert shown.err == ""
 
 
-def test_learn_memorises_a_text_of_the_users(capsys: Shown) -> None:
+def test_learn_memorizes_a_user_text(capsys: Shown) -> None:
     assert main(["learn", TEXT]) == 0
     shown = capsys.readouterr()
     assert f"Memorized '{TEXT}': all 18 next symbols" in shown.out
@@ -70,24 +70,24 @@ def test_learn_memorises_a_text_of_the_users(capsys: Shown) -> None:
     assert all(a != b for a, b in pairwise(seen))
 
 
-def test_exit_code_1_if_it_was_not_learnt(capsys: Shown) -> None:
+def test_exit_code_is_1_if_not_learned(capsys: Shown) -> None:
     assert main(["learn", TEXT, "--epochs", "2", "--hidden", "1"]) == 1
     assert "Not memorized: " in capsys.readouterr().out
 
 
 @pytest.mark.type_checked
-def test_several_texts_are_learnt_down_to_their_optimum(capsys: Shown) -> None:
+def test_several_texts_are_learned_to_their_optimum(capsys: Shown) -> None:
     assert main(["learn", "hat", "hot", "hut"]) == 0
-    said = re.search(r"Learned 3 texts: (\S+) nats per symbol, (\S+) a", capsys.readouterr().out)
-    assert said is not None
-    loss, excess = said.groups()
+    match = re.search(r"Learned 3 texts: (\S+) nats per symbol, (\S+) a", capsys.readouterr().out)
+    assert match is not None
+    loss, excess = match.groups()
     assert float(loss) == pytest.approx(0.5493 + float(excess), abs=1e-4)  # ln 3 / 2
     assert float(excess) <= 0.05
     assert main(["learn", "hat", "hot", "hut", "--epochs", "2"]) == 1
     assert "\nNot learned: " in capsys.readouterr().out
 
 
-def test_the_name_of_a_file_stands_for_its_text(tmp_path: Path, capsys: Shown) -> None:
+def test_learn_reads_a_text_file(tmp_path: Path, capsys: Shown) -> None:
     file = tmp_path / "text.txt"
     file.write_text("eins\nzwölf\n", encoding="utf-8")
     assert main(["learn", str(file)]) == 0
@@ -96,7 +96,7 @@ def test_the_name_of_a_file_stands_for_its_text(tmp_path: Path, capsys: Shown) -
     assert f"of {len(str(file)) + 3} next symbols" in capsys.readouterr().out
 
 
-def test_a_long_file_is_read_in_chunks(tmp_path: Path, capsys: Shown) -> None:
+def test_long_file_is_trained_in_chunks(tmp_path: Path, capsys: Shown) -> None:
     file, saved = tmp_path / "book.txt", str(tmp_path / "book")
     file.write_text("the early bird catches the worm " * 200)
     assert main(["learn", str(file), "--epochs", "3", "--save", saved]) == 1
@@ -109,7 +109,7 @@ def test_a_long_file_is_read_in_chunks(tmp_path: Path, capsys: Shown) -> None:
 
 
 @pytest.mark.type_checked
-def test_learn_saves_and_tells_as_json(tmp_path: Path, capsys: Shown) -> None:
+def test_learn_saves_and_prints_json(tmp_path: Path, capsys: Shown) -> None:
     saved = str(tmp_path / "model")
     assert main(["learn", TEXT, "--epochs", "12", "--save", saved, "--json", "--seed", "5"]) == 1
     facts = facts_of(capsys)
@@ -131,7 +131,7 @@ def test_learn_saves_and_tells_as_json(tmp_path: Path, capsys: Shown) -> None:
     assert len(load_history(saved)) == 12
 
 
-def test_tasks_names_them_all_with_level_and_optimum(capsys: Shown) -> None:
+def test_tasks_lists_every_task_with_level_and_optimum(capsys: Shown) -> None:
     assert main(["tasks"]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split() == ["task", "level", "optimum", "description"]
@@ -166,7 +166,7 @@ def test_lines_are_no_wider_than_the_terminal(
 
 
 @pytest.mark.type_checked
-def test_tasks_shows_one(capsys: Shown) -> None:
+def test_tasks_describes_one_task(capsys: Shown) -> None:
     assert main(["tasks", "hihello"]) == 0
     shown = capsys.readouterr().out
     assert "tutorial example; finite; 6 symbols of Vocab('hielo')" in shown
@@ -179,7 +179,7 @@ def test_tasks_shows_one(capsys: Shown) -> None:
 
 
 @pytest.mark.type_checked
-def test_tasks_shows_one_as_json(capsys: Shown) -> None:
+def test_tasks_describes_one_task_as_json(capsys: Shown) -> None:
     samples = []
     for seed in ("1", "2"):
         assert main(["tasks", "reber", "--json", "--seed", seed]) == 0
@@ -197,7 +197,7 @@ def test_tasks_shows_one_as_json(capsys: Shown) -> None:
     assert targets[-1] in ("0", "1")
 
 
-def test_train_tells_how_near_the_optimum_one_network_comes(tmp_path: Path, capsys: Shown) -> None:
+def test_train_reports_the_excess_of_one_network(tmp_path: Path, capsys: Shown) -> None:
     saved = str(tmp_path / "model")
     arguments = ["train", "reber", "--hidden", "4", "--seed", "3", "--save", saved]
     assert main([*arguments, "--epochs", "2"]) == 1
@@ -211,7 +211,7 @@ def test_train_tells_how_near_the_optimum_one_network_comes(tmp_path: Path, caps
     assert "\nSolved: " in capsys.readouterr().out
 
 
-def test_train_tells_the_solve_rate_of_many(tmp_path: Path, capsys: Shown) -> None:
+def test_train_reports_every_seed(tmp_path: Path, capsys: Shown) -> None:
     saved = str(tmp_path / "models")
     arguments = ["train", "reber", "--seeds", "6", "--seed", "4", "--hidden", "4", "--lr", "0.03"]
     arguments += ["--epochs", "60", "--goal", "0.1", "--save", saved]
@@ -239,7 +239,7 @@ def test_train_tells_the_solve_rate_of_many(tmp_path: Path, capsys: Shown) -> No
 
 
 @pytest.mark.type_checked
-def test_train_says_how_many_solved_it(capsys: Shown) -> None:
+def test_train_reports_the_solve_rate(capsys: Shown) -> None:
     assert main(["train", "hihello", "--seeds", "3", "--lr", "0.05"]) == 0
     assert (
         "hihello: solved by 100.0 % of 3 (95 % interval 29.2 to 100.0 %), that is, at most 0.02 "
@@ -250,8 +250,8 @@ def test_train_says_how_many_solved_it(capsys: Shown) -> None:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> str:
-    """A model in a file, whose weights are large enough that it prefers some symbols."""
+def saved_model(tmp_path: Path) -> str:
+    """Save a model whose weights are large enough that it prefers some symbols."""
     model = ElmanCharModel(Vocab("hielo"), hidden_size=7, seed=3)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -270,24 +270,24 @@ def written(tmp_path: Path) -> str:
         (["--stop", "lo"], {"stop": "lo"}),
     ],
 )
-def test_sample_prints_the_prompt_and_what_follows(
-    arguments: list[str], options: dict[str, Any], written: str, capsys: Shown
+def test_sample_prints_the_prompt_and_its_continuation(
+    arguments: list[str], options: dict[str, Any], saved_model: str, capsys: Shown
 ) -> None:
-    model: Any = load(written)
+    model: Any = load(saved_model)
 
     def expected(prompt: str, length: int, seed: int, **more: Any) -> Any:
         generator = torch.Generator().manual_seed(seed)
         return generate(model, prompt, length, generator=generator, **options, **more)
 
-    assert main(["sample", written, *arguments]) == 0
+    assert main(["sample", saved_model, *arguments]) == 0
     assert capsys.readouterr().out == f"h{expected('h', 200, 0)}\n"
     rest = ["--prompt", "ell", "--length", "30", "--seed", "7", *arguments]
-    assert main(["sample", written, *rest]) == 0
+    assert main(["sample", saved_model, *rest]) == 0
     assert capsys.readouterr().out == f"ell{expected('ell', 30, 7)}\n"
-    assert main(["sample", written, "--num", "3", *rest]) == 0
+    assert main(["sample", saved_model, "--num", "3", *rest]) == 0
     texts = expected("ell", 30, 7, num=3)
     assert capsys.readouterr().out.splitlines() == [f"ell{text}" for text in texts]
-    assert main(["sample", written, "--num", "3", "--json", *rest]) == 0
+    assert main(["sample", saved_model, "--num", "3", "--json", *rest]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert rows == [{"prompt": "ell", "text": text} for text in texts]
 
@@ -346,7 +346,7 @@ def test_sample_of_words_and_of_an_ensemble(tmp_path: Path, capsys: Shown) -> No
         (["sample", "no/such"], "expected a model file at no/such, found nothing"),
     ],
 )
-def test_bad_input_gives_one_line(arguments: list[str], line: str, capsys: Shown) -> None:
+def test_invalid_input_prints_one_line(arguments: list[str], line: str, capsys: Shown) -> None:
     assert main(arguments) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -354,7 +354,7 @@ def test_bad_input_gives_one_line(arguments: list[str], line: str, capsys: Shown
     assert shown.err.count("\n") == 1
 
 
-def test_a_file_that_is_no_text_gives_one_line(tmp_path: Path, capsys: Shown) -> None:
+def test_binary_or_empty_file_prints_one_line(tmp_path: Path, capsys: Shown) -> None:
     (tmp_path / "image").write_bytes(b"GIF\xff\x00")
     assert main(["learn", str(tmp_path / "image")]) == 2
     assert capsys.readouterr().err.startswith(
@@ -368,10 +368,10 @@ def test_a_file_that_is_no_text_gives_one_line(tmp_path: Path, capsys: Shown) ->
     "arguments",
     [["learn"], ["teach"], ["learn", "hi", "--lr", "x"], ["train"], ["sample"], ["tasks", "--no"]],
 )
-def test_bad_arguments_give_one_line(arguments: list[str], capsys: Shown) -> None:
-    with pytest.raises(SystemExit) as left:
+def test_invalid_arguments_print_one_line(arguments: list[str], capsys: Shown) -> None:
+    with pytest.raises(SystemExit) as caught:
         main(arguments)
-    assert left.value.code == 2
+    assert caught.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("python -m seqtoys")
     assert error.endswith("; see --help\n")
@@ -379,7 +379,7 @@ def test_bad_arguments_give_one_line(arguments: list[str], capsys: Shown) -> Non
 
 
 @pytest.mark.parametrize("arguments", [["learn", "hihello"], ["train", "hihello", "--seeds", "2"]])
-def test_ctrl_c_saves_and_shows_what_there_is(
+def test_ctrl_c_saves_and_shows_the_training_so_far(
     arguments: list[str], tmp_path: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure, saved = Backprop.loss_and_predictions, str(tmp_path / "model")
@@ -396,15 +396,17 @@ def test_ctrl_c_saves_and_shows_what_there_is(
     assert list(load(saved).vocab) == list("hielo")
 
 
-def test_ctrl_c_at_any_other_time(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+def test_ctrl_c_outside_training_exits_with_130(
+    monkeypatch: pytest.MonkeyPatch, saved_model: str
+) -> None:
     def pressed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("seqtoys.cli.sample.stream", pressed)
-    assert main(["sample", written]) == 130
+    assert main(["sample", saved_model]) == 130
 
 
-def test_a_real_ctrl_c_leaves_json_a_saved_ensemble_and_130(tmp_path: Path) -> None:
+def test_sigint_prints_json_saves_and_exits_with_130(tmp_path: Path) -> None:
     saved = tmp_path / "models"
     command = [sys.executable, "-m", "seqtoys", "train", "reber", "--seeds", "3", "--json"]
     command += ["--save", str(saved), "--epochs", "99999", "--goal", "1e-9"]
@@ -437,7 +439,7 @@ def press_at(update: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["learn", TEXT], ["train", "reber", "--seeds", "2"]])
-def test_the_same_command_again_destroys_nothing(
+def test_repeated_command_does_not_overwrite_an_unfinished_training(
     arguments: list[str], tmp_path: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved = tmp_path / "model"
@@ -463,7 +465,7 @@ def test_the_same_command_again_destroys_nothing(
         assert main([*command, "--epochs", str(epochs), "--resume"]) == 1
         assert len(load_history(saved).lr) == epochs
     resumed = load(saved).state_dict()
-    assert main([*command, "--epochs", "90"]) == 1  # it has ended
+    assert main([*command, "--epochs", "90"]) == 1  # the training has finished
     whole = load(saved).state_dict()
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
@@ -481,7 +483,7 @@ def test_force_replaces_an_unfinished_training(
     assert f"saved to {saved}\n" in capsys.readouterr().err
 
 
-def test_save_replaces_no_text(tmp_path: Path, capsys: Shown) -> None:
+def test_save_does_not_overwrite_texts(tmp_path: Path, capsys: Shown) -> None:
     text, link, notes = (tmp_path / name for name in ("text.txt", "link.txt", "notes.txt"))
     text.write_text("to be or not")
     notes.write_text("my notes")
@@ -499,7 +501,7 @@ def test_save_replaces_no_text(tmp_path: Path, capsys: Shown) -> None:
     assert len(load_history(text).lr) == 1
 
 
-def test_resume_begins_if_there_is_nothing_yet(tmp_path: Path, capsys: Shown) -> None:
+def test_resume_without_a_file_starts_a_new_training(tmp_path: Path, capsys: Shown) -> None:
     saved = tmp_path / "model"
     command = ["learn", "hihello", "--epochs", "2", "--save", str(saved), "--resume"]
     assert main(command) == 1
@@ -513,7 +515,7 @@ def test_resume_begins_if_there_is_nothing_yet(tmp_path: Path, capsys: Shown) ->
 
 
 @pytest.mark.skipif(os.name != "posix", reason="named pipes and sockets")
-def test_a_pipe_is_read_and_other_special_files_are_not(
+def test_learn_reads_pipes_but_no_other_special_files(
     tmp_path: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipe = tmp_path / "pipe"
@@ -534,7 +536,7 @@ def test_a_pipe_is_read_and_other_special_files_are_not(
         )
 
 
-def test_a_text_without_an_end_is_refused(
+def test_text_over_the_size_limit_is_rejected(
     tmp_path: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seqtoys.cli.learn.MOST", 9)
@@ -543,7 +545,7 @@ def test_a_text_without_an_end_is_refused(
     assert "expected a text of at most 9 symbols, got more from" in capsys.readouterr().err
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_output_pipe_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with open(writing, "w") as stdout:
@@ -551,16 +553,16 @@ def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch: pytest.MonkeyPat
         assert main(["tasks"]) == 0  # and the file can be closed, as at the end of a program
 
 
-def test_it_leaves_with_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_main_module_exits_with_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["seqtoys", "learn", "h"])
     monkeypatch.delitem(sys.modules, "seqtoys.__main__")
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         runpy.run_module("seqtoys", run_name="__main__")
-    assert left.value.code == 2
+    assert caught.value.code == 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_full_output_ends_in_one_line() -> None:
+def test_full_output_device_prints_one_line() -> None:
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "seqtoys", "tasks"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
@@ -568,7 +570,7 @@ def test_a_full_output_ends_in_one_line() -> None:
     assert done.stderr == "seqtoys: can't write the output: No space left on device\n"
 
 
-def test_an_output_that_fails_is_discarded(
+def test_failed_output_is_discarded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown
 ) -> None:
     with open(tmp_path / "output", "w") as output:
@@ -590,11 +592,11 @@ def test_an_output_that_fails_is_discarded(
     assert (tmp_path / "output").read_text() == ""
 
 
-def test_a_goal_that_is_no_number_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nan_goal_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "parity", "--goal", "nan"]) == 2
     assert "expected --goal to be a positive finite number, got nan" in capsys.readouterr().err
 
 
-def test_an_empty_path_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_empty_path_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["learn", "hihello", "--save", ""]) == 2
     assert "the path is empty; choose another path" in capsys.readouterr().err

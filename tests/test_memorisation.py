@@ -14,7 +14,7 @@ pytestmark = pytest.mark.type_checked
 TRAINING, HELD_OUT = ["hat", "hit", "hot"], ["hut"]
 
 
-def test_each_sample_is_counted_where_it_belongs() -> None:
+def test_samples_are_counted_by_origin() -> None:
     samples = ["hat", "hut", "het", "hat", "ha", "hats"]
     assert novelty(samples, TRAINING, HELD_OUT) == Novelty(training=2, held_out=1, new=3)
     assert novelty(samples, TRAINING) == Novelty(training=2, held_out=None, new=4)
@@ -23,14 +23,14 @@ def test_each_sample_is_counted_where_it_belongs() -> None:
     assert len(novelty(samples, TRAINING, HELD_OUT)) == 6
 
 
-def test_lists_of_words_and_any_iterable_are_read_alike() -> None:
+def test_lists_of_words_and_any_iterable_are_accepted() -> None:
     samples = [["boy", "sees", "dog"], ["dog"]]
     assert novelty(samples, [("boy", "sees", "dog")]) == Novelty(1, None, 1)
     assert novelty(iter(["hat", "hut"]), iter(TRAINING), iter(HELD_OUT)) == Novelty(1, 1, 0)
     assert novelty(["hat"], [["h", "a", "t"]]) == Novelty(1, None, 0)
 
 
-def test_it_is_told_in_a_line() -> None:
+def test_str_is_one_line() -> None:
     assert str(Novelty(training=1, held_out=None, new=2)) == (
         "3 samples: 1 among the training texts (33%), 2 new (67%)"
     )

@@ -72,14 +72,14 @@ each_case = pytest.mark.parametrize(("task", "solve"), CASES, ids=NAMES)
 
 
 def rows(task: Task, batch: Batch) -> list[tuple[str, str]]:
-    """Inputs and targets, as they are shown."""
+    """Return inputs and targets as `show` prints them."""
     shown = batch.show(task.vocab, rows=len(batch)).split("\n\n")
     lines = [row.split("\n") for row in shown]
     return [(above.split()[1], below.split()[1]) for above, below in lines]
 
 
 @each_case
-def test_targets_equal_a_slow_solver(task: Task, solve: Solver) -> None:
+def test_targets_match_a_plain_solver(task: Task, solve: Solver) -> None:
     lengths = [*range(task.lengths[0], task.lengths[1] + 1), *task.longer, None]
     generator = seeded_generator(1)
     for length in lengths:
@@ -89,7 +89,7 @@ def test_targets_equal_a_slow_solver(task: Task, solve: Solver) -> None:
 
 
 @each_case
-def test_losses_and_chance_agree_with_counts(task: Task, solve: Solver) -> None:
+def test_losses_and_chance_match_counts(task: Task, solve: Solver) -> None:
     generator = seeded_generator(2)
     batches = [task.sample(64, generator=generator) for _ in range(400)]
     counts = [
@@ -104,20 +104,20 @@ def test_losses_and_chance_agree_with_counts(task: Task, solve: Solver) -> None:
     surprise = {pair: math.log(above[pair[0]] / n) for pair, n in together.items()}
     sizes = [c.total() for c in counts]
     losses = [sum(n * surprise[pair] for pair, n in c.items()) for c in counts]
-    # Estimating the entropy of k symbols from N of them is too low by about (k - 1) / 2N.
+    # An entropy of k symbols estimated from N samples is too low by about (k - 1) / 2N.
     bias = len(together) / sum(sizes)
     assert_close(task.memoryless, losses, sizes, bias)
     assert task.memoryless.is_exact
     best = max(below, key=below.__getitem__)
     likeliest = below[best] / sum(sizes)
-    # The most frequent of k equals is above their share, by some standard errors.
+    # The most frequent of k equally likely symbols exceeds 1 / k by some standard errors.
     assert abs(likeliest - task.chance) < 4 * math.sqrt(task.chance / sum(sizes)) + 0.002
     assert task.chance.is_exact
     assert task.optimum == task.optimal_loss(batches[0]) == 0
 
 
 def assert_close(exact: float, sums: list[float], sizes: list[int], bias: float) -> None:
-    """That a ratio of expectations lies within 4 standard errors of that of the means."""
+    """Assert that a ratio of expectations is within 4 standard errors of the sample's."""
     mean = sum(sums) / sum(sizes)
     spread = sum((a - mean * n) ** 2 for a, n in zip(sums, sizes, strict=True))
     assert abs(mean - exact) < 4 * math.sqrt(spread) / sum(sizes) + bias
@@ -134,7 +134,7 @@ def test_same_seed_gives_same_batch(task: Task, solve: Solver) -> None:
     assert not torch.equal(first, other)
 
 
-def test_delayed_copy_is_laid_out_as_published() -> None:
+def test_delayed_copy_has_the_published_layout() -> None:
     batch = DelayedCopy(delay=7).sample(2)
     (inputs, targets), _ = rows(DelayedCopy(delay=7), batch)
     assert inputs == targets[-10:] + "_" * 6 + ">" + "." * 10
@@ -144,22 +144,22 @@ def test_delayed_copy_is_laid_out_as_published() -> None:
 
 
 @pytest.mark.parametrize("delay", [1, 100, 500])
-def test_delayed_copy_without_memory_loses_what_was_published(delay: int) -> None:
+def test_memoryless_loss_of_delayed_copy_is_the_published_one(delay: int) -> None:
     assert DelayedCopy(delay).memoryless == pytest.approx(10 * math.log(8) / (delay + 20))
 
 
-def test_letters_are_uniform_and_matches_as_likely_at_each() -> None:
+def test_letters_are_uniform_and_matches_equally_likely() -> None:
     task = NBack(n=3, symbols=4, matches=0.25)
     batch = task.sample(4000, length=12, generator=seeded_generator(4))
     assert abs(batch.inputs.double().mean() - 1.5) < 4 * math.sqrt(1.25 / 4000)
     for position in (3, 11):
         for symbol in range(4):
             here = batch.inputs[:, position] == symbol
-            share = (batch.targets[here, position] == task.vocab.encode("Y")).double().mean()
-            assert abs(share - 0.25) < 4 * math.sqrt(0.1875 / 900)
+            frequency = (batch.targets[here, position] == task.vocab.encode("Y")).double().mean()
+            assert abs(frequency - 0.25) < 4 * math.sqrt(0.1875 / 900)
 
 
-def test_keys_and_places_are_uniform() -> None:
+def test_keys_and_positions_are_uniform() -> None:
     task = AssociativeRecall()
     batch = task.sample(8000, length=10, generator=seeded_generator(4))
     place = (batch.inputs[:, :8:2] == batch.inputs[:, 9:10]).byte().argmax(1)
@@ -169,38 +169,38 @@ def test_keys_and_places_are_uniform() -> None:
         assert (keys[:26] - 8000 / 26).abs().max() < 5 * math.sqrt(8000 / 26)
 
 
-def test_impossible_options_and_lengths_are_told(
+def test_impossible_options_and_lengths_raise(
     assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
-    def told(call: Callable[[], object], message: str) -> None:
+    def check(call: Callable[[], object], message: str) -> None:
         assert_error(call, OptionError, message)
 
-    told(lambda: Copy(symbols=1), "expected symbols to be an integer from 2 to 26, got 1")
-    told(lambda: RepeatCopy(repeats=10), "expected repeats to be an integer from 1 to 9, got 10")
-    told(lambda: DelayedCopy(0), "expected delay to be a positive integer, got 0")
-    told(lambda: AssociativeRecall(27), "expected pairs to be an integer from 1 to 26, got 27")
-    told(lambda: NBack(0), "expected n to be a positive integer, got 0")
-    told(lambda: NBack(matches=1.0), "expected matches to be above 0 and below 1, got 1.0")
-    told(lambda: FirstSymbol(27), "expected symbols to be an integer from 2 to 26, got 27")
-    told(
+    check(lambda: Copy(symbols=1), "expected symbols to be an integer from 2 to 26, got 1")
+    check(lambda: RepeatCopy(repeats=10), "expected repeats to be an integer from 1 to 9, got 10")
+    check(lambda: DelayedCopy(0), "expected delay to be a positive integer, got 0")
+    check(lambda: AssociativeRecall(27), "expected pairs to be an integer from 1 to 26, got 27")
+    check(lambda: NBack(0), "expected n to be a positive integer, got 0")
+    check(lambda: NBack(matches=1.0), "expected matches to be above 0 and below 1, got 1.0")
+    check(lambda: FirstSymbol(27), "expected symbols to be an integer from 2 to 26, got 27")
+    check(
         lambda: Copy().sample(1, length=1),
         "copy has no sequence of length 1: the shortest is 2, a letter and the end marker",
     )
-    told(
+    check(
         lambda: RepeatCopy().sample(1, length=1),
         "repeat_copy has no sequence of length 1: "
         "the shortest is 2, a letter and the number of repeats",
     )
-    told(
+    check(
         lambda: DelayedCopy().sample(1, length=20),
         "delayed_copy has no sequence of length 20: the shortest, with delay 1, is 21",
     )
-    told(
+    check(
         lambda: AssociativeRecall().sample(1, length=7),
         "associative_recall has no sequence of length 7: "
         "n pairs, a ? and a key take 2 n + 2 symbols, for n from 1 to 26",
     )
-    told(
+    check(
         lambda: NBack().sample(1, length=2),
         "n_back has no sequence of length 2: the first answer is at symbol 3",
     )

@@ -1,4 +1,4 @@
-"""What messages quote of a user's values: little, whatever the values are."""
+"""Messages quote a user's values briefly, whatever the values are."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ LONGEST = 2000  # characters of a message
 
 
 class Unspeakable:
-    """An object that can't be written."""
+    """An object without a working repr."""
 
     def __repr__(self) -> str:
         raise RuntimeError("no repr")
 
 
 class Chatty:
-    """An object that writes too much."""
+    """An object with a very long repr."""
 
     def __repr__(self) -> str:
         return "chat" * 50_000
 
 
 class list_(list[Any]):
-    """A list of another type, which Python writes in full."""
+    """A list subclass, which Python writes in full."""
 
 
 list_.__name__ = "list"
@@ -80,11 +80,11 @@ QUOTED: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("value", "text"), QUOTED, ids=range(len(QUOTED)))
-def test_a_value_is_quoted_in_short(value: Any, text: str) -> None:
+def test_values_are_quoted_briefly(value: Any, text: str) -> None:
     assert quoted(value) == text
 
 
-def test_a_value_of_many_long_ones_is_cut() -> None:
+def test_nested_long_values_are_truncated() -> None:
     text = quoted([("h" * 80,) * 6] * 6)
     assert text.startswith("[('hhhh")
     assert len(text) == 2 * 80 + 1
@@ -98,7 +98,7 @@ def test_long_words_and_sequences_without_slices_are_excerpted() -> None:
     assert excerpt([Unspeakable()]) == "[an Unspeakable]"
 
 
-def test_a_type_is_described_where_a_value_is_long() -> None:
+def test_long_values_are_described_by_type() -> None:
     assert described("h" * 60) == "a str of 60"
     assert described(Unspeakable()) == "an Unspeakable"
     assert described(OrderedDict(h=1)) == "an OrderedDict"
@@ -136,7 +136,7 @@ def test_messages_are_short(case: str) -> None:
 
 
 def test_no_error_quotes_a_value_in_full() -> None:
-    """`{value!r}` may be endless, and may raise: `quoted(value)` is neither."""
+    """`{value!r}` may be very long or raise; `quoted(value)` does neither."""
     found = []
     for path in Path(seqtoys.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -146,17 +146,17 @@ def test_no_error_quotes_a_value_in_full() -> None:
     assert not found
 
 
-ORDERLESS = [set("hie"), frozenset("hie"), {"h": 1, "i": 0}, {"h": 1}.items()]
+WITHOUT_ORDER = [set("hie"), frozenset("hie"), {"h": 1, "i": 0}, {"h": 1}.items()]
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("symbols", ORDERLESS, ids=lambda symbols: type(symbols).__name__)
-def test_what_has_no_order_makes_no_vocabulary(symbols: Any) -> None:
+@pytest.mark.parametrize("symbols", WITHOUT_ORDER, ids=lambda symbols: type(symbols).__name__)
+def test_unordered_collections_are_rejected_as_vocabularies(symbols: Any) -> None:
     with pytest.raises(SeqtoysError, match="expected s"):
         Vocab(symbols)
 
 
-def test_what_has_an_order_makes_one() -> None:
+def test_ordered_collections_make_vocabularies() -> None:
     assert Vocab({"i": 1, "h": 0}.keys()) == Vocab("ih")
     assert Vocab(symbol for symbol in "ih") == Vocab(iter("ih")) == Vocab(deque("ih"))
     assert Vocab(np.array(["i", "h"])) == Vocab("ih")
@@ -192,12 +192,12 @@ UNORDERED: dict[str, Any] = {
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("case", UNORDERED)
-def test_sets_are_refused_wherever_their_order_would_decide(case: str) -> None:
+def test_sets_are_rejected_where_order_matters(case: str) -> None:
     with pytest.raises(SeqtoysError, match=r"; a set has no order, use sorted\(…\)$"):
         UNORDERED[case]()
 
 
-def test_sets_are_fine_where_no_order_counts() -> None:
+def test_sets_are_accepted_where_order_does_not_matter() -> None:
     assert seqtoys.novelty({"hat", "hot"}, {"hat"}, held_out={"hut"}) == seqtoys.novelty(
         ["hot", "hat"], ["hat"], held_out=["hut"]
     )

@@ -1,4 +1,4 @@
-"""Losses and hits, against sums over the scored symbols, one after the other."""
+"""Losses and hits, checked against sums over single scored symbols."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ batches = pytest.mark.parametrize("batch", BATCHES.values(), ids=BATCHES)
 
 
 def surprise(logits: list[float], target: int) -> float:
-    """Minus the logarithm of the target's chance."""
+    """Return the negative log-probability of the target."""
     return math.log(sum(map(math.exp, logits))) - logits[target]
 
 
 def scored_symbols(batch: Batch) -> list[tuple[int, int, int]]:
-    """The row, the step and the target of each scored symbol, as often as it counts."""
+    """List row, step and target of each scored symbol, repeated by its count."""
     times = [1, 1, 1] if batch.counts is None else batch.counts.tolist()
     return [
         (row, step, target)
@@ -41,7 +41,7 @@ def scored_symbols(batch: Batch) -> list[tuple[int, int, int]]:
 
 
 @batches
-def test_the_loss_is_the_mean_surprise_of_the_scored_symbols(batch: Batch) -> None:
+def test_loss_is_the_mean_surprise_of_scored_symbols(batch: Batch) -> None:
     scored, together = scored_symbols(batch), cross_entropy(LOGITS, batch)
     for logits, loss in zip(LOGITS, together, strict=True):
         values = logits.tolist()
@@ -50,7 +50,7 @@ def test_the_loss_is_the_mean_surprise_of_the_scored_symbols(batch: Batch) -> No
         torch.testing.assert_close(cross_entropy(logits, batch), loss)
 
 
-def test_each_position_has_its_loss() -> None:
+def test_symbol_losses_match_each_position() -> None:
     expected = torch.zeros(2, 3, 4)
     for replica, values in enumerate(LOGITS.tolist()):
         for row, step, target in scored_symbols(BATCHES["each sequence once"]):
@@ -60,7 +60,7 @@ def test_each_position_has_its_loss() -> None:
 
 
 @batches
-def test_hits_are_the_scored_symbols_that_are_predicted(batch: Batch) -> None:
+def test_hits_count_correctly_predicted_scored_symbols(batch: Batch) -> None:
     predicted = torch.stack([TARGETS.clamp(min=0), torch.full_like(TARGETS, 2), INPUTS])
     scored = scored_symbols(batch)
     hits = [
@@ -77,8 +77,6 @@ def test_hits_are_the_scored_symbols_that_are_predicted(batch: Batch) -> None:
 @pytest.mark.parametrize("axis", [-1, -2])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
 @pytest.mark.parametrize("count", [256, 257])
-def test_few_digits_are_enough_to_name_the_likeliest(
-    axis: int, dtype: torch.dtype, count: int
-) -> None:
+def test_likeliest_works_in_low_precision(axis: int, dtype: torch.dtype, count: int) -> None:
     logits: Tensor = torch.eye(count, dtype=dtype)  # each symbol is once the likeliest
     assert likeliest(logits, axis).tolist() == list(range(count))

@@ -43,9 +43,9 @@ def pytorch_parts(
     recurrent_init: str = "uniform",
     **options: Any,
 ) -> nn.ModuleDict:
-    """What a notebook would write: seed the global state, then call the constructors in order.
+    """Build the parts as a notebook would: seed, then call the constructors in order.
 
-    Then, where recurrent weights start otherwise, the functions of `nn.init` in order of layers.
+    Other recurrent initializations then call functions of `nn.init` in order of layers.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -77,7 +77,7 @@ def pytorch_logits(
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_bytes_are_indices_too() -> None:
+def test_uint8_indices_are_accepted() -> None:
     indices = VOCAB.encode_batch(["hel", "oil"])
     for kind in (ElmanCharModel(VOCAB), ElmanEnsemble(VOCAB, [1, 2], embedding_size=2)):
         assert torch.equal(kind(indices.byte())[0], kind(indices)[0])
@@ -86,7 +86,7 @@ def test_bytes_are_indices_too() -> None:
 
 @settings(deadline=None)
 @given(SIZES, st.sampled_from(["uniform", "orthogonal", "identity"]), st.integers(1, 40))
-def test_weights_are_those_of_the_global_seed_and_pytorchs_constructors(
+def test_weights_match_pytorch_constructors_with_the_same_seed(
     options: dict[str, Any], recurrent_init: str, symbols: int
 ) -> None:
     options["recurrent_init"] = recurrent_init
@@ -101,7 +101,7 @@ def test_weights_are_those_of_the_global_seed_and_pytorchs_constructors(
 
 @settings(deadline=None, max_examples=60)
 @given(SIZES, st.integers(0, 4), st.integers(0, 7), st.sampled_from([32, 64]), st.data())
-def test_steps_and_whole_sequences_equal_torch_nn_rnn(
+def test_steps_and_whole_sequences_match_torch_nn_rnn(
     options: dict[str, Any], batch: int, time: int, bits: int, data: st.DataObject
 ) -> None:
     tolerance, dtype = (1e-6, torch.float32) if bits == 32 else (1e-12, torch.float64)
@@ -132,7 +132,7 @@ def test_steps_and_whole_sequences_equal_torch_nn_rnn(
         stacked = torch.stack(steps, 1) if steps else torch.zeros(batch, 0, 5, dtype=dtype)
         runs[kind] = (twin, stacked, hidden)
 
-    if batch == 0 or time == 0:  # which torch.nn.RNN refuses
+    if batch == 0 or time == 0:  # which torch.nn.RNN rejects
         for _, logits, final in runs.values():
             assert logits.shape == (batch, time, 5)
             assert torch.equal(final, h_0)
@@ -150,7 +150,7 @@ def test_steps_and_whole_sequences_equal_torch_nn_rnn(
             torch.testing.assert_close(got, parameter.grad, rtol=tolerance, atol=tolerance)
 
 
-def test_a_notebooks_state_dict_loads() -> None:
+def test_state_dict_of_torch_nn_rnn_loads() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         rnn = nn.RNN(5, 5, batch_first=True)
@@ -181,7 +181,7 @@ def test_predictions_of_words_are_lists() -> None:
     assert set(predicted) <= {"boy", "sees", "dog"}
 
 
-def test_a_trace_prints_each_step() -> None:
+def test_trace_prints_each_step() -> None:
     model = ElmanCharModel(Vocab("a b"), seed=0)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -201,7 +201,7 @@ def test_a_trace_prints_each_step() -> None:
 
 
 @pytest.mark.parametrize("symbols", [1, 2, 5, 30])
-def test_the_floor_of_tanh_is_where_the_logits_saturate(symbols: int) -> None:
+def test_loss_floor_of_tanh_is_reached_at_saturation(symbols: int) -> None:
     vocab = Vocab(chr(97 + i) for i in range(symbols))
     best = torch.full((1, symbols), -1.0, dtype=torch.float64)
     best[0, 0] = 1
@@ -329,7 +329,7 @@ def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCh
     assert_error(*ERRORS[case])
 
 
-def test_the_floor_of_five_symbols_is_the_documented_one() -> None:
+def test_loss_floor_of_five_symbols_is_the_documented_one() -> None:
     assert round(math.log(1 + 4 * math.exp(-2)), 4) == 0.4327
 
 
@@ -337,7 +337,7 @@ def test_the_floor_of_five_symbols_is_the_documented_one() -> None:
 @pytest.mark.parametrize(
     "options", [{}, {"hidden_size": 6, "num_layers": 2}, {"embedding_size": 3}]
 )
-def test_a_network_in_half_precision_is_read_as_in_single(
+def test_half_precision_network_matches_single_precision(
     dtype: torch.dtype, options: dict[str, Any]
 ) -> None:
     half = ElmanCharModel(VOCAB, **options, seed=2).to(dtype)
@@ -368,7 +368,7 @@ def test_a_network_in_half_precision_is_read_as_in_single(
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("replicas", [3, 200])
-def test_an_ensemble_in_half_precision_is_its_replicas(dtype: torch.dtype, replicas: int) -> None:
+def test_half_precision_ensemble_matches_its_replicas(dtype: torch.dtype, replicas: int) -> None:
     ensemble = ElmanEnsemble(VOCAB, range(replicas), hidden_size=6).to(dtype)
     texts = generate(ensemble, "h", 9, temperature=0)
     assert [len(text) for text in texts] == [9] * replicas

@@ -1,4 +1,4 @@
-"""What fit finds out about a model on its first batch, and that this changes nothing."""
+"""The checks that fit runs on a model's first batch, which have no side effects."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("unchecked")
 
 
 class Net(nn.Module):
-    """An embedding, something over the steps, and a readout."""
+    """An embedding, a layer over the steps, and a readout."""
 
     def __init__(self, middle: nn.Module | None = None, width: int = 5, size: int = 8) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
 
 
 class Attention(nn.Module):
-    """A transformer's layer, with its mask or without."""
+    """A transformer layer, with or without a causal mask."""
 
     def __init__(self, *, masked: bool) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Noise(nn.Module):
 
 
 class Alternating(nn.Module):
-    """What no seed decides."""
+    """Alternating outputs that no seed controls."""
 
     calls = iter(range(10**6))
 
@@ -100,14 +100,14 @@ class Alternating(nn.Module):
 
 
 class Blinking(nn.Module):
-    """Looks ahead, and gives nan where it shouldn't."""
+    """Looks ahead and returns nan."""
 
     def forward(self, vectors: Tensor) -> Tensor:
         return vectors.flip(1) * torch.nan
 
 
 class Unlikely(nn.Module):
-    """Gives some symbols no chance at all."""
+    """Gives some symbols a probability of 0."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         logits = torch.zeros(*inputs.shape, 5, requires_grad=True)
@@ -115,7 +115,7 @@ class Unlikely(nn.Module):
 
 
 class Shift(nn.Module):
-    """Sees the next step, or some step further ahead."""
+    """Reads the next step, or one further ahead."""
 
     def __init__(self, by: int = 1) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class Shift(nn.Module):
 
 
 class Neighbour(nn.Module):
-    """Sees the next sequence."""
+    """Reads the next sequence of the batch."""
 
     def forward(self, vectors: Tensor) -> Tensor:
         return vectors + vectors.roll(-1, 0)
@@ -134,7 +134,7 @@ class Neighbour(nn.Module):
 
 MODELS: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
     "a GRU": (Net, []),
-    "a GRU that reads steps for rows": (lambda: Net(seeded(lambda: nn.GRU(8, 8))), [MIXES]),
+    "a GRU with batch_first=False": (lambda: Net(seeded(lambda: nn.GRU(8, 8))), [MIXES]),
     "two directions": (
         lambda: Net(seeded(lambda: nn.GRU(8, 4, bidirectional=True, batch_first=True))),
         [AHEAD],
@@ -145,8 +145,8 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
     "normalization by each batch": (lambda: Net(Norm(track_running_stats=False)), [AHEAD, MIXES]),
     "dropout": (lambda: Net(nn.Dropout(0.5)), []),
     "noise": (lambda: Net(Noise()), []),
-    "noise, and ahead": (lambda: Net(nn.Sequential(Noise(), Shift())), [AHEAD]),
-    "other numbers at each call": (lambda: Net(Alternating()), []),
+    "noise and looking ahead": (lambda: Net(nn.Sequential(Noise(), Shift())), [AHEAD]),
+    "different outputs at each call": (lambda: Net(Alternating()), []),
     "the next step": (lambda: Net(Shift()), [AHEAD]),
     "a step further ahead": (lambda: Net(Shift(3)), [AHEAD]),
     "the next sequence": (lambda: Net(Neighbour()), [MIXES]),
@@ -156,9 +156,9 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
     "a subclass": (lambda: Ahead(VOCAB, hidden_size=8), [AHEAD]),
     "an ensemble": (lambda: ElmanEnsemble(VOCAB, [1, 2]), []),
     "an ensemble that looks ahead": (lambda: AheadTeam(VOCAB, [1, 2]), [AHEAD]),
-    "a part put in": (lambda: replaced(nn.RNN(5, 8)), [MIXES]),
+    "a replaced part": (lambda: replaced(nn.RNN(5, 8)), [MIXES]),
     "logits of minus infinity": (Unlikely, []),
-    "logits that are none": (lambda: Net(Blinking()), []),
+    "nan logits": (lambda: Net(Blinking()), []),
 }
 
 
@@ -194,7 +194,7 @@ def warned(call: Callable[[], object]) -> list[str]:
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], ["hihello" * 9]], ids=["3", "1", "long"])
-def test_a_model_that_sees_what_it_must_predict_is_named(name: str, texts: list[str]) -> None:
+def test_model_that_reads_its_targets_gives_a_warning(name: str, texts: list[str]) -> None:
     make, expected = MODELS[name]
     with torch.random.fork_rng(devices=[]):
         batch = Batch.from_texts(texts, VOCAB)
@@ -216,7 +216,7 @@ def test_fit_warns_once_and_names_the_class() -> None:
         fit(Net(Neighbour(), width=3), get_task("dyck"), epochs=1, lengths=5)
 
 
-def test_the_warning_points_at_the_call(tmp_path: Path) -> None:
+def test_warning_points_at_the_call(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "from torch import nn\n"
@@ -234,7 +234,7 @@ def test_the_warning_points_at_the_call(tmp_path: Path) -> None:
 
 
 class Counted(nn.Module):
-    """Has all that a call can change: buffers, attributes, lists, generators, modes."""
+    """Has everything a call can change: buffers, attributes, lists, generators, modes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -266,7 +266,7 @@ class Counted(nn.Module):
         return logits * self.scale
 
 
-def traces_of(model: nn.Module) -> list[Any]:
+def state_of(model: nn.Module) -> list[Any]:
     held = model.state_dict() | {n: v for n, v in vars(model).items() if not n.startswith("_")}
     return [
         (name, value.get_state().tolist() if isinstance(value, torch.Generator) else str(value))
@@ -274,21 +274,21 @@ def traces_of(model: nn.Module) -> list[Any]:
     ] + [part.training for part in model.modules()]
 
 
-def test_the_check_leaves_nothing_changed() -> None:
+def test_check_changes_nothing() -> None:
     model = Counted()
     model.net.readout.eval()
-    before, state = traces_of(model), torch.get_rng_state()
+    before, state = state_of(model), torch.get_rng_state()
     with torch.enable_grad():
         check_model(model, BATCH, symbols=5)
         assert torch.is_grad_enabled()
-    assert traces_of(model) == before
+    assert state_of(model) == before
     assert torch.equal(torch.get_rng_state(), state)
     assert all(weight.grad is None for weight in model.parameters())
 
 
-def test_an_error_leaves_nothing_changed_either() -> None:
+def test_check_changes_nothing_after_an_error() -> None:
     model = Counted()
-    before = traces_of(model)
+    before = state_of(model)
 
     def fail() -> None:
         with undisturbed(model):
@@ -297,11 +297,11 @@ def test_an_error_leaves_nothing_changed_either() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         fail()
-    assert traces_of(model) == before
+    assert state_of(model) == before
 
 
 @pytest.mark.parametrize("data", [TEXTS, BATCH], ids=["texts", "a batch"])
-def test_numbers_are_the_same_with_the_check_and_without(data: Any) -> None:
+def test_results_are_the_same_with_and_without_the_check(data: Any) -> None:
     histories = []
     for check in (True, False):
         with torch.random.fork_rng(devices=[]):
@@ -309,13 +309,13 @@ def test_numbers_are_the_same_with_the_check_and_without(data: Any) -> None:
             vocab = VOCAB if data is TEXTS else None
             model = Counted()
             history = fit(model, data, vocab=vocab, epochs=4, batch_size=2, check=check)
-            histories.append((history.loss, torch.rand(1), traces_of(model)))
+            histories.append((history.loss, torch.rand(1), state_of(model)))
     assert str(histories[0]) == str(histories[1])
     assert "check" not in history.settings
 
 
 class Shaped(nn.Module):
-    """Gives its logits in some order of the axes."""
+    """Returns its logits with permuted axes."""
 
     def __init__(self, *axes: int, width: int = 5) -> None:
         super().__init__()
@@ -330,7 +330,7 @@ class Shaped(nn.Module):
 @pytest.mark.parametrize(
     ("width", "shape"), [(8, "(1, 6, 8)"), (32, "(1, 6, 32)"), (4, "(1, 6, 4)"), (1, "(1, 6, 1)")]
 )
-def test_logits_have_one_column_for_each_symbol(
+def test_logits_need_one_column_per_symbol(
     width: int, shape: str, check: bool, assert_error: Callable[..., None]
 ) -> None:
     assert_error(
@@ -347,21 +347,21 @@ def test_logits_have_one_column_for_each_symbol(
 @pytest.mark.parametrize("axes", [(0, 2, 1), (1, 0, 2), (2, 0, 1), (2, 1, 0)])
 @pytest.mark.parametrize("text", ["hihello", "hihell", "hiel", "hiellohiello" * 3])
 @pytest.mark.parametrize("many", [1, 3, 5, 6])
-def test_axes_in_another_order_are_found_whatever_the_sizes(
+def test_permuted_axes_are_detected_for_any_sizes(
     axes: tuple[int, ...], text: str, many: int
 ) -> None:
-    """Also where time, batch and vocab are equal by accident."""
+    """Even where time, batch and vocab happen to be equal."""
     with pytest.raises(ShapeError, match="expected logits"):
         fit(Shaped(*axes), [text] * many, vocab=VOCAB, epochs=1)
 
 
-def test_the_width_is_the_models_own_where_there_is_no_vocabulary() -> None:
+def test_width_comes_from_the_model_without_a_vocabulary() -> None:
     assert len(fit(Net(width=9), BATCH, epochs=1)) == 1
     with pytest.raises(IndexError, match="expected scored targets in 0 … 3"):
         fit(Net(width=4), BATCH, epochs=1)
 
 
-def test_other_places_check_the_width_too() -> None:
+def test_evaluate_and_chunks_check_the_width() -> None:
     task = get_task("dyck")
     with pytest.raises(ShapeError, match=rf"expected logits .*{len(task.vocab)}\), got .* 9\)"):
         evaluate(Net(width=9), task, count=32)
@@ -371,7 +371,7 @@ def test_other_places_check_the_width_too() -> None:
 
 
 class StatefulNet(Net):
-    """Takes its state back."""
+    """Accepts its own state."""
 
     def forward(self, inputs: Tensor, state: Tensor | None = None) -> Any:
         states, last = self.middle(self.embedding(inputs), state)
@@ -386,7 +386,7 @@ class StatefulNet(Net):
 
 
 class MixingNet(StatefulNet):
-    """Takes its state back, and mixes sequences."""
+    """Accepts its own state and mixes sequences."""
 
     def forward(self, inputs: Tensor, state: Tensor | None = None) -> Any:
         logits, state = super().forward(inputs, state)
@@ -401,8 +401,8 @@ def test_chunks_and_steps_are_checked(options: dict[str, Any]) -> None:
     assert [MIXES in message for message in found] == [True]
 
 
-class Fixed(nn.Module):
-    """Reads batches of one size only, or of a few steps."""
+class FixedSize(nn.Module):
+    """Accepts only one batch size or a limited number of steps."""
 
     def __init__(self, rows: int = 0, steps: int = 0, most: int = 10**6) -> None:
         super().__init__()
@@ -418,23 +418,23 @@ class Fixed(nn.Module):
         return logits
 
 
-def test_a_model_of_fixed_sizes_trains_unjudged() -> None:
-    for model in (Fixed(rows=1), Fixed(steps=34)):
+def test_model_with_fixed_sizes_trains_unchecked() -> None:
+    for model in (FixedSize(rows=1), FixedSize(steps=34)):
         assert warned(partial(fit, model, "hihello" * 5, vocab=VOCAB, epochs=2)) == []
-    found = warned(lambda: fit(Fixed(most=6), "hihello", vocab=VOCAB, epochs=1))
+    found = warned(lambda: fit(FixedSize(most=6), "hihello", vocab=VOCAB, epochs=1))
     assert [AHEAD in message for message in found] == [True]
     with pytest.raises(RuntimeError, match="too long"):  # by the training itself
-        fit(Fixed(most=5), "hihello", vocab=VOCAB, epochs=1)
+        fit(FixedSize(most=5), "hihello", vocab=VOCAB, epochs=1)
 
 
 @pytest.mark.parametrize("text", ["hi", "hh", "hhhhhh"])
-def test_short_or_monotonous_sequences_are_checked_as_far_as_they_go(text: str) -> None:
+def test_short_or_constant_sequences_are_checked_where_possible(text: str) -> None:
     assert warned(lambda: fit(Net(), text, vocab=VOCAB, epochs=1)) == []
     found = warned(lambda: fit(Net(Neighbour()), text, vocab=VOCAB, epochs=1))
     assert [MIXES in message for message in found] == [True]
 
 
-def test_integers_for_logits_are_left_to_the_loss() -> None:
+def test_check_accepts_integer_logits() -> None:
     class Counting(Net):
         def forward(self, inputs: Tensor) -> Any:
             return super().forward(inputs).long()
@@ -442,7 +442,7 @@ def test_integers_for_logits_are_left_to_the_loss() -> None:
     check_model(Counting(), BATCH, symbols=5)
 
 
-def test_the_librarys_own_networks_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_skips_the_librarys_own_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seqtoys.models.model_checks.run_model", None)
     for model in (
         ElmanCharModel(VOCAB, embedding_size=2, num_layers=2),
@@ -451,7 +451,7 @@ def test_the_librarys_own_networks_are_not_run(monkeypatch: pytest.MonkeyPatch) 
         assert len(fit(model, TEXTS, epochs=1)) == 1
 
 
-def test_a_sweep_can_leave_the_check_out() -> None:
+def test_sweep_can_disable_the_check() -> None:
     def make(vocab: Vocab, seed: int) -> nn.Module:
         return Ahead(vocab, seed=seed)
 
@@ -460,7 +460,7 @@ def test_a_sweep_can_leave_the_check_out() -> None:
 
 
 @pytest.mark.parametrize("check", [None, 1, "no"])
-def test_check_is_true_or_false(check: Any) -> None:
+def test_check_must_be_a_bool(check: Any) -> None:
     with pytest.raises(InputTypeError, match="expected check to be True or False, got"):
         fit(ElmanCharModel(VOCAB), "hihello", check=check)
 
@@ -483,7 +483,7 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
 @pytest.mark.parametrize(
     "options", [{}, {"validation": 0.4}, {"batch_size": 2, "clip_norm": 1.0}], ids=str
 )
-def test_fit_computes_gradients_whatever_surrounds_it(
+def test_fit_computes_gradients_in_any_grad_mode(
     kind: str, mode: str, options: dict[str, Any]
 ) -> None:
     plain, surrounded = KINDS[kind](), KINDS[kind]()
@@ -501,7 +501,7 @@ def test_fit_computes_gradients_whatever_surrounds_it(
 
 
 @pytest.mark.parametrize("name", ["reber", "dyck", "parity", "bucket_sort", "associative_recall"])
-def test_tasks_made_in_inference_mode_can_be_learnt(name: str) -> None:
+def test_tasks_made_in_inference_mode_can_be_learned(name: str) -> None:
     expected = fit(ElmanCharModel(get_task(name).vocab, num_layers=2), get_task(name), epochs=2)
     model = ElmanCharModel(get_task(name).vocab, num_layers=2)
     with torch.inference_mode():
@@ -511,7 +511,7 @@ def test_tasks_made_in_inference_mode_can_be_learnt(name: str) -> None:
     assert history.loss == expected.loss
 
 
-def test_weights_made_in_inference_mode_are_refused() -> None:
+def test_weights_made_in_inference_mode_raise() -> None:
     with torch.inference_mode():
         made = [ElmanCharModel(VOCAB), ElmanEnsemble(VOCAB, [1]), Net()]
     for model in made:
@@ -519,7 +519,7 @@ def test_weights_made_in_inference_mode_are_refused() -> None:
             fit(model, TEXTS, vocab=VOCAB)
 
 
-def test_a_sweep_trains_in_inference_mode() -> None:
+def test_sweep_trains_in_inference_mode() -> None:
     options: dict[str, Any] = {"grid": {"num_layers": [1, 2]}, "seeds": [1, 2], "epochs": 3}
     expected = sweep(ElmanEnsemble, TEXTS, vocab=VOCAB, **options)
     with torch.inference_mode():
@@ -529,6 +529,6 @@ def test_a_sweep_trains_in_inference_mode() -> None:
     assert all(row.error is None for row in found.rows)
 
 
-def test_a_symbol_that_is_unknown_is_told_before_anything_is_checked() -> None:
+def test_unknown_symbol_raises_before_the_check() -> None:
     with pytest.raises(UnknownSymbolError):
         fit(Net(), "world", vocab=VOCAB)

@@ -1,4 +1,4 @@
-"""The founding notebook's three trainings, written as it writes them, against the library."""
+"""The original notebook's three training loops, compared with the library."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ CASES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_epoch_equals_the_notebooks(case: str) -> None:
+def test_every_epoch_matches_the_notebook(case: str) -> None:
     train, sizes, options, scored, first, last = CASES[case]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(777)

@@ -1,4 +1,4 @@
-"""Every optimizer and scheduler of PyTorch trains as in a loop by hand, or is refused."""
+"""Every PyTorch optimizer and scheduler trains as in a hand-written loop, or is rejected."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ FLAGS: dict[str, Any] = {
 
 
 def network(**options: Any) -> ElmanCharModel:
-    """A network of two layers, as autograd trains it."""
+    """Return a network of two layers, which autograd trains."""
     return ElmanCharModel(VOCAB, hidden_size=6, num_layers=2, **options).double()
 
 
 def by_hand(
     model: nn.Module, optimizer: Any, scheduler: Any = None, epochs: int = EPOCHS
 ) -> tuple[list[float], list[float]]:
-    """The loss and the learning rate before each update, in a loop as PyTorch's docs have it."""
+    """Train in a loop as in PyTorch's docs; return the losses and learning rates."""
     losses, rates = [], []
     for _ in range(epochs):
         rates.append(float(optimizer.param_groups[0]["lr"]))
@@ -68,7 +68,7 @@ def by_hand(
 
 
 @pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - set(REFUSED)))
-def test_every_optimizer_trains_as_by_hand(name: str) -> None:
+def test_every_optimizer_matches_a_hand_written_loop(name: str) -> None:
     oracle = network()
     losses, rates = by_hand(oracle, OPTIMIZERS[name](oracle.parameters(), lr=0.01))
     history = fit(network(), "hihello", epochs=EPOCHS, optimizer=OPTIMIZERS[name])
@@ -78,7 +78,7 @@ def test_every_optimizer_trains_as_by_hand(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FLAGS)
-def test_flags_are_those_of_pytorch(name: str) -> None:
+def test_optimizer_flags_match_pytorch(name: str) -> None:
     oracle, model = network(), network()
     own: dict[str, Any] = {} if "lr" in FLAGS[name].keywords else {"lr": 0.05}
     losses, rates = by_hand(oracle, FLAGS[name](oracle.parameters(), **own))
@@ -89,7 +89,7 @@ def test_flags_are_those_of_pytorch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
-def test_every_scheduler_goes_as_by_hand(name: str) -> None:
+def test_every_scheduler_matches_a_hand_written_loop(name: str) -> None:
     oracle, model = network(), network()
     optimizer = SGD(oracle.parameters(), lr=0.01, momentum=0.9)
     losses, rates = by_hand(oracle, optimizer, SCHEDULERS[name](optimizer), 9)
@@ -107,7 +107,7 @@ def test_every_scheduler_goes_as_by_hand(name: str) -> None:
 
 
 class Matrices(nn.Module):
-    """A model of matrices alone, one of them with sparse gradients if asked for."""
+    """A model whose weights are all matrices, optionally one with sparse gradients."""
 
     def __init__(self, *, sparse: bool) -> None:
         super().__init__()
@@ -122,9 +122,7 @@ class Matrices(nn.Module):
 
 
 @pytest.mark.parametrize(("name", "sparse"), [("Muon", False), ("SparseAdam", True)])
-def test_optimizers_of_matrices_or_sparse_gradients_train_the_models_they_are_for(
-    name: str, sparse: bool
-) -> None:
+def test_muon_and_sparse_adam_train_suitable_models(name: str, sparse: bool) -> None:
     kind = OPTIMIZERS.get(name)
     if kind is None:
         pytest.skip(f"this version of PyTorch has no {name}")
@@ -134,7 +132,7 @@ def test_optimizers_of_matrices_or_sparse_gradients_train_the_models_they_are_fo
     assert history.loss == pytest.approx(losses, rel=1e-5)
 
 
-given: Any = partial  # of arguments that type checkers refuse
+given: Any = partial  # for arguments that type checkers reject
 
 WILD: dict[str, tuple[dict[str, Any], type[Exception] | None]] = {
     "a closure": ({"optimizer": optim.LBFGS}, None),
@@ -142,21 +140,21 @@ WILD: dict[str, tuple[dict[str, Any], type[Exception] | None]] = {
     "no matrices": ({"optimizer": getattr(optim, "Muon", given(Adam, eps=-1))}, ValueError),
     "betas": ({"optimizer": given(Adam, betas=(2, 3))}, ValueError),
     "one beta": ({"optimizer": given(Adam, betas=(0.9,))}, IndexError),
-    "words for betas": ({"optimizer": given(Adam, betas="ab")}, TypeError),
+    "betas as a string": ({"optimizer": given(Adam, betas="ab")}, TypeError),
     "capturable": ({"optimizer": given(Adam, capturable=True)}, AssertionError),
     "differentiable": ({"optimizer": given(Adam, differentiable=True)}, RuntimeError),
     "fused and foreach": ({"optimizer": given(Adam, fused=True, foreach=True)}, RuntimeError),
     "momentum": ({"optimizer": given(SGD, momentum=-1)}, ValueError),
     "its own learning rate": ({"optimizer": given(SGD, lr=-1)}, ValueError),
-    "an option it has not": ({"optimizer": given(SGD, betas=(0.9, 0.9))}, TypeError),
+    "an unknown option": ({"optimizer": given(SGD, betas=(0.9, 0.9))}, TypeError),
     "a factory that fails": ({"optimizer": lambda parameters, lr: {}[lr]}, KeyError),
     "no step": ({"scheduler": given(schedulers.StepLR, step_size=0)}, ZeroDivisionError),
     "no period": (
         {"scheduler": given(schedulers.CosineAnnealingLR, T_max=0)},
         ZeroDivisionError,
     ),
-    "a word": ({"scheduler": given(schedulers.ExponentialLR, gamma="x")}, TypeError),
-    "a rate that is a word": (
+    "gamma as a string": ({"scheduler": given(schedulers.ExponentialLR, gamma="x")}, TypeError),
+    "a rate as a string": (
         {"scheduler": given(schedulers.LambdaLR, lr_lambda=lambda epoch: "x" * epoch)},
         TypeError,
     ),
@@ -174,7 +172,7 @@ WILD: dict[str, tuple[dict[str, Any], type[Exception] | None]] = {
         None,
     ),
     "a huge integer": ({"lr": 10**400}, None),
-    "a float that is 0": ({"lr": 1e-400}, None),
+    "a float that rounds to 0": ({"lr": 1e-400}, None),
     "two learning rates": ({"lr": 0.1, "optimizer": given(SGD, lr=0.5)}, None),
 }
 
@@ -182,7 +180,7 @@ WILD: dict[str, tuple[dict[str, Any], type[Exception] | None]] = {
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("stacked", [False, True])
 @pytest.mark.parametrize("name", WILD)
-def test_wild_options_are_refused_before_the_first_epoch(name: str, stacked: bool) -> None:
+def test_invalid_options_raise_before_the_first_epoch(name: str, stacked: bool) -> None:
     options, cause = WILD[name]
     if name == "dense gradients":
         options = {**options, "epochs": 1}
@@ -191,7 +189,7 @@ def test_wild_options_are_refused_before_the_first_epoch(name: str, stacked: boo
     with pytest.raises(OptionError) as caught:
         fit(model, "hihello", **options)
     assert (type(caught.value.__cause__) if caught.value.__cause__ else None) is cause
-    if name != "dense gradients":  # which only the first update shows
+    if name != "dense gradients":  # found only by the first update
         assert caught.value.history is None
     assert all(map(torch.equal, before, model.parameters()))
     assert all(weight.grad is None for weight in model.parameters()) or name == "dense gradients"
@@ -230,7 +228,7 @@ MESSAGES: dict[str, Any] = {
         {"scheduler": partial(schedulers.StepLR, step_size=0)},
         "StepLR.step() failed with ZeroDivisionError: integer modulo by zero",
     ),
-    "what has no parameters": (
+    "no parameter groups": (
         {"optimizer": lambda parameters, lr: Groupless()},
         "expected optimizer to create a torch.optim optimizer, got a Groupless",
     ),
@@ -238,7 +236,7 @@ MESSAGES: dict[str, Any] = {
 
 
 class Groupless:
-    """An optimizer of nothing."""
+    """An optimizer without parameter groups."""
 
     def __init__(self) -> None:
         self.param_groups: list[dict[str, Any]] = []
@@ -255,7 +253,7 @@ class Groupless:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_what_is_refused_says_why(name: str, assert_error: ErrorCheck) -> None:
+def test_rejections_explain_why(name: str, assert_error: ErrorCheck) -> None:
     options, message = MESSAGES[name]
     assert_error(lambda: fit(network(), "hihello", **options), OptionError, message)
 
@@ -264,7 +262,7 @@ OWN_RATES: dict[str, Any] = {
     "a partial": partial(SGD, lr=0.5),
     "a partial of a partial": partial(partial(SGD, lr=0.5), momentum=0.0),
     "a function without lr": lambda parameters: SGD(parameters, lr=0.5),
-    "a function that ignores it": lambda parameters, lr: SGD(parameters, lr=0.5),
+    "a function that ignores lr": lambda parameters, lr: SGD(parameters, lr=0.5),
     "groups": lambda parameters, lr=0.5: SGD(
         [{"params": [each], "lr": lr * 0.1**at} for at, each in enumerate(parameters)], lr=lr
     ),
@@ -272,7 +270,7 @@ OWN_RATES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", OWN_RATES)
-def test_the_learning_rate_of_an_optimizer_counts_where_fit_is_given_none(name: str) -> None:
+def test_optimizers_own_learning_rate_is_used_by_default(name: str) -> None:
     expected = 0.01 if name == "groups" else 0.5
     factory, oracle = OWN_RATES[name], network()
     made = factory(oracle.parameters(), lr=0.01) if name == "groups" else SGD(
@@ -286,12 +284,12 @@ def test_the_learning_rate_of_an_optimizer_counts_where_fit_is_given_none(name: 
 
 
 @pytest.mark.parametrize("lr", [None, 0.5])
-def test_the_same_learning_rate_twice_is_no_contradiction(lr: float | None) -> None:
+def test_equal_learning_rates_are_accepted(lr: float | None) -> None:
     history = fit(network(), "hihello", epochs=2, lr=lr, optimizer=partial(SGD, lr=0.5))
     assert history.lr == [0.5, 0.5]
 
 
-def test_the_default_is_a_hundredth_for_fused_adam_too() -> None:
+def test_default_learning_rate_is_0_01_for_fused_adam() -> None:
     step: dict[str, Any] = {"scheduler": partial(schedulers.StepLR, step_size=9)}
     for options in ({}, step):
         model, oracle = (ElmanCharModel(VOCAB, hidden_size=6).double() for _ in range(2))
@@ -302,7 +300,7 @@ def test_the_default_is_a_hundredth_for_fused_adam_too() -> None:
         assert history.settings["lr"] == 0.01
 
 
-def test_a_scheduler_that_starts_from_the_learning_rate_may_change_it_at_once() -> None:
+def test_scheduler_may_change_the_initial_learning_rate() -> None:
     history = fit(network(), "hihello", epochs=2, lr=0.3, scheduler=schedulers.LinearLR)
     assert history.lr[0] == pytest.approx(0.1)
     assert history.settings["lr"] == 0.3
@@ -312,7 +310,7 @@ def test_a_scheduler_that_starts_from_the_learning_rate_may_change_it_at_once() 
     assert history.lr[0] == pytest.approx(0.004)
 
 
-def test_each_cell_of_a_sweep_has_the_learning_rate_of_its_optimizer() -> None:
+def test_sweep_uses_each_optimizers_own_learning_rate() -> None:
     grid = {"optimizer": [partial(SGD, lr=0.5), partial(SGD, lr=0.1)]}
     result = sweep(ElmanEnsemble, Text(["hihello"]), grid=grid, seeds=[1], epochs=5, count=5)
     losses = [
@@ -334,7 +332,7 @@ def test_each_cell_of_a_sweep_has_the_learning_rate_of_its_optimizer() -> None:
 
 
 def allowed(scheduler: Any) -> int:
-    """How many steps a scheduler takes before it fails."""
+    """Count the steps that a scheduler allows before it fails."""
     for steps in range(40):
         try:
             scheduler.step()
@@ -367,14 +365,14 @@ ENDING: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", ENDING)
-def test_the_steps_of_a_scheduler_are_known_before_the_first(name: str) -> None:
+def test_scheduler_with_too_few_steps_raises_before_training(name: str) -> None:
     def optimizer() -> Any:
         made = SGD([nn.Parameter(torch.zeros(()))], lr=0.1, momentum=0.9)
         made.step()
         return made
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of steps in a strange order
+        warnings.simplefilter("ignore")  # about the order of steps
         steps = allowed(ENDING[name](optimizer()))
         make_scheduler(ENDING[name], optimizer(), replicas=0, epochs=steps)
         if steps < 40:
@@ -386,7 +384,7 @@ def test_the_steps_of_a_scheduler_are_known_before_the_first(name: str) -> None:
     }[name]  # fmt: skip
 
 
-def test_an_optimizer_that_looks_at_whole_tensors_would_mix_replicas(
+def test_optimizer_that_mixes_replicas_raises(
     assert_error: ErrorCheck,
 ) -> None:
     def step(start: Tensor, grad: Tensor) -> Tensor:
@@ -407,7 +405,7 @@ def test_an_optimizer_that_looks_at_whole_tensors_would_mix_replicas(
 
 
 class Counting(SGD):
-    """An optimizer of one's own, which may not survive a copy."""
+    """A user's optimizer, which may not survive a copy."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -418,7 +416,7 @@ class Counting(SGD):
         return super().step(closure)
 
 
-def test_an_optimizer_of_ones_own_steps_in_training_alone() -> None:
+def test_user_defined_optimizer_steps_only_in_training() -> None:
     made: list[Counting] = []
 
     def factory(parameters: Any, lr: float) -> Counting:
@@ -430,7 +428,7 @@ def test_an_optimizer_of_ones_own_steps_in_training_alone() -> None:
 
 
 class WarmUp:
-    """A scheduler of one's own, which does not note what it started from."""
+    """A user's scheduler that does not record its initial learning rate."""
 
     def __init__(self, optimizer: Any) -> None:
         self.group, self.full = optimizer.param_groups[0], optimizer.param_groups[0]["lr"]
@@ -440,7 +438,7 @@ class WarmUp:
         self.group["lr"] = min(self.full, self.group["lr"] + self.full / 2)
 
 
-def test_a_scheduler_of_ones_own_may_change_the_learning_rate_at_once() -> None:
+def test_user_defined_scheduler_may_change_the_initial_learning_rate() -> None:
     history = fit(network(), "hihello", epochs=4, lr=0.2, scheduler=WarmUp)
     assert history.lr == [0.0, 0.1, 0.2, 0.2]
     assert history.settings["lr"] == 0.2
@@ -460,7 +458,7 @@ class Uncopied:
         raise TypeError("no copies")
 
 
-def test_what_cannot_be_copied_is_first_called_in_training() -> None:
+def test_uncopyable_schedule_is_first_called_in_training() -> None:
     schedule = Uncopied()
     scheduler = partial(schedulers.LambdaLR, lr_lambda=schedule)
     history = fit(network(), "hihello", epochs=3, lr=0.2, optimizer=SGD, scheduler=scheduler)

@@ -1,4 +1,4 @@
-"""The optimum at chosen lengths and on the sides of a split, against sums over listed strings."""
+"""The optimum at chosen lengths and in a split, checked against sums over listed strings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SOURCES = [
 
 
 def least_loss(strings: Weighted) -> float:
-    """The loss of the best causal model, from the frequency of each symbol after each prefix."""
+    """Compute the loss of the best causal model from symbol frequencies after each prefix."""
     after: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for string, weight in strings:
         for at in range(1, len(string)):
@@ -51,7 +51,7 @@ def least_loss(strings: Weighted) -> float:
 
 
 def surprise_of(strings: Weighted, wanted: str) -> float:
-    """The nats of one string after its first symbol, for that model."""
+    """Compute that model's surprise at one string after its first symbol, in nats."""
     total = 0.0
     for at in range(1, len(wanted)):
         below = sum(w for s, w in strings if s[:at] == wanted[:at] and len(s) > at)
@@ -60,7 +60,7 @@ def surprise_of(strings: Weighted, wanted: str) -> float:
 
 
 def walks(arcs: Any, start: Any, symbols: int, *, is_endless: bool) -> Weighted:
-    """All strings of a number of symbols that an automaton writes, with their probabilities."""
+    """List an automaton's strings of this many symbols, with their probabilities."""
     found, waiting = [], [("", start, 1.0)]
     while waiting:
         string, state, chance = waiting.pop()
@@ -104,7 +104,7 @@ TEXTS = ["hat", "hot", "hats", "hit", "hi", "hated", "hater", "hi", "a cat", "at
 
 
 def listed_at(name: str, length: int) -> Weighted:
-    """The strings of a length, each with its probability up to a factor."""
+    """List the strings of a length with their probabilities up to a factor."""
     if name.startswith("coin"):
         arcs, start = (COIN_START, "begin") if name == "coin" else (RING, 0)
         return walks(arcs, start, length + 1, is_endless=name == "coin ring")
@@ -133,7 +133,7 @@ CASES: dict[str, Callable[[], Task]] = {
 
 
 def mixed(name: str, task: Task, low: int, high: int) -> Weighted:
-    """The strings of a range of lengths, each length equally often."""
+    """List the strings of a range of lengths, each length equally often."""
     lengths = [n for n in range(low, high + 1) if task.why_no_length(n) is None]
     strings: Weighted = []
     for length in lengths:
@@ -145,7 +145,7 @@ def mixed(name: str, task: Task, low: int, high: int) -> Weighted:
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("bounds", [(3, 3), (5, 5), (1, 5), (2, 7), (4, 9)])
-def test_the_optimum_of_lengths_is_that_of_all_strings_with_them(
+def test_optimum_of_lengths_matches_all_strings_of_those_lengths(
     name: str, bounds: tuple[int, int]
 ) -> None:
     task = CASES[name]()
@@ -163,7 +163,7 @@ def test_the_optimum_of_lengths_is_that_of_all_strings_with_them(
 
 @pytest.mark.type_checked
 @pytest.mark.parametrize("name", CASES)
-def test_the_optimal_loss_of_a_batch_is_that_of_its_length_range(name: str) -> None:
+def test_optimal_loss_of_a_batch_uses_its_length_range(name: str) -> None:
     task = CASES[name]()
     length = 5 if task.why_no_length(5) is None else 4
     for bounds in ((length, length), (1, 7)):
@@ -178,7 +178,7 @@ def test_the_optimal_loss_of_a_batch_is_that_of_its_length_range(name: str) -> N
         assert task.optimal_loss(batch) == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_batch_remembers_how_its_lengths_were_chosen() -> None:
+def test_batch_keeps_its_length_range() -> None:
     task = get_task("anbn")
     batch = task.sample(6, length=7)
     assert batch.length_range == (7, 7)
@@ -195,7 +195,7 @@ def test_a_batch_remembers_how_its_lengths_were_chosen() -> None:
 
 
 @pytest.mark.parametrize("task", [*map(get_task, ("anbn", "dyck", "reber")), Text(["abc", "ab"])])
-def test_sequences_of_other_lengths_than_the_range_are_refused(task: Task) -> None:
+def test_sequences_outside_the_length_range_raise(task: Task) -> None:
     length = next(n for n in range(1, 20) if task.why_no_length(n) is None)
     longer = next(n for n in range(length + 1, 20) if task.why_no_length(n) is None)
     batch = task.sample(2, length=longer).with_length_range((length, length))
@@ -203,7 +203,7 @@ def test_sequences_of_other_lengths_than_the_range_are_refused(task: Task) -> No
         task.optimal_loss(batch)
 
 
-def test_values_derived_by_hand() -> None:
+def test_optima_match_values_derived_by_hand() -> None:
     assert get_task("anbn").optimum_of(7) == 0.0
     assert get_task("dyck").optimum_of(5) == pytest.approx(math.log(2) / 5)
     # BT…E and BP…E of 9 letters, from the grammar's own diagram.
@@ -213,7 +213,7 @@ def test_values_derived_by_hand() -> None:
     assert letters.optimum_of(30) == pytest.approx(0.35535, abs=5e-6)
     assert get_task("parity").optimum_of((1, 500)) == 0.0
     assert get_task("n_back").optimum_of(30) == get_task("delayed_copy").optimum_of(50) == 0.0
-    # Long strings, whose probabilities no float holds: a cycle of the coin's takes 0.5 per symbol.
+    # Long strings whose probabilities underflow: each toss of the coin halves them.
     toss: Any = {"a": [("t", "a", 0.5), ("h", "end", 0.5)], "end": []}
     toss = {"begin": [("b", "a", 1.0)], **toss}
     assert Automaton(toss, "begin").optimum_of((4000, 4003)) == pytest.approx(
@@ -236,7 +236,7 @@ def test_invalid_lengths_raise() -> None:
 
 
 @pytest.mark.parametrize("name", ["coin", "coin ring", "texts", "dyck 1"])
-def test_the_memoryless_loss_of_lengths_counts_pairs(name: str) -> None:
+def test_memoryless_loss_of_lengths_matches_pair_counts(name: str) -> None:
     task = CASES[name]()
     pairs: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for string, weight in mixed(name, task, 3, 6):
@@ -251,7 +251,7 @@ def test_the_memoryless_loss_of_lengths_counts_pairs(name: str) -> None:
 
 
 class Bits(Task):
-    """Random bits: a task of one's own, with nothing but what a task must define."""
+    """Random bits: a user's task that defines only what it must."""
 
     name, level, vocab, lengths = "bits", "regular", Vocab("01"), (2, 9)
     optimum = math.log(2)
@@ -265,24 +265,24 @@ class Bits(Task):
         return math.log(2)
 
 
-def test_a_task_of_ones_own_has_an_estimate() -> None:
+def test_user_defined_task_has_an_estimated_optimum() -> None:
     bits = Bits()
     assert bits.optimum_of((1, 400)) == pytest.approx(math.log(2))
     training, _ = bits.held_out(0.4)
-    # Knowing the side is worth -ln 0.6 nats for each sequence, which has 5.5 symbols on average.
-    share = training.sample(4000, length=9)
-    assert training.optimal_loss(share) == pytest.approx(math.log(2) + math.log(0.6) / 9, abs=0.02)
+    # Knowing the split is worth -ln 0.6 nats per sequence, which has 5.5 symbols on average.
+    batch = training.sample(4000, length=9)
+    assert training.optimal_loss(batch) == pytest.approx(math.log(2) + math.log(0.6) / 9, abs=0.02)
     assert training.optimum < math.log(2) - 0.03
 
 
-# --- Sides of a split
+# --- Splits
 
 
-def on_side(side: Any, strings: Weighted) -> Weighted:
-    batch = Batch.from_texts([string for string, _ in strings], side.vocab)
-    held = side.parting.holds_out(batch).tolist()
+def in_split(split: Any, strings: Weighted) -> Weighted:
+    batch = Batch.from_texts([string for string, _ in strings], split.vocab)
+    held = split.parting.holds_out(batch).tolist()
     pairs = zip(strings, held, strict=True)
-    return [string for string, is_held in pairs if is_held == side.is_held_out]
+    return [string for string, is_held in pairs if is_held == split.is_held_out]
 
 
 ENGLISH = {"hat": 3.0, "hot": 1.0, "hit": 2.0, "cat": 4.0, "cot": 1.0, "cut": 1.0, "at": 2.0}
@@ -310,96 +310,98 @@ SPLIT: dict[str, tuple[Callable[[], Task], Callable[[], Weighted]]] = {
 
 @pytest.mark.parametrize("name", SPLIT)
 @pytest.mark.parametrize("fraction", [0.06, 0.1])
-def test_the_optimum_of_a_side_is_that_of_its_strings(name: str, fraction: float) -> None:
+def test_optimum_of_a_split_matches_its_strings(name: str, fraction: float) -> None:
     make, strings = SPLIT[name]
     fraction = 0.2 if name in ("english", "texts") else fraction  # of a handful of strings
-    for side in make().held_out(fraction):
-        expected = least_loss(on_side(side, strings()))
+    for split in make().held_out(fraction):
+        expected = least_loss(in_split(split, strings()))
         cut = 0.0 if name in ("anbn", "english", "texts") else 4e-3  # of the longest strings
-        assert abs(side.optimum - expected) <= 4 * side.optimum.standard_error + cut + 1e-9
+        assert abs(split.optimum - expected) <= 4 * split.optimum.standard_error + cut + 1e-9
         if name in ("anbn", "english", "texts"):
-            assert side.optimum.is_exact
-        drawn = side.sample(300)
+            assert split.optimum.is_exact
+        drawn = split.sample(300)
         counts = drawn.count_symbols().tolist()
         rows = zip(drawn.inputs.tolist(), drawn.targets.tolist(), counts, strict=True)
-        texts = [str(side.vocab.decode([*i[:n], t[n - 1]])) for i, t, n in rows]
-        listed = on_side(side, strings())
+        texts = [str(split.vocab.decode([*i[:n], t[n - 1]])) for i, t, n in rows]
+        listed = in_split(split, strings())
         known = {text: surprise_of(listed, text) for text in set(texts) & {s for s, _ in listed}}
         chosen = [row for row, text in enumerate(texts) if text in known]
         loss = sum(known[texts[row]] for row in chosen) / sum(counts[row] for row in chosen)
-        assert side.optimal_loss(drawn.take(torch.tensor(chosen))) == pytest.approx(loss, abs=0.01)
+        assert split.optimal_loss(drawn.take(torch.tensor(chosen))) == pytest.approx(
+            loss, abs=0.01
+        )
 
 
 @pytest.mark.type_checked
 @pytest.mark.parametrize("name", ["dyck 1", "coin", "texts", "anbmcnm"])
-def test_the_optimum_of_a_side_at_lengths_is_that_of_its_strings(name: str) -> None:
+def test_optimum_of_a_split_at_lengths_matches_its_strings(name: str) -> None:
     task = CASES[name]()
-    for side in task.held_out(0.2):
+    for split in task.held_out(0.2):
         for bounds in ((5, 5), (3, 7)):
             strings: Weighted = []
             for length in (
                 n for n in range(bounds[0], bounds[1] + 1) if task.why_no_length(n) is None
             ):
-                at = on_side(side, listed_at(name, length))
+                at = in_split(split, listed_at(name, length))
                 total = sum(weight for _, weight in at)
                 strings += [(string, weight / total) for string, weight in at]
             if strings:
-                optimum = side.optimum_of(bounds)
+                optimum = split.optimum_of(bounds)
                 assert optimum == pytest.approx(least_loss(strings), abs=1e-9)
             else:
                 with pytest.raises(OptionError, match="no sequence"):
-                    side.optimum_of(bounds)
+                    split.optimum_of(bounds)
 
 
-def test_a_side_of_an_endless_source_adds_up_with_the_other() -> None:
-    """Which side a sequence is on is worth the entropy of the split, and no more."""
+def test_split_optima_of_an_endless_source_add_up() -> None:
+    """Knowing a sequence's split is worth the entropy of the split, and no more."""
     task = get_task("temporal_xor")
     training, held_out = task.held_out(0.3)
-    share = 0.3  # of sequences that are all rare
+    fraction = 0.3  # exact, as all sequences are rare
     length = task.lengths[1]
-    entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
-    parts = (1 - share) * training.optimum + share * held_out.optimum
+    entropy = -fraction * math.log(fraction) - (1 - fraction) * math.log(1 - fraction)
+    parts = (1 - fraction) * training.optimum + fraction * held_out.optimum
     assert parts == pytest.approx(task.optimum - entropy / length, abs=1e-3)
     bounded = Automaton(RING, 0, lengths=(20, 30), longer=()).held_out(0.3)
-    for side, part in zip(bounded, (0.7, 0.3), strict=True):
-        expected = side.whole.optimum + math.log(part) / 25
-        assert side.optimum == pytest.approx(expected, abs=5e-3)
+    for split, part in zip(bounded, (0.7, 0.3), strict=True):
+        expected = split.whole.optimum + math.log(part) / 25
+        assert split.optimum == pytest.approx(expected, abs=5e-3)
 
 
 @pytest.mark.type_checked
-def test_a_side_of_strings_within_lengths_that_begin_with_several_symbols() -> None:
+def test_optimum_of_a_split_with_bounded_lengths_and_several_first_symbols() -> None:
     task = Automaton(COIN_START, "begin", lengths=(2, 7), longer=())
     strings = [s for n in range(3, 9) for s in walks(COIN_START, "begin", n, is_endless=False)]
-    for side in task.held_out(0.2):
-        expected = least_loss(on_side(side, strings))
-        assert abs(side.optimum - expected) <= 4 * side.optimum.standard_error + 1e-6
+    for split in task.held_out(0.2):
+        expected = least_loss(in_split(split, strings))
+        assert abs(split.optimum - expected) <= 4 * split.optimum.standard_error + 1e-6
 
 
-def test_what_is_determined_stays_so_on_a_side() -> None:
+def test_deterministic_answers_stay_deterministic_in_a_split() -> None:
     for name in ("parity", "n_back"):
-        for side in get_task(name).held_out(0.25):
-            assert side.optimum == side.optimum_of(9) == side.optimal_loss(side.sample(9)) == 0
-            part = side.held_out(0.5)[1]
+        for split in get_task(name).held_out(0.25):
+            assert split.optimum == split.optimum_of(9) == split.optimal_loss(split.sample(9)) == 0
+            part = split.held_out(0.5)[1]
             assert part.optimum == part.optimum_of((5, 20)) == 0.0
 
 
 @pytest.mark.type_checked
-def test_a_side_of_a_side_knows_both_splits() -> None:
+def test_optimum_of_a_nested_split_matches_its_strings() -> None:
     training, _ = get_task("anbn").held_out(0.4)
     first, other = training.held_out(0.5)
-    strings = on_side(training, SPLIT["anbn"][1]())
-    for side in (first, other):
-        expected = least_loss(on_side(side, strings))
-        assert abs(side.optimum - expected) <= 4 * side.optimum.standard_error + 1e-6
+    strings = in_split(training, SPLIT["anbn"][1]())
+    for split in (first, other):
+        expected = least_loss(in_split(split, strings))
+        assert abs(split.optimum - expected) <= 4 * split.optimum.standard_error + 1e-6
 
 
-def test_sequences_of_the_other_side_are_refused() -> None:
+def test_sequences_of_the_other_split_raise() -> None:
     training, held_out = get_task("reber").held_out(0.3)
     with pytest.raises(DataError, match="expected sequences in reber"):
         training.optimal_loss(held_out.sample(3))
 
 
-def test_no_sequence_is_more_frequent_on_the_held_out_side_than_need_be() -> None:
+def test_no_sequence_dominates_the_held_out_split() -> None:
     task = get_task("dyck")
     _, held_out = task.held_out(0.1)
     _, frequencies = held_out.sample(2000).inputs.unique(dim=0, return_counts=True)
@@ -407,7 +409,7 @@ def test_no_sequence_is_more_frequent_on_the_held_out_side_than_need_be() -> Non
     assert frequencies.max() < 0.5 * 2000
 
 
-def test_no_two_sequences_share_a_hash_by_construction() -> None:
+def test_different_sequences_have_different_hashes() -> None:
     vocab = Vocab("abc")
     strings = ["".join(s) for n in range(2, 7) for s in product("abc", repeat=n)]
     assert len(set(hashes(Batch.from_texts(strings, vocab)).tolist())) == len(strings)
@@ -421,7 +423,7 @@ def test_no_two_sequences_share_a_hash_by_construction() -> None:
     assert 1.09 / 2 < unseen.optimum < 1.1
 
 
-def test_a_side_of_what_is_certain_at_some_lengths_only() -> None:
+def test_optimum_of_a_split_that_is_deterministic_at_some_lengths() -> None:
     arcs: Any = {
         "s": [("b", "t", 0.5), ("c", "t", 0.5)],
         "t": [("t", "t", 0.5), ("h", "e", 0.5)],
@@ -429,39 +431,39 @@ def test_a_side_of_what_is_certain_at_some_lengths_only() -> None:
     }
     task = Automaton(arcs, "s", lengths=(3, 3), longer=(4, 5))
     assert task.optimum == 0
-    for side in task.held_out(0.5):
+    for split in task.held_out(0.5):
         strings: Weighted = []
         for length in range(1, 6):
-            at = on_side(side, walks(arcs, "s", length + 1, is_endless=False))
+            at = in_split(split, walks(arcs, "s", length + 1, is_endless=False))
             strings += [(string, 1 / len(at)) for string, _ in at]
-        assert side.optimum_of((1, 5)) == pytest.approx(least_loss(strings), abs=1e-9)
+        assert split.optimum_of((1, 5)) == pytest.approx(least_loss(strings), abs=1e-9)
 
 
-def test_rare_strings_leave_the_optimum_of_a_side_exact_where_all_are_listed() -> None:
+def test_optimum_of_a_split_is_exact_if_all_strings_are_listed() -> None:
     rare = ["".join(rest) for rest in product("abcde", repeat=4)]
     weights = {f"q{n:03}.": 1 / 200 for n in range(200)} | {"zfoo.": 0.1}
     weights |= {f"z{rest}.": 1e-2 / len(rare) for rest in rare}
     task = FiniteLanguage(weights)
-    for side in task.held_out(0.4):
-        expected = least_loss(on_side(side, [*weights.items()]))
-        assert side.optimum == pytest.approx(expected, abs=1e-9)
-        assert side.optimum.is_exact
-        half = side.held_out(0.5)[0]
-        listed = on_side(half, on_side(side, [*weights.items()]))
+    for split in task.held_out(0.4):
+        expected = least_loss(in_split(split, [*weights.items()]))
+        assert split.optimum == pytest.approx(expected, abs=1e-9)
+        assert split.optimum.is_exact
+        half = split.held_out(0.5)[0]
+        listed = in_split(half, in_split(split, [*weights.items()]))
         assert half.optimum == pytest.approx(least_loss(listed), abs=1e-9)
-        at = [(s, w) for s, w in on_side(side, [*weights.items()]) if len(s) == 6]
+        at = [(s, w) for s, w in in_split(split, [*weights.items()]) if len(s) == 6]
         if at:
-            assert side.optimum_of(5) == pytest.approx(least_loss(at), abs=1e-9)
+            assert split.optimum_of(5) == pytest.approx(least_loss(at), abs=1e-9)
 
 
-def test_draws_that_are_all_alike_leave_an_error() -> None:
+def test_identical_samples_still_have_an_error() -> None:
     mass = Mass(1.0, (0.5, 0.1, 1.0), 0.01, torch.zeros(3, 3, dtype=torch.float64))
     assert mass.error(-0.7, 0.1) > 1e-3
     listed = Mass(1.0, (0.5, 0.1, 1.0), 0.0, torch.zeros(3, 3, dtype=torch.float64))
     assert listed.error(-0.7, 0.1) == 0
 
 
-def test_a_side_of_a_side_with_several_first_symbols() -> None:
+def test_optimum_of_a_nested_split_with_several_first_symbols() -> None:
     arcs: Any = {
         "begin": [("a", "x", 0.05), ("b", "y", 0.95)],
         "x": [("c", "x1", 0.5), ("d", "x1", 0.5)],
@@ -472,14 +474,14 @@ def test_a_side_of_a_side_with_several_first_symbols() -> None:
     }
     task = Automaton(arcs, "begin", longer=())
     strings = [s for n in range(2, 18) for s in walks(arcs, "begin", n, is_endless=False)]
-    for side in task.held_out(0.4):
-        for half in side.held_out(0.3):
-            expected = least_loss(on_side(half, on_side(side, strings)))
+    for split in task.held_out(0.4):
+        for half in split.held_out(0.3):
+            expected = least_loss(in_split(half, in_split(split, strings)))
             assert abs(half.optimum - expected) <= 4 * half.optimum.standard_error + 2e-3
 
 
 class Noisy(Bits):
-    """Copies of random bits, of which one in four is wrong: inputs that are not scored."""
+    """Copies of random bits with one in four wrong: the inputs are not scored."""
 
     name = "noisy"
     optimum = -0.75 * math.log(0.75) - 0.25 * math.log(0.25)
@@ -495,31 +497,31 @@ class Noisy(Bits):
         return float((math.log(4 / 3) + is_wrong.double() * math.log(3)).mean())
 
 
-def test_a_side_of_a_task_with_unscored_inputs_is_a_lower_bound() -> None:
+def test_optimum_of_a_split_with_unscored_inputs_is_a_lower_bound() -> None:
     task = Noisy()
-    for side, share, length in zip(task.held_out(0.2), (0.8, 0.2), (4, 9), strict=True):
-        bound = side.optimum_of(length)
+    for split, fraction, length in zip(task.held_out(0.2), (0.8, 0.2), (4, 9), strict=True):
+        bound = split.optimum_of(length)
         slack = 4 * bound.standard_error + 0.05
-        assert task.optimum + math.log(share) / length - slack <= bound <= task.optimum + slack
-        loss = side.optimal_loss(side.sample(400, length=length))
+        assert task.optimum + math.log(fraction) / length - slack <= bound <= task.optimum + slack
+        loss = split.optimal_loss(split.sample(400, length=length))
         assert loss == pytest.approx(bound, abs=0.1)
 
 
-def test_lengths_that_a_side_lacks_are_not_drawn() -> None:
+def test_lengths_missing_from_a_split_are_not_drawn() -> None:
     training, held_out = get_task("reber").held_out(0.2)
-    for side in (training, held_out):
-        known = side.possible_lengths((4, 9))
-        assert set(known) == {n for n in range(4, 10) if draws(side, n)}
-        history = fit(ElmanCharModel(side.vocab), side, epochs=10, lengths=(4, 9), batch_size=4)
-        assert history.baselines.full_past == side.optimum_of((4, 9))
-        one, other = side.held_out(0.3)
+    for split in (training, held_out):
+        known = split.possible_lengths((4, 9))
+        assert set(known) == {n for n in range(4, 10) if draws(split, n)}
+        history = fit(ElmanCharModel(split.vocab), split, epochs=10, lengths=(4, 9), batch_size=4)
+        assert history.baselines.full_past == split.optimum_of((4, 9))
+        one, other = split.held_out(0.3)
         assert one.optimum_of((4, 10)) > 0
         assert other.optimum_of((4, 10)) > 0
 
 
-def draws(side: Any, length: int) -> bool:
+def draws(split: Any, length: int) -> bool:
     try:
-        return len(side.sample(1, length=length)) == 1
+        return len(split.sample(1, length=length)) == 1
     except DataError:
         return False
 
@@ -533,7 +535,7 @@ class Alternating(Bits):
         return math.log(2) * (batch.inputs.shape[1] % 2)
 
 
-def test_an_estimate_over_many_lengths_misses_no_kind_of_them() -> None:
+def test_estimate_over_many_lengths_covers_odd_and_even_ones() -> None:
     for longest in (300, 512, 1000):
         estimate = Alternating().optimum_of((1, longest))
         assert abs(estimate - math.log(2) / 2) <= 4 * estimate.standard_error + 1e-3
@@ -542,15 +544,15 @@ def test_an_estimate_over_many_lengths_misses_no_kind_of_them() -> None:
 def test_all_but_one_frequent_string_can_be_held_out() -> None:
     weights = {"heavy.": 60.0} | {f"{a}{b}.": 1.0 for a, b in product("abcde", "fgijklmn")}
     _, held_out = FiniteLanguage(weights).held_out(0.4)
-    assert abs(sum(w for _, w in on_side(held_out, [*weights.items()])) - 40) <= 10
+    assert abs(sum(w for _, w in in_split(held_out, [*weights.items()])) - 40) <= 10
 
 
-# --- No model comes below it
+# --- No model is below the optimum
 
 
 @pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("name", [name for name in SOURCES if name not in ("anbncn", "anb2n")])
-def test_no_network_comes_below_the_optimum_of_a_length_or_a_side(name: str) -> None:
+def test_no_network_is_below_the_optimum_of_a_length_or_a_split(name: str) -> None:
     task = get_task(name)
     length = task.possible_lengths((8, 20))[0]
     cases: list[tuple[Task, dict[str, Any]]] = [
@@ -569,7 +571,7 @@ def test_no_network_comes_below_the_optimum_of_a_length_or_a_side(name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["anbn", "dyck", "reber"])
-def test_training_states_the_optimum_of_its_lengths(name: str) -> None:
+def test_training_reports_the_optimum_of_its_lengths(name: str) -> None:
     task = get_task(name)
     length = task.possible_lengths((7, 12))[0]
     model = ElmanCharModel(task.vocab, hidden_size=8)
@@ -584,7 +586,7 @@ def test_training_states_the_optimum_of_its_lengths(name: str) -> None:
     assert bounds.full_past == task.optimum_of((1, length))
 
 
-def test_estimates_say_how_sure_they_are() -> None:
+def test_estimates_have_standard_errors() -> None:
     task = get_task("parity")
     model = ElmanCharModel(task.vocab, seed=0)
     report = evaluate(model, task, count=100)
@@ -594,9 +596,9 @@ def test_estimates_say_how_sure_they_are() -> None:
     fit(perfect, "ab", epochs=100, lr=0.1, until="solved")
     score = evaluate(perfect, always, count=50).seen
     assert score.accuracy == 1.0
-    assert 0.02 < score.accuracy.standard_error < 0.03  # 54 with 2 more wrong ones among them
+    assert 0.02 < score.accuracy.standard_error < 0.03  # as if 2 of 54 were wrong
     seen = evaluate(perfect, Text(["ab", "ba"]), seen=always.batch, count=5).seen
-    assert seen.accuracy.is_exact  # of these very strings
+    assert seen.accuracy.is_exact  # for exactly these strings
     reber = get_task("reber")
     scored = evaluate(ElmanCharModel(reber.vocab), reber, count=64, longer=[])
     generator = torch.Generator()

@@ -1,4 +1,4 @@
-"""What is wrong with the pages fails their build."""
+"""Errors in the pages fail the build."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ print(reber_graph())
 
 
 def built(folder: Path, page: str, settings: str = SETTINGS) -> tuple[int, str]:
-    """Build a site of one page, quietly; give the exit code, and what was said."""
+    """Build a site of one page quietly; return the exit code and stderr."""
     (folder / "docs").mkdir()
     (folder / "docs/index.md").write_text(page)
     (folder / "mkdocs.yml").write_text(settings)
@@ -44,30 +44,30 @@ def built(folder: Path, page: str, settings: str = SETTINGS) -> tuple[int, str]:
     return ended.returncode, ended.stderr
 
 
-def test_an_example_can_be_downloaded_as_a_notebook(tmp_path: Path) -> None:
+def test_examples_can_be_downloaded_as_notebooks(tmp_path: Path) -> None:
     assert built(tmp_path, "[notebook](examples/01_one_hot.ipynb)") == (0, "")
     assert (tmp_path / "site/examples/01_one_hot.ipynb").exists()
 
 
-def test_dead_links_fail_a_strict_build_even_if_it_is_quiet(tmp_path: Path) -> None:
+def test_dead_links_fail_a_quiet_strict_build(tmp_path: Path) -> None:
     targets = ["none.md", "#none", "examples/none.ipynb"]
-    code, said = built(tmp_path, "\n\n".join(f"[dead]({target})" for target in targets))
+    code, stderr = built(tmp_path, "\n\n".join(f"[dead]({target})" for target in targets))
     assert code == 1
-    assert all(f"'{target}'" in said for target in targets)
+    assert all(f"'{target}'" in stderr for target in targets)
 
 
-def test_a_block_is_run_by_the_build(tmp_path: Path) -> None:
+def test_build_runs_code_blocks(tmp_path: Path) -> None:
     assert built(tmp_path, BROKEN.replace("1 / 0", "6 / 4"), SETTINGS + BLOCKS) == (0, "")
     assert ">1.5" in (tmp_path / "site/index.html").read_text()
 
 
-def test_a_block_that_fails_fails_the_build_even_if_it_is_folded(tmp_path: Path) -> None:
-    code, said = built(tmp_path, BROKEN, SETTINGS + BLOCKS)
+def test_failing_block_fails_the_build_even_if_folded(tmp_path: Path) -> None:
+    code, stderr = built(tmp_path, BROKEN, SETTINGS + BLOCKS)
     assert code == 1
-    assert "ZeroDivisionError" in said
+    assert "ZeroDivisionError" in stderr
 
 
-def test_the_code_of_a_figure_is_folded_below_it(tmp_path: Path) -> None:
+def test_code_of_a_figure_is_folded_below_it(tmp_path: Path) -> None:
     assert built(tmp_path, FIGURE, SETTINGS + BLOCKS) == (0, "")
     page = (tmp_path / "site/index.html").read_text()
     figure, fold = page.partition("<svg")[2].partition('<details class="note">')[::2]

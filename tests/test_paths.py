@@ -1,4 +1,4 @@
-"""Paths through a graph, against walks of one symbol after the other, and strings made of them."""
+"""Paths through a graph, checked against single-step walks, and strings made of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made(case: str) -> tuple[Any, Paths]:
 
 @pytest.mark.parametrize("many", [1, 10, 40])
 @pytest.mark.parametrize("case", CASES)
-def test_paths_are_walks(case: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_valid_walks(case: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths_module, "MANY", many)
     written, _, stops = CASES[case]
     graph, paths = made(case)
@@ -58,7 +58,7 @@ def test_paths_are_walks(case: str, many: int, monkeypatch: pytest.MonkeyPatch) 
     assert (np.diff(paths.start) >= 0).all()
 
 
-def test_paths_are_as_long_as_many_allows() -> None:
+def test_path_length_is_limited_by_many() -> None:
     assert made("through")[1].steps == 10  # 2 * 2^10 paths, and one at rest
     chain = {n: [("a", n + 1, 1.0)] for n in range(100)} | {100: list[Any]()}
     graph = read_graph(chain, 0)
@@ -68,21 +68,21 @@ def test_paths_are_as_long_as_many_allows() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_path_has_its_share_of_the_line(case: str) -> None:
+def test_each_path_has_an_interval_of_its_probability(case: str) -> None:
     _, paths = made(case)
     weights = np.random.default_rng(0).random(len(paths.start)) * (paths.start != 1)
     weights[:5] = [0, 1, 0, 0, 2]
     for line, each in ((paths.line, paths.chances), (paths.lay_out(weights), weights)):
         totals = np.bincount(paths.start, each)[paths.start]
-        alike = 1 / np.bincount(paths.start)[paths.start]
-        shares = np.where(totals > 0, each / np.where(totals > 0, totals, 1), alike)
-        assert np.diff(line, prepend=0) == pytest.approx(shares, abs=1e-12)
+        uniform = 1 / np.bincount(paths.start)[paths.start]
+        fractions = np.where(totals > 0, each / np.where(totals > 0, totals, 1), uniform)
+        assert np.diff(line, prepend=0) == pytest.approx(fractions, abs=1e-12)
         last = np.flatnonzero(np.diff(paths.start, append=paths.rest + 1))
         assert line[last].tolist() == list(range(1, paths.rest + 2))
         assert (np.diff(line) >= 0).all()
 
 
-def test_the_rounding_of_many_states_does_not_add_up() -> None:
+def test_rounding_errors_do_not_accumulate_over_states() -> None:
     start = np.arange(20_000).repeat(3)
     paths = Paths(start, start, np.tile([0.1, 0.2, 0.7], 20_000), start, start[:, np.newaxis])
     assert np.abs(paths.line - (start + np.tile([0.1, 0.3, 1.0], 20_000))).max() < 2e-11
@@ -100,10 +100,10 @@ def texts_of(task: Automaton, batch: Batch) -> list[str]:
     ]
 
 
-def test_an_endless_source_is_cut_after_thirty_returns_and_one_symbol() -> None:
+def test_endless_source_is_cut_after_thirty_returns_and_one_symbol() -> None:
     task = Automaton(LOOP, "s")
     texts = texts_of(task, task.sample(2000, generator=torch.Generator().manual_seed(3)))
-    assert {text[:-1].count("a") for text in texts} == {30}  # each a comes back to the start
+    assert {text[:-1].count("a") for text in texts} == {30}  # each a returns to the start
     assert {text[-2] for text in texts} == {"a"}
     assert len(set(texts)) > 1800
     lasts, rest = Counter(text[-1] for text in texts), "".join(text[:-1] for text in texts)
@@ -113,7 +113,7 @@ def test_an_endless_source_is_cut_after_thirty_returns_and_one_symbol() -> None:
     assert sum(text.startswith("b") for text in texts) / 2000 == pytest.approx(0.1, abs=0.03)
 
 
-def test_of_several_lengths_an_endless_string_has_the_most() -> None:
+def test_endless_strings_have_the_largest_of_several_lengths() -> None:
     graph = read_graph(LOOP, "s")
     sampler = StringSampler(graph, StringLengths(graph, 30), 30)
     strings, counts = sampler.draw(3, (2, 50), torch.Generator().manual_seed(0))
@@ -122,7 +122,7 @@ def test_of_several_lengths_an_endless_string_has_the_most() -> None:
 
 
 @pytest.mark.parametrize("number", [0.0, 1 - 2**-53])
-def test_the_extremes_of_random_numbers_make_strings(
+def test_extreme_random_numbers_give_valid_strings(
     number: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""Nested values as JSON and back, and the fingerprints of tensors."""
+"""Nested values to JSON and back, and fingerprints of tensors."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def typed(value: Any) -> str:
 
 @settings(max_examples=100, deadline=None)
 @given(VALUES)
-def test_values_come_back_of_the_same_types(value: Any) -> None:
+def test_values_round_trip_with_their_types(value: Any) -> None:
     text = to_json(value)
     again = from_json(text)
     assert typed(again) == typed(value)
@@ -65,7 +65,7 @@ def test_values_come_back_of_the_same_types(value: Any) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (5,), (2, 3, 4)])
-def test_tensors_come_back_as_they_lay(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+def test_tensors_round_trip_with_their_strides(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
     numbers = torch.arange(math.prod(shape)).reshape(shape).to(dtype)
     for tensor in (numbers, numbers.movedim(0, -1) if shape else numbers):
         again = from_json(to_json({"x": [tensor]}))["x"][0]
@@ -74,14 +74,14 @@ def test_tensors_come_back_as_they_lay(dtype: torch.dtype, shape: tuple[int, ...
         assert torch.equal(again, tensor)
 
 
-def test_numbers_that_are_none_come_back() -> None:
+def test_non_finite_numbers_round_trip() -> None:
     for value in (float("inf"), float("-inf"), float("nan")):
         assert repr(from_json(to_json(value))) == repr(value)
     assert math.isnan(from_json(to_json(torch.tensor([float("nan")])))[0])
     assert from_json(to_json(np.float64(0.1))) == 0.1
 
 
-def test_a_part_of_a_tensor_is_stored_alone() -> None:
+def test_view_of_a_tensor_is_stored_without_its_base() -> None:
     part = torch.arange(100.0)[10:20:5]
     assert json.loads(to_json(part))["$tensor"] == {
         "data": base64.b64encode(np.array([10.0, 15.0], "<f4").tobytes()).decode(),
@@ -90,7 +90,7 @@ def test_a_part_of_a_tensor_is_stored_alone() -> None:
     }
 
 
-def test_the_order_of_names_does_not_show() -> None:
+def test_order_of_keys_does_not_matter() -> None:
     one = {"b": torch.ones(1), "a": torch.zeros(1)}
     stored: list[list[float]] = []
     for value in (one, dict(reversed(one.items()))):
@@ -100,7 +100,7 @@ def test_the_order_of_names_does_not_show() -> None:
     assert stored == [[0, 1], [0, 1]]
 
 
-def test_other_values_are_told_with_their_place(assert_error: ErrorCheck) -> None:
+def test_unsupported_values_raise_with_their_location(assert_error: ErrorCheck) -> None:
     cases: dict[str, Any] = {
         "a set at state": {1},
         "a OrderedDict at state['a'][1]": {"a": [1, OrderedDict()]},
@@ -128,16 +128,16 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("written", BROKEN, ids=str)
-def test_a_tensor_that_is_none_is_refused(written: dict[str, Any]) -> None:
+def test_invalid_tensors_raise(written: dict[str, Any]) -> None:
     with pytest.raises((KeyError, ValueError)):
         outline(written)
 
 
-def test_an_empty_tensor_may_have_any_other_size() -> None:
+def test_empty_tensor_may_have_any_other_size() -> None:
     assert outline({"data": "", "dtype": "int64", "shape": [0, 10**12]}).shape == (0, 10**12)
 
 
-def test_equal_tensors_alone_have_equal_fingerprints() -> None:
+def test_only_equal_tensors_have_equal_fingerprints() -> None:
     ones = torch.ones(2, 3)
     others = [
         [("a", ones), ("b", ones)],
@@ -160,8 +160,8 @@ def test_nested_tensors_are_moved() -> None:
     assert moved["a"][1] == [None, 5]
 
 
-def test_fused_adam_remembers_what_pytorchs_does() -> None:
-    """By the places of the parameters, however these lie in memory."""
+def test_fused_adam_state_matches_pytorch() -> None:
+    """The state follows the parameters' axes, whatever their memory layout."""
     start = torch.arange(24.0).reshape(2, 3, 4).movedim(0, -1)
     kinds: list[Any] = [FusedAdam, torch.optim.Adam]
     kept = []

@@ -1,4 +1,4 @@
-"""Figures of losses, accuracies and solve rates: what is drawn is the data, and can be read."""
+"""Figures of losses, accuracies and solve rates show the data legibly."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def ticks(ax: Axes) -> list[str]:
 # --- the loss over the epochs
 
 
-def test_the_loss_is_a_line_among_its_baselines(draw: Draw) -> None:
+def test_loss_is_a_line_among_its_baselines(draw: Draw) -> None:
     ax = draw(plot_loss(history([1.5, 1.0, 0.6], loss_floor=0.4)))
     (line,) = solid(ax)
     assert line.get_xydata().tolist() == [[1, 1.5], [2, 1.0], [3, 0.6]]
@@ -89,7 +89,7 @@ def test_the_loss_is_a_line_among_its_baselines(draw: Draw) -> None:
     assert ax.get_ylim()[1] > 1.6
 
 
-def test_the_held_out_part_is_a_line_of_another_colour(draw: Draw) -> None:
+def test_held_out_loss_has_another_color(draw: Draw) -> None:
     made = history([1.5, 1.0], validation_loss=[1.6, 2.0], validation_accuracy=[0.1, 0.2])
     ax = draw(plot_loss(made))
     assert [line.get_ydata().tolist() for line in solid(ax)] == [[1.5, 1.0], [1.6, 2.0]]
@@ -103,7 +103,7 @@ def test_one_epoch_is_a_point(draw: Draw) -> None:
     assert (line.get_marker(), line.get_xydata().tolist()) == ("o", [[1, 1.0]])
 
 
-def test_an_optimum_of_0_is_named_below_a_logarithmic_axis(draw: Draw) -> None:
+def test_optimum_of_zero_is_labeled_below_a_logarithmic_axis(draw: Draw) -> None:
     ax = draw(plot_loss(history([1.5, 0.1, 0.004]), log=True))
     assert ax.get_yscale() == "log"
     assert levels(ax) == [1.6, 0.5]
@@ -115,23 +115,25 @@ def test_an_optimum_of_0_is_named_below_a_logarithmic_axis(draw: Draw) -> None:
     assert {"1e-05", "0.001", "1"} & {label.get_text() for label in far.get_yticklabels()}
 
 
-def test_losses_of_nothing_but_0_can_be_drawn(draw: Draw) -> None:
+def test_all_zero_losses_can_be_drawn(draw: Draw) -> None:
     certain = History(Baselines(0.0, 0.0, 0.0))
     certain.append(Row(1, 0.0, 1.0, 0.1))
     assert draw(plot_loss(certain)).get_ylim()[1] > 0
     assert draw(plot_loss(certain, log=True)).get_ylim()[0] > 0
 
 
-def test_what_is_far_beyond_knowing_nothing_is_cut_off_and_said_so(draw: Draw) -> None:
+def test_losses_far_above_uniform_are_cut_off_and_labeled(draw: Draw) -> None:
     ax = draw(plot_loss(history([50.0, 1.0, 70.0])))
     assert ax.get_ylim()[1] == pytest.approx(3 * 1.6)
     assert ax.get_ylabel() == "loss (nats per scored symbol), cut off at 4.8"
     assert labels(ax)[-1] == "model 70.0000 ↑"
 
 
-def test_answers_that_lasted_are_written_where_they_came(draw: Draw) -> None:
-    said = ["x"] * 4 + ["hi\n🦜"] * 5 + ["y"] * 2 + ["b c"] * 6
-    ax = draw(plot_loss(history([2 / n for n in range(2, 19)], predictions=said), answers=True))
+def test_lasting_predictions_are_labeled_where_they_begin(draw: Draw) -> None:
+    predictions = ["x"] * 4 + ["hi\n🦜"] * 5 + ["y"] * 2 + ["b c"] * 6
+    ax = draw(
+        plot_loss(history([2 / n for n in range(2, 19)], predictions=predictions), answers=True)
+    )
     dots = [line.get_xydata().tolist() for line in ax.lines if line.get_marker() == "o"]
     assert dots == [[[5, 2 / 6]], [[12, 2 / 13]]]
     assert labels(ax)[:2] == ["hi\\nU+1F99C", "b c"]
@@ -139,7 +141,7 @@ def test_answers_that_lasted_are_written_where_they_came(draw: Draw) -> None:
     assert not any(line.get_marker() == "o" for line in silent.lines)
 
 
-def test_a_fan_holds_half_and_nine_tenths_of_the_seeds(draw: Draw) -> None:
+def test_bands_cover_50_and_90_percent_of_the_seeds(draw: Draw) -> None:
     losses = np.random.default_rng(0).uniform(0, 1.5, size=(30, 101))
     ax = draw(plot_loss(ensemble_history(losses)))
     order = np.sort(losses, axis=1)  # of 101 values, the k-th is the k-th percentile
@@ -169,7 +171,7 @@ def test_diverged_seeds_are_counted_and_cut_off(draw: Draw) -> None:
     assert labels(all_lost)[-1] == "median inf ↑"
 
 
-def test_the_held_out_part_of_an_ensemble_is_its_median(draw: Draw) -> None:
+def test_held_out_loss_of_an_ensemble_is_its_median(draw: Draw) -> None:
     texts = ["hello", "hill", "hole", "oil"]
     made = fit(ElmanEnsemble(VOCAB, range(5)), texts, epochs=3, validation=0.3)
     ax = draw(plot_loss(made))
@@ -177,23 +179,23 @@ def test_the_held_out_part_of_an_ensemble_is_its_median(draw: Draw) -> None:
     assert solid(ax)[1].get_ydata() == pytest.approx(np.median(expected, axis=1))
 
 
-def test_axes_that_are_given_are_drawn_in(draw: Draw) -> None:
+def test_given_axes_are_used(draw: Draw) -> None:
     figure, (left, right) = plt.subplots(2, 1, figsize=(8, 8))
     assert draw(plot_loss(history([1.0, 0.7]), ax=right)) is right
     assert not left.lines
     assert plt.get_fignums() == [figure.number]
 
 
-def test_a_history_without_epochs_is_told(assert_error: Any) -> None:
-    told = "cannot plot an empty history: it has no epochs"
-    assert_error(lambda: plot_loss(History(BASELINES)), DataError, told)
-    assert_error(lambda: plot_loss(EnsembleHistory([1], BASELINES)), DataError, told)
+def test_history_without_epochs_raises(assert_error: Any) -> None:
+    message = "cannot plot an empty history: it has no epochs"
+    assert_error(lambda: plot_loss(History(BASELINES)), DataError, message)
+    assert_error(lambda: plot_loss(EnsembleHistory([1], BASELINES)), DataError, message)
 
 
 # --- the loss at each position
 
 
-def test_losses_stand_above_the_symbols_to_be_predicted(draw: Draw) -> None:
+def test_losses_are_placed_at_the_target_symbols(draw: Draw) -> None:
     model = ElmanCharModel(VOCAB, seed=777)
     ax = draw(plot_loss_by_position(model, "hihello"))
     logits, _ = model(VOCAB.encode_batch(["hihell"]))
@@ -205,12 +207,12 @@ def test_losses_stand_above_the_symbols_to_be_predicted(draw: Draw) -> None:
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("target symbol", "loss (nats)")
 
 
-def test_a_pair_stands_above_its_targets(draw: Draw) -> None:
+def test_pair_is_labeled_with_its_targets(draw: Draw) -> None:
     ax = draw(plot_loss_by_position(ElmanCharModel(VOCAB), ("hi", "ol")))
     assert ticks(ax) == ["o", "l"]
 
 
-def test_a_long_text_is_cut_where_its_symbols_would_touch(draw: Draw) -> None:
+def test_long_text_is_cut_before_labels_overlap(draw: Draw) -> None:
     model = ElmanCharModel(Vocab("mw "))
     ax = draw(plot_loss_by_position(model, "mw wm" * 200))
     shown = len(ticks(ax))
@@ -222,7 +224,7 @@ def test_a_long_text_is_cut_where_its_symbols_would_touch(draw: Draw) -> None:
     assert len(ticks(draw(plot_loss_by_position(model, "mw wm" * 200, ax=wide)))) > 2 * shown
 
 
-def test_words_stand_upright(draw: Draw) -> None:
+def test_word_labels_are_vertical(draw: Draw) -> None:
     words = ["sandwich", "see", "many"]
     model = ElmanCharModel(Vocab(words), hidden_size=3)
     ax = draw(plot_loss_by_position(model, words * 30))
@@ -230,7 +232,7 @@ def test_words_stand_upright(draw: Draw) -> None:
     assert {label.get_rotation() for label in ax.get_xticklabels()} == {90}
 
 
-def test_what_is_not_scored_leaves_a_gap(draw: Draw) -> None:
+def test_unscored_positions_leave_a_gap(draw: Draw) -> None:
     task = get_task("parity")
     batch = task.sample(1, length=100)
     ax = draw(plot_loss_by_position(ElmanCharModel(task.vocab), batch, task=task))
@@ -242,7 +244,7 @@ def test_what_is_not_scored_leaves_a_gap(draw: Draw) -> None:
     assert levels(ax)[:3] == [math.log(3), float(task.memoryless), 0.0]
 
 
-def test_several_sequences_are_averaged_where_they_are_scored(draw: Draw) -> None:
+def test_sequences_are_averaged_where_scored(draw: Draw) -> None:
     model = ElmanCharModel(VOCAB, seed=1)
     ax = draw(plot_loss_by_position(model, Batch.from_texts(["hello", "hi", "he"], VOCAB)))
     singles = [plot_loss_by_position(model, text) for text in ("hello", "hi", "he")]
@@ -253,7 +255,7 @@ def test_several_sequences_are_averaged_where_they_are_scored(draw: Draw) -> Non
     assert ticks(ax)[1] == "1"
 
 
-def test_sequences_are_averaged_as_often_as_they_count(draw: Draw) -> None:
+def test_counts_weight_the_average(draw: Draw) -> None:
     model = ElmanCharModel(VOCAB, seed=1)
     batch = Batch.from_texts(["hello", "hi", "hello"], VOCAB)
     repeated, counted = (plot_loss_by_position(model, each) for each in (batch, batch.distinct()))
@@ -263,7 +265,7 @@ def test_sequences_are_averaged_as_often_as_they_count(draw: Draw) -> None:
     assert ticks(draw(plot_loss_by_position(model, three))) == list("ello")
 
 
-def test_any_model_will_do_if_its_vocabulary_is_given(draw: Draw, assert_error: Any) -> None:
+def test_any_model_works_with_a_given_vocabulary(draw: Draw, assert_error: Any) -> None:
     certain = nn.Embedding.from_pretrained(torch.tensor([[-math.inf, 0.0], [0.0, 0.0]]))
     ax = draw(plot_loss_by_position(certain, "aabb", vocab=Vocab("ab")))
     assert solid(ax)[0].get_ydata() == pytest.approx([math.inf, 0.0, math.log(2)])
@@ -283,18 +285,20 @@ def test_any_model_will_do_if_its_vocabulary_is_given(draw: Draw, assert_error: 
 
 
 def score(accuracy: float, error: float = 0.0) -> Score:
-    share, loss = Estimate(accuracy, error), Estimate(0.1)
-    return Score(100, loss, 0.0, loss, share, share)
+    estimate, loss = Estimate(accuracy, error), Estimate(0.1)
+    return Score(100, loss, 0.0, loss, estimate, estimate)
 
 
 def report(**accuracies: float) -> Report:
-    scores = {name.replace("_", " "): score(share, 0.05) for name, share in accuracies.items()}
+    scores = {
+        name.replace("_", " "): score(accuracy, 0.05) for name, accuracy in accuracies.items()
+    }
     return Report("parity", scores, 1.1, Estimate(0.7), Estimate(0.5), (3, 40))
 
 
-def test_accuracies_stand_over_their_lengths(draw: Draw) -> None:
-    told = report(seen=1.0, unseen=0.9, length_100=0.7, length_50=0.8)
-    ax = draw(plot_accuracy_by_length(told))
+def test_accuracies_are_placed_at_their_lengths(draw: Draw) -> None:
+    measured = report(seen=1.0, unseen=0.9, length_100=0.7, length_50=0.8)
+    ax = draw(plot_accuracy_by_length(measured))
     seen, longer = solid(ax)[0], solid(ax)[1]
     assert seen.get_xydata().tolist() == [[2.5, 1.0], [40.5, 1.0]]
     (unseen,) = [line for line in ax.lines if line.get_linestyle() == ":"]
@@ -309,16 +313,16 @@ def test_accuracies_stand_over_their_lengths(draw: Draw) -> None:
     assert ax.get_xlabel() == "length (shaded: training; dotted: unseen)"
 
 
-def test_several_reports_have_names_and_colours(draw: Draw) -> None:
-    told = {"Elman": report(seen=1.0), "GRU 🦜": report(seen=0.9, length_50=0.4)}
-    ax = draw(plot_accuracy_by_length(told, trained=(1, 20)))
+def test_several_reports_have_names_and_colors(draw: Draw) -> None:
+    reports = {"Elman": report(seen=1.0), "GRU 🦜": report(seen=0.9, length_50=0.4)}
+    ax = draw(plot_accuracy_by_length(reports, trained=(1, 20)))
     assert labels(ax) == ["chance 50.0%", "Elman 100.0%", "GRU U+1F99C 40.0%"]
     assert [text.get_color() for text in ax.texts[1:]] == [TEAL, VERMILLION]
     assert ax.patches[0].get_x() + ax.patches[0].get_width() == 20.5
     assert ax.get_xlabel() == "length (shaded: training)"
 
 
-def test_replicas_are_faint_lines_without_names(draw: Draw) -> None:
+def test_replicas_are_faint_unlabeled_lines(draw: Draw) -> None:
     task = get_task("parity")
     reports = evaluate(ElmanEnsemble(task.vocab, range(3)), task, count=40, longer=[50])
     ax = draw(plot_accuracy_by_length(reports))
@@ -329,10 +333,10 @@ def test_replicas_are_faint_lines_without_names(draw: Draw) -> None:
     assert Report.from_json(reports[0].to_json()).lengths == task.lengths
 
 
-def test_no_report_is_told(assert_error: Any) -> None:
-    told = "expected at least one report, got none"
-    assert_error(lambda: plot_accuracy_by_length({}), DataError, told)
-    assert_error(lambda: plot_accuracy_by_length([]), DataError, told)
+def test_no_reports_raise(assert_error: Any) -> None:
+    message = "expected at least one report, got none"
+    assert_error(lambda: plot_accuracy_by_length({}), DataError, message)
+    assert_error(lambda: plot_accuracy_by_length([]), DataError, message)
 
 
 # --- solve rates over a grid
@@ -340,7 +344,7 @@ def test_no_report_is_told(assert_error: Any) -> None:
 GRID = ("learning rate", [0.01, 0.05]), ("epochs", [50, 100, 200])
 
 
-def test_rates_are_written_in_cells_that_are_filled_accordingly(draw: Draw) -> None:
+def test_rates_label_and_shade_their_cells(draw: Draw) -> None:
     rates: list[list[Proportion | float]] = [
         [Proportion(0, 8), Proportion(2, 8), math.nan],
         [Proportion(4, 8), Proportion(7, 8), Proportion(8, 8)],
@@ -361,7 +365,7 @@ def test_rates_are_written_in_cells_that_are_filled_accordingly(draw: Draw) -> N
     assert ax.yaxis.get_inverted()
 
 
-def test_rates_of_unlike_trials_or_plain_numbers_have_no_count() -> None:
+def test_rates_with_unequal_or_unknown_trials_show_no_count() -> None:
     one = ("lr", [0.1])
     rows: list[list[Proportion | float]] = [[Proportion(1, 2), Proportion(1, 3)], [0.5, 0.25]]
     for row in rows:
@@ -370,7 +374,7 @@ def test_rates_of_unlike_trials_or_plain_numbers_have_no_count() -> None:
         assert len(ax.patches) == 2
 
 
-def test_a_grid_that_does_not_fit_is_told(assert_error: Any) -> None:
+def test_mismatched_grid_raises(assert_error: Any) -> None:
     assert_error(
         lambda: plot_solve_rate([[0.5]], *GRID),
         DataError,
@@ -388,6 +392,6 @@ def test_a_grid_that_does_not_fit_is_told(assert_error: Any) -> None:
     )
 
 
-def test_a_report_of_another_kind_is_another_report() -> None:
-    told = report(seen=1.0)
-    assert replace(told, lengths=(1, 2)) != told
+def test_reports_with_different_lengths_are_not_equal() -> None:
+    original = report(seen=1.0)
+    assert replace(original, lengths=(1, 2)) != original

@@ -1,4 +1,4 @@
-"""Figures and inspection check what they are given, before anything is drawn."""
+"""Figures and inspection validate their arguments before anything is drawn."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
 
 
 class Odd:
-    """A value that equals nothing, and can't be written."""
+    """A value without working equality and repr."""
 
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("no answer")
@@ -129,10 +129,10 @@ WILD: dict[str, Callable[[], Any]] = {
     "another model": lambda: ElmanCharModel(Vocab("ab")),
     "an ensemble": lambda: ElmanEnsemble(VOCAB, [1, 2]),
     "a vocabulary": lambda: Vocab("ab"),
-    "a batch of others": lambda: Batch.from_texts(["=01="], Vocab("xyzwvu=01")),
+    "a batch of another vocabulary": lambda: Batch.from_texts(["=01="], Vocab("xyzwvu=01")),
     "states of several lengths": lambda: {"a": [1, 2], "b": [3]},
     "complex states": lambda: {"a": [1j], "b": [2]},
-    "states that are none": lambda: {"a": "x", "b": [2]},
+    "states as strings": lambda: {"a": "x", "b": [2]},
     "a state that is nan": lambda: {"a": [np.nan], "b": [2]},
     "a tensor": lambda: torch.zeros(2, 2),
     "an array with inf": lambda: np.array([[np.inf, 1.0], [1.0, 2.0]]),
@@ -141,8 +141,8 @@ WILD: dict[str, Callable[[], Any]] = {
     "a set": lambda: {0.5},
     "an iterator": lambda: iter([0.5]),
     "a function": lambda: print,
-    "axes in space": lambda: plt.figure().add_subplot(projection="3d"),
-    "a polar plane": lambda: plt.figure().add_subplot(projection="polar"),
+    "3D axes": lambda: plt.figure().add_subplot(projection="3d"),
+    "polar axes": lambda: plt.figure().add_subplot(projection="polar"),
     "removed axes": removed,
     "axes of a closed figure": closed,
     "axes in a part of a figure": lambda: (
@@ -156,92 +156,92 @@ WILD: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("kind", WILD)
-def test_a_wild_argument_gives_a_figure_or_an_error_of_the_library(name: str, kind: str) -> None:
+def test_wild_argument_gives_a_figure_or_a_library_error(name: str, kind: str) -> None:
     function, arguments = CALLS[name]
     for argument in arguments:
         value = WILD[kind]()
-        before, told = plt.get_fignums(), None
+        before, message = plt.get_fignums(), None
         try:
             function(**{**arguments, argument: value})
         except SeqtoysError as error:
-            told = str(error)
-        if told is not None:
-            assert 10 < len(told) < 1000
+            message = str(error)
+        if message is not None:
+            assert 10 < len(message) < 1000
             assert plt.get_fignums() == before  # no figure is left half drawn
         plt.close("all")
 
 
-def test_errors_say_what_can_be_drawn(assert_error: ErrorCheck) -> None:
-    def told(call: Callable[[], object], kind: type[Exception], message: str) -> None:
+def test_invalid_arguments_raise(assert_error: ErrorCheck) -> None:
+    def check(call: Callable[[], object], kind: type[Exception], message: str) -> None:
         assert_error(call, kind, message)
 
     wanted = "expected ax to be axes, as created by plt.subplots(), got "
-    told(lambda: plot_loss(HISTORY, ax="x"), InputTypeError, wanted + "'x'")  # type: ignore[arg-type]
-    told(lambda: to_svg(plt), InputTypeError, wanted + "a module")  # type: ignore[arg-type]
-    told(
+    check(lambda: plot_loss(HISTORY, ax="x"), InputTypeError, wanted + "'x'")  # type: ignore[arg-type]
+    check(lambda: to_svg(plt), InputTypeError, wanted + "a module")  # type: ignore[arg-type]
+    check(
         lambda: plot_loss(HISTORY, ax=plt.figure().add_subplot(projection="polar")),
         InputTypeError,
         "expected Cartesian axes, got polar ones",
     )
-    told(
+    check(
         lambda: plot_hidden(TRACE, ax=removed()),
         OptionError,
         "expected axes in a figure, got axes that were removed from theirs",
     )
-    told(
+    check(
         lambda: plot_hidden(TRACE, ax=plt.figure().add_axes((0, 0, 0, 0))),
         OptionError,
         "expected axes with a nonzero width and height, got empty ones",
     )
-    told(
+    check(
         lambda: plot_loss("x"),  # type: ignore[arg-type]
         InputTypeError,
         "expected history to be a History or an EnsembleHistory, got 'x'",
     )
-    told(
+    check(
         lambda: plot_accuracy_by_length(REPORT, trained=(9, 1)),
         OptionError,
         "expected lengths to be (shortest, longest), with shortest <= longest, got (9, 1)",
     )
-    told(
+    check(
         lambda: plot_dendrogram({str(i): [i] for i in range(2001)}),
         DataError,
         "expected the states of 2 to 2,000 symbols, got 2,001",
     )
-    told(
+    check(
         lambda: plot_dendrogram({"a": [1.0, 2.0], "b": [1.0]}),
         ShapeError,
         "expected states of the same length, got lengths [1, 2]",
     )
-    told(
+    check(
         lambda: plot_dendrogram({"a": [1.0], "b": [float("nan")]}),
         DataError,
         "expected the state of 'b' to be finite, got inf or nan",
     )
-    told(
+    check(
         lambda: plot_dendrogram({"a": [1.0], "b": "x"}),
         InputTypeError,
         "expected the state of 'b' to be numbers, got 'x'",
     )
-    told(
+    check(
         lambda: principal_components([[1.0], [1.0, 2.0]]),  # type: ignore[arg-type]
         InputTypeError,
         "expected states to be an array, got a list of 2",
     )
 
 
-def test_errors_say_which_rates_can_be_drawn(assert_error: ErrorCheck) -> None:
-    def told(
+def test_invalid_rates_raise(assert_error: ErrorCheck) -> None:
+    def check(
         rates: Any, kind: type[Exception], message: str, mark: Any = None, size: int = 1
     ) -> None:
         values = ("lr", range(size)), ("epochs", [0.5])
         assert_error(lambda: plot_solve_rate(rates, *values, mark=mark), kind, message)
 
-    told([["x"]], InputTypeError, "expected rates[0][0] to be a Proportion or a number, got 'x'")
-    told([[1.5]], DataError, "expected rates from 0 to 1, got 1.5")
-    told([5], InputTypeError, "expected rates[0] to be a list, got 5")
-    told([[0.5]] * 10_001, DataError, "expected at most 10,000 rates, got 10,001", size=10_001)
-    told(
+    check([["x"]], InputTypeError, "expected rates[0][0] to be a Proportion or a number, got 'x'")
+    check([[1.5]], DataError, "expected rates from 0 to 1, got 1.5")
+    check([5], InputTypeError, "expected rates[0] to be a list, got 5")
+    check([[0.5]] * 10_001, DataError, "expected at most 10,000 rates, got 10,001", size=10_001)
+    check(
         [[0.5]],
         OptionError,
         "expected mark to use one of the values of 'epochs', [0.5], got 7",
@@ -249,7 +249,7 @@ def test_errors_say_which_rates_can_be_drawn(assert_error: ErrorCheck) -> None:
     )
 
 
-def test_values_of_any_kind_label_a_grid() -> None:
+def test_grid_values_of_any_type_are_labeled() -> None:
     values = [np.float64(0.5), Odd(), "h" * 500, np.zeros(2), np.float32(3)]
     rates = np.linspace(0, 1, 5)[np.newaxis]
     ax = plot_solve_rate(rates, ("lr", iter([1])), ("value", values), mark=(1.0, values[1]))
@@ -260,7 +260,7 @@ def test_values_of_any_kind_label_a_grid() -> None:
     assert frame.get_bbox().bounds == (1.5, 0.5, 1, 1)  # type: ignore[attr-defined]
 
 
-def test_states_of_any_kind_make_one_tree() -> None:
+def test_states_of_any_array_type_are_accepted() -> None:
     states = {
         "a": torch.tensor([1.0, 2.0], dtype=torch.bfloat16, requires_grad=True),
         "b": [1, 2],
@@ -272,11 +272,11 @@ def test_states_of_any_kind_make_one_tree() -> None:
 
 def test_components_of_huge_and_tiny_states_are_scaled() -> None:
     states = np.array([[1.0, 0.0], [0.0, 1.0], [3.0, 4.0]])
-    points, shares = principal_components(states)
+    points, variance_ratios = principal_components(states)
     for size in (1e200, 1e-200):
         scaled, same = principal_components(states * size)
         np.testing.assert_allclose(scaled, points * size, rtol=1e-9, atol=1e-12 * size)
-        np.testing.assert_allclose(same, shares, rtol=1e-9)
+        np.testing.assert_allclose(same, variance_ratios, rtol=1e-9)
 
 
 class Unreadable:
@@ -284,7 +284,7 @@ class Unreadable:
         raise ZeroDivisionError
 
 
-def test_states_are_numbers_in_rows_of_one_length() -> None:
+def test_states_must_be_finite_numbers_of_equal_length() -> None:
     axes = ("states", "hidden")
     half = torch.tensor([[0.5, 1.0]], dtype=torch.bfloat16, requires_grad=True)
     assert to_states(half, "states", axes).tolist() == [[0.5, 1.0]]

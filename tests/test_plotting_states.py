@@ -1,4 +1,4 @@
-"""Figures of what a network says and holds: heat maps, trajectories and the tree of symbols."""
+"""Figures of a network's predictions and states: heat maps, trajectories and dendrograms."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def labels(axis: Any) -> list[str]:
 
 
 def trace_of(states: list[list[float]], symbols: list[str] | None = None) -> Trace:
-    """A trace of given states, at whose steps all symbols are alike."""
+    """Return a trace of given states with uniform probabilities."""
     symbols = symbols or ["h"] * len(states)
-    shares = np.full((len(states), 5), 0.2)
-    return Trace(VOCAB, symbols, np.array(states), shares, symbols)
+    probabilities = np.full((len(states), 5), 0.2)
+    return Trace(VOCAB, symbols, np.array(states), probabilities, symbols)
 
 
 # --- probabilities
 
 
-def test_probabilities_fill_cells_and_rings_lie_on_what_came(draw: Draw) -> None:
+def test_cells_show_probabilities_and_rings_mark_targets(draw: Draw) -> None:
     ax = draw(plot_probabilities(TRACE, "ihello"))
     (image,) = ax.images
     assert np.array_equal(image.get_array(), TRACE.probabilities.T)
@@ -50,20 +50,20 @@ def test_probabilities_fill_cells_and_rings_lie_on_what_came(draw: Draw) -> None
     assert ax.child_axes[0].get_ylabel() == "probability"
 
 
-def test_no_probability_is_clear_and_a_sure_one_is_full() -> None:
+def test_opacity_is_the_probability() -> None:
     colours: Any = plot_probabilities(TRACE).images[0].get_cmap()
-    for share in (0.0, 0.25, 1.0):
-        assert to_hex(colours(share)) == TEAL
-        assert colours(share)[3] == pytest.approx(share, abs=0.01)
+    for probability in (0.0, 0.25, 1.0):
+        assert to_hex(colours(probability)) == TEAL
+        assert colours(probability)[3] == pytest.approx(probability, abs=0.01)
 
 
-def test_without_targets_the_end_is_not_known(draw: Draw) -> None:
+def test_without_targets_the_last_step_has_no_ring(draw: Draw) -> None:
     assert len(draw(plot_probabilities(TRACE)).collections[0].get_offsets()) == 5
     alone = ElmanCharModel(VOCAB).trace("h")
     assert len(draw(plot_probabilities(alone)).collections[0].get_offsets()) == 0
 
 
-def test_of_a_long_text_and_many_symbols_is_said_what_is_shown(draw: Draw) -> None:
+def test_labels_state_which_part_is_shown(draw: Draw) -> None:
     symbols = [chr(0x100 + i) for i in range(100)]
     model = ElmanCharModel(Vocab(symbols), hidden_size=40, seed=1)
     text = "".join(symbols[::3]) * 4
@@ -76,7 +76,7 @@ def test_of_a_long_text_and_many_symbols_is_said_what_is_shown(draw: Draw) -> No
     )
     assert ax.get_ylabel() == f"next symbol ({len(rows)} of 100)"
     assert rows == sorted(rows)
-    assert set(text[1 : len(steps) + 1]) <= set(rows)  # what came is shown
+    assert set(text[1 : len(steps) + 1]) <= set(rows)  # actual next symbols are shown
     hidden = [symbol for symbol in symbols if symbol not in rows]
     tops = trace.probabilities[: len(steps)].max(0)
     unlikely = max(tops[symbols.index(symbol)] for symbol in hidden)
@@ -90,7 +90,7 @@ def test_words_and_symbols_without_a_glyph_are_drawn(draw: Draw) -> None:
     assert labels(ax.yaxis) == ["sandwich", "U+1F99C", "␣", r"\$", "x\\n"]
 
 
-def test_targets_that_do_not_fit_are_told(assert_error: Any) -> None:
+def test_mismatched_targets_raise(assert_error: Any) -> None:
     assert_error(
         lambda: plot_probabilities(TRACE, "ihell"),
         DataError,
@@ -113,24 +113,24 @@ def test_targets_that_do_not_fit_are_told(assert_error: Any) -> None:
 # --- hidden states
 
 
-def test_hidden_states_fill_cells_of_two_colours(draw: Draw) -> None:
+def test_hidden_states_are_shown_in_two_colors(draw: Draw) -> None:
     ax = draw(plot_hidden(TRACE))
     (image,) = ax.images
     assert np.array_equal(image.get_array(), TRACE.hidden.T)
     assert image.get_clim() == (-1, 1)
     colours = image.get_cmap()
-    assert [to_hex(colours(share)) for share in (0.0, 1.0)] == [VERMILLION, TEAL]
+    assert [to_hex(colours(value)) for value in (0.0, 1.0)] == [VERMILLION, TEAL]
     assert colours(0.5)[3] == pytest.approx(0, abs=0.01)
     assert colours(0.75)[3] == pytest.approx(0.5, abs=0.01)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("input symbol", "unit")
 
 
-def test_states_without_bounds_decide_the_scale(draw: Draw) -> None:
+def test_unbounded_states_set_the_color_scale(draw: Draw) -> None:
     ax = draw(plot_hidden(trace_of([[0.5, 2.5], [0.0, 7.0]])))
     assert ax.images[0].get_clim() == (-7, 7)
 
 
-def test_a_long_text_is_cut_off(draw: Draw) -> None:
+def test_long_text_is_cut_off(draw: Draw) -> None:
     ax = draw(plot_hidden(ElmanCharModel(VOCAB, hidden_size=50).trace("hello" * 50)))
     shown = len(labels(ax.xaxis))
     assert ax.images[0].get_array().shape == (50, shown)
@@ -144,7 +144,7 @@ def points(ax: Any) -> list[Any]:
     return [line.get_xydata() for line in ax.lines]
 
 
-def test_two_units_are_the_plane_itself(draw: Draw) -> None:
+def test_two_units_are_plotted_directly(draw: Draw) -> None:
     states = [[0.0, 1.0], [0.5, -0.5], [-0.5, -0.5]]
     ax = draw(plot_trajectory(trace_of(states, ["h", "i", "h"])))
     assert points(ax)[0].tolist() == states
@@ -158,15 +158,15 @@ def test_two_units_are_the_plane_itself(draw: Draw) -> None:
     assert np.c_[heads.U, heads.V][1].tolist() == [-1, 0]
 
 
-def test_more_units_are_seen_from_where_they_vary_most(draw: Draw) -> None:
+def test_more_units_are_projected_on_principal_components(draw: Draw) -> None:
     trace = ElmanCharModel(VOCAB, hidden_size=7, seed=4).trace("hihello" * 2)
     ax = draw(plot_trajectory(trace))
     centred = trace.hidden - trace.hidden.mean(0)
     _, widths, directions = np.linalg.svd(centred, full_matrices=False)
     assert np.abs(points(ax)[0]) == pytest.approx(np.abs(centred @ directions[:2].T), abs=1e-5)
-    share = (widths**2 / (widths**2).sum())[:2]
-    assert ax.get_xlabel() == f"first principal component ({share[0]:.0%} of the variance)"
-    assert ax.get_ylabel() == f"second principal component ({share[1]:.0%} of the variance)"
+    ratio = (widths**2 / (widths**2).sum())[:2]
+    assert ax.get_xlabel() == f"first principal component ({ratio[0]:.0%} of the variance)"
+    assert ax.get_ylabel() == f"second principal component ({ratio[1]:.0%} of the variance)"
     assert ax.get_aspect() == 1
 
 
@@ -180,7 +180,7 @@ def test_several_texts_share_a_plane(draw: Draw) -> None:
     assert np.concatenate(points(ax)).mean(0) == pytest.approx([0, 0], abs=1e-6)
 
 
-def test_labels_lie_inside_and_points_that_meet_share_one(draw: Draw) -> None:
+def test_labels_are_inside_and_nearby_points_share_one(draw: Draw) -> None:
     states = [[0.0, 0.0], [1.0, 1.0], [0.001, 0.0], [1.0, 1.0], [1.0, 1.0]]
     ax = draw(plot_trajectory(trace_of(states, ["sandwich", "see", "sandwich", "see", "l"])))
     assert [text.get_text() for text in ax.texts] == ["sandwich", "see", "l"]
@@ -191,7 +191,7 @@ def test_labels_lie_inside_and_points_that_meet_share_one(draw: Draw) -> None:
         assert frame.contains(box.x1, box.y1)
 
 
-def test_a_state_that_stays_has_no_arrow(draw: Draw) -> None:
+def test_unchanged_state_has_no_arrow(draw: Draw) -> None:
     ax = draw(plot_trajectory(trace_of([[0.5, 0.5], [0.5, 0.5]])))
     assert len(ax.collections) == 1  # the dots
 
@@ -202,7 +202,7 @@ def test_many_lines_are_fainter_than_few() -> None:
     assert (few.get_alpha(), many.get_alpha()) == (1.0, 0.5)
 
 
-def test_states_without_a_plane_are_told(assert_error: Any) -> None:
+def test_states_without_two_dimensions_raise(assert_error: Any) -> None:
     assert_error(
         lambda: plot_trajectory(trace_of([[0.1], [0.2]])),
         OptionError,
@@ -225,7 +225,7 @@ def test_states_without_a_plane_are_told(assert_error: Any) -> None:
 
 
 def average_linkage(states: dict[str, Any]) -> list[tuple[set[str], float]]:
-    """Join the two nearest groups again and again: what each join holds, and its distance."""
+    """Repeatedly join the two nearest groups; return each joined group and its distance."""
 
     def apart(one: frozenset[str], other: frozenset[str]) -> float:
         pairs = [np.linalg.norm(states[a] - states[b]) for a in one for b in other]
@@ -252,14 +252,14 @@ def test_symbols_are_joined_at_their_mean_distance(draw: Draw) -> None:
         drawn_joins.append((distances[1], rows))
     expected = sorted(average_linkage(states), key=lambda join: join[1])
     assert sorted(d for d, _ in drawn_joins) == pytest.approx([d for _, d in expected])
-    for group, _ in expected:  # what is joined lies side by side
+    for group, _ in expected:  # joined leaves are adjacent
         places = sorted(leaves.index(symbol) for symbol in group)
         assert places == list(range(places[0], places[0] + len(group)))
     assert ax.get_xlim()[0] > ax.get_xlim()[1] == 0  # the symbols are on the right
     assert ax.get_xlabel() == "distance between mean hidden states"
 
 
-def test_a_tree_grows_with_its_leaves(draw: Draw) -> None:
+def test_dendrogram_height_grows_with_its_leaves(draw: Draw) -> None:
     few, many = (
         draw(plot_dendrogram({str(i): [float(i)] for i in range(count)})) for count in (2, 60)
     )
@@ -268,7 +268,7 @@ def test_a_tree_grows_with_its_leaves(draw: Draw) -> None:
     assert len(many.lines) == 59
 
 
-def test_one_symbol_makes_no_tree(assert_error: Any) -> None:
+def test_dendrogram_of_one_symbol_raises(assert_error: Any) -> None:
     assert_error(
         lambda: plot_dendrogram({"a": [1.0]}),
         DataError,

@@ -1,4 +1,4 @@
-"""What the figures share: labels, colours, pages and notebooks, and packages that are missing."""
+"""What all figures have in common: labels, colors, pages, notebooks and missing packages."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ FIGURES: dict[str, Callable[..., Axes]] = {
 
 
 def linear(colour: str) -> list[float]:
-    """Red, green and blue as amounts of light (sRGB)."""
+    """Convert an sRGB color to linear red, green and blue."""
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
 
 
 def luminance(colour: str) -> float:
-    """The relative luminance of a colour (WCAG 2)."""
+    """Return the relative luminance of a color (WCAG 2)."""
     return float(np.dot([0.2126, 0.7152, 0.0722], linear(colour)))
 
 
@@ -70,12 +70,12 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("page", ["#ffffff", "#1e2129", "#000000"])
-def test_colours_stand_out_on_any_page(page: str) -> None:
+def test_colors_have_contrast_on_any_page(page: str) -> None:
     for colour in COLOURS:
         assert contrast(colour, page) >= 3  # WCAG 2 for graphics
 
 
-# What three kinds of colour blindness make of linear red, green and blue (Machado et al., 2009).
+# Linear RGB as seen with three kinds of color blindness (Machado et al., 2009).
 BLINDNESS = {
     "protanopia": [
         [0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
@@ -93,7 +93,7 @@ BLINDNESS = {
 
 
 def perceived(colour: str, blindness: Any) -> np.ndarray:
-    """A colour in CIELAB, where distances are about those that are seen."""
+    """Convert a color to CIELAB, where distances match perceived differences."""
     seen = np.clip(np.array(blindness) @ linear(colour), 0, 1)
     to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
     x, y, z = np.array(to_xyz) @ seen / [0.9505, 1, 1.089]
@@ -102,12 +102,12 @@ def perceived(colour: str, blindness: Any) -> np.ndarray:
 
 
 @pytest.mark.parametrize("blindness", [np.eye(3), *BLINDNESS.values()], ids=["none", *BLINDNESS])
-def test_colours_are_told_apart_by_all_eyes(blindness: Any) -> None:
+def test_colors_are_distinguishable_with_color_blindness(blindness: Any) -> None:
     for one, other in combinations(COLOURS, 2):
         assert np.linalg.norm(perceived(one, blindness) - perceived(other, blindness)) > 20
 
 
-def test_text_of_either_ink_can_be_read_on_a_full_cell() -> None:
+def test_black_and_white_text_is_legible_on_a_full_cell() -> None:
     assert contrast(COLOURS[0], "#000000") >= 4.2
     assert contrast(COLOURS[0], "#ffffff") >= 4.2
 
@@ -120,9 +120,7 @@ def test_every_figure_is_public() -> None:
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
-def test_every_figure_draws_in_axes_that_are_given(
-    figure: Callable[..., Axes], draw: Draw
-) -> None:
+def test_every_figure_uses_given_axes(figure: Callable[..., Axes], draw: Draw) -> None:
     given = plt.subplots(figsize=(9, 6), layout="constrained")[1]
     assert draw(figure(ax=given)) is given
     assert len(plt.get_fignums()) == 1
@@ -140,7 +138,7 @@ def test_every_figure_is_legible_in_a_dark_style(figure: Callable[..., Axes]) ->
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
-def test_every_figure_can_stand_on_a_page(figure: Callable[..., Axes]) -> None:
+def test_every_figure_converts_to_inline_svg(figure: Callable[..., Axes]) -> None:
     ax = figure()
     svg = plotting.to_svg(ax)
     assert svg == plotting.to_svg(figure())  # the same figure is the same text
@@ -154,7 +152,7 @@ def test_every_figure_can_stand_on_a_page(figure: Callable[..., Axes]) -> None:
     assert ax.get_xlabel() in shown
 
 
-def test_light_ink_takes_the_colour_of_the_page_too() -> None:
+def test_light_ink_takes_the_page_color() -> None:
     with rc_context({"text.color": "#fafafa", "axes.edgecolor": "#fafafa"}):
         svg = plotting.to_svg(FIGURES["plot_loss"]())
     assert "#fafafa" not in svg
@@ -166,7 +164,7 @@ places = st.lists(st.floats(-100, 100), min_size=1, max_size=12)
 
 
 @given(places, st.floats(0.1, 20))
-def test_labels_move_apart_by_as_little_as_can_be(wanted: list[float], gap: float) -> None:
+def test_labels_move_apart_as_little_as_possible(wanted: list[float], gap: float) -> None:
     moved = spread(wanted, gap)
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     sorted_moved = [moved[i] for i in order]
@@ -176,18 +174,18 @@ def test_labels_move_apart_by_as_little_as_can_be(wanted: list[float], gap: floa
     assert sorted_moved == pytest.approx([x + rank * gap for rank, x in enumerate(best)], abs=1e-6)
 
 
-def test_many_labels_of_one_level_can_be_read(draw: Draw) -> None:
+def test_many_labels_at_one_level_do_not_overlap(draw: Draw) -> None:
     ax = plt.subplots(layout="constrained")[1]
     label_levels(ax, [Mark(0.5, f"number {i}") for i in range(8)] + [Mark(2.0, "far")])
     assert draw(ax).texts[-1].get_text() == "far ↑"
 
 
-def test_a_second_font_is_asked_for_what_the_first_lacks() -> None:
+def test_second_font_provides_missing_glyphs() -> None:
     assert printable("hé🦜") == "héU+1F99C"
     missing = "\u0b85"  # a Tamil letter
     assert printable(missing) == "U+0B85"
     with rc_context({"font.family": ["DejaVu Sans", "STIXGeneral"]}):
-        assert printable("\u2a00") == "\u2a00"  # in the second alone, of these two
+        assert printable("\u2a00") == "\u2a00"  # only in the second font
 
 
 # --- notebooks
@@ -213,19 +211,19 @@ def test_notebooks_show_a_figure_and_a_table(result: Any, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("empty", [History, lambda b: EnsembleHistory([1], b)])
-def test_a_history_without_epochs_shows_its_table(empty: Any) -> None:
+def test_history_without_epochs_shows_only_a_table(empty: Any) -> None:
     assert empty(Baselines(1.0, 0.5, 0.0))._repr_html_().startswith("<table>")
 
 
-def test_a_notebook_in_a_dark_style_takes_the_colours_of_its_page() -> None:
+def test_dark_style_notebook_takes_the_page_colors() -> None:
     with plt.style.context("dark_background"):
         shown = HISTORY._repr_html_()
     assert "#ffffff" not in shown
     assert shown == HISTORY._repr_html_()
 
 
-def test_after_a_result_a_notebook_still_shows_figures(tmp_path: Path) -> None:
-    """A backend that turns figures on when it is loaded, as that of notebooks does."""
+def test_notebook_still_shows_figures_after_a_result(tmp_path: Path) -> None:
+    """The backend enables interactive mode when it is loaded, like that of notebooks."""
     backend = "import matplotlib\nfrom matplotlib.backends.backend_agg import FigureCanvas\n"
     (tmp_path / "inline.py").write_text(f"{backend}matplotlib.interactive(True)\n")
     code = (
@@ -239,16 +237,16 @@ def test_after_a_result_a_notebook_still_shows_figures(tmp_path: Path) -> None:
     assert run.stdout.split() == [b"True", b"True"]
 
 
-def test_what_has_no_figure_is_shown_without_one() -> None:
+def test_value_without_a_figure_gives_no_html() -> None:
     assert html_figure("hihello") == ""
 
 
 # --- packages
 
 
-def test_a_missing_package_is_told(assert_error: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = 'this figure requires {}; install it with pip install "seqtoys[plot]"'
+def test_missing_package_raises(assert_error: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = 'this figure requires {}; install it with pip install "seqtoys[plot]"'
     monkeypatch.setitem(sys.modules, "scipy.cluster.hierarchy", None)
-    assert_error(FIGURES["plot_dendrogram"], MissingPackageError, told.format("scipy"))
+    assert_error(FIGURES["plot_dendrogram"], MissingPackageError, message.format("scipy"))
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    assert_error(FIGURES["plot_loss"], MissingPackageError, told.format("matplotlib"))
+    assert_error(FIGURES["plot_loss"], MissingPackageError, message.format("matplotlib"))

@@ -1,4 +1,4 @@
-"""Published numbers, derived again: the scripts against the papers' digits."""
+"""Published numbers, reproduced: the scripts' results against the papers' digits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def draw_corpus(*arguments: Any, **options: Any) -> Corpus:
 
 
 @pytest.mark.parametrize("row", lan2022.ROWS, ids=str)
-def test_the_rows_of_lan_are_met_to_their_last_digit(row: lan2022.Row) -> None:
+def test_rows_of_lan_are_reproduced_to_the_last_digit(row: lan2022.Row) -> None:
     loss, *accuracy = lan2022.measure_row(row)
     assert loss.here == pytest.approx(row.bits, abs=0.0006)
     for found in accuracy:
@@ -58,11 +58,11 @@ def test_the_rows_of_lan_are_met_to_their_last_digit(row: lan2022.Row) -> None:
 @pytest.mark.parametrize(
     ("language", "printed"), [("anbn", 25.8), ("anbncn", 17.2), ("anb2n", 17.2), ("dyck", 88.2)]
 )
-def test_the_optima_are_those_of_the_paper(language: str, printed: float) -> None:
+def test_optima_match_the_paper(language: str, printed: float) -> None:
     assert 100 * lan2022.optimum(draw_corpus(language)) == pytest.approx(printed, abs=0.05)
 
 
-def test_strings_are_the_papers() -> None:
+def test_strings_match_the_paper() -> None:
     corpus = draw_corpus("anb2n")
     texts = [str(text).rstrip("#") for text in corpus.task.vocab.decode(corpus.training.inputs)]
     counts = corpus.training.counts
@@ -77,7 +77,7 @@ def test_strings_are_the_papers() -> None:
     assert tested == set(range(longest + 1, longest + 1001))
 
 
-def test_what_follows_a_free_count_is_not_determined() -> None:
+def test_symbols_after_a_free_count_are_not_determined() -> None:
     corpus = draw_corpus("anbmcnm", every=400)
     assert corpus.determined is not None
     for batch in (corpus.test, corpus.determined):
@@ -87,7 +87,7 @@ def test_what_follows_a_free_count_is_not_determined() -> None:
             assert scored == ({0, 3} if batch is corpus.determined else {0, 1, 2, 3})
 
 
-def test_addition_is_met_to_its_last_digit() -> None:
+def test_addition_is_reproduced_to_the_last_digit() -> None:
     loss, right = measure_addition(10, 100, 0.758, 74.9)
     assert loss.here == pytest.approx(0.758, abs=0.0006)
     assert right.here == pytest.approx(74.9, abs=0.06)
@@ -114,28 +114,28 @@ def test_most_seeds_of_lan_fall_short_of_the_best() -> None:
 # --- The Reber grammars
 
 
-def test_reber_is_learnt_to_its_optimum() -> None:
+def test_reber_is_learned_to_its_optimum() -> None:
     (loss,) = reber.learn("reber", seeds=3)
     assert 0.594 < loss.here < 0.601
     assert loss.optimum == pytest.approx(0.5941, abs=0.002)
 
 
-def test_embedded_reber_is_remembered_with_whole_gradients() -> None:
-    loss, told = reber.learn("embedded_reber", seeds=3)
+def test_embedded_reber_is_solved_with_full_gradients() -> None:
+    loss, accuracy = reber.learn("embedded_reber", seeds=3)
     assert 0.440 < loss.here < 0.448
-    assert told.here == 100
-    assert told.solved == (3, 3)
+    assert accuracy.here == 100
+    assert accuracy.solved == (3, 3)
 
 
-def test_gradients_over_one_step_do_not_remember_and_over_sixteen_do() -> None:
+def test_long_range_symbol_needs_gradients_over_many_steps() -> None:
     # An epoch has 16 times as many updates with gradients over one step.
     assert reber.learn_stream(1, 2, epochs=2, lr=0.01).here < 60
     assert reber.learn_stream(16, 2, epochs=5, lr=0.01).here > 99
 
 
-def test_the_long_range_symbol_of_a_stream_is_the_last_but_one() -> None:
+def test_long_range_symbol_of_a_stream_is_the_second_last() -> None:
     class Copying(ElmanEnsemble):
-        """Says of each symbol that it comes again."""
+        """Predicts that each symbol repeats."""
 
         def forward(self, inputs: Any, hidden: Any = None) -> Any:
             return torch.eye(len(self.vocab))[inputs].unsqueeze(0), hidden
@@ -146,23 +146,23 @@ def test_the_long_range_symbol_of_a_stream_is_the_last_but_one() -> None:
     assert reber.read_stream(ensemble, ["BTBTXSTTE", "BPBTXSEPE"]).tolist() == [0.5]
 
 
-# --- The founding notebook
+# --- The original notebook
 
 
 @pytest.mark.parametrize("training", notebook.TRAININGS, ids=lambda training: training[0])
-def test_the_notebooks_losses_are_met(training: tuple[Any, ...]) -> None:
+def test_notebook_losses_are_reproduced(training: tuple[Any, ...]) -> None:
     found = notebook.train_once(*training)
     assert found.here == pytest.approx(training[-1], abs=0.0006)
     assert found.note == "it predicts ihello"
 
 
-def test_from_top_to_bottom_one_seed_gives_other_losses() -> None:
+def test_one_seed_for_all_cells_gives_other_losses() -> None:
     found = notebook.train_in_order()
     assert [each.here for each in found] == pytest.approx(notebook.IN_ORDER, abs=0.0006)
     assert found[0].here == pytest.approx(notebook.train_once(*notebook.TRAININGS[0]).here)
 
 
-def test_the_notebook_draws_as_pytorch_does() -> None:
+def test_notebook_weights_match_pytorch() -> None:
     state = torch.random.get_rng_state()
     first, second, _ = notebook.draw_in_order()
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -173,7 +173,7 @@ def test_the_notebook_draws_as_pytorch_does() -> None:
                 assert torch.equal(weights[f"rnn.{name}"], weight)
 
 
-def test_the_solve_rates_are_those_that_are_stored() -> None:
+def test_solve_rates_match_the_stored_ones() -> None:
     found = read("notebook")["curves"]
     for name, size in notebook.READOUTS.items():
         again = notebook.map_solve_rate(size, seeds=found["seeds"])["solved"]
@@ -193,75 +193,75 @@ def test_parity_is_solved_up_to_length_500() -> None:
     assert row["accuracy"] == 1
 
 
-def test_lengths_that_no_sequence_has_are_left_out_of_the_test() -> None:
+def test_impossible_lengths_are_not_tested() -> None:
     cell = replace(deletang2023.REGULAR[-1], units=4, steps=1, every=100, count=2)
     assert list(deletang2023.run(cell)["by_length"]) == [41, 241, 441, 499]  # odd ones
 
 
 @pytest.mark.parametrize("name", deletang2023.PUBLISHED)
-def test_guessing_is_told_for_the_lengths_that_were_tested(name: str) -> None:
+def test_guessing_accuracy_covers_the_tested_lengths(name: str) -> None:
     cell = next(cell for cell in deletang2023.table_cells() if cell.task == name)
     found = next(f for f in read("deletang2023")["findings"] if f.what.startswith(f"{name}: "))
-    told = deletang2023.guessing_accuracy(name, cell.every)  # of three tasks an estimate
-    assert found.memoryless == pytest.approx(told, abs=0.2)
+    accuracy = deletang2023.guessing_accuracy(name, cell.every)  # of three tasks an estimate
+    assert found.memoryless == pytest.approx(accuracy, abs=0.2)
 
 
 @pytest.mark.parametrize("name", ["even_pairs", "modular_arithmetic_brackets", "compute_sqrt"])
-def test_guessing_is_the_most_frequent_answer_of_fresh_sequences(name: str) -> None:
+def test_guessing_accuracy_matches_the_most_frequent_answer(name: str) -> None:
     task, generator = get_task(name), torch.Generator().manual_seed(5)
     batches = [task.sample(500, length=n, generator=generator) for n in (41, 149, 257, 365, 473)]
     targets = torch.cat([batch.targets[batch.scored] for batch in batches])
-    share = torch.bincount(targets).max().item() / len(targets)
-    error = math.sqrt(share * (1 - share) / len(targets))
-    assert abs(deletang2023.guessing_accuracy(name, 108) / 100 - share) < 4.5 * error
+    frequency = torch.bincount(targets).max().item() / len(targets)
+    error = math.sqrt(frequency * (1 - frequency) / len(targets))
+    assert abs(deletang2023.guessing_accuracy(name, 108) / 100 - frequency) < 4.5 * error
 
 
-def test_guessing_finds_networks_that_know_the_language() -> None:
+def test_guessing_finds_networks_that_recognize_the_language() -> None:
     found = guessing.guess("tomita_1", 40_000)
     assert found.solved is not None
     assert 20 < found.solved[0] < 200
     assert found.here == pytest.approx(40_000 / found.solved[0])
 
 
-class Saying(nn.Module):
-    """Says the same whatever it reads."""
+class ConstantAnswer(nn.Module):
+    """A model with constant answers."""
 
-    def __init__(self, said: Tensor) -> None:
+    def __init__(self, answers: Tensor) -> None:
         super().__init__()
-        self.said = said
+        self.answers = answers
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return F.one_hot(self.said, 9).float()
+        return F.one_hot(self.answers, 9).float()
 
 
-def test_an_exam_is_passed_by_who_makes_no_mistake() -> None:
+def test_exam_is_passed_without_mistakes() -> None:
     batch = get_task("tomita_4").sample(16, length=6)
-    said = batch.targets.clamp(min=0)
-    assert guessing.passes(Saying(said), batch)
-    said[3, 0] += 1  # where nothing is scored
-    assert guessing.passes(Saying(said), batch)
-    said[3, -1] += 1
-    assert not guessing.passes(Saying(said), batch)
+    answers = batch.targets.clamp(min=0)
+    assert guessing.passes(ConstantAnswer(answers), batch)
+    answers[3, 0] += 1  # where nothing is scored
+    assert guessing.passes(ConstantAnswer(answers), batch)
+    answers[3, -1] += 1
+    assert not guessing.passes(ConstantAnswer(answers), batch)
 
 
-def test_the_intervals_of_guessing_are_exact_where_few_solved_it() -> None:
+def test_guessing_intervals_are_exact_for_few_solutions() -> None:
     notes = {f.solved: f.note for f in read("guessing")["findings"] if f.unit == "guesses"}
     few = [solved for solved in notes if solved[0] <= 3]
     assert len(few) == 3  # none, one and three
     for count, drawn in few:
         exact = binomtest(count, drawn).proportion_ci(method="exact")
-        told = [
+        stated = [
             int(number.replace(",", ""))
             for number in re.findall(r"[\d,]{4,}", notes[count, drawn])
         ]
         wanted = [1 / exact.high, *([1 / exact.low] if count else [])]
-        assert told == pytest.approx(wanted, rel=1e-5)
+        assert stated == pytest.approx(wanted, rel=1e-5)
 
 
-# --- What is stored
+# --- Stored results
 
 
-def test_results_are_stored_with_what_made_them(tmp_path: Path) -> None:
+def test_results_are_stored_with_their_origin(tmp_path: Path) -> None:
     finding = Finding("loss", 0.5, "nats", 0.4, 0.3, 0.9, (3, 4), 1.5, {"lr": 0.1}, "a note")
     store("script", Study([finding], {"curve": [1, 2]}), 2.34, tmp_path)
     facts = read("script", tmp_path)
@@ -283,11 +283,11 @@ class Tried:
 
 
 def half(cell: Tried) -> dict[str, Any]:
-    """Trains nothing; a function of a module, as other processes need."""
+    """Stand in for training; at module level, so that other processes can import it."""
     return {"accuracy": cell.number / 2}
 
 
-def test_finished_cells_are_kept_for_the_next_start(tmp_path: Path) -> None:
+def test_finished_cells_are_kept_for_the_next_run(tmp_path: Path) -> None:
     path = tmp_path / "kept.jsonl"
     kept = json.dumps([json.dumps({"number": 1}), {"accuracy": 0.75}])
     path.write_text(f'{kept}\n["cut of')

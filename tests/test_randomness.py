@@ -1,4 +1,4 @@
-"""Each purpose draws its own random numbers: no batch that is trained on is measured, too."""
+"""Each purpose has its own random stream: training batches are never evaluated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = 40  # bits: two strings of this length are hardly ever equal by chance
 
 
 class Spied(Parity):
-    """Parity of long inputs that notes the beginnings of all it draws."""
+    """Parity of long inputs that records the prefixes of all it draws."""
 
     lengths = (LONG, LONG + 10)
     longer = (60,)
@@ -29,14 +29,14 @@ class Spied(Parity):
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         batch = super().draw(batch_size, length, generator)
-        # The beginnings, as equal random numbers show in sequences of different lengths, too.
+        # Prefixes, since equal random numbers also show in sequences of different lengths.
         rows = batch.inputs[:, :LONG].to(torch.uint8).numpy()
         self.drawn |= {row.tobytes() for row in rows}
         return batch
 
 
 class Spy(nn.Module):
-    """A model that notes the beginnings of what it reads, in training and in evaluation mode."""
+    """A model that records the prefixes it reads, by training and evaluation mode."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ BATCH_SIZES = (1, 7, 16, 31, 32, 33, 64, 128, 256)
 
 
 def draws_of(work: Callable[[Spied], object]) -> set[bytes]:
-    """What a task draws while something is done with it."""
+    """Return the prefixes that a task draws during some work."""
     task = Spied()
     work(task)
     return task.drawn
@@ -68,7 +68,7 @@ def trained_on(seed: int, length: int | None) -> set[bytes]:
 
 
 def evaluate_by_generators(task: Spied) -> None:
-    """Of the seeds that `fit` is given, too: a generator decides, but is not the stream itself."""
+    """Use the same seeds as `fit`: evaluation derives another stream from its generator."""
     for seed in (0, 1, 2):
         for count in (100, 1024):
             generator = torch.Generator().manual_seed(seed)
@@ -106,7 +106,7 @@ def test_no_two_purposes_share_a_sequence() -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("batch_size", BATCH_SIZES)
-def test_a_model_is_not_measured_on_what_it_was_trained_on(batch_size: int) -> None:
+def test_model_is_not_evaluated_on_its_training_sequences(batch_size: int) -> None:
     for seed in (0, 3):
         spy = Spy()
         fit(spy, Spied(), epochs=12, batch_size=batch_size, seed=seed, validation=0.3)
@@ -122,7 +122,7 @@ def test_a_model_is_not_measured_on_what_it_was_trained_on(batch_size: int) -> N
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_batches_are_the_same_whether_or_not_something_is_held_out() -> None:
+def test_batches_do_not_depend_on_validation() -> None:
     task = Spied()
     training, _ = task.held_out(0.3)
     spies = [Spy(), Spy()]
@@ -131,7 +131,7 @@ def test_batches_are_the_same_whether_or_not_something_is_held_out() -> None:
     assert spies[0].read[True] == spies[1].read[True]
 
 
-def test_streams_follow_from_seed_and_purpose() -> None:
+def test_streams_depend_on_seed_and_purpose() -> None:
     draws = {
         (purpose, seed): torch.rand(4, generator=generator_for(purpose, seed)).tolist()
         for purpose in ("validation", "evaluation", "sample", "baselines", "split")

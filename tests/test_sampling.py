@@ -25,17 +25,17 @@ from tests.writers import (
     OPTIONS,
     VOCAB,
     Fixed,
-    Recorded,
+    Recorder,
     Stepless,
     chi_square,
-    decided,
+    confident_model,
     pytorch_logits,
     seeded,
-    shares,
+    softmax_top_k,
 )
 
 
-def test_the_likeliest_symbols_are_the_memorised_ones() -> None:
+def test_greedy_generation_reproduces_the_memorized_text() -> None:
     model = ElmanCharModel(VOCAB, seed=777)
     fit(model, "hihello", epochs=100, lr=0.05)
     assert generate(model, "h", 6, temperature=0) == "ihello"
@@ -48,7 +48,7 @@ def test_the_likeliest_symbols_are_the_memorised_ones() -> None:
 def test_each_symbol_of_a_long_text_follows_the_softmax_of_torch_nn_rnn(
     temperature: float, top_k: int | None
 ) -> None:
-    model = decided(OPTIONS["readout"])
+    model = confident_model(OPTIONS["readout"])
     text = generate(model, "hi", 20_000, temperature=temperature, top_k=top_k, generator=seeded(2))
     assert isinstance(text, str)
     with torch.random.fork_rng(devices=[]):
@@ -57,7 +57,9 @@ def test_each_symbol_of_a_long_text_follows_the_softmax_of_torch_nn_rnn(
     before = VOCAB.one_hot(f"i{text[:-1]}").double()
 
     def surprise(heat: float, k: int) -> float:
-        return chi_square(before.T @ drawn, before.T @ shares(logits, heat, k))  # (before, drawn)
+        return chi_square(
+            before.T @ drawn, before.T @ softmax_top_k(logits, heat, k)
+        )  # (before, drawn)
 
     k = top_k or 5
     assert surprise(temperature, k) < 51.2  # the 99.9 % point of 24 degrees
@@ -68,43 +70,43 @@ def test_each_symbol_of_a_long_text_follows_the_softmax_of_torch_nn_rnn(
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("temperature", [0, 0.5, 1])
 @pytest.mark.parametrize("name", OPTIONS)
-def test_the_quick_way_draws_what_the_models_own_steps_draw(
+def test_fast_path_matches_the_step_method(
     name: str, temperature: float, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = decided(OPTIONS[name]).to(dtype)
-    own = Recorded(model)
+    model = confident_model(OPTIONS[name]).to(dtype)
+    own = Recorder(model)
     expected = generate(own, "hi", 200, temperature=temperature, generator=seeded(4))
-    monkeypatch.setattr(readers, "_step_reader", None)  # so that only the quick way is left
+    monkeypatch.setattr(readers, "_step_reader", None)  # so that only the fast path is left
     assert generate(model, "hi", 200, temperature=temperature, generator=seeded(4)) == expected
     assert len(set(expected)) > 1 or not temperature
     # Each symbol is read once, the last one not at all.
     assert own.read == VOCAB.encode(f"hi{expected}")[:-1].unsqueeze(1).tolist()
 
 
-def test_what_is_changed_in_a_model_is_heard() -> None:
-    model = decided(OPTIONS["readout"])
+def test_hooks_and_a_replaced_step_take_effect() -> None:
+    model = confident_model(OPTIONS["readout"])
     expected = generate(model, "h", 9)
     calls: list[object] = []
     assert model.readout is not None
     for part in (model, model.rnn, model.readout):
         for register in (part.register_forward_pre_hook, part.register_forward_hook):
             hook = register(lambda *_: calls.append(0))
-            heard = []
-            for way in (model, Recorded(model)):
+            counts = []
+            for way in (model, Recorder(model)):
                 calls.clear()
                 assert generate(way, "h", 9) == expected
-                heard.append(len(calls))
-            assert heard[0] == heard[1]  # as many calls as the model's own steps make
+                counts.append(len(calls))
+            assert counts[0] == counts[1]  # as many calls as the model's own steps make
             hook.remove()
-    assert heard == [9, 9]
-    model.step = Recorded(model).step  # type: ignore[method-assign, assignment]
-    model.step.__self__.model = decided(OPTIONS["readout"])  # type: ignore[attr-defined]
+    assert counts == [9, 9]
+    model.step = Recorder(model).step  # type: ignore[method-assign, assignment]
+    model.step.__self__.model = confident_model(OPTIONS["readout"])  # type: ignore[attr-defined]
     assert generate(model, "h", 9) == expected
     assert len(model.step.__self__.read) == 9  # type: ignore[attr-defined]
 
 
-def test_a_parametrized_part_counts_with_its_parametrization() -> None:
-    model, plain = decided(OPTIONS["readout"]), decided(OPTIONS["readout"])
+def test_parametrized_parts_use_their_parametrization() -> None:
+    model, plain = confident_model(OPTIONS["readout"]), confident_model(OPTIONS["readout"])
     assert model.readout is not None
     assert plain.readout is not None
     with torch.random.fork_rng(devices=[]):
@@ -115,14 +117,14 @@ def test_a_parametrized_part_counts_with_its_parametrization() -> None:
 
 
 class Tempered(nn.Linear):
-    """A readout of a user's own that says more than its weights."""
+    """A user's readout that rescales its logits."""
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input) / 2
 
 
-def test_a_part_of_ones_own_is_asked() -> None:
-    model, plain = decided(OPTIONS["readout"]), decided(OPTIONS["readout"])
+def test_replaced_part_is_called() -> None:
+    model, plain = confident_model(OPTIONS["readout"]), confident_model(OPTIONS["readout"])
     assert plain.readout is not None
     with torch.random.fork_rng(devices=[]):
         model.readout = Tempered(7, 5)
@@ -131,13 +133,13 @@ def test_a_part_of_ones_own_is_asked() -> None:
     assert generate(model, "h", 50) != generate(plain, "h", 50)
 
 
-def test_a_model_in_half_precision_writes_too() -> None:
-    model = decided(OPTIONS["readout"])
+def test_half_precision_model_generates() -> None:
+    model = confident_model(OPTIONS["readout"])
     text = generate(model.to(torch.bfloat16), "hihell", 20)
     assert len(text) == 20
 
 
-def test_a_module_of_ones_own_writes_in_evaluation_mode() -> None:
+def test_user_defined_module_generates_in_evaluation_mode() -> None:
     model = GRU(VOCAB)
     text = generate(model, "hi", 40, temperature=0.5)
     assert model.training
@@ -154,7 +156,7 @@ def test_a_module_of_ones_own_writes_in_evaluation_mode() -> None:
     assert generate(model, "hi", 9, temperature=0) == greedy
 
 
-def test_words_make_a_list() -> None:
+def test_word_vocabulary_generates_a_list() -> None:
     vocab = Vocab(["boy", "sees", "dog"])
     model = ElmanCharModel(vocab, seed=1)
     words = generate(model, ["boy"], 3, temperature=0)
@@ -164,15 +166,15 @@ def test_words_make_a_list() -> None:
     assert generate(model, ["boy"], 0) == []
 
 
-def test_length_0_is_an_empty_text() -> None:
+def test_length_zero_gives_an_empty_text() -> None:
     generator = seeded(6)
     before = generator.get_state()
-    assert generate(decided({}), "h", 0, generator=generator) == ""
+    assert generate(confident_model({}), "h", 0, generator=generator) == ""
     assert torch.equal(generator.get_state(), before)
 
 
-def test_the_generator_alone_decides() -> None:
-    model = decided(OPTIONS["readout"])
+def test_text_depends_only_on_the_generator() -> None:
+    model = confident_model(OPTIONS["readout"])
     text = generate(model, "h", 60, generator=seeded(7))
     assert generate(model, "h", 60, generator=seeded(7)) == text
     assert generate(model, "h", 60, generator=seeded(8)) != text
@@ -183,14 +185,14 @@ def test_the_generator_alone_decides() -> None:
     )
     before = generator.get_state()
     generate(model, "h", 60, temperature=0, generator=generator)
-    assert torch.equal(generator.get_state(), before)  # the likeliest symbol needs no draw
+    assert torch.equal(generator.get_state(), before)  # greedy generation draws nothing
 
 
 @pytest.mark.parametrize("block", [1, 5, 23, 100])
-def test_a_text_does_not_depend_on_the_block_nor_its_beginning_on_the_length(
+def test_text_does_not_depend_on_block_size_nor_its_prefix_on_length(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = decided(OPTIONS["readout"])
+    model = confident_model(OPTIONS["readout"])
     text = generate(model, "h", 60)
     monkeypatch.setattr(drawing, "_FIRST", block)
     monkeypatch.setattr(drawing, "_MOST", 3 * block)
@@ -198,8 +200,8 @@ def test_a_text_does_not_depend_on_the_block_nor_its_beginning_on_the_length(
     assert generate(model, "h", 17) == text[:17]
 
 
-def test_the_weights_stay_as_they_are() -> None:
-    model = decided(OPTIONS["all"])
+def test_generation_leaves_the_model_unchanged() -> None:
+    model = confident_model(OPTIONS["all"])
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     generate(model, "hihell", 20)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
@@ -207,19 +209,19 @@ def test_the_weights_stay_as_they_are() -> None:
     assert model.training
 
 
-def test_the_hottest_draw_is_even() -> None:
+def test_huge_temperature_is_uniform() -> None:
     text = generate(Fixed(torch.tensor([0.0, 50.0, -50.0])), "a", 3000, temperature=10**400)
     counts = torch.tensor([float(text.count(symbol)) for symbol in "abc"])
     assert chi_square(counts, torch.full((3,), 1000.0)) < 13.8  # the 99.9 % point of 2 degrees
 
 
-def test_a_logit_of_minus_infinity_is_never_drawn() -> None:
+def test_logit_of_minus_infinity_is_never_drawn() -> None:
     model = Fixed(torch.tensor([0.0, -math.inf, 0.0]))
     assert set(generate(model, "b", 200)) == {"a", "c"}
     assert generate(model, "b", 3, temperature=0) == "aaa"
 
 
-def test_a_vocabulary_of_one_symbol_leaves_no_choice() -> None:
+def test_vocabulary_of_one_symbol_generates_only_that_symbol() -> None:
     assert generate(ElmanCharModel(Vocab("a")), "a", 5) == "aaaaa"
 
 
@@ -260,33 +262,33 @@ ERRORS: dict[str, Any] = {
         "expected a string or a list of symbols, got 3",
     ),
     "negative length": (lambda: generate(MODEL, "h", -1), OptionError, f"{LENGTH}-1"),
-    "half a symbol": (
+    "fractional length": (
         lambda: generate(MODEL, "h", 2.5),  # type: ignore[call-overload]
         OptionError,
         f"{LENGTH}2.5",
     ),
-    "length of truth": (lambda: generate(MODEL, "h", True), OptionError, f"{LENGTH}True"),
-    "cold": (
+    "length of True": (lambda: generate(MODEL, "h", True), OptionError, f"{LENGTH}True"),
+    "negative temperature": (
         lambda: generate(MODEL, "h", 3, temperature=-0.5),
         OptionError,
         f"{HOT}-0.5{HEAT}",
     ),
-    "nan": (
+    "nan temperature": (
         lambda: generate(MODEL, "h", 3, temperature=math.nan),
         OptionError,
         f"{HOT}nan{HEAT}",
     ),
-    "infinitely hot": (
+    "infinite temperature": (
         lambda: generate(MODEL, "h", 3, temperature=math.inf),
         OptionError,
         f"{HOT}inf{HEAT}",
     ),
-    "hot in words": (
+    "temperature as a string": (
         lambda: generate(MODEL, "h", 3, temperature="hot"),  # type: ignore[call-overload]
         OptionError,
         f"{HOT}'hot'{HEAT}",
     ),
-    "truly hot": (
+    "temperature of True": (
         lambda: generate(MODEL, "h", 3, temperature=True),
         OptionError,
         f"{HOT}True{HEAT}",
@@ -324,8 +326,8 @@ ERRORS: dict[str, Any] = {
         NonFiniteLossError,
         f"expected finite logits, got inf for new symbol 3; {HINT}",
     ),
-    "nan in a model of one's own": (
-        lambda: generate(Recorded(broken(math.nan)), "h", 3),
+    "nan in a user-defined model": (
+        lambda: generate(Recorder(broken(math.nan)), "h", 3),
         NonFiniteLossError,
         f"expected finite logits, got nan for new symbol 1; {HINT}",
     ),
@@ -342,7 +344,7 @@ def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCh
     assert_error(*ERRORS[case])
 
 
-def test_the_mode_comes_back_after_an_error() -> None:
+def test_training_mode_is_restored_after_an_error() -> None:
     model = GRU(VOCAB)
     with torch.no_grad():
         model.readout.bias.fill_(math.nan)
@@ -351,12 +353,12 @@ def test_the_mode_comes_back_after_an_error() -> None:
     assert model.training
 
 
-def test_a_text_that_would_never_end_is_refused() -> None:
+def test_huge_length_raises() -> None:
     with pytest.raises(OptionError, match=r"expected length to be at most 1,000,000,000, got 10+"):
         generate(ElmanCharModel(Vocab("ab")), "a", 10**18)
 
 
-def test_more_text_than_memory_is_refused(assert_error: Any) -> None:
+def test_more_text_than_memory_raises(assert_error: Any) -> None:
     model = ElmanCharModel(Vocab("hielo"))
-    with pytest.raises(OptionError, match="not enough memory for 5,000,000,000,000 symbols"):
+    with pytest.raises(OptionError, match="not enough memory for 1,000,000,000,000 texts"):
         generate(model, "h", 5, num=10**12)

@@ -1,4 +1,4 @@
-"""Models that write, and what to measure their texts with."""
+"""Models that generate text, and statistics to measure it."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def tripled(model: AnyModel) -> AnyModel:
-    """Make weights so large that the model does not find all symbols about equally likely."""
+    """Triple the weights, so that the symbols are not all about equally likely."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3)
     return model
 
 
-def decided(options: dict[str, Any]) -> ElmanCharModel:
+def confident_model(options: dict[str, Any]) -> ElmanCharModel:
     return tripled(ElmanCharModel(VOCAB, seed=3, **options))
 
 
-class Recorded:
-    """A user's own model, no module: it hands on to another, and writes down what it reads."""
+class Recorder:
+    """A user's model, not a module, that wraps another and records what it reads."""
 
     def __init__(self, model: ElmanCharModel) -> None:
         self.vocab = model.vocab
@@ -54,7 +54,7 @@ class Recorded:
 
 
 class GRU(nn.Module):
-    """A user's own module, with dropout that evaluation mode switches off."""
+    """A user's module with dropout, which evaluation mode switches off."""
 
     def __init__(self, vocab: Vocab) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Fixed:
 
 
 class Markov:
-    """A model that knows the current symbol only: a row of logits for each."""
+    """A model whose logits depend only on the current symbol."""
 
     vocab = Vocab("abc")
 
@@ -104,7 +104,7 @@ class Markov:
 
 
 class Team:
-    """A user's own ensemble, no module: a list of models."""
+    """A user's ensemble, not a module: a list of models."""
 
     def __init__(self, models: Sequence[Any]) -> None:
         self.models, self.vocab = models, models[0].vocab
@@ -121,7 +121,7 @@ class Stepless:
 
 
 def pytorch_logits(model: ElmanCharModel, text: str) -> Tensor:
-    """The logits `(time, vocab)` that PyTorch's own modules give, in double precision."""
+    """Compute the logits `(time, vocab)` with PyTorch's own modules in double precision."""
     rnn = nn.RNN(5, 7, batch_first=True).double()
     rnn.load_state_dict(model.rnn.state_dict())
     assert model.readout is not None
@@ -130,14 +130,14 @@ def pytorch_logits(model: ElmanCharModel, text: str) -> Tensor:
     return nn.functional.linear(rnn(one_hots)[0][0], weight, bias).detach()
 
 
-def shares(logits: Tensor, temperature: float, top_k: int) -> Tensor:
-    """The softmax over the `top_k` largest of some logits, the others 0."""
+def softmax_top_k(logits: Tensor, temperature: float, top_k: int) -> Tensor:
+    """Compute the softmax over the `top_k` largest logits, with 0 for the others."""
     values, kept = (logits / temperature).topk(top_k)
     return torch.zeros_like(logits).scatter(-1, kept, values.softmax(-1))
 
 
 def chi_square(counts: Tensor, expected: Tensor) -> float:
-    """Pearson's statistic; rare cells count as one (Cochran, 1954)."""
+    """Compute Pearson's statistic, with rare cells combined into one (Cochran, 1954)."""
     rare = expected < 5
     counts = torch.cat([counts[~rare], counts[rare].sum(0, keepdim=True)])
     expected = torch.cat([expected[~rare], expected[rare].sum(0, keepdim=True)])

@@ -139,7 +139,7 @@ def generate(
         with stepper.around():
             return vocab.decode(list(draw_text(stepper.read, symbol, config, length)))
     texts = (*([replicas] if replicas else []), 1 if num is None else check_count("num", num, 1))
-    check_room("symbols", math.prod(texts) * length, 8)
+    check_room("texts", math.prod(texts), 8)
     with EnoughMemory():
         stepper, symbol = _read_prompt(model, prompt, texts, vocab)
     with stepper.around(), EnoughMemory():

@@ -18,7 +18,9 @@ from seqtoys.support.annotations import (
     with_plain_numbers,
 )
 from seqtoys.support.memory import EnoughMemory, check_room
-from seqtoys.support.values import LARGEST, to_real
+from seqtoys.support.values import to_real
+
+MOST_BITS = 1024  # as in the largest float; Python refuses to print much longer integers
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Value = TypeVar("Value")
@@ -71,9 +73,10 @@ def check_fields(instance: Any) -> None:
     """
     values = check_values(vars(instance), instance.__class__)
     for name, value in values.items():
-        if isinstance(value, int) and abs(value) > LARGEST:
+        if isinstance(value, int) and value.bit_length() > MOST_BITS:
             raise InputTypeError(
-                f"expected {name} to be an integer of at most 64 bits, got {quoted(value)}"
+                f"expected {name} to be an integer of at most {MOST_BITS:,} bits, got "
+                f"{quoted(value)}"
             )
     vars(instance).update(values)  # the instance may be frozen
 
