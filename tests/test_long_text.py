@@ -281,6 +281,11 @@ ERRORS: dict[str, Any] = {
         InputTypeError,
         "expected one text for chunk=…, got a Batch; join several texts into one, or omit chunk",
     ),
+    "one symbol": (
+        lambda: fit(ElmanCharModel(VOCAB), "a", chunk=5),
+        DataError,
+        "expected a text of at least 2 symbols, got 1",
+    ),
     "short": (
         lambda: fit(ElmanCharModel(VOCAB), "abcd", chunk=5, batch_size=4),
         DataError,

@@ -301,9 +301,9 @@ def test_sample_prints_the_prompt_and_its_continuation(
     ],
 )
 def test_bad_options_are_named_before_anything_is_printed(
-    option: list[str], line: str, written: str, capsys: Shown
+    option: list[str], line: str, saved_model: str, capsys: Shown
 ) -> None:
-    assert main(["sample", written, *option]) == 2
+    assert main(["sample", saved_model, *option]) == 2
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", f"seqtoys: {line}\n")
 

@@ -174,8 +174,6 @@ def type_spec(annotation: Hashable) -> TypeSpec:
 
 
 def _takes_a_number(annotation: Hashable) -> bool:
-    if annotation is Ellipsis:
-        return False
     spec = type_spec(annotation)
     return spec is ANYTHING or not {"a number", "an integer"}.isdisjoint(spec.words)
 
