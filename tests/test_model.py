@@ -377,3 +377,16 @@ def test_half_precision_ensemble_matches_its_replicas(dtype: torch.dtype, replic
     for replica in (0, replicas - 1):
         alone = ensemble[replica](VOCAB.encode_batch(["hihell"]))[0]
         torch.testing.assert_close(logits[replica], alone, atol=0.03, rtol=0.03)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # about PyTorch's prototype features
+@pytest.mark.parametrize("make", [ElmanCharModel, lambda vocab: ElmanEnsemble(vocab, range(2))])
+def test_sparse_and_nested_tensors_raise(make: Callable[[Vocab], Any], unchecked: None) -> None:
+    model, inputs = make(VOCAB), VOCAB.encode_batch(["hih"])
+    hidden = model.initial_hidden(1)
+    nested = torch.nested.nested_tensor([torch.tensor([1]), torch.tensor([1, 2])])
+    for wrong, state in ((inputs.to_sparse(), None), (nested, None), (inputs, hidden.to_sparse())):
+        with pytest.raises(InputTypeError, match="to be a dense tensor, got a "):
+            model(wrong, state)
+    with pytest.raises(InputTypeError, match="expected inputs to be a dense tensor"):
+        model.step(inputs[:, 0].to_sparse(), hidden)

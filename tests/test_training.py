@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 import signal
 import threading
@@ -451,3 +452,12 @@ def test_a_model_that_detaches_its_logits_is_told(
         "expected logits that depend on the weights of the model, got logits without gradients; "
         "check that forward neither detaches them nor uses torch.no_grad()",
     )
+
+
+def test_a_vocabulary_that_differs_from_the_models_is_an_error() -> None:
+    model = ElmanCharModel(Vocab("hielo"))
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(OptionError, match="cannot differ from the vocabulary of the model"):
+        fit(model, "hihello", vocab=Vocab("olieh"))
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert fit(model, "hihello", epochs=1, vocab=Vocab("hielo")).loss

@@ -150,7 +150,7 @@ def listed(
         raise InputTypeError(f"expected {name} to be a list, got {described(values)}{hint}")
     if isinstance(values, range):
         with EnoughMemory():  # len raises an error beyond 63 bits
-            check_room(name, len(values), 8)
+            check_room(name, len(values), 40)  # of an int and the reference to it
     found = list(values)
     return check_type(name, found, annotation)
 

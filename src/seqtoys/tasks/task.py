@@ -170,7 +170,7 @@ class Task(ABC):
             possible = tuple(n for n in each if self._has_length(n))
             cache[shortest, longest] = possible
         if not possible:
-            raise OptionError(no_sequence(self.name, shortest, longest))
+            raise OptionError(no_sequence(self, shortest, longest))
         return possible
 
     def sample(
@@ -488,12 +488,15 @@ class TaskSplit(Task):
         return total.clamp(min=0)  # the correction may be estimated
 
 
-def no_sequence(name: str, shortest: int, longest: int) -> str:
+def no_sequence(task: Task, shortest: int, longest: int) -> str:
     """Return the message that a task has no sequence in a range of lengths.
 
     Examples:
-        >>> no_sequence("anbn", 4, 4)
-        'anbn has no sequence of length 4'
+        >>> from seqtoys import get_task
+        >>> no_sequence(get_task("dyck"), 4, 4)
+        'dyck has no sequence of length 4: lengths are odd: the opening # plus pairs of brackets'
     """
-    which = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
-    return f"{name} has no sequence of length {which}"
+    if shortest < longest:
+        return f"{task.name} has no sequence of length {shortest} to {longest}"
+    reason = task.why_no_length(shortest)
+    return f"{task.name} has no sequence of length {shortest}" + (f": {reason}" if reason else "")

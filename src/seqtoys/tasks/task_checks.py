@@ -24,7 +24,7 @@ def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) ->
     """
     shortest, longest = lengths
     if all(task.why_no_length(n) is not None for n in range(shortest, longest + 1)):
-        raise OptionError(no_sequence(task.name, shortest, longest))
+        raise OptionError(no_sequence(task, shortest, longest))
     for length in longer:
         check_length(length, "longer")
         if length <= longest:

@@ -164,8 +164,7 @@ def make_training_state(
     device = device_of(model)
     check_data(data)
     _check_weights(model)
-    candidates = (options["vocab"], getattr(model, "vocab", None), getattr(data, "vocab", None))
-    vocab = next((each for each in candidates if isinstance(each, Vocab)), None)
+    vocab = _find_vocab(model, data, options["vocab"])
     generator = seeded_generator(options["seed"])
     training, held_out, held_rows = to_sources(
         data,
@@ -207,6 +206,19 @@ def make_training_state(
     return TrainingState(
         updates, held_out, predictions, history, rule, generator, GlobalRngState(device), vocab
     )
+
+
+def _find_vocab(model: nn.Module, data: TrainingData, given: Vocab | None) -> Vocab | None:
+    own = getattr(model, "vocab", None)
+    if isinstance(own, Vocab):
+        if given is not None and given != own:
+            raise OptionError(
+                f"vocab=… cannot differ from the vocabulary of the model: got {given!r}, and the "
+                f"model has {own!r}; omit vocab=…"
+            )
+        return own
+    known = given or getattr(data, "vocab", None)
+    return known if isinstance(known, Vocab) else None
 
 
 def _check_weights(model: nn.Module) -> None:

@@ -30,6 +30,7 @@ def check_inputs(inputs: Tensor, axes: tuple[str, ...], vocab_size: int, weight:
             f"expected inputs to be a tensor, got {described(inputs)}; "
             "model.vocab.encode_batch([text]) makes one"
         )
+    _check_dense(inputs, "inputs")
     if inputs.is_floating_point():
         _check_dtype(inputs, "one-hot inputs", weight)
         _check_axes(inputs, (*axes, str(vocab_size)), "one-hot inputs")
@@ -56,6 +57,7 @@ def check_hidden(hidden: Tensor, expected: tuple[int, ...], weight: Tensor) -> N
     """
     if not isinstance(hidden, Tensor):
         raise InputTypeError(f"expected hidden to be a tensor, got {described(hidden)}")
+    _check_dense(hidden, "hidden")
     _check_dtype(hidden, "hidden", weight)
     if tuple(hidden.shape) != expected:
         axes = ("replicas", "layers", "batch", "hidden")[-len(expected) :]
@@ -63,6 +65,12 @@ def check_hidden(hidden: Tensor, expected: tuple[int, ...], weight: Tensor) -> N
             f"expected hidden of shape ({', '.join(axes)}) = {expected}, got {tuple(hidden.shape)}"
         )
     _check_device(hidden, "hidden", weight)
+
+
+def _check_dense(values: Tensor, name: str) -> None:
+    if values.layout is not torch.strided or values.is_nested:
+        kind = "a nested" if values.is_nested else f"a {values.layout}"
+        raise InputTypeError(f"expected {name} to be a dense tensor, got {kind} tensor")
 
 
 def _check_axes(inputs: Tensor, axes: tuple[str, ...], kind: str) -> None:
