@@ -1,4 +1,4 @@
-"""Changes to nested values and tensors, as someone might forge them in a file."""
+"""Changes to nested values and tensors, as in a forged file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NUMBERS = (-1, 0, 1, 127, 255, -(2**31), 2**31, 1e30, math.nan, math.inf)
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The keys to every value inside of nested dicts and lists, the containers among them."""
+    """Yield the key path of every value in nested dicts and lists, including containers."""
     if isinstance(value, dict | list):
         for key in value if isinstance(value, dict) else range(len(value)):
             yield (*at, key)
@@ -52,7 +52,7 @@ def forge(facts: Any, chance: random.Random) -> Any:
 
 
 def forge_tensor(tensors: dict[str, Tensor], chance: random.Random) -> dict[str, Tensor]:
-    """Tensors of which one, of a state, has another shape, type, name, order or numbers."""
+    """Change one state tensor's shape, type, name, order or numbers."""
     name = chance.choice([name for name in sorted(tensors) if "/" in name])
     tensor, made = tensors[name], dict(tensors)
     change = chance.randrange(7)

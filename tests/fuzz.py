@@ -1,9 +1,9 @@
-"""Call everything public with wild arguments: a right result, or an error of the library's own.
+"""Call everything public with wild arguments: expect a valid result or a library error.
 
     python -m tests.fuzz --seconds 600 --seed 1
 
-Each call begins with right arguments; then one, two or three of them are replaced by something
-wild, or damaged from within. What comes back is looked at from all sides, and nothing global may
+Each call begins with valid arguments; then one, two or three of them are replaced by something
+wild, or damaged from within. The result is inspected in every way, and nothing global may
 have changed. A call that fails is printed with the seed that repeats it.
 """
 
@@ -42,11 +42,11 @@ from tests.fuzz_targets import Call
 from tests.fuzz_values import damage, wild
 
 CALLS = {**OTHER_CALLS, **SHOWN_CALLS}
-PATIENCE = 20  # seconds: after so many a call counts as hanging
-MEMORY = 12 * 2**30  # bytes of addresses, of which the process itself takes about three
-MESSAGE = 2000  # characters: longer ones nobody reads
+PATIENCE = 20  # seconds after which a call counts as hanging
+MEMORY = 12 * 2**30  # bytes of address space; the process itself takes about 3 GiB
+MESSAGE = 2000  # maximum characters
 SHOWN = 300  # characters of an argument
-VALUES = str(Path(__file__).with_name("fuzz_values.py"))  # whose errors are a user's own
+VALUES = str(Path(__file__).with_name("fuzz_values.py"))  # errors raised here count as a user's
 SOURCE = str(Path(seqtoys.__file__).parent)
 
 
@@ -61,13 +61,13 @@ def hang(number: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def workplace() -> Iterator[Path]:
-    """A folder for the files of wild names, and warnings as errors."""
+    """Work in a temporary folder, with warnings as errors."""
     with (
         tempfile.TemporaryDirectory() as folder,
         contextlib.chdir(folder),
         warnings.catch_warnings(),
     ):
-        # As optimizers and figures do, which adds filters of warnings.
+        # Optimizers and figures import these, which adds warning filters.
         for name in ("torch._dynamo", "scipy.cluster.hierarchy"):
             importlib.import_module(name)
         warnings.simplefilter("error")
@@ -75,7 +75,7 @@ def workplace() -> Iterator[Path]:
 
 
 def global_state() -> dict[str, Any]:
-    """What no call may change."""
+    """Return the global state that no call may change."""
     return {
         "torch's random state": torch.get_rng_state().tolist(),
         "NumPy's random state": str(np.random.get_state()),  # noqa: NPY002 - it is to stay
@@ -100,7 +100,7 @@ def global_state() -> dict[str, Any]:
 
 
 def explore(value: Any, depth: int = 0) -> None:
-    """Look at a result from all sides: as text, and at its public properties."""
+    """Inspect a result: its text forms and its public properties."""
     if isinstance(value, Iterator):
         value = list(itertools.islice(value, 5))
     if isinstance(value, list | tuple) and depth < 2:
@@ -118,10 +118,10 @@ def explore(value: Any, depth: int = 0) -> None:
             getattr(value, name)
 
 
-def is_of_another(error: BaseException) -> bool:
-    """Whether an error is raised in a model that is not the library's own, or in a wild value.
+def is_users_error(error: BaseException) -> bool:
+    """Return whether an error comes from a user's model or from a wild value.
 
-    So are those of `on_epoch`; and a warning is one, if the library itself gives it.
+    This includes errors of `on_epoch`, and warnings that the library itself gives.
     """
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     last = frames[-1].f_code
@@ -135,7 +135,7 @@ def is_of_another(error: BaseException) -> bool:
 
 
 def run(call: Call) -> str | None:
-    """Make a call, and say what is wrong with how it went; None: nothing."""
+    """Make a call and return what went wrong, or None."""
     before, figures = global_state(), plt.get_fignums()
     handler = signal.signal(signal.SIGALRM, hang)
     signal.alarm(PATIENCE)
@@ -148,7 +148,7 @@ def run(call: Call) -> str | None:
         elif plt.get_fignums() != figures:
             wrong = "an error that leaves a figure open"
     except (Exception, Hanging) as error:
-        wrong = None if is_of_another(error) else traceback.format_exc()
+        wrong = None if is_users_error(error) else traceback.format_exc()
     finally:
         plt.close("all")
         signal.alarm(0)
@@ -162,7 +162,7 @@ def run(call: Call) -> str | None:
 
 @torch.random.fork_rng(devices=[])  # as PyTorch's modules among wild values draw their weights
 def make(name: str, seed: int, folder: Path) -> Call:
-    """Make a call with right arguments, and spoil some of them."""
+    """Make a call with valid arguments, and spoil some of them."""
     rng = random.Random(f"{name} {seed}")
     call = CALLS[name](rng, folder)
     places: list[Any] = [*range(len(call.positional)), *call.named]
@@ -177,7 +177,7 @@ def make(name: str, seed: int, folder: Path) -> Call:
 
 
 def shown(call: Call) -> str:
-    """Write a call as far as that can be done."""
+    """Format a call's arguments as far as possible."""
 
     def brief(value: Any) -> str:
         try:
@@ -191,9 +191,9 @@ def shown(call: Call) -> str:
     return ", ".join(parts)
 
 
-def fuzz(numbers: Iterable[tuple[str, int]], tell: Callable[[str], None]) -> int:
-    """Make calls by their names and numbers; tell of each that goes wrong, and count those."""
-    wrong, calls, told = 0, 0, set[str]()
+def fuzz(numbers: Iterable[tuple[str, int]], report: Callable[[str], None]) -> int:
+    """Make calls by names and numbers, report each failure, and return their count."""
+    wrong, calls, reported = 0, 0, set[str]()
     with workplace() as folder:
         for name, number in numbers:
             call = make(name, number, folder)
@@ -207,15 +207,15 @@ def fuzz(numbers: Iterable[tuple[str, int]], tell: Callable[[str], None]) -> int
             if trouble is not None:
                 wrong += 1
                 last = trouble.strip().splitlines()[-1]
-                if (key := f"{name} {last[:60]}") not in told:
-                    told.add(key)
-                    tell(f"== {name}, number {number}: {arguments}\n{trouble}")
-    tell(f"{calls:,} calls, {wrong} of them wrong")
+                if (key := f"{name} {last[:60]}") not in reported:
+                    reported.add(key)
+                    report(f"== {name}, number {number}: {arguments}\n{trouble}")
+    report(f"{calls:,} calls, {wrong} of them wrong")
     return wrong
 
 
 def for_a_while(names: list[str], seed: int, seconds: float) -> Iterator[tuple[str, int]]:
-    """Name one call after the other until the time is over."""
+    """Yield calls by name and number until the time is up."""
     end = time.monotonic() + seconds
     for number in itertools.count(seed * 10_000_000):
         for name in names:
@@ -225,7 +225,7 @@ def for_a_while(names: list[str], seed: int, seconds: float) -> Iterator[tuple[s
 
 
 def main() -> None:
-    """Read the command line, and go."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)

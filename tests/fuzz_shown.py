@@ -1,4 +1,4 @@
-"""Right calls of figures, inspection, commands and every method, for `fuzz.py` to spoil."""
+"""Valid calls of figures, inspection, commands and every method, for `fuzz.py` to spoil."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ from tests.fuzz_targets import (
 
 
 def axes(rng: random.Random) -> Any:
-    """Axes to draw in, or None for a new figure."""
+    """Return axes to draw in, or None for a new figure."""
     from matplotlib.figure import Figure
 
     return None if rng.random() < 0.8 else Figure().subplots()
@@ -112,7 +112,7 @@ def inspections(rng: random.Random, folder: Path) -> Call:
 
 @cache
 def words(folder: Path) -> list[list[str]]:
-    """Right command lines, that take no time."""
+    """Return valid command lines that finish quickly."""
     (folder / "text").write_text("hihello\n", encoding="utf-8")
     save(ElmanCharModel(VOCAB), folder / "model", overwrite=True)
     (folder / "taken").write_text("mine", encoding="utf-8")
@@ -133,12 +133,12 @@ def words(folder: Path) -> list[list[str]]:
 
 
 def commands(rng: random.Random, folder: Path) -> Call:
-    """Run a command line of strings, as a shell gives them."""
+    """Run a command line of strings, as from a shell."""
 
     def run(*line: Any) -> int:
         try:
             return main([word if isinstance(word, str) else quoted(word) for word in line])
-        except SystemExit as end:  # --help, and what argparse refuses
+        except SystemExit as end:  # --help, and what argparse rejects
             code = end.code
         if code not in (0, 2):
             raise RuntimeError(f"an exit code of {code}")
@@ -146,12 +146,12 @@ def commands(rng: random.Random, folder: Path) -> Call:
 
     line = list(rng.choice(words(folder)))
     amounts = {at + 1 for at, word in enumerate(line) if word in ("--epochs", "--seeds")}
-    # What a spoilt command does is as much work as its numbers say: those stay small.
+    # The work of a spoiled command grows with its numbers, so those stay small.
     return Call(run, list(line), {}, tuple(map(str, {*amounts, *_before_amounts(line)})))
 
 
 def _before_amounts(line: list[str]) -> Iterator[int]:
-    """The places of words without which the defaults would take long."""
+    """Yield the positions of words without which slow defaults would apply."""
     yield 0
     for at, word in enumerate(line):
         if word in ("--epochs", "--seeds", "--length", "--num"):
@@ -159,7 +159,7 @@ def _before_amounts(line: list[str]) -> Iterator[int]:
 
 
 def library_objects(rng: random.Random) -> Any:
-    """Anything the library makes."""
+    """Return any object that the library creates."""
     network = model(rng, batch_first=True)
     makers: list[Callable[[], Any]] = [
         lambda: network,
@@ -193,7 +193,7 @@ INNER = ("draw", "draw_inputs", "answer", "one_answer")  # called by `sample`, w
 
 
 def methods(rng: random.Random, folder: Path) -> Call:
-    """Call any method of anything, with whatever comes: `fuzz` spoils each argument."""
+    """Call any method of any object with guessed arguments, which `fuzz` spoils."""
     made = library_objects(rng)
     known = [
         name
@@ -209,7 +209,7 @@ def methods(rng: random.Random, folder: Path) -> Call:
     return _with_guesses(getattr(made, rng.choice(known + special)), rng)
 
 
-RIGHT: dict[str, Callable[[], Any]] = {
+VALID: dict[str, Callable[[], Any]] = {
     "batch": batch, "vocab": lambda: VOCAB, "length": lambda: 5, "batch_size": lambda: 3,
     "generator": torch.Generator, "lengths": lambda: (3, 5), "symbols": lambda: "hi",
     "sequence": lambda: "hihell", "inputs": lambda: VOCAB.encode_batch(["hi"]),
@@ -220,16 +220,16 @@ RIGHT: dict[str, Callable[[], Any]] = {
 
 
 def _with_guesses(function: Callable[..., Any], rng: random.Random) -> Call:
-    """A call with an argument for each parameter: right ones where the name tells what it is."""
+    """Make a call with an argument for each parameter, valid where its name is known."""
     try:
         parameters = inspect.signature(function).parameters.values()
-    except ValueError:  # of what is written in C
+    except ValueError:  # implemented in C
         return Call(function, ["h"])
     needed = [
         each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
     ]
     named = {
-        each.name: RIGHT[each.name]() if each.name in RIGHT else
+        each.name: VALID[each.name]() if each.name in VALID else
         (0.5 if each.default is each.empty else each.default)
         for each in needed
     }  # fmt: skip
@@ -237,7 +237,7 @@ def _with_guesses(function: Callable[..., Any], rng: random.Random) -> Call:
 
 
 def raised(rng: random.Random, folder: Path) -> Call:
-    """Make an error, as `except` clauses meet it."""
+    """Create an error, as an `except` clause receives it."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     kind = rng.choice([kind for kind in kinds if issubclass(kind, errors.SeqtoysError)])
     return Call(lambda: str(kind("expected h, got i")))

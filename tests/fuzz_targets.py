@@ -1,4 +1,4 @@
-"""Right calls of everything public, for `fuzz.py` to spoil."""
+"""Valid calls of everything public, for `fuzz.py` to spoil."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ TOSS = {
 
 @dataclass
 class Call:
-    """A call: what, and with which arguments.
+    """A call: a function and its arguments.
 
     Attributes:
         function: What is called.
-        positional: Arguments without a name.
-        named: Arguments by their names.
-        amounts: Those that say how much work there is: they stay small.
+        positional: Positional arguments.
+        named: Keyword arguments.
+        amounts: Names of arguments that set the amount of work; they stay small.
     """
 
     function: Callable[..., Any]
@@ -89,7 +89,7 @@ def history() -> History:
 
 @cache
 def ensemble_history() -> EnsembleHistory:
-    """The same of two seeds."""
+    """The history of a short training of two seeds."""
     return fit(ElmanEnsemble(VOCAB, [1, 2]), ["hello", "hill", "oil"], epochs=3, validation=0.3)
 
 
@@ -143,7 +143,7 @@ def any_task(rng: random.Random) -> Any:
 
 
 def fit_options(rng: random.Random, folder: Path) -> dict[str, Any]:
-    """A few options of fit, right ones."""
+    """Return a few valid options of fit."""
     options = {
         "lr": 0.05,
         "stepwise": False,
@@ -189,7 +189,7 @@ def fit_call(rng: random.Random, folder: Path) -> Call:
 
 
 def resume_call(rng: random.Random, folder: Path) -> Call:
-    """Go on with a training."""
+    """Resume a training."""
     path = folder / "resumable"
     trained = ElmanCharModel(VOCAB)
     fit(trained, "hihello", epochs=2, checkpoint=Checkpoint(path, every=1))
@@ -200,7 +200,7 @@ def resume_call(rng: random.Random, folder: Path) -> Call:
 
 
 def load_call(rng: random.Random, folder: Path) -> Call:
-    """Load a file that is damaged now and then."""
+    """Load a file that is sometimes damaged."""
     path = folder / "saved"
     save(model(rng), path, history=history(), overwrite=True)
     if rng.random() < 0.5:
@@ -214,7 +214,7 @@ def load_call(rng: random.Random, folder: Path) -> Call:
 
 
 def forward_call(rng: random.Random, folder: Path) -> Call:
-    """Read whole sequences, or one symbol of each, by one network or many."""
+    """Run whole sequences or single steps through a network or an ensemble."""
     reader: Any = model(rng, batch_first=True) if rng.random() < 0.7 else ensemble(rng)
     by_step = rng.random() < 0.5
     inputs = VOCAB.encode("hel") if by_step else VOCAB.encode_batch(["hel", "hi", "oil"])
@@ -228,7 +228,7 @@ def forward_call(rng: random.Random, folder: Path) -> Call:
 
 
 def of_model(rng: random.Random, folder: Path) -> Call:
-    """Call a method of a network, or of many."""
+    """Call a method of a network or an ensemble."""
     network: Any = model(rng) if rng.random() < 0.6 else ensemble(rng)
     calls = [
         Call(network.initial_hidden, [], {"batch_size": 3}, ("batch_size",)),
@@ -243,7 +243,7 @@ def of_model(rng: random.Random, folder: Path) -> Call:
 
 
 def generate_call(rng: random.Random, folder: Path) -> Call:
-    """Write on from a prompt."""
+    """Generate from a prompt."""
     options = {
         "temperature": rng.choice((0, 0.5, 1)),
         "top_k": rng.choice((None, 1, 5)),
@@ -345,7 +345,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def get_task_call(rng: random.Random, folder: Path) -> Call:
-    """Build a task of the catalogue, with options it has."""
+    """Build a task of the catalogue with its options."""
     from inspect import Parameter, signature
 
     name = rng.choice(list(CATALOGUE))
@@ -358,7 +358,7 @@ def get_task_call(rng: random.Random, folder: Path) -> Call:
 
 
 def of_ones_own(rng: random.Random, folder: Path) -> Call:
-    """Make a task of one's own."""
+    """Make a user-defined task."""
     named = {"name": "mine", "source": "me"}
     tested = {"lengths": (1, 3), "longer": [5]}
     return rng.choice(
@@ -517,7 +517,7 @@ def measures(rng: random.Random, folder: Path) -> Call:
 
 
 def build(rng: random.Random, folder: Path) -> Call:
-    """Make a network, or many."""
+    """Make a network or an ensemble."""
     options = {
         "hidden_size": rng.choice((None, 3)),
         "embedding_size": rng.choice((None, 2)),
@@ -534,12 +534,12 @@ def build(rng: random.Random, folder: Path) -> Call:
 def save_call(rng: random.Random, folder: Path) -> Call:
     """Save a model, perhaps with a history."""
     saved: Any = model(rng) if rng.random() < 0.6 else ensemble(rng)
-    told = rng.choice((None, history(), ensemble_history()))
-    return Call(save, [], {"model": saved, "path": folder / "there", "history": told})
+    saved_history = rng.choice((None, history(), ensemble_history()))
+    return Call(save, [], {"model": saved, "path": folder / "there", "history": saved_history})
 
 
-class Own(AnswerTask):
-    """A task of one's own that gives whatever it is told to."""
+class UserTask(AnswerTask):
+    """A user-defined task that returns the given values."""
 
     name, level, vocab, lengths, longer = "own", "regular", Vocab("01="), (1, 9), ()
 
@@ -547,19 +547,19 @@ class Own(AnswerTask):
         self._inputs, self._answer = inputs, answer
 
     def draw_inputs(self, batch_size: int, length: int, generator: torch.Generator) -> Any:
-        """Give what it was told to."""
+        """Return the given value."""
         return self._inputs
 
     def answer(self, inputs: Any) -> Any:
-        """Give what it was told to."""
+        """Return the given value."""
         return self._answer
 
 
 def own_task(rng: random.Random, folder: Path) -> Call:
-    """Draw from a task of one's own that gives something wild."""
+    """Sample from a user-defined task that returns wild values."""
 
     def sample(inputs: Any, answer: Any) -> Batch:
-        return Own(inputs, answer).sample(2, length=3)
+        return UserTask(inputs, answer).sample(2, length=3)
 
     ones = torch.ones(2, 3, dtype=torch.int64)
     return Call(sample, [], {"inputs": ones, "answer": ones[:, :1]})

@@ -1,4 +1,4 @@
-"""Wild values, and damage to right ones, for `fuzz.py`."""
+"""Wild values, and damage to valid ones, for `fuzz.py`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VOCAB = Vocab("hielo")
 SMALL = (0, 1, -1, 2, 3, 5, 17)
 LARGE = (2**31, 2**40, 2**63 - 1, 2**63, 2**64, 10**30, -(2**63), -(10**30))
 SIZES = ("batch_size", "count", "num", "hidden_size", "rows")
-BEYOND = (10**12, 2**50, 2**62, 10**30)  # sizes that no memory has
+BEYOND = (10**12, 2**50, 2**62, 10**30)  # sizes beyond any memory
 FLOATS = (0.0, -0.0, 0.5, 1.0, 1.5, -2.5, 1e-320, 1e300, math.inf, -math.inf, math.nan)
 TEXTS = (
     "", "h", "hihello", "z", "boy", "\ud800", "😀", "é", "e\u0301", "\0", "a/b", "{}", "null",
@@ -44,14 +44,14 @@ class Texts(str):
 
 
 class Lying(list[Any]):
-    """A list that tells another length."""
+    """A list with a wrong length."""
 
     def __len__(self) -> int:
         return 7
 
 
 class Letter(enum.StrEnum):
-    """Strings that are members of something."""
+    """Strings that are enum members."""
 
     H = "h"
 
@@ -88,7 +88,7 @@ def inside_itself() -> list[Any]:
 
 
 def wild_tensor(rng: random.Random) -> torch.Tensor:
-    """A tensor of some shape and type, now and then of a strange kind."""
+    """Return a tensor of some shape and type, sometimes of an unusual kind."""
     shape = tuple(rng.choice((0, 1, 1, 2, 3, 5)) for _ in range(rng.randint(0, 4)))
     generator = torch.Generator().manual_seed(rng.getrandbits(32))
     low, high = rng.choice(((0, 5), (0, 5), (-100, 100), (0, 1)))
@@ -108,7 +108,7 @@ def wild_tensor(rng: random.Random) -> torch.Tensor:
 
 
 def wild_model(rng: random.Random) -> Any:
-    """A model of some kind, perhaps with weights that are none."""
+    """Return a model of some kind, perhaps with invalid weights."""
     model: Any = rng.choice(
         (
             lambda: ElmanCharModel(VOCAB, seed=rng.randrange(9)),
@@ -142,7 +142,7 @@ def wild_model(rng: random.Random) -> Any:
 
 
 def wild_batch(rng: random.Random) -> Batch:
-    """A batch that is one, if of indices that few vocabularies have."""
+    """Return a valid batch, perhaps with indices that few vocabularies have."""
     shape = rng.choice(((1, 1), (2, 3), (3, 6)))
     generator = torch.Generator().manual_seed(rng.getrandbits(32))
     most = rng.choice((1, 5, 5, 5, 40))
@@ -203,7 +203,7 @@ MAKERS: tuple[Callable[[random.Random], Any], ...] = (
 
 
 def wild(rng: random.Random, name: str = "", amounts: Container[str] = ()) -> Any:
-    """Make a value of any kind; large numbers only where they are not an amount of work."""
+    """Make a value of any kind, with large numbers only where they don't set the work."""
     if name not in amounts and rng.random() < 0.08:
         return rng.choice(LARGE)
     if name in SIZES and rng.random() < 0.1:
@@ -212,7 +212,7 @@ def wild(rng: random.Random, name: str = "", amounts: Container[str] = ()) -> An
 
 
 def damage(rng: random.Random, value: Any, name: str, amounts: Container[str]) -> Any:
-    """Make something of a right value that is no longer quite right."""
+    """Make a valid value slightly invalid."""
     if isinstance(value, bool | None):
         return rng.choice((0, 1, "False", "", "yes", [], 2, 0.5, np.True_, torch.tensor(True)))
     if isinstance(value, int | float):

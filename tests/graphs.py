@@ -1,4 +1,4 @@
-"""Small automata, whose strings a test can follow by hand."""
+"""Small automata whose strings a test can enumerate."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ LOOP: dict[Any, Any] = {
     "s": [("a", "s", 0.9), ("b", "t", 0.1)],
     "t": [("b", "t", 0.7), ("a", "s", 0.3)],
 }
-"""Without an end; the last symbol tells the state."""
+"""An endless source, in which the last symbol determines the state."""

@@ -18,7 +18,7 @@ SOURCE = str(Path(seqtoys.__file__).parent)
 
 @contextmanager
 def pressed_at_line(number: int) -> Iterator[list[int]]:
-    """Press Ctrl-C when so many lines of the library have run; tell how many have in the end."""
+    """Press Ctrl-C after `number` lines of the library have run, and yield the line count."""
     lines, before, pressed = [0], sys.gettrace(), os.getpid()
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -41,6 +41,6 @@ def pressed_at_line(number: int) -> Iterator[list[int]]:
 
 
 def spread(function: Callable[[int], int], places: int) -> list[int]:
-    """Line numbers from the first line of a call to its last, evenly."""
+    """Return evenly spaced line numbers from the first to the last line of a call."""
     lines = function(-1)
     return [1 + place * (lines - 1) // (places - 1) for place in range(places)]

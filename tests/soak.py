@@ -1,4 +1,4 @@
-"""Whether memory stays flat: ten thousand trainings and a million symbols in one process.
+"""Check that memory stays flat over ten thousand trainings and a million symbols.
 
     python -m tests.soak
 
@@ -20,14 +20,14 @@ VOCAB = Vocab("hielo")
 
 
 def resident() -> float:
-    """The memory of this process, in MB."""
+    """Return the memory of this process in MB."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def soak(fits: int, symbols: int, parts: int) -> Iterator[float]:
-    """Train and write in parts, and tell the memory after each."""
+    """Train and generate in parts, and yield the memory after each."""
     for _ in range(parts):
         for seed in range(fits // parts):
             model = ElmanCharModel(VOCAB, hidden_size=(None, 4)[seed % 2], seed=seed)

@@ -1,4 +1,4 @@
-"""What an automaton reads: beginnings, whole strings, and the states that targets come from."""
+"""What an automaton accepts: prefixes, whole strings, and the states behind targets."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ TASK = Automaton(COIN, "begin")
 BATCH = Batch.from_texts(["bhx", "btthy"], TASK.vocab)
 
 
-def chance_of(text: str) -> float:
-    """The probability of a string, 0 if it is none."""
+def probability_of(text: str) -> float:
+    """Return the probability of a string, or 0 if it is not in the language."""
     state, chance = "begin", 1.0
     for symbol in text:
         arcs = {s: (after, p) for s, after, p in COIN[state]}
@@ -31,10 +31,10 @@ def chance_of(text: str) -> float:
 
 
 @pytest.mark.parametrize("length", [2, 3, 4])
-def test_the_strings_of_the_source_are_read_and_no_others(length: int) -> None:
+def test_only_strings_of_the_source_are_accepted(length: int) -> None:
     found = 0
     for text in map("".join, product("bthxy", repeat=length)):
-        chance, batch = chance_of(text), Batch.from_texts([text], TASK.vocab)
+        chance, batch = probability_of(text), Batch.from_texts([text], TASK.vocab)
         found += chance > 0
         assert TASK.accepts(text) == (chance > 0)
         if chance > 0:
@@ -47,27 +47,27 @@ def test_the_strings_of_the_source_are_read_and_no_others(length: int) -> None:
 
 
 B, T, H, X = range(4)
-NO_STRINGS = {
-    "of a first symbol that is none": ([9, B, H, X], [B, H, X, -100]),
-    "of a first index that would fit a later state": ([8, T, H], [T, H, X]),
-    "of a first symbol that is padding": ([-100, H], [H, X]),
-    "of a last symbol that is none": ([B, H, X], [H, X, -3]),
-    "of a symbol between that is none": ([B, H, -3], [H, -3, X]),
-    "of a symbol beyond the last": ([B, H, 5], [H, 5, X]),
+INVALID = {
+    "unknown first symbol": ([9, B, H, X], [B, H, X, -100]),
+    "first index that fits a later state": ([8, T, H], [T, H, X]),
+    "padding as first symbol": ([-100, H], [H, X]),
+    "negative last symbol": ([B, H, X], [H, X, -3]),
+    "negative inner symbol": ([B, H, -3], [H, -3, X]),
+    "symbol out of range": ([B, H, 5], [H, 5, X]),
     "cut off": ([B, H, X], [H, -100, -100]),
-    "whose targets do not follow their inputs": ([B, T], [H, X]),
-    "that goes on after its end": ([B, H, X, B], [H, X, -100, B]),
+    "targets that do not continue the inputs": ([B, T], [H, X]),
+    "symbols after the end": ([B, H, X, B], [H, X, -100, B]),
 }
 
 
-@pytest.mark.parametrize("case", NO_STRINGS)
-def test_no_sequences_are_read(case: str) -> None:
-    inputs, targets = (torch.tensor([row]) for row in NO_STRINGS[case])
+@pytest.mark.parametrize("case", INVALID)
+def test_invalid_sequences_raise(case: str) -> None:
+    inputs, targets = (torch.tensor([row]) for row in INVALID[case])
     with pytest.raises((DataError, IndexRangeError)):
         TASK.optimal_loss(Batch(inputs, targets))
 
 
-def test_sequences_count_as_often_as_they_say() -> None:
+def test_counts_weight_the_optimal_loss() -> None:
     counted = Batch(BATCH.inputs, BATCH.targets, BATCH.lengths, torch.tensor([3, 1]))
     surprises = -math.log(0.8 * 0.5), -math.log(0.2 * 0.2 * 0.8 * 0.25)
     assert TASK.optimal_loss(BATCH) == pytest.approx(sum(surprises) / 6)
@@ -75,17 +75,17 @@ def test_sequences_count_as_often_as_they_say() -> None:
     assert TASK.optimal_loss(counted) == pytest.approx(expected)
 
 
-def test_no_padding_comes_from_a_state() -> None:
+def test_comes_from_marks_scored_targets_of_a_state() -> None:
     found = {state: TASK.comes_from(BATCH, state).tolist() for state in COIN}
     assert found == {
-        "begin": [[False] * 4, [False] * 4],  # its symbol is read
+        "begin": [[False] * 4, [False] * 4],  # its symbol is only an input
         "toss": [[True, False, False, False], [True, True, True, False]],
         "last": [[False, True, False, False], [False, False, False, True]],
         "end": [[False] * 4, [False] * 4],
     }
 
 
-def test_shorter_strings_than_those_of_training_are_those_of_the_graph() -> None:
+def test_strings_below_the_training_lengths_use_the_unrestricted_graph() -> None:
     bounded = Automaton(COIN, "begin", lengths=(3, 5), longer=[8])
     below, within = (
         TASK.sample(20, length=n).with_length_range(None)
@@ -95,7 +95,7 @@ def test_shorter_strings_than_those_of_training_are_those_of_the_graph() -> None
     assert bounded.optimal_loss(within) < TASK.optimal_loss(within)
 
 
-def test_what_does_not_fit_is_told(assert_error: ErrorCheck) -> None:
+def test_foreign_arguments_raise(assert_error: ErrorCheck) -> None:
     assert_error(
         lambda: TASK.legal("bx"),
         DataError,

@@ -1,4 +1,4 @@
-"""The Reber grammars: against regular expressions, and the published numbers."""
+"""The Reber grammars, checked against a transition table and published numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.type_checked
 
 
 def grammatical(text: str) -> bool:
-    """Follow the drawing by hand: at each place two letters lead on."""
+    """Follow the published diagram: two letters lead on from each state."""
     table = {
         (1, "T"): 2,
         (1, "P"): 3,
@@ -27,14 +27,14 @@ def grammatical(text: str) -> bool:
         (5, "P"): 4,
         (5, "V"): 6,
     }
-    place = 1
+    state = 1
     if text[:1] != "B" or text[-1:] != "E":
         return False
     for letter in text[1:-1]:
-        place = table.get((place, letter), 0)
-        if not place:
+        state = table.get((state, letter), 0)
+        if not state:
             return False
-    return place == 6
+    return state == 6
 
 
 def texts_of(task: Automaton, batch: Batch) -> list[str]:
@@ -52,12 +52,12 @@ def test_published_strings_are_accepted(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["BTSSE", "BPTVPE", "TXSE", "BTXS", "BE"])
-def test_others_are_not(text: str) -> None:
+def test_ungrammatical_strings_are_rejected(text: str) -> None:
     assert not grammatical(text)
     assert not reber().accepts(text)
 
 
-def test_what_is_drawn_is_grammatical() -> None:
+def test_samples_are_grammatical() -> None:
     task = reber()
     assert all(grammatical(text) for text in texts_of(task, task.sample(2000)))
     for length in (4, 9, 20):
@@ -71,7 +71,7 @@ def test_what_is_drawn_is_grammatical() -> None:
         assert grammatical(text[2:-2])
 
 
-def test_the_optima_are_the_published_ones() -> None:
+def test_optima_match_the_published_ones() -> None:
     task = reber()
     assert task.optimum == pytest.approx(6 / 7 * math.log(2), rel=1e-12)
     assert task.best_accuracy == pytest.approx(4 / 7, rel=1e-12)
@@ -79,11 +79,11 @@ def test_the_optima_are_the_published_ones() -> None:
     outer = embedded_reber()
     assert outer.optimum == pytest.approx(7 / 11 * math.log(2), rel=1e-12)
     assert outer.optimum == pytest.approx(0.4411, abs=5e-5)
-    # Without the long memory the last but one symbol costs one bit more.
+    # Without long-range memory the second-last symbol costs one bit more.
     assert outer.optimum + math.log(2) / 11 == pytest.approx(0.5041, abs=5e-5)
 
 
-def test_the_long_range_is_the_last_but_one_symbol() -> None:
+def test_long_range_symbol_is_the_second_last() -> None:
     task = embedded_reber()
     batch = task.sample(50)
     mask, ends = long_range(task, batch), batch.count_symbols()

@@ -1,4 +1,4 @@
-"""Every fast path of the Elman network against the forward pass as the paper describes it."""
+"""Every fast path of the Elman network, checked against the paper's forward pass."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def model(request: pytest.FixtureRequest) -> ElmanCharModel:
     return ElmanCharModel(VOCAB, seed=3, **request.param).double()
 
 
-def test_whole_sequences_and_single_steps(model: ElmanCharModel) -> None:
+def test_whole_sequences_and_single_steps_match_the_reference(model: ElmanCharModel) -> None:
     layers, units = model.settings.num_layers, model.settings.units(len(VOCAB))
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(
@@ -42,7 +42,7 @@ def test_whole_sequences_and_single_steps(model: ElmanCharModel) -> None:
         torch.testing.assert_close((torch.stack(logits, 1), state), expected)
 
 
-def test_gradients_and_an_ensemble(model: ElmanCharModel) -> None:
+def test_gradients_and_ensembles_match_the_reference(model: ElmanCharModel) -> None:
     batch = Batch(INPUTS, INPUTS.roll(-1, 1))
     logits, _ = reference_forward(model, batch.inputs)
     loss = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
@@ -64,7 +64,7 @@ def test_gradients_and_an_ensemble(model: ElmanCharModel) -> None:
         torch.testing.assert_close(grads, list(expected))
 
 
-def test_text_in_numpy(model: ElmanCharModel) -> None:
+def test_generated_text_matches_the_reference(model: ElmanCharModel) -> None:
     text = "h"
     for _ in range(9):
         logits, _ = reference_forward(model, VOCAB.encode_batch([text]))

@@ -1,4 +1,4 @@
-"""A training that was interrupted and resumed ends as one that was not, to the last bit."""
+"""A resumed training ends bit for bit like an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 Case = tuple[Callable[[], Any], Any, dict[str, Any]]
 
 
-class Own(nn.Module):
-    """A user's model, with what theirs may have: dropout, buffers, tied weights, extra state."""
+class UserModel(nn.Module):
+    """A user's model with dropout, buffers, tied weights and extra state."""
 
     def __init__(self, kind: type[nn.Module] = nn.GRU, *, state: bool = False) -> None:
         super().__init__()
@@ -105,14 +105,14 @@ DATA: dict[str, Case] = {
         PARITY,
         {"batch_size": 8, "lengths": Curriculum(9, threshold=0.4, window=2), "until": 1e-9},
     ),
-    "own": (Own, TEXTS, {"vocab": VOCAB, "batch_size": 4}),
-    "own, of a task": (Own, Text(TEXTS, vocab=VOCAB), {"batch_size": 4}),
-    "own, a long text": (
-        partial(Own, nn.LSTM, state=True),
+    "a user's model": (UserModel, TEXTS, {"vocab": VOCAB, "batch_size": 4}),
+    "a user's model, a task": (UserModel, Text(TEXTS, vocab=VOCAB), {"batch_size": 4}),
+    "a user's model, a long text": (
+        partial(UserModel, nn.LSTM, state=True),
         "hihello" * 9,
         {"vocab": VOCAB, "chunk": 5, "batch_size": 3},
     ),
-    "own, a batch": (Own, Batch.from_texts(TEXTS, VOCAB), {}),
+    "a user's model, a batch": (UserModel, Batch.from_texts(TEXTS, VOCAB), {}),
     "seeds": (ensemble(3, hidden_size=4), TEXTS, {"batch_size": 4, "validation": 0.3}),
     "seeds, some solved": (ensemble(9), "hihello", {"lr": 0.5, "until": "solved"}),
     "seeds, solved in minibatches": (
@@ -133,7 +133,7 @@ OPTIMIZERS: dict[str, Any] = {
     for name, kind in vars(optim).items()
     if isinstance(kind, type)
     and issubclass(kind, optim.Optimizer)
-    and name not in ("Optimizer", "LBFGS", "SparseAdam", "Muon", "Adafactor")  # not of ensembles
+    and name not in ("Optimizer", "LBFGS", "SparseAdam", "Muon", "Adafactor")  # not for ensembles
 } | {
     "SGD with momentum": partial(optim.SGD, momentum=0.9, nesterov=True),
     "Adam with amsgrad": partial(optim.Adam, amsgrad=True, foreach=False),
@@ -186,7 +186,7 @@ class Stopped(BaseException):
 
 
 def stop_after(epoch: int) -> Callable[[Row], None]:
-    """Raise when an epoch is told, before its last update: as if the process died there."""
+    """Return a callback that raises after an epoch, as if the process died there."""
 
     def stop(row: Row) -> None:
         if row.epoch > epoch:
@@ -196,15 +196,15 @@ def stop_after(epoch: int) -> Callable[[Row], None]:
 
 
 @pytest.fixture(autouse=True)
-def forked() -> Any:
-    """Dropout draws from the global generator; it is not to be found changed."""
+def isolated_rng() -> Any:
+    """Isolate the global generator, from which dropout draws."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         yield
 
 
 def contents(path: Path) -> tuple[Any, dict[str, Tensor]]:
-    """All that is in a file but what may differ: the time it took, and so the checksum."""
+    """Return a file's contents, except for its duration and checksum, which may differ."""
     data = path.read_bytes()
     end = 8 + int.from_bytes(data[:8], "little")
     facts = json.loads(json.loads(data[8:end])["__metadata__"]["seqtoys"])
@@ -228,19 +228,19 @@ def assert_same_history(one: Any, other: Any) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("name", CASES)
-def test_resumed_is_uninterrupted(name: str, tmp_path: Path) -> None:
+def test_resumed_training_equals_uninterrupted_training(name: str, tmp_path: Path) -> None:
     make, data, options = CASES[name]
     options = {"epochs": 6, **options}
     whole, cut, end = make(), tmp_path / "cut", tmp_path / "end"
     history = fit(whole, data, checkpoint=Checkpoint(end, every=99), **options)
     uninterrupted = contents(end)
     torch.manual_seed(5)
-    for every, told in ((2, 3), (1, 4)) if name in DATA else ((2, 3),):
+    for every, stop_epoch in ((2, 3), (1, 4)) if name in DATA else ((2, 3),):
         resume, checkpoint = cut if cut.exists() else None, Checkpoint(cut, every=every)
-        given = {**options, "epochs": 5, "resume": resume, "on_epoch": stop_after(told)}
+        given = {**options, "epochs": 5, "resume": resume, "on_epoch": stop_after(stop_epoch)}
         with pytest.raises(Stopped):
             fit(make(), data, checkpoint=checkpoint, **given)
-        torch.manual_seed(99)  # another process knows nothing of the first one
+        torch.manual_seed(99)  # another process has another random state
     resumed = fit(make(), data, resume=cut, checkpoint=Checkpoint(end, every=99), **options)
     assert_same_history(resumed, history)
     assert_equal(contents(end), uninterrupted)
@@ -286,9 +286,7 @@ def test_ctrl_c_between_two_updates_loses_nothing(
     assert_equal(contents(end), uninterrupted)
 
 
-def test_what_ctrl_c_wrote_is_the_model_as_it_was_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_saves_the_model_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the third of five minibatches of the second epoch."""
     press_at({8}, monkeypatch)
     model, path = elman()(), tmp_path / "cut"
@@ -299,7 +297,7 @@ def test_what_ctrl_c_wrote_is_the_model_as_it_was_left(
     assert again == history
 
 
-def test_a_second_ctrl_c_does_not_wait_and_writes_nothing(tmp_path: Path) -> None:
+def test_second_ctrl_c_stops_at_once_and_writes_nothing(tmp_path: Path) -> None:
     class Stuck(ElmanCharModel):
         def forward(self, inputs: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
             signal.raise_signal(signal.SIGINT)
@@ -323,7 +321,7 @@ def epochs_in(path: Path) -> int:
     return len(load_history(path).lr) if path.exists() else 0
 
 
-def test_a_killed_process_is_resumed_where_it_was(tmp_path: Path) -> None:
+def test_killed_process_can_be_resumed(tmp_path: Path) -> None:
     context: Any = multiprocessing.get_context("fork")
     process = context.Process(target=train_long, args=(tmp_path / "run",))
     process.start()
@@ -343,8 +341,8 @@ def test_a_killed_process_is_resumed_where_it_was(tmp_path: Path) -> None:
     assert all(map(torch.equal, resumed.parameters(), whole.parameters()))
 
 
-@pytest.mark.parametrize("make", [Own, elman()])
-def test_a_resumed_training_draws_as_if_it_were_the_first(
+@pytest.mark.parametrize("make", [UserModel, elman()])
+def test_resumed_training_draws_the_same_random_numbers(
     make: Callable[[], nn.Module], tmp_path: Path
 ) -> None:
     """Also from a file that was written before anything was drawn."""
@@ -359,26 +357,26 @@ def test_a_resumed_training_draws_as_if_it_were_the_first(
     torch.manual_seed(99)
     before = torch.get_rng_state()
     assert_same_history(fit(resumed, TEXTS, vocab=VOCAB, epochs=3, resume=path), history)
-    assert torch.equal(torch.get_rng_state(), after if make is Own else before)
+    assert torch.equal(torch.get_rng_state(), after if make is UserModel else before)
 
 
-def test_the_training_of_a_users_model_is_no_model_file(
+def test_checkpoint_of_a_user_defined_model_is_not_a_model_file(
     tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
-    model, path = Own(), tmp_path / "run"
+    model, path = UserModel(), tmp_path / "run"
     fit(model, TEXTS, vocab=VOCAB, epochs=1, checkpoint=Checkpoint(path, every=1))
     assert_error(
         lambda: load(path),
         ModelFileError,
-        f"expected a model file at {path}, found the training run of another class (Own), whose "
-        "code is not in the file; create such a model and pass it to fit with resume=…",
+        f"expected a model file at {path}, found the training run of another class (UserModel), "
+        "whose code is not in the file; create such a model and pass it to fit with resume=…",
     )
     assert len(load_history(path).lr) == 1
     weights = safetensors.torch.load_file(path)
     assert all(torch.equal(weights[name], x) for name, x in model.named_parameters())
 
 
-def test_functions_are_compared_by_name_so_that_edited_ones_go_on(tmp_path: Path) -> None:
+def test_edited_functions_of_the_same_name_can_resume(tmp_path: Path) -> None:
     def scheduler(base: float) -> Any:
         return partial(schedulers.LambdaLR, lr_lambda=lambda epoch: base**epoch)
 
@@ -390,7 +388,7 @@ def test_functions_are_compared_by_name_so_that_edited_ones_go_on(tmp_path: Path
     assert history.lr == [1.0, 0.5, 0.25, 0.25**3, 0.25**4]
 
 
-def test_two_trainings_do_not_write_to_one_path(tmp_path: Path) -> None:
+def test_two_trainings_cannot_write_to_one_path(tmp_path: Path) -> None:
     path = tmp_path / "both.safetensors"
 
     def interfere(row: Row) -> None:
@@ -410,7 +408,7 @@ def test_two_trainings_do_not_write_to_one_path(tmp_path: Path) -> None:
     assert load_history(path).stopped == "epochs"  # of the other training
 
 
-def test_an_update_is_carried_out_once() -> None:
+def test_update_is_applied_once() -> None:
     vocab = Vocab("hielo")
     model = ElmanCharModel(vocab, seed=0)
     source = SequencesSource(
@@ -437,7 +435,7 @@ def test_an_update_is_carried_out_once() -> None:
     assert all(map(torch.equal, model.parameters(), once))
 
 
-def test_a_model_is_as_before_if_resuming_fails(
+def test_model_is_unchanged_if_resuming_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"

@@ -1,4 +1,4 @@
-"""save and load: the same model comes back, and a file is always a whole one."""
+"""save and load: models round-trip, and a file is always complete."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VOCAB = Vocab("hielo")
 WORDS = Vocab(["boy", "sees", "dog", "é\n", "\ud800"])
 ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 MODELS: dict[str, Callable[[], Any]] = {
-    "the founding one": lambda: ElmanCharModel(VOCAB, seed=777),
+    "the default": lambda: ElmanCharModel(VOCAB, seed=777),
     "a readout": lambda: ElmanCharModel(VOCAB, hidden_size=8, seed=2**64 - 1),
     "all options": lambda: ElmanCharModel(
         WORDS,
@@ -54,17 +54,17 @@ MODELS: dict[str, Callable[[], Any]] = {
     "double": lambda: ElmanCharModel(VOCAB, hidden_size=4).double(),
     "half": lambda: ElmanCharModel(VOCAB, hidden_size=4).to(torch.bfloat16),
     "seeds": lambda: ElmanEnsemble(VOCAB, seeds=[7, -1, 7], hidden_size=4, embedding_size=2),
-    "another start": lambda: ElmanEnsemble(VOCAB, seeds=[5], recurrent_init="orthogonal"),
+    "another initialization": lambda: ElmanEnsemble(VOCAB, seeds=[5], recurrent_init="orthogonal"),
     "many seeds": lambda: ElmanEnsemble(VOCAB, seeds=range(130)).double(),
 }
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_the_same_model_comes_back(kind: str, tmp_path: Path) -> None:
+def test_model_round_trips(kind: str, tmp_path: Path) -> None:
     model = MODELS[kind]()
     with torch.no_grad():
         for number, parameter in enumerate(model.parameters()):
-            parameter.mul_(number - 1.5)  # so that it is not what the seed alone would give
+            parameter.mul_(number - 1.5)  # so that the weights differ from their initialization
     save(model, tmp_path / "model")
     again = load(tmp_path / "model")
     assert type(again) is type(model)
@@ -83,7 +83,7 @@ def test_the_same_model_comes_back(kind: str, tmp_path: Path) -> None:
     assert torch.equal(again(inputs)[0], model(inputs)[0])
 
 
-def test_any_reader_of_safetensors_reads_the_weights(tmp_path: Path) -> None:
+def test_weights_are_readable_as_safetensors(tmp_path: Path) -> None:
     model = ElmanCharModel(VOCAB, hidden_size=4, seed=3)
     save(model, tmp_path / "model")
     with safe_open(tmp_path / "model", framework="pt") as file:
@@ -109,14 +109,14 @@ def test_any_reader_of_safetensors_reads_the_weights(tmp_path: Path) -> None:
     assert of_version_0_1.items() <= settings.items()  # later versions may add settings
 
 
-def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Also once loaded and saved again."""
+def test_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Also after it is loaded and saved again."""
     for make in (MODELS["all options"], MODELS["many seeds"]):
         model = make()
         history = fit(model, [["boy", "sees"]] if model.vocab == WORDS else "hihello", epochs=2)
         save(model, tmp_path / "one", history=history)
         kept = load_history(tmp_path / "one")
-        for _ in range(5):  # more than one key of metadata would come in one order or another
+        for _ in range(5):  # several metadata keys would have no fixed order
             save(load(tmp_path / "one"), tmp_path / "other", history=kept)
             assert (tmp_path / "other").read_bytes() == (tmp_path / "one").read_bytes()
 
@@ -133,7 +133,7 @@ HISTORIES: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("name", HISTORIES)
 @pytest.mark.parametrize("many", [False, True])
-def test_a_history_comes_back_equal(name: str, many: bool, tmp_path: Path) -> None:
+def test_history_round_trips(name: str, many: bool, tmp_path: Path) -> None:
     model = ElmanEnsemble(VOCAB, [777, 1]) if many else ElmanCharModel(VOCAB, seed=777)
     history = HISTORIES[name](model)
     save(model, tmp_path / "model", history=history)
@@ -149,7 +149,7 @@ def test_a_history_comes_back_equal(name: str, many: bool, tmp_path: Path) -> No
     assert isinstance(load(tmp_path / "model"), type(model))
 
 
-def test_an_ensembles_history_differs_where_it_differs() -> None:
+def test_ensemble_histories_compare_by_value() -> None:
     history = fit(ElmanEnsemble(VOCAB, [777, 1]), "hihello", epochs=3)
     other = EnsembleHistory.from_json(history.to_json())
     other.rows[2].loss[1] += 1e-16
@@ -161,7 +161,7 @@ def test_an_ensembles_history_differs_where_it_differs() -> None:
     assert (kept["dtype"], kept["shape"]) == ("uint8", [3, 2, 6])
 
 
-def test_words_and_several_sequences_are_predicted_as_before(tmp_path: Path) -> None:
+def test_histories_of_words_and_several_sequences_round_trip(tmp_path: Path) -> None:
     model = ElmanCharModel(WORDS, hidden_size=4)
     for data in (["boy", "sees", "dog"], [["boy", "sees"], ["dog", "é\n", "\ud800"]]):
         history = fit(model, data, epochs=3)
@@ -169,7 +169,7 @@ def test_words_and_several_sequences_are_predicted_as_before(tmp_path: Path) -> 
         assert load_history(tmp_path / "model") == history
 
 
-def test_bad_histories_are_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_invalid_histories_raise(tmp_path: Path, assert_error: ErrorCheck) -> None:
     model, path = ElmanCharModel(VOCAB), tmp_path / "model"
     made = History(Baselines(1.6, 0.5, 0.0))
     made.append(Row(1, 1.0, 0.5, 0.1, "hi"))
@@ -196,15 +196,15 @@ def test_bad_histories_are_told(tmp_path: Path, assert_error: ErrorCheck) -> Non
             EnsembleHistory.from_json(text)
 
 
-class Own(ElmanCharModel):
+class Subclass(ElmanCharModel):
     pass
 
 
-def test_what_can_not_be_loaded_is_not_saved(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_unloadable_models_are_not_saved(tmp_path: Path, assert_error: ErrorCheck) -> None:
     not_ours = ", whose code cannot be saved; save its weights with safetensors.torch.save_model"
     wrong = {
         nn.Linear(2, 2, device="meta"): f"a Linear{not_ours}",
-        Own(VOCAB): f"an Own{not_ours}",
+        Subclass(VOCAB): f"a Subclass{not_ours}",
         "model": "'model'",
     }
     for model, got in wrong.items():
@@ -226,10 +226,10 @@ def test_what_can_not_be_loaded_is_not_saved(tmp_path: Path, assert_error: Error
         "rnn.bias_hh_l0 has shape (4,), not (5,); and 1 more",
     )
     many = ElmanCharModel(Vocab([f"{i:0100}" for i in range(50_000)]), hidden_size=1)
-    told = (
+    message = (
         r"x: names, symbols and settings take 5,3\d\d,\d\d\d bytes with \d\d lists and objects; "
     )
-    with pytest.raises(ModelFileError, match=told + "the limits are 4,194,304 and 100,000$"):
+    with pytest.raises(ModelFileError, match=message + "the limits are 4,194,304 and 100,000$"):
         save(many, tmp_path / "x")
     brackets = ElmanCharModel(Vocab(["[" * n for n in range(1, 500)]), hidden_size=1)
     with pytest.raises(ModelFileError, match=r"bytes with 124,7\d\d lists and objects"):
@@ -241,7 +241,7 @@ def reading(path: Path, found: str) -> tuple[Callable[[], object], type[Exceptio
     return lambda: load(path), ModelFileError, f"expected a model file at {path}, found {found}"
 
 
-def test_what_is_no_model_file_is_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_other_files_raise(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "model"
     assert_error(*reading(path, "nothing; check the path"))
     assert_error(*reading(tmp_path, "a directory"))
@@ -278,7 +278,7 @@ def test_what_is_no_model_file_is_told(tmp_path: Path, assert_error: ErrorCheck)
             load(path)
 
 
-def test_a_file_that_may_not_be_read_is_told(
+def test_unreadable_file_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "model"
@@ -305,22 +305,22 @@ def writing(path: Path) -> tuple[Callable[[], object], type[Exception]]:
     return lambda: save(ElmanCharModel(VOCAB), path), ModelFileError
 
 
-def told_of(path: Path, reason: str) -> str:
+def write_error(path: Path, reason: str) -> str:
     return f"can't write {path}: {reason}. Any existing file is unchanged"
 
 
-def test_where_nothing_can_be_written_is_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_unwritable_paths_raise(tmp_path: Path, assert_error: ErrorCheck) -> None:
     missing = tmp_path / "missing" / "model"
     assert_error(
         *writing(missing),
-        told_of(missing, "No such file or directory; create its directory first"),
+        write_error(missing, "No such file or directory; create its directory first"),
     )
     assert_error(
         *writing(tmp_path),
-        told_of(tmp_path, "Is a directory; give the path of a file in that directory"),
+        write_error(tmp_path, "Is a directory; give the path of a file in that directory"),
     )
     null = tmp_path / "\0"
-    assert_error(*writing(null), told_of(null, "embedded null byte; try another path"))
+    assert_error(*writing(null), write_error(null, "embedded null byte; try another path"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -334,7 +334,7 @@ def test_where_nothing_can_be_written_is_told(tmp_path: Path, assert_error: Erro
         ("replace", errno.EPERM, "Operation not permitted; choose a path you can write to"),
     ],
 )
-def test_when_writing_fails_the_old_file_stays(
+def test_failed_write_keeps_the_old_file(
     function: str,
     number: int,
     reason: str,
@@ -349,20 +349,18 @@ def test_when_writing_fails_the_old_file_stays(
     real = open
 
     def fails(*given: Any, **options: Any) -> Any:
-        if function == "open" and "x" not in given[1]:  # reading what is there goes well
+        if function == "open" and "x" not in given[1]:  # reading the existing file succeeds
             return real(*given, **options)
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("builtins.open" if function == "open" else f"os.{function}", fails)
-    assert_error(*writing(path), told_of(path, reason))
+    assert_error(*writing(path), write_error(path, reason))
     monkeypatch.undo()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_interrupted_write_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def press(_: int) -> None:
         raise KeyboardInterrupt
 
@@ -372,7 +370,7 @@ def test_an_interrupted_write_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_file_is_flushed_before_it_gets_its_name_and_the_folder_after(
+def test_file_is_flushed_before_renaming_and_the_folder_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
@@ -395,7 +393,7 @@ def test_the_file_is_flushed_before_it_gets_its_name_and_the_folder_after(
     assert done == [f"file of {size}", "name", "folder"]
 
 
-def test_a_folder_that_can_not_be_flushed_is_no_failure(
+def test_folder_that_cannot_be_flushed_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuses(path: Any, *_: object) -> int:
@@ -406,7 +404,7 @@ def test_a_folder_that_can_not_be_flushed_is_no_failure(
     assert isinstance(load(tmp_path / "model"), ElmanCharModel)
 
 
-def test_a_link_stays_a_link_and_a_file_can_be_replaced(tmp_path: Path) -> None:
+def test_saving_through_a_link_replaces_its_target(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "folder" / "model")
     for seed in (1, 2):
@@ -418,7 +416,7 @@ def test_a_link_stays_a_link_and_a_file_can_be_replaced(tmp_path: Path) -> None:
         assert again.seed == seed
 
 
-def test_writers_do_not_disturb_each_other(tmp_path: Path) -> None:
+def test_concurrent_writers_leave_a_complete_file(tmp_path: Path) -> None:
     models = [ElmanCharModel(VOCAB, hidden_size=50, seed=seed) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda model: save(model, tmp_path / "model"), models * 5))
@@ -428,36 +426,36 @@ def test_writers_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "model"]
 
 
-def save_on(path: Path, told: Any) -> None:
+def save_repeatedly(path: Path, sender: Any) -> None:
     for seed in itertools.count():
         save(ElmanCharModel(VOCAB, hidden_size=200, seed=seed), path)
-        told.send(seed)
+        sender.send(seed)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="processes are forked")
-def test_a_process_killed_while_it_saves_leaves_a_whole_file(tmp_path: Path) -> None:
+def test_process_killed_while_saving_leaves_a_complete_file(tmp_path: Path) -> None:
     context: Any = multiprocessing.get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=save_on, args=(tmp_path / "model", sending))
+    process = context.Process(target=save_repeatedly, args=(tmp_path / "model", sending))
     process.start()
     sending.close()
-    told = receiving.recv()
+    last_seed = receiving.recv()
     time.sleep(random.random() / 20)
     process.kill()
     process.join()
     with suppress(EOFError):
         while True:
-            told = receiving.recv()
+            last_seed = receiving.recv()
     model = load(tmp_path / "model")
     assert isinstance(model, ElmanCharModel)
-    assert model.seed in (told, told + 1)
+    assert model.seed in (last_seed, last_seed + 1)
     fresh = ElmanCharModel(VOCAB, hidden_size=200, seed=model.seed)
     assert all(map(torch.equal, model.parameters(), fresh.parameters()))
     save(fresh, tmp_path / "fresh")
     assert (tmp_path / "fresh").read_bytes() == (tmp_path / "model").read_bytes()
 
 
-def test_every_has_to_be_a_number_of_epochs(assert_error: ErrorCheck) -> None:
+def test_every_must_be_a_positive_integer(assert_error: ErrorCheck) -> None:
     for every in (0, 2.5, True):
         assert_error(
             lambda every=every: Checkpoint("x", every=every),  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""NumPy's numbers, tensors without axes and fractions are taken wherever a number is."""
+"""NumPy numbers, 0-d tensors and fractions are accepted wherever numbers are."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Indexed:
     [2, Two.IT, Indexed(), np.int64(2), np.uint8(2), np.array(2), torch.tensor(2),
      torch.tensor(2, dtype=torch.uint8)],
 )  # fmt: skip
-def test_integers_of_any_type_are_integers(value: Any) -> None:
+def test_integers_of_any_type_are_converted(value: Any) -> None:
     assert to_int(value) == to_real(value) == 2
     assert type(to_int(value)) is type(to_real(value)) is int
 
@@ -63,7 +63,7 @@ def test_integers_of_any_type_are_integers(value: Any) -> None:
      np.array(0.5), torch.tensor(0.5), torch.tensor(0.5, dtype=torch.bfloat16),
      torch.tensor(0.5, requires_grad=True)],
 )  # fmt: skip
-def test_real_numbers_of_any_type_are_floats(value: Any) -> None:
+def test_real_numbers_of_any_type_are_converted_to_floats(value: Any) -> None:
     assert to_real(value) == 0.5
     assert type(to_real(value)) is float
     assert to_int(value) is None
@@ -75,17 +75,17 @@ def test_real_numbers_of_any_type_are_floats(value: Any) -> None:
      torch.tensor(2j), [2], np.array([2]), np.array([2.0]), torch.tensor([2]), torch.tensor([2.0]),
      torch.tensor(2, device="meta"), np.timedelta64(2, "ns"), np.datetime64(2, "ns"), object()],
 )  # fmt: skip
-def test_anything_else_is_no_number(value: Any) -> None:
+def test_other_values_are_not_numbers(value: Any) -> None:
     assert to_int(value) is None
     assert to_real(value) is None
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), Fraction(10**400)])
-def test_what_no_float_holds_is_no_real_number(value: Any) -> None:
+def test_values_beyond_float_range_are_not_real_numbers(value: Any) -> None:
     assert to_real(value) is None
 
 
-def test_an_estimate_keeps_its_error() -> None:
+def test_estimates_are_returned_unchanged() -> None:
     estimate = Estimate(0.5, 0.1)
     assert to_real(estimate) is estimate
 
@@ -105,7 +105,7 @@ def with_numbers(value: Any, convert: Callable[[int | float], Any]) -> Any:
 
 
 def everything_in(value: Any, depth: int = 0) -> str:
-    """Write a result, and all that is in it, so that numbers of other types look different."""
+    """Describe a result and its contents, so that numbers of other types look different."""
     if isinstance(value, Iterator):
         value = list(islice(value, 5))
     if isinstance(value, Tensor):
@@ -124,15 +124,15 @@ def everything_in(value: Any, depth: int = 0) -> str:
 
 
 def outcome(call: Call, convert: Callable[[int | float], Any]) -> str:
-    """Make a call, and write what comes back; of an error its type."""
+    """Make a call and describe its result, or name its error type."""
     try:
         found = call.function(
             *with_numbers(call.positional, convert), **with_numbers(call.named, convert)
         )
-        told = everything_in(found) + everything_in(call.named.get("model"))
-    except SeqtoysError as error:  # of calls that are wrong with plain numbers, too
+        description = everything_in(found) + everything_in(call.named.get("model"))
+    except SeqtoysError as error:  # some calls are invalid even with plain numbers
         return type(error).__name__
-    return told
+    return description
 
 
 CONVERTED: list[Callable[[int | float], Any]] = [
@@ -143,17 +143,17 @@ CONVERTED: list[Callable[[int | float], Any]] = [
 
 @pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("name", CALLS)
-def test_every_public_call_takes_them_and_gives_the_same(name: str, tmp_path: Path) -> None:
+def test_every_public_call_accepts_them_with_equal_results(name: str, tmp_path: Path) -> None:
     for seed in range(16):
         plain, *others = (CALLS[name](random.Random(f"{name} {seed}"), tmp_path) for _ in range(3))
         if plain.function.__name__ == "from_state":
-            continue  # what a file holds: a tensor there is no number
+            continue  # in a file's state, a tensor is not a number
         expected = outcome(plain, lambda number: number)
         for other, convert in zip(others, CONVERTED, strict=True):
             assert outcome(other, convert) == expected, f"{name}, {seed}: {other.function}"
 
 
-def test_what_is_written_to_files_has_plain_numbers(tmp_path: Path) -> None:
+def test_files_contain_plain_numbers(tmp_path: Path) -> None:
     two: Any = np.uint8(2)
     rate: Any = np.float32(0.5)
     history = fit(
@@ -214,7 +214,7 @@ BAD: dict[str, tuple[Callable[[Any], object], type[SeqtoysError], str]] = {
         OptionError,
         "expected temperature to be a finite number of at least 0, got ",
     ),
-    "shares": (
+    "quantiles": (
         lambda value: fit(ElmanEnsemble(VOCAB, [1]), "hihello", epochs=1).quantiles(value),
         OptionError,
         "expected quantiles from 0 to 1, got ",
@@ -241,7 +241,7 @@ BAD: dict[str, tuple[Callable[[Any], object], type[SeqtoysError], str]] = {
     "value", [np.True_, torch.tensor(True), np.array([1, 2]), 1j, "1"], ids=repr
 )
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_number_is_refused(name: str, value: Any) -> None:
+def test_non_numbers_raise(name: str, value: Any) -> None:
     call, kind, message = BAD[name]
     with pytest.raises(kind) as caught:
         call(value)

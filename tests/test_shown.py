@@ -1,4 +1,4 @@
-"""The code of each figure is on its page, and runs by itself."""
+"""The code of each figure is on its page and runs on its own."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ print(hierarchy())
 
 
 def folds(page: str) -> list[str]:
-    """The contents of the blocks that unfold."""
+    """Return the contents of the folded blocks."""
     found = re.findall(
         r"^( *)\?\?\? note \"The code of [^\n]*\n\n((?:\1    .*\n|\n)+)", page, re.M
     )
@@ -48,7 +48,7 @@ def folds(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_figure_of_a_page_shows_its_code(page: Path) -> None:
+def test_every_figure_on_a_page_shows_its_code(page: Path) -> None:
     text = fold_code(page.read_text())
     for block in BLOCK.finditer(text):
         if 'exec="on"' not in block["options"] or 'html="on"' not in block["options"]:
@@ -61,11 +61,11 @@ def test_every_figure_of_a_page_shows_its_code(page: Path) -> None:
             assert block["code"].strip().splitlines()[-1].strip() in folds(following)[0]
         elif any("show" not in line for line in hidden):
             assert is_folded
-        else:  # all is on the page but what places the figure
+        else:  # all but the code that places the figure is on the page
             assert not is_folded
 
 
-def test_functions_that_draw_are_shown_with_all_that_they_call() -> None:
+def test_shown_code_includes_called_functions() -> None:
     text = fold_code(Path("docs/tasks/reber.md").read_text())
     (shown,) = folds(text)
     for name in ("reber_graph", "_state", "_arc", "_loop", "label", "drawing"):
@@ -73,15 +73,15 @@ def test_functions_that_draw_are_shown_with_all_that_they_call() -> None:
     assert "hierarchy" not in shown
 
 
-def test_a_tool_of_an_earlier_block_is_known_in_its_session() -> None:
+def test_tools_imported_earlier_in_a_session_are_found() -> None:
     text = fold_code(SESSION)
     assert text.count("??? note") == 2
-    assert "\n    ??? note" in text  # as far in as its block
+    assert "\n    ??? note" in text  # indented like its block
     assert text.count("def hierarchy() -> str:") == 2
     assert "??? note" in fold_code(SESSION.replace(' session="a"', ""))
 
 
-def test_numbers_are_shown_where_asked() -> None:
+def test_code_of_numbers_is_shown_on_request() -> None:
     block = 'python exec="on"\nfrom tools.stored import best_seeds\n\nprint(best_seeds())\n'
     page = f"```{block}```"
     assert fold_code(page) == page
@@ -91,7 +91,7 @@ def test_numbers_are_shown_where_asked() -> None:
     assert fold_code("```python\n1 / 0\n```", numbers=True) == "```python\n1 / 0\n```"
 
 
-def test_figures_of_stored_results_say_what_made_them() -> None:
+def test_figures_of_stored_results_name_their_command() -> None:
     shown = " ".join(folds(fold_code(Path("docs/course/10-limits.md").read_text())))
     for script in ("reber", "deletang2023"):
         assert (
@@ -110,7 +110,7 @@ def test_figures_of_stored_results_say_what_made_them() -> None:
         (published, "seeds_of_lan"),
     ],
 )
-def test_the_code_that_is_shown_draws_the_figure(module: ModuleType, name: str) -> None:
+def test_shown_code_draws_the_figure(module: ModuleType, name: str) -> None:
     space: dict[str, object] = {}
     wanted = (module.__name__.removeprefix("tools."), name)
     exec("from __future__ import annotations\n" + listing([wanted]), space)
@@ -119,7 +119,7 @@ def test_the_code_that_is_shown_draws_the_figure(module: ModuleType, name: str) 
     assert again() == getattr(module, name)()
 
 
-def test_no_name_is_missing_or_defined_twice_in_what_is_shown(tmp_path: Path) -> None:
+def test_shown_code_defines_every_name_once(tmp_path: Path) -> None:
     assert len(DRAWING) > 30
     for number, wanted in enumerate(DRAWING):
         source = listing([wanted])

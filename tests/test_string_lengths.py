@@ -1,4 +1,4 @@
-"""How long the strings of an automaton are, against a list of all strings."""
+"""Lengths of an automaton's strings, checked against a list of all strings."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ EVEN: dict[Any, Any] = {  # strings of an even number of symbols
 }
 
 
-def chances_of_lengths(written: dict[Any, Any], start: Any, longest: int) -> list[float]:
-    """The chance of 0, 1, … symbols, by following each string on its own."""
+def length_probabilities(written: dict[Any, Any], start: Any, longest: int) -> list[float]:
+    """Compute the probability of 0, 1, … symbols by following each string."""
     chances, waiting = [0.0] * (longest + 1), [(0, start, 1.0)]
     while waiting:
         length, state, chance = waiting.pop()
@@ -39,19 +39,21 @@ def chances_of_lengths(written: dict[Any, Any], start: Any, longest: int) -> lis
 @pytest.mark.parametrize(
     "bounds", [(0, 0), (3, 3), (0, 5), (2, 6), (5, 9), (-4, 3), (-2, -1), (3, 2)]
 )
-def test_the_chance_to_end_in_time_is_a_sum_over_strings(bounds: tuple[int, int]) -> None:
+def test_probability_of_ending_within_bounds_is_a_sum_over_strings(
+    bounds: tuple[int, int],
+) -> None:
     graph = read_graph(COIN, "begin")
     lengths, (low, high) = StringLengths(graph, 1), bounds
-    for _ in range(2):  # what is known is used again
+    for _ in range(2):  # cached results are reused
         chances, factor = lengths.reach(low, high)
         for state, chance in zip(graph.states, chances * math.exp(factor), strict=True):
-            each = chances_of_lengths(COIN, state, 9)
+            each = length_probabilities(COIN, state, 9)
             expected = sum(p for n, p in enumerate(each) if low <= n <= high)
             assert chance == pytest.approx(expected, rel=1e-12)
         lengths.reach(1, 7)
 
 
-def test_chances_too_small_for_a_float_keep_their_proportions() -> None:
+def test_underflowing_probabilities_keep_their_ratios() -> None:
     lengths = StringLengths(read_graph(EVEN, "a"), 1)
     chances, factor = lengths.reach(20_000, 20_000)
     assert np.log(chances[0]) + factor == pytest.approx(9_999 * math.log(0.9) + math.log(0.1))
@@ -68,25 +70,23 @@ def test_lengths_exist_where_strings_do() -> None:
 
 
 @pytest.mark.parametrize(("written", "start"), [(COIN, "begin"), (EVEN, "a")])
-def test_the_usual_lengths_leave_out_one_string_in_a_hundred(
-    written: dict[Any, Any], start: Any
-) -> None:
+def test_usual_lengths_cover_99_percent_of_strings(written: dict[Any, Any], start: Any) -> None:
     shortest, longest = StringLengths(read_graph(written, start), 1).usual()
-    chances = chances_of_lengths(written, start, longest + 1)
-    assert sum(chances[: shortest + 1]) == 0  # a length is told without the last symbol
+    chances = length_probabilities(written, start, longest + 1)
+    assert sum(chances[: shortest + 1]) == 0  # a length excludes the last symbol
     assert chances[shortest + 1] > 0
     assert sum(chances[: longest + 1]) < 0.99 <= sum(chances)
     assert Automaton(written, start).lengths == (shortest, longest)
 
 
-def test_the_usual_length_of_an_endless_source_is_that_of_its_cycles() -> None:
-    task = Automaton(LOOP, "s")  # a cycle has 0.9 * 1 + 0.1 * (1 + 1 / 0.3) symbols in the mean
+def test_usual_length_of_an_endless_source_follows_its_cycles() -> None:
+    task = Automaton(LOOP, "s")  # a cycle has 0.9 * 1 + 0.1 * (1 + 1 / 0.3) symbols on average
     assert task.lengths == (40, 40)
     assert task.longer == (80, 200)
     assert StringLengths(read_graph(LOOP, "s"), 3).usual() == (4, 4)
 
 
-def test_longer_lengths_are_twice_and_four_times_as_long_or_the_next_that_exist() -> None:
+def test_longer_lengths_are_double_and_quadruple_or_the_next_possible() -> None:
     even = StringLengths(read_graph(EVEN, "a"), 1)
     assert even.longer(5) == (11, 21)  # counted without the last symbol
     few: dict[Any, Any] = {n: [("y", n + 1, 1.0)] for n in range(5)} | {5: []}
@@ -97,7 +97,7 @@ def test_longer_lengths_are_twice_and_four_times_as_long_or_the_next_that_exist(
     assert lengths.longer(3) == (6,)
 
 
-def test_a_task_says_which_lengths_it_has(
+def test_why_no_length_reports_possible_lengths(
     assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     even, endless = Automaton(EVEN, "a"), Automaton(LOOP, "s", lengths=(3, 6))
@@ -109,11 +109,11 @@ def test_a_task_says_which_lengths_it_has(
         "automaton has no sequence of length 2: no string has 3 symbols (the length does not "
         "count the last one)",
     )
-    batch = endless.sample(4, length=9)  # of one length, so that none has to be told
+    batch = endless.sample(4, length=9)  # all of one length, so that lengths are omitted
     assert batch.inputs.shape == (4, 9)
     assert batch.lengths is None
     assert even.sample(4, length=3).lengths is None
 
 
-def test_an_automaton_is_my_own_unless_it_is_told() -> None:
+def test_default_source_of_an_automaton_is_my_own() -> None:
     assert repr(Automaton(COIN, "begin")) == "<task automaton: my own; regular>"

@@ -1,4 +1,4 @@
-"""sweep: the same rows as fit and evaluate, wherever cells run, whatever dies."""
+"""sweep gives the same rows as fit and evaluate, wherever cells run and whatever fails."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def double_model(vocab: Vocab, seed: int, **options: Any) -> ElmanCharModel:
 
 
 class GRU(nn.Module):
-    """A model of the user's own."""
+    """A user's model."""
 
     def __init__(self, vocab: Vocab, seed: int, units: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class GRU(nn.Module):
 
 
 def fragile(vocab: Vocab, seeds: Any, hidden_size: int) -> ElmanEnsemble:
-    """With 3 units it raises, with 4 its worker is killed, if there is a file named BAD."""
+    """Raise with 3 units and kill the worker with 4, if the file named by BAD exists."""
     if hidden_size == 3 and Path(os.environ["BAD"]).exists():
         raise RuntimeError("three units are too few")
     if hidden_size == 4 and Path(os.environ["BAD"]).exists():
@@ -95,7 +95,7 @@ def fragile(vocab: Vocab, seeds: Any, hidden_size: int) -> ElmanEnsemble:
     return ElmanEnsemble(vocab, seeds, hidden_size=hidden_size)
 
 
-def test_rows_are_what_fit_says() -> None:
+def test_rows_match_fit() -> None:
     result = sweep(
         partial(ElmanEnsemble, nonlinearity="tanh"),
         PAIR,
@@ -113,15 +113,17 @@ def test_rows_are_what_fit_says() -> None:
             targets = VOCAB.encode(PAIR[1])
             for replica, seed in enumerate([5, 1, 7]):
                 alone, row = history[replica], next(rows)
-                right = [epoch for epoch, share in enumerate(alone.accuracy, 1) if share == 1]
+                right = [
+                    epoch for epoch, accuracy in enumerate(alone.accuracy, 1) if accuracy == 1
+                ]
                 assert row.settings == {"lr": lr, "hidden_size": hidden_size}
                 assert row.seed == seed
-                share = float((logits[replica, 0].argmax(-1) == targets).double().mean())
+                accuracy = float((logits[replica, 0].argmax(-1) == targets).double().mean())
                 loss = F.cross_entropy(logits[replica, 0].double(), targets).item()
-                assert (row.solved, row.stopped) == (share == 1, "epochs")
-                assert row.epochs_to_solve == ([*right, 40][0] if share == 1 else None)
+                assert (row.solved, row.stopped) == (accuracy == 1, "epochs")
+                assert row.epochs_to_solve == ([*right, 40][0] if accuracy == 1 else None)
                 assert row.loss == pytest.approx(loss, rel=1e-12)
-                assert row.accuracy == share
+                assert row.accuracy == accuracy
                 assert (row.optimum, row.excess, row.excess_error) == (0.0, row.loss, 0.0)
                 assert (row.goal, row.remark) == (None, None)
                 assert (row.unseen_loss, row.longer_accuracy, row.error) == (None, {}, None)
@@ -130,7 +132,7 @@ def test_rows_are_what_fit_says() -> None:
     assert {row.solved for row in result} == {True, False}
 
 
-def test_rows_of_a_task_are_what_evaluate_says() -> None:
+def test_rows_of_a_task_match_evaluate() -> None:
     options: dict[str, Any] = {"lr": 0.01, "validation": 0.3, "batch_size": 8, "epochs": 20}
     grid: dict[str, Any] = {"hidden_size": [6], "lengths": [(1, 5), Curriculum(9)]}
     result = sweep(
@@ -157,7 +159,7 @@ def test_rows_of_a_task_are_what_evaluate_says() -> None:
 
 
 @pytest.mark.parametrize("data", [TASK, TEXTS], ids=["task", "texts"])
-def test_seeds_train_together_as_they_would_alone(data: Any) -> None:
+def test_seeds_trained_together_match_single_models(data: Any) -> None:
     options: dict[str, Any] = {
         "grid": {"hidden_size": [2, 4], "until": ["solved", 0.6]},
         "seeds": [0, 3],
@@ -176,9 +178,9 @@ def test_seeds_train_together_as_they_would_alone(data: Any) -> None:
     assert all((row.epochs_to_solve is not None) == row.solved for row in together)
 
 
-def test_a_task_is_solved_when_fresh_sequences_are() -> None:
+def test_task_is_solved_if_fresh_sequences_are() -> None:
     history = fit(ElmanCharModel(TASK.vocab), TASK, epochs=100, lr=0.05, until="solved")
-    epochs = len(history) - 1  # whose last update it is that solves it
+    epochs = len(history) - 1  # the last update solves it
     options: dict[str, Any] = {"grid": {"lr": [0.05]}, "seeds": [0], "count": 32}
     row = sweep(ElmanCharModel, TASK, epochs=epochs, **options).rows[0]
     assert (row.solved, row.epochs_to_solve, row.stopped) == (True, epochs, "epochs")
@@ -188,7 +190,7 @@ def test_a_task_is_solved_when_fresh_sequences_are() -> None:
     assert (lucky.rows[0].stopped, lucky.rows[0].solved) == ("solved", False)
 
 
-def test_a_model_of_ones_own_is_trained_seed_by_seed() -> None:
+def test_user_defined_model_is_trained_seed_by_seed() -> None:
     result = sweep(GRU, TASK, grid={"units": [4]}, seeds=[2, 3], epochs=10, lr=0.1)
     for row in result:
         model = GRU(TASK.vocab, row.seed, 4)
@@ -211,7 +213,7 @@ def spoilt_model(vocab: Vocab, seed: int, **options: Any) -> ElmanCharModel:
 
 
 @pytest.mark.parametrize("make", [spoilt_ensemble, spoilt_model])
-def test_a_seed_that_diverges_has_no_numbers(make: Any) -> None:
+def test_diverged_seed_has_no_numbers(make: Any) -> None:
     options: dict[str, Any] = {"optimizer": torch.optim.SGD, "lr": 0.5, "epochs": 20}
     grid = {"nonlinearity": ["relu"]}
     rows = sweep(make, TEXTS, grid=grid, vocab=VOCAB, seeds=[0, 1, 2], **options).rows
@@ -224,8 +226,8 @@ def test_a_seed_that_diverges_has_no_numbers(make: Any) -> None:
         assert row.loss == pytest.approx(loss.item(), rel=1e-9)
 
 
-class Here(Executor):
-    """An executor that runs what it is given at once."""
+class InlineExecutor(Executor):
+    """An executor that runs calls immediately."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -234,25 +236,25 @@ class Here(Executor):
 
 
 def executors() -> dict[str, Callable[[], Executor]]:
-    """Executors; processes that are spawned are in `test_sweep_randomness`."""
+    """Return executors; spawned processes are tested in `test_sweep_randomness`."""
     forked = partial(ProcessPoolExecutor, 2, multiprocessing.get_context("fork"))
-    return {"threads": partial(ThreadPoolExecutor, 2), "another": Here, "fork": forked}
+    return {"threads": partial(ThreadPoolExecutor, 2), "another": InlineExecutor, "fork": forked}
 
 
 @cache
-def rows_from_here() -> list[SweepRow]:
+def inline_rows() -> list[SweepRow]:
     return sweep(ElmanEnsemble, PARITY, **QUICK).rows
 
 
 @pytest.mark.parametrize("name", executors())
-def test_rows_are_the_same_wherever_they_come_from(name: str) -> None:
+def test_rows_do_not_depend_on_the_executor(name: str) -> None:
     with executors()[name]() as executor:
         there = sweep(ElmanEnsemble, PARITY, executor=executor, **QUICK)
-    assert there.rows == rows_from_here()
+    assert there.rows == inline_rows()
     assert len(there) == 16
 
 
-def test_cells_run_on_one_thread_and_leave_the_others_as_they_were() -> None:
+def test_cells_run_on_one_thread_and_restore_the_thread_count() -> None:
     seen: list[int] = []
 
     def spy(vocab: Vocab, seeds: Any, hidden_size: int) -> ElmanEnsemble:
@@ -276,7 +278,7 @@ def test_cells_run_on_one_thread_and_leave_the_others_as_they_were() -> None:
 
 @on_linux
 @pytest.mark.parametrize("broken_before", [False, True])
-def test_a_worker_that_dies_costs_its_own_cell(
+def test_dead_worker_fails_only_its_own_cell(
     broken_before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, path = tmp_path / "bad", tmp_path / "rows.jsonl"
@@ -288,9 +290,9 @@ def test_a_worker_that_dies_costs_its_own_cell(
             with pytest.raises(RuntimeError):
                 pool.submit(os._exit, 1).result()
         result = sweep(fragile, PARITY, executor=pool, **options)
-    told = "RuntimeError: three units are too few (test_sweep.py, line "
+    message = "RuntimeError: three units are too few (test_sweep.py, line "
     errors = {row.settings["hidden_size"]: row.error for row in result}
-    assert str(errors[3]).startswith(told)
+    assert str(errors[3]).startswith(message)
     assert str(errors[4]).startswith("BrokenProcessPool: ")
     assert [errors[n] for n in (2, 5, 6)] == [None] * 3
     assert {row.solved for row in result if row.error} == {None}
@@ -302,8 +304,8 @@ def test_a_worker_that_dies_costs_its_own_cell(
 
 
 @pytest.mark.type_checked
-def test_what_an_executor_says_goes_into_the_rows() -> None:
-    class Lost(Here):
+def test_executor_errors_are_stored_in_the_rows() -> None:
+    class Lost(InlineExecutor):
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
             future: Future[Any] = Future()
             future.set_exception(OSError("the worker is gone"))
@@ -333,7 +335,7 @@ def test_finished_cells_are_not_run_again(tmp_path: Path) -> None:
     assert [SweepRow.from_json(line.decode()) for line in lines] == first.rows
 
 
-def test_a_file_that_was_cut_anywhere_is_mended(
+def test_file_truncated_anywhere_is_repaired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options: dict[str, Any] = {**WORD, "grid": {"lr": [0.02, 0.05]}, "seeds": [0], "epochs": 1}
@@ -379,7 +381,7 @@ def test_no_finished_row_is_lost_when_a_sweep_is_killed(tmp_path: Path) -> None:
     assert sweep(ElmanEnsemble, "hihello", path=path, **options).rows == rows
 
 
-def test_another_sweeps_file_is_refused(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_file_of_another_sweep_raises(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "rows.jsonl"
     sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT)
     end = "; use another path, or delete it"
@@ -396,24 +398,24 @@ def test_another_sweeps_file_is_refused(tmp_path: Path, assert_error: ErrorCheck
         "count": ({"count": 33, "longer": None}, "count 32, not 33; longer [], not null"),
     }
     content = path.read_bytes()
-    for changed, told in changes.values():
+    for changed, difference in changes.values():
         assert_error(
             lambda changed=changed: sweep(  # type: ignore[misc]
                 ElmanEnsemble, TASK, path=path, **{**QUICK_TEXT, **changed}
             ),
             DataError,
-            f"{path} holds another sweep, with {told}{end}",
+            f"{path} holds another sweep, with {difference}{end}",
         )
-    for task, told in {
+    for task, difference in {
         Text(["hillo"]): "sequences ",
         PARITY: 'task "text", not "parity"; sequences ',
     }.items():
-        with pytest.raises(DataError, match=re.escape(f"another sweep, with {told}")):
+        with pytest.raises(DataError, match=re.escape(f"another sweep, with {difference}")):
             sweep(ElmanEnsemble, task, path=path, **QUICK_TEXT)
     assert path.read_bytes() == content
 
 
-def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_foreign_files_raise_and_are_unchanged(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "rows.jsonl"
     foreign = f"expected {path} to be the file of a sweep, got another file; use another path"
     sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT)
@@ -428,14 +430,16 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path, assert_error: Er
         f'{head}\n{{"seed": 3}}\n': f"line 2 of {path} is not a row of a sweep: expected a row as "
         "returned by to_json, got one without 'longer_accuracy'",
     }
-    for content, told in cases.items():
+    for content, message in cases.items():
         path.write_text(content)
-        assert_error(lambda: sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT), DataError, told)
+        assert_error(
+            lambda: sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT), DataError, message
+        )
         assert path.read_text() == content
 
 
 class Press:
-    """A scheduler under which someone presses Ctrl-C in the second epoch."""
+    """A scheduler that raises SIGINT in the second epoch."""
 
     def __init__(self, optimizer: object) -> None:
         self.epochs = 0
@@ -447,7 +451,7 @@ class Press:
 
 
 @pytest.mark.type_checked
-def test_ctrl_c_leaves_what_is_finished(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_finished_cells(tmp_path: Path) -> None:
     calm = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=1.0)
     options = {**QUICK_TEXT, "grid": {"scheduler": [calm, Press]}, "path": tmp_path / "rows.jsonl"}
     result = sweep(ElmanEnsemble, TASK, **options)
@@ -461,10 +465,10 @@ def test_ctrl_c_leaves_what_is_finished(tmp_path: Path) -> None:
     assert nothing._repr_html_() == "<p>1 of 1 settings were not run</p>"
 
 
-def test_ctrl_c_lets_go_of_cells_that_wait() -> None:
+def test_ctrl_c_cancels_waiting_cells() -> None:
     futures: list[Future[Any]] = []
 
-    class Waiting(Here):
+    class Waiting(InlineExecutor):
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
             first = not futures
             futures.append(super().submit(fn, *args, **kwargs) if first else Future())
@@ -479,7 +483,7 @@ def test_ctrl_c_lets_go_of_cells_that_wait() -> None:
 
 
 @pytest.mark.type_checked
-def test_the_result_sums_up() -> None:
+def test_result_summarizes_rows() -> None:
     verdicts = {(1, "a"): [True, False], (1, "b"): [True, True], (2, "a"): [False, False]}
     rows = [
         SweepRow(
@@ -526,7 +530,7 @@ def test_the_result_sums_up() -> None:
     assert Proportion(0, 0).high == 1
 
 
-def test_a_long_table_is_cut() -> None:
+def test_long_table_is_truncated() -> None:
     rows = [SweepRow({"lr": lr}, 0, error="no") for lr in range(70)]
     lines = str(SweepResult(rows, {"lr": list(range(70))})).splitlines()
     assert lines[60].split() == ["59", "failed"]
@@ -549,13 +553,13 @@ def test_records_have_a_column_for_each_number(monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
-def test_pandas_is_asked_for(monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck) -> None:
+def test_missing_pandas_raises(monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    told = "to_dataframe requires pandas; install it with pip install pandas"
-    assert_error(SweepResult([], {}).to_dataframe, MissingPackageError, told)
+    message = "to_dataframe requires pandas; install it with pip install pandas"
+    assert_error(SweepResult([], {}).to_dataframe, MissingPackageError, message)
 
 
-def test_a_bar_counts_cells(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_progress_bar_counts_cells(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     options: dict[str, Any] = {**QUICK_TEXT, "path": tmp_path / "rows.jsonl"}
     sweep(ElmanEnsemble, TASK, **options)
     assert capsys.readouterr().err == ""
@@ -580,12 +584,12 @@ KNOWN = (
     "clip_norm, until, patience, seed, check"
 )
 ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
-    "a name misspelt": (
+    "a misspelled name": (
         bad(grid={"hiden_size": [3]}),
         OptionError,
         "neither fit nor ElmanEnsemble has an option 'hiden_size'; did you mean 'hidden_size'?",
     ),
-    "a name no one knows": (
+    "an unknown name": (
         bad(GRU, grid={"zzz": [3]}),
         OptionError,
         f"neither fit nor GRU has an option 'zzz'; known: {KNOWN}, units",
@@ -633,13 +637,13 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         "expected make_model to create models, got a model; pass its class, ElmanEnsemble, or a "
         "function that returns a new model",
     ),
-    "no seed taken": (
+    "no seed parameter": (
         bad(no_seed),
         OptionError,
         "expected no_seed to accept seeds=… (and return an ensemble) or seed=… (and return one "
         "model), got no_seed(vocab, units)",
     ),
-    "fixed for the model": (
+    "a fixed model option": (
         bad(hidden_size=3),
         OptionError,
         "expected options of fit, got 'hidden_size'; set options of the model in the grid, as "
@@ -679,7 +683,7 @@ def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCh
     assert_error(*ERRORS[case])
 
 
-def test_what_cannot_be_sent_to_a_process_is_told() -> None:
+def test_unpicklable_function_raises() -> None:
     def local(vocab: Vocab, seeds: Any, hidden_size: int) -> ElmanEnsemble:
         raise AssertionError
 
@@ -690,7 +694,7 @@ def test_what_cannot_be_sent_to_a_process_is_told() -> None:
         sweep(local, TASK, executor=pool, **QUICK_TEXT)
 
 
-def test_cells_of_another_kind_fail() -> None:
+def test_cells_with_invalid_models_fail() -> None:
     result = sweep(lambda vocab, seeds: ElmanCharModel(vocab), TASK, grid={}, seeds=[1, 2])
     assert str(result.rows[0].error).startswith(
         "OptionError: expected an ensemble of 2 seeds, got a ElmanCharModel of 0"
@@ -699,14 +703,20 @@ def test_cells_of_another_kind_fail() -> None:
     assert str(any_name.rows[0].error).startswith("AssertionError")
 
 
-def test_vocabularies_tell_sweeps_apart() -> None:
-    tell = sweep_module._fingerprint
-    assert tell("aab", Vocab("ab")) != tell("aac", Vocab("ac")) != tell("acc", Vocab("ac"))
-    assert tell(PARITY, PARITY.vocab) == tell(get_task("parity"), PARITY.vocab)
-    assert tell(get_task("dyck", kinds=1), VOCAB) != tell(get_task("dyck", kinds=2), VOCAB)
+def test_fingerprints_depend_on_data_and_vocabulary() -> None:
+    fingerprint = sweep_module._fingerprint
+    assert (
+        fingerprint("aab", Vocab("ab"))
+        != fingerprint("aac", Vocab("ac"))
+        != fingerprint("acc", Vocab("ac"))
+    )
+    assert fingerprint(PARITY, PARITY.vocab) == fingerprint(get_task("parity"), PARITY.vocab)
+    assert fingerprint(get_task("dyck", kinds=1), VOCAB) != fingerprint(
+        get_task("dyck", kinds=2), VOCAB
+    )
 
 
-def test_a_grid_takes_arrays() -> None:
+def test_grid_accepts_arrays() -> None:
     options: dict[str, Any] = {"vocab": Vocab("hielo"), "seeds": range(2), "epochs": 2}
     rates = np.array([0.05, 0.1])
     found = sweep(ElmanEnsemble, "hihello", grid={"lr": rates}, **options)

@@ -1,4 +1,4 @@
-"""Ctrl-C anywhere in a sweep, and a disk that fails under it: what is finished is kept."""
+"""Ctrl-C anywhere in a sweep, or a failing disk: finished rows are kept."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def run(path: Path | None = None, **options: Any) -> SweepResult:
     return sweep(ElmanEnsemble, "hihello", path=path, **OPTIONS, **options)
 
 
-def assert_goes_on(path: Path, rows: list[Any]) -> None:
-    """Assert that a rerun keeps the whole lines that are there, and ends as an undisturbed one."""
+def assert_resumes(path: Path, rows: list[Any]) -> None:
+    """Assert that a rerun keeps all complete lines and ends like an undisturbed sweep."""
     there = path.read_bytes() if path.exists() else b""
     whole = there[: there.rfind(b"\n") + 1]
     assert run(path).rows == rows
@@ -43,7 +43,7 @@ def assert_goes_on(path: Path, rows: list[Any]) -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_ctrl_c_anywhere_in_a_sweep_leaves_what_is_finished(tmp_path: Path) -> None:
+def test_ctrl_c_anywhere_in_a_sweep_keeps_finished_rows(tmp_path: Path) -> None:
     rows, path, kept = run().rows, tmp_path / "rows.jsonl", set[int]()
 
     def interrupted(number: int) -> int:
@@ -55,7 +55,7 @@ def test_ctrl_c_anywhere_in_a_sweep_leaves_what_is_finished(tmp_path: Path) -> N
             assert result.rows == rows[: len(result)]
         if path.exists():
             kept.add(path.read_bytes().count(b"\n"))
-        assert_goes_on(path, rows)
+        assert_resumes(path, rows)
         return lines[0]
 
     for number in spread(interrupted, places=50):
@@ -78,7 +78,7 @@ def test_ctrl_c_anywhere_in_a_sweep_leaves_no_worker(tmp_path: Path) -> None:
         ):
             run(path, executor=pool)
         assert not multiprocessing.active_children()
-        assert_goes_on(path, rows)
+        assert_resumes(path, rows)
         return lines[0]
 
     for number in spread(interrupted, places=12):
@@ -94,7 +94,7 @@ REASONS = {
 
 @pytest.mark.parametrize("code", REASONS)
 @pytest.mark.parametrize("at", range(4))
-def test_a_disk_that_fails_keeps_the_rows_before(
+def test_failing_disk_keeps_previous_rows(
     code: int, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck
 ) -> None:
     rows, path, flushes = run().rows, tmp_path / "rows.jsonl", list[int]()
@@ -106,14 +106,14 @@ def test_a_disk_that_fails_keeps_the_rows_before(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fails)
-        told = f"can't write {path}: {REASONS[code]}. All previous rows are in it"
-        assert_error(lambda: run(path), ModelFileError, told)
+        message = f"can't write {path}: {REASONS[code]}. All previous rows are in it"
+        assert_error(lambda: run(path), ModelFileError, message)
     assert path.read_bytes().count(b"\n") == 1 + 2 * at  # the last were written, if not flushed
-    assert_goes_on(path, rows)
+    assert_resumes(path, rows)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the size of files is limited")
-def test_a_line_that_has_no_room_is_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_file_size_limit_raises(tmp_path: Path, assert_error: ErrorCheck) -> None:
     import resource
 
     path = tmp_path / "rows.jsonl"
@@ -125,28 +125,26 @@ def test_a_line_that_has_no_room_is_told(tmp_path: Path, assert_error: ErrorChec
         room = sum(lengths[:kept]) + lengths[kept] // 2
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
         try:
-            told = (
+            message = (
                 f"can't write {path}: File too large; try another path. All previous rows "
                 "are in it"
             )
-            assert_error(lambda: run(path), ModelFileError, told)
+            assert_error(lambda: run(path), ModelFileError, message)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert path.read_bytes().count(b"\n") == kept
-        assert_goes_on(path, rows)
+        assert_resumes(path, rows)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_missing_folder_raises(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "none" / "rows.jsonl"
-    told = f"can't write {path}: No such file or directory; create its directory first"
-    assert_error(lambda: run(path), ModelFileError, told)
+    message = f"can't write {path}: No such file or directory; create its directory first"
+    assert_error(lambda: run(path), ModelFileError, message)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open file can't be deleted")
-def test_a_folder_that_vanishes_meanwhile_is_told(
-    tmp_path: Path, assert_error: ErrorCheck
-) -> None:
+def test_folder_deleted_during_a_sweep_raises(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path, built = tmp_path / "here" / "rows.jsonl", list[Any]()
 
     def vanishing(vocab: Vocab, seeds: Any) -> ElmanEnsemble:
@@ -156,13 +154,15 @@ def test_a_folder_that_vanishes_meanwhile_is_told(
         return ElmanEnsemble(vocab, seeds)
 
     path.parent.mkdir()
-    told = f"can't write {path}: No such file or directory; create its directory first"
-    assert_error(lambda: sweep(vanishing, "hihello", path=path, **OPTIONS), ModelFileError, told)
+    message = f"can't write {path}: No such file or directory; create its directory first"
+    assert_error(
+        lambda: sweep(vanishing, "hihello", path=path, **OPTIONS), ModelFileError, message
+    )
     assert len(built) == 2
     assert not path.parent.exists()
 
 
-def test_a_file_that_may_not_be_written_stays(
+def test_unwritable_file_is_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "rows.jsonl"
@@ -174,16 +174,16 @@ def test_a_file_that_may_not_be_written_stays(
 
     with monkeypatch.context() as patched:
         patched.setattr("builtins.open", refuses)
-        told = f"can't write {path}: Permission denied; choose a path you can write to"
-        assert_error(lambda: run(path), ModelFileError, told)
+        message = f"can't write {path}: Permission denied; choose a path you can write to"
+        assert_error(lambda: run(path), ModelFileError, message)
     assert path.read_bytes() == content
-    assert_goes_on(path, rows)
+    assert_resumes(path, rows)
 
 
-def test_garbage_is_refused_and_left_alone(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_garbage_raises_and_is_unchanged(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "rows.jsonl"
-    told = f"expected {path} to be the file of a sweep, got another file; use another path"
+    message = f"expected {path} to be the file of a sweep, got another file; use another path"
     for garbage in (b"\0", b"\xff\xfe\n", bytes(range(256)), b"\n", b"[" * 100_000 + b"\n"):
         path.write_bytes(garbage)
-        assert_error(lambda: run(path), DataError, told)
+        assert_error(lambda: run(path), DataError, message)
         assert path.read_bytes() == garbage

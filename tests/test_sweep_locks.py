@@ -1,4 +1,4 @@
-"""Two sweeps on one file: one of them is refused at once, and no row is ever lost."""
+"""Two sweeps on one file: one is rejected at once, and no row is lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(path: Path | None = None, **options: Any) -> SweepResult:
     return sweep(ElmanEnsemble, "hihello", path=path, **OPTIONS, **options)
 
 
-def told_of(path: Path) -> str:
+def lock_error(path: Path) -> str:
     return (
         f"can't write {path}: another sweep is writing to it; wait for it to finish, or use "
         "another path"
@@ -52,7 +52,7 @@ def slow(vocab: Vocab, seeds: Any, *, seconds: float) -> ElmanEnsemble:
 
 
 def sweep_slowly(folder: Path, seconds: float, in_pool: bool, answers: Any) -> None:
-    """Run in another process: sweep, and answer with the number of rows or the error."""
+    """Sweep in another process and send back the number of rows or the error."""
     os.chdir(folder)
     pool = ProcessPoolExecutor(1, FORK) if in_pool else None
     make = partial(slow, seconds=seconds)
@@ -64,7 +64,7 @@ def sweep_slowly(folder: Path, seconds: float, in_pool: bool, answers: Any) -> N
 
 @contextmanager
 def started(folder: Path, seconds: float, *, in_pool: bool = False) -> Iterator[Any]:
-    """Sweep in a process that is forked, as starting Python and loading PyTorch takes seconds."""
+    """Sweep in a forked process, since starting Python and loading PyTorch takes seconds."""
     answers = FORK.SimpleQueue()
     process = FORK.Process(target=sweep_slowly, args=(folder, seconds, in_pool, answers))
     process.start()
@@ -76,7 +76,7 @@ def started(folder: Path, seconds: float, *, in_pool: bool = False) -> Iterator[
 
 
 def wait_for_rows(path: Path, count: int) -> bytes:
-    """The file once it has so many whole rows."""
+    """Return the file once it has this many complete rows."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         content = path.read_bytes() if path.exists() else b""
@@ -87,20 +87,20 @@ def wait_for_rows(path: Path, count: int) -> bytes:
 
 
 @on_posix
-def test_of_two_processes_one_is_refused_and_no_row_is_lost(tmp_path: Path) -> None:
+def test_second_process_is_rejected_and_no_row_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     with started(tmp_path, 0.1) as first, started(tmp_path, 0.1) as second:
-        told = [answers.get() for _, answers in (first, second)]
+        outcomes = [answers.get() for _, answers in (first, second)]
     assert [process.exitcode for process, _ in (first, second)] == [0, 0]
-    assert sorted(told, key=str) == [12, told_of(Path("rows.jsonl"))]
+    assert sorted(outcomes, key=str) == [12, lock_error(Path("rows.jsonl"))]
     head, *rows = path.read_text().splitlines()
     assert len(rows) == 12
     assert "sweep" in json.loads(head)
 
 
 @on_posix
-def test_what_one_writes_while_others_try_stays(tmp_path: Path) -> None:
-    """Each of the others is refused at once, and can read what is there."""
+def test_rejected_sweeps_do_not_disturb_the_writer(tmp_path: Path) -> None:
+    """Each of the others is rejected at once, and the file stays readable."""
     path = tmp_path / "rows.jsonl"
     with started(tmp_path, 0.15) as (process, answers):
         seen = wait_for_rows(path, 2)
@@ -119,8 +119,8 @@ def test_what_one_writes_while_others_try_stays(tmp_path: Path) -> None:
 
 @on_posix
 @pytest.mark.parametrize("in_pool", [False, True])
-def test_a_killed_process_leaves_no_lock(in_pool: bool, tmp_path: Path) -> None:
-    """Nor does a worker that was forked from it, and lives on."""
+def test_killed_process_leaves_no_lock(in_pool: bool, tmp_path: Path) -> None:
+    """Nor does a forked worker that outlives it."""
     path = tmp_path / "rows.jsonl"
     with started(tmp_path, 0.2, in_pool=in_pool) as (process, _):
         wait_for_rows(path, 2)
@@ -149,7 +149,7 @@ def _children_of(parent: int) -> list[int]:
     return found
 
 
-def test_of_many_threads_one_writes(tmp_path: Path, assert_error: ErrorCheck) -> None:
+def test_only_one_of_many_threads_writes(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path = tmp_path / "rows.jsonl"
     rows = run().rows
 
@@ -160,30 +160,30 @@ def test_of_many_threads_one_writes(tmp_path: Path, assert_error: ErrorCheck) ->
             return str(error)
 
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(tried, range(4)))
-    assert set(told) <= {12, told_of(path)}
-    assert 12 in told
+        outcomes = list(pool.map(tried, range(4)))
+    assert set(outcomes) <= {12, lock_error(path)}
+    assert 12 in outcomes
     assert run(path).rows == rows
     assert path.read_bytes().count(b"\n") == 13
 
 
-def test_a_file_is_free_again_once_a_sweep_has_ended_or_was_refused(
+def test_lock_is_released_after_a_finished_or_rejected_sweep(
     tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "rows.jsonl"
     with Journal(path, {"n": 1}):
-        assert_error(lambda: Journal(path, {"n": 1}), ModelFileError, told_of(path))
-        assert_error(lambda: Journal(path, {"n": 2}), ModelFileError, told_of(path))
+        assert_error(lambda: Journal(path, {"n": 1}), ModelFileError, lock_error(path))
+        assert_error(lambda: Journal(path, {"n": 2}), ModelFileError, lock_error(path))
     with pytest.raises(DataError, match="holds another sweep"):
         Journal(path, {"n": 2})
     with Journal(path, {"n": 1}):
         pass
 
 
-def test_without_locks_nothing_is_lost(
+def test_without_locks_no_row_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck
 ) -> None:
-    """Whole lines are appended; what is not whole may be what another sweep is writing."""
+    """Complete lines are appended; another sweep may still be writing an incomplete one."""
     path = tmp_path / "rows.jsonl"
     rows = run(path).rows
     lines = path.read_bytes().splitlines(keepends=True)
@@ -196,22 +196,20 @@ def test_without_locks_nothing_is_lost(
         one.add(rows[8:])
     assert path.read_bytes() == b"".join(lines)
     assert run(path).rows == rows
-    path.write_bytes(lines[0] * 2 + b"".join(lines[1:]))  # both have begun it
+    path.write_bytes(lines[0] * 2 + b"".join(lines[1:]))  # both have written the header
     assert run(path).rows == rows
     path.write_bytes(b"".join(lines)[:-5])
     content = path.read_bytes()
-    told = (
+    message = (
         f"the last line of {path} is incomplete, and its file system does not support locks; if "
         "no other sweep is writing to it, remove that line"
     )
-    assert_error(lambda: run(path), DataError, told)
+    assert_error(lambda: run(path), DataError, message)
     assert path.read_bytes() == content
 
 
 @on_posix
-def test_a_file_that_was_replaced_meanwhile_is_told(
-    tmp_path: Path, assert_error: ErrorCheck
-) -> None:
+def test_file_replaced_during_a_sweep_raises(tmp_path: Path, assert_error: ErrorCheck) -> None:
     path, built = tmp_path / "rows.jsonl", list[Any]()
 
     def replacing(vocab: Vocab, seeds: Any) -> ElmanEnsemble:
@@ -221,16 +219,18 @@ def test_a_file_that_was_replaced_meanwhile_is_told(
             path.write_text("my notes")
         return ElmanEnsemble(vocab, seeds)
 
-    told = (
+    message = (
         f"can't write {path}: the file was replaced by another one; call sweep again with "
         "another path"
     )
-    assert_error(lambda: sweep(replacing, "hihello", path=path, **OPTIONS), ModelFileError, told)
+    assert_error(
+        lambda: sweep(replacing, "hihello", path=path, **OPTIONS), ModelFileError, message
+    )
     assert path.read_text() == "my notes"
 
 
 @on_posix
-def test_a_forked_process_closes_what_it_has_not_opened(tmp_path: Path) -> None:
+def test_forked_process_closes_inherited_files(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     with Journal(tmp_path / "rows.jsonl", {}) as journal:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
@@ -243,7 +243,7 @@ def _are_closed() -> bool:
     return {file.closed for file in file_lock._FORKED} == {True}
 
 
-def test_only_files_that_were_registered_are_closed(tmp_path: Path) -> None:
+def test_only_registered_files_are_closed(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with open(path, "ab", buffering=0) as one, open(path, "ab", buffering=0) as other:
         file_lock.close_in_forks(one)

@@ -1,4 +1,4 @@
-"""A sweep's numbers depend on its arguments alone: not on global random state, order or place."""
+"""A sweep's results depend only on its arguments, not on global state, order or executor."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Dropping(nn.Module):
 
 
 class Careless(Dropping):
-    """It draws from Python's and NumPy's generators, too."""
+    """The same, drawing from Python's and NumPy's generators, too."""
 
     def __init__(self, vocab: Vocab, seed: int) -> None:
         super().__init__(vocab, seed)
@@ -71,7 +71,7 @@ class Careless(Dropping):
 
 
 class CarelessReplicas(nn.Module):
-    """The same of several seeds."""
+    """The same for several seeds."""
 
     def __init__(self, vocab: Vocab, seeds: Any) -> None:
         super().__init__()
@@ -105,18 +105,18 @@ def global_states() -> list[str]:
 
 
 @cache
-def rows_here(make: Any) -> list[SweepRow]:
+def inline_rows(make: Any) -> list[SweepRow]:
     return sweep(make, PARITY, **QUICK).rows
 
 
 @pytest.mark.parametrize("name", pools())
-def test_dropout_and_global_generators_give_the_same_rows_everywhere(name: str) -> None:
+def test_dropout_and_global_generators_give_the_same_rows_in_every_executor(name: str) -> None:
     makes: tuple[Any, ...] = (ElmanEnsemble, Careless, CarelessReplicas)
     with pools()[name]() as executor:
         found = [sweep(make, PARITY, executor=executor, **QUICK).rows for make in makes]
     for make, rows in zip(makes, found, strict=True):
-        expected = rows_here(make)
-        if make is CarelessReplicas:  # whose products of many replicas may be rounded otherwise
+        expected = inline_rows(make)
+        if make is CarelessReplicas:  # whose stacked products may be rounded differently
             for row, other in zip(rows, expected, strict=True):
                 assert row.loss == pytest.approx(other.loss, rel=1e-6)
                 assert (row.settings, row.seed, row.accuracy) == (
@@ -127,7 +127,7 @@ def test_dropout_and_global_generators_give_the_same_rows_everywhere(name: str) 
         else:
             assert rows == expected
         assert not any(row.error for row in rows)
-        assert len({row.loss for row in rows}) == 6  # each seed and setting has numbers of its own
+        assert len({row.loss for row in rows}) == 6  # all seeds and settings differ
 
 
 def test_dropout_gives_the_same_rows_in_the_threads_of_a_cluster() -> None:
@@ -138,29 +138,29 @@ def test_dropout_gives_the_same_rows_in_the_threads_of_a_cluster() -> None:
         client.get_executor() as executor,
     ):
         # Other threads of a cluster may draw from Python's generator.
-        assert sweep(Dropping, PARITY, executor=executor, **QUICK).rows == rows_here(Dropping)
+        assert sweep(Dropping, PARITY, executor=executor, **QUICK).rows == inline_rows(Dropping)
 
 
 @pytest.mark.usefixtures("unchecked")  # as the run-time type checks draw from Python's generator
 @pytest.mark.parametrize("make", [Careless, CarelessReplicas])
-def test_rows_depend_on_no_global_state_and_leave_it_alone(make: Any) -> None:
+def test_rows_neither_depend_on_nor_change_global_state(make: Any) -> None:
     with torch.random.fork_rng(devices=[]):
         for start in (1, 2):
             torch.manual_seed(start)
             before = global_states()
-            assert sweep(make, PARITY, **QUICK).rows == rows_here(make)
+            assert sweep(make, PARITY, **QUICK).rows == inline_rows(make)
             assert global_states() == before
 
 
-def test_a_task_that_draws_from_the_global_generator_is_seeded_too() -> None:
+def test_task_drawing_from_the_global_generator_is_seeded() -> None:
     task = CarelessTask()
     first = sweep(ElmanCharModel, task, **QUICK).rows
     again = sweep(ElmanCharModel, task, **{**QUICK, "seeds": [7, 3]}).rows
     assert again == [first[2], first[0], first[5], first[3]]
 
 
-def test_a_row_is_what_its_documented_seed_gives() -> None:
-    rows = {row.seed: row for row in rows_here(Careless)[3:]}
+def test_row_can_be_reproduced_from_its_documented_seed() -> None:
+    rows = {row.seed: row for row in inline_rows(Careless)[3:]}
     for seed, row in rows.items():
         state = random.getstate(), np.random.get_state()  # noqa: NPY002
         with torch.random.fork_rng(devices=[]):
@@ -181,18 +181,18 @@ def test_seeds_and_settings_in_another_order_give_the_same_rows() -> None:
 
     options = {**QUICK, "grid": {"lr": [0.05, 0.02]}, "seeds": [7, 3]}
     found = by_key(sweep(Careless, PARITY, **options).rows)
-    everything = by_key(rows_here(Careless))
+    everything = by_key(inline_rows(Careless))
     assert found == {key: row for key, row in everything.items() if key[1] != 0}
     assert len(found) == 4
 
 
-def test_a_file_gives_the_same_rows_wherever_it_was_cut(tmp_path: Path) -> None:
+def test_truncated_file_gives_the_same_rows(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     sweep(Careless, PARITY, path=path, **QUICK)
     lines = path.read_bytes().splitlines(keepends=True)
     for kept in range(1, len(lines)):
         path.write_bytes(b"".join(lines[:kept]))
-        assert sweep(Careless, PARITY, path=path, **QUICK).rows == rows_here(Careless)
+        assert sweep(Careless, PARITY, path=path, **QUICK).rows == inline_rows(Careless)
         assert path.read_bytes().count(b"\n") == 7
 
 
@@ -202,7 +202,7 @@ def failing(vocab: Vocab, seed: int) -> Careless:
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_an_error_and_ctrl_c_leave_global_state_alone() -> None:
+def test_error_and_ctrl_c_leave_global_state_unchanged() -> None:
     before = [*global_states(), torch.get_num_threads()]
     rows = sweep(failing, PARITY, **QUICK).rows
     assert [row.seed for row in rows] == [3, 0]
@@ -210,7 +210,7 @@ def test_an_error_and_ctrl_c_leave_global_state_alone() -> None:
     assert [*global_states(), torch.get_num_threads()] == before
 
 
-def test_gpu_generators_are_seeded_and_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_generators_are_seeded_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
     monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: calls.append(seed))
     with isolation.isolated(7):
@@ -227,7 +227,7 @@ def test_gpu_generators_are_seeded_and_put_back(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="processes are forked")
-def test_a_worker_forked_while_a_cell_runs_is_not_locked_out() -> None:
+def test_worker_forked_during_a_cell_does_not_deadlock() -> None:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -246,11 +246,11 @@ def test_a_worker_forked_while_a_cell_runs_is_not_locked_out() -> None:
     finally:
         done.set()
         thread.join()
-    assert found.rows == rows_here(Careless)[:1]
+    assert found.rows == inline_rows(Careless)[:1]
 
 
 def greedy(vocab: Vocab, seed: int, sizes: list[int], generator: torch.Generator) -> Any:
-    """Changes the list and the generator that it is given."""
+    """Make a model, changing the given list and generator."""
     model = ElmanCharModel(vocab, hidden_size=sizes.pop(), seed=seed)
     nn.init.normal_(model.get_parameter("readout.weight"), generator=generator)
     return model
@@ -258,7 +258,7 @@ def greedy(vocab: Vocab, seed: int, sizes: list[int], generator: torch.Generator
 
 @pytest.mark.parametrize("place", ["grid", "partial"])
 @pytest.mark.parametrize("name", ["here", "threads", "fork"])
-def test_what_a_model_maker_is_given_is_not_changed_by_a_cell(name: str, place: str) -> None:
+def test_cells_do_not_change_the_arguments_of_make_model(name: str, place: str) -> None:
     sizes, generator = [4, 3], torch.Generator().manual_seed(5)
     options = {**QUICK, "grid": {"sizes": [sizes], "generator": [generator]}, "lr": 0.05}
     make: Any = greedy
@@ -276,7 +276,7 @@ def test_what_a_model_maker_is_given_is_not_changed_by_a_cell(name: str, place: 
         assert row.loss == evaluate(model, PARITY, count=32, longer=[]).seen.loss
 
 
-def test_vary_data_gives_each_seed_batches_of_its_own() -> None:
+def test_vary_data_gives_each_seed_its_own_batches() -> None:
     rows = sweep(ElmanCharModel, PARITY, vary_data=True, **QUICK).rows
     for row in rows:
         model = ElmanCharModel(PARITY.vocab, seed=row.seed)
@@ -308,7 +308,7 @@ def test_vary_data_holds_out_other_texts_for_each_seed() -> None:
         assert len(held) == (4 if vary_data else 1)
 
 
-def test_with_vary_data_the_seeds_of_an_ensemble_are_trained_one_by_one() -> None:
+def test_vary_data_trains_the_seeds_of_an_ensemble_one_by_one() -> None:
     made: list[Any] = []
 
     def make(vocab: Vocab, seeds: Any) -> ElmanEnsemble:
@@ -324,9 +324,7 @@ def test_with_vary_data_the_seeds_of_an_ensemble_are_trained_one_by_one() -> Non
         assert row.loss == pytest.approx(single.loss, rel=1e-9)
 
 
-def test_vary_data_and_a_seed_of_fit_are_refused_together(
-    tmp_path: Path, assert_error: ErrorCheck
-) -> None:
+def test_vary_data_cannot_be_combined_with_seed(tmp_path: Path, assert_error: ErrorCheck) -> None:
     assert_error(
         lambda: sweep(ElmanEnsemble, PARITY, vary_data=True, seed=3, **QUICK),
         OptionError,
@@ -348,7 +346,7 @@ SEEN: dict[tuple[int, bool], set[bytes]] = {}
 
 
 class Spy(nn.Module):
-    """Remembers every sequence it reads that is longer than chance would repeat."""
+    """A model that records every sequence it reads that is too long to repeat by chance."""
 
     def __init__(self, vocab: Vocab, seed: int) -> None:
         super().__init__()
@@ -367,7 +365,7 @@ class Spy(nn.Module):
 @pytest.mark.parametrize(  # evaluation draws 1, 4, 31 and 32 sequences at once
     ("batch_size", "vary_data"), [(1, False), (31, True), (32, False), (32, True), (128, False)]
 )
-def test_no_seed_is_measured_on_what_any_seed_was_trained_on(
+def test_no_seed_is_evaluated_on_training_sequences_of_any_seed(
     batch_size: int, vary_data: bool
 ) -> None:
     SEEN.clear()

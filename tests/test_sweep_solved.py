@@ -1,4 +1,4 @@
-"""When a row is solved, which rows can't be trusted, and what one seed that fails costs."""
+"""Which rows count as solved, which can't be trusted, and how failing seeds are handled."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from seqtoys.tasks.task import Task
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel", "oil"]
-HEADS_OR_TAILS = Text(["hihe", "hiho"])  # the last symbol can't be known: optimum ln(2) / 3
+HEADS_OR_TAILS = Text(["hihe", "hiho"])  # the last symbol is random: optimum ln(2) / 3
 REBER = get_task("reber")
-SIZED = partial(ElmanEnsemble, hidden_size=12)  # with a readout, that can reach any loss
+SIZED = partial(ElmanEnsemble, hidden_size=12)  # with a readout, so that any loss can be reached
 ONE: dict[str, Any] = {"grid": {}, "seeds": [0], "count": 100, "longer": []}
 ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
-def test_a_task_whose_optimum_is_above_0_can_be_solved() -> None:
+def test_task_with_a_positive_optimum_can_be_solved() -> None:
     assert HEADS_OR_TAILS.optimum == pytest.approx(math.log(2) / 3)
     options: dict[str, Any] = {"lr": 0.05, **ONE, "seeds": [0, 1], "count": 1000}
     for epochs, solved in ((150, True), (5, False)):
@@ -55,7 +55,7 @@ def test_a_task_whose_optimum_is_above_0_can_be_solved() -> None:
             assert row.epochs_to_solve == (int(near[0]) if solved else None)
 
 
-def test_one_lucky_batch_does_not_solve_it() -> None:
+def test_one_lucky_batch_does_not_count_as_solved() -> None:
     options: dict[str, Any] = {"lr": 0.02, "epochs": 150, "batch_size": 4, "until": 0.05}
     make = partial(ElmanEnsemble, hidden_size=16)
     result = sweep(make, REBER, grid={}, seeds=range(20), count=500, longer=[], **options)
@@ -72,7 +72,7 @@ def test_one_lucky_batch_does_not_solve_it() -> None:
     assert "at most 0.05" in str(result)
 
 
-def test_the_goal_may_differ_from_where_training_stops() -> None:
+def test_goal_may_differ_from_until() -> None:
     options: dict[str, Any] = {"lr": 0.05, "epochs": 100, "until": 0.02, **ONE}
     strict, mild = (
         sweep(SIZED, HEADS_OR_TAILS, goal=goal, **options).rows[0] for goal in (1e-4, 0.1)
@@ -85,7 +85,7 @@ def test_the_goal_may_differ_from_where_training_stops() -> None:
     assert mild.epochs_to_solve == next(at for at, e in enumerate(excess, 1) if e <= 0.1)
 
 
-def test_from_few_sequences_no_error_is_known() -> None:
+def test_few_sequences_give_no_excess_error() -> None:
     options: dict[str, Any] = {**ONE, "epochs": 150, "lr": 0.05, "goal": 0.5}
     few, enough = (
         sweep(SIZED, HEADS_OR_TAILS, **{**options, "count": count}).rows[0] for count in (19, 20)
@@ -96,7 +96,7 @@ def test_from_few_sequences_no_error_is_known() -> None:
 
 
 @pytest.mark.usefixtures("untraced")
-def test_with_a_split_the_goal_is_counted_from_the_source_that_does_not_know_it() -> None:
+def test_goal_is_measured_from_the_unsplit_source() -> None:
     """Few strings of dyck are frequent, so that knowing the split is worth much."""
     make = partial(ElmanEnsemble, hidden_size=16)
     options: dict[str, Any] = {"epochs": 150, "lr": 0.02}
@@ -143,10 +143,10 @@ def kept(vocab: Vocab, seed: int) -> nn.Module:
 
 @pytest.mark.parametrize("batch_size", [None, 2])
 @pytest.mark.parametrize("stepwise", [False, True])
-def test_of_given_data_the_final_weights_are_measured(
+def test_given_data_are_measured_with_the_final_weights(
     batch_size: int | None, stepwise: bool
 ) -> None:
-    """With dropout and minibatches, no loss of training is that of any weights."""
+    """With dropout and minibatches, a training loss belongs to no single set of weights."""
     make, models = kept, KEPT
     if stepwise:
         models = []
@@ -173,13 +173,13 @@ def test_of_given_data_the_final_weights_are_measured(
 
 
 @pytest.mark.parametrize("until", [None, "solved", 0.5])
-def test_a_long_text_is_measured_with_the_final_weights(until: Any) -> None:
+def test_long_text_is_measured_with_the_final_weights(until: Any) -> None:
     text = "hello hi " * 20
     vocab = Vocab.from_text(text)
     options: dict[str, Any] = {"chunk": 6, "validation": 0.2, "epochs": 30, "lr": 0.02}
     row = sweep(kept, text, vocab=vocab, until=until, **ONE, **options).rows[0]
     indices = vocab.encode(text).unsqueeze(0)
-    for part, loss, share in (
+    for part, loss, accuracy in (
         (indices[:, :144], row.loss, row.accuracy),
         (indices[:, 144:], row.unseen_loss, row.unseen_accuracy),
     ):
@@ -188,7 +188,7 @@ def test_a_long_text_is_measured_with_the_final_weights(until: Any) -> None:
         targets = part[0, 1:]
         assert loss == pytest.approx(F.cross_entropy(logits, targets).item(), rel=1e-5)
         hits = (logits.argmax(-1) == targets).double().mean()
-        assert share == pytest.approx(float(hits), rel=1e-9)
+        assert accuracy == pytest.approx(float(hits), rel=1e-9)
     assert (row.optimum, row.goal) == (0.0, 0.5 if until == 0.5 else None)
     assert row.accuracy is not None
     assert row.loss is not None
@@ -197,7 +197,7 @@ def test_a_long_text_is_measured_with_the_final_weights(until: Any) -> None:
 
 
 class LooksAhead(nn.Module):
-    """A model that reads from both sides."""
+    """A bidirectional model."""
 
     def __init__(self, vocab: Vocab, seed: int) -> None:
         super().__init__()
@@ -211,7 +211,7 @@ class LooksAhead(nn.Module):
 
 
 @pytest.mark.parametrize("data", [HEADS_OR_TAILS, TEXTS], ids=["task", "texts"])
-def test_a_model_below_the_optimum_is_not_solved(data: Any) -> None:
+def test_model_below_the_optimum_is_not_solved(data: Any) -> None:
     # One symbol more, so that looking ahead shows every target but the last.
     data = Text(["hihei", "hihoi"], vocab=VOCAB) if isinstance(data, Task) else data
     with warnings.catch_warnings():
@@ -232,8 +232,8 @@ def test_a_model_below_the_optimum_is_not_solved(data: Any) -> None:
     assert SweepRow.from_json(result.rows[0].to_json()) == result.rows[0]
 
 
-class Wide(nn.Module):
-    """A model that holds some symbols for impossible, so that its loss is infinite."""
+class InfiniteLoss(nn.Module):
+    """A model that gives a symbol probability 0, so that its loss is infinite."""
 
     def __init__(self, vocab: Vocab, seed: int) -> None:
         super().__init__()
@@ -246,23 +246,23 @@ class Wide(nn.Module):
         return logits.masked_fill(torch.arange(logits.shape[-1]) == 0, -math.inf)
 
 
-class Breaking(Wide):
-    """A model whose weights are nan once it is no longer trained."""
+class NanInEvaluation(InfiniteLoss):
+    """A model whose logits are nan in evaluation mode."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         logits: Tensor = self.logits(inputs)
         return logits if self.training else logits * math.nan
 
 
-def test_infinite_losses_and_nan_have_no_error() -> None:
-    row = sweep(Wide, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
+def test_infinite_and_nan_losses_have_no_excess_error() -> None:
+    row = sweep(InfiniteLoss, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
     assert (row.loss, row.excess, row.excess_error) == (math.inf, math.inf, None)
     assert (row.solved, row.stopped, row.error) == (False, "epochs", None)
-    row = sweep(Breaking, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
+    row = sweep(NanInEvaluation, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
     assert row == SweepRow({}, 0, solved=False, stopped="diverged")
 
 
-def test_longer_lengths_are_tried_before_anything_is_trained(assert_error: ErrorCheck) -> None:
+def test_impossible_longer_lengths_raise_before_training(assert_error: ErrorCheck) -> None:
     def never(vocab: Vocab, seed: int) -> nn.Module:
         raise AssertionError
 
@@ -273,7 +273,7 @@ def test_longer_lengths_are_tried_before_anything_is_trained(assert_error: Error
 
 
 @pytest.mark.parametrize("goal", [0, -1.0, math.inf, math.nan])
-def test_goals_are_checked(goal: float, assert_error: ErrorCheck) -> None:
+def test_invalid_goals_raise(goal: float, assert_error: ErrorCheck) -> None:
     assert_error(
         lambda: sweep(ElmanEnsemble, REBER, grid={}, goal=goal),
         OptionError,
@@ -296,7 +296,7 @@ def fragile(vocab: Vocab, seed: int, hidden_size: int) -> ElmanCharModel:
 BAD = [True]
 
 
-def test_a_seed_that_fails_costs_itself_and_ctrl_c_keeps_finished_seeds(tmp_path: Path) -> None:
+def test_failing_seed_fails_alone_and_ctrl_c_keeps_finished_seeds(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     options: dict[str, Any] = {**ONE, "grid": {"hidden_size": [2, 3]}, "epochs": 2, "path": path}
     CALLS.clear()
@@ -324,7 +324,7 @@ def test_a_seed_that_fails_costs_itself_and_ctrl_c_keeps_finished_seeds(tmp_path
     assert stopped.where(hidden_size=2).seeds == [0, 2, 4, 5]
 
 
-def test_a_maker_that_returns_an_ensemble_for_one_seed_fails() -> None:
+def test_make_model_returning_an_ensemble_for_one_seed_fails() -> None:
     def make(vocab: Vocab, seed: int) -> ElmanEnsemble:
         return ElmanEnsemble(vocab, [seed, seed + 1])
 
@@ -333,23 +333,23 @@ def test_a_maker_that_returns_an_ensemble_for_one_seed_fails() -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_a_maker_that_returns_no_model_fails() -> None:
+def test_make_model_returning_no_model_fails() -> None:
     make: Any = lambda vocab, seed: "model"  # noqa: E731
     row = sweep(make, HEADS_OR_TAILS, **ONE).rows[0]
     assert str(row.error).startswith("InputTypeError: expected model to be a ")
 
 
-def test_a_maker_that_returns_a_trained_model_fails() -> None:
+def test_make_model_returning_a_trained_model_fails() -> None:
     model = ElmanCharModel(HEADS_OR_TAILS.vocab)
     rows = sweep(lambda vocab, seed: model, HEADS_OR_TAILS, **{**ONE, "seeds": [0, 1]}).rows
     assert rows[0].error is None
-    told = (
+    message = (
         "OptionError: expected make_model to return a new model at each call, got one that another"
     )
-    assert str(rows[1].error).startswith(told)
+    assert str(rows[1].error).startswith(message)
 
 
-def test_an_error_without_a_message_costs_its_own_seed() -> None:
+def test_error_without_a_message_fails_only_its_seed() -> None:
     class Mute(Exception):
         def __str__(self) -> str:
             raise RuntimeError
@@ -360,13 +360,13 @@ def test_an_error_without_a_message_costs_its_own_seed() -> None:
         return ElmanCharModel(vocab, seed=seed)
 
     rows = sweep(make, HEADS_OR_TAILS, **{**ONE, "seeds": [0, 1], "epochs": 2}).rows
-    told = "Mute: its message can't be shown (test_sweep_solved.py, line "
-    assert str(rows[0].error).startswith(told)
+    message = "Mute: its message can't be shown (test_sweep_solved.py, line "
+    assert str(rows[0].error).startswith(message)
     assert rows[1].error is None
 
 
 @pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
-def test_an_executor_that_was_shut_down_is_refused(kind: Any, assert_error: ErrorCheck) -> None:
+def test_shut_down_executor_raises(kind: Any, assert_error: ErrorCheck) -> None:
     executor = kind(1)
     executor.shutdown()
     assert_error(
@@ -377,7 +377,7 @@ def test_an_executor_that_was_shut_down_is_refused(kind: Any, assert_error: Erro
     )
 
 
-def test_cells_of_an_executor_that_is_shut_down_meanwhile_have_an_error() -> None:
+def test_cells_have_an_error_if_the_executor_is_shut_down() -> None:
     class ShutDown(ThreadPoolExecutor):
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
             if self.submitted:

@@ -1,4 +1,4 @@
-"""What stands for symbols: how each is shown, and what is taken for several sequences of them."""
+"""How symbols are displayed, and what counts as several sequences of them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.type_checked
         ("\u2028", r"\u2028"),
     ],
 )
-def test_a_legible_symbol_can_be_seen(symbol: str, seen: str) -> None:
+def test_legible_makes_symbols_visible(symbol: str, seen: str) -> None:
     assert legible(symbol) == seen
 
 
-def test_what_is_no_list_of_sequences_is_told(
+def test_non_list_of_sequences_raises(
     assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     message = "expected sequences to be a list, got 5"

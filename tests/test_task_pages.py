@@ -1,4 +1,4 @@
-"""The pages of tasks, and the drawings of chapter 10: what they show is what there is."""
+"""The task pages and the drawings of chapter 10 match the tasks."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ def test_every_task_is_on_one_page_and_the_catalogue_links_to_it() -> None:
             assert f"[`{name}`]({page}/#{name})" in linked
 
 
-def test_a_page_has_a_heading_for_each_task_that_links_can_name() -> None:
+def test_page_has_an_anchored_heading_for_each_task() -> None:
     text = tasks_of("reber")
     assert "\n## `reber` { #reber }\n" in text
     assert "\n## `embedded_reber` { #embedded_reber }\n" in text
 
 
-def test_what_is_shared_is_told_once() -> None:
+def test_shared_text_appears_once() -> None:
     text = tasks_of("tomita")
     assert text.count("| 1 | it has no 0: `1*` |") == 1
     assert text.count("## `tomita_") == 7
 
 
 @pytest.mark.parametrize("name", list_tasks())
-def test_the_definition_is_prose(name: str) -> None:
+def test_definition_is_prose(name: str) -> None:
     text = definition(name)
     assert text
     assert not {"Args:", "Raises:", "Examples:"} & set(text.split("\n"))
@@ -64,7 +64,7 @@ def test_the_definition_is_prose(name: str) -> None:
     assert text.count("$$") % 2 == 0
 
 
-def test_options_stand_with_their_defaults() -> None:
+def test_options_are_listed_with_their_defaults() -> None:
     lines = options("dyck").split("\n")
     assert lines[2:] == [
         "| `kinds` | The number of kinds of brackets, $k$: 1 to 8. | `1` |",
@@ -72,7 +72,7 @@ def test_options_stand_with_their_defaults() -> None:
     ]
 
 
-def test_samples_are_of_the_task() -> None:
+def test_shown_samples_follow_the_task() -> None:
     lines = samples(get_task("parity")).split("\n")
     answers = 0
     for inputs, targets in pairwise(lines):
@@ -84,7 +84,7 @@ def test_samples_are_of_the_task() -> None:
 
 
 @pytest.mark.parametrize("name", PREDICTED)
-def test_the_surprise_at_each_symbol_adds_up_to_that_of_the_sequence(name: str) -> None:
+def test_symbol_surprises_add_up_to_the_optimal_loss(name: str) -> None:
     task = get_task(name)
     for seed in range(3):
         batch = task.sample(1, generator=torch.Generator().manual_seed(seed))
@@ -93,11 +93,11 @@ def test_the_surprise_at_each_symbol_adds_up_to_that_of_the_sequence(name: str) 
         assert sum(surprise) / len(surprise) == pytest.approx(task.optimal_loss(batch))
 
 
-def test_answers_have_no_surprise_to_draw() -> None:
+def test_answer_tasks_have_no_symbol_surprise() -> None:
     assert surprise_of_source(get_task("parity"), get_task("parity").sample(1)) is None
 
 
-def test_a_network_is_trained_tested_and_stored(tmp_path: Path) -> None:
+def test_network_is_trained_tested_and_stored(tmp_path: Path) -> None:
     network = replace(networks_for("reber")[0], units=4, batches=3)
     row = tasks_learnt.run(network)
     report = Report.from_json(json.dumps(row["report"]))
@@ -110,15 +110,13 @@ def test_a_network_is_trained_tested_and_stored(tmp_path: Path) -> None:
     other = replace(network, task="anbn")
     tasks_learnt.store([other], [row], path)
     tasks_learnt.store([network], [row], path)
-    tasks_learnt.store([network], [row], path)  # again: in place of the former
+    tasks_learnt.store([network], [row], path)  # replaces the previous row
     stored = tasks_learnt.read(path)
     assert [each["network"] for each in stored] == [asdict(network), asdict(other)]
     assert stored[0]["report"] == row["report"]
 
 
-def test_the_rows_of_other_machines_are_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_of_other_machines_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "learnt.jsonl"
     row = {"report": {}, "accuracy": 1.0}
     networks = [networks_for(name)[0] for name in ("reber", "anbn", "dyck")]
@@ -141,21 +139,21 @@ def test_the_rows_of_other_machines_are_kept(
     assert learnt.made(["parity"]) == ""
 
 
-def test_an_unknown_task_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_task_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         tasks_learnt.main(["rebber"])
     assert "no such task: rebber" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", list_tasks())
-def test_what_is_stored_was_made_by_the_recipe_of_today(name: str) -> None:
+def test_stored_results_match_the_current_recipe(name: str) -> None:
     assert [row["network"] for row in rows_of(name)] == [asdict(n) for n in networks_for(name)]
     assert len(rows_of(name)) == len(SEEDS)
 
 
 def test_scores_are_written_as_median_and_range() -> None:
-    def row(loss: float, share: float) -> dict[str, Any]:
-        scores = {"value": loss}, {"value": share}, {"value": 1.0}
+    def row(loss: float, accuracy: float) -> dict[str, Any]:
+        scores = {"value": loss}, {"value": accuracy}, {"value": 1.0}
         named = zip(("loss", "accuracy", "whole_accuracy"), scores, strict=True)
         seen = {"optimum": 0.25, **dict(named)}
         return {"report": {"scores": {"seen": seen, "length 9": seen}}}
@@ -165,19 +163,19 @@ def test_scores_are_written_as_median_and_range() -> None:
     assert text.split("\n")[4:6] == [f"| training lengths | {cells}", f"| length 9 | {cells}"]
 
 
-def test_whole_strings_are_told_of_tasks_that_can_be_known() -> None:
+def test_whole_string_accuracy_is_shown_only_for_deterministic_tasks() -> None:
     assert "| whole strings |" in scores_table(rows_of("parity"))
     assert "| whole strings |" not in scores_table(rows_of("reber"))
 
 
-def test_the_drawn_grammar_is_rebers() -> None:
+def test_drawn_grammar_matches_reber() -> None:
     arcs = {tuple(arc.split()) for arc in automata.ARCS}
     arcs |= {(state, letter, state) for state, (letter, _) in automata.LOOPS.items()}
     inner = {(str(s), letter, str(end)) for s, steps in GRAMMAR.items() for letter, end in steps}
     assert arcs == inner | {("begin", "B", "1"), ("6", "E", "end")}
 
 
-def test_the_drawn_hierarchy_names_tasks_of_its_levels() -> None:
+def test_drawn_hierarchy_names_tasks_of_its_levels() -> None:
     levels = list(automata.LEVELS)
     assert list(automata.SHOWN) == levels
     for level, names in automata.SHOWN.items():

@@ -20,7 +20,7 @@ from seqtoys.tasks.catalogue import CATALOGUE
 
 NAMES = list(CATALOGUE)
 ANSWERED = [name for name in NAMES if isinstance(get_task(name), AnswerTask)]
-SEQUENCES, PAIRS = 10_000, 20  # how many to count, and in how many pairs of batches at least
+SEQUENCES, PAIRS = 10_000, 20  # sequences to count, and the least number of batch pairs
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -36,10 +36,10 @@ def rows_of(batch: Batch) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
 
 @cache
 def samples(name: str) -> list[Batch]:
-    """Sequences of a task as they come in training, in pairs of batches.
+    """Draw a task's sequences as in training, in pairs of batches.
 
     A task that draws a length for each batch gets each length equally often: drawn at random,
-    some would be missing, and it may be those that decide. The batches of a pair have one length.
+    some would be missing, perhaps the decisive ones. The batches of a pair have one length.
     """
     return paired_batches(get_task(name))
 
@@ -57,19 +57,19 @@ def paired_batches(task: Task) -> list[Batch]:
 
 
 def ratio(sums: list[float], counts: list[float]) -> tuple[float, float]:
-    """A mean over pairs of batches, and its standard error, from their differences."""
+    """Compute a mean over pairs of batches and its standard error, from their differences."""
     mean = sum(sums) / sum(counts)
     rest = [s - mean * n for s, n in zip(sums, counts, strict=True)]
     squares = sum((a - b) ** 2 for a, b in zip(rest[::2], rest[1::2], strict=True))
     return mean, math.sqrt(squares) / sum(counts)
 
 
-def assert_near(told: float, told_error: float, measured: tuple[float, float]) -> None:
-    """Within four standard errors."""
+def assert_near(claimed: float, claimed_error: float, measured: tuple[float, float]) -> None:
+    """Assert agreement within four standard errors."""
     mean, error = measured
-    allowed = 4 * math.hypot(told_error, error) + 1e-6
-    assert abs(told - mean) <= allowed, (
-        f"the task says {told:.5f} ± {told_error:.5f}, but {SEQUENCES:,} sequences give "
+    allowed = 4 * math.hypot(claimed_error, error) + 1e-6
+    assert abs(claimed - mean) <= allowed, (
+        f"the task says {claimed:.5f} ± {claimed_error:.5f}, but {SEQUENCES:,} sequences give "
         f"{mean:.5f} ± {error:.5f}"
     )
 
@@ -84,7 +84,7 @@ def task(request: pytest.FixtureRequest) -> Task:
     return get_task(request.param)
 
 
-def test_it_says_what_it_is(task: Task) -> None:
+def test_metadata_is_complete(task: Task) -> None:
     assert task.name in NAMES
     assert list_tasks()[task.name].endswith((".", "?"))
     assert task.source
@@ -146,7 +146,7 @@ def test_one_length_gives_sequences_of_one_length(task: Task) -> None:
 
 
 @pytest.mark.parametrize("name", ANSWERED)
-def test_the_input_decides_the_answer(name: str) -> None:
+def test_answer_depends_only_on_the_input(name: str) -> None:
     task = get_task(name)
     assert isinstance(task, AnswerTask)
     length = next(n for n in range(12, 30) if task.why_no_length(n) is None)
@@ -161,25 +161,25 @@ def test_the_input_decides_the_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize("length", [0, -1, True])
-def test_no_length_but_positive_integers(task: Task, length: int) -> None:
+def test_length_must_be_a_positive_integer(task: Task, length: int) -> None:
     with pytest.raises((OptionError, InputTypeError), match=r"expected length to be a.* integer"):
         task.sample(2, length=length)
 
 
-def test_an_impossible_length_is_refused(task: Task) -> None:
+def test_impossible_length_raises(task: Task) -> None:
     impossible = [n for n in range(1, 30) if task.why_no_length(n) is not None]
     for length in impossible[:3]:
         with pytest.raises(OptionError, match=f"{task.name} has no sequence of length {length}: "):
             task.sample(2, length=length)
 
 
-def test_the_optimum_is_the_mean_surprise(task: Task) -> None:
+def test_optimum_is_the_mean_surprise(task: Task) -> None:
     counts = [float(batch.scored.sum()) for batch in samples(task.name)]
     sums = [task.optimal_loss(b) * n for b, n in zip(samples(task.name), counts, strict=True)]
     assert_near(task.optimum, 0, ratio(sums, counts))
 
 
-def test_the_memoryless_loss_is_what_counting_gives(task: Task) -> None:
+def test_memoryless_loss_matches_counts(task: Task) -> None:
     each = [pairs_of(batch) for batch in samples(task.name)]
     together = sum(each, Counter[tuple[int, int]]())
     above: Counter[int] = Counter()
@@ -188,12 +188,12 @@ def test_the_memoryless_loss_is_what_counting_gives(task: Task) -> None:
     surprise = {pair: math.log(above[pair[0]] / count) for pair, count in together.items()}
     sums = [sum(surprise[pair] * n for pair, n in counts.items()) for counts in each]
     measured = ratio(sums, [float(counts.total()) for counts in each])
-    told = task.memoryless
-    assert_near(told, told.standard_error, measured)
-    assert told >= task.optimum - 4 * told.standard_error - 1e-9
+    claimed = task.memoryless
+    assert_near(claimed, claimed.standard_error, measured)
+    assert claimed >= task.optimum - 4 * claimed.standard_error - 1e-9
 
 
-def test_chance_is_the_share_of_the_most_frequent_target(task: Task) -> None:
+def test_chance_is_the_frequency_of_the_most_frequent_target(task: Task) -> None:
     each = [Counter(batch.targets[batch.scored].tolist()) for batch in samples(task.name)]
     together = sum(each, Counter[int]())
     totals = [float(counts.total()) for counts in each]
@@ -205,13 +205,13 @@ def test_chance_is_the_share_of_the_most_frequent_target(task: Task) -> None:
     assert_near(task.chance, task.chance.standard_error, nearest)
 
 
-def test_held_out_sequences_are_never_those_to_train_on(task: Task) -> None:
+def test_training_and_held_out_sequences_are_disjoint(task: Task) -> None:
     if len(set(rows_of(task.sample(250, generator=seeded(2026))))) < 20:
-        pytest.skip("too few sequences to part by chance")
+        pytest.skip("too few sequences to split at random")
     training, held_out = task.held_out(0.3)
     shown, kept = (
-        set().union(*(rows_of(side.sample(100, generator=seeded(n))) for n in range(5)))
-        for side in (training, held_out)
+        set().union(*(rows_of(split.sample(100, generator=seeded(n))) for n in range(5)))
+        for split in (training, held_out)
     )
     assert shown
     assert kept
@@ -222,13 +222,13 @@ def test_held_out_sequences_are_never_those_to_train_on(task: Task) -> None:
 
 
 class Palindrome(KnownProbabilities):
-    """Does a string read the same backwards? At nearly all lengths hardly any does."""
+    """Does a string read the same backwards? At most lengths, hardly any does."""
 
     name = "palindrome"
     level = "context-free"
     lengths = (1, 40)
     vocab = Vocab("01=")
-    off = 0.0  # how much too high the share of 1 is
+    off = 0.0  # an error added to the probability of 1
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
@@ -239,21 +239,21 @@ class Palindrome(KnownProbabilities):
         return (inputs == inputs.flip(1)).all(1, keepdim=True).long()
 
     def answer_probabilities(self) -> list[float]:
-        share = sum(2.0 ** -(n // 2) for n in range(1, 41)) / 40 + self.off
-        return [1 - share, share]
+        probability = sum(2.0 ** -(n // 2) for n in range(1, 41)) / 40 + self.off
+        return [1 - probability, probability]
 
 
-def test_the_contract_holds_where_a_few_short_lengths_decide(
+def test_contract_detects_errors_where_few_short_lengths_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     task = Palindrome()
     monkeypatch.setitem(globals(), "samples", lambda _: paired_batches(task))
-    test_chance_is_the_share_of_the_most_frequent_target(task)
-    test_the_memoryless_loss_is_what_counting_gives(task)
+    test_chance_is_the_frequency_of_the_most_frequent_target(task)
+    test_memoryless_loss_matches_counts(task)
 
     task.off = 0.01
-    told = r"the task says 0\.\d+ ± 0\.00000, but 10,000 sequences give 0\.\d+ ± 0\.\d+"
-    with pytest.raises(AssertionError, match=told):
-        test_chance_is_the_share_of_the_most_frequent_target(task)
-    with pytest.raises(AssertionError, match=told):
-        test_the_memoryless_loss_is_what_counting_gives(task)
+    message = r"the task says 0\.\d+ ± 0\.00000, but 10,000 sequences give 0\.\d+ ± 0\.\d+"
+    with pytest.raises(AssertionError, match=message):
+        test_chance_is_the_frequency_of_the_most_frequent_target(task)
+    with pytest.raises(AssertionError, match=message):
+        test_memoryless_loss_matches_counts(task)

@@ -33,7 +33,7 @@ def by_hand(
     optimizer: torch.optim.Optimizer,
     clip: float = 1e9,
 ) -> list[float]:
-    """Plain training on unpadded texts, one update per batch; the losses before each update."""
+    """Train on unpadded texts, one update per batch; return the losses before each update."""
     losses = []
     for texts in batches:
         optimizer.zero_grad()
@@ -62,7 +62,7 @@ def test_padding_changes_nothing(stepwise: bool, batch_first: bool) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_optimizer_scheduler_and_clipping_are_pytorchs() -> None:
+def test_optimizer_scheduler_and_clipping_match_pytorch() -> None:
     model, oracle = (ElmanCharModel(VOCAB, hidden_size=6) for _ in range(2))
     history = fit(
         model,
@@ -96,7 +96,7 @@ def test_reduce_on_plateau_watches_the_held_out_loss(validation: float | None) -
     assert history.lr == pytest.approx(expected)
 
 
-def test_minibatches_go_through_every_sequence_once_an_epoch() -> None:
+def test_minibatches_visit_every_sequence_once_per_epoch() -> None:
     seen: list[list[int]] = []
 
     class Watching(ElmanCharModel):
@@ -114,7 +114,7 @@ def test_minibatches_go_through_every_sequence_once_an_epoch() -> None:
     assert all(len(predictions) == 5 for predictions in history.predictions)
 
 
-def test_a_minibatch_loss_is_weighted_by_its_scored_symbols() -> None:
+def test_minibatch_losses_are_weighted_by_scored_symbols() -> None:
     model = ElmanCharModel(VOCAB, hidden_size=6)
     whole = fit(model, TEXTS, epochs=1, lr=1e-12)
     parts = fit(model, TEXTS, epochs=1, lr=1e-12, batch_size=4)
@@ -126,13 +126,13 @@ def test_a_minibatch_loss_is_weighted_by_its_scored_symbols() -> None:
 @pytest.mark.parametrize(
     ("options", "sizes"),
     [
-        ({}, {"hidden_size": 6}),  # gradients written out
+        ({}, {"hidden_size": 6}),  # hand-written gradients
         ({"stepwise": True}, {"hidden_size": 6, "num_layers": 2}),  # autograd
         ({"clip_norm": 0.1}, {"seeds": [1, 2], "hidden_size": 6}),
         ({}, {"seeds": [1, 2], "num_layers": 2}),
     ],
 )
-def test_a_sequence_that_counts_thrice_is_one_that_stands_there_thrice(
+def test_counted_sequences_train_like_repeated_ones(
     options: dict[str, Any], sizes: dict[str, Any]
 ) -> None:
     batch = Batch.from_texts(["hello", "hill", "hill", "oil", "hill", "oil"], VOCAB)
@@ -148,7 +148,7 @@ def test_a_sequence_that_counts_thrice_is_one_that_stands_there_thrice(
         torch.testing.assert_close(counted, repeated, rtol=1e-9, atol=1e-9)
 
 
-def test_a_minibatch_without_a_scored_symbol_is_left_out() -> None:
+def test_unscored_minibatch_is_skipped() -> None:
     targets = torch.tensor([[1, 2], [-100, -100], [-100, -100]])
     batch = Batch(torch.zeros(3, 2, dtype=torch.int64), targets)
     history = fit(ElmanCharModel(VOCAB), batch, epochs=3, batch_size=1)
@@ -156,7 +156,7 @@ def test_a_minibatch_without_a_scored_symbol_is_left_out() -> None:
     assert history.predictions[0][1:] == ["", ""]
 
 
-def test_held_out_texts_are_measured_and_never_trained_on() -> None:
+def test_held_out_texts_are_evaluated_but_not_trained_on() -> None:
     model = ElmanCharModel(VOCAB, hidden_size=8)
     history = fit(model, TEXTS * 2, epochs=3, validation=0.3, seed=5)
     held = [(TEXTS * 2)[row] for row in history.held_out]
@@ -214,7 +214,7 @@ def test_ctrl_c_keeps_model_and_history(batch_size: int | None) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_ctrl_c_twice_does_not_wait() -> None:
+def test_second_ctrl_c_stops_at_once() -> None:
     class Stuck(ElmanCharModel):
         def forward(self, inputs: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
             signal.raise_signal(signal.SIGINT)
@@ -226,7 +226,7 @@ def test_ctrl_c_twice_does_not_wait() -> None:
     assert len(history) == 0
 
 
-def test_ctrl_c_between_minibatches_is_heard() -> None:
+def test_ctrl_c_between_minibatches_stops_training() -> None:
     class Pressed(ElmanCharModel):
         calls = 0
 
@@ -238,10 +238,10 @@ def test_ctrl_c_between_minibatches_is_heard() -> None:
     model = Pressed(VOCAB)
     history = fit(model, TEXTS, batch_size=1)
     assert (len(history), history.stopped) == (0, "interrupted")
-    assert model.calls == 1  # heard after the first update
+    assert model.calls == 1  # stopped after the first update
 
 
-def test_training_in_a_thread_leaves_signals_alone() -> None:
+def test_training_in_a_thread_does_not_touch_signals() -> None:
     histories: list[History] = []
     thread = threading.Thread(
         target=lambda: histories.append(fit(ElmanCharModel(VOCAB), "hihello", epochs=2))
@@ -270,7 +270,7 @@ class Gru(nn.Module):
 
 
 @pytest.mark.parametrize("tuple_output", [False, True])
-def test_any_module_trains_in_its_modes(tuple_output: bool) -> None:
+def test_user_defined_module_is_switched_between_modes(tuple_output: bool) -> None:
     model = Gru(tuple_output=tuple_output).eval()
     history = fit(model, TEXTS, vocab=VOCAB, epochs=2, validation=0.3)
     assert model.modes == [True, False] * 2
@@ -279,7 +279,7 @@ def test_any_module_trains_in_its_modes(tuple_output: bool) -> None:
     assert history.loss_floor == 0
 
 
-def test_a_batch_needs_no_vocabulary() -> None:
+def test_batch_needs_no_vocabulary() -> None:
     batch = Batch.from_texts(TEXTS, VOCAB)
     history = fit(Gru(), batch, epochs=1)
     assert history.predictions == []
@@ -292,13 +292,13 @@ def test_predictions_of_large_data_are_not_kept() -> None:
     assert history.row(0).prediction is None
 
 
-def test_a_pair_may_have_unscored_targets_in_a_batch() -> None:
+def test_batch_may_have_unscored_targets() -> None:
     targets = torch.tensor([[-100, -100, 3]])
     history = fit(ElmanCharModel(VOCAB), Batch(VOCAB.encode_batch(["hel"]), targets), epochs=1)
     assert len(history.predictions[0][0]) == 1
 
 
-def test_report_lines_come_every_so_many_epochs_and_at_the_end(
+def test_report_lines_are_printed_every_n_epochs_and_at_the_end(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     history = fit(ElmanCharModel(VOCAB, seed=777), "hihello", epochs=6, report_every=2)
@@ -310,7 +310,7 @@ def test_report_lines_come_every_so_many_epochs_and_at_the_end(
     assert len(history) == 6
 
 
-def test_the_progress_bar_is_quiet_unless_someone_looks(
+def test_progress_bar_is_hidden_unless_requested(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fit(ElmanCharModel(VOCAB), "hihello", epochs=3)
@@ -325,7 +325,7 @@ def test_the_progress_bar_is_quiet_unless_someone_looks(
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_same_seed_gives_the_same_numbers() -> None:
+def test_same_seed_gives_the_same_numbers() -> None:
     runs = [
         fit(ElmanCharModel(VOCAB, hidden_size=4), TEXTS, validation=0.3, batch_size=2, seed=seed)
         for seed in (1, 1, 2)
@@ -333,7 +333,7 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     assert runs[0].loss == runs[1].loss != runs[2].loss
 
 
-def test_one_symbol_is_no_news() -> None:
+def test_loss_of_a_one_symbol_vocabulary_is_zero() -> None:
     history = fit(ElmanCharModel(Vocab("a")), "aaaa", epochs=2)
     assert history.loss == [0.0, 0.0]
     assert history.baselines.uniform == 0
@@ -355,13 +355,13 @@ ERRORS: dict[str, Any] = {
         NonFiniteLossError,
         "the loss became nan at epoch 2 with lr=1e+30; try a smaller lr, or clip_norm=1.0",
     ),
-    "diverged by an integer that PyTorch has no room for": (
+    "diverged with an integer beyond 64 bits": (
         lambda: diverge(2**64),
         NonFiniteLossError,
         "the loss became nan at epoch 2 with lr=1.84467e+19; try a smaller lr, or clip_norm=1.0",
     ),
     "epochs": (unfit(epochs=0), OptionError, "expected epochs to be a positive integer, got 0"),
-    "a share of an epoch": (
+    "fractional epochs": (
         unfit(epochs=2.5),
         OptionError,
         "expected epochs to be a positive integer, got 2.5",
@@ -413,7 +413,7 @@ def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCh
 
 
 def test_stepwise_feeds_one_symbol_at_a_time() -> None:
-    """Where gradients are autograd's: with an embedding, say; the numbers stay the same."""
+    """This applies with autograd, as for an embedding; the results stay the same."""
     model, twin = (ElmanCharModel(VOCAB, embedding_size=4, hidden_size=6) for _ in range(2))
     steps: list[int] = []
     step = model.step
@@ -423,7 +423,7 @@ def test_stepwise_feeds_one_symbol_at_a_time() -> None:
     assert history.loss == pytest.approx(fit(twin, TEXTS, epochs=10).loss, rel=1e-4)
 
 
-def test_a_model_may_read_other_symbols_than_it_predicts() -> None:
+def test_model_may_have_different_input_and_output_symbols() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Embedding(4, 8), nn.Linear(8, 2))
@@ -443,7 +443,7 @@ class Detached(nn.Module):
         return self.logits(inputs).detach()  # type: ignore[no-any-return]
 
 
-def test_a_model_that_detaches_its_logits_is_told(
+def test_model_with_detached_logits_raises(
     assert_error: Callable[[Callable[[], object], type[Exception], str], None],
 ) -> None:
     assert_error(

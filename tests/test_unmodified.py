@@ -1,4 +1,4 @@
-"""Networks whose parts are replaced, hooked or changed: every method computes what PyTorch does.
+"""Networks with replaced, hooked or changed parts: every method matches the modules.
 
 The oracle calls the modules one after the other: embedding, rnn, readout.
 """
@@ -47,14 +47,14 @@ pytestmark = [
 
 
 class Scaled(nn.Linear):
-    """A readout of a user's own: its logits are three times as large."""
+    """A user's readout whose logits are three times as large."""
 
     def forward(self, input: Tensor) -> Tensor:
         return 3 * super().forward(input)
 
 
 class Loud(nn.RNN):
-    """A recurrence of a user's own: its states are twice as large."""
+    """A user's recurrence whose states are twice as large."""
 
     def forward(self, *tensors: Any) -> Any:
         states, last = super().forward(*tensors)
@@ -62,7 +62,7 @@ class Loud(nn.RNN):
 
 
 class Shifted(nn.Embedding):
-    """An embedding of a user's own."""
+    """A user's embedding."""
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input) + 1
@@ -109,8 +109,8 @@ def tie(model: Any) -> None:
     model.readout.weight = model.rnn.weight_ih_l0
 
 
-def thin_out(model: Any) -> None:
-    """Give a weight memory with gaps."""
+def make_noncontiguous(model: Any) -> None:
+    """Make a weight noncontiguous in memory."""
     weight = model.rnn.weight_hh_l0
     wide = torch.zeros(8, 16)
     wide[:, ::2] = weight.detach()
@@ -118,7 +118,7 @@ def thin_out(model: Any) -> None:
 
 
 def hide_weight(model: Any) -> None:
-    """Keep a weight as an attribute that is no parameter."""
+    """Keep a weight as an attribute that is not a parameter."""
     weight = model.rnn.weight_hh_l0.detach()
     del model.rnn.weight_hh_l0
     model.rnn.weight_hh_l0 = 2 * weight
@@ -136,7 +136,7 @@ CAUSAL: dict[str, Callable[[], ElmanCharModel]] = {
     ),
     "a readout's own forward": lambda: changed(lambda m: set_forward(m.readout, 3)),
     "a readout's hook": lambda: changed(lambda m: m.readout.register_forward_hook(doubled)),
-    "what a readout is given": lambda: changed(
+    "a readout's pre-hook": lambda: changed(
         lambda m: m.readout.register_forward_pre_hook(lambda _, given: (2 * given[0],))
     ),
     "a backward hook": lambda: changed(
@@ -153,7 +153,7 @@ CAUSAL: dict[str, Callable[[], ElmanCharModel]] = {
     "dropout of two rows": lambda: with_part(
         "rnn", lambda: nn.RNN(5, 8, num_layers=2, dropout=0.5, batch_first=True), num_layers=2
     ),
-    "another squashing": lambda: with_part(
+    "another nonlinearity": lambda: with_part(
         "rnn", lambda: nn.RNN(5, 8, nonlinearity="relu", batch_first=True)
     ),
     "another mode": lambda: changed(lambda m: setattr(m.rnn, "mode", "RNN_RELU")),
@@ -173,7 +173,7 @@ CAUSAL: dict[str, Callable[[], ElmanCharModel]] = {
     "a hook on a gradient": lambda: changed(
         lambda m: m.rnn.weight_hh_l0.register_hook(lambda gradient: 2 * gradient)
     ),
-    "memory with gaps": lambda: changed(thin_out),
+    "noncontiguous memory": lambda: changed(make_noncontiguous),
     "an embedding of another class": lambda: with_part(
         "embedding", lambda: Shifted(5, 3), embedding_size=3
     ),
@@ -200,37 +200,37 @@ AHEAD: dict[str, Callable[[], ElmanCharModel]] = {
     "two directions": lambda: with_parts(
         rnn=nn.RNN(5, 8, bidirectional=True, batch_first=True), readout=nn.Linear(16, 5)
     ),
-    "rows for steps": lambda: with_part("rnn", lambda: nn.RNN(5, 8)),
+    "batch and time swapped": lambda: with_part("rnn", lambda: nn.RNN(5, 8)),
 }
 WHOLE: dict[str, Callable[[], ElmanCharModel]] = {
     "the network's own forward": lambda: changed(lambda m: set_forward(m, 2)),
     "the network's hook": lambda: changed(lambda m: m.register_forward_hook(doubled)),
     "time first": lambda: changed(lambda m: set_forward(m, 2), batch_first=False),
 }
-UNKNOWN_START: dict[str, Callable[[], ElmanCharModel]] = {
+UNKNOWN_INITIAL_STATE: dict[str, Callable[[], ElmanCharModel]] = {
     "an LSTM": lambda: with_part("rnn", lambda: nn.LSTM(5, 8, batch_first=True)),
 }
-EVERY = {**CAUSAL, **AHEAD, **WHOLE, **UNKNOWN_START}
-CHANGED_ONLY = ("a frozen weight", "a hook on a gradient", "memory with gaps")
-"""What decides the gradients, but not what is computed."""
+EVERY = {**CAUSAL, **AHEAD, **WHOLE, **UNKNOWN_INITIAL_STATE}
+CHANGED_ONLY = ("a frozen weight", "a hook on a gradient", "noncontiguous memory")
+"""Changes that affect the gradients but not the outputs."""
 
 
 @pytest.fixture
-def forked() -> Iterator[None]:
-    """What PyTorch's own modules draw for their weights, or dropout does, is drawn in vain."""
+def isolated_rng() -> Iterator[None]:
+    """Isolate the global generator, from which PyTorch's modules and dropout draw."""
     with torch.random.fork_rng(devices=[]):
         yield
 
 
 def make(name: str) -> ElmanCharModel:
-    """The same network each time."""
+    """Return the same network each time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         return EVERY[name]()
 
 
 def by_hand(model: Any, inputs: Tensor) -> Tensor:
-    """The logits that the modules of a network give, one after the other, batch first."""
+    """Compute batch-first logits by calling a network's modules one after the other."""
     logits: Tensor
     given = inputs if model.settings.batch_first else inputs.T
     if "forward" in vars(model) or model._forward_hooks:
@@ -247,14 +247,14 @@ def loss_by_hand(model: nn.Module) -> Tensor:
     return F.cross_entropy(by_hand(model, INPUTS).flatten(0, 1), TARGETS.flatten())
 
 
-@pytest.mark.usefixtures("forked")
+@pytest.mark.usefixtures("isolated_rng")
 @pytest.mark.parametrize(
     ("name", "stepwise"), [*((n, False) for n in EVERY), *((n, True) for n in [*CAUSAL, *WHOLE])]
 )
-def test_fit_trains_what_the_modules_compute(name: str, stepwise: bool) -> None:
+def test_fit_matches_the_modules(name: str, stepwise: bool) -> None:
     model, twin = make(name), make(name)
     if stepwise and "dropout" in name:
-        model.rnn.dropout = twin.rnn.dropout = 0.0  # by steps, other numbers are drawn
+        model.rnn.dropout = twin.rnn.dropout = 0.0  # single steps draw other random numbers
     torch.manual_seed(7)
     history = fit(
         model,
@@ -274,7 +274,7 @@ def test_fit_trains_what_the_modules_compute(name: str, stepwise: bool) -> None:
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6, msg=path)
 
 
-def test_a_recurrence_without_a_known_start_is_not_stepped_through() -> None:
+def test_recurrence_without_known_initial_state_cannot_step() -> None:
     model = make("an LSTM")
     for call in (
         lambda: fit(model, "hihello", stepwise=True),
@@ -287,7 +287,7 @@ def test_a_recurrence_without_a_known_start_is_not_stepped_through() -> None:
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_a_network_reads_what_the_modules_compute(name: str) -> None:
+def test_inference_matches_the_modules(name: str) -> None:
     model = make(name)
     assert model.is_unmodified == (name in CHANGED_ONLY)
     assert not model.writes_gradients
@@ -308,8 +308,8 @@ def test_a_network_reads_what_the_modules_compute(name: str) -> None:
     torch.testing.assert_close(logits[0] if model.settings.batch_first else logits[:, 0], expected)
 
 
-@pytest.mark.parametrize("name", [*CAUSAL, *WHOLE, *UNKNOWN_START])
-def test_steps_are_what_whole_sequences_are(name: str) -> None:
+@pytest.mark.parametrize("name", [*CAUSAL, *WHOLE, *UNKNOWN_INITIAL_STATE])
+def test_steps_match_whole_sequences(name: str) -> None:
     model = make(name).eval()
     with torch.no_grad():
         expected = by_hand(model, INPUTS)[0]
@@ -322,7 +322,7 @@ def test_steps_are_what_whole_sequences_are(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*CAUSAL, *WHOLE])
-def test_generated_symbols_are_the_likeliest_by_hand(name: str) -> None:
+def test_greedy_generation_matches_the_modules(name: str) -> None:
     model, written = make(name).eval(), "h"
     with torch.no_grad():
         for _ in range(9):
@@ -335,7 +335,7 @@ def test_generated_symbols_are_the_likeliest_by_hand(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_one_hot_vectors_are_read_as_indices_or_refused(name: str) -> None:
+def test_one_hot_vectors_match_indices_or_raise(name: str) -> None:
     model = make(name).eval()
     given = INPUTS if model.settings.batch_first else INPUTS.T
     vectors = F.one_hot(given, 5).float()
@@ -346,7 +346,7 @@ def test_one_hot_vectors_are_read_as_indices_or_refused(name: str) -> None:
     torch.testing.assert_close(model(vectors)[0], model(given)[0])
 
 
-def test_a_global_hook_is_called() -> None:
+def test_global_hook_is_called() -> None:
     model, calls = network(), list[str]()
     assert model.is_unmodified
     hook = register_module_forward_hook(lambda part, *_: calls.append(type(part).__name__))
@@ -359,7 +359,7 @@ def test_a_global_hook_is_called() -> None:
     assert model.is_unmodified
 
 
-def test_a_network_of_one_own_forward_may_go_step_by_step() -> None:
+def test_user_defined_forward_may_call_step() -> None:
     class Stepping(ElmanCharModel):
         def forward(self, inputs: Tensor, hidden: Any = None) -> Any:
             logits = []
@@ -376,21 +376,21 @@ def test_a_network_of_one_own_forward_may_go_step_by_step() -> None:
 
 
 class LogitsOnly(ElmanCharModel):
-    """A subclass whose forward takes and gives no state."""
+    """A subclass whose forward neither takes nor returns a state."""
 
     def forward(self, inputs: Tensor) -> Tensor:  # type: ignore[override]
         return 2 * super().forward(inputs)[0]
 
 
 class NoState(ElmanCharModel):
-    """A subclass whose forward gives no state."""
+    """A subclass whose forward returns no state."""
 
     def forward(self, inputs: Tensor, hidden: Any = None) -> Tensor:  # type: ignore[override]
         return 2 * super().forward(inputs, hidden)[0]
 
 
 class Stepper(ElmanCharModel):
-    """A subclass with both: its step is taken as it is."""
+    """A subclass with its own forward and step."""
 
     def forward(self, inputs: Tensor, hidden: Any = None) -> Any:
         logits, hidden = super().forward(inputs, hidden)
@@ -401,7 +401,7 @@ class Stepper(ElmanCharModel):
         return 2 * logits, hidden
 
 
-def test_a_subclass_steps_by_its_forward_or_by_a_step_of_its_own() -> None:
+def test_subclass_steps_with_its_own_forward_or_step() -> None:
     plain = network()
     for kind, message in ((LogitsOnly, "it takes no state"), (NoState, "it does not return")):
         model = kind(VOCAB, hidden_size=8, seed=1)
@@ -414,8 +414,8 @@ def test_a_subclass_steps_by_its_forward_or_by_a_step_of_its_own() -> None:
     assert generate(stepper, "h", 40) == generate(plain, "h", 40, temperature=0.5)
 
 
-@pytest.mark.usefixtures("forked")
-def test_parts_that_do_not_fit_are_named() -> None:
+@pytest.mark.usefixtures("isolated_rng")
+def test_mismatched_parts_raise() -> None:
     for model, kind, message in (
         (with_part("readout", lambda: nn.Linear(6, 5)), ShapeError, "with 8 input features"),
         (with_part("rnn", lambda: nn.RNN(7, 8)), ShapeError, "an input size of 5, got RNN"),
@@ -428,26 +428,24 @@ def test_parts_that_do_not_fit_are_named() -> None:
         generate(mixing, "h", 5, num=3)
 
 
-def test_a_network_in_parts_reads_nothing_as_nothing() -> None:
+def test_modified_network_accepts_an_empty_batch() -> None:
     model = make("two directions")
     logits, hidden = model(torch.zeros(0, 3, dtype=torch.int64))
     assert (logits.shape, hidden.shape) == ((0, 3, 5), (2, 0, 8))
 
 
-def test_no_floor_is_claimed_of_a_modified_network() -> None:
+def test_modified_network_has_no_loss_floor() -> None:
     model = network(hidden_size=None)
     assert model.loss_floor > 0.43
     model.register_forward_hook(doubled)
     assert fit(model, "hihello", epochs=1).loss_floor == 0
 
 
-@pytest.mark.usefixtures("forked")
+@pytest.mark.usefixtures("isolated_rng")
 @pytest.mark.parametrize("name", [n for n in EVERY if n not in CHANGED_ONLY])
-def test_a_modified_network_is_saved_only_where_the_file_gives_it_back(
-    name: str, tmp_path: Path
-) -> None:
+def test_modified_network_is_saved_only_if_it_round_trips(name: str, tmp_path: Path) -> None:
     model = make(name)
-    if model.has_own_parts:  # only hooked: hooks are in no file
+    if model.has_own_parts:  # only hooked: hooks are not saved
         save(model, tmp_path / "model")
         loaded = load(tmp_path / "model")
         assert all(map(torch.equal, loaded.parameters(), model.parameters()))
@@ -463,7 +461,7 @@ def test_a_modified_network_is_saved_only_where_the_file_gives_it_back(
 
 
 class LoudTeam(ElmanEnsemble):
-    """A user's own ensemble: its logits are twice as large."""
+    """A user's ensemble whose logits are twice as large."""
 
     def forward(self, inputs: Tensor, hidden: Tensor | None = None) -> Any:
         logits, hidden = super().forward(inputs, hidden)
@@ -479,11 +477,11 @@ TEAMS: dict[str, Callable[[], ElmanEnsemble]] = {
     "hook on a gradient": lambda: team(
         lambda e: e.rnn.weight_hh_l0.register_hook(lambda gradient: 2 * gradient)
     ),
-    "another squashing": lambda: team(
+    "another nonlinearity": lambda: team(
         lambda e: setattr(e, "settings", network(nonlinearity="relu").settings)
     ),
 }
-COPIED = ("normed weight", "frozen weight", "hook on a gradient", "another squashing")
+COPIED = ("normed weight", "frozen weight", "hook on a gradient", "another nonlinearity")
 
 
 def team(
@@ -495,7 +493,7 @@ def team(
 
 
 @pytest.mark.parametrize("name", TEAMS)
-def test_a_modified_ensemble_trains_and_writes_as_it_is_called(name: str) -> None:
+def test_modified_ensemble_trains_and_generates_like_its_forward(name: str) -> None:
     ensemble, twin = TEAMS[name](), TEAMS[name]()
     logits = twin(INPUTS)[0]  # (replicas, 1, time, vocab)
     losses = torch.stack(
@@ -521,7 +519,7 @@ def test_a_modified_ensemble_trains_and_writes_as_it_is_called(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", TEAMS)
-def test_a_replica_is_copied_with_what_it_computes_or_not_at_all(name: str) -> None:
+def test_replica_copy_computes_the_same_or_raises(name: str) -> None:
     ensemble = TEAMS[name]()
     if name not in COPIED:
         with pytest.raises(OptionError, match="cannot copy a replica of an ensemble whose forw"):
@@ -534,9 +532,9 @@ def test_a_replica_is_copied_with_what_it_computes_or_not_at_all(name: str) -> N
     assert model.rnn.get_parameter("bias_hh_l0").requires_grad
 
 
-@pytest.mark.usefixtures("forked")
+@pytest.mark.usefixtures("isolated_rng")
 @pytest.mark.parametrize("replicas", [3, 200])  # in both layouts
-def test_parts_of_an_ensemble_hold_the_weights_of_all_replicas(replicas: int) -> None:
+def test_ensemble_parts_without_all_replicas_raise(replicas: int) -> None:
     for part, replacement in (
         ("readout", nn.Linear(8, 5)),
         ("rnn", nn.RNN(5, 8)),
@@ -560,7 +558,7 @@ def test_parts_of_an_ensemble_hold_the_weights_of_all_replicas(replicas: int) ->
         ensemble(INPUTS)
 
 
-def test_a_network_changed_between_epochs_is_trained_as_it_then_is() -> None:
+def test_changes_between_epochs_take_effect() -> None:
     """Frozen after two updates, given other memory after four, hooked after six, then plain."""
     hooks: list[Any] = []
 
@@ -599,14 +597,14 @@ def test_a_network_changed_between_epochs_is_trained_as_it_then_is() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"embedding_size": 3}, {"hidden_size": None}])
-def test_autocast_is_pytorchs(options: dict[str, Any]) -> None:
+def test_network_works_under_autocast(options: dict[str, Any]) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         model = network(**options)
         assert len(fit(model, "hihello", epochs=2)) == 2
         assert len(generate(model, "h", 3)) == 3
 
 
-def test_a_modified_network_is_evaluated_as_it_is_called() -> None:
+def test_evaluate_uses_the_modified_network() -> None:
     task = get_task("first_symbol")
     plain, loud = (ElmanCharModel(task.vocab, hidden_size=8) for _ in range(2))
     assert loud.readout is not None
@@ -619,14 +617,14 @@ def test_a_modified_network_is_evaluated_as_it_is_called() -> None:
     assert one.loss == pytest.approx(float(other.loss), rel=1e-6)
 
 
-def test_states_of_a_modified_network_can_be_looked_at() -> None:
+def test_mean_states_of_a_modified_network() -> None:
     means = mean_hidden_by_symbol(make("a GRU"), Batch(INPUTS, TARGETS))
     assert means["h"].shape == (8,)
     with pytest.raises(OptionError, match="cannot make the initial state of rnn"):
         mean_hidden_by_symbol(make("an LSTM"), Batch(INPUTS, TARGETS))
 
 
-def test_a_copy_is_as_unmodified_as_what_it_copies() -> None:
+def test_copies_of_unmodified_networks_are_unmodified() -> None:
     for made in (network(), ElmanEnsemble(VOCAB, [1, 2])):
         assert copy.deepcopy(made).is_unmodified
         assert made.double().is_unmodified

@@ -31,14 +31,14 @@ HIELO = Vocab("hielo")
 WORDS = Vocab(["boy", "sees", "dog"])
 
 
-def test_the_founding_notebooks_order() -> None:
+def test_symbols_are_in_the_notebooks_order() -> None:
     assert Vocab.from_text("hihello") == HIELO
     assert HIELO.encode("hihell").tolist() == [0, 1, 0, 2, 3, 3]
     assert HIELO.encode("hihell").dtype == torch.int64
     assert HIELO.one_hot("hi").tolist() == [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0]]
 
 
-def test_a_vocabulary_is_a_collection_and_a_value() -> None:
+def test_vocabulary_is_a_hashable_collection() -> None:
     assert len(HIELO) == 5
     assert list(HIELO) == ["h", "i", "e", "l", "o"] == list(HIELO.symbols)
     assert "h" in HIELO
@@ -53,7 +53,7 @@ def test_a_vocabulary_is_a_collection_and_a_value() -> None:
     assert repr(WORDS) == "Vocab(['boy', 'sees', 'dog'])"
 
 
-def test_words() -> None:
+def test_vocabulary_of_words() -> None:
     assert WORDS.has_words
     assert WORDS.encode(("dog", "sees")).tolist() == [2, 1]
     assert WORDS.decode(torch.tensor([[0, 1], [2, 1]])) == [["boy", "sees"], ["dog", "sees"]]
@@ -63,12 +63,12 @@ def test_words() -> None:
     assert Vocab(["to", "a"]).decode([1, 0]) == ["a", "to"]  # a word may be of two characters
 
 
-def test_a_list_of_characters_is_as_good_as_a_string() -> None:
+def test_list_of_characters_equals_a_string() -> None:
     assert HIELO.encode(["h", "o"]).tolist() == HIELO.encode("ho").tolist() == [0, 4]
     assert torch.equal(HIELO.one_hot(["h", "o"]), HIELO.one_hot([0, 4]))
 
 
-def test_encode_batch_pads_on_the_right_and_tells_lengths() -> None:
+def test_encode_batch_pads_on_the_right_and_returns_lengths() -> None:
     assert HIELO.encode_batch(["hello", "eolll"]).tolist() == [[0, 2, 3, 3, 4], [2, 4, 3, 3, 3]]
     batch, lengths = HIELO.encode_batch(["io", "", "o"], return_lengths=True)
     assert batch.tolist() == [[1, 4], [0, 0], [4, 0]]
@@ -76,7 +76,7 @@ def test_encode_batch_pads_on_the_right_and_tells_lengths() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64"])
-def test_decode_reads_any_integers(dtype: str) -> None:
+def test_decode_accepts_any_integer_dtype(dtype: str) -> None:
     array = np.array([0, 1], dtype)
     assert HIELO.decode(array) == "hi"
     assert HIELO.decode(torch.from_numpy(array)) == "hi"
@@ -85,7 +85,7 @@ def test_decode_reads_any_integers(dtype: str) -> None:
 
 
 @given(st.text(min_size=1))
-def test_decode_undoes_encode_for_any_text(text: str) -> None:
+def test_decode_inverts_encode_for_any_text(text: str) -> None:
     vocab = Vocab.from_text(text)
     indices = vocab.encode(text)
     assert vocab.decode(indices) == text
@@ -94,7 +94,7 @@ def test_decode_undoes_encode_for_any_text(text: str) -> None:
     assert torch.equal(vocab.one_hot(text).sum(-1), torch.ones(len(text)))
 
 
-def test_lone_surrogates_are_symbols_too() -> None:
+def test_lone_surrogates_are_symbols() -> None:
     assert Vocab("a\ud800").encode("\ud800a").tolist() == [1, 0]
 
 
@@ -104,7 +104,7 @@ def test_one_hot_of_indices_of_any_shape() -> None:
     assert HIELO.one_hot("").shape == HIELO.one_hot([]).shape == (0, 5)
 
 
-def test_a_large_vocabulary() -> None:
+def test_large_vocabulary() -> None:
     vocab = Vocab(chr(0x4E00 + i) for i in range(20_000))
     assert vocab.one_hot(vocab.symbols[-1]).argmax().item() == 19_999
 
@@ -126,13 +126,13 @@ INDICES: dict[str, Any] = {
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", INDICES)
-def test_indices_come_in_many_kinds(kind: str) -> None:
+def test_indices_of_many_types_are_accepted(kind: str) -> None:
     assert HIELO.decode(INDICES[kind]) == "ho"
     assert HIELO.one_hot(INDICES[kind]).tolist() == [[1, 0, 0, 0, 0], [0, 0, 0, 0, 1]]
 
 
-class Own(str):
-    """A string with a mind of its own."""
+class OddString(str):
+    """A string subclass with misleading methods."""
 
     def __hash__(self) -> int:
         raise RuntimeError("no hash")
@@ -144,18 +144,18 @@ class Own(str):
         return b"zz"
 
 
-def test_strings_of_other_types_are_read_as_what_they_are() -> None:
-    vocab = Vocab([np.str_("h"), Own("i")])
+def test_string_subclasses_are_read_as_plain_strings() -> None:
+    vocab = Vocab([np.str_("h"), OddString("i")])
     assert [type(symbol) for symbol in vocab.symbols] == [str, str]
     assert vocab == Vocab("hi")
-    assert vocab.encode(Own("ih")).tolist() == [1, 0]
-    assert vocab.encode([Own("i"), np.str_("h")]).tolist() == [1, 0]
-    assert Own("i") in vocab
-    assert Own("z") not in vocab
+    assert vocab.encode(OddString("ih")).tolist() == [1, 0]
+    assert vocab.encode([OddString("i"), np.str_("h")]).tolist() == [1, 0]
+    assert OddString("i") in vocab
+    assert OddString("z") not in vocab
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_sequences_that_lie_about_their_length_are_read_by_their_symbols() -> None:
+def test_sequences_with_a_wrong_len_are_read_by_their_symbols() -> None:
     class Lying(list[str]):
         def __len__(self) -> int:
             return 7
@@ -163,7 +163,7 @@ def test_sequences_that_lie_about_their_length_are_read_by_their_symbols() -> No
     assert Vocab(Lying("hi")).encode(Lying("ih")).tolist() == [1, 0]
 
 
-def test_errors_of_the_users_own_generators_pass_through() -> None:
+def test_errors_in_user_generators_propagate() -> None:
     def symbols() -> Iterator[str]:
         yield "h"
         raise TypeError("my own")
@@ -284,7 +284,7 @@ ERRORS: dict[str, Any] = {
         InputTypeError,
         "expected integer indices, got float64 values",
     ),
-    "floats as torch has them": (
+    "torch floats": (
         lambda: HIELO.one_hot(torch.zeros(2, dtype=torch.bfloat16)),
         InputTypeError,
         "expected integer indices, got float64 values",
@@ -337,7 +337,7 @@ def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCh
     assert_error(*ERRORS[case])
 
 
-def test_importing_draws_no_random_numbers_and_no_heavy_libraries() -> None:
+def test_import_draws_no_random_numbers_and_loads_no_heavy_libraries() -> None:
     code = (
         "import sys, torch; state = torch.get_rng_state(); import seqtoys.plotting;"
         "assert torch.equal(state, torch.get_rng_state());"
