@@ -189,7 +189,7 @@ def test_every_variant_trains_like_single_models(
 
 @pytest.mark.usefixtures("untraced")
 def test_single_precision_deviates_by_less_than_1e_5() -> None:
-    """For 90 % of seeds: a few amplify rounding errors, as single models do between machines."""
+    """For 90% of seeds: a few amplify rounding errors, as single models do between machines."""
     ensemble = ElmanEnsemble(VOCAB, range(200))
     assert isinstance(ensemble._layout, ReplicasLast)
     history = fit(ensemble, PAIR, epochs=100, lr=0.05)

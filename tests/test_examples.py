@@ -30,7 +30,7 @@ EXPECTED = {
     "04_memorise_stepwise": ["10.155 -> 5.140", "predicted: ihello"],
     "05_memorise_whole_sequence": ["1.6925", "0.4686", "0.4621", "0.4327"],
     "06_embedding_and_readout": ["1.7675", "0.0070", "on plateau"],
-    "08_a_thousand_seeds": ["--- a linear readout", "% of 1,000 (95 % interval", "epochs"],
+    "08_a_thousand_seeds": ["--- a linear readout", "% of 1,000 (95% interval", "epochs"],
     "09_a_book": [" distinct", "held-out end", "best without memory"],
     "10_tasks": ["tomita_7 ", "optimum 0.2656 nats", "inputs   "],
     "11_learn_reber": ["of 200 generated strings, the grammar accepts", "optimum"],
@@ -43,7 +43,7 @@ EXPECTED = {
         "error in epoch 47; the checkpoint has 47 epochs",
         "resumed to epoch 100; weights equal those of an uninterrupted run: True",
     ],
-    "17_sweep": ["0.03           16  100.0%", "lr 0.03: solved 7", "of 20 (95 % interval"],
+    "17_sweep": ["0.03           16  100.0%", "lr 0.03: solved 7", "of 20 (95% interval"],
     "16_figures": ["loss.png", "loss_by_position.png", "dendrogram.png"],
     "07_your_own_text": ["It memorized: 100% correct on the symbols it was trained on"],
 }

@@ -242,7 +242,7 @@ def test_train_reports_every_seed(tmp_path: Path, capsys: Shown) -> None:
 def test_train_reports_the_solve_rate(capsys: Shown) -> None:
     assert main(["train", "hihello", "--seeds", "3", "--lr", "0.05"]) == 0
     assert (
-        "hihello: solved by 100.0 % of 3 (95 % interval 29.2 to 100.0 %), that is, at most 0.02 "
+        "hihello: solved by 100.0% of 3 (95% interval 29.2 to 100.0%), that is, at most 0.02 "
         "nats above the optimum 0.0000 on strings like those in training. Baselines: loss 0.4621 "
         "without memory, accuracy 33.3% by guessing.\n"
     ) in capsys.readouterr().out

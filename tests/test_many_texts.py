@@ -87,7 +87,7 @@ def test_first_two_symbols_follow_the_softmax_of_torch_nn_rnn(
 
     k = top_k or 5
     assert not counts[expected(temperature, k) == 0].any()
-    assert chi_square(counts, expected(temperature, k)) < 51.2  # the 99.9 % point of 24 degrees
+    assert chi_square(counts, expected(temperature, k)) < 51.2  # the 99.9% point of 24 degrees
     for wrong in (0.5, 2):  # the test detects a wrong temperature
         assert chi_square(counts, expected(temperature * wrong, k)) > 70
 
@@ -103,7 +103,7 @@ def independence(pairs: list[str]) -> float:
 def test_texts_and_replicas_are_independent() -> None:
     texts = write(confident_model({}), "h", 1, num=NUM, generator=seeded(2))
     halves = zip(texts[::2], texts[1::2], strict=True)
-    assert independence(["".join(pair) for pair in halves]) < 39.3  # 99.9 %, 16 degrees
+    assert independence(["".join(pair) for pair in halves]) < 39.3  # 99.9%, 16 degrees
     twins = write(elman_ensemble({}, (3, 3)), "h", 1, num=NUM, generator=seeded(3))
     assert independence(["".join(pair) for pair in zip(*twins, strict=True)]) < 39.3
     assert independence(["".join(pair) for pair in zip(texts, texts, strict=True)]) > 1000
@@ -212,7 +212,7 @@ def test_top_k_keeps_ties(k: int) -> None:
     text = generate(model, "a", 3000, top_k=k)
     counts = torch.tensor([float(text.count(symbol)) for symbol in "ac"])
     assert counts.sum() == 3000
-    assert chi_square(counts, torch.full((2,), 1500.0)) < 10.8  # the 99.9 % point of 1 degree
+    assert chi_square(counts, torch.full((2,), 1500.0)) < 10.8  # the 99.9% point of 1 degree
     assert generate(model, "a", 50, top_k=k, temperature=0) == "a" * 50
 
 

@@ -273,7 +273,7 @@ def test_results_are_stored_with_their_origin(tmp_path: Path) -> None:
     assert torch.__version__.startswith(facts["machine"]["torch"])  # a build may have a suffix
     assert str(finding) == (
         "loss: 0.5 nats, published 0.4, optimum 0.3, without memory 0.9, "
-        "solved 75.0 % of 4 (95 % interval 19.4 to 99.4 %) (1.5 s)"
+        "solved 75.0% of 4 (95% interval 19.4 to 99.4%) (1.5 s)"
     )
 
 

@@ -62,7 +62,7 @@ def test_each_symbol_of_a_long_text_follows_the_softmax_of_torch_nn_rnn(
         )  # (before, drawn)
 
     k = top_k or 5
-    assert surprise(temperature, k) < 51.2  # the 99.9 % point of 24 degrees
+    assert surprise(temperature, k) < 51.2  # the 99.9% point of 24 degrees
     for wrong in ((temperature * 0.8, k), (temperature * 1.25, k), (temperature, 4)):
         assert surprise(*wrong) > 70
 
@@ -212,7 +212,7 @@ def test_generation_leaves_the_model_unchanged() -> None:
 def test_huge_temperature_is_uniform() -> None:
     text = generate(Fixed(torch.tensor([0.0, 50.0, -50.0])), "a", 3000, temperature=10**400)
     counts = torch.tensor([float(text.count(symbol)) for symbol in "abc"])
-    assert chi_square(counts, torch.full((3,), 1000.0)) < 13.8  # the 99.9 % point of 2 degrees
+    assert chi_square(counts, torch.full((3,), 1000.0)) < 13.8  # the 99.9% point of 2 degrees
 
 
 def test_logit_of_minus_infinity_is_never_drawn() -> None:

@@ -53,7 +53,7 @@ def test_forks_and_seeds_are_stated_as_counts() -> None:
     assert stored.forks_told("after 6 passes") == (
         "nouns and verbs in 0 of 8; in a tree of nouns only, living and lifeless in 7 of 8"
     )
-    assert stored.reber_told() == "10 of 10 seeds learn it (95 % interval 69 % to 100 %)"
+    assert stored.reber_told() == "10 of 10 seeds learn it (95% interval 69% to 100%)"
 
 
 def test_chunks_are_summarized_by_the_best_and_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_chunks_are_summarized_by_the_best_and_the_worst(monkeypatch: pytest.Mon
     assert stored.chunks_told(4, 8) == (
         "With chunks of up to four symbols, the best of 4 networks predicts 60% of these letters "
         "correctly; the median is 50%. With eight symbols or more, 2 of 4 networks predict at "
-        "least 98 % correctly, and the worst 90%."
+        "least 98% correctly, and the worst 90%."
     )
 
 
@@ -92,10 +92,8 @@ def test_tasks_that_differ_from_guessing_are_named(monkeypatch: pytest.MonkeyPat
     stub(monkeypatch, found)
     sentence = stored.others_told()
     assert "Here, one of the 3 are" in sentence
-    assert (
-        "others are `far` (60.0 % against 20.0 %) and `below` (40.0 % against 50.0 %)." in sentence
-    )
-    assert sentence.endswith("others are `below` (62.0 % against 50.0 %).")
+    assert "others are `far` (60.0% against 20.0%) and `below` (40.0% against 50.0%)." in sentence
+    assert sentence.endswith("others are `below` (62.0% against 50.0%).")
     assert stored.regular_told() == (
         "Seeds without a mistake at lengths 41 to 500: `regular` 8 of 10."
     )
@@ -103,7 +101,7 @@ def test_tasks_that_differ_from_guessing_are_named(monkeypatch: pytest.MonkeyPat
 
 def test_only_a_perfect_score_is_written_as_100_percent() -> None:
     text = published.table("reber")
-    assert "| 99.98 % | 100.0 % |" in text
+    assert "| 99.98% | 100.0% |" in text
     assert "none of 4,000,000" in published.table("guessing")
 
 

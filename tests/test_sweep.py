@@ -511,10 +511,10 @@ def test_result_summarizes_rows() -> None:
     ]
     assert str(result) == "\n".join(
         [
-            "size  kind  solved  95 % interval    epochs  excess  accuracy  unseen  at 50",
-            "   1  a      50.0%  1.3 to 98.7 %        10  0.7500     50.0%   25.0%  12.5%",
-            "   1  b     100.0%  15.8 to 100.0 %    10.5  0.7500     50.0%   25.0%  12.5%",
-            "   2  a       0.0%  0.0 to 84.2 %            0.7500     50.0%          12.5%",
+            "size  kind  solved  95% interval    epochs  excess  accuracy  unseen  at 50",
+            "   1  a      50.0%  1.3 to 98.7%        10  0.7500     50.0%   25.0%  12.5%",
+            "   1  b     100.0%  15.8 to 100.0%    10.5  0.7500     50.0%   25.0%  12.5%",
+            "   2  a       0.0%  0.0 to 84.2%            0.7500     50.0%          12.5%",
             "   2  b             failed",
             "",
             "epochs (to solve) and excess: medians over the seeds; accuracies: means",

@@ -213,6 +213,6 @@ def _summarise(name: str, rows: Sequence[dict[str, Any]]) -> Finding:
         solved=(sum(row["perfect"] for row in rows), len(rows)),
         seconds=median(row["seconds"] for row in rows),
         settings={**asdict(cell), "seed": f"0 to {len(rows) - 1}", "batch_size": 128},
-        note=f"median {median(accuracies):.1f} %; {cell.count} sequences of {lengths}; "
+        note=f"median {median(accuracies):.1f}%; {cell.count} sequences of {lengths}; "
         "solved: not one mistake; seconds: the median of one core",
     )

@@ -125,5 +125,5 @@ def passes(networks: torch.nn.Module, batch: Batch) -> Tensor:
 
 def _interval(rate: Proportion) -> str:
     if not rate.count:
-        return f"none did: 95 % interval from {1 / rate.high:,.0f} on"
-    return f"95 % interval {1 / rate.high:,.0f} to {1 / rate.low:,.0f}"
+        return f"none did: 95% interval from {1 / rate.high:,.0f} on"
+    return f"95% interval {1 / rate.high:,.0f} to {1 / rate.low:,.0f}"

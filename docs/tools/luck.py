@@ -11,7 +11,7 @@ from tools.figures import show
 
 
 def intervals(solved: Sequence[bool], size: int) -> str:
-    """Plot each sample's fraction of solved seeds with its 95 % interval, and that of all seeds.
+    """Plot each sample's fraction of solved seeds with its 95% interval, and that of all seeds.
 
     Args:
         solved: Whether each seed solved it.

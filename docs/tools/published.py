@@ -79,8 +79,8 @@ def _number(value: float | None, unit: str) -> str:
     if value is None:
         return ""
     if unit == "%":
-        written = f"{value:.1f} %"
-        return f"{value:.2f} %" if written == "100.0 %" and value < 100 else written
+        written = f"{value:.1f}%"
+        return f"{value:.2f}%" if written == "100.0%" and value < 100 else written
     return f"{value:,.0f} {unit}" if unit == "guesses" else f"{value:.3f} {unit}"
 
 
@@ -200,7 +200,7 @@ def _draw_lengths(ax: Axes, by_length: Mapping[str, float], name: str) -> None:
 
 
 def guesses() -> str:
-    """Draw the mean number of random networks until one solves a task, with 95 % intervals."""
+    """Draw the mean number of random networks until one solves a task, with 95% intervals."""
     findings = [f for f in read("guessing")["findings"] if f.unit == "guesses" and f.solved]
     ax = new_axes(None, 7.0, 0.9 + 0.34 * len(findings))
     for place, finding in enumerate(findings, 1):

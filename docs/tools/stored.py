@@ -66,7 +66,7 @@ def forks_told(stage: str) -> str:
 def reber_told() -> str:
     """Return how many seeds learn the embedded Reber grammar from whole strings."""
     (found,) = (f for f in read("reber")["findings"] if "whole strings" in f.what)
-    return f"{_of(found.solved)} seeds learn it (95 % interval {_interval(found.solved)})"
+    return f"{_of(found.solved)} seeds learn it (95% interval {_interval(found.solved)})"
 
 
 def chunks_told(short: int, long: int) -> str:
@@ -84,7 +84,7 @@ def chunks_told(short: int, long: int) -> str:
     return (
         f"With chunks of up to {_word(short)} symbols, the best of {len(below)} networks predicts "
         f"{max(below):.0%} of these letters correctly; the median is {np.median(below):.0%}. With "
-        f"{_word(long)} symbols or more, {good} of {len(above)} networks predict at least 98 % "
+        f"{_word(long)} symbols or more, {good} of {len(above)} networks predict at least 98% "
         f"correctly, and the worst {min(above):.0%}."
     )
 
@@ -145,7 +145,7 @@ def longest_told(names: Sequence[str]) -> str:
 
 def _apart(found: Sequence[Finding], level: Callable[[Finding], float]) -> str:
     far = [f for f in found if abs(level(f) - (f.memoryless or 0)) > NEAR]
-    each = [f"`{_name(f)}` ({level(f):.1f} % against {f.memoryless:.1f} %)" for f in far]
+    each = [f"`{_name(f)}` ({level(f):.1f}% against {f.memoryless:.1f}%)" for f in far]
     near = len(found) - len(far)
     return (
         f"{_word(near)} of the {len(found)} are within {NEAR:.0f} percentage points of it; the "
@@ -176,7 +176,7 @@ def _of(solved: tuple[int, int] | None) -> str:
 
 def _interval(solved: tuple[int, int] | None) -> str:
     rate = Proportion(*(solved or (0, 0)))
-    return f"{rate.low:.0%} to {rate.high:.0%}".replace("%", " %")
+    return f"{rate.low:.0%} to {rate.high:.0%}"
 
 
 def _perfect(rows: Sequence[Mapping[str, Any]]) -> str:

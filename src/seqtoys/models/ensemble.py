@@ -56,7 +56,7 @@ class ElmanEnsemble(ElmanNetwork):
         >>> ensemble = ElmanEnsemble(Vocab("hielo"), seeds=range(100))
         >>> history = fit(ensemble, ("hihell", "ihello"), epochs=100, lr=0.05)
         >>> print(history.solve_rate)
-        80.0 % of 100 (95 % interval 71.1 to 86.7 %)
+        80.0% of 100 (95% interval 71.1 to 86.7%)
         >>> history[17].predictions[-1], ensemble.seeds[17]
         ('ihello', 17)
     """

@@ -45,8 +45,8 @@ def plot_loss(
 ) -> Axes:
     """Plot the loss over the epochs, with its baselines.
 
-    For an ensemble, plots the median over the seeds, a dark band with the middle 50 % of them, and
-    a light band with the middle 90 %.
+    For an ensemble, plots the median over the seeds, a dark band with the middle 50% of them, and
+    a light band with the middle 90%.
 
     Args:
         history: The result of `fit`.

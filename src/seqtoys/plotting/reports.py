@@ -25,7 +25,7 @@ def plot_accuracy_by_length(
     """Plot the accuracy on longer sequences, compared with that on the training lengths.
 
     The training lengths are shaded. The solid line across them is the accuracy on seen sequences,
-    the dotted line that on unseen ones. Points are longer sequences, with 95 % confidence
+    the dotted line that on unseen ones. Points are longer sequences, with 95% confidence
     intervals. The dashed line is chance.
 
     Args:

@@ -1,4 +1,4 @@
-"""A proportion of trials with its 95 % confidence interval."""
+"""A proportion of trials with its 95% confidence interval."""
 
 from __future__ import annotations
 
@@ -78,19 +78,19 @@ def _magnitude(value: float) -> int:
     return int(f"{value:e}".partition("e")[2])
 
 
-NORMAL_95 = 1.959963984540054  # standard deviations around the mean that contain 95 %
-TAIL = 0.025  # the probability in each tail outside a 95 % interval
+NORMAL_95 = 1.959963984540054  # standard deviations around the mean that contain 95%
+TAIL = 0.025  # the probability in each tail outside a 95% interval
 FEW = 3  # with at most this many successes or failures, the interval is exact
 HALVINGS = 100
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """A proportion of trials, with its 95 % confidence interval.
+    """A proportion of trials, with its 95% confidence interval.
 
     The interval is Wilson's (1927). With at most three successes or failures, Wilson's interval
-    can contain the true proportion much less often than 95 % of the time, so the exact interval
-    of Clopper and Pearson (1934) is used instead, which contains it at least 95 % of the time.
+    can contain the true proportion much less often than 95% of the time, so the exact interval
+    of Clopper and Pearson (1934) is used instead, which contains it at least 95% of the time.
 
     Attributes:
         count: The number of trials that succeeded.
@@ -102,11 +102,11 @@ class Proportion:
     Examples:
         >>> rate = Proportion(770, 1000)
         >>> print(rate)
-        77.0 % of 1,000 (95 % interval 74.3 to 79.5 %)
+        77.0% of 1,000 (95% interval 74.3 to 79.5%)
         >>> rate.value, round(rate.low, 4), round(rate.high, 4)
         (0.77, 0.7429, 0.795)
         >>> print(Proportion(10, 10))  # no proof that it always works
-        100.0 % of 10 (95 % interval 69.2 to 100.0 %)
+        100.0% of 10 (95% interval 69.2 to 100.0%)
     """
 
     count: int
@@ -135,8 +135,8 @@ class Proportion:
         return self.value
 
     def __str__(self) -> str:
-        interval = f"95 % interval {100 * self.low:.1f} to {100 * self.high:.1f} %"
-        return f"{100 * self.value:.1f} % of {self.trials:,} ({interval})"
+        interval = f"95% interval {100 * self.low:.1f} to {100 * self.high:.1f}%"
+        return f"{100 * self.value:.1f}% of {self.trials:,} ({interval})"
 
     def _bounds(self) -> tuple[float, float]:
         failures = self.trials - self.count
@@ -158,7 +158,7 @@ def _wilson_bounds(count: int, trials: int) -> tuple[float, float]:
 
 
 def _exact_bounds(count: int, trials: int) -> tuple[float, float]:
-    """Return the exact interval: proportions for which neither tail is less likely than 2.5 %."""
+    """Return the exact interval: proportions for which neither tail is less likely than 2.5%."""
     low = 0.0 if count == 0 else _proportion(count - 1, trials, 1 - TAIL)
     high = 1.0 if count == trials else _proportion(count, trials, TAIL)
     return low, high

@@ -25,7 +25,7 @@ def table_of(rows: Sequence[SweepRow]) -> tuple[list[str], list[list[str]]]:
     settings = [list(group) for _, group in groupby(rows, key=lambda row: row.settings)]
     lengths = sorted({length for row in rows for length in row.longer_accuracy})
     has_unseen = any(row.unseen_accuracy is not None for row in rows)
-    header = [*rows[0].settings, "solved", "95 % interval", "epochs", "excess"]
+    header = [*rows[0].settings, "solved", "95% interval", "epochs", "excess"]
     header += ["accuracy", *["unseen"] * has_unseen, *(f"at {length}" for length in lengths)]
     lines = [_line(group, has_unseen, lengths) for group in settings[:SHOWN_SETTINGS]]
     if len(settings) > SHOWN_SETTINGS:
@@ -83,7 +83,7 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 def _line(group: Sequence[SweepRow], has_unseen: bool, lengths: Sequence[int]) -> list[str]:
     verdicts = [row.solved for row in group if row.solved is not None]
     rate = Proportion(sum(verdicts), len(verdicts))
-    interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
+    interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}%"
     shares = [[row.accuracy for row in group]]
     shares += [[row.unseen_accuracy for row in group]] * has_unseen
     shares += [[row.longer_accuracy.get(length) for row in group] for length in lengths]

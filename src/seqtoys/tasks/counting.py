@@ -50,7 +50,7 @@ class CountingLanguage(Task):
 
     **Lengths.** `length` counts the input symbols, one more than the string has. It fixes $n$, or
     $n + m$ with all divisions equally likely, since $P(n) P(m) = p^2 (1 - p)^{n + m - 2}$. By
-    default, strings have any length, and `lengths` is a range that contains 99 % of them. For
+    default, strings have any length, and `lengths` is a range that contains 99% of them. For
     chosen lengths, the optimum is lower: if a string has one of $k$ equally likely lengths, and
     $s$ ways to divide it, its total surprise is $\ln k + \ln s$.
 

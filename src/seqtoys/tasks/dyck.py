@@ -55,7 +55,7 @@ class Dyck(Task):
     $p / k$; chance is the larger of the two.
 
     **Lengths.** `length` counts the input symbols, one more than the string has, so it is odd. By
-    default, strings have any length, including 0, and `lengths` is a range that contains 99 % of
+    default, strings have any length, including 0, and `lengths` is a range that contains 99% of
     them. For chosen lengths, the optimum is lower. All strings of $m$ pairs are equally likely;
     their number is the Catalan number $C_m$ of shapes, times the $k^m$ choices of kinds. If a
     string has one of $n$ equally likely lengths, its total surprise is thus

@@ -148,7 +148,7 @@ def draw_split(
     found: list[Batch] = []
     missing = batch_size
     for _ in range(MAX_ROUNDS):
-        # 20 % and 8 more than expected, so that one round is usually enough
+        # 20% and 8 more than expected, so that one round is usually enough
         drawn = draw(int(missing / fraction * 1.2) + 8)
         rows = is_in_split(drawn).nonzero().flatten()
         if len(rows):

@@ -96,7 +96,7 @@ class UnitsLast:
     ) -> Tensor:
         """Compute `total + vectors @ weight`."""
         (vectors,), (weight,) = columns, rows
-        # For one matrix, addmm is 15 % faster than baddbmm (64 x 128 by 128 x 128, one thread).
+        # For one matrix, addmm is 15% faster than baddbmm (64 x 128 by 128 x 128, one thread).
         multiply = torch.addmm if weight.ndim == 2 else torch.baddbmm
         return multiply(total, vectors, weight, out=out)
 

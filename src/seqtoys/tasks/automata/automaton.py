@@ -75,7 +75,7 @@ class Automaton(Task):
         level: Its place in the Chomsky hierarchy.
 
     Attributes:
-        lengths: The `lengths` argument. If that is None, a range that contains 99 % of all
+        lengths: The `lengths` argument. If that is None, a range that contains 99% of all
             strings, or the mean length of the sequences of an endless source.
 
     Raises:
