@@ -160,7 +160,7 @@ def run(call: Call) -> str | None:
     return wrong
 
 
-@torch.random.fork_rng(devices=[])  # as PyTorch's modules among wild values draw their weights
+@torch.random.fork_rng(devices=[])  # since PyTorch modules among the values draw weights
 def make(name: str, seed: int, folder: Path) -> Call:
     """Make a call with valid arguments, and spoil some of them."""
     rng = random.Random(f"{name} {seed}")

@@ -114,7 +114,7 @@ def batch() -> Batch:
 
 
 def model(rng: random.Random, **more: Any) -> ElmanCharModel:
-    """A model of any options."""
+    """Return a model with random options."""
     options = {
         "hidden_size": rng.choice((None, None, 1, 4)),
         "embedding_size": rng.choice((None, None, 2)),
@@ -127,7 +127,7 @@ def model(rng: random.Random, **more: Any) -> ElmanCharModel:
 
 
 def ensemble(rng: random.Random) -> ElmanEnsemble:
-    """Two networks of any options."""
+    """Return two networks with random options."""
     return ElmanEnsemble(
         VOCAB,
         seeds=[1, 2],
@@ -138,7 +138,7 @@ def ensemble(rng: random.Random) -> ElmanEnsemble:
 
 
 def any_task(rng: random.Random) -> Any:
-    """A task of the catalogue."""
+    """Return a task of the catalogue."""
     return get_task(rng.choice(list(CATALOGUE)))
 
 
@@ -165,7 +165,7 @@ def fit_options(rng: random.Random, folder: Path) -> dict[str, Any]:
 
 
 def fit_call(rng: random.Random, folder: Path) -> Call:
-    """Train something on something."""
+    """Train some model on some data."""
     options = fit_options(rng, folder)
     kind = rng.randrange(5)
     trained: Any = model(rng) if rng.random() < 0.7 else ensemble(rng)
@@ -460,12 +460,12 @@ def results(rng: random.Random, folder: Path) -> Call:
 
 
 def fresh_history() -> History:
-    """A history that may change."""
+    """Return a history that may be changed."""
     return History.from_json(history().to_json())
 
 
 def fresh_ensemble_history() -> EnsembleHistory:
-    """An ensemble's history that may change."""
+    """Return an ensemble's history that may be changed."""
     return EnsembleHistory.from_json(ensemble_history().to_json())
 
 

@@ -57,7 +57,7 @@ class Letter(enum.StrEnum):
 
 
 class Broken:
-    """An object whose every use fails."""
+    """An object that fails in every use."""
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
@@ -76,7 +76,7 @@ class Broken:
 
 
 def nested(depth: int) -> list[Any]:
-    """A list in a list in a list."""
+    """Return deeply nested lists."""
     return reduce(lambda inner, _: [inner], range(depth), [0])
 
 
@@ -241,7 +241,7 @@ def damage(rng: random.Random, value: Any, name: str, amounts: Container[str]) -
 def damaged_list(
     rng: random.Random, items: list[Any], kind: type, name: str, amounts: Container[str]
 ) -> Any:
-    """Change an item, put one in, take one out, or make it another kind of collection."""
+    """Change, insert or remove an item, or convert to another collection type."""
     at = rng.randrange(len(items)) if items else 0
     change = rng.randrange(6)
     if change < 2 and items:
@@ -256,7 +256,7 @@ def damaged_list(
 
 
 def damaged_tensor(rng: random.Random, value: torch.Tensor) -> Any:
-    """Change the type, the shape, the numbers or the kind of a tensor."""
+    """Change a tensor's type, shape, numbers or layout."""
     changed = value.detach().clone()
     if changed.numel():
         numbers = (-1, -100, 99) if not changed.is_floating_point() else (math.nan, math.inf, 1e30)

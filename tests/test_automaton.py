@@ -347,7 +347,7 @@ def test_symbols_must_match_the_graph() -> None:
 def test_finite_language_is_its_prefix_tree() -> None:
     task = FiniteLanguage({"aab": 1.0, "aac": 2.0, "bca": 1.0, "bcb": 4.0})
     weights = [1 / 8, 2 / 8, 1 / 8, 4 / 8]
-    first = [3 / 8, 5 / 8]  # the first symbol is read
+    first = [3 / 8, 5 / 8]  # the first symbol is only an input
     expected = -sum(p * math.log(p) for p in weights) + sum(p * math.log(p) for p in first)
     assert task.optimum == pytest.approx(expected / 2)
     assert task.level == "finite"
@@ -375,7 +375,7 @@ def test_language_of_thousands_of_words() -> None:
     assert len(task.graph.states) > 5000
     first = [sum(w for t, w in weights.items() if t[0] == s) / total for s in "abcde"]
     entropy = -sum(w / total * math.log(w / total) for w in weights.values())
-    # The first of seven symbols is read.
+    # The first of the seven symbols is only an input.
     assert task.optimum == pytest.approx((entropy + sum(p * math.log(p) for p in first)) / 6)
     assert set(texts_of(task, task.sample(50))) <= set(weights)
 
@@ -417,7 +417,7 @@ def test_network_approaches_the_optimum() -> None:
 def test_foreign_sequences_and_states_raise() -> None:
     task = Automaton(COIN, "begin")
     with pytest.raises(DataError, match="expected sequences of automaton, got 'bt' at position 0"):
-        task.optimal_loss(Batch.from_texts(["btt"], task.vocab))  # it has no end
+        task.optimal_loss(Batch.from_texts(["btt"], task.vocab))  # without an end
     for index in (-3, 6):  # no symbol
         inputs, targets = torch.tensor([[0, 1, 2]]), torch.tensor([[1, 2, index]])
         with pytest.raises((DataError, IndexRangeError)):

@@ -42,7 +42,7 @@ def test_distinct_counts_in_order_of_first_appearance() -> None:
     assert batch.counts is not None
     assert batch.counts.tolist() == [2, 3, 1]
     assert batch.tally.sum() == sum(len(text) - 1 for text in texts)
-    again = Batch.join([batch, batch]).distinct()  # counts of equal sequences add up
+    again = Batch.join([batch, batch]).distinct()  # counts of equal sequences are added
     assert again.counts is not None
     assert again.counts.tolist() == [4, 6, 2]
 
@@ -170,7 +170,7 @@ def test_task_may_return_unsigned_integers() -> None:
             return torch.randint(2, (batch_size, length), generator=generator).to(torch.uint8)
 
         def answer(self, inputs: Any) -> Any:
-            assert inputs.dtype == torch.uint8  # what was drawn, unchanged
+            assert inputs.dtype == torch.uint8  # unchanged from draw_inputs
             return inputs[:, -1:]
 
     batch = Last().sample(5, length=4)
@@ -219,7 +219,7 @@ def test_integers_over_63_bits_raise(assert_error: ErrorCheck) -> None:
 
 
 def test_mixed_devices_raise(monkeypatch: pytest.MonkeyPatch, assert_error: ErrorCheck) -> None:
-    # Let the meta tensor through, so that the check of devices is reached.
+    # Let the meta tensor through, so that the device check is reached.
     monkeypatch.setattr("seqtoys.data.batch.to_int64", lambda part, name: part)
     message = (
         "expected inputs and targets on the same device, got cpu and meta; move them with .to(…)"

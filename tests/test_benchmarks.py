@@ -78,7 +78,7 @@ def test_precomputed_one_hots_change_nothing() -> None:
 def test_sampling_loop_matches_generate() -> None:
     network = peers.Network(len(SYMBOLS), 7)
     for weight in network.readout.parameters():
-        weight.data.mul_(1e5)  # all of the probability goes to the likeliest symbol
+        weight.data.mul_(1e5)  # the likeliest symbol gets all of the probability
     sampled = peers.sample(network, SYMBOLS, "a", 50, torch.Generator().manual_seed(0))
     model = ElmanCharModel(Vocab(SYMBOLS), hidden_size=7)
     assert sampled == generate(model, "a", 50, temperature=0)
@@ -122,7 +122,7 @@ def test_operation_count_matches_pytorch() -> None:
     network = peers.Network(len(SYMBOLS), 7)
     with FlopCounterMode(display=False) as counter:
         peers.learn_text(network, parts()[:1])
-    products_of_one_hots = 2 * 2 * STREAMS * CHUNK * 7 * len(SYMBOLS)  # forwards, and backwards
+    products_of_one_hots = 2 * 2 * STREAMS * CHUNK * 7 * len(SYMBOLS)  # forward and backward
     counted = counter.get_total_flops() - products_of_one_hots
     assert text.count_operations(7, len(SYMBOLS), STREAMS, CHUNK) == counted
 

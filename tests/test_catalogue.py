@@ -84,7 +84,7 @@ def test_expressions_can_be_drawn_without_their_answers() -> None:
             assert eval(left) % 5 == int(right or answer)
 
 
-LEVELS = {  # of the fifteen tasks of Delétang et al. (2023), as the paper groups them
+LEVELS = {  # levels of the fifteen tasks in Delétang et al. (2023)
     "regular": "even_pairs parity cycle_navigation modular_arithmetic",
     "deterministic context-free": "stack_manipulation reverse_string modular_arithmetic_brackets "
     "solve_equation",

@@ -219,7 +219,7 @@ def test_baselines_match_closed_forms() -> None:
         assert (kind().chance, kind().memoryless) == (0.5, math.log(2))
     assert BucketSort().chance == 0.2
     assert BucketSort().memoryless == pytest.approx(math.log(5))
-    ones = 20.5 / 40  # always 1 at length 1, else half of the time
+    ones = 20.5 / 40  # always 1 at length 1, otherwise in half of the strings
     missing = MissingDuplicate()
     assert missing.chance == ones
     assert missing.memoryless == pytest.approx(

@@ -81,7 +81,7 @@ MODULE = '''
         """
 '''
 HIDDEN = '''
-    """What is not public, and the base of what is."""
+    """Private names, and the base class of public ones."""
 
 
     class Base:

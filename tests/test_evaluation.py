@@ -65,7 +65,7 @@ def test_report_matches_manual_sums() -> None:
 
 
 def test_counts_weight_seen_sequences() -> None:
-    batch = PARITY.sample(50, length=4)  # of 16 strings
+    batch = PARITY.sample(50, length=4)  # there are 16 strings
     model = ElmanCharModel(PARITY.vocab, hidden_size=8, seed=2)
     each, counted = (evaluate(model, PARITY, seen=seen).seen for seen in (batch, batch.distinct()))
     assert counted.sequences == each.sequences == 50
@@ -275,7 +275,7 @@ def test_wrong_optimum_is_reported() -> None:
 
 @pytest.mark.parametrize("count", [8, 40])
 def test_true_source_is_not_reported_below_the_optimum(count: int) -> None:
-    """The true source itself is as often below its optimum as above it."""
+    """The true source is below its optimum as often as above it."""
     task = Automaton({"a": [("x", "a", 0.5), ("y", "a", 0.5)]}, "a", lengths=(9, 9), longer=())
     model = nn.Embedding.from_pretrained(torch.zeros(2, 2), freeze=False)
     assert "below" not in evaluate(model, task, count=count).sentence()

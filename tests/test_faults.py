@@ -48,7 +48,7 @@ def test_ctrl_c_anywhere_in_fit_leaves_complete_updates(layers: int, tmp_path: P
         with pressed_at_line(number) as lines:
             try:
                 history = fit(model, "hihello", epochs=4)
-            except KeyboardInterrupt:  # before the first update could begin, or after the last
+            except KeyboardInterrupt:  # before the first update or after the last
                 history = None
         found = weights_of(model)
         updates = [n for n, each in enumerate(after) if all(map(torch.equal, each, found))]

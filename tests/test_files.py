@@ -381,7 +381,7 @@ def test_unfinished_training_is_not_replaced(
         f"{lost}choose another path, or pass overwrite=True to replace it",
     )
     stopped_training(other, 1, make)
-    for resume in (other, tmp_path / "missing"):  # of another training
+    for resume in (other, tmp_path / "missing"):  # from another training
         with pytest.raises(ModelFileError, match="unfinished training run of 5 epochs"):
             train(path, resume=resume)
     assert path.read_bytes() == content

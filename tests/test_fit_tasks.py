@@ -186,7 +186,7 @@ def list_strings(name: str, most: int) -> list[tuple[str, float]]:
     if name == "anbn":
         return [("a" * n + "b" * n, 0.3 * 0.7 ** (n - 1)) for n in range(1, most // 2)]
     found, waiting = [], [("", 0)]
-    while waiting:  # each bracket opens with 0.3, and closes, or ends the string, with 0.7
+    while waiting:  # open a bracket with p = 0.3, otherwise close one or end
         text, height = waiting.pop()
         if not height:
             found.append((text, 0.3 ** text.count("(") * 0.7 ** (text.count(")") + 1)))

@@ -177,11 +177,11 @@ def test_hand_written_gradients_match_autograd(
     layout: Layout | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(backprop_module, "HELD_LOGITS", held)  # logits in one slice, or in many
+    monkeypatch.setattr(backprop_module, "HELD_LOGITS", held)  # logits in one slice or in many
     monkeypatch.setattr(ensemble_module, "choose_layout", lambda *_: layout)
     options: dict[str, Any] = {"hidden_size": hidden_size, "nonlinearity": nonlinearity}
     models = [ElmanCharModel(VOCAB, **options, seed=seed).double() for seed in (3, 4)]
-    batch = Batch.from_texts(TEXTS, VOCAB)  # of several lengths: some targets are -100
+    batch = Batch.from_texts(TEXTS, VOCAB)  # with several lengths, so that some targets are -100
     if layout is None:
         gradients = models[0].backprop(batch)
         parameters = list(models[0].parameters())
@@ -252,7 +252,7 @@ def test_fused_adam_matches_pytorch() -> None:
 
 
 def test_fused_adam_skips_parameters_without_gradients_like_pytorch() -> None:
-    """Each parameter counts its own updates."""
+    """Each parameter has its own update count."""
     weights = [numbers(3, 2), numbers(4, seed=1)]
     ours, theirs = ([nn.Parameter(w.clone()) for w in weights] for _ in range(2))
     fused, adam = FusedAdam(ours, lr=0.1), torch.optim.Adam(theirs, lr=0.1)

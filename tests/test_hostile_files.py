@@ -22,7 +22,7 @@ ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 Original = tuple[bytes, Any, Any]
 """The bytes of a file, and the model and history in it."""
 
-MUTANTS = 350  # of each kind
+MUTANTS = 350  # for each mutation
 RESUMED = 120
 
 

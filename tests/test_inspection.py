@@ -84,7 +84,7 @@ def test_replicas_have_the_losses_of_single_models() -> None:
 
 def test_model_is_measured_without_dropout_and_left_in_training_mode() -> None:
     model = nn.Sequential(nn.Embedding.from_pretrained(torch.eye(5)), nn.Dropout(0.9))
-    expected = -torch.eye(5).log_softmax(1)[0, 1]  # of "i" after "h"
+    expected = -torch.eye(5).log_softmax(1)[0, 1]  # for "i" after "h"
     losses = loss_by_position(model, Batch.from_texts(["hi"], VOCAB))
     assert losses.item() == pytest.approx(expected.item())
     assert model.training
@@ -174,7 +174,7 @@ def test_components_do_not_depend_on_the_order_of_states() -> None:
     points, _ = principal_components(states)
     backwards, _ = principal_components(states[::-1])
     np.testing.assert_allclose(points, backwards[::-1], atol=1e-6)
-    # The direction's largest entry is positive: along it, the points rise with that unit.
+    # Each direction's largest entry is positive, so points increase with that unit.
     largest = np.abs(np.linalg.lstsq(points, states - states.mean(0), rcond=None)[0]).argmax(1)
     for axis in (0, 1):
         assert np.corrcoef(points[:, axis], states[:, largest[axis]])[0, 1] > 0

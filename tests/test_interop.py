@@ -16,7 +16,7 @@ from seqtoys import ElmanEnsemble, Vocab, sweep
 
 
 def printed_by(name: str, *packages: str) -> str:
-    """Run an example in a process of its own and return its output."""
+    """Run an example in a separate process and return its output."""
     for package in packages:
         pytest.importorskip(package, reason=f"{package} is not installed")
     ended = subprocess.run(

@@ -74,7 +74,7 @@ def test_chunked_training_is_truncated_bptt(streams: int, hidden_size: int | Non
 
 
 class Recurrent(nn.Module):
-    """A user's own model, whose state is a tensor or, for an LSTM, a tuple."""
+    """A user's model, whose state is a tensor or, for an LSTM, a tuple."""
 
     def __init__(self, kind: type[nn.Module]) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ def test_validation_holds_out_the_end_of_the_text() -> None:
     assert fit(twin, TEXT[:60], chunk=10, epochs=2).loss == history.loss
     end = torch.tensor(["abcd".index(symbol) for symbol in TEXT[60:]])
     fresh = ElmanCharModel(VOCAB, hidden_size=5).double()
-    fit(fresh, TEXT, chunk=10, epochs=1, validation=0.2)  # held-out values come before the last
+    fit(fresh, TEXT, chunk=10, epochs=1, validation=0.2)  # measured before the last update
     states, _ = fresh.rnn(torch.eye(4).double()[end[:-1]].unsqueeze(0))
     assert fresh.readout is not None
     logits = fresh.readout(states)[0]
@@ -130,7 +130,7 @@ def loss_and_accuracy(model: nn.Module, text: str) -> tuple[Tensor, Tensor]:
 
 
 class RecurrentWithDropout(nn.Module):
-    """A user's own model with dropout, whose state is a tensor or, for an LSTM, a tuple."""
+    """A user's model with dropout, whose state is a tensor or, for an LSTM, a tuple."""
 
     def __init__(self, kind: type[nn.Module]) -> None:
         super().__init__()
@@ -156,7 +156,7 @@ def test_held_out_loss_does_not_depend_on_streams_and_chunks(
 ) -> None:
     loss, accuracy = loss_and_accuracy(make(), TEXT[60:])
     for batch_size, chunk in ((1, 10), (2, 10), (5, 4), (19, 3), (2, 100)):
-        with torch.random.fork_rng(devices=[]):  # as dropout draws in training
+        with torch.random.fork_rng(devices=[]):  # since dropout draws random numbers
             history = fit(
                 make(),
                 TEXT,

@@ -528,7 +528,7 @@ def test_learn_reads_pipes_but_no_other_special_files(
     assert f"can't write {pipe}: it is a named pipe, not a regular file" in capsys.readouterr().err
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(tmp_path / "socket"))
-    monkeypatch.chdir(tmp_path)  # as long names are abbreviated
+    monkeypatch.chdir(tmp_path)  # since long names are abbreviated
     for name, kind in (("socket", "a socket"), (".", "a directory")):
         assert main(["learn", name]) == 2
         assert capsys.readouterr().err == (
@@ -550,7 +550,7 @@ def test_closed_output_pipe_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> 
     os.close(reading)
     with open(writing, "w") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        assert main(["tasks"]) == 0  # and the file can be closed, as at the end of a program
+        assert main(["tasks"]) == 0  # and the file can be closed, as at program exit
 
 
 def test_main_module_exits_with_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

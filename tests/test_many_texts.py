@@ -130,7 +130,7 @@ def test_fast_path_matches_the_step_method(
     expected = texts(own, team)
     monkeypatch.setattr(readers, "_step_reader", None)  # so that only the fast path is left
     assert texts(model, ensemble) == expected
-    assert len(set(np.concatenate(list(map(np.ravel, expected))))) >= 10  # of 3 + 9 + 3
+    assert len(set(np.concatenate(list(map(np.ravel, expected))))) >= 10  # out of 3 + 9 + 3
 
 
 def test_each_symbol_but_the_last_is_read_once() -> None:

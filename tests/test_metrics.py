@@ -78,5 +78,5 @@ def test_hits_count_correctly_predicted_scored_symbols(batch: Batch) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
 @pytest.mark.parametrize("count", [256, 257])
 def test_likeliest_works_in_low_precision(axis: int, dtype: torch.dtype, count: int) -> None:
-    logits: Tensor = torch.eye(count, dtype=dtype)  # each symbol is once the likeliest
+    logits: Tensor = torch.eye(count, dtype=dtype)  # each symbol is the likeliest once
     assert likeliest(logits, axis).tolist() == list(range(count))

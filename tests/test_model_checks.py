@@ -423,7 +423,7 @@ def test_model_with_fixed_sizes_trains_unchecked() -> None:
         assert warned(partial(fit, model, "hihello" * 5, vocab=VOCAB, epochs=2)) == []
     found = warned(lambda: fit(FixedSize(most=6), "hihello", vocab=VOCAB, epochs=1))
     assert [AHEAD in message for message in found] == [True]
-    with pytest.raises(RuntimeError, match="too long"):  # by the training itself
+    with pytest.raises(RuntimeError, match="too long"):  # raised by the training itself
         fit(FixedSize(most=5), "hihello", vocab=VOCAB, epochs=1)
 
 

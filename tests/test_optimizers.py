@@ -245,11 +245,11 @@ class Groupless:
         """Update nothing."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Remember nothing."""
+        """Keep no state."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember nothing."""
+        """Keep no state."""
 
 
 @pytest.mark.parametrize("name", MESSAGES)

@@ -206,7 +206,7 @@ def test_sequences_outside_the_length_range_raise(task: Task) -> None:
 def test_optima_match_values_derived_by_hand() -> None:
     assert get_task("anbn").optimum_of(7) == 0.0
     assert get_task("dyck").optimum_of(5) == pytest.approx(math.log(2) / 5)
-    # BT…E and BP…E of 9 letters, from the grammar's own diagram.
+    # Strings BT…E and BP…E of 9 letters, from the grammar's diagram.
     assert get_task("reber").optimum_of(8) == pytest.approx(0.2997, abs=5e-5)
     assert get_task("reber").optimum_of(38) == pytest.approx(0.3665, abs=5e-5)
     letters = get_task("letters")
@@ -312,10 +312,10 @@ SPLIT: dict[str, tuple[Callable[[], Task], Callable[[], Weighted]]] = {
 @pytest.mark.parametrize("fraction", [0.06, 0.1])
 def test_optimum_of_a_split_matches_its_strings(name: str, fraction: float) -> None:
     make, strings = SPLIT[name]
-    fraction = 0.2 if name in ("english", "texts") else fraction  # of a handful of strings
+    fraction = 0.2 if name in ("english", "texts") else fraction  # with a handful of strings
     for split in make().held_out(fraction):
         expected = least_loss(in_split(split, strings()))
-        cut = 0.0 if name in ("anbn", "english", "texts") else 4e-3  # of the longest strings
+        cut = 0.0 if name in ("anbn", "english", "texts") else 4e-3  # omitted long strings
         assert abs(split.optimum - expected) <= 4 * split.optimum.standard_error + cut + 1e-9
         if name in ("anbn", "english", "texts"):
             assert split.optimum.is_exact
@@ -405,7 +405,7 @@ def test_no_sequence_dominates_the_held_out_split() -> None:
     task = get_task("dyck")
     _, held_out = task.held_out(0.1)
     _, frequencies = held_out.sample(2000).inputs.unique(dim=0, return_counts=True)
-    # () alone is drawn 147 times in 1,000: with it there would be hardly room for another.
+    # () alone makes up 14.7 % of the samples and would leave hardly any room for others.
     assert frequencies.max() < 0.5 * 2000
 
 
@@ -419,7 +419,7 @@ def test_different_sequences_have_different_hashes() -> None:
     model = ElmanCharModel(task.vocab)
     seen = Batch.from_texts(["ab"], task.vocab)
     unseen = evaluate(model, task, seen=seen, count=40).unseen
-    # After "a" comes one "a", one "b" and one "c"; all else is certain: ln 3 of 1 to 2 symbols.
+    # "a" is followed by "a", "b" or "c"; the rest is certain: ln 3 over 1 to 2 symbols.
     assert 1.09 / 2 < unseen.optimum < 1.1
 
 
@@ -579,7 +579,7 @@ def test_training_reports_the_optimum_of_its_lengths(name: str) -> None:
     assert history.baselines.full_past == task.optimum_of(length)
     assert history.baselines.memoryless == task.memoryless_of(length)
     generator = torch.Generator().manual_seed(0)
-    torch.randint(1, (), generator=generator)  # of the one length
+    torch.randint(1, (), generator=generator)  # draws the length
     batches = [task.sample(128, length=length, generator=generator) for _ in range(3)]
     assert history.optimum[0] == task.optimal_loss(batches[0])
     bounds = fit(model, task, epochs=2, lengths=(1, length)).baselines

@@ -59,7 +59,7 @@ def test_paths_are_valid_walks(case: str, many: int, monkeypatch: pytest.MonkeyP
 
 
 def test_path_length_is_limited_by_many() -> None:
-    assert made("through")[1].steps == 10  # 2 * 2^10 paths, and one at rest
+    assert made("through")[1].steps == 10  # 2 * 2^10 paths, and the resting one
     chain = {n: [("a", n + 1, 1.0)] for n in range(100)} | {100: list[Any]()}
     graph = read_graph(chain, 0)
     assert list_paths(graph, graph.is_stop).steps == LONGEST

@@ -45,7 +45,7 @@ VALUES = st.recursive(
 
 
 def typed(value: Any) -> str:
-    """Write a value with the types of all its parts, which 1 == 1.0 == True would hide."""
+    """Format a value with the types of all its parts, since 1 == 1.0 == True."""
     kind = type(value).__name__
     if isinstance(value, list | tuple):
         return f"{kind}{[typed(item) for item in value]}"

@@ -141,7 +141,7 @@ def test_every_figure_is_legible_in_a_dark_style(figure: Callable[..., Axes]) ->
 def test_every_figure_converts_to_inline_svg(figure: Callable[..., Axes]) -> None:
     ax = figure()
     svg = plotting.to_svg(ax)
-    assert svg == plotting.to_svg(figure())  # the same figure is the same text
+    assert svg == plotting.to_svg(figure())  # equal figures give equal SVG
     root = ElementTree.fromstring(svg)
     assert root.get("fill") == "currentColor"
     assert "#000000" not in svg

@@ -68,7 +68,7 @@ def test_strings_match_the_paper() -> None:
     counts = corpus.training.counts
     assert counts is not None
     assert counts.sum() == 100
-    assert texts == sorted(texts, key=len, reverse=True)  # the longest first, each once
+    assert texts == sorted(texts, key=len, reverse=True)  # longest first, each once
     assert len(set(texts)) == len(texts)
     for text in texts:
         assert len(text.lstrip("#").replace("a", "")) == 2 * text.count("a")
@@ -83,7 +83,7 @@ def test_symbols_after_a_free_count_are_not_determined() -> None:
     for batch in (corpus.test, corpus.determined):
         for inputs, targets in zip(batch.inputs.tolist(), batch.targets.tolist(), strict=True):
             scored = {i for i, t in zip(inputs, targets, strict=True) if t >= 0}
-            # symbols # a b c: after a and b the next one is a matter of chance
+            # symbols # a b c: the next one is random after a and b
             assert scored == ({0, 3} if batch is corpus.determined else {0, 1, 2, 3})
 
 
@@ -141,7 +141,7 @@ def test_long_range_symbol_of_a_stream_is_the_second_last() -> None:
             return torch.eye(len(self.vocab))[inputs].unsqueeze(0), hidden
 
     ensemble = Copying(get_task("embedded_reber").vocab, [0])
-    # the third last symbol is E; the second last never is the same, and the last here always
+    # repeating is right only where the second-last symbol equals the third-last
     assert reber.read_stream(ensemble, ["BTBTXSETE", "BPBTXSEPE"]).tolist() == [0]
     assert reber.read_stream(ensemble, ["BTBTXSTTE", "BPBTXSEPE"]).tolist() == [0.5]
 
@@ -178,7 +178,7 @@ def test_solve_rates_match_the_stored_ones() -> None:
     for name, size in notebook.READOUTS.items():
         again = notebook.map_solve_rate(size, seeds=found["seeds"])["solved"]
         for row, stored_row in zip(again, found["solved"][name], strict=True):
-            # a few seeds in a thousand are so near the edge that rounding decides
+            # for a few seeds in a thousand, rounding decides
             assert row == pytest.approx(stored_row, abs=10)
 
 
@@ -247,7 +247,7 @@ def test_exam_is_passed_without_mistakes() -> None:
 def test_guessing_intervals_are_exact_for_few_solutions() -> None:
     notes = {f.solved: f.note for f in read("guessing")["findings"] if f.unit == "guesses"}
     few = [solved for solved in notes if solved[0] <= 3]
-    assert len(few) == 3  # none, one and three
+    assert len(few) == 3  # zero, one and three
     for count, drawn in few:
         exact = binomtest(count, drawn).proportion_ci(method="exact")
         stated = [

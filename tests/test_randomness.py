@@ -15,7 +15,7 @@ from seqtoys.errors import OptionError
 from seqtoys.support.randomness import generator_for, seeded_generator
 from seqtoys.tasks.chomsky.regular import Parity
 
-LONG = 40  # bits: two strings of this length are hardly ever equal by chance
+LONG = 40  # bits: two strings this long are hardly ever equal by chance
 
 
 class Spied(Parity):

@@ -89,7 +89,7 @@ def test_strings_below_the_training_lengths_use_the_unrestricted_graph() -> None
     bounded = Automaton(COIN, "begin", lengths=(3, 5), longer=[8])
     below, within = (
         TASK.sample(20, length=n).with_length_range(None)
-        for n in (2, 3)  # as the graph has them
+        for n in (2, 3)  # with the graph's own lengths
     )
     assert bounded.optimal_loss(below) == TASK.optimal_loss(below)
     assert bounded.optimal_loss(within) < TASK.optimal_loss(within)

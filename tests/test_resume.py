@@ -248,7 +248,7 @@ def test_resumed_training_equals_uninterrupted_training(name: str, tmp_path: Pat
 
 
 def press_at(updates: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Press Ctrl-C while some updates, counted from 1, are carried out."""
+    """Press Ctrl-C during these updates, counted from 1."""
     step, count = Updates.apply, 0
 
     def apply(self: Updates) -> None:
@@ -405,7 +405,7 @@ def test_two_trainings_cannot_write_to_one_path(tmp_path: Path) -> None:
             on_epoch=interfere,
         )
     assert len(caught.value.history) == 3
-    assert load_history(path).stopped == "epochs"  # of the other training
+    assert load_history(path).stopped == "epochs"  # from the other training
 
 
 def test_update_is_applied_once() -> None:

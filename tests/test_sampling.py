@@ -79,7 +79,7 @@ def test_fast_path_matches_the_step_method(
     monkeypatch.setattr(readers, "_step_reader", None)  # so that only the fast path is left
     assert generate(model, "hi", 200, temperature=temperature, generator=seeded(4)) == expected
     assert len(set(expected)) > 1 or not temperature
-    # Each symbol is read once, the last one not at all.
+    # Each symbol but the last is read once.
     assert own.read == VOCAB.encode(f"hi{expected}")[:-1].unsqueeze(1).tolist()
 
 

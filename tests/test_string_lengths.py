@@ -91,7 +91,7 @@ def test_longer_lengths_are_double_and_quadruple_or_the_next_possible() -> None:
     assert even.longer(5) == (11, 21)  # counted without the last symbol
     few: dict[Any, Any] = {n: [("y", n + 1, 1.0)] for n in range(5)} | {5: []}
     few |= {"a": [("x", "b", 1.0)], "b": [("y", 0, 0.5), ("z", 5, 0.5)]}
-    lengths = StringLengths(read_graph(few, "a"), 1)  # of strings of 2 and 7 symbols
+    lengths = StringLengths(read_graph(few, "a"), 1)  # strings have 2 or 7 symbols
     assert lengths.longer(1) == ()  # neither 2 or 3 nor 4 or 5
     assert lengths.longer(2) == (6,)
     assert lengths.longer(3) == (6,)

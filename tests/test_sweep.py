@@ -109,7 +109,7 @@ def test_rows_match_fit() -> None:
         for hidden_size in (None, 3):
             ensemble = ElmanEnsemble(VOCAB, [5, 1, 7], hidden_size=hidden_size)
             history = fit(ensemble, PAIR, epochs=40, lr=lr)
-            logits = ensemble(VOCAB.encode_batch([PAIR[0]]))[0]  # (3, 1, 6, 5), of final weights
+            logits = ensemble(VOCAB.encode_batch([PAIR[0]]))[0]  # (3, 1, 6, 5), final weights
             targets = VOCAB.encode(PAIR[1])
             for replica, seed in enumerate([5, 1, 7]):
                 alone, row = history[replica], next(rows)

@@ -60,7 +60,7 @@ def test_ctrl_c_anywhere_in_a_sweep_keeps_finished_rows(tmp_path: Path) -> None:
 
     for number in spread(interrupted, places=50):
         interrupted(number)
-    assert {1, 3, 5, 7} <= kept <= {0, 1, 3, 5, 7}  # whole cells after the first line
+    assert {1, 3, 5, 7} <= kept <= {0, 1, 3, 5, 7}  # complete cells after the header
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -108,7 +108,7 @@ def test_failing_disk_keeps_previous_rows(
         patched.setattr(os, "fsync", fails)
         message = f"can't write {path}: {REASONS[code]}. All previous rows are in it"
         assert_error(lambda: run(path), ModelFileError, message)
-    assert path.read_bytes().count(b"\n") == 1 + 2 * at  # the last were written, if not flushed
+    assert path.read_bytes().count(b"\n") == 1 + 2 * at  # the last are written but not flushed
     assert_resumes(path, rows)
 
 
@@ -120,7 +120,7 @@ def test_file_size_limit_raises(tmp_path: Path, assert_error: ErrorCheck) -> Non
     rows = run(path).rows
     lengths = [len(line) for line in path.read_bytes().splitlines(keepends=True)]
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for kept in (0, 1, 3):  # whole lines, and a half
+    for kept in (0, 1, 3):  # complete lines, followed by half a line
         path.unlink()
         room = sum(lengths[:kept]) + lengths[kept] // 2
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))

@@ -93,7 +93,7 @@ class CarelessTask(type(PARITY)):  # type: ignore[misc]
 
 def pools() -> dict[str, Callable[[], Executor]]:
     made: dict[str, Callable[[], Executor]] = {"threads": partial(ThreadPoolExecutor, 3)}
-    for name, workers in (("fork", 2), ("spawn", 1)):  # a spawned one takes seconds to start
+    for name, workers in (("fork", 2), ("spawn", 1)):  # a spawned process takes seconds to start
         context = multiprocessing.get_context(name)
         made[name] = partial(ProcessPoolExecutor, workers, context)
     return made
@@ -216,7 +216,7 @@ def test_gpu_generators_are_seeded_and_restored(monkeypatch: pytest.MonkeyPatch)
     with isolation.isolated(7):
         pass
     own = generator_for("model", 7).initial_seed()
-    assert calls == [own, torch.initial_seed()]  # as the first use of CUDA is yet to come
+    assert calls == [own, torch.initial_seed()]  # since CUDA is not yet initialized
     calls.clear()
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: "states")
@@ -342,7 +342,7 @@ def test_vary_data_cannot_be_combined_with_seed(tmp_path: Path, assert_error: Er
 
 
 SEEN: dict[tuple[int, bool], set[bytes]] = {}
-"""The sequences that the model of each seed read, in training and in evaluation."""
+"""The sequences that each seed's model read, by training and evaluation mode."""
 
 
 class Spy(nn.Module):
@@ -377,7 +377,7 @@ def test_no_seed_is_evaluated_on_training_sequences_of_any_seed(
             task,
             grid={},
             seeds=seeds,
-            epochs=32 if count == 10 else 1,  # the same batches, and fewer of them
+            epochs=32 if count == 10 else 1,  # the same batches, but fewer
             batch_size=batch_size,
             count=count,
             longer=[31, 40, 64],

@@ -97,7 +97,7 @@ def test_few_sequences_give_no_excess_error() -> None:
 
 @pytest.mark.usefixtures("untraced")
 def test_goal_is_measured_from_the_unsplit_source() -> None:
-    """Few strings of dyck are frequent, so that knowing the split is worth much."""
+    """Few strings of dyck are frequent, so knowing the split lowers the loss a lot."""
     make = partial(ElmanEnsemble, hidden_size=16)
     options: dict[str, Any] = {"epochs": 150, "lr": 0.02}
     dyck = get_task("dyck")
@@ -212,7 +212,7 @@ class LooksAhead(nn.Module):
 
 @pytest.mark.parametrize("data", [HEADS_OR_TAILS, TEXTS], ids=["task", "texts"])
 def test_model_below_the_optimum_is_not_solved(data: Any) -> None:
-    # One symbol more, so that looking ahead shows every target but the last.
+    # With one more symbol, looking ahead reveals every target but the last.
     data = Text(["hihei", "hihoi"], vocab=VOCAB) if isinstance(data, Task) else data
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

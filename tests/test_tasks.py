@@ -28,7 +28,7 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def rows_of(batch: Batch) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Each sequence without its padding."""
+    """Return each sequence without its padding."""
     ends = batch.count_symbols().tolist()
     pairs = zip(batch.inputs.tolist(), batch.targets.tolist(), ends, strict=True)
     return [(tuple(inputs[:end]), tuple(targets[:end])) for inputs, targets, end in pairs]

@@ -559,7 +559,7 @@ def test_ensemble_parts_without_all_replicas_raise(replicas: int) -> None:
 
 
 def test_changes_between_epochs_take_effect() -> None:
-    """Frozen after two updates, given other memory after four, hooked after six, then plain."""
+    """Freeze after 2 updates, replace memory after 4, hook after 6, then unfreeze and unhook."""
     hooks: list[Any] = []
 
     def change(model: Any, epoch: int) -> None:
@@ -630,4 +630,4 @@ def test_copies_of_unmodified_networks_are_unmodified() -> None:
         assert made.double().is_unmodified
         assert made.eval().is_unmodified
         made.get_parameter("rnn.bias_hh_l0").data = made.get_parameter("rnn.bias_hh_l0").float()
-        assert not made.is_unmodified  # of two dtypes
+        assert not made.is_unmodified  # now with two dtypes

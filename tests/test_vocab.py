@@ -60,7 +60,7 @@ def test_vocabulary_of_words() -> None:
     assert WORDS.encode([]).tolist() == []
     assert WORDS.decode([]) == []
     assert Vocab.from_text(["boy", "sees", "boy"], ["dog"]) == WORDS
-    assert Vocab(["to", "a"]).decode([1, 0]) == ["a", "to"]  # a word may be of two characters
+    assert Vocab(["to", "a"]).decode([1, 0]) == ["a", "to"]  # words of one and two characters
 
 
 def test_list_of_characters_equals_a_string() -> None:
