@@ -303,7 +303,8 @@ def test_invalid_lengths_raise(
     assert_error(
         lambda: Automaton(even, "a", lengths=(3, 3)),
         OptionError,
-        "automaton has no sequence of length 3",
+        "automaton has no sequence of length 3: no string has 4 symbols (the length does not "
+        "count the last one)",
     )
     assert_error(
         lambda: Automaton(even, "a", lengths=(2, 4), longer=[7]),

@@ -205,8 +205,8 @@ class Task(ABC):
         batch_size = check_length(batch_size, "batch_size")
         if length is not None:
             length = check_length(length, "length")
-            if (reason := self.why_no_length(length)) is not None:
-                raise OptionError(f"{self.name} has no sequence of length {length}: {reason}")
+            if self.why_no_length(length) is not None:
+                raise OptionError(no_sequence(self, length, length))
         bytes_each = 16 * (length or 1)  # at least: inputs and targets, 8 bytes per symbol
         check_room(f"sequences of {self.name}", batch_size, bytes_each)
         with EnoughMemory(), on_cpu():
@@ -498,5 +498,4 @@ def no_sequence(task: Task, shortest: int, longest: int) -> str:
     """
     if shortest < longest:
         return f"{task.name} has no sequence of length {shortest} to {longest}"
-    reason = task.why_no_length(shortest)
-    return f"{task.name} has no sequence of length {shortest}" + (f": {reason}" if reason else "")
+    return f"{task.name} has no sequence of length {shortest}: {task.why_no_length(shortest)}"

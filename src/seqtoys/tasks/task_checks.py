@@ -29,9 +29,8 @@ def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) ->
         check_length(length, "longer")
         if length <= longest:
             raise OptionError(f"expected test lengths above {longest}, got {length}")
-        reason = task.why_no_length(length)
-        if reason is not None:
-            raise OptionError(f"{task.name} has no sequence of length {length}: {reason}")
+        if task.why_no_length(length) is not None:
+            raise OptionError(no_sequence(task, length, length))
 
 
 def check_vocab(task: Task, vocab: Vocab | None) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 from seqtoys.data.baselines import Baselines
 from seqtoys.data.batch import check_targets
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.models.checkpoint import describe
 from seqtoys.models.forward import Ensemble, count_replicas, logits_of
 from seqtoys.models.probing import undisturbed
@@ -213,8 +213,8 @@ def _find_vocab(model: nn.Module, data: TrainingData, given: Vocab | None) -> Vo
     if isinstance(own, Vocab):
         if given is not None and given != own:
             raise OptionError(
-                f"vocab=… cannot differ from the vocabulary of the model: got {given!r}, and the "
-                f"model has {own!r}; omit vocab=…"
+                f"vocab=… cannot differ from the vocabulary of the model, {quoted(own)}: got "
+                f"{quoted(given)}; omit vocab=…"
             )
         return own
     known = given or getattr(data, "vocab", None)
