@@ -224,7 +224,7 @@ def test_optima_match_values_derived_by_hand() -> None:
 def test_invalid_lengths_raise() -> None:
     task = get_task("dyck")
     for lengths, message in (
-        (4, "dyck has no sequence of length 4"),
+        (4, "dyck has no sequence of length 4: lengths are odd"),
         ((5, 3), "expected lengths to be"),
         (0, "expected lengths to be a positive integer, got 0"),
         ("ab", "expected lengths to be a positive integer, got 'ab'"),
@@ -614,3 +614,10 @@ def _evaluation_state() -> torch.Tensor:
     from seqtoys.support.randomness import generator_for
 
     return generator_for("evaluation").get_state()
+
+
+def test_a_length_missing_from_a_split_raises() -> None:
+    training, held_out = get_task("anbn").held_out(0.2)
+    for length in (3, 5, 7):  # one string each
+        with pytest.raises(OptionError, match=f"of length {length}: the other part of the split"):
+            (held_out if training.possible_lengths(length) else training).possible_lengths(length)
