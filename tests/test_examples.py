@@ -101,7 +101,7 @@ def test_every_example_is_on_the_examples_page() -> None:
 
 
 def test_about_three_of_four_seeds_memorize_in_100_epochs() -> None:
-    rates = re.findall(r"solved: ([\d.]+) %", printed_by("08_a_thousand_seeds"))
+    rates = re.findall(r"solved: ([\d.]+)%", printed_by("08_a_thousand_seeds"))
     assert 74 < float(rates[0]) < 82
     assert float(rates[1]) > 99
 
