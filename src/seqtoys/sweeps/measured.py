@@ -83,7 +83,7 @@ def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts
     with dropout.
     """
     options, seed = cell.fit_options, cell.fit_options.get("seed", 0)
-    training, held_out, _ = to_sources(
+    sources = to_sources(
         cell.data,
         cell.vocab,
         batch_size=options.get("batch_size"),
@@ -94,9 +94,11 @@ def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts
         generator=seeded_generator(seed),
         device=device_of(model),
     )
-    columns = dict(zip(("loss", "accuracy"), _measure_source(cell, model, training), strict=True))
-    if held_out is not None:
-        unseen = _measure_source(cell, model, held_out)
+    columns = dict(
+        zip(("loss", "accuracy"), _measure_source(cell, model, sources.training), strict=True)
+    )
+    if sources.held_out is not None:
+        unseen = _measure_source(cell, model, sources.held_out)
         columns |= dict(zip(("unseen_loss", "unseen_accuracy"), unseen, strict=True))
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     facts: list[Facts] = [dict(zip(columns, row, strict=True)) for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
@@ -22,7 +23,13 @@ from seqtoys.support.serialization import Plain
 from seqtoys.tasks.task import Task
 from seqtoys.tasks.task_checks import check_vocab
 from seqtoys.training.curriculum import Lengths
-from seqtoys.training.data import TrainingData, is_single, split_rows, to_batch
+from seqtoys.training.data import (
+    TrainingData,
+    check_data,
+    is_single,
+    split_rows,
+    to_batch,
+)
 from seqtoys.training.task_source import TaskSource
 from seqtoys.training.text_source import TextSource
 
@@ -158,6 +165,23 @@ class SequencesSource:
         return loss_and_accuracy(model, self.sequences)
 
 
+@dataclass(frozen=True)
+class Sources:
+    """The data of a training run.
+
+    Attributes:
+        training: What the model is trained on.
+        held_out: What it is measured on after each epoch, or None.
+        held_rows: The indices of the held-out sequences, if they were split.
+        single: Whether there is one text or pair, so that a prediction is one sequence.
+    """
+
+    training: Source
+    held_out: Source | None = None
+    held_rows: list[int] = field(default_factory=list[int])
+    single: bool = False
+
+
 def to_sources(
     data: TrainingData,
     vocab: Vocab | None,
@@ -169,35 +193,35 @@ def to_sources(
     seed: int,
     generator: torch.Generator,
     device: torch.device,
-) -> tuple[Source, Source | None, list[int]]:
-    """Prepare the training and held-out data from the arguments of `fit`.
-
-    Returns:
-        The training source, the held-out source or None, and the indices of the held-out
-        sequences.
+) -> Sources:
+    """Decide what the data are (a task, one long text or sequences), and prepare them.
 
     Raises:
         SeqtoysError: If the data or options don't match; see `fit`.
     """
+    check_data(data)
     if isinstance(data, Task):
         if chunk is not None:
             raise OptionError(f"chunk=… cannot be combined with the task {data.name}; omit chunk")
         check_vocab(data, vocab)
-        return *_task_sources(data, batch_size, lengths, validation, seed, generator, device), []
+        return _task_sources(data, batch_size, lengths, validation, seed, generator, device)
     if lengths is not None:
         raise OptionError(
             "lengths=… applies only to tasks; the sequences you passed already have lengths"
         )
     if chunk is not None:
         text = _to_text(data, vocab)
-        return *_text_sources(text, batch_size or 1, chunk, validation, device), []
-    batch = to_batch(data, vocab)
+        return _text_sources(text, batch_size or 1, chunk, validation, device)
+    batch, single = to_batch(data, vocab), is_single(data, vocab)
     if validation is None:
-        return SequencesSource(batch.to(device), batch_size, generator), None, []
+        return Sources(SequencesSource(batch.to(device), batch_size, generator), single=single)
     rows, held_rows = split_rows(batch, validation, generator)
-    training, held = batch.take(rows).to(device), batch.take(held_rows).to(device)
-    sequences = SequencesSource(training, batch_size, generator)
-    return sequences, SequencesSource(held, None, generator), held_rows.tolist()
+    return Sources(
+        SequencesSource(batch.take(rows).to(device), batch_size, generator),
+        SequencesSource(batch.take(held_rows).to(device), None, generator),
+        held_rows.tolist(),
+        single,
+    )
 
 
 def _task_sources(
@@ -208,14 +232,14 @@ def _task_sources(
     seed: int,
     generator: torch.Generator,
     device: torch.device,
-) -> tuple[TaskSource, TaskSource | None]:
+) -> Sources:
     shared: Any = {"lengths": lengths, "device": device}
     if validation is None:
-        return TaskSource(task, batch_size=batch_size, generator=generator, **shared), None
+        return Sources(TaskSource(task, batch_size=batch_size, generator=generator, **shared))
     training, held_out = task.held_out(validation)
     # The held-out loss is measured on the same sequences whatever batch_size is.
     validation_generator = generator_for("validation", seed)
-    return (
+    return Sources(
         TaskSource(training, batch_size=batch_size, generator=generator, **shared),
         TaskSource(held_out, batch_size=None, generator=validation_generator, **shared),
     )
@@ -246,7 +270,7 @@ def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"
 
 def _text_sources(
     text: Tensor, streams: int, chunk: int, validation: float | None, device: torch.device
-) -> tuple[TextSource, TextSource | None]:
+) -> Sources:
     """Split a text into training data, in parallel streams, and a held-out end, in one stream.
 
     Each stream starts without context. If the held-out end were split into several, its loss would
@@ -261,6 +285,6 @@ def _text_sources(
     split = len(text) - held_symbols
     training = TextSource(LongText(text[:split], streams=streams, chunk=chunk, device=device))
     if not held_symbols:
-        return training, None
+        return Sources(training)
     held_out = LongText(text[split:], streams=1, chunk=chunk, device=device)
-    return training, TextSource(held_out)
+    return Sources(training, TextSource(held_out))

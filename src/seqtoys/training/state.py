@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from seqtoys.data.baselines import Baselines
 from seqtoys.data.batch import check_targets
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, quoted
@@ -26,7 +25,7 @@ from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.rng_state import GlobalRngState
 from seqtoys.support.serialization import Plain
 from seqtoys.support.values import MANY
-from seqtoys.training.data import TrainingData, check_data, is_single
+from seqtoys.training.data import TrainingData
 from seqtoys.training.gradients import writes_gradients
 from seqtoys.training.optimizers import (
     check_rate,
@@ -36,7 +35,7 @@ from seqtoys.training.optimizers import (
 )
 from seqtoys.training.options import FitOptions, record
 from seqtoys.training.rehearsal import rehearse
-from seqtoys.training.sources import Source, to_sources
+from seqtoys.training.sources import Source, Sources, to_sources
 from seqtoys.training.stopping import make_rule
 from seqtoys.training.updates import Updates
 
@@ -162,11 +161,10 @@ def make_training_state(
         SeqtoysError: See `fit`.
     """
     device = device_of(model)
-    check_data(data)
     _check_weights(model)
     vocab = _find_vocab(model, data, options["vocab"])
     generator = seeded_generator(options["seed"])
-    training, held_out, held_rows = to_sources(
+    sources = to_sources(
         data,
         vocab,
         batch_size=options["batch_size"],
@@ -187,10 +185,10 @@ def make_training_state(
     )
     initial_lr = check_rate(options["lr"], rates, optimizer, scheduler)
     rehearse(optimizer, scheduler)
-    symbols = _vocab_size(model, training, vocab)
+    symbols = _vocab_size(model, sources.training, vocab)
     updates = Updates(
         model,
-        training,
+        sources.training,
         optimizer,
         scheduler=scheduler,
         clip_norm=options["clip_norm"],
@@ -198,13 +196,15 @@ def make_training_state(
         symbols=symbols,
         check=options["check"],
     )
-    single = is_single(data, vocab)
-    predictions = Predictions.of(training.sequences, vocab, single=single, replicas=replicas)
-    history = _make_history(model, training.baselines(symbols), predictions)
-    history.settings, history.held_out = record({**options, "lr": initial_lr}), held_rows
+    predictions = Predictions.of(
+        sources.training.sequences, vocab, single=sources.single, replicas=replicas
+    )
+    history = _make_history(model, sources, symbols, predictions)
+    history.settings = record({**options, "lr": initial_lr})
     rule = make_rule(options["until"], options["patience"], replicas)
+    global_rng = GlobalRngState(device)
     return TrainingState(
-        updates, held_out, predictions, history, rule, generator, GlobalRngState(device), vocab
+        updates, sources.held_out, predictions, history, rule, generator, global_rng, vocab
     )
 
 
@@ -235,12 +235,17 @@ def _check_weights(model: nn.Module) -> None:
         )
 
 
-def _make_history(model: nn.Module, baselines: Baselines, predictions: Predictions) -> Any:
+def _make_history(
+    model: nn.Module, sources: Sources, symbols: int, predictions: Predictions
+) -> Any:
     """Create the empty history of a model or an ensemble."""
-    floor = getattr(model, "loss_floor", 0.0)
+    floor, baselines = getattr(model, "loss_floor", 0.0), sources.training.baselines(symbols)
+    held_out = sources.held_rows
     if isinstance(model, Ensemble):
-        return EnsembleHistory(model.seeds, baselines, floor, predictions=predictions)
-    return History(baselines, floor)
+        return EnsembleHistory(
+            model.seeds, baselines, floor, held_out=held_out, predictions=predictions
+        )
+    return History(baselines, floor, held_out=held_out)
 
 
 def _vocab_size(model: nn.Module, source: Source, vocab: Vocab | None) -> int:
