@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise, product
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -429,3 +430,12 @@ def test_foreign_sequences_and_states_raise() -> None:
         task.comes_from(task.sample(1), "nope")
     with pytest.raises(OptionError, match="expected positive probabilities"):
         Automaton({"s": [("a", "s", math.nan)]}, "s")
+
+
+def test_huge_lengths_and_foreign_states_get_the_librarys_answers() -> None:
+    reber = get_task("reber")
+    assert isinstance(reber, Automaton)
+    assert reber.why_no_length(10**5000) == "the maximum is 1,000,000 symbols"
+    assert "about 10^5000" in str(get_task("modular_arithmetic").why_no_length(10**5000))
+    with pytest.raises(OptionError, match="expected a state of reber, got "):
+        reber.comes_from(reber.sample(1), np.float32(1.0))

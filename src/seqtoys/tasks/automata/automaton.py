@@ -16,7 +16,7 @@ from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.support.arguments import checked
 from seqtoys.support.uncertainty import Estimate
-from seqtoys.support.values import check_lengths
+from seqtoys.support.values import LONGEST, check_lengths
 from seqtoys.tasks.automata.expectations import Expected, expect, expect_cut, expect_known
 from seqtoys.tasks.automata.graph import Graph, Transitions, read_graph
 from seqtoys.tasks.automata.known_lengths import KnownLengths, equally_often, within
@@ -172,9 +172,12 @@ class Automaton(Task):
 
     def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
+        if length > LONGEST:
+            return f"the maximum is {LONGEST:,} symbols"
         if length >= 1 and self._strings.exist(length + 1, length + 1):
             return None
-        return f"no string has {length + 1} symbols (the length does not count the last one)"
+        symbols = quoted(length + 1)
+        return f"no string has {symbols} symbols (the length does not count the last one)"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw strings, conditioned on their length if one is given."""
@@ -212,10 +215,11 @@ class Automaton(Task):
         Raises:
             OptionError: If there is no such state.
         """
-        if state not in self.graph.states:
+        places = {each: at for at, each in enumerate(self.graph.states)}  # by hash: == may raise
+        if state not in places:
             raise OptionError(f"expected a state of {self.name}, got {quoted(state)}")
         states, _ = self._reader.read(batch)
-        is_there = (states == self.graph.states.index(state)).T  # (batch, time)
+        is_there = (states == places[state]).T  # (batch, time)
         return torch.from_numpy(is_there) & batch.scored.cpu()
 
     def legal(self, symbols: Symbols) -> set[str]:

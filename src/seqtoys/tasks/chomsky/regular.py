@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.data.vocab import Vocab
+from seqtoys.errors import quoted
 from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
 from seqtoys.tasks.chomsky.expressions import APPLY, MODULUS, Array
 from seqtoys.tasks.chomsky.levels import Regular
@@ -182,7 +183,8 @@ class ModularArithmetic(Regular, KnownProbabilities):
         """Return why this length is impossible, or None if it is possible."""
         if length % 2:
             return super().why_no_length(length)
-        return f"digits and operators alternate, so use {length - 1} or {length + 1}"
+        below, above = quoted(length - 1), quoted(length + 1)
+        return f"digits and operators alternate, so use {below} or {above}"
 
     def draw_inputs(
         self, batch_size: int, length: int, generator: torch.Generator
