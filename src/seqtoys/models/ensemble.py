@@ -14,7 +14,7 @@ from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
 from seqtoys.models.elman.checks import check_hidden, check_inputs
-from seqtoys.models.elman.initialization import draw_weights
+from seqtoys.models.elman.initialization import check_weights_room, draw_weights
 from seqtoys.models.elman.layers import LayerWeights, project, run_layers, weight_of
 from seqtoys.models.elman.layouts import choose_layout
 from seqtoys.models.elman.model import ElmanCharModel
@@ -27,6 +27,7 @@ from seqtoys.support.annotations import described
 from seqtoys.support.arguments import checked, listed
 from seqtoys.support.devices import device_of, on_cpu
 from seqtoys.support.indices import check_index
+from seqtoys.support.memory import EnoughMemory
 from seqtoys.support.randomness import check_seed
 
 
@@ -79,6 +80,9 @@ class ElmanEnsemble(ElmanNetwork):
         settings = ElmanSettings(
             hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
         )
+        if isinstance(seeds, range):  # before a list is made of it, which may take minutes
+            with EnoughMemory():
+                check_weights_room(len(vocab), settings, 2 * len(seeds))  # drawn, then laid out
         chosen = tuple(map(check_seed, listed("seeds", seeds)))
         if not chosen:
             raise OptionError("expected at least one seed, got none")

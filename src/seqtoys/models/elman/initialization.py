@@ -46,7 +46,7 @@ def build_parts(
         The parts as PyTorch would create them: with its default dtype, the numbers it would draw
         in that dtype, and on its default device.
     """
-    _check_room(vocab_size, settings, 1)
+    check_weights_room(vocab_size, settings, 1)
     device = torch.get_default_device()
     with on_cpu():
         parts = _draw_parts(vocab_size, settings, seeded_generator(seed))
@@ -147,14 +147,19 @@ def draw_weights(
     one call for the embedding, if any, and one for all other weights: the numbers are the same,
     because PyTorch draws them one after the other.
     """
-    _check_room(vocab_size, settings, len(seeds))
+    check_weights_room(vocab_size, settings, len(seeds))
     device = torch.get_default_device()
     with on_cpu():
         weights = _draw_stacked(vocab_size, settings, seeds)
     return {name: weight.to(device) for name, weight in weights.items()}
 
 
-def _check_room(vocab_size: int, settings: ElmanSettings, seeds: int) -> None:
+def check_weights_room(vocab_size: int, settings: ElmanSettings, seeds: int) -> None:
+    """Check that the weights of many seeds fit in memory.
+
+    Raises:
+        OptionError: If they do not.
+    """
     one, two = (
         sum(map(math.prod, weight_shapes(vocab_size, replace(settings, num_layers=n)).values()))
         for n in (1, 2)
