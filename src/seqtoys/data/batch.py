@@ -313,9 +313,8 @@ def _cell(index: int, vocab: Vocab) -> str:
 def _unscore_padding(
     targets: Int[Tensor, "batch time"], lengths: Int[Tensor, " batch"]
 ) -> Int[Tensor, "batch time"]:
-    padding = torch.arange(targets.shape[1], device=targets.device) >= lengths.unsqueeze(
-        1
-    )  # (batch, time)
+    positions = torch.arange(targets.shape[1], device=targets.device)
+    padding = positions >= lengths.unsqueeze(1)  # (batch, time)
     return targets.masked_fill(padding, UNSCORED)
 
 

@@ -123,10 +123,7 @@ def check_positive(name: str, value: object) -> float:
         >>> check_positive("lr", 1)
         1.0
     """
-    number = to_real(value)
-    if number is None or not 0 < number < math.inf:
-        raise OptionError(f"expected {name} to be a positive finite number, got {quoted(value)}")
-    return float(number)
+    return _strictly_between(name, value, 0.0, math.inf, "a positive finite number")
 
 
 def check_probability(
@@ -147,12 +144,7 @@ def check_probability(
         >>> check_probability("p", 0.3)
         0.3
     """
-    number = to_real(value)
-    if number is None or not above < number < below:
-        raise OptionError(
-            f"expected {name} to be above {above:g} and below {below:g}, got {quoted(value)}"
-        )
-    return float(number)
+    return _strictly_between(name, value, above, below, f"above {above:g} and below {below:g}")
 
 
 def check_share(name: str, value: object) -> float:
@@ -169,9 +161,13 @@ def check_share(name: str, value: object) -> float:
         >>> check_share("validation", 0.2)
         0.2
     """
+    return _strictly_between(name, value, 0.0, 1.0, "a fraction between 0 and 1")
+
+
+def _strictly_between(name: str, value: object, above: float, below: float, wanted: str) -> float:
     number = to_real(value)
-    if number is None or not 0 < number < 1:
-        raise OptionError(f"expected {name} to be a fraction between 0 and 1, got {quoted(value)}")
+    if number is None or not above < number < below:
+        raise OptionError(f"expected {name} to be {wanted}, got {quoted(value)}")
     return float(number)
 
 
