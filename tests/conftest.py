@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,20 @@ def type_checks_as_marked(request: pytest.FixtureRequest) -> None:
     """Check types at run time only in tests marked `type_checked`: it is 3 to 5 times slower."""
     if request.node.get_closest_marker("type_checked") is None:
         request.getfixturevalue("unchecked")
+
+
+@pytest.fixture(autouse=True)
+def rested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget when Ctrl-C was pressed: tests press it more often than once a second."""
+    from seqtoys.training.interrupt import Interrupts
+
+    monkeypatch.setattr(Interrupts, "_last", -math.inf)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take each Ctrl-C of a test for the first one."""
+    monkeypatch.setattr("seqtoys.training.interrupt.IMPATIENT", 0.0)
 
 
 @pytest.fixture

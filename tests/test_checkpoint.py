@@ -145,7 +145,8 @@ DIFFERENCES: dict[str, tuple[Callable[[], Any], Any, dict[str, Any], str]] = {
         TEXTS,
         {"validation": None},
         "data was 4 sequences (DIGEST) and is 6 sequences (DIGEST); "
-        "held-out data was 2 sequences (DIGEST) and is None; validation was 0.3 and is None",
+        "held-out data was 2 sequences (DIGEST) and is None; validation was 0.3 and is None; "
+        "keep was best and is last",
     ),
     "data": (
         elman(),

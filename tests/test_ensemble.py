@@ -306,7 +306,8 @@ def test_history_summarizes_the_seeds() -> None:
         "epoch",
         *["loss", "5%", "loss", "50%", "loss", "95%", "accuracy", "solved"],
     ]
-    assert lines[-1] == f"solved: {history.solve_rate}"
+    assert lines[-4] == f"solved: {history.solve_rate}"
+    assert lines[-2:] == ["Trained on 1 pair of 6 symbols.", "Seeds: 6 ran all epochs."]
     assert "<table" in history._repr_html_()
     assert str(history.solve_rate) in history._repr_html_()
 

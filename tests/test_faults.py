@@ -31,7 +31,7 @@ def weights_of(model: nn.Module) -> list[Tensor]:
     return [weight.detach().clone() for weight in model.parameters()]
 
 
-@pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked", "patient")
 @pytest.mark.parametrize("layers", [1, 2])  # hand-written gradients, and autograd
 def test_ctrl_c_anywhere_in_fit_leaves_complete_updates(layers: int, tmp_path: Path) -> None:
     options: dict[str, Any] = {"hidden_size": 3, "num_layers": layers, "seed": 5}

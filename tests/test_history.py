@@ -103,16 +103,19 @@ def test_solved_requires_every_symbol_in_the_last_epoch() -> None:
 
 def test_str_shows_a_table_and_ranks_the_loss() -> None:
     assert str(history(2, held_out=True)) == (
-        "epoch    loss  accuracy  held-out loss  held-out accuracy  predicted\n"
-        "    1  1.0000      0.0%         2.0000              25.0%  ih\n"
-        "    2  0.5000     50.0%         2.0000              25.0%  ih\n"
+        "epoch    loss  accuracy  held-out loss  held-out accuracy        predicted\n"
+        "    1  1.0000      0.0%         2.0000              25.0%  best  ih\n"
+        "    2  0.5000     50.0%         2.0000              25.0%        ih\n"
         "\n"
         "nats per scored symbol\n"
+        "2.0000  <- the model on held-out data\n"
         "1.6000  uniform guess\n"
         "0.5000  best without memory\n"
         "0.5000  <- the model at epoch 2\n"
         "0.4000  lowest loss this readout can reach\n"
-        "0.0000  best with full history (optimum)"
+        "0.0000  best with full history (optimum)\n"
+        "\n"
+        "Still running after epoch 2."
     )
     assert "<td>ih</td>" in history(2)._repr_html_()
 

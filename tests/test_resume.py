@@ -83,6 +83,10 @@ DATA: dict[str, Case] = {
     "pairs in double": (lambda: elman()().double(), [("hi", "ih"), ("hel", "leh")], {}),
     "a batch": (elman(num_layers=2), Batch.from_texts(TEXTS, VOCAB), {"clip_norm": 0.1}),
     "minibatches": (elman(), TEXTS, {"batch_size": 2, "validation": 0.3, "patience": 3}),
+    "minibatches, the last weights": (
+        elman(), TEXTS, {"batch_size": 2, "validation": 0.3, "keep": "last"},
+    ),
+    "an early best epoch": (elman(), TEXTS, {"lr": 0.3, "validation": 0.3, "batch_size": 2}),
     "a minibatch unscored": (
         elman(),
         Batch(torch.zeros(3, 2).long(), torch.tensor([[1, 2], [-100, -100], [0, 1]])),
@@ -114,6 +118,9 @@ DATA: dict[str, Case] = {
     ),
     "a user's model, a batch": (UserModel, Batch.from_texts(TEXTS, VOCAB), {}),
     "seeds": (ensemble(3, hidden_size=4), TEXTS, {"batch_size": 4, "validation": 0.3}),
+    "seeds with early best epochs": (
+        ensemble(9), TEXTS, {"lr": 0.5, "validation": 0.3, "until": "solved", "batch_size": 4},
+    ),
     "seeds, some solved": (ensemble(9), "hihello", {"lr": 0.5, "until": "solved"}),
     "seeds, solved in minibatches": (
         ensemble(9, hidden_size=4),
@@ -127,7 +134,7 @@ DATA: dict[str, Case] = {
         PARITY,
         {"batch_size": 4},
     ),
-}
+}  # fmt: skip
 OPTIMIZERS: dict[str, Any] = {
     name: kind
     for name, kind in vars(optim).items()
@@ -259,6 +266,7 @@ def press_at(updates: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
         step(self)
 
     monkeypatch.setattr(Updates, "apply", apply)
+    monkeypatch.setattr("seqtoys.training.interrupt.IMPATIENT", 0.0)  # each is a first press
 
 
 IN_PARTS = [name for name, case in DATA.items() if {"batch_size", "chunk"} & case[2].keys()]
@@ -305,8 +313,8 @@ def test_second_ctrl_c_stops_at_once_and_writes_nothing(tmp_path: Path) -> None:
             raise AssertionError
 
     path = tmp_path / "cut"
-    history = fit(Stuck(VOCAB), "hihello", checkpoint=Checkpoint(path, every=1))
-    assert history.stopped == "interrupted"
+    with pytest.raises(KeyboardInterrupt):
+        fit(Stuck(VOCAB), "hihello", checkpoint=Checkpoint(path, every=1))
     assert load_history(path).stopped == "running"  # as it was before the first epoch
 
 

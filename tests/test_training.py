@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,16 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
-from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
+from seqtoys import (
+    Batch,
+    Checkpoint,
+    ElmanCharModel,
+    ElmanEnsemble,
+    Vocab,
+    fit,
+    load,
+    load_history,
+)
 from seqtoys.errors import DataError, NonFiniteLossError, OptionError, ShapeError
 from seqtoys.inspection import loss_by_position
 from seqtoys.results import History, Row
@@ -214,18 +224,60 @@ def test_ctrl_c_keeps_model_and_history(batch_size: int | None) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_second_ctrl_c_stops_at_once() -> None:
+def test_second_ctrl_c_stops_at_once_and_is_raised_within_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Stuck(ElmanCharModel):
         def forward(self, inputs: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             raise AssertionError
 
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(Stuck(VOCAB), "hihello")
+    assert vars(caught.value)["history"].stopped == "interrupted"
+    monkeypatch.setattr("seqtoys.training.interrupt.IMPATIENT", 0.0)
     history = fit(Stuck(VOCAB), "hihello")
     assert history.stopped == "interrupted"
     assert len(history) == 0
 
 
+@pytest.mark.parametrize("pause", [0.0, 2.0])
+def test_ctrl_c_pressed_again_ends_a_loop_of_trainings(
+    pause: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, models = [100.0], [ElmanCharModel(VOCAB, hidden_size=4) for _ in range(3)]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    ended = []
+
+    def press(row: Row) -> None:
+        if row.epoch == 3:
+            signal.raise_signal(signal.SIGINT)
+            now[0] += pause
+
+    def train_all() -> None:
+        for at, model in enumerate(models):
+            checkpoint = Checkpoint(tmp_path / f"{at}", every=99)
+            ended.append(fit(model, TEXTS, epochs=9, on_epoch=press, checkpoint=checkpoint))
+
+    if pause:
+        train_all()
+    else:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            train_all()
+        ended.append(vars(caught.value)["history"])
+        assert caught.value.__notes__ == [
+            "The history of 3 epochs is in the attribute history of this error"
+        ]
+    assert [(len(each), each.stopped) for each in ended] == [(3, "interrupted")] * (
+        3 if pause else 2
+    )
+    for at, (history, model) in enumerate(zip(ended, models, strict=False)):
+        assert load_history(tmp_path / f"{at}") == history
+        assert all(map(torch.equal, weights(load(tmp_path / f"{at}")), weights(model)))
+
+
+@pytest.mark.usefixtures("patient")
 def test_ctrl_c_between_minibatches_stops_training() -> None:
     class Pressed(ElmanCharModel):
         calls = 0

@@ -17,6 +17,7 @@ from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.settings import ElmanSettings
 from seqtoys.models.ensemble import ElmanEnsemble
 from seqtoys.models.replaceable import loss_of
+from seqtoys.models.trained import note_training
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
@@ -138,7 +139,7 @@ def save(
             f"can't write {os.fsdecode(path)}: it holds {lost}; choose another path, or pass "
             "overwrite=True to replace it"
         )
-    write_model(path, model, states)
+    write_model(path, model, states, weights)
 
 
 @checked
@@ -200,10 +201,12 @@ def load_history(path: PathLike) -> History | EnsembleHistory:
         ) from error
 
 
-def write_model(path: PathLike, model: nn.Module, states: Mapping[str, Plain]) -> None:
-    """Write the weights of any module, together with states."""
-    weights = {name: x for name, x in model.state_dict().items() if isinstance(x, Tensor)}
-    write_file(path, weights, {"model": describe(model)}, states)
+def write_model(
+    path: PathLike, model: nn.Module, states: Mapping[str, Plain], weights: Mapping[str, Any]
+) -> None:
+    """Write any module with some `weights`, a state dict, together with states."""
+    tensors = {name: x for name, x in weights.items() if isinstance(x, Tensor)}
+    write_file(path, tensors, {"model": describe(model)}, states)
 
 
 def describe(model: nn.Module) -> dict[str, Any]:
@@ -244,6 +247,9 @@ def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
     model = _make(about, {**about["settings"], "recurrent_init": "uniform"})
     model.settings = ElmanSettings(**about["settings"])
     model.to(_dtype(weights)).load_state_dict(weights)
+    if "history" in file.facts:
+        history = file.state("history")
+        note_training(model, history["epochs_before"] + len(history["lr"]))
     return model
 
 

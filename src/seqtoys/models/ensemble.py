@@ -23,6 +23,7 @@ from seqtoys.models.elman.recurrence import flattened, unflattened
 from seqtoys.models.elman.settings import ElmanSettings, Nonlinearity, RecurrentInit
 from seqtoys.models.elman.unmodified import PartTypes, make_plans
 from seqtoys.models.forward import in_mode, logits_of
+from seqtoys.models.trained import NAME, note_training
 from seqtoys.support.annotations import described
 from seqtoys.support.arguments import checked, listed
 from seqtoys.support.devices import device_of, on_cpu
@@ -207,6 +208,7 @@ class ElmanEnsemble(ElmanNetwork):
             part, _, name = path.partition(".")
             weight = weight_of(self.get_submodule(part), name)
             copied.requires_grad_(weight.requires_grad).detach().copy_(weight[at].detach())
+        note_training(model, vars(self).get(NAME, (0,))[0])
         return model
 
     def __iter__(self) -> Iterator[ElmanCharModel]:

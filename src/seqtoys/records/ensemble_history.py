@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import Any
 
 import torch
@@ -24,8 +25,15 @@ from seqtoys.records.ensemble_row import (
     to_columns,
     to_rows,
 )
+from seqtoys.records.foot import endings, foot_of
 from seqtoys.records.history import History
-from seqtoys.records.history_fields import REMARK, UNFINISHED, is_impossible, read_fields
+from seqtoys.records.history_fields import (
+    REMARK,
+    UNFINISHED,
+    best_epochs,
+    is_impossible,
+    read_fields,
+)
 from seqtoys.records.predictions import Predictions
 from seqtoys.records.row import Row
 from seqtoys.support.arguments import check_fields, checked
@@ -37,7 +45,7 @@ from seqtoys.support.tensors import check_flags, check_size
 from seqtoys.support.uncertainty import Proportion
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class EnsembleHistory:
     """The training history of an ensemble; `history[i]` is the `History` of one seed.
 
@@ -55,6 +63,9 @@ class EnsembleHistory:
         stopped: Why each replica stopped: as in `History`, or `"diverged"`.
         epochs: The number of epochs of each replica.
         seconds: The duration of the training, in seconds.
+        data: What the replicas were trained on, such as `"1 pair of 6 symbols"`.
+        epochs_before: For how many epochs `fit` had trained the ensemble before, if training
+            continued from those weights.
 
     Examples:
         >>> from seqtoys import ElmanEnsemble, Vocab, fit
@@ -81,6 +92,8 @@ class EnsembleHistory:
     epochs: Int[Tensor, " replicas"] = field(
         default_factory=lambda: torch.zeros(0, dtype=torch.int64, device="cpu")
     )
+    data: str = ""
+    epochs_before: int = 0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -109,6 +122,20 @@ class EnsembleHistory:
     def validation_accuracy(self) -> Float[Tensor, "epochs replicas"]:
         """The accuracy on the held-out data; empty if there is none."""
         return self._held("validation_accuracy")
+
+    @property
+    def best_epoch(self) -> Int[Tensor, " replicas"] | None:
+        """The epoch of each replica with the lowest held-out loss; None if nothing is held out.
+
+        0 for a replica that has none, such as one that diverged at once.
+        """
+        found = [epoch or 0 for epoch in best_epochs(self.validation_loss.numpy())]
+        return torch.tensor(found, device="cpu") if found else None
+
+    @property
+    def ending(self) -> str:
+        """How many replicas ended why, such as `"80 solved, 20 ran all epochs"`."""
+        return endings(self.stopped)
 
     @property
     def lr(self) -> list[float]:
@@ -235,17 +262,35 @@ class EnsembleHistory:
             predictions=self.predictions.written(at, len(rows)) if self.predictions else [],
             stopped=self.stopped[at],
             seconds=self.seconds,
+            data=self.data,
+            epochs_before=self.epochs_before,
             **columns_of(rows, at),
         )
 
+    def __repr__(self) -> str:
+        epochs = len(self.rows)
+        loss = f", median loss {self.loss[-1].median():.4f}" if epochs else ""
+        return f"EnsembleHistory({len(self):,} seeds, {epochs:,} epochs{loss}, {self.ending})"
+
     def __str__(self) -> str:
-        return f"{text_table(*table_cells(self.loss, self.accuracy))}\n\n{self._foot()}"
+        return f"{text_table(*self._cells())}\n\n{self._summary()}\n\n{self._foot()}"
 
     def _repr_html_(self) -> str:
-        table = html_table(*table_cells(self.loss, self.accuracy))
-        return f"{html_figure(self)}{table}<pre>{self._foot()}</pre>"
+        below = escape(f"{self._summary()}\n\n{self._foot()}", quote=False)
+        return f"{html_figure(self)}{html_table(*self._cells())}<pre>{below}</pre>"
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        return table_cells(self.loss, self.accuracy, self.validation_loss)
 
     def _foot(self) -> str:
+        is_put_back = self.settings.get("keep") == "best" and self.best_epoch is not None
+        kept = (
+            "The weights are those of each replica's epoch with the lowest held-out loss,\n"
+            "unless it reached the goal or diverged."
+        )
+        return foot_of(self.data, self.epochs_before, f"seeds: {self.ending}", kept * is_put_back)
+
+    def _summary(self) -> str:
         solved = f"solved: {self.solve_rate}"
         if not self.rows:
             return solved

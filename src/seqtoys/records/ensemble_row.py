@@ -205,15 +205,20 @@ def quantiles_of(
 
 
 def table_cells(
-    loss: Float[Tensor, "epochs replicas"], accuracy: Float[Tensor, "epochs replicas"]
+    loss: Float[Tensor, "epochs replicas"],
+    accuracy: Float[Tensor, "epochs replicas"],
+    held_out: Float[Tensor, "_epochs replicas"],
 ) -> tuple[list[str], list[list[str]]]:
     """Return the header and cells of a table of evenly spaced epochs."""
     count = len(accuracy)
+    header = [*HEADER[:4], "held-out loss 50%", *HEADER[4:]] if len(held_out) else HEADER
     if not count:
-        return HEADER, []
+        return header, []
     quantiles = quantiles_of(loss, SHOWN_QUANTILES)
+    if len(held_out):
+        quantiles = torch.cat([quantiles, quantiles_of(held_out, [0.5])])
     shown = sorted({*range(0, count, -(-count // 5)), count - 1})
-    return HEADER, [
+    return header, [
         [
             str(epoch + 1),
             *(f"{loss:.4f}" for loss in quantiles[:, epoch].tolist()),

@@ -5,36 +5,40 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import Any
 
 import torch
 
 from seqtoys.data.baselines import Baselines
 from seqtoys.errors import DataError, InputTypeError, quoted
+from seqtoys.records.foot import PUTS_BACK, ending, foot_of
 from seqtoys.records.history_fields import (
     REMARK,
     UNFINISHED,
+    best_epochs,
     check_columns,
     is_impossible,
     read_fields,
 )
-from seqtoys.records.row import Prediction, Row, row_cells
+from seqtoys.records.row import SHOWN_WIDTH, Prediction, Row, describe, row_cells
 from seqtoys.support.arguments import check_fields, checked
 from seqtoys.support.indices import check_index
 from seqtoys.support.notebook import html_figure
 from seqtoys.support.serialization import MALFORMED, Plain, expected
-from seqtoys.support.tables import html_table, text_table
+from seqtoys.support.tables import WIDTH, html_table, text_table, width_of
 
 COLUMNS = ("loss", "accuracy", "lr", "optimum", "validation_loss", "validation_accuracy")
 SHOWN_ROWS = 6
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The history of a training run, as columns with one value per epoch.
 
     The loss and prediction of an epoch are computed before its update. Losses are in nats per
-    scored symbol. Printing a history shows a table and compares the last loss with the baselines.
+    scored symbol. Printing a history shows a table, compares the loss of the model with the
+    baselines, and says what it was trained on and how training ended.
 
     Attributes:
         loss: The mean loss of each epoch.
@@ -53,6 +57,9 @@ class History:
         stopped: Why training ended: `"epochs"`, `"solved"`, `"excess"`, `"patience"`,
             `"interrupted"` or, after an exception, `"error"`. `"running"` during training.
         seconds: The duration of the training, in seconds.
+        data: What the model was trained on, such as `"1 pair of 6 symbols"`.
+        epochs_before: For how many epochs `fit` had trained the model before, if training
+            continued from those weights.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab, fit
@@ -77,6 +84,8 @@ class History:
     validation_accuracy: list[float] = field(default_factory=list[float])
     stopped: str = "running"
     seconds: float = 0.0
+    data: str = ""
+    epochs_before: int = 0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -86,6 +95,16 @@ class History:
     def solved(self) -> bool:
         """Whether every scored symbol was predicted correctly at the last epoch."""
         return bool(self.accuracy) and self.accuracy[-1] == 1.0
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch with the lowest held-out loss, counted from 1; None if nothing is held out."""
+        return (best_epochs([[loss] for loss in self.validation_loss]) or [None])[0]
+
+    @property
+    def ending(self) -> str:
+        """When and why training ended, such as `"solved at epoch 22 of 100"`."""
+        return ending(self.stopped, len(self), self.settings)
 
     @property
     def rows(self) -> list[Row]:
@@ -149,7 +168,7 @@ class History:
             self.stopped = "running"
 
     def loss_context(self) -> str:
-        """Compare the last loss with the baselines and the lowest loss the readout can reach."""
+        """Compare the loss of the model with the baselines and the lowest loss of its readout."""
         marks = [
             (self.baselines.uniform, "uniform guess"),
             (self.baselines.memoryless, "best without memory"),
@@ -158,11 +177,24 @@ class History:
         if self.loss_floor > 0:
             marks.append((self.loss_floor, "lowest loss this readout can reach"))
         if self.loss:
-            marks.append((self.loss[-1], f"<- the model at epoch {len(self)}"))
+            epoch = self._kept or len(self)
+            marks.append((self.loss[epoch - 1], f"<- the model at epoch {epoch}"))
+            if self.validation_loss:
+                marks.append((self.validation_loss[epoch - 1], "<- the model on held-out data"))
         ordered = sorted(marks, key=lambda mark: mark[0], reverse=True)
         lines = [f"{max(loss, 0):.4f}  {meaning}" for loss, meaning in ordered]
         remark = ["", REMARK] if self.loss and self._is_impossible() else []
         return "\n".join(["nats per scored symbol", *lines, *remark])
+
+    @property
+    def _kept(self) -> int | None:
+        """The epoch whose weights the model has, if they are not the last ones."""
+        is_put_back = self.settings.get("keep") == "best" and self.stopped in PUTS_BACK
+        return self.best_epoch if is_put_back else None
+
+    def _foot(self) -> str:
+        kept = f"The weights are those of epoch {self._kept}, with the lowest held-out loss."
+        return foot_of(self.data, self.epochs_before, self.ending, kept if self._kept else "")
 
     def _is_impossible(self) -> bool:
         losses = [[loss] for loss in self.loss]  # (epochs, 1)
@@ -214,17 +246,28 @@ class History:
     def __len__(self) -> int:
         return len(self.loss)
 
+    def __repr__(self) -> str:
+        loss = f", loss {self.loss[-1]:.4f}, accuracy {self.accuracy[-1]:.1%}" if self.loss else ""
+        return f"History({self.ending}{loss})"
+
     def __str__(self) -> str:
-        return f"{text_table(*self._cells())}\n\n{self.loss_context()}"
+        return f"{text_table(*self._cells())}\n\n{self.loss_context()}\n\n{self._foot()}"
 
     def _repr_html_(self) -> str:
-        return f"{html_figure(self)}{html_table(*self._cells())}<pre>{self.loss_context()}</pre>"
+        below = escape(f"{self.loss_context()}\n\n{self._foot()}", quote=False)
+        return f"{html_figure(self)}{html_table(*self._cells())}<pre>{below}</pre>"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
-        header = ["epoch", "loss", "accuracy"]
+        header, best = ["epoch", "loss", "accuracy"], self.best_epoch
         has_both = self.validation_loss and self.validation_accuracy
-        header += ["held-out loss", "held-out accuracy"] if has_both else []
-        header += ["predicted"] if self.predictions else []
+        header += ["held-out loss", "held-out accuracy", ""] if has_both else []
         stride = -(-len(self) // (SHOWN_ROWS - 1)) or 1
-        shown = sorted({*range(0, len(self), stride), *range(len(self))[-1:]})
-        return header, [row_cells(self.row(index)) for index in shown]
+        shown = {*range(0, len(self), stride), *range(len(self))[-1:]}
+        rows = [self.row(index) for index in sorted(shown | ({best - 1} if best else set()))]
+        cells = [row_cells(row, best) for row in rows]
+        if self.predictions:  # in what is left of the width
+            room = min(WIDTH - width_of([header, *cells]), SHOWN_WIDTH)
+            header.append("predicted")
+            for row, line in zip(rows, cells, strict=True):
+                line.append(describe(self.predictions[row.epoch - 1], room))
+        return header, cells

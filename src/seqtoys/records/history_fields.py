@@ -14,6 +14,7 @@ from seqtoys.support.serialization import Plain
 
 INTERRUPTED = ("running", "interrupted", "error")  # training did not finish
 UNFINISHED = (*INTERRUPTED, "epochs")  # training can be resumed
+KEEPS_LAST = ("solved", "excess", "diverged")  # the last weights are kept, even with keep="best"
 KINDS: dict[str, Any] = {
     "settings": dict,
     "stopped": str | list,
@@ -63,6 +64,24 @@ def check_columns(
         found = len(columns[name])
         if found != epochs and (found or name in needed):
             raise DataError(f"expected {name} of {epochs} epochs, like the loss, got {found}")
+
+
+def best_epochs(losses: npt.ArrayLike) -> list[int | None]:
+    """Return the epoch with the lowest loss of each replica; None if no loss is finite.
+
+    Args:
+        losses: The held-out loss of each epoch, `(epochs, replicas)`.
+
+    Examples:
+        >>> best_epochs([[0.6, 0.3], [0.5, 0.3]])
+        [2, 1]
+    """
+    found = np.asarray(losses, float)
+    if not len(found):
+        return []
+    known = np.where(np.isfinite(found), found, np.inf)
+    best = [int(at) + 1 for at in known.argmin(0)]
+    return [epoch if np.isfinite(known[epoch - 1, at]) else None for at, epoch in enumerate(best)]
 
 
 LAST, FEWEST = 50, 5  # the most epochs considered, and the fewest required

@@ -48,8 +48,12 @@ class Row:
         check_fields(self)
 
 
-def describe(prediction: Prediction) -> str:
+def describe(prediction: Prediction, width: int = SHOWN_WIDTH) -> str:
     """Format a prediction on one line; several sequences are separated by commas.
+
+    Args:
+        prediction: The prediction.
+        width: The maximum number of characters.
 
     Examples:
         >>> describe("ihello")
@@ -60,19 +64,22 @@ def describe(prediction: Prediction) -> str:
     parts = [prediction] if isinstance(prediction, str) else prediction
     words = [part if isinstance(part, str) else " ".join(part) for part in parts]
     line = repr(", ".join(words))[1:-1]  # line breaks and the like are escaped
-    return line if len(line) <= SHOWN_WIDTH else f"{line[: SHOWN_WIDTH - 1]}…"
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
-def row_cells(row: Row) -> list[str]:
-    """Format an epoch as the cells of a table row.
+def row_cells(row: Row, best: int | None = None) -> list[str]:
+    """Format an epoch as the cells of a table row, without its prediction.
+
+    Args:
+        row: The epoch.
+        best: The number of the epoch with the lowest held-out loss, which is marked.
 
     Examples:
-        >>> row_cells(Row(7, loss=0.53, accuracy=5 / 6, lr=0.1, prediction="ihelle"))
-        ['7', '0.5300', '83.3%', 'ihelle']
+        >>> row_cells(Row(7, loss=0.53, accuracy=5 / 6, lr=0.1))
+        ['7', '0.5300', '83.3%']
     """
     cells = [str(row.epoch), f"{row.loss:.4f}", f"{row.accuracy:.1%}"]
     if row.validation_loss is not None and row.validation_accuracy is not None:
-        cells += [f"{row.validation_loss:.4f}", f"{row.validation_accuracy:.1%}"]
-    if row.prediction is not None:
-        cells.append(describe(row.prediction))
+        mark = "best" if row.epoch == best else ""
+        cells += [f"{row.validation_loss:.4f}", f"{row.validation_accuracy:.1%}", mark]
     return cells

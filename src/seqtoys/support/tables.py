@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+WIDTH = 80  # columns of a terminal
+
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a text table, with text columns aligned left and numbers aligned right.
@@ -16,6 +18,16 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """
     columns = [_justify(column) for column in zip(header, *rows, strict=True)]
     return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+
+
+def width_of(lines: Sequence[Sequence[str]]) -> int:
+    """Return the width of the columns of a text table, with the gap after the last one.
+
+    Examples:
+        >>> width_of([["symbol", "loss"], ["h", "1.25"]])
+        14
+    """
+    return sum(2 + max(map(len, column)) for column in zip(*lines, strict=True))
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

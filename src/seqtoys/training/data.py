@@ -45,7 +45,7 @@ def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
         raise OptionError("expected a vocabulary, because the model has none; pass vocab=… to fit")
     check_data(data)
     sequences: Any = [data] if is_single(data, vocab) else data
-    if sequences and all(isinstance(item, tuple) and len(item) == 2 for item in sequences):
+    if sequences and all(map(is_pair, sequences)):
         return Batch.from_pairs(sequences, vocab)
     return Batch.from_texts(sequences, vocab)
 
@@ -67,19 +67,21 @@ def is_single(data: TrainingData, vocab: Vocab | None) -> bool:
     """Return whether the data are one text or one pair, rather than a list of them.
 
     Examples:
-        >>> is_single("hihello", Vocab("hielo")), is_single(["hihello"], Vocab("hielo"))
-        (True, False)
+        >>> vocab = Vocab("hielo")
+        >>> is_single("hihello", vocab), is_single(["h", "i"], vocab), is_single(["hi"], vocab)
+        (True, True, False)
     """
-    if isinstance(data, Batch | Task):
+    if isinstance(data, str) or is_pair(data):
+        return True
+    if isinstance(data, Batch | Task) or not data or vocab is None:
         return False
-    is_pair = isinstance(data, tuple) and len(data) == 2
-    is_list_of_words = (
-        vocab is not None
-        and vocab.has_words
-        and len(data) > 0
-        and all(isinstance(item, str) for item in data)
-    )
-    return isinstance(data, str) or is_pair or is_list_of_words
+    # Lists of symbols: words, or characters, since a text of one character can't be learned.
+    return all(isinstance(item, str) and (vocab.has_words or len(item) == 1) for item in data)
+
+
+def is_pair(data: object) -> bool:
+    """Return whether data are one (input, target) pair."""
+    return isinstance(data, tuple) and len(data) == 2
 
 
 def split_rows(

@@ -19,7 +19,7 @@ from seqtoys.training.curriculum import Lengths
 from seqtoys.training.data import TrainingData
 from seqtoys.training.loop import run_epochs
 from seqtoys.training.optimizers import OptimizerFactory, SchedulerFactory
-from seqtoys.training.options import FitOptions, check_options
+from seqtoys.training.options import FitOptions, Keep, check_options
 from seqtoys.training.progress import Progress
 from seqtoys.training.resume import check_replaceable, resume_training
 from seqtoys.training.state import make_training_state
@@ -50,6 +50,7 @@ def fit(
     clip_norm: float | None = None,
     until: Until = None,
     patience: int | None = None,
+    keep: Keep = None,
     seed: int = 0,
     vocab: Vocab | None = None,
     check: bool = True,
@@ -61,9 +62,10 @@ def fit(
 ) -> Any:
     """Train a model, or an ensemble of many seeds, in place by gradient descent.
 
-    Ctrl-C stops training cleanly: the model keeps its current weights, and `fit` returns the
-    history so far. If an exception stops it, the exception has the history as its attribute
-    `history`.
+    Ctrl-C stops training cleanly: `fit` returns the history so far, and the model has its current
+    weights, or the best so far (see `keep`). A second Ctrl-C within a second is raised, to end a
+    loop of several trainings. If an exception stops training, it has the history as its attribute
+    `history`, and the model keeps its current weights.
 
     Args:
         model: An `ElmanCharModel`; an `ElmanEnsemble`, whose replicas are trained in parallel,
@@ -103,6 +105,10 @@ def fit(
             is measured.
         patience: Stop when the held-out loss (or the training loss, if nothing is held out) has
             not improved for this many epochs.
+        keep: Which weights the model has after training: `"best"`, those of the epoch with the
+            lowest held-out loss (`history.best_epoch`), for each replica of an ensemble; or
+            `"last"`. If None, `"best"` if something is held out, else `"last"`. If the goal
+            `until` is reached, the weights that reached it are kept.
         seed: The seed for the train/held-out split, the minibatch order and a task's batches.
         vocab: The vocabulary, if the model has none.
         check: Whether to check your own model on its first batch, in evaluation mode and without
@@ -146,9 +152,9 @@ def fit(
     options = check_options(FitOptions(
         epochs=epochs, lr=lr, stepwise=stepwise, batch_size=batch_size, chunk=chunk,
         lengths=lengths, validation=validation, optimizer=optimizer, scheduler=scheduler,
-        clip_norm=clip_norm, until=until, patience=patience, seed=seed, vocab=vocab, check=check,
-        progress=progress, report_every=report_every, on_epoch=on_epoch, checkpoint=checkpoint,
-        resume=resume,
+        clip_norm=clip_norm, until=until, patience=patience, keep=keep, seed=seed, vocab=vocab,
+        check=check, progress=progress, report_every=report_every, on_epoch=on_epoch,
+        checkpoint=checkpoint, resume=resume,
     ))  # fmt: skip
     check_replaceable(checkpoint, resume)
     with torch.inference_mode(False), torch.enable_grad():

@@ -11,6 +11,7 @@ from torch import Tensor
 from seqtoys.errors import SeqtoysError
 from seqtoys.models.checkpoint import Checkpoint
 from seqtoys.models.forward import in_mode
+from seqtoys.models.trained import note_training
 from seqtoys.records.ensemble_row import EnsembleRow
 from seqtoys.records.history import History
 from seqtoys.records.row import Row
@@ -28,7 +29,8 @@ def run_epochs(
     """Run epochs and append them to the history; Ctrl-C takes effect between two updates.
 
     An exception that stops training gets the history so far as its attribute `history`. If it
-    occurred between two epochs, the training is also saved.
+    occurred between two epochs, the training is also saved. A repeated Ctrl-C is raised once the
+    training has ended and been saved.
 
     Args:
         run: The training run.
@@ -59,13 +61,19 @@ def run_epochs(
             stopped, is_between_updates = "interrupted", isinstance(interrupt, PostponedInterrupt)
         except Exception as error:
             _close(run, "error", started)
-            _attach_history(error, run)
+            _with_history(error, run)
+            note_training(run.model, history.epochs_before + run.epochs)
             if run.updates.is_between_epochs:
                 _try_to_save(error, save)
             raise
         _close(run, stopped, started)
         if is_between_updates:
             save()
+        if run.best is not None:
+            run.model.load_state_dict(run.best.chosen(history))
+        note_training(run.model, history.epochs_before + run.epochs)
+        if stopped == "interrupted" and raise_if_interrupted.is_repeated:
+            raise _with_history(KeyboardInterrupt(), run)
 
 
 def _close(run: TrainingState, stopped: str, started: float) -> None:
@@ -78,12 +86,13 @@ def _close(run: TrainingState, stopped: str, started: float) -> None:
     history.seconds = time.perf_counter() - started
 
 
-def _attach_history(error: Exception, run: TrainingState) -> None:
+def _with_history(error: BaseException, run: TrainingState) -> BaseException:
     """Attach the history so far to an exception, with a note in its traceback."""
     vars(error)["history"] = run.history  # even if its class restricts attributes
     if run.epochs:
         count = f"{run.epochs:,} epoch{'s' * (run.epochs > 1)}"
         error.add_note(f"The history of {count} is in the attribute history of this error")
+    return error
 
 
 def _try_to_save(error: Exception, save: Callable[[], None]) -> None:
@@ -131,6 +140,8 @@ def _train_and_measure(run: TrainingState, after_update: Callable[[], None]) -> 
     held_loss, held_accuracy = (
         (None, None) if run.held_out is None else run.held_out.loss_and_accuracy(run.model)
     )
+    if run.best is not None and held_loss is not None:
+        run.best.update(held_loss, run.history)  # before a watcher may change the weights
     if predicted is not None:
         run.predictions.keep(predicted)
     optimum = updates.source.optimum

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypedDict, cast
+from typing import Any, Literal, TypeAlias, TypedDict, cast
 
 import numpy as np
 from torch import Tensor
@@ -45,6 +45,9 @@ DEEPEST = 20  # levels of nested lists
 REQUIRED = ("epochs", "seed")
 """Options that can't be None."""
 
+Keep: TypeAlias = Literal["best", "last"] | None
+"""Which weights a model has after training; if None, the best ones if something is held out."""
+
 Written: TypeAlias = str | bool | int | float | list[Any] | None
 """The value of an option as stored in a history or a file."""
 
@@ -64,6 +67,7 @@ class TrainingOptions(TypedDict, total=False):
     clip_norm: float | None
     until: Until
     patience: int | None
+    keep: Keep
     seed: int
     check: bool
 
@@ -92,6 +96,7 @@ def check_options(options: FitOptions) -> FitOptions:
                 f"got {described(given[name])}; fit creates the {name} itself"
             )
     given.update(check_values(given, FitOptions, OF_OTHER_TYPES), until=check_goal(given["until"]))
+    given["keep"] = _check_keep(given["keep"], given["validation"])
     options = cast(FitOptions, given)  # what follows reads the checked values
     if options["chunk"] is not None and options["stepwise"]:
         raise OptionError(
@@ -103,6 +108,19 @@ def check_options(options: FitOptions) -> FitOptions:
             f"{quoted(options['checkpoint'])}"
         )
     return options
+
+
+def _check_keep(keep: object, validation: float | None) -> str:
+    if keep is None:
+        return "last" if validation is None else "best"
+    if keep not in ("best", "last"):
+        raise OptionError(f"expected keep to be 'best', 'last' or None, got {quoted(keep)}")
+    if keep == "best" and validation is None:
+        raise OptionError(
+            "keep='best' needs held-out data to choose the best epoch; pass validation=0.2, or "
+            "omit keep"
+        )
+    return str(keep)
 
 
 def record(options: FitOptions) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from seqtoys.errors import ModelFileError, OptionError, quoted
@@ -37,11 +38,14 @@ def save_training(run: TrainingState, path: PathLike) -> None:
             "separate path for each training"
         )
     states = run.state()
-    weights = run.model.state_dict()
+    current = run.model.state_dict()
+    # The file holds the weights that fit would return, and separately those to resume from.
+    weights = current if run.best is None else run.best.chosen(run.history)
+    states["training"]["current"] = None if run.best is None else dict(current)
     states["training"]["extras"] = {
         name: value for name, value in weights.items() if not isinstance(value, Tensor)
     }
-    write_model(path, run.model, states)
+    write_model(path, run.model, states, weights)
     run.written = _stamp(path)
 
 
@@ -97,9 +101,13 @@ def resume_training(run: TrainingState, path: PathLike, *, epochs: int) -> None:
                 f"expected epochs to be at least {done}, the number already done in {file.path}, "
                 f"got {epochs}"
             )
+        weights = {**file.weights(), **training["extras"]}
         with _unchanged_on_failure(run.model):
             run.restore(history, training)
-            run.model.load_state_dict({**file.weights(), **training["extras"]})
+            run.model.load_state_dict(weights)
+            if run.best is not None:
+                run.best.restore(run.model.state_dict(), run.history)
+                _load_current(run.model, training["current"])
             run.finish_restoring(training["draws"])
     except OptionError:
         raise
@@ -107,6 +115,23 @@ def resume_training(run: TrainingState, path: PathLike, *, epochs: int) -> None:
         raise file.file_error(
             f"a training that can't be resumed ({brief_error(error)})"
         ) from error
+
+
+def _load_current(model: nn.Module, current: Mapping[str, Any]) -> None:
+    """Load the weights to resume from, where the file also holds those of the best epoch."""
+    wrong = weights_mismatch(_shapes_of(model), _tensors(current))
+    if wrong is not None:
+        raise ValueError(f"current weights: {wrong}")
+    model.load_state_dict(current)
+
+
+def _tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def _shapes_of(model: nn.Module) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    found = _tensors(model.state_dict()).items()
+    return {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in found}
 
 
 @contextmanager
@@ -131,12 +156,8 @@ def _check_same(
     run: TrainingState, identity: Mapping[str, Plain], weights: Mapping[str, Tensor], path: str
 ) -> None:
     """Check that the model, data and options are those of the saved training."""
-    own = {
-        name: (tuple(tensor.shape), tensor.dtype)
-        for name, tensor in run.model.state_dict().items()
-        if isinstance(tensor, Tensor)
-    }
-    others = _differences(identity, run.identity) or weights_mismatch(own, weights)
+    differences = _differences(identity, run.identity)
+    others = differences or weights_mismatch(_shapes_of(run.model), weights)
     if others:
         raise OptionError(
             f"expected the model, data and options of the training in {path}, got different ones: "

@@ -26,11 +26,13 @@ from seqtoys.training.curriculum import Lengths
 from seqtoys.training.data import (
     TrainingData,
     check_data,
+    is_pair,
     is_single,
     split_rows,
     to_batch,
 )
-from seqtoys.training.task_source import TaskSource
+from seqtoys.training.described import describe_sequences, describe_task, describe_text
+from seqtoys.training.task_source import BATCH_SIZE, TaskSource
 from seqtoys.training.text_source import TextSource
 
 Part = tuple[Tensor | None, Batch, int]
@@ -174,12 +176,14 @@ class Sources:
         held_out: What it is measured on after each epoch, or None.
         held_rows: The indices of the held-out sequences, if they were split.
         single: Whether there is one text or pair, so that a prediction is one sequence.
+        about: What the training data are, in words.
     """
 
     training: Source
     held_out: Source | None = None
     held_rows: list[int] = field(default_factory=list[int])
     single: bool = False
+    about: str = ""
 
 
 def to_sources(
@@ -210,17 +214,18 @@ def to_sources(
             "lengths=… applies only to tasks; the sequences you passed already have lengths"
         )
     if chunk is not None:
-        text = _to_text(data, vocab)
-        return _text_sources(text, batch_size or 1, chunk, validation, device)
+        return _text_sources(data, vocab, batch_size or 1, chunk, validation, device)
     batch, single = to_batch(data, vocab), is_single(data, vocab)
     if validation is None:
-        return Sources(SequencesSource(batch.to(device), batch_size, generator), single=single)
+        source = SequencesSource(batch.to(device), batch_size, generator)
+        return Sources(source, single=single, about=describe_sequences(data, vocab, batch))
     rows, held_rows = split_rows(batch, validation, generator)
     return Sources(
         SequencesSource(batch.take(rows).to(device), batch_size, generator),
         SequencesSource(batch.take(held_rows).to(device), None, generator),
         held_rows.tolist(),
         single,
+        describe_sequences(data, vocab, batch.take(rows), len(held_rows)),
     )
 
 
@@ -234,14 +239,17 @@ def _task_sources(
     device: torch.device,
 ) -> Sources:
     shared: Any = {"lengths": lengths, "device": device}
+    about = describe_task(task, batch_size or BATCH_SIZE, validation)
     if validation is None:
-        return Sources(TaskSource(task, batch_size=batch_size, generator=generator, **shared))
+        source = TaskSource(task, batch_size=batch_size, generator=generator, **shared)
+        return Sources(source, about=about)
     training, held_out = task.held_out(validation)
     # The held-out loss is measured on the same sequences whatever batch_size is.
     validation_generator = generator_for("validation", seed)
     return Sources(
         TaskSource(training, batch_size=batch_size, generator=generator, **shared),
         TaskSource(held_out, batch_size=None, generator=validation_generator, **shared),
+        about=about,
     )
 
 
@@ -257,10 +265,8 @@ def _without_empty_columns(batch: Batch) -> Batch:
     return replace_parts(batch, inputs=inputs.clone(**whole), targets=targets.clone(**whole))
 
 
-def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]:
-    if vocab is None:
-        raise OptionError("expected a vocabulary, because the model has none; pass vocab=… to fit")
-    if isinstance(data, Batch | tuple) or not is_single(data, vocab):
+def _to_text(data: TrainingData, vocab: Vocab) -> Integer[Tensor, " time"]:
+    if is_pair(data) or not is_single(data, vocab):
         raise InputTypeError(
             f"expected one text for chunk=…, got a {type(data).__name__}; join several texts into "
             "one, or omit chunk"
@@ -269,13 +275,21 @@ def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"
 
 
 def _text_sources(
-    text: Tensor, streams: int, chunk: int, validation: float | None, device: torch.device
+    data: TrainingData,
+    vocab: Vocab | None,
+    streams: int,
+    chunk: int,
+    validation: float | None,
+    device: torch.device,
 ) -> Sources:
     """Split a text into training data, in parallel streams, and a held-out end, in one stream.
 
     Each stream starts without context. If the held-out end were split into several, its loss would
     depend on their number.
     """
+    if vocab is None:
+        raise OptionError("expected a vocabulary, because the model has none; pass vocab=… to fit")
+    text = _to_text(data, vocab)
     held_symbols = 0 if validation is None else round(validation * len(text))
     if validation is not None and held_symbols < 2:
         raise DataError(
@@ -284,7 +298,10 @@ def _text_sources(
         )
     split = len(text) - held_symbols
     training = TextSource(LongText(text[:split], streams=streams, chunk=chunk, device=device))
+    about = describe_text(
+        vocab, symbols=training.scored, chunk=chunk, streams=streams, held_out=held_symbols
+    )
     if not held_symbols:
-        return Sources(training)
+        return Sources(training, about=about)
     held_out = LongText(text[split:], streams=1, chunk=chunk, device=device)
-    return Sources(training, TextSource(held_out))
+    return Sources(training, TextSource(held_out), about=about)

@@ -16,6 +16,7 @@ from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.models.checkpoint import describe
 from seqtoys.models.forward import Ensemble, count_replicas, logits_of
 from seqtoys.models.probing import undisturbed
+from seqtoys.models.trained import epochs_trained
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
@@ -25,6 +26,7 @@ from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.rng_state import GlobalRngState
 from seqtoys.support.serialization import Plain
 from seqtoys.support.values import MANY
+from seqtoys.training.best_weights import BestWeights
 from seqtoys.training.data import TrainingData
 from seqtoys.training.gradients import writes_gradients
 from seqtoys.training.optimizers import (
@@ -53,6 +55,7 @@ class TrainingState:
         generator: Draws the held-out sequences, the minibatch order and the batches of a task.
         global_rng: PyTorch's global generators.
         vocab: The vocabulary, if there is one.
+        best: The weights of the best epoch, or None if the last ones are kept.
         written: Identifies the last checkpoint of this run, to detect one written to the same path
             by another process. None if there is none yet.
     """
@@ -65,6 +68,7 @@ class TrainingState:
     generator: torch.Generator
     global_rng: GlobalRngState
     vocab: Vocab | None
+    best: BestWeights | None = None
     written: tuple[int, int] | None = None
 
     @property
@@ -127,7 +131,7 @@ class TrainingState:
         no_predictions: list[Any] | None = [] if isinstance(fresh, History) else None
         self.history = type(fresh).from_state({**history, "predictions": no_predictions})
         # These follow from the data and options, which have been compared with the saved ones.
-        for name in ("predictions", "settings", "baselines", "loss_floor", "held_out"):
+        for name in ("predictions", "settings", "baselines", "loss_floor", "held_out", "data"):
             setattr(self.history, name, getattr(fresh, name))
         self.history.reopen()
         for name in ("validation_loss", "validation_accuracy"):
@@ -201,10 +205,12 @@ def make_training_state(
     )
     history = _make_history(model, sources, symbols, predictions)
     history.settings = record({**options, "lr": initial_lr})
+    history.data, history.epochs_before = sources.about, epochs_trained(model)
     rule = make_rule(options["until"], options["patience"], replicas)
     global_rng = GlobalRngState(device)
+    best = BestWeights(model) if options["keep"] == "best" else None
     return TrainingState(
-        updates, sources.held_out, predictions, history, rule, generator, global_rng, vocab
+        updates, sources.held_out, predictions, history, rule, generator, global_rng, vocab, best
     )
 
 
