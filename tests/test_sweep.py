@@ -581,7 +581,7 @@ def bad(make: Any = ElmanEnsemble, data: Any = TASK, **options: Any) -> Callable
 
 KNOWN = (
     "epochs, lr, stepwise, batch_size, chunk, lengths, validation, optimizer, scheduler, "
-    "clip_norm, until, patience, seed, check"
+    "clip_norm, until, patience, keep, seed, check"
 )
 ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "a misspelled name": (
