@@ -147,7 +147,7 @@ def test_text_columns_are_left_aligned_and_numbers_right_aligned() -> None:
 
 
 def test_no_report_without_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress(3, show=False, report_every=1):
+    with Progress(3, history(0), show=False, report_every=1):
         pass
     assert capsys.readouterr().out == ""
 
@@ -155,6 +155,6 @@ def test_no_report_without_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_report_without_predictions_ends_with_the_accuracy(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with Progress(1, show=False, report_every=1) as progress:
+    with Progress(1, history(0), show=False, report_every=1) as progress:
         progress.update(Row(epoch=1, loss=1.5, accuracy=0.5, lr=0.1))
     assert capsys.readouterr().out == "epoch    1  loss 1.5000  accuracy  50.0%\n"

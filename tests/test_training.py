@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import math
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -375,6 +376,67 @@ def test_progress_bar_is_hidden_unless_requested(
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     fit(ElmanCharModel(VOCAB), "hihello", epochs=3, progress=False)
     assert capsys.readouterr() == ("", "")
+
+
+def shown_after(written: str) -> str:
+    """Return what a terminal shows of text with carriage returns."""
+    screen = ""
+    for part in written.rstrip("\n").split("\r"):
+        screen = part + screen[len(part) :]
+    return screen.rstrip()
+
+
+TERMINAL, NOTEBOOK, PIPE = "terminal", "notebook", "pipe"
+
+
+@pytest.mark.parametrize("where", [TERMINAL, NOTEBOOK, PIPE])
+def test_a_bar_leaves_one_line_that_says_why_training_ended(
+    where: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: where == TERMINAL)
+    if where == NOTEBOOK:
+        monkeypatch.setitem(sys.modules, "ipykernel", sys)
+
+    def shown(model: nn.Module, data: Any = "hihello", **options: Any) -> tuple[str, str]:
+        fit(model, data, **{"progress": True, **options})
+        out, err = capsys.readouterr()
+        assert err.count("\n") == 1
+        assert where != PIPE or err.count("\r") <= 1
+        return shown_after(err), out
+
+    def press(row: Row) -> None:
+        if row.epoch == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    model = partial(ElmanCharModel, VOCAB, hidden_size=20)
+    solved, lines = shown(model(), epochs=500, until="solved", report_every=5)
+    epochs = lines.split()[-6]
+    assert f" {epochs}/{epochs} [" in solved
+    assert solved.startswith("100%")
+    assert solved.endswith(", solved]")
+    assert not {"\r", "%|"} & set(lines)
+    assert shown(model(), epochs=9)[0].endswith("]")
+    lost = shown(model(), TEXTS, epochs=500, lr=0.5, validation=0.4, patience=2)[0]
+    assert lost.startswith("100%")
+    assert lost.endswith(", ran out of patience]")
+    cut = shown(model(), epochs=300, on_epoch=press)[0]
+    assert cut.startswith("  1%")
+    assert " 3/300 [" in cut
+    assert cut.endswith(", interrupted]")
+    seeds = ElmanEnsemble(VOCAB, range(3), hidden_size=20)
+    assert shown(seeds, epochs=500, until="solved", lr=0.05)[0].endswith(", 3 solved]")
+
+
+def test_a_notebook_shows_lines_or_a_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.setattr("seqtoys.training.progress.BAR_DELAY", 0.0)
+    fit(ElmanCharModel(VOCAB), "hihello", epochs=3)
+    assert "3/3" in capsys.readouterr().err
+    fit(ElmanCharModel(VOCAB), "hihello", epochs=3, report_every=2)
+    out, err = capsys.readouterr()
+    assert (out.count("\n"), err) == (2, "")
 
 
 def test_same_seed_gives_the_same_numbers() -> None:

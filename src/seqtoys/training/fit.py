@@ -115,7 +115,8 @@ def fit(
             side effects. Warns if symbols at later positions change logits at earlier ones, or if
             one sequence changes the logits of another, because a loss below the optimum would then
             be meaningless.
-        progress: Whether to show a progress bar. If None, only in a terminal or notebook.
+        progress: Whether to show a progress bar. If None, only in a terminal, or in a notebook
+            without `report_every`.
         report_every: Print a line every `report_every` epochs.
         on_epoch: Called with the row of each epoch; for an ensemble, the row holds the median loss
             and mean accuracy over the seeds.
@@ -163,9 +164,9 @@ def fit(
             resume_training(run, resume, epochs=options["epochs"])
         bar = Progress(
             options["epochs"],
+            run.history,
             show=options["progress"],
             report_every=options["report_every"],
-            done=run.epochs,
         )
         watchers = [bar.watcher, on_epoch]
         if on_epoch is not None:
