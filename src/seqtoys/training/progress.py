@@ -53,6 +53,7 @@ class Progress:
         self.history = history
         self.report_every = report_every
         self._unreported: Row | None = None
+        self._loss = ""
         self._bar: tqdm[Never] | None = None
         self._in_pipe = not (sys.stderr.isatty() or _in_notebook())
         if show is None and report_every is not None and not sys.stderr.isatty():
@@ -60,13 +61,14 @@ class Progress:
         if is_wanted(show):
             from tqdm import tqdm
 
-            seldom = {"mininterval": PIPE_INTERVAL, "maxinterval": PIPE_INTERVAL}
+            least, most = (PIPE_INTERVAL, PIPE_INTERVAL) if self._in_pipe else (0.1, 10.0)
             self._bar = tqdm(
                 total=epochs,
                 initial=len(history.lr),
                 unit="epoch",
                 delay=PIPE_INTERVAL if self._in_pipe else 0 if show else BAR_DELAY,
-                **(seldom if self._in_pipe else {}),
+                mininterval=least,
+                maxinterval=most,
             )
             self._leaves_line = bool(show)
 
@@ -78,7 +80,8 @@ class Progress:
     def update(self, row: Row) -> None:
         """Show an epoch."""
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss {row.loss:.4f}", refresh=False)
+            self._loss = f"loss {row.loss:.4f}, "
+            self._bar.set_postfix_str(self._loss[:-2], refresh=False)
             self._bar.update()
         if self.report_every is not None:
             self._unreported = row
@@ -104,7 +107,7 @@ class Progress:
         stopped = [history.stopped] if isinstance(history, History) else history.stopped
         reason = PHRASES[stopped[0]] if len(stopped) == 1 else endings(stopped)
         bar.bar_format = ENDED_EARLY
-        bar.set_postfix_str(", ".join(filter(None, (bar.postfix, reason))), refresh=False)
+        bar.set_postfix_str(f"{self._loss}{reason}", refresh=False)
         if not set(stopped) & set(INTERRUPTED):
             bar.total = bar.n  # nothing is left to do
 
