@@ -108,7 +108,11 @@ MISFITS: list[tuple[Any, Any, str]] = [
     (1, bool, "expected it to be True or False, got 1"),
     (None, str, "expected it to be a string, got None"),
     ("h" * 99, int | None, "expected it to be an integer or None, got a str of 99"),
-    (b"h", str | list[int] | None, "expected it to be a string, a list or None, got a bytes"),
+    (
+        b"h",
+        str | list[int] | None,
+        "expected it to be a string, a list or None, got a bytes; convert it with .decode()",
+    ),
     ([1, 0.5], list[int], "expected it[1] to be an integer, got 0.5"),
     ([[1], ["h"]], list[list[int]], "expected it[1][0] to be an integer, got 'h'"),
     ((1,), tuple[int, str], "expected it to be a tuple of 2, got a tuple of 1"),
@@ -185,7 +189,8 @@ class OnlyLengthFive(Text):
 
 CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "a vocabulary": (
-        ElmanCharModel, "hielo", InputTypeError, "expected vocab to be a Vocab, got 'hielo'",
+        ElmanCharModel, "hielo", InputTypeError,
+        "expected vocab to be a Vocab, got 'hielo'; make one with Vocab.from_text(…)",
     ),
     "a size": (
         lambda size: ElmanCharModel(VOCAB, hidden_size=size), 0.5, InputTypeError,
@@ -341,8 +346,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     },
     "an optimizer": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer), "adam", InputTypeError,
-        "expected optimizer to be a class of torch.optim or a partial of one, got 'adam'; fit "
-        "creates the optimizer itself",
+        "expected optimizer to be a class of torch.optim or a partial of one, got 'adam'; use "
+        "torch.optim.Adam",
     ),
     "not an optimizer": (
         lambda optimizer: fit(MODEL, "hihello", optimizer=optimizer),

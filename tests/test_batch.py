@@ -245,7 +245,8 @@ ERRORS: dict[str, Any] = {
         lambda: Batch.from_pairs([("hi", "h")], VOCAB),
         DataError,
         "expected an input and a target of the same length, got 'hi' (length 2) and 'h' "
-        "(length 1) in the pair at position 0",
+        "(length 1) in the pair at position 0; a tuple of two texts is a pair, so list texts as "
+        "[a, b]",
     ),
     "nothing": (
         lambda: to_batch([], VOCAB),

@@ -220,7 +220,8 @@ ERRORS: dict[str, Any] = {
         lambda: WORDS.encode("boy sees"),
         InputTypeError,
         "expected a list of words, because the symbols are words, got the string 'boy sees'; "
-        "split it, as in text.split()",
+        "split it, as in text.split(), or make a vocabulary of characters, as in "
+        "Vocab.from_text(*texts)",
     ),
     "no sequence": (
         lambda: HIELO.encode(3),  # type: ignore[arg-type]

@@ -45,7 +45,7 @@ def check_pairs(pairs: Sequence[Pair]) -> None:
             raise DataError(
                 f"expected an input and a target of the same length, got {excerpt(source)} "
                 f"(length {len(source)}) and {excerpt(target)} (length {len(target)}) in the pair "
-                f"at position {position}"
+                f"at position {position}; a tuple of two texts is a pair, so list texts as [a, b]"
             )
 
 

@@ -14,7 +14,7 @@ from seqtoys.data.baselines import Baselines
 from seqtoys.data.batch import Batch, trusted_batch
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, UnknownSymbolError, excerpt, quoted
+from seqtoys.errors import DataError, UnknownSymbolError
 from seqtoys.support.digest import brief
 
 BLOCK = 2**20  # the most symbols stored as int64 at a time
@@ -112,10 +112,7 @@ def encode_compact(text: Symbols, vocab: Vocab) -> Integer[Tensor, " time"]:
             symbols[start : start + BLOCK] = vocab.encode(block)
         except UnknownSymbolError:
             at = start + next(i for i, symbol in enumerate(block) if symbol not in vocab)
-            raise UnknownSymbolError(
-                f"{quoted(text[at])} at position {at} of {excerpt(text, at)} "
-                f"is not among the {len(vocab)} symbols of the vocabulary"
-            ) from None
+            raise vocab.unknown_symbol(text, at) from None
     return symbols
 
 

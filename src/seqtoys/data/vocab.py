@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from seqtoys.data.symbols import Symbols, code_point_table, plain_string, several, to_symbols
+from seqtoys.data.unknown_symbols import unknown_hint
 from seqtoys.errors import (
     IndexRangeError,
     InputTypeError,
@@ -22,12 +23,10 @@ from seqtoys.errors import (
     excerpt,
     quoted,
 )
-from seqtoys.support.annotations import described, order_hint
+from seqtoys.support.annotations import BYTES, described, list_hint
 from seqtoys.support.arguments import check_type
 from seqtoys.support.indices import Indices, to_index_array
 from seqtoys.support.memory import EnoughMemory, check_room
-
-BYTES = bytes, bytearray, memoryview
 
 
 class Vocab:
@@ -117,11 +116,16 @@ class Vocab:
             indices = np.array(found, np.int64)
         if (indices < 0).any():
             position = int((indices < 0).argmax())
-            raise UnknownSymbolError(
-                f"{quoted(sequence[position])} at position {position} of "
-                f"{excerpt(sequence, position)} is not among the {self._summary()}"
-            )
+            raise self.unknown_symbol(sequence, position)
         return torch.from_numpy(indices)
+
+    def unknown_symbol(self, sequence: Symbols, position: int) -> UnknownSymbolError:
+        """Return the error for the symbol at a `position` of a `sequence`."""
+        symbol = sequence[position]
+        return UnknownSymbolError(
+            f"{quoted(symbol)} at position {position} of {excerpt(sequence, position)} "
+            f"is not among the {self._summary()}{unknown_hint(symbol, sequence, self)}"
+        )
 
     @overload
     def encode_batch(
@@ -244,13 +248,15 @@ class Vocab:
         if isinstance(sequence, str) and self.has_words:
             raise InputTypeError(
                 "expected a list of words, because the symbols are words, got the string "
-                f"{excerpt(sequence)}; split it, as in text.split()"
+                f"{excerpt(sequence)}; split it, as in text.split(), or make a vocabulary of "
+                "characters, as in Vocab.from_text(*texts)"
             )
         if not isinstance(sequence, Sequence) or isinstance(sequence, BYTES):
-            hint = "; convert it with .decode()" if isinstance(sequence, BYTES) else ""
+            hint = list_hint(sequence)
+            if isinstance(sequence, Tensor):
+                hint = "; if it contains indices, convert them with vocab.decode"
             raise InputTypeError(
-                "expected a string or a list of symbols, "
-                f"got {described(sequence)}{hint or order_hint(sequence)}"
+                f"expected a string or a list of symbols, got {described(sequence)}{hint}"
             )
 
     def _check_range(self, array: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

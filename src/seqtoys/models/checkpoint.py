@@ -25,6 +25,7 @@ from seqtoys.support.annotations import described
 from seqtoys.support.arguments import check_type, checked
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.devices import device_of, on_cpu
+from seqtoys.support.named import named
 from seqtoys.support.serialization import MALFORMED, Plain
 from seqtoys.support.tensor_file import (
     TensorFile,
@@ -75,6 +76,7 @@ class Checkpoint:
         vars(self)["overwrite"] = check_type("overwrite", self.overwrite, bool)
 
 
+@named
 def save(
     model: ElmanCharModel | ElmanEnsemble,
     path: PathLike,

@@ -110,7 +110,7 @@ class ElmanEnsemble(ElmanNetwork):
             hidden: The states to resume from. Defaults to zeros.
 
         Returns:
-            The logits after each symbol, and the final hidden states.
+            The logits after each symbol, and the final hidden states, after any padding.
 
         Raises:
             SeqtoysError: See `ElmanCharModel.forward`.

@@ -15,6 +15,7 @@ from seqtoys.models.forward import Ensemble, StepwiseModel, count_replicas
 from seqtoys.models.stepping import Array, Stepper, make_stepper
 from seqtoys.sampling.decoding import SamplingConfig, draw_text, draw_texts
 from seqtoys.support.memory import EnoughMemory, check_room
+from seqtoys.support.named import named
 from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.values import check_count
 
@@ -69,6 +70,7 @@ def generate(
 ) -> list[str] | list[list[str]]: ...
 
 
+@named
 def generate(
     model: Any,
     prompt: Symbols,
@@ -148,6 +150,7 @@ def generate(
     return [text for (text,) in written] if num is None else written
 
 
+@named
 def stream(
     model: StepwiseModel,
     prompt: Symbols,

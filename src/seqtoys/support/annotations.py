@@ -20,6 +20,7 @@ from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, Unpack, cast, get_args, get_origin
 
 import numpy as np
+from torch import Tensor
 
 from seqtoys.errors import quoted, with_article
 from seqtoys.support.values import to_int, to_real
@@ -31,6 +32,9 @@ NAMES = {
     "Module": "a torch.nn.Module", "Generator": "a torch.Generator", "Hashable": "hashable",
     "Real": "a number",
 }  # fmt: skip
+
+
+BYTES = bytes, bytearray, memoryview
 
 
 def described(value: object) -> str:
@@ -64,6 +68,19 @@ def order_hint(values: object) -> str:
     if isinstance(values, Set) and not isinstance(values, Reversible):
         return "; a set has no order, use sorted(…)"
     return ""
+
+
+def list_hint(values: object) -> str:
+    """Return advice for a value passed where a list or a text is expected, or "" for others.
+
+    Examples:
+        >>> list_hint(iter("hi")), list_hint(b"hi")
+        ('; use list(…)', '; convert it with .decode()')
+    """
+    if isinstance(values, BYTES):
+        return "; convert it with .decode()"
+    is_other = isinstance(values, Iterable) and not isinstance(values, str | Tensor)
+    return order_hint(values) or ("; use list(…)" if is_other else "")
 
 
 @dataclass(frozen=True)
@@ -160,7 +177,7 @@ def type_spec(annotation: Hashable) -> TypeSpec:
         return TypeSpec(
             words,
             frozenset(),
-            lambda value: isinstance(value, outer),
+            lambda value: isinstance(value, outer) and not isinstance(value, BYTES),
             _contents(specs),
             plain,
             lists_numbers,

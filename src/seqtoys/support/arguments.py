@@ -13,11 +13,13 @@ from seqtoys.support.annotations import (
     TypeSpec,
     described,
     first_mismatch,
+    list_hint,
     order_hint,
     type_spec,
     with_plain_numbers,
 )
 from seqtoys.support.memory import EnoughMemory, check_room
+from seqtoys.support.named import check_names
 from seqtoys.support.values import to_real
 
 MOST_BITS = 1024  # as in the largest float; Python refuses to print much longer integers
@@ -52,6 +54,7 @@ def checked(function: Function, declared: Callable[..., Any] | None = None) -> F
 
     @functools.wraps(function)
     def call(*positional: Any, **named: Any) -> Any:
+        check_names(function, positional, named)
         specs, given = _specs(declared or function), list(positional)
         for at, (name, value) in enumerate(zip(names, positional, strict=False)):
             if name in specs and type(value) not in specs[name].exact:
@@ -162,9 +165,11 @@ def _checked(name: str, value: Any, spec: TypeSpec) -> Any:
         place, wrong, wanted = found
         *others, last = wanted.words
         words = f"{', '.join(others)} or {last}" if others else last
-        hint = order_hint(wrong) if "a list" in wanted.words else ""
+        hint = list_hint(wrong) if "a list" in wanted.words else ""
         if wanted.lists_numbers and to_real(wrong) is not None:
             hint = f"; for one value, pass [{quoted(wrong)}]"
+        if "a Vocab" in wanted.words and isinstance(wrong, str | list | tuple):
+            hint = "; make one with Vocab.from_text(…)"
         raise InputTypeError(f"expected {name}{place} to be {words}, got {described(wrong)}{hint}")
     return with_plain_numbers(value, spec)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -12,8 +12,8 @@ from torch import Tensor
 from seqtoys.data.batch import Batch, Pair, check_range
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, InputTypeError, OptionError
-from seqtoys.support.annotations import described, order_hint
+from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
+from seqtoys.support.annotations import BYTES, described, list_hint
 from seqtoys.tasks.task import Task
 
 TrainingData: TypeAlias = Symbols | Pair | Sequence[Symbols] | Sequence[Pair] | Batch | Task
@@ -47,6 +47,7 @@ def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
     sequences: Any = [data] if is_single(data, vocab) else data
     if sequences and all(map(is_pair, sequences)):
         return Batch.from_pairs(sequences, vocab)
+    _check_tuples(sequences, vocab)
     return Batch.from_texts(sequences, vocab)
 
 
@@ -56,11 +57,35 @@ def check_data(data: TrainingData) -> None:
     Raises:
         InputTypeError: If they do not.
     """
-    if not isinstance(data, Sequence | Batch | Task):
+    if not isinstance(data, Sequence | Batch | Task) or isinstance(data, BYTES):
         raise InputTypeError(
             "expected a text, an (input, target) tuple, a list of either, a Batch or a task, "
-            f"got {described(data)}{order_hint(data)}"
+            f"got {described(data)}{_data_hint(data)}"
         )
+
+
+def _data_hint(data: object) -> str:
+    if isinstance(data, Mapping):
+        return "; use list(x.items()) for (input, target) tuples, or list(x) for its keys"
+    if isinstance(data, Tensor):
+        return "; use Batch(inputs, targets) for indices"
+    return list_hint(data)
+
+
+def _check_tuples(sequences: Sequence[Any], vocab: Vocab) -> None:
+    """Check that no (input, target) pair is a list, which is read as a text of two symbols."""
+
+    def is_sequence(part: object) -> bool:
+        is_text = isinstance(part, str) and not vocab.has_words and len(part) != 1
+        return is_text or isinstance(part, list | tuple)
+
+    for position, item in enumerate(sequences):
+        if isinstance(item, list) and len(item) == 2 and all(map(is_sequence, item)):
+            raise InputTypeError(
+                f"expected an (input, target) pair to be a tuple, got a list at position "
+                f"{position}; write ({', '.join(map(quoted, item))}), or remove the inner "
+                "brackets if these are two texts"
+            )
 
 
 def is_single(data: TrainingData, vocab: Vocab | None) -> bool:

@@ -15,6 +15,7 @@ from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.row import Row
 from seqtoys.support.atomic_file import PathLike
+from seqtoys.support.named import named
 from seqtoys.training.curriculum import Lengths
 from seqtoys.training.data import TrainingData
 from seqtoys.training.loop import run_epochs
@@ -34,6 +35,7 @@ def fit(model: Ensemble, data: TrainingData, **options: Unpack[FitOptions]) -> E
 def fit(model: nn.Module, data: TrainingData, **options: Unpack[FitOptions]) -> History: ...
 
 
+@named
 def fit(
     model: Any,
     data: TrainingData,

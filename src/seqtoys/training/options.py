@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from inspect import signature
 from typing import Any, Literal, TypeAlias, TypedDict, cast
 
 import numpy as np
@@ -93,7 +96,7 @@ def check_options(options: FitOptions) -> FitOptions:
         if not callable(given[name]) and not (name == "scheduler" and given[name] is None):
             raise InputTypeError(
                 f"expected {name} to be a class of {package} or a partial of one, "
-                f"got {described(given[name])}; fit creates the {name} itself"
+                f"got {described(given[name])}; {_factory_hint(name, package, given[name])}"
             )
     given.update(check_values(given, FitOptions, OF_OTHER_TYPES), until=check_goal(given["until"]))
     given["keep"] = _check_keep(given["keep"], given["validation"])
@@ -108,6 +111,25 @@ def check_options(options: FitOptions) -> FitOptions:
             f"{quoted(options['checkpoint'])}"
         )
     return options
+
+
+def _factory_hint(name: str, package: str, given: object) -> str:
+    """Return which class, or which partial of one, was probably meant."""
+    itself = f"fit creates the {name} itself"
+    if isinstance(given, str):
+        names = vars(import_module(package))
+        classes = {each.lower(): each for each in names if each[0].isupper()}
+        near = get_close_matches(given.lower(), classes, n=1)
+        return f"use {package}.{classes[near[0]]}" if near else itself
+    kind = type(given)
+    if not kind.__module__.startswith("torch.optim"):
+        return itself
+    chosen: Mapping[str, Any] = getattr(given, "defaults", {})
+    defaults = {each.name: each.default for each in signature(kind).parameters.values()}
+    changed = [f"{k}={v!r}" for k, v in chosen.items() if k in defaults and v != defaults[k]]
+    is_open = name == "scheduler"  # whose options aren't stored
+    options = ", ".join([f"{package}.{kind.__name__}", *(["…"] if is_open else changed)])
+    return f"use {f'functools.partial({options})' if is_open or changed else options}; {itself}"
 
 
 def _check_keep(keep: object, validation: float | None) -> str:

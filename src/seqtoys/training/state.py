@@ -12,7 +12,7 @@ from torch import nn
 
 from seqtoys.data.batch import check_targets
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, OptionError, quoted
+from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
 from seqtoys.models.checkpoint import describe
 from seqtoys.models.forward import Ensemble, count_replicas, logits_of
 from seqtoys.models.probing import undisturbed
@@ -20,6 +20,7 @@ from seqtoys.models.trained import epochs_trained
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
+from seqtoys.support.annotations import described
 from seqtoys.support.devices import device_of
 from seqtoys.support.digest import brief
 from seqtoys.support.randomness import seeded_generator
@@ -164,6 +165,10 @@ def make_training_state(
     Raises:
         SeqtoysError: See `fit`.
     """
+    if isinstance(data, nn.Module):
+        raise InputTypeError(
+            f"expected fit(model, data), got {described(data)} as the data; pass the model first"
+        )
     device = device_of(model)
     _check_weights(model)
     vocab = _find_vocab(model, data, options["vocab"])

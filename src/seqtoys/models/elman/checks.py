@@ -78,6 +78,8 @@ def _check_axes(inputs: Tensor, axes: tuple[str, ...], kind: str) -> None:
     if inputs.ndim != len(axes) or not last_fits:
         missing = len(axes) - inputs.ndim
         hint = "; inputs.unsqueeze adds an axis of size 1" if missing == 1 else ""
+        if kind != "indices" and missing == 1 and not last_fits:
+            hint = "; indices must be integers, as in inputs.long()"
         if kind == "indices" and missing < 0:
             hint = "; one-hot vectors must be floats"
         raise ShapeError(

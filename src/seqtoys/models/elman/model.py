@@ -98,7 +98,8 @@ class ElmanCharModel(ElmanNetwork):
             hidden: The state to resume from. Defaults to zeros.
 
         Returns:
-            The logits after each symbol, and the final hidden state.
+            The logits after each symbol, and the final hidden state. If a sequence is padded, that
+            is the state after the padding; read the sequence alone for the one before it.
 
         Raises:
             ShapeError: If a tensor has the wrong shape.
