@@ -38,6 +38,7 @@ BATCH = Batch.from_texts(NAMES, VOCAB)
 PARITY = get_task("parity")
 
 train = partial(fit, epochs=1)
+READERS: list[Any] = [VOCAB.encode, MODEL.predict, MODEL.trace]
 READ: dict[str, tuple[Callable[[], Any], str]] = {
     "a text": (lambda: train(MODEL, "hihello"), "1 text, 6 next symbols"),
     "a list of characters": (lambda: train(MODEL, list("hihello")), "1 text, 6 next symbols"),
@@ -174,11 +175,11 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
             f"'hihell' at position 0 of ['hihell', 'hi']{AMONG}'hihell' instead, or several texts "
             "to encode_batch",
         )
-        for read in (VOCAB.encode, MODEL.predict, MODEL.trace)
+        for read in READERS
     },
     **{
         f"{read.__name__} of {what}": (partial(read, value), InputTypeError, f"{SYMBOLS}{message}")
-        for read in (VOCAB.encode, MODEL.predict, MODEL.trace)
+        for read in READERS
         for what, value, message in (
             ("a set", {"h"}, f"a set{SET}"),
             ("bytes", b"hi", f"a bytes{BYTES}"),
@@ -226,11 +227,11 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "generate takes 3 arguments without a name, got 4; use temperature=0.5",
     ),
     "a size without a name": (
-        lambda: ElmanCharModel(VOCAB, 5), InputTypeError,  # type: ignore[misc]
+        lambda: ElmanCharModel(VOCAB, 5), InputTypeError,  # type: ignore[call-arg]
         "ElmanCharModel takes 1 argument without a name, got 2; use hidden_size=5",
     ),
     "an odd value without a name": (
-        lambda: ElmanCharModel(VOCAB, MODEL), InputTypeError,  # type: ignore[misc]
+        lambda: ElmanCharModel(VOCAB, MODEL), InputTypeError,  # type: ignore[call-arg,arg-type]
         "ElmanCharModel takes 1 argument without a name, got 2; pass the others by name: "
         "hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first, seed",
     ),
@@ -239,7 +240,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "join takes 1 argument without a name, got 2; omit the others",
     ),
     "a size and a nonlinearity": (
-        lambda: ElmanCharModel(VOCAB, 5, "relu"), InputTypeError,  # type: ignore[misc]
+        lambda: ElmanCharModel(VOCAB, 5, "relu"), InputTypeError,  # type: ignore[call-arg,arg-type]
         "ElmanCharModel takes 1 argument without a name, got 3; use hidden_size=5, "
         "nonlinearity='relu'",
     ),

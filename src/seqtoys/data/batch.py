@@ -32,7 +32,7 @@ from seqtoys.support.tensors import check_size, to_int64
 from seqtoys.support.values import check_count, check_lengths
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Batch:
     """Input sequences with one target per symbol, or -100 where the position is not scored.
 
@@ -149,6 +149,12 @@ class Batch:
         lengths = torch.cat([batch.count_symbols() for batch in batches])
         is_full = len(set(widths)) == 1 and all(batch.lengths is None for batch in batches)
         return cls(inputs, targets, None if is_full else lengths, length_range=length_range)
+
+    def __repr__(self) -> str:
+        low, high = (int(bound) for bound in self.count_symbols().aminmax())
+        lengths = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        sequences = f"{len(self):,} sequence{'s' * (len(self) != 1)}"
+        return f"Batch({sequences} of {lengths} symbols, {int(self.scored.sum()):,} scored)"
 
     def with_length_range(self, length_range: tuple[int, int] | None) -> Batch:
         """Return the same sequences, marked with the range their lengths were drawn from.

@@ -78,6 +78,7 @@ class ElmanEnsemble(ElmanNetwork):
         recurrent_init: RecurrentInit = "uniform",
         batch_first: bool = True,
     ) -> None:
+        """Draw the initial weights; the arguments are described with the class."""
         settings = ElmanSettings(
             hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
         )

@@ -106,7 +106,8 @@ def _read(model: nn.Module, inputs: Tensor, symbols: int | None, stepwise: bool)
             logits = run_model(model, inputs, stepwise=stepwise)
     except Exception:  # from the model; training will raise it, too, unless the part is too small
         return None
-    return check_logits(logits, model, inputs, symbols)
+    # Detached, as a view of a weight requires gradients even if it is made under no_grad.
+    return check_logits(logits.detach(), model, inputs, symbols)
 
 
 def _differ(logits: Tensor, others: Tensor) -> bool:

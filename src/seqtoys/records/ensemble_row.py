@@ -23,7 +23,7 @@ SHOWN_QUANTILES = (0.05, 0.5, 0.95)
 HEADER = ["epoch", *(f"loss {share:.0%}" for share in SHOWN_QUANTILES), "accuracy", "solved"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EnsembleRow:
     """One epoch of every replica; the values are computed before its update.
 
@@ -56,6 +56,11 @@ class EnsembleRow:
             if values is not None:
                 check_floats(values, name)
                 check_size(values, name, "replicas", self.loss.numel())
+
+    def __repr__(self) -> str:
+        loss, accuracy = self.loss.median(), self.accuracy.mean()
+        middle = f"median loss {loss:.4f}, mean accuracy {accuracy:.1%}"
+        return f"EnsembleRow({self.loss.numel():,} replicas, {middle})"
 
 
 def check_replicas(

@@ -13,7 +13,7 @@ Prediction: TypeAlias = str | list[str] | list[list[str]]
 SHOWN_WIDTH = 50
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Row:
     """One epoch; the values are computed before its update.
 
@@ -46,6 +46,13 @@ class Row:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def __repr__(self) -> str:
+        held = self.validation_loss
+        parts = [f"epoch {self.epoch:,}", f"loss {self.loss:.4f}", f"accuracy {self.accuracy:.1%}"]
+        parts += [] if held is None else [f"held-out loss {held:.4f}"]
+        parts += [] if self.prediction is None else [f"predicted {describe(self.prediction, 30)}"]
+        return f"Row({', '.join(parts)})"
 
 
 def describe(prediction: Prediction, width: int = SHOWN_WIDTH) -> str:

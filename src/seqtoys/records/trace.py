@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqtoys.data.symbols import legible
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import InputTypeError, ShapeError
+from seqtoys.errors import InputTypeError, ShapeError, quoted
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.notebook import html_figure
 from seqtoys.support.tables import html_table, text_table
@@ -21,7 +21,7 @@ SHOWN_UNITS = 6
 SHOWN_STEPS = 40
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace:
     """A network's states and predictions at each step of one text.
 
@@ -59,6 +59,10 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.symbols)
+
+    def __repr__(self) -> str:
+        read, predicted = (quoted("".join(x), 40) for x in (self.symbols, self.predictions))
+        return f"Trace({read} -> {predicted}, {self.hidden.shape[1]} hidden units)"
 
     def __str__(self) -> str:
         return text_table(*self._cells())

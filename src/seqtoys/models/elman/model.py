@@ -76,6 +76,7 @@ class ElmanCharModel(ElmanNetwork):
         batch_first: bool = True,
         seed: int = 0,
     ) -> None:
+        """Draw the initial weights; the arguments are described with the class."""
         settings = ElmanSettings(
             hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
         )

@@ -44,6 +44,7 @@ class ElmanNetwork(nn.Module):
     PART_TYPES: ClassVar[PartTypes]
 
     def __init__(self, vocab: Vocab, settings: ElmanSettings, layout: Layout) -> None:
+        """Store the settings; subclasses add the parts."""
         super().__init__()
         self.vocab: Vocab = vocab
         self.settings: ElmanSettings = settings
