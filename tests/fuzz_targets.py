@@ -154,6 +154,7 @@ def fit_options(rng: random.Random, folder: Path) -> dict[str, Any]:
         "clip_norm": 1.0,
         "until": rng.choice(("solved", 0.01, None)),
         "patience": 2,
+        "keep": "last",
         "seed": 5,
         "vocab": VOCAB,
         "progress": False,

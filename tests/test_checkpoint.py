@@ -106,8 +106,9 @@ def test_checkpoint_is_a_model_file(tmp_path: Path) -> None:
 
 
 def test_progress_bar_resumes_where_it_stopped(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     path = tmp_path / "run"
     fit(elman()(), "hihello", epochs=3, checkpoint=Checkpoint(path, every=1))
     fit(elman()(), "hihello", epochs=8, resume=path, progress=True)

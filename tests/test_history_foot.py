@@ -85,6 +85,9 @@ def test_an_error_is_said_and_nothing_about_the_weights() -> None:
         fit(ElmanCharModel(VOCAB), TEXTS, validation=0.3, on_epoch=fail)
     text = str(vars(caught.value)["history"])
     assert text.endswith("\nEnded by an error after epoch 1 of 100.")
+    with pytest.raises(ZeroDivisionError) as caught:
+        fit(ElmanEnsemble(VOCAB, [1, 2]), TEXTS, validation=0.3, on_epoch=fail)
+    assert str(vars(caught.value)["history"]).endswith("\nSeeds: 2 ended by an error.")
 
 
 def test_seeds_are_counted_by_how_they_ended() -> None:

@@ -145,6 +145,24 @@ def test_weights_that_a_callback_changes_are_not_those_measured() -> None:
     assert_equal(model.state_dict(), oracle.state_dict())
 
 
+def test_weights_of_parts_that_a_callback_replaced_are_not_put_back() -> None:
+    def replace(row: Row) -> None:
+        if row.epoch == 4:
+            model.readout = nn.Linear(6, 5, bias=False)
+            nn.init.ones_(model.readout.weight)
+
+    with torch.random.fork_rng(devices=[]):
+        model = ElmanCharModel(VOCAB, hidden_size=6)
+        history = fit(model, TEXTS, epochs=4, lr=0.01, validation=0.4, on_epoch=replace)
+        assert isinstance(model.readout, nn.Linear)
+        assert model.readout.bias is None  # replaced after the last epoch: nothing fits
+        model = ElmanCharModel(VOCAB, hidden_size=6)
+        history = fit(model, TEXTS, epochs=6, lr=1e-9, validation=0.4, on_epoch=replace)
+    assert history.best_epoch == 5  # with logits of ones: a uniform guess
+    assert model.readout is not None
+    assert model.readout.weight.detach() == pytest.approx(1.0)
+
+
 def test_a_loss_that_is_not_finite_is_never_the_best() -> None:
     """The held-out symbol is never trained on, so its loss alone overflows."""
 

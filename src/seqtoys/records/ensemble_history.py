@@ -283,7 +283,11 @@ class EnsembleHistory:
         return table_cells(self.loss, self.accuracy, self.validation_loss)
 
     def _foot(self) -> str:
-        is_put_back = self.settings.get("keep") == "best" and self.best_epoch is not None
+        is_put_back = (
+            self.settings.get("keep") == "best"
+            and self.best_epoch is not None
+            and not {"running", "error"} & set(self.stopped)
+        )
         kept = (
             "The weights are those of each replica's epoch with the lowest held-out loss,\n"
             "unless it reached the goal or diverged."

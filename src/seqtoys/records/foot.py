@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
+
+from seqtoys.support.tables import WIDTH
 
 PHRASES = {
     "epochs": "ran all epochs",
@@ -72,7 +75,7 @@ def foot_of(data: str, epochs_before: int, end: str, kept: str) -> str:
     """
     before = f"{epochs_before:,} epoch{'s' * (epochs_before != 1)}"
     lines = [
-        f"Trained on {data}." if data else "",
+        fill(f"Trained on {data}.", WIDTH) if data else "",
         f"The model had already been trained for {before}." if epochs_before else "",
         f"{end[:1].upper()}{end[1:]}.",
         kept,

@@ -50,10 +50,12 @@ class BestWeights:
             loss: The held-out loss with the current weights, for each replica of an ensemble.
             history: The history so far; replicas that have ended are left out.
         """
+        if not self._fits():  # a callback has replaced parts, so start anew
+            self._lowest.fill_(math.inf)
         running = history.running if isinstance(history, EnsembleHistory) else True
         improved = (loss < self._lowest) & running
         self._lowest = torch.where(improved, loss.double(), self._lowest)
-        if improved.all() or not self._kept:
+        if improved.all() or not self._fits():
             self._kept = copy.deepcopy(self._current())
         elif improved.any():
             self._kept = _mixed(improved, self._kept, self._current())
@@ -71,9 +73,10 @@ class BestWeights:
         ended = torch.tensor([why in KEEPS_LAST for why in stopped], device="cpu")
         is_best = self._lowest.isfinite() & ~ended.view_as(self._lowest)
         state = self._model.state_dict()
-        if is_best.all():
-            return {**state, **self._kept}
-        return {**state, **_mixed(is_best, state, self._kept)} if is_best.any() else state
+        if not is_best.any() or not self._fits():
+            return state
+        kept = self._kept if is_best.all() else _mixed(is_best, state, self._kept)
+        return {**state, **kept}
 
     def restore(self, kept: Mapping[str, Any], history: History | EnsembleHistory) -> None:
         """Restore the weights that `chosen` returned after the epochs of a history.
@@ -87,11 +90,19 @@ class BestWeights:
             self._lowest = losses.nan_to_num(nan=math.inf, posinf=math.inf).amin(0)
             self._kept = {name: copy.deepcopy(kept[name]) for name in self._current()}
 
+    def _fits(self) -> bool:
+        """Whether what is kept has the names and shapes of the model's current weights."""
+        return _shapes_of(self._kept) == _shapes_of(self._current())
+
     def _current(self) -> dict[str, Any]:
         """Return what is kept: the parameters of an ensemble, the whole state of a model."""
         if not self._replicas:
             return self._model.state_dict()
         return {name: weight.detach() for name, weight in self._model.named_parameters()}
+
+
+def _shapes_of(state: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:
+    return {name: getattr(value, "shape", None) for name, value in state.items()}
 
 
 def _mixed(

@@ -69,9 +69,9 @@ def describe_task(task: Task, batch_size: int, validation: float | None) -> str:
     Examples:
         >>> from seqtoys import get_task
         >>> describe_task(get_task("parity"), 128, 0.2)
-        'the task parity, 128 new sequences per epoch; 20% of all held out'
+        'the task parity, 128 new sequences per epoch; 20% held out'
     """
-    held = f"; {100 * validation:.3g}% of all held out" if validation else ""
+    held = f"; {100 * validation:.3g}% held out" if validation else ""
     return f"the task {task.name}, {counted(batch_size, 'new sequence')} per epoch{held}"
 
 
