@@ -1,7 +1,7 @@
 """Show `Int[Tensor, " time"]` as `Int[Tensor, "time"]` in the API pages.
 
 The leading space keeps linters from treating a lone dimension as a forward reference; readers of
-the pages don't need it.
+the pages don't need it. Nor do they need a docstring of `__init__` that refers to its class.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ class Dimensions(griffe.Extension):
         _strip(func.returns)
         for parameter in func.parameters:
             _strip(parameter.annotation)
+
+    def on_class_members(self, *, cls: griffe.Class, **kwargs: Any) -> None:
+        """Describe the arguments of a class once."""
+        init = cls.members.get("__init__")
+        if init is not None and cls.docstring is not None:
+            init.docstring = None
 
     def on_attribute(self, *, attr: griffe.Attribute, **kwargs: Any) -> None:
         """Clean the annotation of an attribute."""

@@ -37,7 +37,8 @@ class ElmanEnsemble(ElmanNetwork):
 
     Replica `i` is equivalent to `ElmanCharModel(vocab, seed=seeds[i], …)`: it starts from the same
     weights, sees the same sequences and gets the same updates, up to rounding. The parameters have
-    the same names as that model's, with a leading axis of replicas.
+    the same names as that model's, with a leading axis of replicas. `ensemble[i]` is a copy of
+    replica `i`. All methods but those of that model are those of `torch.nn.Module`.
 
     Args:
         vocab: The symbols the networks read and predict.

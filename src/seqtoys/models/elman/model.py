@@ -35,6 +35,9 @@ class ElmanCharModel(ElmanNetwork):
     a linear readout of it. The weights are in `rnn`, a `torch.nn.RNN`, in `embedding` and in
     `readout`; the last two are None if not used.
 
+    Call a model on whole sequences, or use `step`, `initial_hidden`, `predict` and `trace`. All
+    other methods are those of `torch.nn.Module`.
+
     Args:
         vocab: The symbols it reads and predicts.
         hidden_size: Number of hidden units, read out by a linear layer. If None, there is one unit
