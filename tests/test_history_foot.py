@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import signal
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,21 @@ def histories() -> dict[str, Any]:
 
 
 HISTORIES = histories()
+
+
+def columns_of(line: str) -> int:
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in line)
+
+
+def test_wide_characters_are_aligned_and_fit_a_terminal() -> None:
+    texts = ["日本語の文字列と漢字" * 4, "漢字と文字列" * 6, "ab日本" * 9]
+    model = ElmanCharModel(Vocab.from_text(*texts), hidden_size=8)
+    history = fit(model, texts, epochs=30, validation=0.3)
+    lines = str(history).splitlines()
+    assert 70 < max(map(columns_of, lines)) <= 80
+    batch = Batch.from_texts(["漢a字b", "abab"], Vocab("漢字ab"))
+    shown = batch.show(Vocab("漢字ab"), rows=1)
+    assert shown.startswith("inputs   漢a 字\ntargets  a 字b\n")
 
 
 @pytest.mark.parametrize("name", HISTORIES)

@@ -219,6 +219,20 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: save(MODEL, "x", zip=True), InputTypeError,  # type: ignore[call-arg]
         "save has no argument zip; it has model, path, history, overwrite",
     ),
+    "an option of the optimizer": (
+        lambda: fit(MODEL, "hi", momentum=0.9), InputTypeError,  # type: ignore[call-overload]
+        "fit has no argument momentum; set it in the optimizer, with "
+        "functools.partial(torch.optim.…, momentum=0.9)",
+    ),
+    "a device": (
+        lambda: fit(MODEL, "hi", device="cpu"), InputTypeError,  # type: ignore[call-overload]
+        "fit has no argument device; move the model instead, as in model.to(device)",
+    ),
+    "texts and a pair": (
+        lambda: train(MODEL, ["hihello", ("hi", "ih")]), InputTypeError,
+        "expected only texts or only (input, target) tuples, got a tuple at position 1 among "
+        "texts",
+    ),
     "epochs without a name": (
         lambda: fit(MODEL, "hi", 50, 0.1), InputTypeError,  # type: ignore[call-overload]
         "fit takes 2 arguments without a name, got 4; use epochs=50, lr=0.1",

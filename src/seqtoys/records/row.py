@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from seqtoys.support.arguments import check_fields
+from seqtoys.support.tables import truncated
 
 Prediction: TypeAlias = str | list[str] | list[list[str]]
 """The prediction of a model: one sequence, or a list of several."""
@@ -60,7 +61,7 @@ def describe(prediction: Prediction, width: int = SHOWN_WIDTH) -> str:
 
     Args:
         prediction: The prediction.
-        width: The maximum number of characters.
+        width: The maximum number of columns in a terminal.
 
     Examples:
         >>> describe("ihello")
@@ -71,7 +72,7 @@ def describe(prediction: Prediction, width: int = SHOWN_WIDTH) -> str:
     parts = [prediction] if isinstance(prediction, str) else prediction
     words = [part if isinstance(part, str) else " ".join(part) for part in parts]
     line = repr(", ".join(words))[1:-1]  # line breaks and the like are escaped
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+    return truncated(line, width)
 
 
 def row_cells(row: Row, best: int | None = None) -> list[str]:

@@ -35,6 +35,9 @@ SYNONYMS = {
 """What other libraries call the arguments of this one."""
 
 
+OF_OPTIMIZERS = ("momentum", "nesterov", "weight_decay", "betas", "eps", "amsgrad")
+
+
 def named(function: Function) -> Function:
     """Explain calls with arguments that a function doesn't have.
 
@@ -90,6 +93,11 @@ def check_names(
 
 
 def _advice(name: str, value: Any, names: Mapping[str, Any]) -> str:
+    if name == "device":
+        return "move the model instead, as in model.to(device)"
+    if name in OF_OPTIMIZERS and "optimizer" in names:
+        option = f"{name}={quoted(value)}"
+        return f"set it in the optimizer, with functools.partial(torch.optim.…, {option})"
     known = [each for each in names if each not in ("self", "cls")]
     meant = [each for each in known if name.lower() in SYNONYMS.get(each, ())]
     meant = meant or get_close_matches(name.lower(), known, n=1)

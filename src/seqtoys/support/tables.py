@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 
 WIDTH = 80  # columns of a terminal
 
@@ -27,7 +29,36 @@ def width_of(lines: Sequence[Sequence[str]]) -> int:
         >>> width_of([["symbol", "loss"], ["h", "1.25"]])
         14
     """
-    return sum(2 + max(map(len, column)) for column in zip(*lines, strict=True))
+    return sum(2 + max(map(columns_of, column)) for column in zip(*lines, strict=True))
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes: Chinese characters take two.
+
+    Examples:
+        >>> columns_of("hihello"), columns_of("漢字"), columns_of("e\u0301")
+        (7, 4, 1)
+    """
+    return len(text) if text.isascii() else sum(map(_columns_of_one, text))
+
+
+def truncated(text: str, width: int) -> str:
+    """Return a text, cut with an ellipsis if it takes more than `width` columns.
+
+    Examples:
+        >>> truncated("hihello", 4), truncated("漢字漢字", 6), truncated("漢字", 4)
+        ('hih…', '漢字…', '漢字')
+    """
+    if columns_of(text) <= width:
+        return text
+    ends = accumulate(map(_columns_of_one, text))
+    return f"{text[: sum(end < width for end in ends)]}…"
+
+
+def _columns_of_one(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -54,18 +85,25 @@ def align(lines: Sequence[Sequence[str]], *, gap: str) -> list[str]:
         >>> align([["boy", "sees"], ["a", "b"]], gap=" ")
         ['boy sees', 'a   b']
     """
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        gap.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+    widths = [max(map(columns_of, column)) for column in zip(*lines, strict=True)]
+    padded = [
+        [cell + _blank(cell, width) for cell, width in zip(line, widths, strict=True)]
         for line in lines
     ]
+    return [gap.join(line).rstrip() for line in padded]
 
 
 def _justify(column: Sequence[str]) -> list[str]:
-    width = max(map(len, column))
+    width = max(map(columns_of, column))
     filled = [cell for cell in column[1:] if cell not in ("", "…")]
     numeric = bool(filled) and all(map(_is_number, filled))
-    return [cell.rjust(width) if numeric else cell.ljust(width) for cell in column]
+    if numeric:
+        return [_blank(cell, width) + cell for cell in column]
+    return [cell + _blank(cell, width) for cell in column]
+
+
+def _blank(cell: str, width: int) -> str:
+    return " " * (width - columns_of(cell))
 
 
 def _is_number(cell: str) -> bool:

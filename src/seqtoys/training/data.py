@@ -73,19 +73,26 @@ def _data_hint(data: object) -> str:
 
 
 def _check_tuples(sequences: Sequence[Any], vocab: Vocab) -> None:
-    """Check that no (input, target) pair is a list, which is read as a text of two symbols."""
+    """Check that texts contain no (input, target) pair, as a list or among texts."""
 
     def is_sequence(part: object) -> bool:
         is_text = isinstance(part, str) and not vocab.has_words and len(part) != 1
         return is_text or isinstance(part, list | tuple)
 
     for position, item in enumerate(sequences):
-        if isinstance(item, list) and len(item) == 2 and all(map(is_sequence, item)):
+        is_like_pair = isinstance(item, list | tuple) and len(item) == 2
+        if not is_like_pair or not all(map(is_sequence, item)):
+            continue
+        if isinstance(item, list):
             raise InputTypeError(
                 f"expected an (input, target) pair to be a tuple, got a list at position "
                 f"{position}; write ({', '.join(map(quoted, item))}), or remove the inner "
                 "brackets if these are two texts"
             )
+        raise InputTypeError(
+            f"expected only texts or only (input, target) tuples, got a tuple at position "
+            f"{position} among texts"
+        )
 
 
 def is_single(data: TrainingData, vocab: Vocab | None) -> bool:
