@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -53,8 +53,8 @@ def logits_of(
     """Run a model on whole sequences, or symbol by symbol; an ensemble has replicas first.
 
     Args:
-        model: Maps indices to logits, alone or as the first of a tuple. If `stepwise`, it needs
-            `step` and `initial_hidden`, like `ElmanCharModel`.
+        model: Maps indices to logits, as in `run_from`. If `stepwise`, it needs `step` and
+            `initial_hidden`, like `ElmanCharModel`.
         inputs: Symbol indices.
         symbols: The number of symbols. If None, the number of logits of the model.
         stepwise: Whether to feed one symbol at a time.
@@ -76,15 +76,52 @@ def run_model(
     """
     if stepwise:
         return _logits_by_steps(model, inputs)
+    return run_from(model, inputs)[0]
+
+
+def run_from(
+    model: nn.Module, inputs: Int[Tensor, "batch time"], *state: Any
+) -> tuple[Tensor, Any]:
+    """Run a model, from a state if one is passed; return its logits and what else it returns.
+
+    Args:
+        model: Returns logits alone, as the first element of a tuple, or under the name `logits`
+            in a dict or an object, like the models of Hugging Face.
+        inputs: Symbol indices.
+        state: The state to resume from, if any.
+
+    Returns:
+        The logits, and the second element of a tuple of two, or None.
+
+    Raises:
+        InputTypeError: If the logits are not a tensor.
+
+    Examples:
+        >>> class Model(nn.Module):
+        ...     def forward(self, inputs):
+        ...         return {"logits": torch.zeros(*inputs.shape, 5)}
+        >>> run_from(Model(), torch.tensor([[0, 1]]))[0].shape
+        torch.Size([1, 2, 5])
+    """
     time_first = _is_time_first(model)
-    output = model(inputs.T if time_first else inputs)
-    logits = output[0] if isinstance(output, tuple) and output else output
+    output = model(inputs.T if time_first else inputs, *state)
+    logits = _find_logits(output)
     if not isinstance(logits, Tensor):
         raise InputTypeError(
             f"expected the model to return logits as a tensor, got {described(logits)}; return "
-            "them alone, or as the first element of a tuple"
+            "them alone, as the first element of a tuple, or as logits in a dict or an object"
         )
-    return logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
+    is_pair = isinstance(output, tuple) and len(output) == 2 and output[0] is logits
+    rest = output[1] if is_pair else None
+    return logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits, rest
+
+
+def _find_logits(output: Any) -> Any:
+    if isinstance(output, Mapping):
+        return output.get("logits", output)
+    if isinstance(output, tuple) and output and not hasattr(output, "logits"):
+        return output[0]
+    return getattr(output, "logits", output)
 
 
 def logits_and_state(
@@ -106,19 +143,20 @@ def logits_and_state(
         OptionError: If the model does not return a state.
         ShapeError: If the logits are not `(batch, time, vocab)`.
     """
-    time_first = _is_time_first(model)
     # Without a state, the model is called with the inputs alone, and starts from its own state.
     resumed = () if state is None else (state,)
-    output = model(inputs.T if time_first else inputs, *resumed)
-    if not isinstance(output, tuple) or len(output) != 2:
+    logits, final = run_from(model, inputs, *resumed)
+    parts = final if isinstance(final, tuple) else (final,)
+    if not all(isinstance(part, Tensor) for part in parts):
+        state_or_not = "no state" if final is None else f"{described(final)} as its state"
         raise OptionError(
-            "chunk=… needs a model that returns (logits, state) and accepts that state, got "
-            f"{type(model).__name__}, which returns a {type(output).__name__}; omit chunk"
+            "chunk=… needs a model that returns (logits, state) and accepts that state, a tensor "
+            f"or a tuple of tensors, got {type(model).__name__}, which returns {state_or_not}; "
+            "omit chunk"
         )
-    logits, final = output
-    detached = tuple(x.detach() for x in final) if isinstance(final, tuple) else final.detach()
-    logits = logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
-    return check_logits(logits, model, inputs, symbols), detached
+    detached = tuple(part.detach() for part in parts)
+    state = detached if isinstance(final, tuple) else detached[0]
+    return check_logits(logits, model, inputs, symbols), state
 
 
 def _is_time_first(model: nn.Module) -> bool:

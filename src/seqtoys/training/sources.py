@@ -20,16 +20,16 @@ from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.support.digest import brief
 from seqtoys.support.randomness import generator_for
 from seqtoys.support.serialization import Plain
-from seqtoys.tasks.task import Task
-from seqtoys.tasks.task_checks import check_vocab
-from seqtoys.training.curriculum import Lengths
-from seqtoys.training.data import (
+from seqtoys.tasks.given_data import (
     TrainingData,
     check_data,
     is_single,
     split_rows,
     to_batch,
 )
+from seqtoys.tasks.task import Task
+from seqtoys.tasks.task_checks import check_vocab
+from seqtoys.training.curriculum import Lengths
 from seqtoys.training.task_source import TaskSource
 from seqtoys.training.text_source import TextSource
 
@@ -259,7 +259,7 @@ def _without_empty_columns(batch: Batch) -> Batch:
 
 def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]:
     if vocab is None:
-        raise OptionError("expected a vocabulary, because the model has none; pass vocab=… to fit")
+        raise OptionError("expected a vocabulary, because the model has none; pass vocab=…")
     if isinstance(data, Batch | tuple) or not is_single(data, vocab):
         raise InputTypeError(
             f"expected one text for chunk=…, got a {type(data).__name__}; join several texts into "

@@ -16,8 +16,10 @@ from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.support.annotations import described, order_hint
 from seqtoys.tasks.task import Task
 
-TrainingData: TypeAlias = Symbols | Pair | Sequence[Symbols] | Sequence[Pair] | Batch | Task
-"""Accepted training data: a text, an (input, target) pair, a list of either, a batch, a task."""
+GivenData: TypeAlias = Symbols | Pair | Sequence[Symbols] | Sequence[Pair] | Batch
+"""A text, an (input, target) pair, a list of either, or a batch."""
+TrainingData: TypeAlias = GivenData | Task
+"""Accepted training data: given data, or a task."""
 
 
 def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
@@ -42,7 +44,7 @@ def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
     if isinstance(data, Batch):
         return data if vocab is None else check_range(data, len(vocab))
     if vocab is None:
-        raise OptionError("expected a vocabulary, because the model has none; pass vocab=… to fit")
+        raise OptionError("expected a vocabulary, because the model has none; pass vocab=…")
     check_data(data)
     sequences: Any = [data] if is_single(data, vocab) else data
     if sequences and all(isinstance(item, tuple) and len(item) == 2 for item in sequences):
