@@ -178,6 +178,7 @@ def library_objects(rng: random.Random) -> Any:
         lambda: history().baselines,
         report,
         lambda: report().seen,
+        lambda: report().seen.by_position,
         result,
         lambda: result().rows[0],
         lambda: network.trace("hi"),
