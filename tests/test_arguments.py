@@ -389,8 +389,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "logits": (
         lambda model: fit(model, BATCH), ReturnsList(5, 5), InputTypeError,
-        "expected the model to return logits as a tensor, got a list of 0; return them alone, "
-        "as the first element of a tuple, or as logits in a dict or an object",
+        "expected the model to return logits as a tensor of floats, got a list of 0; return them "
+        "alone, as the first element of a tuple, or as logits in a dict or an object",
     ),
     "a path": (load, 5, InputTypeError, "expected path to be a string or a path, got 5"),
     "a path to save to": (

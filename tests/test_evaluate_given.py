@@ -88,6 +88,21 @@ def test_replicas_modules_and_words_are_measured() -> None:
     assert evaluate(ElmanCharModel(words), ["boy", "sees", "boy"]).sequences == 1
 
 
+def test_a_long_text_in_chunks_has_the_loss_of_one_pass() -> None:
+    text = "hihello" * 9 + "oil"
+    ensemble = ElmanEnsemble(VOCAB, [1, 2])
+    scores = [(evaluate(MODEL, text), evaluate(MODEL, text, chunk=10))]
+    scores += zip(evaluate(ensemble, text), evaluate(ensemble, text, chunk=10), strict=True)
+    for one, same in scores:
+        assert same.loss == pytest.approx(one.loss, rel=1e-5)
+        for name in ("accuracy", "whole_accuracy", "optimum", "memoryless", "uniform"):
+            assert getattr(same, name) == pytest.approx(getattr(one, name))
+        assert (same.scored, same.sequences, same.by_position) == (65, 1, None)
+    right = ElmanCharModel(VOCAB, seed=777)
+    fit(right, "hihello", epochs=100, lr=0.05)
+    assert float(evaluate(right, "hihello", chunk=2).whole_accuracy) == 1
+
+
 class Seeds:
     """An ensemble that is no module."""
 
@@ -101,6 +116,13 @@ class Seeds:
          "count=… applies only to tasks; got 'hello'"),
         (lambda: evaluate(MODEL, ["hi"], longer=[9]), OptionError,  # type: ignore[call-overload]
          "longer=… applies only to tasks; got a list of 1"),
+        (lambda: evaluate(MODEL, ["hi", "lo"], chunk=3), InputTypeError,
+         "expected one text for chunk=…, got a list"),
+        (lambda: evaluate(MODEL, "hello", chunk=0), OptionError, "expected chunk to be a pos"),
+        (lambda: evaluate(MODEL, get_task("hihello"), chunk=3),  # type: ignore[call-overload]
+         OptionError, "chunk=… cannot be combined with the task hihello; omit chunk"),
+        (lambda: evaluate(MODEL, get_task("hihello"), count=2).table("bytes"),  # type: ignore[arg-type]
+         OptionError, "expected units to be 'nats', 'bits' or 'perplexity', got 'bytes'"),
         (lambda: evaluate(MODEL, "hex"), UnknownSymbolError, "'x' at position 2"),
         (lambda: evaluate(MODEL, "h"), DataError, "expected texts of at least two symbols"),
         (lambda: evaluate(MODEL, {"hi", "lo"}), InputTypeError,  # type: ignore[call-overload]

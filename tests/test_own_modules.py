@@ -168,6 +168,38 @@ def test_trace_without_states_has_no_column_and_no_figure_for_them() -> None:
     assert len(trace(OwnGRU(), "", vocab=VOCAB)) == 0
 
 
+class OnlySteps(nn.Module):
+    """A model that reads one symbol at a time and has no `forward`."""
+
+    vocab = VOCAB
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Stepping()
+
+    def initial_hidden(self, batch_size: int) -> Tensor:
+        return self.inner.initial_hidden(batch_size)
+
+    def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        return self.inner.step(inputs, hidden)
+
+
+def test_models_with_steps_alone_are_trained_and_measured() -> None:
+    model, same = OnlySteps(), Stepping()
+    losses = [fit(each, "hihello", epochs=3, vocab=VOCAB).loss for each in (model, same)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert evaluate(model, "hello").loss == pytest.approx(
+        evaluate(same, "hello", vocab=VOCAB).loss, rel=1e-5
+    )
+
+
+class Whole(nn.Module):
+    """Returns integers."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.zeros(*inputs.shape, 5, dtype=torch.int64)
+
+
 class Unwieldy(nn.Module):
     """Attention weights beside the logits are not a state."""
 
@@ -209,6 +241,8 @@ def test_an_ensemble_without_indexing_generates_by_prefixes() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
+        (lambda: trace(Whole(), "hi", vocab=VOCAB), InputTypeError,
+         "expected the model to return logits as a tensor of floats, got a tensor of torch.int64"),
         (lambda: trace(OwnGRU(), "hi"), OptionError, "because OwnGRU has none; pass vocab="),
         (lambda: trace(OwnGRU(), "hx", vocab=VOCAB), UnknownSymbolError, "'x' at position 1"),
         (lambda: trace(OwnGRU(), "hi", vocab=Vocab("hi")), ShapeError,

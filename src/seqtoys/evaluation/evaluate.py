@@ -7,23 +7,26 @@ from collections.abc import Iterable
 from typing import Any, overload
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seqtoys.data.baselines import count_baselines
 from seqtoys.data.batch import Batch, check_range
+from seqtoys.data.long_text import LongText
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.evaluation.drawing import Part, draw_parts, in_groups
 from seqtoys.evaluation.scoring import make_scores, sum_scores, to_tensor
-from seqtoys.models.forward import Ensemble, count_replicas
+from seqtoys.models.forward import Ensemble, count_replicas, loss_and_accuracy_in_chunks
 from seqtoys.models.vocabulary import find_vocab
 from seqtoys.records.report import Report
 from seqtoys.records.score import Score
 from seqtoys.support.annotations import described
 from seqtoys.support.arguments import checked, listed
+from seqtoys.support.devices import device_of
 from seqtoys.support.randomness import draw_seed, generator_for
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import check_length, check_lengths
-from seqtoys.tasks.given_data import GivenData, TrainingData, check_data, to_batch
+from seqtoys.tasks.given_data import GivenData, TrainingData, check_data, to_batch, to_text
 from seqtoys.tasks.task import Task, TaskSplit
 from seqtoys.tasks.task_checks import check_vocab
 
@@ -55,11 +58,15 @@ def evaluate(
 
 
 @overload
-def evaluate(model: Ensemble, data: GivenData, *, vocab: Vocab | None = ...) -> list[Score]: ...
+def evaluate(
+    model: Ensemble, data: GivenData, *, chunk: int | None = ..., vocab: Vocab | None = ...
+) -> list[Score]: ...
 
 
 @overload
-def evaluate(model: nn.Module, data: GivenData, *, vocab: Vocab | None = ...) -> Score: ...
+def evaluate(
+    model: nn.Module, data: GivenData, *, chunk: int | None = ..., vocab: Vocab | None = ...
+) -> Score: ...
 
 
 @checked
@@ -70,6 +77,7 @@ def evaluate(
     seen: Batch | None = None,
     count: int | None = None,
     longer: Iterable[int] | None = None,
+    chunk: int | None = None,
     vocab: Vocab | None = None,
     generator: torch.Generator | None = None,
 ) -> Any:
@@ -89,6 +97,8 @@ def evaluate(
         seen: The sequences of a task the model was trained on; all others are unseen.
         count: The number of sequences of a task to draw of each kind. If None, 1,000.
         longer: The lengths of longer sequences of a task. If None, `task.longer`.
+        chunk: Read one long text in chunks of this many symbols, to save memory. The state is
+            carried over, so the results are the same, except that there are none by position.
         vocab: The vocabulary of given data, if the model has none.
         generator: Random generator for the sequences of a task. If None, every call draws the same
             ones.
@@ -123,13 +133,20 @@ def evaluate(
     check_data(data)
     options = {"seen": seen, "count": count, "longer": longer, "generator": generator}
     if isinstance(data, Task):
+        if chunk is not None:
+            raise OptionError(f"chunk=… cannot be combined with the task {data.name}; omit chunk")
         check_vocab(data, find_vocab(model, vocab))
         found: Any = _evaluate_task(model, data, seen, count, longer, generator)
     else:
         given = [name for name, value in options.items() if value is not None]
         if given:
             raise OptionError(f"{given[0]}=… applies only to tasks; got {described(data)}")
-        found = _evaluate_given(model, data, find_vocab(model, vocab))
+        known = find_vocab(model, vocab)
+        found = (
+            _evaluate_given(model, data, known)
+            if chunk is None
+            else _evaluate_text(model, to_text(data, known), check_length(chunk, "chunk"), known)
+        )
     return found if isinstance(model, Ensemble) else found[0]
 
 
@@ -141,6 +158,32 @@ def _evaluate_given(model: nn.Module, data: TrainingData, vocab: Vocab | None) -
     check_range(batch, sums.symbols)
     optimum = count_baselines(batch, sums.symbols).full_past
     return make_scores(sums, batches, optimum * sums.scored, is_given=True)
+
+
+def _evaluate_text(
+    model: nn.Module, symbols: Tensor, chunk: int, vocab: Vocab | None
+) -> list[Score]:
+    """Measure a model on one long text, chunk by chunk."""
+    assert vocab is not None, "the text has been encoded"
+    text = LongText(symbols, streams=1, chunk=chunk, device=device_of(model))
+    known = text.count_baselines(len(vocab))
+    losses, hits = loss_and_accuracy_in_chunks(model, text)
+    return [
+        Score(
+            sequences=1,
+            loss=Estimate(loss),
+            optimum=known.full_past,
+            excess=Estimate(loss - known.full_past),
+            accuracy=Estimate(right),
+            whole_accuracy=Estimate(float(round(right * text.scored) == text.scored)),
+            memoryless=known.memoryless,
+            effective_sequences=1.0,
+            is_given=True,
+            scored=text.scored,
+            uniform=known.uniform,
+        )
+        for loss, right in zip(losses.view(-1).tolist(), hits.view(-1).tolist(), strict=True)
+    ]
 
 
 def _evaluate_task(

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqtoys.data.batch import Batch
+from seqtoys.data.long_text import LongText
 from seqtoys.errors import InputTypeError, OptionError, ShapeError
 from seqtoys.models.metrics import accuracy, cross_entropy
 from seqtoys.support.annotations import described
@@ -61,7 +62,7 @@ def logits_of(
 
     Raises:
         ShapeError: If the logits are not `(batch, time, vocab)`.
-        InputTypeError: If they are not a tensor.
+        InputTypeError: If they are not a tensor of floats.
     """
     return check_logits(run_model(model, inputs, stepwise=stepwise), model, inputs, symbols)
 
@@ -72,9 +73,9 @@ def run_model(
     """Run a model on sequences, and return its logits without checking their shape.
 
     Raises:
-        InputTypeError: If they are not a tensor.
+        InputTypeError: If they are not a tensor of floats.
     """
-    if stepwise:
+    if stepwise or _only_steps(model):
         return _logits_by_steps(model, inputs)
     return run_from(model, inputs)[0]
 
@@ -106,10 +107,11 @@ def run_from(
     time_first = _is_time_first(model)
     output = model(inputs.T if time_first else inputs, *state)
     logits = _find_logits(output)
-    if not isinstance(logits, Tensor):
+    if not isinstance(logits, Tensor) or not logits.is_floating_point():
+        got = f"a tensor of {logits.dtype}" if isinstance(logits, Tensor) else described(logits)
         raise InputTypeError(
-            f"expected the model to return logits as a tensor, got {described(logits)}; return "
-            "them alone, as the first element of a tuple, or as logits in a dict or an object"
+            f"expected the model to return logits as a tensor of floats, got {got}; return them "
+            "alone, as the first element of a tuple, or as logits in a dict or an object"
         )
     is_pair = isinstance(output, tuple) and len(output) == 2 and output[0] is logits
     rest = output[1] if is_pair else None
@@ -219,13 +221,33 @@ def loss_and_accuracy(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     return loss.cpu(), accuracy(logits.argmax(-1), batch).cpu()
 
 
-def loss_and_accuracy_from(
-    model: nn.Module, batch: Batch, state: State | None
-) -> tuple[Tensor, Tensor, State]:
-    """Compute the loss and accuracy of a model resumed from a state, and its final state."""
-    logits, state = logits_and_state(model, batch.inputs, state)
-    loss = cross_entropy(logits, batch)
-    return loss, accuracy(logits.argmax(-1), batch), state
+@torch.no_grad()
+def loss_and_accuracy_in_chunks(model: nn.Module, text: LongText) -> tuple[Tensor, Tensor]:
+    """Compute the same for a long text, with the state carried over from chunk to chunk.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, Vocab
+        >>> from seqtoys.data.long_text import encode_compact
+        >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
+        >>> text = LongText(encode_compact("hihello", model.vocab), streams=1, chunk=2)
+        >>> loss_and_accuracy_in_chunks(model, text)[0]
+        tensor(1.6925, dtype=torch.float64)
+    """
+    zero = torch.zeros((), dtype=torch.float64, device="cpu")
+    state, losses, hits = None, zero, zero
+    with in_mode(model, training=False):
+        for chunk in text.chunks():
+            logits, state = logits_and_state(model, chunk.inputs, state)
+            share = chunk.inputs.numel() / text.scored
+            losses = losses + cross_entropy(logits, chunk).double() * share
+            hits = hits + accuracy(logits.argmax(-1), chunk).double() * share
+    return losses.cpu(), hits.cpu()
+
+
+def _only_steps(model: nn.Module) -> bool:
+    """Whether a model has `step` and `initial_hidden` but no `forward`."""
+    has_forward = type(model).forward is not nn.Module.forward or "forward" in vars(model)
+    return not has_forward and isinstance(model, StepwiseModel)
 
 
 def _logits_by_steps(model: nn.Module, inputs: Tensor) -> Tensor:

@@ -10,11 +10,12 @@ from typing import Any
 
 from seqtoys.errors import DataError, quoted
 from seqtoys.records.score import ByPosition, Score, Units, in_units
-from seqtoys.support.arguments import check_fields, checked
+from seqtoys.support.arguments import check_fields
 from seqtoys.support.notebook import html_figure
 from seqtoys.support.serialization import expected
 from seqtoys.support.tables import html_paragraph, html_table, text_table
 from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.values import check_choice
 
 SMALL_GAIN = (
     0.1  # fraction of the way from uniform to optimum; memory that gains less hardly matters
@@ -143,13 +144,15 @@ class Report:
             shortest, longest = facts["lengths"]
             return cls(**{**_restored(facts), "scores": scores, "lengths": (shortest, longest)})
 
-    @checked
     def table(self, units: Units = "nats") -> str:
         """Return the report as a table, at most 80 columns wide.
 
         Args:
             units: The units of the losses per scored symbol: `"nats"`, `"bits"` or
                 `"perplexity"`. The excess of a perplexity is a ratio: perplexity / optimum.
+
+        Raises:
+            OptionError: If the units are unknown.
 
         Examples:
             >>> from seqtoys import ElmanCharModel, evaluate, get_task
@@ -162,6 +165,7 @@ class Report:
             guessing).
             best without memory: perplexity 1.5874; guessing: accuracy 33.3%
         """
+        check_choice("units", units, list(_LOSS))
         foot = "\n".join(fill(line, WIDTH) for line in self._foot(units).split("\n"))
         return f"{text_table(*self._cells(units))}\n\n{foot}"
 

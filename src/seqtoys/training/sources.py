@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Int, Integer
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from seqtoys.data.baselines import Baselines, count_baselines
 from seqtoys.data.batch import Batch, replace_parts
-from seqtoys.data.long_text import LongText, encode_compact
-from seqtoys.data.symbols import Symbols
+from seqtoys.data.long_text import LongText
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.errors import DataError, OptionError
 from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.support.digest import brief
 from seqtoys.support.randomness import generator_for
@@ -26,6 +25,7 @@ from seqtoys.tasks.given_data import (
     is_single,
     split_rows,
     to_batch,
+    to_text,
 )
 from seqtoys.tasks.task import Task
 from seqtoys.tasks.task_checks import check_vocab
@@ -210,7 +210,7 @@ def to_sources(
             "lengths=… applies only to tasks; the sequences you passed already have lengths"
         )
     if chunk is not None:
-        text = _to_text(data, vocab)
+        text = to_text(data, vocab)
         return _text_sources(text, batch_size or 1, chunk, validation, device)
     batch, single = to_batch(data, vocab), is_single(data, vocab)
     if validation is None:
@@ -255,17 +255,6 @@ def _without_empty_columns(batch: Batch) -> Batch:
     # Copies, since autograd can't use tensors that were made inside torch.inference_mode().
     whole = {"memory_format": torch.contiguous_format}
     return replace_parts(batch, inputs=inputs.clone(**whole), targets=targets.clone(**whole))
-
-
-def _to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]:
-    if vocab is None:
-        raise OptionError("expected a vocabulary, because the model has none; pass vocab=…")
-    if isinstance(data, Batch | tuple) or not is_single(data, vocab):
-        raise InputTypeError(
-            f"expected one text for chunk=…, got a {type(data).__name__}; join several texts into "
-            "one, or omit chunk"
-        )
-    return encode_compact(cast(Symbols, data), vocab)
 
 
 def _text_sources(
