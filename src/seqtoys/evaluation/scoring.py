@@ -179,7 +179,7 @@ def paired_ratio(
     paired = sizes[: 2 * pairs].view(pairs, 2)
     variance = rest.diff(dim=1).square().flatten() @ paired.prod(1) * sizes.sum() / paired.sum()
     error = float(variance.sqrt() / counts.sum())
-    return Estimate(mean.item(), error if error > ROUNDING * abs(mean) else 0.0)
+    return Estimate(mean.item(), 0.0 if error <= ROUNDING * abs(mean) else error)
 
 
 def count_baselines(batches: Sequence[Batch]) -> dict[str, float]:
