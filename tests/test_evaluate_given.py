@@ -200,14 +200,14 @@ def test_results_have_one_line_each_in_lists() -> None:
     for line in map(repr, (*reports, reports[0].seen, evaluate(MODEL, "hello"))):
         assert len(line) < 200
         assert "\n" not in line
-    assert repr(reports).count("<Report on parity: loss ") == 2
-    assert repr(reports[0].seen.by_position) == "<ByPosition: 17 positions>"
+    assert repr(reports).count("Report(parity: loss ") == 2
+    assert repr(reports[0].seen.by_position) == "ByPosition(17 positions)"
     score = evaluate(MODEL, "hello")
-    assert repr(score).endswith("1 sequence, 4 scored symbols>")
+    assert repr(score).endswith("1 sequence, 4 scored symbols)")
     assert max(map(len, str(score).splitlines())) <= 80
     assert "uniform guess</td>" in score._repr_html_()
     plain = Score(9, score.loss, 0.0, score.excess, score.accuracy, score.whole_accuracy)
-    assert repr(plain).endswith("9 sequences>")
+    assert repr(plain).endswith("9 sequences)")
     assert Report.from_json(reports[0].to_json()) == reports[0]
     bare = Report("t", {"seen": plain}, 1.0, Estimate(0.5), Estimate(0.5), (1, 2))
     assert Report.from_json(bare.to_json()) == bare

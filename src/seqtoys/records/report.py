@@ -174,7 +174,7 @@ class Report:
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{name} {score.accuracy:.1%}" for name, score in self.scores.items())
-        return f"<Report on {self.task}: loss {self.seen.loss}; accuracy {rows}>"
+        return f"Report({self.task}: loss {self.seen.loss}; accuracy {rows})"
 
     def _repr_html_(self) -> str:
         table, foot = html_table(*self._cells("nats")), html_paragraph(self._foot("nats"))

@@ -71,7 +71,7 @@ class ByPosition:
         return text_table(*self._cells())
 
     def __repr__(self) -> str:
-        return f"<ByPosition: {len(self):,} positions>"
+        return f"ByPosition({plural(len(self), 'position')})"
 
     def _repr_html_(self) -> str:
         return html_table(*self._cells())
@@ -160,7 +160,7 @@ class Score:
         return f"{self._head()}\n\n{text_table(*self._cells())}"
 
     def __repr__(self) -> str:
-        return f"<Score: loss {self.loss}, accuracy {self.accuracy:.1%}, {self._counted()}>"
+        return f"Score(loss {self.loss}, accuracy {self.accuracy:.1%}, {self._counted()})"
 
     def _repr_html_(self) -> str:
         return f"{html_paragraph(self._head())}{html_table(*self._cells())}"
