@@ -26,12 +26,12 @@ from seqtoys import (
 )
 from seqtoys.__main__ import main
 from seqtoys.errors import quoted
-from seqtoys.evaluation.inspection import vocab_of
 from seqtoys.inspection import (
     loss_by_position,
     mean_hidden_by_symbol,
     principal_components,
 )
+from seqtoys.models.vocabulary import vocab_of
 from seqtoys.plotting import (
     plot_accuracy_by_length,
     plot_dendrogram,
@@ -178,6 +178,7 @@ def library_objects(rng: random.Random) -> Any:
         lambda: history().baselines,
         report,
         lambda: report().seen,
+        lambda: report().seen.by_position,
         result,
         lambda: result().rows[0],
         lambda: network.trace("hi"),

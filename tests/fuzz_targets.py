@@ -36,10 +36,12 @@ from seqtoys import (
     save,
     stream,
     sweep,
+    trace,
 )
 from seqtoys.inspection import loss_by_position, mean_hidden_by_symbol
 from seqtoys.results import (
     Baselines,
+    ByPosition,
     EnsembleHistory,
     EnsembleRow,
     Estimate,
@@ -441,6 +443,8 @@ def results(rng: random.Random, folder: Path) -> Call:
             Call(whole.__str__),
             Call(whole._repr_html_),
             Call(Score, [], dict(vars(report().seen))),
+            Call(ByPosition, [], dict(vars(report().seen.by_position))),
+            Call(report().table, ["bits"]),
             Call(Estimate, [0.31, 0.012]),
             Call(Report, [], dict(vars(report()))),
             Call(Report.from_json, [report().to_json()]),
@@ -483,16 +487,23 @@ def measures(rng: random.Random, folder: Path) -> Call:
             Call(
                 evaluate,
                 [],
-                {"model": learner, "task": task, "count": 9, "longer": [50], "seen": seen},
+                {"model": learner, "data": task, "count": 9, "longer": [50], "seen": seen},
                 ("count", "longer"),
             ),
             Call(
                 evaluate,
                 [],
-                {"model": learner, "task": task.held_out(0.3)[0], "count": 9,
+                {"model": learner, "data": task.held_out(0.3)[0], "count": 9,
                  "generator": torch.Generator()},
                 ("count", "longer"),
             ),
+            Call(
+                evaluate,
+                [],
+                {"model": measured, "data": rng.choice(("hihello", ["hi", "hello"], batch())),
+                 "vocab": VOCAB},
+            ),
+            Call(trace, [], {"model": measured, "text": "hihell", "vocab": VOCAB}),
             Call(
                 novelty,
                 [],

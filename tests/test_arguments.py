@@ -312,8 +312,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         "expected return_lengths to be True or False, got 1",
     ),
     "a task": (
-        lambda task: evaluate(MODEL, task), "parity", InputTypeError,
-        "expected task to be a Task, got 'parity'",
+        lambda data: evaluate(MODEL, data), 5, InputTypeError,
+        "expected a text, an (input, target) tuple, a list of either, a Batch or a task, got 5",
     ),
     "a model to train": (
         lambda model: fit(model, "hihello"), nn.Linear, InputTypeError,
@@ -394,8 +394,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "logits": (
         lambda model: fit(model, BATCH), ReturnsList(5, 5), InputTypeError,
-        "expected the model to return logits as a tensor, got a list of 0; return them alone, or "
-        "as the first element of a tuple",
+        "expected the model to return logits as a tensor of floats, got a list of 0; return them "
+        "alone, as the first element of a tuple, or as logits in a dict or an object",
     ),
     "a path": (load, 5, InputTypeError, "expected path to be a string or a path, got 5"),
     "a path to save to": (
@@ -541,8 +541,8 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     "no scores": (
         lambda scores: Report("hi", scores, 0.7, Estimate(0.5), Estimate(0.5), (1, 9)), {},
         DataError,
-        "expected scores for 'seen' and optionally for 'unseen' and lengths such as 'length 100', "
-        "got []",
+        "expected scores for either 'seen' or 'as in training', and optionally for 'unseen' and "
+        "lengths such as 'length 100', got []",
     ),
     "a line": (
         SweepRow.from_json, "{}", DataError,

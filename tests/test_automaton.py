@@ -248,6 +248,42 @@ def test_rare_lengths_can_be_sampled() -> None:
     assert int(batch.scored.sum()) / 200 == pytest.approx(task.expected_length - 1, abs=0.2)
 
 
+TOSS: Any = {
+    "begin": [("b", "toss", 1.0)],
+    "toss": [("t", "toss", 0.5), ("h", "end", 0.5)],
+    "end": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("lengths", "surprise", "scored"),
+    [
+        (None, 2 * math.log(2), 2.0),  # a symbol after each toss until heads: 2 on average
+        ((1, 2), math.log(3) - 2 / 3 * math.log(2), 4 / 3),  # "bh" twice as likely as "bth"
+        ((2, 2), 0.0, 2.0),  # only "bth"
+    ],
+)
+def test_optimum_is_the_surprise_of_the_expected_scored_symbols(
+    lengths: tuple[int, int] | None, surprise: float, scored: float
+) -> None:
+    task = Automaton(TOSS, "begin", lengths=lengths, longer=())
+    assert task.expected_scored == pytest.approx(scored)
+    assert task.expected_length == pytest.approx(scored + 1)
+    assert task.optimum == pytest.approx(surprise / scored)
+
+
+@pytest.mark.parametrize("lengths", [None, (2, 2), (3, 6)])
+def test_endless_sequences_have_the_expected_number_of_scored_symbols(
+    lengths: tuple[int, int] | None,
+) -> None:
+    arcs: Any = {"a": [("x", "a", 0.3), ("y", "b", 0.7)], "b": [("z", "a", 0.5), ("y", "b", 0.5)]}
+    task = Automaton(arcs, "a", lengths=lengths, longer=())
+    generator = torch.Generator().manual_seed(3)
+    batches = [task.sample(50, generator=generator) for _ in range(60)]
+    scored = sum(int(batch.scored.sum()) for batch in batches) / 3000
+    assert scored == pytest.approx(task.expected_scored, rel=0.05)
+
+
 def test_endless_source_is_cut_at_its_lengths() -> None:
     task = Automaton(STICKY, "a", lengths=(3, 6))
     assert task.longer == (12, 30)

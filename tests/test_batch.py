@@ -17,7 +17,7 @@ from seqtoys.errors import (
     ShapeError,
 )
 from seqtoys.evaluation.inspection import loss_by_position
-from seqtoys.training.data import split_rows, to_batch
+from seqtoys.tasks.given_data import split_rows, to_batch
 
 pytestmark = pytest.mark.type_checked
 
@@ -313,7 +313,7 @@ ERRORS: dict[str, Any] = {
     "no vocabulary": (
         lambda: to_batch("hello", None),
         OptionError,
-        "expected a vocabulary, because the model has none; pass vocab=… to fit",
+        "expected a vocabulary, because the model has none; pass vocab=…",
     ),
     "no data": (
         lambda: to_batch(5, VOCAB),  # type: ignore[arg-type]

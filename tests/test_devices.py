@@ -14,7 +14,7 @@ from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, evaluate, fit, 
 from seqtoys import sweep as run_sweep
 from seqtoys.errors import DeviceError
 from seqtoys.models.metrics import count_hits, cross_entropy
-from seqtoys.training.data import split_rows
+from seqtoys.tasks.given_data import split_rows
 from seqtoys.training.updates import Frozen, clip_norms
 
 VOCAB = Vocab("hielo")

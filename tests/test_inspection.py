@@ -140,8 +140,9 @@ def test_models_without_usable_states_raise(assert_error: Any) -> None:
     batch = Batch.from_texts(["hi"], VOCAB)
     assert_error(
         lambda: mean_hidden_by_symbol(Fixed(), batch, VOCAB),
-        OptionError,
-        "expected a model with step and initial_hidden, got Fixed",
+        ShapeError,
+        "expected Fixed to return a state of shape (layers, 1, hidden) or (1, hidden), got no "
+        "state",
     )
     assert_error(
         lambda: mean_hidden_by_symbol(Cell(), batch),
@@ -151,12 +152,14 @@ def test_models_without_usable_states_raise(assert_error: Any) -> None:
     assert_error(
         lambda: mean_hidden_by_symbol(TupleState(), batch, VOCAB),
         ShapeError,
-        "expected a state of shape (layers, 1, hidden), got a tuple",
+        "expected TupleState to return a state of shape (layers, 1, hidden) or (1, hidden), got a "
+        "tuple of 2",
     )
     assert_error(
         lambda: mean_hidden_by_symbol(ElmanEnsemble(VOCAB, [1, 2]), batch),
         ShapeError,
-        "expected a state of shape (layers, 1, hidden), got shape (2, 1, 1, 5)",
+        "expected ElmanEnsemble to return a state of shape (layers, 1, hidden) or (1, hidden), "
+        "got shape (2, 1, 1, 5)",
     )
 
 

@@ -293,13 +293,13 @@ ERRORS: dict[str, Any] = {
     "no vocabulary": (
         lambda: fit(Stateless(), "abcd", chunk=5),
         OptionError,
-        "expected a vocabulary, because the model has none; pass vocab=… to fit",
+        "expected a vocabulary, because the model has none; pass vocab=…",
     ),
     "stateless": (
         lambda: fit(Stateless(), "abcd", chunk=5, vocab=VOCAB),
         OptionError,
-        "chunk=… needs a model that returns (logits, state) and accepts that state, got "
-        "Stateless, which returns a Tensor; omit chunk",
+        "chunk=… needs a model that returns (logits, state) and accepts that state, a tensor or a "
+        "tuple of tensors, got Stateless, which returns no state; omit chunk",
     ),
     "chunk": (
         lambda: fit(ElmanCharModel(VOCAB), TEXT, chunk=0),

@@ -128,7 +128,7 @@ def test_fast_path_matches_the_step_method(
         ]
 
     expected = texts(own, team)
-    monkeypatch.setattr(readers, "_step_reader", None)  # so that only the fast path is left
+    monkeypatch.setattr(readers, "make_reader", None)  # so that only the fast path is left
     assert texts(model, ensemble) == expected
     assert len(set(np.concatenate(list(map(np.ravel, expected))))) >= 10  # out of 3 + 9 + 3
 
@@ -336,7 +336,6 @@ def test_stream_of_words_yields_words() -> None:
 TOP = "expected top_k to be an integer from 1 to 5, got "
 NUMBER = "expected num to be a positive integer, got "
 HINT = "check the weights for inf and nan, and train with a smaller lr, or clip_norm=1.0"
-STEPS = "step(indices, hidden) returns logits (batch, vocab) and the next hidden state"
 MODEL = ElmanCharModel(VOCAB)
 
 
@@ -387,7 +386,8 @@ ERRORS: dict[str, Any] = {
     "other logits": (
         lambda: generate(Fixed(torch.zeros(4)), "a", 3, num=2),
         ShapeError,
-        "expected step to return logits of shape (batch, vocab) = (2, 3), got (2, 4)",
+        "expected the model to return logits of shape (batch, vocab) = (2, 3) "
+        "for each symbol, got (2, 4)",
     ),
     "a replica that diverged": (
         lambda: generate(diverged(), "h", 3),
@@ -402,13 +402,12 @@ ERRORS: dict[str, Any] = {
     "an ensemble without indexing": (
         lambda: write(Headless(), "h", 3),
         InputTypeError,
-        "expected an ensemble that can be indexed, as in model[0], got Headless; define "
-        "__getitem__",
+        "expected a torch.nn.Module, or a model with step and initial_hidden, got a Headless",
     ),
     "replicas without step": (
         lambda: generate(Team([Stepless()]), "h", 3),
         InputTypeError,
-        f"expected a model with step and initial_hidden, got Stepless; define both: {STEPS}",
+        "expected a torch.nn.Module, or a model with step and initial_hidden, got a Stepless",
     ),
     "a stream of an ensemble": (
         lambda: stream(elman_ensemble({}), "h"),

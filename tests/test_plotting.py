@@ -24,7 +24,7 @@ from seqtoys.plotting import (
     plot_solve_rate,
 )
 from seqtoys.plotting.style import TEAL, VERMILLION
-from seqtoys.records.report import Score
+from seqtoys.records.score import Score
 from seqtoys.results import (
     Baselines,
     EnsembleHistory,

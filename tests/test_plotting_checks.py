@@ -22,12 +22,12 @@ from seqtoys import (
     get_task,
 )
 from seqtoys.errors import DataError, InputTypeError, OptionError, ShapeError
-from seqtoys.evaluation.inspection import vocab_of
 from seqtoys.inspection import (
     loss_by_position,
     mean_hidden_by_symbol,
     principal_components,
 )
+from seqtoys.models.vocabulary import vocab_of
 from seqtoys.plotting import (
     plot_accuracy_by_length,
     plot_dendrogram,

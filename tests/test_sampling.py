@@ -76,7 +76,7 @@ def test_fast_path_matches_the_step_method(
     model = confident_model(OPTIONS[name]).to(dtype)
     own = Recorder(model)
     expected = generate(own, "hi", 200, temperature=temperature, generator=seeded(4))
-    monkeypatch.setattr(readers, "_step_reader", None)  # so that only the fast path is left
+    monkeypatch.setattr(readers, "make_reader", None)  # so that only the fast path is left
     assert generate(model, "hi", 200, temperature=temperature, generator=seeded(4)) == expected
     assert len(set(expected)) > 1 or not temperature
     # Each symbol but the last is read once.
@@ -302,19 +302,18 @@ ERRORS: dict[str, Any] = {
     "no steps": (
         lambda: generate(Stepless(), "h", 3),  # type: ignore[call-overload]
         InputTypeError,
-        "expected a model with step and initial_hidden, got Stepless; define both: "
-        "step(indices, hidden) returns logits (batch, vocab) and the next hidden state",
+        "expected a torch.nn.Module, or a model with step and initial_hidden, got a Stepless",
     ),
     "no vocabulary": (
         lambda: generate(GRU("hielo"), "h", 3),  # type: ignore[arg-type]
-        InputTypeError,
-        "expected model.vocab to be a Vocab, got 'hielo'; "
-        "set it to the vocabulary that GRU was trained with",
+        OptionError,
+        "expected a vocabulary, because the vocab of GRU is 'hielo'; pass vocab=…",
     ),
     "other logits": (
         lambda: generate(Fixed(torch.zeros(4)), "a", 3),
         ShapeError,
-        "expected step to return logits of shape (batch, vocab) = (1, 3), got (1, 4)",
+        "expected the model to return logits of shape (batch, vocab) = (1, 3) "
+        "for each symbol, got (1, 4)",
     ),
     "nan in the weights": (
         lambda: generate(broken(math.nan), "h", 3),

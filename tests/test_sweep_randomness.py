@@ -31,7 +31,7 @@ from seqtoys.errors import DataError, OptionError
 from seqtoys.results import SweepRow
 from seqtoys.support.randomness import generator_for, seeded_generator
 from seqtoys.sweeps import isolation
-from seqtoys.training.data import split_rows
+from seqtoys.tasks.given_data import split_rows
 
 PARITY = get_task("parity")
 VOCAB = Vocab("hielo")

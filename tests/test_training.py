@@ -499,7 +499,7 @@ ERRORS: dict[str, Any] = {
     "no vocabulary": (
         lambda: fit(Gru(), "hihello"),
         OptionError,
-        "expected a vocabulary, because the model has none; pass vocab=… to fit",
+        "expected a vocabulary, because the model has none; pass vocab=…",
     ),
     "no steps": (
         lambda: fit(Gru(), "hihello", vocab=VOCAB, stepwise=True),

@@ -5,6 +5,7 @@ from seqtoys.data.batch import Batch as Batch
 from seqtoys.data.vocab import Vocab as Vocab
 from seqtoys.errors import SeqtoysError as SeqtoysError
 from seqtoys.evaluation.evaluate import evaluate as evaluate
+from seqtoys.evaluation.tracing import trace as trace
 from seqtoys.models.checkpoint import Checkpoint as Checkpoint
 from seqtoys.models.checkpoint import load as load
 from seqtoys.models.checkpoint import load_history as load_history
@@ -57,4 +58,5 @@ __all__ = [
     "save",
     "stream",
     "sweep",
+    "trace",
 ]

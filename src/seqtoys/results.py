@@ -5,8 +5,9 @@ from seqtoys.records.ensemble_history import EnsembleHistory as EnsembleHistory
 from seqtoys.records.ensemble_row import EnsembleRow as EnsembleRow
 from seqtoys.records.history import History as History
 from seqtoys.records.report import Report as Report
-from seqtoys.records.report import Score as Score
 from seqtoys.records.row import Row as Row
+from seqtoys.records.score import ByPosition as ByPosition
+from seqtoys.records.score import Score as Score
 from seqtoys.records.trace import Trace as Trace
 from seqtoys.sampling.novelty import Novelty as Novelty
 from seqtoys.support.uncertainty import Estimate as Estimate
@@ -16,6 +17,7 @@ from seqtoys.sweeps.row import SweepRow as SweepRow
 
 __all__ = [
     "Baselines",
+    "ByPosition",
     "EnsembleHistory",
     "EnsembleRow",
     "Estimate",

@@ -13,7 +13,7 @@ from seqtoys import ElmanCharModel, ElmanEnsemble, Task, evaluate, get_task
 from seqtoys.cli.terminal import fold, print_json
 from seqtoys.cli.training import add_training_options, is_interrupted, train
 from seqtoys.records.ensemble_row import SHOWN_QUANTILES
-from seqtoys.records.report import Score
+from seqtoys.records.score import Score
 from seqtoys.results import Proportion, Report
 from seqtoys.support.tables import text_table
 from seqtoys.support.values import check_positive

@@ -10,7 +10,7 @@ from seqtoys import Checkpoint, ElmanCharModel, ElmanEnsemble, fit
 from seqtoys.cli.terminal import note
 from seqtoys.errors import ModelFileError, OptionError
 from seqtoys.models.replaceable import loss_of
-from seqtoys.training.data import TrainingData
+from seqtoys.tasks.given_data import TrainingData
 
 EVERY = 100  # epochs between two checkpoints
 

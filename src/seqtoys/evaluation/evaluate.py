@@ -1,45 +1,45 @@
-"""evaluate: measure how close a model is to the optimum, on seen and unseen sequences."""
+"""evaluate: measure a model on texts, or on seen and unseen sequences of a task."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import overload
+from collections.abc import Iterable
+from typing import Any, overload
 
-import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqtoys.data.baselines import conditional_entropy
+from seqtoys.data.baselines import count_baselines
 from seqtoys.data.batch import Batch, check_range
-from seqtoys.errors import DataError, InputTypeError
-from seqtoys.models.forward import Ensemble, count_replicas, in_mode, logits_of
-from seqtoys.models.metrics import symbol_losses
-from seqtoys.records.report import Report, Score
+from seqtoys.data.long_text import LongText
+from seqtoys.data.vocab import Vocab
+from seqtoys.errors import InputTypeError, OptionError
+from seqtoys.evaluation.drawing import Part, draw_parts, in_groups
+from seqtoys.evaluation.scoring import make_scores, sum_scores, to_tensor
+from seqtoys.models.forward import Ensemble, count_replicas, loss_and_accuracy_in_chunks
+from seqtoys.models.vocabulary import find_vocab
+from seqtoys.records.report import Report
+from seqtoys.records.score import Score
 from seqtoys.support.annotations import described
 from seqtoys.support.arguments import checked, listed
 from seqtoys.support.devices import device_of
 from seqtoys.support.randomness import draw_seed, generator_for
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import check_length, check_lengths
-from seqtoys.tasks.counts import ratio
-from seqtoys.tasks.splits import NotListed, hashes
+from seqtoys.tasks.given_data import GivenData, TrainingData, check_data, to_batch, to_text
 from seqtoys.tasks.task import Task, TaskSplit
 from seqtoys.tasks.task_checks import check_vocab
 
-GROUPS = 32  # groups of sequences, whose spread gives the standard errors
-ROUNDS = 100  # rounds of sampling before giving up on finding unseen sequences
+COUNT = 1000  # sequences of each kind, by default
 
 
 @overload
 def evaluate(
     model: Ensemble,
-    task: Task,
+    data: Task,
     *,
     seen: Batch | None = ...,
-    count: int = ...,
+    count: int | None = ...,
     longer: Iterable[int] | None = ...,
     generator: torch.Generator | None = ...,
 ) -> list[Report]: ...
@@ -48,46 +48,71 @@ def evaluate(
 @overload
 def evaluate(
     model: nn.Module,
-    task: Task,
+    data: Task,
     *,
     seen: Batch | None = ...,
-    count: int = ...,
+    count: int | None = ...,
     longer: Iterable[int] | None = ...,
     generator: torch.Generator | None = ...,
 ) -> Report: ...
 
 
+@overload
+def evaluate(
+    model: Ensemble, data: GivenData, *, chunk: int | None = ..., vocab: Vocab | None = ...
+) -> list[Score]: ...
+
+
+@overload
+def evaluate(
+    model: nn.Module, data: GivenData, *, chunk: int | None = ..., vocab: Vocab | None = ...
+) -> Score: ...
+
+
 @checked
 def evaluate(
     model: nn.Module | Ensemble,
-    task: Task,
+    data: Any,
     *,
     seen: Batch | None = None,
-    count: int = 1000,
+    count: int | None = None,
     longer: Iterable[int] | None = None,
+    chunk: int | None = None,
+    vocab: Vocab | None = None,
     generator: torch.Generator | None = None,
-) -> Report | list[Report]:
-    """Measure a model on seen, unseen and longer sequences of a task, against the optimum.
+) -> Any:
+    """Measure a model on a text or other given data, or on seen, unseen and longer sequences.
 
-    The seen sequences are those passed as `seen`. If None, they are fresh sequences: of the
-    training part if `task` is one part of `task.held_out(…)`, otherwise of the whole task.
-    Sequences are drawn from a stream of random numbers that `fit` never uses, whatever its seed.
+    On given data, the loss and the accuracy are exact. For a task, sequences are drawn from a
+    stream of random numbers that `fit` never uses, whatever its seed. The seen sequences are those
+    passed as `seen`, or fresh sequences of the training part if `data` is one part of
+    `task.held_out(…)`. Otherwise, fresh sequences of the whole task are labeled "as in training".
+    If each batch of a task has one length, all lengths are evaluated equally often.
 
     Args:
         model: An `ElmanCharModel`, an `ElmanEnsemble`, or any module that maps indices
-            `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first of a tuple.
-        task: The task, or one part of its train/held-out split.
-        seen: The sequences the model was trained on; all others are unseen.
-        count: The number of sequences to draw of each kind.
-        longer: The lengths of longer sequences. Defaults to `task.longer`.
-        generator: Random generator for the sequences. If None, every call draws the same ones.
+            `(batch, time)` to logits `(batch, time, vocab)`, as for `fit`.
+        data: A text, an `(input, target)` tuple, a list of either, or a `Batch`, read as by `fit`;
+            or a task, or one part of its train/held-out split.
+        seen: The sequences of a task the model was trained on; all others are unseen.
+        count: The number of sequences of a task to draw of each kind. If None, 1,000.
+        longer: The lengths of longer sequences of a task. If None, `task.longer`.
+        chunk: Read one long text in chunks of this many symbols, to save memory. The state is
+            carried over, so the results are the same, except that there are none by position.
+        vocab: The vocabulary of given data, if the model has none.
+        generator: Random generator for the sequences of a task. If None, every call draws the same
+            ones.
 
     Returns:
-        A `Report`; for an ensemble, a list with one report per replica.
+        A `Score` on given data, a `Report` on a task; for an ensemble, a list with one of them per
+        replica.
 
     Raises:
-        OptionError: If the model has another vocabulary, or a length or `count` is out of range.
-        DataError: If the task has no unseen sequences.
+        OptionError: If the model has another vocabulary, a length or `count` is out of range, or
+            an option does not apply to the data.
+        DataError: If the task has no unseen sequences, or there is nothing to predict.
+        InputTypeError: If an argument has the wrong type.
+        UnknownSymbolError: If a symbol is not in the vocabulary.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, fit, get_task
@@ -97,11 +122,79 @@ def evaluate(
         >>> report = evaluate(model, training, count=200)
         >>> report.unseen.excess == report.unseen.loss - report.unseen.optimum
         True
+
+        On given texts, the loss, the accuracy and the perplexity are exact:
+
+        >>> evaluate(ElmanCharModel(Vocab("hielo")), ["hello", "hill"]).perplexity
+        Estimate(6.7..., 0.0)
     """
-    count = check_length(count, "count")
-    check_vocab(task, getattr(model, "vocab", None))
     if not isinstance(model, nn.Module):
         raise InputTypeError(f"expected model to be a torch.nn.Module, got {described(model)}")
+    check_data(data)
+    options = {"seen": seen, "count": count, "longer": longer, "generator": generator}
+    if isinstance(data, Task):
+        if chunk is not None:
+            raise OptionError(f"chunk=… cannot be combined with the task {data.name}; omit chunk")
+        check_vocab(data, find_vocab(model, vocab))
+        found: Any = _evaluate_task(model, data, seen, count, longer, generator)
+    else:
+        given = [name for name, value in options.items() if value is not None]
+        if given:
+            raise OptionError(f"{given[0]}=… applies only to tasks; got {described(data)}")
+        known = find_vocab(model, vocab)
+        found = (
+            _evaluate_given(model, data, known)
+            if chunk is None
+            else _evaluate_text(model, to_text(data, known), check_length(chunk, "chunk"), known)
+        )
+    return found if isinstance(model, Ensemble) else found[0]
+
+
+def _evaluate_given(model: nn.Module, data: TrainingData, vocab: Vocab | None) -> list[Score]:
+    """Measure a model on the sequences of given data, each as often as it occurs."""
+    batch = to_batch(data, vocab).to("cpu")
+    batches = in_groups(batch)
+    sums = sum_scores(model, batches, None if vocab is None else len(vocab))
+    check_range(batch, sums.symbols)
+    optimum = count_baselines(batch, sums.symbols).full_past
+    return make_scores(sums, batches, optimum * sums.scored, is_given=True)
+
+
+def _evaluate_text(
+    model: nn.Module, symbols: Tensor, chunk: int, vocab: Vocab | None
+) -> list[Score]:
+    """Measure a model on one long text, chunk by chunk."""
+    assert vocab is not None, "the text has been encoded"
+    text = LongText(symbols, streams=1, chunk=chunk, device=device_of(model))
+    known = text.count_baselines(len(vocab))
+    losses, hits = loss_and_accuracy_in_chunks(model, text)
+    return [
+        Score(
+            sequences=1,
+            loss=Estimate(loss),
+            optimum=known.full_past,
+            excess=Estimate(loss - known.full_past),
+            accuracy=Estimate(right),
+            whole_accuracy=Estimate(float(round(right * text.scored) == text.scored)),
+            memoryless=known.memoryless,
+            effective_sequences=1.0,
+            is_given=True,
+            scored=text.scored,
+            uniform=known.uniform,
+        )
+        for loss, right in zip(losses.view(-1).tolist(), hits.view(-1).tolist(), strict=True)
+    ]
+
+
+def _evaluate_task(
+    model: nn.Module,
+    task: Task,
+    seen: Batch | None,
+    count: int | None,
+    longer: Iterable[int] | None,
+    generator: torch.Generator | None,
+) -> list[Report]:
+    count = check_length(COUNT if count is None else count, "count")
     if seen is not None:
         check_range(seen, len(task.vocab))
     # Not the generator itself: seeded with 0, it would draw the training batches of fit(seed=0).
@@ -110,10 +203,9 @@ def evaluate(
     lengths = whole.longer
     if longer is not None:
         lengths = tuple(check_lengths((n, n))[0] for n in listed("longer", longer))
-    parts = [*_draw_parts(task, seen, count, generator)]
-    parts += [Part(f"length {n}", whole, _draw(whole, count, generator, n)) for n in lengths]
-    scores = {part.name: _measure(model, whole, part) for part in parts}
-    reports = [
+    parts = list(draw_parts(task, seen, count, lengths, generator))
+    scores = {part.name: _score_part(model, whole, part) for part in parts}
+    return [
         Report(
             task=whole.name,
             scores={name: each[replica] for name, each in scores.items()},
@@ -124,160 +216,20 @@ def evaluate(
         )
         for replica in range(count_replicas(model) or 1)
     ]
-    return reports if isinstance(model, Ensemble) else reports[0]
 
 
-@dataclass(frozen=True)
-class Part:
-    """Sequences of one kind, in groups.
-
-    Attributes:
-        name: The name of the kind.
-        source: The task, or the part of its split, that they were drawn from.
-        batches: The groups.
-        is_given: Whether these are the training sequences themselves rather than fresh ones.
-    """
-
-    name: str
-    source: Task
-    batches: list[Batch]
-    is_given: bool = False
-
-
-def _draw_parts(
-    task: Task, seen: Batch | None, count: int, generator: torch.Generator
-) -> Iterator[Part]:
-    """Draw the seen and the unseen sequences."""
-    if seen is not None:
-        whole = task.whole if isinstance(task, TaskSplit) else task
-        seen = seen.to("cpu")  # tasks and hashes are on the CPU
-        yield Part("seen", whole, list(_groups(seen.repeated())), is_given=True)
-        unseen = TaskSplit(whole, 1.0, NotListed(seen), is_held_out=True)
-        yield Part("unseen", unseen, _draw_unseen(task, seen, count, generator))
-    elif isinstance(task, TaskSplit):
-        splits = (task.complement, task) if task.is_held_out else (task, task.complement)
-        for name, split in zip(("seen", "unseen"), splits, strict=True):
-            yield Part(name, split, _draw(split, count, generator))
-    else:
-        yield Part("seen", task, _draw(task, count, generator))
-
-
-def _draw(
-    task: Task, count: int, generator: torch.Generator, length: int | None = None
-) -> list[Batch]:
-    """Draw groups of sequences; a task whose batches have one length gets several lengths."""
-    largest = -(-count // GROUPS)  # sequences per group
-    sizes = [min(largest, count - start) for start in range(0, count, largest)]
-    return [task.sample(size, length=length, generator=generator) for size in sizes]
-
-
-def _draw_unseen(task: Task, seen: Batch, count: int, generator: torch.Generator) -> list[Batch]:
-    known, found = hashes(seen), list[Batch]()
-    for _ in range(ROUNDS):
-        for batch in _draw(task, count, generator):
-            rows = (~torch.isin(hashes(batch), known)).nonzero().flatten()
-            if len(rows):
-                found.append(batch.take(rows))
-        if sum(map(len, found)) >= count:
-            return found
-    if found:
-        return found
-    raise DataError(f"expected {task.name} to have unseen sequences, found none")
-
-
-def _groups(batch: Batch) -> Iterator[Batch]:
-    for rows in torch.arange(len(batch), device="cpu").chunk(GROUPS):
-        if batch.scored[rows].any():
-            yield batch.take(rows)
-
-
-def _measure(model: nn.Module, whole: Task, part: Part) -> list[Score]:
-    """Measure each replica on groups of sequences; a single model is one replica."""
-    device, batches = device_of(model), part.batches
-    sums = [_sum_scores(model, batch.to(device), len(whole.vocab)) for batch in batches]
-    losses, hits, wholes = (torch.stack(column, 1) for column in zip(*sums, strict=True))
-    scored = _to_tensor(int(batch.scored.sum()) for batch in batches)
-    sizes = _to_tensor(int(batch.scored.any(1).sum()) for batch in batches)
-    best = _to_tensor(part.source.optimal_loss(batch) for batch in batches) * scored  # (groups,)
-    source_loss = _source_loss(whole, batches, scored)
-    memoryless, chance, effective = _count_baselines(batches)
-    # The optimum of a split may be an estimate.
-    optimum_error = getattr(part.source.optimum, "standard_error", 0.0)
-    drawn = 0 if part.is_given else int(sizes.sum())
-    return [
-        Score(
-            loss=ratio(loss, scored),
-            excess=_plus_error(ratio(loss - best, scored), optimum_error),
-            accuracy=_proportion(hit, scored, drawn),
-            whole_accuracy=_proportion(right, sizes, drawn),
-            sequences=int(sizes.sum()),
-            optimum=float(best.sum() / scored.sum()),
-            source_loss=source_loss,
-            is_given=part.is_given,
-            memoryless=memoryless,
-            chance=chance,
-            effective_sequences=effective,
-        )
-        for loss, hit, right in zip(losses, hits, wholes, strict=True)  # of (groups,)
-    ]
-
-
-def _source_loss(whole: Task, batches: list[Batch], scored: Float[Tensor, " groups"]) -> float:
-    """Compute the loss of the task's source, ignoring any split or chosen length."""
-    losses = _to_tensor(whole.optimal_loss(batch.with_length_range(None)) for batch in batches)
-    return float(losses @ scored / scored.sum())
-
-
-def _count_baselines(batches: list[Batch]) -> tuple[float, float, float]:
-    """Return the memoryless loss, the chance accuracy and the effective number of sequences."""
-    pairs = np.concatenate(
-        [torch.stack([b.inputs[b.scored], b.targets[b.scored]]).numpy() for b in batches], 1
-    )  # (2, scored)
-    _, frequencies = torch.cat([hashes(batch) for batch in batches]).unique(return_counts=True)
-    proportions = frequencies.double() / frequencies.sum()
-    chance = float(np.bincount(pairs[1]).max() / pairs.shape[1])
-    return conditional_entropy(*pairs), chance, float(1 / (proportions**2).sum())
-
-
-def _proportion(
-    hits: Float[Tensor, " groups"], counts: Float[Tensor, " groups"], drawn: int
-) -> Estimate:
-    """Compute a proportion with its standard error, also if it is 0 or 1.
-
-    Args:
-        hits: The numbers of correct items.
-        counts: The numbers of all items.
-        drawn: The number of random sequences, or 0 if the sequences were given: then there is no
-            error if the proportion is 0 or 1.
-    """
-    proportion = ratio(hits, counts)
-    if proportion.standard_error or not drawn:
-        return proportion
-    # Add two correct and two wrong sequences (Agresti & Coull, 1998).
-    adjusted = (proportion * drawn + 2) / (drawn + 4)
-    return Estimate(float(proportion), math.sqrt(adjusted * (1 - adjusted) / (drawn + 4)))
-
-
-def _plus_error(estimate: Estimate, error: float) -> Estimate:
-    """Add an independent standard error."""
-    return Estimate(float(estimate), math.hypot(estimate.standard_error, error))
-
-
-def _to_tensor(values: Iterable[float]) -> Float[Tensor, " groups"]:
-    return torch.tensor(list(values), dtype=torch.float64, device="cpu")
-
-
-@torch.no_grad()
-def _sum_scores(
-    model: nn.Module, batch: Batch, symbols: int
-) -> tuple[Float[Tensor, " replicas"], Float[Tensor, " replicas"], Float[Tensor, " replicas"]]:
-    """Sum losses, correct symbols and correct sequences over a batch, for each replica."""
-    with in_mode(model, training=False):
-        logits = logits_of(model, batch.inputs, symbols=symbols)
-    if not count_replicas(model):
-        logits = logits.unsqueeze(0)  # (replicas, batch, time, vocab)
-    losses = symbol_losses(logits.double(), batch.targets)
-    wrong = batch.scored & (logits.argmax(-1) != batch.targets)  # (replicas, batch, time)
-    right = batch.scored.sum() - wrong.sum((1, 2))
-    whole = batch.scored.any(1) & ~wrong.any(2)  # (replicas, batch)
-    return losses.sum((1, 2)).cpu(), right.double().cpu(), whole.sum(1).double().cpu()
+def _score_part(model: nn.Module, whole: Task, part: Part) -> list[Score]:
+    """Measure each replica on sequences of one kind, against the optimum."""
+    sums = sum_scores(model, part.batches, len(whole.vocab))
+    best = to_tensor([part.source.optimal_loss(batch) for batch in part.batches]) * sums.scored
+    # The loss of the task's source, ignoring any split or chosen length.
+    source = to_tensor([whole.optimal_loss(b.with_length_range(None)) for b in part.batches])
+    return make_scores(
+        sums,
+        part.batches,
+        best,
+        is_given=part.is_given,
+        # The optimum of a split may be an estimate.
+        optimum_error=getattr(part.source.optimum, "standard_error", 0.0),
+        source_loss=float(source @ sums.scored / sums.scored.sum()),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from seqtoys.data.batch import Batch, check_range, check_targets
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, ShapeError, quoted
-from seqtoys.models.forward import StepwiseModel, in_mode, logits_of
+from seqtoys.models.forward import in_mode, logits_of
 from seqtoys.models.metrics import symbol_losses
+from seqtoys.models.reading import last_layer, make_reader
+from seqtoys.models.vocabulary import vocab_of
+from seqtoys.support.annotations import described
 from seqtoys.support.arguments import checked
 from seqtoys.support.devices import device_of
 from seqtoys.support.states import to_states
@@ -32,7 +35,7 @@ def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas
 
     Args:
         model: An `ElmanCharModel`, an `ElmanEnsemble`, or any module that maps indices
-            `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first of a tuple.
+            `(batch, time)` to logits `(batch, time, vocab)`, as for `fit`.
         batch: The sequences.
 
     Returns:
@@ -66,8 +69,8 @@ def mean_hidden_by_symbol(
     """Average the hidden state after each symbol over all its contexts (Elman, 1990).
 
     Args:
-        model: An `ElmanCharModel`, or any module with `step` and `initial_hidden` like it. The
-            state of its last layer is used.
+        model: An `ElmanCharModel`, or any module that has a state as in `trace`. The state of its
+            last layer is used.
         batch: The sequences.
         vocab: Their vocabulary. Defaults to the model's.
 
@@ -75,8 +78,8 @@ def mean_hidden_by_symbol(
         A state for each symbol that occurs in the inputs, in the order of the vocabulary.
 
     Raises:
-        OptionError: If the model has no `step`, or there is no vocabulary.
-        ShapeError: If its state is not `(layers, batch, hidden)`.
+        OptionError: If there is no vocabulary.
+        ShapeError: If the model has no state `(layers, batch, hidden)` or `(batch, hidden)`.
         IndexRangeError: If an index is out of range.
 
     Examples:
@@ -86,7 +89,7 @@ def mean_hidden_by_symbol(
         >>> list(means), means["h"].shape
         (['h', 'i', 'e', 'l'], torch.Size([5]))
     """
-    vocab = vocab or vocab_of(model)
+    vocab = vocab_of(model, vocab)
     batch = check_range(batch.repeated(), len(vocab)).to(device_of(model))
     states = _states(model, batch)  # (batch, time, hidden)
     time = torch.arange(states.shape[1], device=states.device)
@@ -145,36 +148,20 @@ def principal_components(
     return size * (centred @ chosen), variances[::-1][:count].clip(min=0) / total
 
 
-def vocab_of(model: nn.Module) -> Vocab:
-    """Return the vocabulary of a model.
-
-    Raises:
-        OptionError: If it has none.
-    """
-    vocab = getattr(model, "vocab", None)
-    if not isinstance(vocab, Vocab):
-        raise OptionError(
-            f"expected a vocabulary, because {type(model).__name__} has none; pass vocab=…"
-        )
-    return vocab
-
-
 def _states(model: nn.Module, batch: Batch) -> Float[Tensor, "batch time hidden"]:
-    if not isinstance(model, StepwiseModel):
-        raise OptionError(
-            f"expected a model with step and initial_hidden, got {type(model).__name__}"
-        )
-    hidden, states = model.initial_hidden(len(batch)), []
+    read, states = make_reader(model, len(batch)), []
     with in_mode(model, training=False):
         for symbols in batch.inputs.unbind(1):  # (batch, time) -> time of (batch,)
-            _, hidden = model.step(symbols, hidden)
-            states.append(_last_layer(hidden, len(batch)))
+            state = read(symbols)[1]
+            if (hidden := last_layer(state, len(batch))) is None:
+                got = "no state" if state is None else _shape_of(state)
+                raise ShapeError(
+                    f"expected {type(model).__name__} to return a state of shape "
+                    f"(layers, {len(batch)}, hidden) or ({len(batch)}, hidden), got {got}"
+                )
+            states.append(hidden)
     return torch.stack(states, 1)
 
 
-def _last_layer(hidden: Any, batch: int) -> Float[Tensor, "batch hidden"]:
-    is_tensor = isinstance(hidden, Tensor)
-    if not is_tensor or hidden.ndim != 3 or hidden.shape[1] != batch:
-        got = f"shape {tuple(hidden.shape)}" if is_tensor else f"a {type(hidden).__name__}"
-        raise ShapeError(f"expected a state of shape (layers, {batch}, hidden), got {got}")
-    return cast(Tensor, hidden[-1])  # (layers, batch, hidden) -> (batch, hidden)
+def _shape_of(state: Any) -> str:
+    return f"shape {tuple(state.shape)}" if isinstance(state, Tensor) else described(state)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqtoys.data.batch import Batch
+from seqtoys.data.long_text import LongText
 from seqtoys.errors import InputTypeError, OptionError, ShapeError
 from seqtoys.models.metrics import accuracy, cross_entropy
 from seqtoys.support.annotations import described
@@ -53,15 +54,15 @@ def logits_of(
     """Run a model on whole sequences, or symbol by symbol; an ensemble has replicas first.
 
     Args:
-        model: Maps indices to logits, alone or as the first of a tuple. If `stepwise`, it needs
-            `step` and `initial_hidden`, like `ElmanCharModel`.
+        model: Maps indices to logits, as in `run_from`. If `stepwise`, it needs `step` and
+            `initial_hidden`, like `ElmanCharModel`.
         inputs: Symbol indices.
         symbols: The number of symbols. If None, the number of logits of the model.
         stepwise: Whether to feed one symbol at a time.
 
     Raises:
         ShapeError: If the logits are not `(batch, time, vocab)`.
-        InputTypeError: If they are not a tensor.
+        InputTypeError: If they are not a tensor of floats.
     """
     return check_logits(run_model(model, inputs, stepwise=stepwise), model, inputs, symbols)
 
@@ -72,19 +73,57 @@ def run_model(
     """Run a model on sequences, and return its logits without checking their shape.
 
     Raises:
-        InputTypeError: If they are not a tensor.
+        InputTypeError: If they are not a tensor of floats.
     """
-    if stepwise:
+    if stepwise or _only_steps(model):
         return _logits_by_steps(model, inputs)
+    return run_from(model, inputs)[0]
+
+
+def run_from(
+    model: nn.Module, inputs: Int[Tensor, "batch time"], *state: Any
+) -> tuple[Tensor, Any]:
+    """Run a model, from a state if one is passed; return its logits and what else it returns.
+
+    Args:
+        model: Returns logits alone, as the first element of a tuple, or under the name `logits`
+            in a dict or an object, like the models of Hugging Face.
+        inputs: Symbol indices.
+        state: The state to resume from, if any.
+
+    Returns:
+        The logits, and the second element of a tuple of two, or None.
+
+    Raises:
+        InputTypeError: If the logits are not a tensor.
+
+    Examples:
+        >>> class Model(nn.Module):
+        ...     def forward(self, inputs):
+        ...         return {"logits": torch.zeros(*inputs.shape, 5)}
+        >>> run_from(Model(), torch.tensor([[0, 1]]))[0].shape
+        torch.Size([1, 2, 5])
+    """
     time_first = _is_time_first(model)
-    output = model(inputs.T if time_first else inputs)
-    logits = output[0] if isinstance(output, tuple) and output else output
-    if not isinstance(logits, Tensor):
+    output = model(inputs.T if time_first else inputs, *state)
+    logits = _find_logits(output)
+    if not isinstance(logits, Tensor) or not logits.is_floating_point():
+        got = f"a tensor of {logits.dtype}" if isinstance(logits, Tensor) else described(logits)
         raise InputTypeError(
-            f"expected the model to return logits as a tensor, got {described(logits)}; return "
-            "them alone, or as the first element of a tuple"
+            f"expected the model to return logits as a tensor of floats, got {got}; return them "
+            "alone, as the first element of a tuple, or as logits in a dict or an object"
         )
-    return logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
+    is_pair = isinstance(output, tuple) and len(output) == 2 and output[0] is logits
+    rest = output[1] if is_pair else None
+    return logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits, rest
+
+
+def _find_logits(output: Any) -> Any:
+    if isinstance(output, Mapping):
+        return output.get("logits", output)
+    if isinstance(output, tuple) and output and not hasattr(output, "logits"):
+        return output[0]
+    return getattr(output, "logits", output)
 
 
 def logits_and_state(
@@ -106,19 +145,20 @@ def logits_and_state(
         OptionError: If the model does not return a state.
         ShapeError: If the logits are not `(batch, time, vocab)`.
     """
-    time_first = _is_time_first(model)
     # Without a state, the model is called with the inputs alone, and starts from its own state.
     resumed = () if state is None else (state,)
-    output = model(inputs.T if time_first else inputs, *resumed)
-    if not isinstance(output, tuple) or len(output) != 2:
+    logits, final = run_from(model, inputs, *resumed)
+    parts = final if isinstance(final, tuple) else (final,)
+    if not all(isinstance(part, Tensor) for part in parts):
+        state_or_not = "no state" if final is None else f"{described(final)} as its state"
         raise OptionError(
-            "chunk=… needs a model that returns (logits, state) and accepts that state, got "
-            f"{type(model).__name__}, which returns a {type(output).__name__}; omit chunk"
+            "chunk=… needs a model that returns (logits, state) and accepts that state, a tensor "
+            f"or a tuple of tensors, got {type(model).__name__}, which returns {state_or_not}; "
+            "omit chunk"
         )
-    logits, final = output
-    detached = tuple(x.detach() for x in final) if isinstance(final, tuple) else final.detach()
-    logits = logits.transpose(-3, -2) if time_first and logits.ndim > 2 else logits
-    return check_logits(logits, model, inputs, symbols), detached
+    detached = tuple(part.detach() for part in parts)
+    state = detached if isinstance(final, tuple) else detached[0]
+    return check_logits(logits, model, inputs, symbols), state
 
 
 def _is_time_first(model: nn.Module) -> bool:
@@ -181,13 +221,33 @@ def loss_and_accuracy(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     return loss.cpu(), accuracy(logits.argmax(-1), batch).cpu()
 
 
-def loss_and_accuracy_from(
-    model: nn.Module, batch: Batch, state: State | None
-) -> tuple[Tensor, Tensor, State]:
-    """Compute the loss and accuracy of a model resumed from a state, and its final state."""
-    logits, state = logits_and_state(model, batch.inputs, state)
-    loss = cross_entropy(logits, batch)
-    return loss, accuracy(logits.argmax(-1), batch), state
+@torch.no_grad()
+def loss_and_accuracy_in_chunks(model: nn.Module, text: LongText) -> tuple[Tensor, Tensor]:
+    """Compute the same for a long text, with the state carried over from chunk to chunk.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, Vocab
+        >>> from seqtoys.data.long_text import encode_compact
+        >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
+        >>> text = LongText(encode_compact("hihello", model.vocab), streams=1, chunk=2)
+        >>> loss_and_accuracy_in_chunks(model, text)[0]
+        tensor(1.6925, dtype=torch.float64)
+    """
+    zero = torch.zeros((), dtype=torch.float64, device="cpu")
+    state, losses, hits = None, zero, zero
+    with in_mode(model, training=False):
+        for chunk in text.chunks():
+            logits, state = logits_and_state(model, chunk.inputs, state)
+            share = chunk.inputs.numel() / text.scored
+            losses = losses + cross_entropy(logits, chunk).double() * share
+            hits = hits + accuracy(logits.argmax(-1), chunk).double() * share
+    return losses.cpu(), hits.cpu()
+
+
+def _only_steps(model: nn.Module) -> bool:
+    """Whether a model has `step` and `initial_hidden` but no `forward`."""
+    has_forward = type(model).forward is not nn.Module.forward or "forward" in vars(model)
+    return not has_forward and isinstance(model, StepwiseModel)
 
 
 def _logits_by_steps(model: nn.Module, inputs: Tensor) -> Tensor:

@@ -20,8 +20,8 @@ from seqtoys.models.elman.layers import weight_of
 from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.network import ElmanNetwork
 from seqtoys.models.ensemble import ElmanEnsemble
-from seqtoys.models.forward import Ensemble, StepwiseModel, count_replicas, in_mode
-from seqtoys.support.devices import device_of
+from seqtoys.models.forward import Ensemble, count_replicas, in_mode
+from seqtoys.models.reading import make_reader
 
 Array: TypeAlias = npt.NDArray[Any]
 Read: TypeAlias = Callable[[Any], Array]
@@ -48,13 +48,13 @@ def make_stepper(model: object, texts: tuple[int, ...], vocab_size: int) -> Step
 
     Args:
         model: An `ElmanCharModel`, an `ElmanEnsemble`, any model with `step` and
-            `initial_hidden`, or an ensemble of such models.
+            `initial_hidden`, any other module, or an ensemble of such models.
         texts: The shape of the texts: `(replicas, texts)` for an ensemble, `(texts,)`, or `()` for
             one text.
         vocab_size: The number of symbols.
 
     Raises:
-        InputTypeError: If the model lacks `step` or `initial_hidden`.
+        InputTypeError: If the model is neither a module nor has `step` and `initial_hidden`.
         DeviceError: If it is on the meta device.
 
     Examples:
@@ -67,17 +67,17 @@ def make_stepper(model: object, texts: tuple[int, ...], vocab_size: int) -> Step
         quiet = partial(np.errstate, over="ignore", invalid="ignore")
         return Stepper(_elman_reader(model), quiet)
     if not isinstance(model, Ensemble):
-        return Stepper(_step_reader(model, texts, vocab_size), partial(_evaluating, model))
-    if isinstance(model, ElmanEnsemble):
-        return Stepper(_ensemble_reader(model, texts, vocab_size), partial(_evaluating, model))
-    replicas = _replicas(model)
-    readers = [_step_reader(replica, texts[1:], vocab_size) for replica in replicas]
+        return Stepper(_text_reader(model, texts, vocab_size), partial(evaluating, model))
+    if isinstance(model, ElmanEnsemble) or not hasattr(model, "__getitem__"):
+        return Stepper(_ensemble_reader(model, texts, vocab_size), partial(evaluating, model))
+    replicas = replicas_of(model)
+    readers = [_text_reader(replica, texts[1:], vocab_size) for replica in replicas]
 
     def read(symbols: Any) -> Array:
         rows = np.broadcast_to(symbols, texts)
         return np.stack([read(row) for read, row in zip(readers, rows, strict=True)])
 
-    return Stepper(read, partial(_evaluating, *replicas))
+    return Stepper(read, partial(evaluating, *replicas))
 
 
 def _is_for_numpy(model: object) -> TypeGuard[ElmanCharModel | ElmanEnsemble]:
@@ -142,51 +142,45 @@ def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
     return read
 
 
-def _ensemble_reader(ensemble: ElmanEnsemble, texts: tuple[int, ...], vocab_size: int) -> Read:
-    """Step a modified ensemble, whose replicas can't be separated.
+def _ensemble_reader(ensemble: Ensemble, texts: tuple[int, ...], vocab_size: int) -> Read:
+    """Read with an ensemble whose replicas can't be separated, such as a modified `ElmanEnsemble`.
 
     All replicas read all texts, but only the logits for its own texts are kept for each.
     """
     replicas = np.arange(texts[0])
-    step = _step_reader(ensemble, texts, vocab_size, replicas=texts[:1])
+    read_all = _text_reader(ensemble, texts, vocab_size, replicas=texts[:1])
 
     def read(symbols: Any) -> Array:
-        logits = step(np.broadcast_to(symbols, texts).ravel())  # (replicas, *texts, vocab)
+        logits = read_all(np.broadcast_to(symbols, texts).ravel())  # (replicas, *texts, vocab)
         return logits[replicas, replicas]  # (*texts, vocab)
 
     return read
 
 
-def _step_reader(
+def _text_reader(
     model: object, texts: tuple[int, ...], vocab_size: int, *, replicas: tuple[int, ...] = ()
 ) -> Read:
-    if not isinstance(model, StepwiseModel):
-        raise InputTypeError(
-            f"expected a model with step and initial_hidden, got {type(model).__name__}; define "
-            "both: step(indices, hidden) returns logits (batch, vocab) and the next hidden state"
-        )
-    if isinstance(model, nn.Module):
-        device_of(model)  # raises an error on the meta device
     batch = math.prod(texts)
-    hidden = model.initial_hidden(batch)
-    weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-    device = getattr(hidden if weight is None else weight, "device", None)
+    read_symbols = make_reader(model, batch)
 
     def read(symbols: Any) -> Array:
-        nonlocal hidden
-        inputs = torch.from_numpy(np.full(batch, symbols))  # (batch,)
-        logits, hidden = model.step(inputs.to(device), hidden)
+        logits, _ = read_symbols(torch.from_numpy(np.full(batch, symbols)))  # (batch,)
         if logits.shape != (*replicas, batch, vocab_size):
             raise ShapeError(
-                "expected step to return logits of shape (batch, vocab) = "
-                f"({batch}, {vocab_size}), got {tuple(logits.shape)}"
+                "expected the model to return logits of shape (batch, vocab) = "
+                f"({batch}, {vocab_size}) for each symbol, got {tuple(logits.shape)}"
             )
         return logits.detach().cpu().double().numpy().reshape(*replicas, *texts, vocab_size)
 
     return read
 
 
-def _replicas(ensemble: Ensemble) -> list[Any]:
+def replicas_of(ensemble: Ensemble) -> list[Any]:
+    """Return the replicas of an ensemble as separate models.
+
+    Raises:
+        InputTypeError: If it cannot be indexed.
+    """
     if not hasattr(ensemble, "__getitem__"):
         raise InputTypeError(
             "expected an ensemble that can be indexed, as in model[0], got "
@@ -196,8 +190,12 @@ def _replicas(ensemble: Ensemble) -> list[Any]:
 
 
 @contextmanager
-def _evaluating(*models: object) -> Iterator[None]:
-    """Put modules in evaluation mode, and disable gradients."""
+def evaluating(*models: object) -> Iterator[None]:
+    """Put modules in evaluation mode, and disable gradients.
+
+    Args:
+        models: The models; those that are not modules have no modes.
+    """
     with torch.no_grad(), ExitStack() as modes:
         for model in models:
             if isinstance(model, nn.Module):

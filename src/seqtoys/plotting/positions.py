@@ -14,8 +14,9 @@ from seqtoys.data.batch import UNSCORED, Batch, Pair
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
-from seqtoys.evaluation.inspection import loss_by_position, vocab_of
+from seqtoys.evaluation.inspection import loss_by_position
 from seqtoys.models.forward import count_replicas
+from seqtoys.models.vocabulary import vocab_of
 from seqtoys.plotting.labels import (
     draw_levels,
     fitting,
@@ -26,8 +27,8 @@ from seqtoys.plotting.labels import (
 from seqtoys.plotting.losses import baseline_marks
 from seqtoys.plotting.style import TEAL, Axes, new_axes
 from seqtoys.support.arguments import checked
+from seqtoys.tasks.given_data import to_batch
 from seqtoys.tasks.task import Task
-from seqtoys.training.data import to_batch
 
 
 @checked
@@ -69,7 +70,7 @@ def plot_loss_by_position(
     """
     if count_replicas(model):
         raise OptionError("expected one model, got an ensemble; pass a replica, as in ensemble[0]")
-    vocab = vocab or vocab_of(model)
+    vocab = vocab_of(model, vocab)
     batch = to_batch(data, vocab)
     losses = _mean(loss_by_position(model, batch), batch.tally.cpu())
     ax = new_axes(ax)

@@ -74,7 +74,7 @@ def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
         The axes, with a column for each step; of a long text, only the beginning is shown.
 
     Raises:
-        DataError: If the trace has no steps.
+        DataError: If the trace has no steps, or no hidden states.
         MissingPackageError: If matplotlib is not installed.
 
     Examples:
@@ -84,6 +84,7 @@ def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
         ('input symbol', 'unit')
     """
     _check_steps(trace)
+    trace.check_states()
     ax = new_axes(ax, *_size(len(trace), UNIT * trace.hidden.shape[1]))
     steps = min(len(trace), fitting(ax.xaxis, trace.symbols))
     largest = max(1.0, float(np.abs(trace.hidden).max()))  # above 1 for relu only

@@ -70,6 +70,8 @@ def plot_trajectory(traces: Trace | Sequence[Trace], *, ax: Axes | None = None) 
 
 def _plane(traces: Sequence[Trace]) -> tuple[list[Points], list[str]]:
     """Return the points of each trace in a common plane, and the labels of its axes."""
+    for trace in traces:
+        trace.check_states()
     sizes = sorted({trace.hidden.shape[1] for trace in traces})
     if not sizes:
         raise DataError("expected at least one trace, got none")

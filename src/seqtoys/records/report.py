@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
-from seqtoys.errors import DataError
+from seqtoys.errors import DataError, quoted
+from seqtoys.records.score import ByPosition, Score, Units, in_units
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.notebook import html_figure
 from seqtoys.support.serialization import expected
-from seqtoys.support.tables import html_table, text_table
+from seqtoys.support.tables import html_paragraph, html_table, text_table
 from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.values import check_choice
 
 SMALL_GAIN = (
     0.1  # fraction of the way from uniform to optimum; memory that gains less hardly matters
@@ -21,74 +23,29 @@ SMALL_GAIN = (
 FEW = 10  # fewer distinct sequences cannot distinguish learning from memorizing
 ERRORS, ROUNDING = 5, 1e-4  # standard errors and nats by which a loss must be below the optimum
 MEASURED = 20  # the fewest sequences that give a reliable standard error
-KINDS = re.compile(r"seen|unseen|length [0-9]+")
+FRESH = "as in training"
+KINDS = re.compile(rf"seen|{FRESH}|unseen|length [0-9]+")
 LEARNED, GUESSES = 0.9, 0.5  # fractions of the way from the baseline to the optimum
 WIDTH = 80  # columns of a terminal; the table fits
+_LOSS: dict[Units, str] = {"nats": "loss", "bits": "bits", "perplexity": "perplexity"}
 
 
-@dataclass(frozen=True)
-class Score:
-    """The results of a model on sequences of one kind; losses are in nats per scored symbol.
-
-    Attributes:
-        sequences: The number of sequences.
-        loss: The model's mean loss.
-        optimum: The loss on these sequences of the best causal model, given how they were drawn:
-            from which part of a train/held-out split, and with which length if one was chosen. For
-            given training sequences, `source_loss`.
-        excess: `loss - optimum`: an estimate of the Kullback-Leibler divergence from the source of
-            these sequences to the model. Below 0 only by chance, or if the model memorized the
-            given training sequences.
-        accuracy: The proportion of scored symbols predicted correctly.
-        whole_accuracy: The proportion of sequences with every scored symbol predicted correctly.
-        source_loss: The loss on these sequences of the task's source: the best model of the task
-            as it is in training, ignoring any split or chosen length. `Report.sentence` compares
-            the model with it. If None, `optimum`.
-        memoryless: The lowest loss on these sequences without memory, from counts in them.
-        chance: The proportion of the most frequent target in these sequences.
-        effective_sequences: The effective number of distinct sequences: 1 over the sum of squared
-            proportions, so frequent sequences count less.
-        is_given: Whether these are the training sequences themselves rather than fresh ones.
-
-    Examples:
-        >>> from seqtoys import ElmanCharModel, evaluate, get_task
-        >>> task = get_task("parity")
-        >>> score = evaluate(ElmanCharModel(task.vocab, seed=0), task, count=100).seen
-        >>> score.sequences, score.optimum, float(score.excess) == float(score.loss)
-        (100, 0.0, True)
-    """
-
-    sequences: int
-    loss: Estimate
-    optimum: float
-    excess: Estimate
-    accuracy: Estimate
-    whole_accuracy: Estimate
-    source_loss: float | None = None
-    memoryless: float | None = None
-    chance: float | None = None
-    effective_sequences: float | None = None
-    is_given: bool = False
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The results of `evaluate`.
 
     Attributes:
         task: The name of the task.
-        scores: The score of each kind of sequences: `"seen"`, `"unseen"` if any are held out, and
-            `"length 100"` and the like for longer ones.
+        scores: The score of each kind of sequences: `"seen"` and `"unseen"` if any are held out,
+            or else `"as in training"`; and `"length 100"` and the like for longer ones.
         uniform: The loss of a uniform guess: the logarithm of the number of symbols.
         memoryless: The lowest loss without memory, from the current symbol alone.
         chance: The accuracy of always predicting the most frequent target.
         lengths: The shortest and longest training lengths of the task.
 
     Raises:
-        DataError: If a score has an unknown kind, or there is none for `"seen"`.
+        DataError: If a score has an unknown kind, or there is none for `"seen"` or `"as in
+            training"`.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, evaluate, fit, get_task
@@ -109,16 +66,17 @@ class Report:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if "seen" not in self.scores or not all(map(KINDS.fullmatch, self.scores)):
+        first = {"seen", FRESH} & self.scores.keys()
+        if len(first) != 1 or not all(map(KINDS.fullmatch, self.scores)):
             raise DataError(
-                "expected scores for 'seen' and optionally for 'unseen' and lengths such as "
-                f"'length 100', got {list(self.scores)}"
+                f"expected scores for either 'seen' or {quoted(FRESH)}, and optionally for "
+                f"'unseen' and lengths such as 'length 100', got {quoted(list(self.scores))}"
             )
 
     @property
     def seen(self) -> Score:
-        """The score on sequences like those in training."""
-        return self.scores["seen"]
+        """The score on seen sequences or, if none are held out, fresh ones as in training."""
+        return self.scores["seen" if "seen" in self.scores else FRESH]
 
     @property
     def unseen(self) -> Score:
@@ -182,23 +140,52 @@ class Report:
         """
         with expected("a report as returned by to_json"):
             facts = json.loads(text)
-            scores = {name: Score(**_restored(score)) for name, score in facts["scores"].items()}
+            scores = {name: _score(score) for name, score in facts["scores"].items()}
             shortest, longest = facts["lengths"]
             return cls(**{**_restored(facts), "scores": scores, "lengths": (shortest, longest)})
 
+    def table(self, units: Units = "nats") -> str:
+        """Return the report as a table, at most 80 columns wide.
+
+        Args:
+            units: The units of the losses per scored symbol: `"nats"`, `"bits"` or
+                `"perplexity"`. The excess of a perplexity is a ratio: perplexity / optimum.
+
+        Raises:
+            OptionError: If the units are unknown.
+
+        Examples:
+            >>> from seqtoys import ElmanCharModel, evaluate, get_task
+            >>> task = get_task("hihello")
+            >>> print(evaluate(ElmanCharModel(task.vocab, seed=777), task).table("perplexity"))
+            strings         perplexity  optimum  ratio   accuracy  whole
+            as in training      5.4331   1.0000  5.4331     33.3%   0.0%
+            <BLANKLINE>
+            hihello: not learned yet (33% accuracy on strings like those in training, 33% by
+            guessing).
+            best without memory: perplexity 1.5874; guessing: accuracy 33.3%
+        """
+        check_choice("units", units, list(_LOSS))
+        foot = "\n".join(fill(line, WIDTH) for line in self._foot(units).split("\n"))
+        return f"{text_table(*self._cells(units))}\n\n{foot}"
+
     def __str__(self) -> str:
-        foot = "\n".join(fill(line, WIDTH) for line in self._foot().split("\n"))
-        return f"{text_table(*self._cells())}\n\n{foot}"
+        return self.table()
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name} {score.accuracy:.1%}" for name, score in self.scores.items())
+        return f"Report({self.task}: loss {self.seen.loss}; accuracy {rows})"
 
     def _repr_html_(self) -> str:
-        return f"{html_figure(self)}{html_table(*self._cells())}<p>{self._foot()}</p>"
+        table, foot = html_table(*self._cells("nats")), html_paragraph(self._foot("nats"))
+        return f"{html_figure(self)}{table}{foot}"
 
-    def _foot(self) -> str:
-        marks = f"best without memory: loss {self.memoryless}; guessing: "
-        marks += f"accuracy {self.chance:.1%}"
-        return f"{self.task}: {self.sentence()}.\n{marks}{self._sources()}"
+    def _foot(self, units: Units) -> str:
+        memoryless = f"{_LOSS[units]} {in_units(self.memoryless, units)}"
+        marks = f"best without memory: {memoryless}; guessing: accuracy {self.chance:.1%}"
+        return f"{self.task}: {self.sentence()}.\n{marks}{self._sources(units)}"
 
-    def _sources(self) -> str:
+    def _sources(self, units: Units) -> str:
         """List the source losses that differ from the optimum."""
         known = {
             name: score.source_loss
@@ -207,17 +194,16 @@ class Report:
         }
         if not known:
             return ""
-        losses = ", ".join(f"{loss:.4f} ({name})" for name, loss in known.items())
+        losses = ", ".join(f"{in_units(loss, units)} ({name})" for name, loss in known.items())
         return f"\noptimum if neither split nor length is known: {losses}"
 
-    def _cells(self) -> tuple[list[str], list[list[str]]]:
-        header = ["strings", "loss", "optimum", "excess", "accuracy", "whole"]
+    def _cells(self, units: Units) -> tuple[list[str], list[list[str]]]:
+        excess = "ratio" if units == "perplexity" else "excess"
+        header = ["strings", _LOSS[units], "optimum", excess, "accuracy", "whole"]
         rows = [
             [
                 name,
-                str(score.loss),
-                f"{score.optimum:.4f}",
-                str(score.excess),
+                *(str(in_units(x, units)) for x in (score.loss, score.optimum, score.excess)),
                 f"{score.accuracy:.1%}",
                 f"{score.whole_accuracy:.1%}",
             ]
@@ -275,7 +261,7 @@ def _written(value: Any) -> Any:
     """Convert scores and estimates to plain values."""
     if isinstance(value, Estimate):
         return {"value": float(value), "standard_error": value.standard_error}
-    if isinstance(value, Report | Score):
+    if isinstance(value, Report | Score | ByPosition):
         return _written(vars(value))
     if isinstance(value, dict):
         return {name: _written(item) for name, item in value.items()}
@@ -288,3 +274,11 @@ def _restored(facts: dict[str, Any]) -> dict[str, Any]:
         name: Estimate(**value) if isinstance(value, dict) and "standard_error" in value else value
         for name, value in facts.items()
     }
+
+
+def _score(facts: dict[str, Any]) -> Score:
+    """Convert the plain values of a score back to a score."""
+    restored = _restored(facts)
+    if restored.get("by_position") is not None:
+        restored["by_position"] = ByPosition(**restored["by_position"])
+    return Score(**restored)

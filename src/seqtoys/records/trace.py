@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqtoys.data.symbols import legible
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import InputTypeError, ShapeError, quoted
+from seqtoys.errors import DataError, InputTypeError, ShapeError, quoted
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.notebook import html_figure
 from seqtoys.support.tables import html_table, text_table
@@ -28,7 +28,8 @@ class Trace:
     Attributes:
         vocab: The vocabulary.
         symbols: The symbol read at each step.
-        hidden: The hidden state of the last layer after each step.
+        hidden: The hidden state of the last layer after each step; `(time, 0)` for a model that
+            returns no state.
         probabilities: The predicted probability of each next symbol.
         predictions: The likeliest next symbol at each step.
 
@@ -64,6 +65,18 @@ class Trace:
         read, predicted = (quoted("".join(x), 40) for x in (self.symbols, self.predictions))
         return f"Trace({read} -> {predicted}, {self.hidden.shape[1]} hidden units)"
 
+    def check_states(self) -> None:
+        """Check that there are hidden states to plot.
+
+        Raises:
+            DataError: If the model returned none.
+        """
+        if not self.hidden.shape[1]:
+            raise DataError(
+                "cannot plot the hidden states of a model that returns none; let its forward "
+                "return (logits, state), or define step and initial_hidden"
+            )
+
     def __str__(self) -> str:
         return text_table(*self._cells())
 
@@ -82,8 +95,10 @@ class Trace:
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         rows = [self._row(step) for step in range(min(len(self), SHOWN_STEPS))]
         if len(self) > SHOWN_STEPS:
-            rows.append(["…", *[""] * 3, f"and {len(self) - SHOWN_STEPS} more steps"])
-        return ["step", "symbol", "predicted", "probability", "hidden state"], rows
+            rows.append(["…", "", f"and {len(self) - SHOWN_STEPS} more steps", "", ""])
+        header = ["step", "symbol", "predicted", "probability", "hidden state"]
+        shown = slice(None if self.hidden.shape[1] else -1)  # no column for a model without states
+        return header[shown], [row[shown] for row in rows]
 
     def _row(self, step: int) -> list[str]:
         return [

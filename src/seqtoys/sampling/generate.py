@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import Any, TypedDict, Unpack, overload
 
 import torch
+from torch import nn
 
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
 from seqtoys.models.forward import Ensemble, StepwiseModel, count_replicas
 from seqtoys.models.stepping import Array, Stepper, make_stepper
+from seqtoys.models.vocabulary import vocab_of
 from seqtoys.sampling.decoding import SamplingConfig, draw_text, draw_texts
 from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.named import named
@@ -28,6 +30,7 @@ class DrawingOptions(TypedDict, total=False):
     temperature: int | float
     top_k: int | None
     stop: Symbols | None
+    vocab: Vocab | None
     generator: torch.Generator | None
 
 
@@ -50,7 +53,7 @@ def generate(
 
 @overload
 def generate(
-    model: StepwiseModel,
+    model: StepwiseModel | nn.Module,
     prompt: Symbols,
     length: int,
     *,
@@ -61,7 +64,7 @@ def generate(
 
 @overload
 def generate(
-    model: StepwiseModel,
+    model: StepwiseModel | nn.Module,
     prompt: Symbols,
     length: int,
     *,
@@ -80,17 +83,20 @@ def generate(
     temperature: int | float = 1.0,
     top_k: int | None = None,
     stop: Symbols | None = None,
+    vocab: Vocab | None = None,
     generator: torch.Generator | None = None,
 ) -> Any:
     """Generate text from a prompt: sample a symbol, feed it back, sample the next.
 
     Symbols are sampled with probabilities `softmax(logits / temperature)`, as the argmax of the
-    logits plus Gumbel noise (Maddison, Tarlow & Minka, 2014). No symbol is read twice.
+    logits plus Gumbel noise (Maddison, Tarlow & Minka, 2014).
 
     Args:
-        model: An `ElmanCharModel`, or any model with `vocab`, `initial_hidden(batch_size)` and
-            `step(indices, hidden)`, which returns logits `(batch, vocab)` and the next state.
-            A module is put in evaluation mode meanwhile. With an ensemble, each replica generates.
+        model: An `ElmanCharModel`; any model with `initial_hidden(batch_size)` and `step(indices,
+            hidden)`, which returns logits `(batch, vocab)` and the next state, and so reads each
+            symbol once; or any other module that maps indices to logits as for `fit`, which is run
+            on the whole text for each new symbol. A module is put in evaluation mode meanwhile.
+            With an ensemble, each replica generates.
         prompt: The text to continue: a string, or a list of symbols.
         length: The number of new symbols; with `stop`, the maximum.
         num: The number of independent texts to generate in parallel. If None, one text, not in a
@@ -101,6 +107,7 @@ def generate(
             them. If None, from all.
         stop: One or more symbols that end a text; such a symbol is the last of the text. If None,
             every text has the full length. Symbols in the prompt do not end a text.
+        vocab: The vocabulary, if the model has none.
         generator: Random generator for sampling. If None, one seeded with 0, so every call returns
             the same text. With a generator on the CPU, a shorter text is a prefix of a longer one.
 
@@ -109,11 +116,11 @@ def generate(
             texts. For an ensemble, a list with the result of each replica.
 
     Raises:
-        InputTypeError: If the model lacks a vocabulary, `step` or `initial_hidden`.
+        InputTypeError: If the model is neither a module nor has `step` and `initial_hidden`.
         UnknownSymbolError: If a symbol of the prompt or of `stop` is not in the vocabulary.
         DataError: If the prompt is empty.
-        OptionError: If an option is out of range.
-        ShapeError: If `step` returns logits of another shape.
+        OptionError: If an option is out of range, or there is no vocabulary.
+        ShapeError: If the model returns logits of another shape.
         DeviceError: If the model is on the meta device, where weights have no values.
         NonFiniteLossError: If a logit is inf or nan. A logit of -inf is allowed for symbols that
             must never be sampled.
@@ -133,7 +140,7 @@ def generate(
             f"expected length to be at most {MOST:,}, got {quoted(length)}; use stream for any "
             "number of symbols, one by one"
         )
-    vocab = _vocab_of(model)
+    vocab = vocab_of(model, vocab)
     config = _make_config(vocab, temperature, top_k, stop, generator)
     replicas = count_replicas(model)
     if num is None and not replicas:
@@ -152,13 +159,14 @@ def generate(
 
 @named
 def stream(
-    model: StepwiseModel,
+    model: StepwiseModel | nn.Module,
     prompt: Symbols,
     length: int | None = None,
     *,
     temperature: int | float = 1.0,
     top_k: int | None = None,
     stop: Symbols | None = None,
+    vocab: Vocab | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[str]:
     """Generate text from a prompt, yielding each symbol as it is sampled.
@@ -173,6 +181,7 @@ def stream(
         temperature: As for `generate`, like all options below.
         top_k: Sample only from the `top_k` likeliest symbols.
         stop: One or more symbols that end the text.
+        vocab: The vocabulary, if the model has none.
         generator: Random generator for sampling.
 
     Returns:
@@ -196,7 +205,7 @@ def stream(
             f"expected one model to stream from, got an ensemble of {len(model.seeds)}; "
             "use a single replica, as in stream(model[0], …)"
         )
-    vocab = _vocab_of(model)
+    vocab = vocab_of(model, vocab)
     config = _make_config(vocab, temperature, top_k, stop, generator)
     stepper, symbol = _read_prompt(model, prompt, (), vocab)
     return _symbols(stepper, draw_text(stepper.read, symbol, config, length), vocab)
@@ -253,13 +262,3 @@ def _decode(drawn: Array, lengths: Any, vocab: Vocab) -> Any:
     if drawn.ndim == 1:
         return vocab.decode(drawn[:lengths])
     return [_decode(*row, vocab) for row in zip(drawn, lengths, strict=True)]
-
-
-def _vocab_of(model: object) -> Vocab:
-    vocab = getattr(model, "vocab", None)
-    if not isinstance(vocab, Vocab):
-        raise InputTypeError(
-            f"expected model.vocab to be a Vocab, got {quoted(vocab)}; set it to the vocabulary "
-            f"that {type(model).__name__} was trained with"
-        )
-    return vocab

@@ -78,6 +78,18 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table>{body}</table>"
 
 
+def html_paragraph(text: str) -> str:
+    r"""Return text as a paragraph of HTML.
+
+    Examples:
+        >>> html_paragraph("loss < 1\naccuracy 50%")
+        '<p>loss &lt; 1<br>accuracy 50%</p>'
+    """
+    from html import escape  # see above
+
+    return f"<p>{escape(text).replace(chr(10), '<br>')}</p>"
+
+
 def align(lines: Sequence[Sequence[str]], *, gap: str) -> list[str]:
     """Join lines of cells so that cells at the same position are aligned.
 

@@ -109,6 +109,28 @@ def check_count(name: str, value: object, least: int, most: int | None = None) -
     return count
 
 
+def check_choice(name: str, value: object, known: Sequence[str]) -> None:
+    """Check that a value is one of several strings.
+
+    Args:
+        name: The name of the value.
+        value: The value.
+        known: The strings.
+
+    Raises:
+        OptionError: If it is not.
+
+    Examples:
+        >>> check_choice("units", "bytes", ["nats", "bits"])
+        Traceback (most recent call last):
+        seqtoys.errors.OptionError: expected units to be 'nats' or 'bits', got 'bytes'
+    """
+    if not isinstance(value, str) or value not in known:
+        *others, last = map(repr, known)
+        wanted = f"{', '.join(others)} or {last}"
+        raise OptionError(f"expected {name} to be {wanted}, got {quoted(value)}")
+
+
 def check_positive(name: str, value: object) -> float:
     """Check that an option is a finite number above 0, and return it as a float.
 

@@ -18,7 +18,7 @@ from seqtoys.errors import OptionError, quoted
 from seqtoys.support.arguments import listed
 from seqtoys.support.randomness import check_seed
 from seqtoys.sweeps.row import COLUMNS
-from seqtoys.training.data import TrainingData
+from seqtoys.tasks.given_data import TrainingData
 from seqtoys.training.options import TrainingOptions, Written, as_written
 
 MakeModel: TypeAlias = Callable[..., nn.Module]

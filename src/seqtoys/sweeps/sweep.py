@@ -28,8 +28,8 @@ from seqtoys.sweeps.dispatch import run_cells
 from seqtoys.sweeps.goal import check_excess_goal
 from seqtoys.sweeps.journal import Journal, Key, key_of
 from seqtoys.sweeps.result import SweepResult
+from seqtoys.tasks.given_data import TrainingData, to_batch
 from seqtoys.tasks.task import Task, TaskSplit
-from seqtoys.training.data import TrainingData, to_batch
 from seqtoys.training.interrupt import postponed_interrupt
 from seqtoys.training.options import TrainingOptions, as_written
 from seqtoys.training.progress import is_wanted

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
+from seqtoys.tasks.given_data import TrainingData, is_pair
 from seqtoys.tasks.task import Task
-from seqtoys.training.data import TrainingData, is_pair
 
 
 def describe_sequences(

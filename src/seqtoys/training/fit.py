@@ -16,8 +16,8 @@ from seqtoys.records.history import History
 from seqtoys.records.row import Row
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.named import named
+from seqtoys.tasks.given_data import TrainingData
 from seqtoys.training.curriculum import Lengths
-from seqtoys.training.data import TrainingData
 from seqtoys.training.loop import run_epochs
 from seqtoys.training.optimizers import OptimizerFactory, SchedulerFactory
 from seqtoys.training.options import FitOptions, Keep, check_options
@@ -72,8 +72,8 @@ def fit(
     Args:
         model: An `ElmanCharModel`; an `ElmanEnsemble`, whose replicas are trained in parallel,
             each exactly as it would be alone, including when it stops; or any module that maps
-            indices `(batch, time)` to logits `(batch, time, vocab)`, alone or as the first element
-            of a tuple.
+            indices `(batch, time)` to logits `(batch, time, vocab)`: alone, as the first element
+            of a tuple, or as `logits` in a dict or an object, like Hugging Face models.
         data: A text (the targets are its next symbols), an `(input, target)` tuple, a list of
             texts or tuples of any lengths, a `Batch`, or a task, which generates one new batch per
             epoch.

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Int, Integer
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from seqtoys.data.baselines import Baselines, count_baselines
 from seqtoys.data.batch import Batch, replace_parts
-from seqtoys.data.long_text import LongText, encode_compact
-from seqtoys.data.symbols import Symbols
+from seqtoys.data.long_text import LongText
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.errors import DataError, OptionError
 from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.support.digest import brief
 from seqtoys.support.randomness import generator_for
 from seqtoys.support.serialization import Plain
-from seqtoys.tasks.task import Task
-from seqtoys.tasks.task_checks import check_vocab
-from seqtoys.training.curriculum import Lengths
-from seqtoys.training.data import (
+from seqtoys.tasks.given_data import (
     TrainingData,
     check_data,
-    is_pair,
     is_single,
     split_rows,
     to_batch,
+    to_text,
 )
+from seqtoys.tasks.task import Task
+from seqtoys.tasks.task_checks import check_vocab
+from seqtoys.training.curriculum import Lengths
 from seqtoys.training.described import describe_sequences, describe_task, describe_text
 from seqtoys.training.task_source import BATCH_SIZE, TaskSource
 from seqtoys.training.text_source import TextSource
@@ -265,15 +264,6 @@ def _without_empty_columns(batch: Batch) -> Batch:
     return replace_parts(batch, inputs=inputs.clone(**whole), targets=targets.clone(**whole))
 
 
-def _to_text(data: TrainingData, vocab: Vocab) -> Integer[Tensor, " time"]:
-    if is_pair(data) or not is_single(data, vocab):
-        raise InputTypeError(
-            f"expected one text for chunk=…, got a {type(data).__name__}; join several texts into "
-            "one, or omit chunk"
-        )
-    return encode_compact(cast(Symbols, data), vocab)
-
-
 def _text_sources(
     data: TrainingData,
     vocab: Vocab | None,
@@ -287,9 +277,8 @@ def _text_sources(
     Each stream starts without context. If the held-out end were split into several, its loss would
     depend on their number.
     """
-    if vocab is None:
-        raise OptionError("expected a vocabulary, because the model has none; pass vocab=… to fit")
-    text = _to_text(data, vocab)
+    text = to_text(data, vocab)
+    assert vocab is not None  # or there would be no text
     held_symbols = 0 if validation is None else round(validation * len(text))
     if validation is not None and held_symbols < 2:
         raise DataError(

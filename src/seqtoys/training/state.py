@@ -12,11 +12,12 @@ from torch import nn
 
 from seqtoys.data.batch import check_targets
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
+from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.models.checkpoint import describe
 from seqtoys.models.forward import Ensemble, count_replicas, logits_of
 from seqtoys.models.probing import undisturbed
 from seqtoys.models.trained import epochs_trained
+from seqtoys.models.vocabulary import find_vocab
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
@@ -27,8 +28,8 @@ from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.rng_state import GlobalRngState
 from seqtoys.support.serialization import Plain
 from seqtoys.support.values import MANY
+from seqtoys.tasks.given_data import TrainingData
 from seqtoys.training.best_weights import BestWeights
-from seqtoys.training.data import TrainingData
 from seqtoys.training.gradients import writes_gradients
 from seqtoys.training.optimizers import (
     check_rate,
@@ -220,15 +221,7 @@ def make_training_state(
 
 
 def _find_vocab(model: nn.Module, data: TrainingData, given: Vocab | None) -> Vocab | None:
-    own = getattr(model, "vocab", None)
-    if isinstance(own, Vocab):
-        if given is not None and given != own:
-            raise OptionError(
-                f"vocab=… cannot differ from the vocabulary of the model, {quoted(own)}: got "
-                f"{quoted(given)}; omit vocab=…"
-            )
-        return own
-    known = given or getattr(data, "vocab", None)
+    known = find_vocab(model, given) or getattr(data, "vocab", None)
     return known if isinstance(known, Vocab) else None
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 
 from seqtoys.data.baselines import Baselines
 from seqtoys.data.batch import Batch
 from seqtoys.data.long_text import LongText
-from seqtoys.models.forward import in_mode, loss_and_accuracy_from
+from seqtoys.models.forward import loss_and_accuracy_in_chunks
 from seqtoys.support.serialization import Plain
 
 
@@ -53,14 +52,6 @@ class TextSource:
         """Compute the losses that counting alone can reach."""
         return self.text.count_baselines(vocab_size)
 
-    @torch.no_grad()
     def loss_and_accuracy(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model that reads all chunks, without training."""
-        zero = torch.zeros((), dtype=torch.float64, device="cpu")
-        state, losses, hits = None, zero, zero
-        with in_mode(model, training=False):
-            for chunk in self.text.chunks():
-                loss, right, state = loss_and_accuracy_from(model, chunk, state)
-                share = chunk.inputs.numel() / self.scored
-                losses, hits = losses + loss.double() * share, hits + right.double() * share
-        return losses.cpu(), hits.cpu()
+        return loss_and_accuracy_in_chunks(model, self.text)

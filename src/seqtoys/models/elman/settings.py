@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from seqtoys.errors import OptionError, quoted
-from seqtoys.support.values import to_int
+from seqtoys.support.values import check_choice, to_int
 
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
 """The nonlinearities of the hidden state."""
@@ -68,11 +68,7 @@ class ElmanSettings:
                 f"expected batch_first to be True or False, got {quoted(self.batch_first)}"
             )
         for name, known in CHOICES.items():
-            value = getattr(self, name)
-            if not isinstance(value, str) or value not in known:
-                *others, last = map(repr, known)
-                wanted = f"{', '.join(others)} or {last}"
-                raise OptionError(f"expected {name} to be {wanted}, got {quoted(value)}")
+            check_choice(name, getattr(self, name), known)
 
     def units(self, vocab_size: int) -> int:
         """Return the number of hidden units of each layer."""

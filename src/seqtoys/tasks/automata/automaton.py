@@ -18,7 +18,7 @@ from seqtoys.support.arguments import checked
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import LONGEST, check_lengths
 from seqtoys.tasks.automata.expectations import Expected, expect, expect_cut, expect_known
-from seqtoys.tasks.automata.graph import Graph, Transitions, read_graph
+from seqtoys.tasks.automata.graph import Graph, Transitions, count_visits, read_graph
 from seqtoys.tasks.automata.known_lengths import KnownLengths, equally_often, within
 from seqtoys.tasks.automata.state_tracker import StateTracker
 from seqtoys.tasks.automata.string_lengths import StringLengths
@@ -94,6 +94,8 @@ class Automaton(Task):
         >>> task = Automaton(toss, start="begin")
         >>> task.optimum, task.expected_length  # ln 2: each scored symbol is a toss
         (0.6931..., 3.0)
+        >>> task.expected_scored  # all but the first symbol, "b", which is certain
+        2.0
         >>> sorted(task.legal("bt")), task.accepts("btth"), task.accepts("bt")
         (['h', 't'], True, False)
 
@@ -166,8 +168,21 @@ class Automaton(Task):
         return self.expected.hits / self.expected.scored
 
     @property
+    def expected_scored(self) -> float:
+        """The expected number of scored symbols of a sequence as drawn: all but its first symbol.
+
+        The optimum is the expected surprise of these symbols, divided by this number.
+        """
+        if self.is_endless and self._bounds is None:  # cut after its returns to the start
+            return CYCLES / float(count_visits(self.graph)[self.graph.start])
+        return self.expected.scored
+
+    @property
     def expected_length(self) -> float:
-        """The expected number of symbols of a string; inf for an endless source."""
+        """The expected number of symbols of a string, with the first; inf for an endless source.
+
+        The first symbol is given, not scored: see `expected_scored`.
+        """
         return float("inf") if self.is_endless else self.expected.scored + 1
 
     def why_no_length(self, length: int) -> str | None:

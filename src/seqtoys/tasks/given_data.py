@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 from torch import Tensor
 
 from seqtoys.data.batch import Batch, Pair, check_range
+from seqtoys.data.long_text import encode_compact
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
 from seqtoys.support.annotations import BYTES, described, list_hint
 from seqtoys.tasks.task import Task
 
-TrainingData: TypeAlias = Symbols | Pair | Sequence[Symbols] | Sequence[Pair] | Batch | Task
-"""Accepted training data: a text, an (input, target) pair, a list of either, a batch, a task."""
+GivenData: TypeAlias = Symbols | Pair | Sequence[Symbols] | Sequence[Pair] | Batch
+"""A text, an (input, target) pair, a list of either, or a batch."""
+TrainingData: TypeAlias = GivenData | Task
+"""Accepted training data: given data, or a task."""
 
 
 def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
@@ -42,13 +45,35 @@ def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
     if isinstance(data, Batch):
         return data if vocab is None else check_range(data, len(vocab))
     if vocab is None:
-        raise OptionError("expected a vocabulary, because the model has none; pass vocab=… to fit")
+        raise OptionError("expected a vocabulary, because the model has none; pass vocab=…")
     check_data(data)
     sequences: Any = [data] if is_single(data, vocab) else data
     if sequences and all(map(is_pair, sequences)):
         return Batch.from_pairs(sequences, vocab)
     _check_tuples(sequences, vocab)
     return Batch.from_texts(sequences, vocab)
+
+
+def to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]:
+    """Convert one long text to indices, in the smallest integer type.
+
+    Args:
+        data: A text.
+        vocab: The vocabulary.
+
+    Raises:
+        InputTypeError: If the data are not one text.
+        OptionError: If the vocabulary is missing.
+        UnknownSymbolError: If a symbol is not in the vocabulary.
+    """
+    if vocab is None:
+        raise OptionError("expected a vocabulary, because the model has none; pass vocab=…")
+    if isinstance(data, Batch | tuple) or not is_single(data, vocab):
+        raise InputTypeError(
+            f"expected one text for chunk=…, got a {type(data).__name__}; join several texts into "
+            "one, or omit chunk"
+        )
+    return encode_compact(cast(Symbols, data), vocab)
 
 
 def check_data(data: TrainingData) -> None:
