@@ -1,14 +1,16 @@
 """Sequence toy tasks in PyTorch, and the character-level Elman network that learns them."""
 
 import importlib
-import typing
 
-if typing.TYPE_CHECKING:
+TYPE_CHECKING = False  # type checkers know that it is True for them
+
+if TYPE_CHECKING:
     from seqtoys.public import *  # noqa: F403
     from seqtoys.public import __all__ as __all__
 else:
     # Loading PyTorch takes seconds, so the public names are loaded when one is first used:
-    # `python -m seqtoys --help` answers at once, and any Ctrl-C reaches the command line.
+    # `python -m seqtoys --help` answers at once, and Ctrl-C soon reaches the command line. For the
+    # same reason, nothing is imported from typing.
     def __getattr__(name: str) -> object:
         names, public = globals(), importlib.import_module("seqtoys.public")
         names.update({each: getattr(public, each) for each in public.__all__})
@@ -19,3 +21,5 @@ else:
 
     def __dir__() -> list[str]:
         return __getattr__("__all__")
+
+del TYPE_CHECKING

@@ -7,7 +7,7 @@ from seqtoys.cli import process
 if __name__ == "__main__":  # first of all: Ctrl-C may be pressed at any time
     process.exit_on_interrupt()
 
-from seqtoys.cli.program import main
+from seqtoys.cli.program import main as main
 
 if __name__ == "__main__":
     sys.exit(process.run(main))

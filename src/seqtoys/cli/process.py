@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from io import TextIOWrapper
 
 ASCII = {"…": "...", "±": "+-", "·": ".", "␣": "_", "→": "->"}
 """Replacements for symbols of our own output that an encoding lacks."""
@@ -35,9 +35,9 @@ def run(main: Callable[[], int]) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def discard(stream: Any) -> None:
+def discard(descriptor: int) -> None:
     """Discard the rest of an output, which Python flushes once more when it exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def escape(text: str) -> str:
@@ -53,7 +53,7 @@ def escape(text: str) -> str:
     return "".join(written).encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _printable(stream: Any) -> Any:
+def _printable(stream: TextIOWrapper | None) -> TextIOWrapper:
     """Return a stream that replaces what its encoding lacks; a closed one discards everything."""
     if stream is None:
         stream = open(os.devnull, "w")  # noqa: SIM115

@@ -31,10 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the program that reads the output, such as head, has exited
-        discard(sys.stdout)
+        discard(sys.stdout.fileno())
         return 0
     except OSError as error:  # such as a full disk
-        discard(sys.stdout)
+        discard(sys.stdout.fileno())
         return _fail(f"can't write the output: {error.strerror}", 1)
 
 
@@ -51,5 +51,5 @@ def _fail(message: str, code: int) -> int:
     try:
         print(f"seqtoys: {message}", file=sys.stderr, flush=True)
     except OSError:  # stderr is full or closed, too
-        discard(sys.stderr)
+        discard(sys.stderr.fileno())
     return code

@@ -28,8 +28,8 @@ def clip(line: str, width: int | None = None) -> str:
         >>> clip("the early bird", width=8)
         'the ear…'
     """
-    width = width or terminal_width()
-    return line if width is None or len(line) <= width else f"{line[: width - 1]}…"
+    width, line, mark = width or terminal_width(), encodable(line), encodable("…")
+    return line if width is None or len(line) <= width else line[: width - len(mark)] + mark
 
 
 def fold(text: str, *, indent: int = 0) -> str:
@@ -40,7 +40,13 @@ def fold(text: str, *, indent: int = 0) -> str:
     wrapper = textwrap.TextWrapper(
         max(width, 2 * indent, 1), subsequent_indent=" " * indent, break_on_hyphens=False
     )
-    return "\n".join(map(wrapper.fill, text.split("\n")))
+    return "\n".join(map(wrapper.fill, encodable(text).split("\n")))
+
+
+def encodable(text: str) -> str:
+    """Replace what the output can't encode before the text is measured."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "seqtoys").decode(encoding)
 
 
 def print_json(facts: Any) -> None:
