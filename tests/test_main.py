@@ -103,7 +103,7 @@ def test_long_file_is_trained_in_chunks(tmp_path: Path, capsys: Shown) -> None:
     history: Any = load_history(saved)
     assert (history.settings["chunk"], history.settings["batch_size"]) == (100, 6)
     right = round(history.accuracy[-1] * 6399)
-    assert f"Not memorized: {right:,} of 6,399 next symbols, after 3 epochs" in shown.out
+    assert f"Not memorized: {right:,} of 6,399 next symbols. Stopped after 3 epochs" in shown.out
     assert "symbol  predicted" not in shown.out
 
 
@@ -398,6 +398,8 @@ def test_ctrl_c_saves_and_shows_the_training_so_far(
     assert main([*arguments, "--save", saved]) == 130
     shown = capsys.readouterr()
     assert "1 epoch: interrupted by Ctrl-C" in shown.out or "seen" in shown.out
+    assert main([]) == 130  # the introductory example, too
+    assert "Memorized" not in capsys.readouterr().out
     assert f"saved to {saved}; run the same command with --resume to continue\n" in shown.err
     assert list(load(saved).vocab) == list("hielo")
 

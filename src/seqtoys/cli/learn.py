@@ -19,7 +19,7 @@ from seqtoys.results import History
 from seqtoys.support.randomness import seeded_generator
 
 SPACING = 1.25  # between the epochs that are printed
-TRACED = 20  # the most steps that are shown one by one
+TRACED, SHOWN = 20, 99  # the most steps shown one by one, and symbols in a verdict
 TEMPERATURE = 0.7  # of the sample
 CHARACTERS, WORDS, NEW_LINES = 200, 40, 10  # the most that it shows
 
@@ -97,24 +97,26 @@ def _measure(model: ElmanCharModel, lesson: Lesson, history: History) -> tuple[f
 
 
 def _verdict(lesson: Lesson, history: History, learnt: bool, right: str, loss: float) -> str:
-    ended = why_stopped(history)
+    """Describe what was learned, and why training stopped."""
+    ended = f"Stopped after {why_stopped(history)}."
     if history.validation_loss:
-        losses, uniform = history.validation_loss, history.baselines.uniform
+        losses = history.validation_loss
         best = min(losses)
-        held = f"held-out loss {best:.4f} nats per symbol at epoch {losses.index(best) + 1}"
-        word = "Learned" if learnt else "Not learned"
-        return f"{word}: {held}, uniform guess {uniform:.4f}, after {ended}."
+        return (
+            f"{'Learned' if learnt else 'Not learned'}: held-out loss {best:.4f} nats per symbol "
+            f"at epoch {losses.index(best) + 1} (uniform guess: {history.baselines.uniform:.4f}). "
+            f"{ended}"
+        )
     if learnt and lesson.is_one:
-        count = right.partition(" ")[0]
-        text = lesson.texts[0]
+        text = lesson.texts[0][:SHOWN]
         shown = describe(join(text, words=not isinstance(text, str)))
-        return f"Memorized '{shown}': all {count} next symbols, after {ended}."
+        return f"Memorized '{shown}': all {right.partition(' ')[0]} next symbols. {ended}"
     excess = loss - history.baselines.full_past
     far = f"{loss:.4f} nats per symbol, {excess:.4f} above the optimum"
     if learnt:
-        return f"Learned {len(lesson.texts)} texts: {far}, after {ended}."
+        return f"Learned {len(lesson.texts)} texts: {far}. {ended}"
     short = f"Not memorized: {right} next symbols" if lesson.is_one else f"Not learned: {far}"
-    return f"{short}, after {ended}; try more --epochs or more --hidden units."
+    return f"{short}. {ended} Try more --epochs or more --hidden units."
 
 
 def _sample(model: ElmanCharModel, lesson: Lesson, history: History, seed: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import os
 import signal
@@ -26,13 +27,19 @@ def raise_on_interrupt() -> None:
 
 
 def run(main: Callable[[], int]) -> int:
-    """Run the command line with streams that can print any text, and return its exit code."""
+    """Run the command line with outputs that accept any text, and return its exit code."""
+    # Once the result is complete, Ctrl-C would only print a traceback.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     for name in ("stdout", "stderr"):
-        setattr(sys, name, _printable(getattr(sys, name)))
+        stream = getattr(sys, name)
+        if stream is None:  # it is closed
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="seqtoys")
     try:
         return main()
-    finally:  # the result is complete: Ctrl-C while Python exits would only print a traceback
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    finally:
+        raise_on_interrupt()
 
 
 def discard(descriptor: int) -> None:
@@ -51,14 +58,6 @@ def escape(text: str) -> str:
     """
     written = (ASCII.get(symbol, symbol) for symbol in text)
     return "".join(written).encode("ascii", "backslashreplace").decode("ascii")
-
-
-def _printable(stream: TextIOWrapper | None) -> TextIOWrapper:
-    """Return a stream that replaces what its encoding lacks; a closed one discards everything."""
-    if stream is None:
-        stream = open(os.devnull, "w")  # noqa: SIM115
-    stream.reconfigure(errors="seqtoys")
-    return stream
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

@@ -18,7 +18,7 @@ from seqtoys.results import Proportion, Recipe, Report
 from seqtoys.support.tables import text_table
 from seqtoys.support.values import check_positive
 
-ADVICE = "More --epochs, --hidden units or --seeds may help; some tasks defeat Elman networks."
+ADVICE = "\nMore --epochs, --hidden units or --seeds may help; some tasks defeat Elman networks."
 ONE, EACH = 1000, 200  # sequences for evaluating one network, and each of several
 
 
@@ -50,17 +50,17 @@ def run(options: Namespace) -> int:
 
 
 def _settings(options: Namespace) -> Recipe:
-    """Return the recipe of the task, with the options that were passed, and when to stop early."""
+    """Return the recipe of the task, with the options that were passed.
+
+    Training doesn't stop early: the loss on a single batch, of sequences of one length, may be low
+    by chance, and while lengths grow it is that of short sequences.
+    """
     settings = recipe(options.task)
     if options.hidden is not None:
         settings.model["hidden_size"] = options.hidden
     for name in ("epochs", "lr"):
         if getattr(options, name) is not None:
             settings.training[name] = getattr(options, name)
-    # While lengths grow, the loss is that of short sequences, so it says nothing about the goal.
-    if "lengths" not in settings.training:
-        # Half of the goal, as the loss on one batch may be low by chance.
-        settings.training["until"] = options.goal / 2
     return settings
 
 
@@ -95,14 +95,13 @@ def _verdict(
         marks = f"loss {task.memoryless} without memory, accuracy {task.chance:.1%} by guessing"
         where = "on strings like those in training"
         return f"{task.name}: solved by {solved}, that is, {near} {where}. Baselines: {marks}."
-    seen, word = reports[0].seen, "Solved" if solved.count else "Not solved"
+    seen = reports[0].seen
     without = max(float(task.memoryless) - task.optimum, 0)
-    lines = [
-        f"{word}: {seen.excess} nats above the optimum, after {why_stopped(history)} (goal: at "
-        f"most {goal:g}; best without memory: {without:.4f}).{_possible(task, seen)}",
-        *([] if solved.count else [ADVICE]),
-    ]
-    return "\n".join(lines)
+    return (
+        f"{'Solved' if solved.count else 'Not solved'}: {seen.excess} nats above the optimum "
+        f"(goal: {goal:g}; without memory, at least {without:.4f}).{_possible(task, seen)} "
+        f"Stopped after {why_stopped(history)}.{'' if solved.count else ADVICE}"
+    )
 
 
 def _possible(task: Task, seen: Score) -> str:
