@@ -49,13 +49,13 @@ def networks_for(name: str) -> list[Network]:
         Network(
             task=name,
             seed=seed,
-            units=settings.model["hidden_size"],
-            batches=settings.training["epochs"],
-            batch_size=settings.training["batch_size"],
-            lr=settings.training["lr"],
-            nonlinearity=settings.model.get("nonlinearity", "tanh"),
-            recurrent_init=settings.model.get("recurrent_init", "uniform"),
-            grow="lengths" in settings.training,
+            units=settings.hidden_size,
+            batches=settings.epochs,
+            batch_size=settings.batch_size,
+            lr=settings.lr,
+            nonlinearity=settings.nonlinearity,
+            recurrent_init=settings.recurrent_init,
+            grow=settings.lengths is not None,
         )
         for seed in SEEDS
     ]

@@ -22,7 +22,6 @@ from benchmarks.recipes import SEEDS, Network, networks_for
 from benchmarks.surprise import surprise_of_source
 from seqtoys import Batch, ElmanCharModel, Task, evaluate, get_task, list_tasks, recipe
 from seqtoys.inspection import loss_by_position
-from seqtoys.training.recipes import CLIP_NORM
 
 STORED = Path(__file__).with_name("tasks_learnt.jsonl")
 KEPT = STORED.with_suffix(".unfinished.jsonl")
@@ -42,7 +41,7 @@ def run(network: Network) -> dict[str, Any]:
         `seconds`, the training time on one core; `report`, the report of `evaluate`; `accuracy`
         on sequences like those of training; and, for the first seed, the loss `curve`.
     """
-    task = get_task(network.task)
+    task, settings = get_task(network.task), recipe(network.task)
     model, seconds = train(
         task,
         units=network.units,
@@ -52,8 +51,8 @@ def run(network: Network) -> dict[str, Any]:
         epochs=network.batches,
         batch_size=network.batch_size,
         lr=network.lr,
-        clip_norm=CLIP_NORM,
-        lengths=recipe(task).training.get("lengths"),
+        clip_norm=settings.clip_norm,
+        lengths=settings.lengths,
     )
     report = evaluate(model, task, count=COUNT)
     return {
@@ -114,9 +113,14 @@ def store(
         path: The file.
     """
     today = date.today().isoformat()
-    facts = {"command": COMMAND, "machine": describe(), "date": today, "clip_norm": CLIP_NORM}
+    facts = {"command": COMMAND, "machine": describe(), "date": today}
     new = [
-        {**row, "network": asdict(network), **facts}
+        {
+            **row,
+            "network": asdict(network),
+            **facts,
+            "clip_norm": recipe(network.task).clip_norm,
+        }
         for network, row in zip(networks, rows, strict=True)
     ]
     again = {network.task for network in networks}

@@ -16,7 +16,7 @@ else:
         names.update({each: getattr(public, each) for each in public.__all__})
         names["__all__"] = public.__all__
         if name not in names:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
         return names[name]
 
     def __dir__() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from argparse import Namespace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -55,13 +56,10 @@ def _settings(options: Namespace) -> Recipe:
     Training doesn't stop early: the loss on a single batch, of sequences of one length, may be low
     by chance, and while lengths grow it is that of short sequences.
     """
-    settings = recipe(options.task)
-    if options.hidden is not None:
-        settings.model["hidden_size"] = options.hidden
-    for name in ("epochs", "lr"):
-        if getattr(options, name) is not None:
-            settings.training[name] = getattr(options, name)
-    return settings
+    given = {"hidden_size": options.hidden, "epochs": options.epochs, "lr": options.lr}
+    return replace(
+        recipe(options.task), **{name: value for name, value in given.items() if value is not None}
+    )
 
 
 def _is_near(score: Score, goal: float) -> bool:
@@ -126,8 +124,8 @@ def _facts(
     is_one = len(reports) == 1
     return {
         "task": task.name,
-        "hidden_size": settings.model["hidden_size"],
-        "lr": settings.training["lr"],
+        "hidden_size": settings.hidden_size,
+        "lr": settings.lr,
         "goal": options.goal,
         "seconds": history.seconds,
         "seeds": list(seeds),

@@ -6,40 +6,17 @@ of task, and none is tuned for a single task.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seqtoys.errors import OptionError, quoted
-from seqtoys.support.arguments import checked
+from seqtoys.models.elman.settings import Nonlinearity, RecurrentInit
+from seqtoys.support.arguments import check_fields, checked
 from seqtoys.tasks.catalogue import CATALOGUE, get_task
 from seqtoys.tasks.task import Task
 from seqtoys.training.curriculum import Curriculum
 
-CLIP_NORM = 1.0  # without it, training on long sequences may diverge
 THRESHOLD = 0.98  # the accuracy above which lengths grow
-
-ORTHOGONAL = {"recurrent_init": "orthogonal"}
-RELU = {"nonlinearity": "relu", **ORTHOGONAL}
-GROWING = {"short strings", "long strings"}
-
-RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "one word": ({"hidden_size": 8}, {"epochs": 200, "batch_size": 128, "lr": 0.05}),
-    "next symbol": ({"hidden_size": 32}, {"epochs": 1000, "batch_size": 64, "lr": 0.01}),
-    "counts": ({"hidden_size": 32}, {"epochs": 2000, "batch_size": 128, "lr": 0.003}),
-    "answers": (
-        {"hidden_size": 64, **ORTHOGONAL},
-        {"epochs": 1000, "batch_size": 64, "lr": 0.003},
-    ),
-    "short strings": (
-        {"hidden_size": 32, **RELU},
-        {"epochs": 2000, "batch_size": 128, "lr": 0.003},
-    ),
-    "long strings": (
-        {"hidden_size": 64, **RELU},
-        {"epochs": 4000, "batch_size": 128, "lr": 0.003},
-    ),
-}
-"""The options of the network and of its training, by the name of the recipe in the catalog."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +24,17 @@ class Recipe:
     """The options of a network and of its training.
 
     Attributes:
-        model: Keyword arguments of `ElmanCharModel` or `ElmanEnsemble`.
-        training: Keyword arguments of `fit`.
+        hidden_size: The number of hidden units, followed by a linear readout.
+        epochs: The number of batches.
+        batch_size: The number of sequences per batch.
+        lr: The learning rate of Adam.
+        nonlinearity: `"tanh"` or `"relu"`.
+        recurrent_init: The initialization of the recurrent weights.
+        clip_norm: The norm to clip gradients to; without it, long sequences may diverge.
+        lengths: Lengths that grow during training; if None, all are used from the beginning.
+
+    Raises:
+        InputTypeError: If a value has the wrong type.
 
     Examples:
         >>> from seqtoys import recipe
@@ -56,18 +42,51 @@ class Recipe:
         64 relu units, orthogonal init, 4,000 batches of 128, lr 0.003, growing lengths
     """
 
-    model: dict[str, Any]
-    training: dict[str, Any]
+    hidden_size: int
+    epochs: int
+    batch_size: int
+    lr: float
+    nonlinearity: Nonlinearity = "tanh"
+    recurrent_init: RecurrentInit = "uniform"
+    clip_norm: float = 1.0
+    lengths: Curriculum | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """Keyword arguments of `ElmanCharModel` or `ElmanEnsemble`."""
+        return self._options("hidden_size", "nonlinearity", "recurrent_init")
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Keyword arguments of `fit`."""
+        return self._options("epochs", "batch_size", "lr", "clip_norm", "lengths")
 
     def __str__(self) -> str:
-        model, training = self.model, self.training
-        init = model.get("recurrent_init")
+        init = "" if self.recurrent_init == "uniform" else f" {self.recurrent_init} init,"
         return (
-            f"{model['hidden_size']} {model.get('nonlinearity', 'tanh')} units,"
-            f"{f' {init} init,' if init else ''} {training['epochs']:,} batches of "
-            f"{training['batch_size']}, lr {training['lr']:g}"
-            f"{', growing lengths' if 'lengths' in training else ''}"
+            f"{self.hidden_size} {self.nonlinearity} units,{init} {self.epochs:,} batches of "
+            f"{self.batch_size}, lr {self.lr:g}{', growing lengths' if self.lengths else ''}"
         )
+
+    def _options(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}
+
+
+RECIPES = {
+    "one word": Recipe(8, 200, 128, 0.05),
+    "next symbol": Recipe(32, 1000, 64, 0.01),
+    "counts": Recipe(32, 2000, 128, 0.003),
+    "answers": Recipe(64, 1000, 64, 0.003, recurrent_init="orthogonal"),
+    "short strings": Recipe(32, 2000, 128, 0.003, "relu", "orthogonal"),
+    "long strings": Recipe(64, 4000, 128, 0.003, "relu", "orthogonal"),
+}
+"""The recipes by their names in the catalog."""
+
+GROWING = {"short strings", "long strings"}
+"""The recipes whose lengths grow; `recipe` adds the lengths of the task."""
 
 
 @checked
@@ -96,12 +115,10 @@ def recipe(task: str | Task) -> Recipe:
             "own task yourself, or start with those of a similar one, as in recipe('parity')"
         )
     name = CATALOGUE[task.name].recipe
-    model, training = RECIPES[name]
-    lengths = {"lengths": _growing_lengths(task)} if name in GROWING else {}
-    return Recipe({**model}, {**training, "clip_norm": CLIP_NORM, **lengths})
+    return replace(RECIPES[name], lengths=_growing(task) if name in GROWING else None)
 
 
-def _growing_lengths(task: Task) -> Curriculum:
+def _growing(task: Task) -> Curriculum:
     """Return a curriculum from the shortest lengths of the task to the longest of training."""
     shortest, longest = task.lengths
     start = min(shortest + 2, longest)
