@@ -43,6 +43,15 @@ def test_a_path_that_cannot_be_read_is_an_error(argument: str, capsys: Shown) ->
     assert main(["learn", argument, "--text", "--epochs", "1"]) == 1
 
 
+def test_a_misspelled_path_is_an_error_that_names_the_file(capsys: Shown) -> None:
+    (Path("poems") / "old").mkdir(parents=True)
+    Path("poems/book.txt").write_text("to be")
+    for wrong in ("poems/boook.txt", "poems/BOOK.txt~"):
+        assert main(["learn", wrong]) == 2
+        error = capsys.readouterr().err
+        assert ("; did you mean poems/book.txt? Or pass --text" in error) == ("~" not in wrong)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -104,6 +113,15 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch, capsys: Shown) 
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO("zwölf\n".encode()), "ascii"))
     assert main(["learn", "-", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["symbols"] == 4
+
+    class Broken(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(Broken()))
+    assert main(["learn", "-"]) == 2
+    told = "seqtoys: can't read standard input: Input/output error\n"
+    assert capsys.readouterr().err == told
     monkeypatch.setattr(sys, "stdin", None)
     assert main(["learn", "-"]) == 2
     assert "on standard input (-), but it is closed" in capsys.readouterr().err
@@ -157,7 +175,7 @@ def test_words_are_learned_and_written(capsys: Shown) -> None:
     vocab = load("poem").vocab
     assert vocab.symbols == tuple(dict.fromkeys(re.findall(r"\n|\S+", POEM)))
     assert "all 34 next symbols" in " ".join(shown.split())  # 30 words between 5 line breaks
-    assert "A sample (temperature 0.7):\n\nTwinkle, " in shown
+    assert "A sample (temperature 0.3):\n\nTwinkle, " in shown
     for options in ([], ["--num", "1"]):  # written one by one, or at once
         rest = ["--prompt", "Twinkle, twinkle,", "--length", "9", "--temperature", "0", *options]
         assert main(["sample", "poem", *rest]) == 0
@@ -214,7 +232,7 @@ def test_output_is_short_and_fits_80_columns(capsys: Shown) -> None:
     assert len(shown.err.splitlines()) < 25
     assert "predicted  probability" not in shown.out
     assert " epochs: every symbol predicted.\n" in shown.out
-    assert "A sample (temperature 0.7):\n\nT" in shown.out
+    assert "A sample (temperature 0.3):\n\nT" in shown.out
     assert shown.out.endswith(
         "Next: keep the model with --save FILE, then write more with\n"
         "  python -m seqtoys sample FILE\n"

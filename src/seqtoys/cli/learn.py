@@ -20,7 +20,7 @@ from seqtoys.support.randomness import seeded_generator
 
 SPACING = 1.25  # between the epochs that are printed
 TRACED, SHOWN = 20, 99  # the most steps shown one by one, and symbols in a verdict
-TEMPERATURE = 0.7  # of the sample
+MEMORIZED, TEMPERATURE = 0.3, 0.7  # the temperature of the sample, if a text was memorized or not
 CHARACTERS, WORDS, NEW_LINES = 200, 40, 10  # the most that it shows
 
 
@@ -123,19 +123,20 @@ def _sample(model: ElmanCharModel, lesson: Lesson, history: History, seed: int) 
     """Return new lines, and how many of them are copies; or the continuation of a first symbol."""
     words, first = model.vocab.has_words, lesson.texts[0][:1]
     most = WORDS if words else CHARACTERS
-    drawing: Any = {"temperature": TEMPERATURE, "generator": seeded_generator(seed)}
+    temperature = MEMORIZED if lesson.is_one and not lesson.held_out else TEMPERATURE
+    drawing: Any = {"temperature": temperature, "generator": seeded_generator(seed)}
     if not lesson.are_lines:
         length = min(most, 2 * max(map(len, lesson.texts)))
         text = generate(model, first, length, **drawing)
         shown = join([*first, *text], words=words)
-        return f"A sample (temperature {TEMPERATURE:g}):\n\n{fold(shown)}"
+        return f"A sample (temperature {temperature:g}):\n\n{fold(shown)}"
     written = generate(model, first, most, num=NEW_LINES, stop=NEWLINE, **drawing)
     lines = [[*first, *line] for line in written]
     held_out = set(history.held_out)
     known = [text for row, text in enumerate(lesson.texts) if row not in held_out]
     counted = novelty(lines, known, [lesson.texts[row] for row in held_out] or None)
     shown = "\n".join(join(line, words=words).strip() for line in lines)
-    return f"New lines (temperature {TEMPERATURE:g}):\n\n{fold(shown)}\n\n{fold(str(counted))}"
+    return f"New lines (temperature {temperature:g}):\n\n{fold(shown)}\n\n{fold(str(counted))}"
 
 
 def _next(lesson: Lesson, options: Namespace) -> str:

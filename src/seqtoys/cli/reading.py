@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import IO
 
 from seqtoys.data.symbols import Symbols
@@ -36,7 +37,7 @@ def read(argument: str, encoding: str) -> str:
             why = error.strerror if isinstance(error, OSError) else error
             raise DataError(
                 f"expected a text or the name of a file, got {quoted(argument)}, which looks like "
-                f"a file but can't be read ({why}); check the name, or pass --text if it is a text"
+                f"a file but can't be read ({why}); {_hint(argument)} pass --text if it is a text"
             ) from None
         return argument
     if kind not in (None, "a named pipe"):
@@ -44,11 +45,11 @@ def read(argument: str, encoding: str) -> str:
             f"expected a text or the name of a text file, got {quoted(argument)}, which is {kind}"
         )
     try:
-        with open(argument, "rb") as file:
-            content = _read(file, argument)
+        file = open(argument, "rb")  # noqa: SIM115
     except OSError as error:
         raise DataError(f"can't read {argument}: {error.strerror}") from None
-    return _decode(content, argument, encoding)
+    with file:
+        return _decode(_read(file, argument), argument, encoding)
 
 
 def lines_of(text: str) -> list[str]:
@@ -97,7 +98,10 @@ def join_texts(texts: Sequence[Symbols]) -> Symbols:
 
 
 def _read(file: IO[bytes], name: str) -> bytes:
-    content = file.read(MOST + 1)
+    try:
+        content = file.read(MOST + 1)
+    except OSError as error:
+        raise DataError(f"can't read {name}: {error.strerror}") from None
     if len(content) > MOST:
         raise DataError(f"expected a text of at most {MOST:,} bytes, got more from {name}")
     return content
@@ -123,5 +127,15 @@ def _decode(content: bytes, name: str, encoding: str) -> str:
 
 
 def _looks_like_path(argument: str) -> bool:
-    """Whether an argument has a separator within words, a suffix or a star, or starts with ~."""
-    return len(argument) <= LONGEST_NAME and PATH.match(argument) is not None
+    """Whether a single line has a slash within words, a suffix or a star, or starts with ~."""
+    is_short = len(argument) <= LONGEST_NAME and NEWLINE not in argument
+    return is_short and PATH.match(argument) is not None
+
+
+def _hint(argument: str) -> str:
+    folder, name = os.path.split(argument)
+    try:
+        near = get_close_matches(name, os.listdir(folder or "."), n=1)
+    except (OSError, ValueError):
+        near = []
+    return f"did you mean {os.path.join(folder, near[0])}? Or" if near else "check the name, or"
