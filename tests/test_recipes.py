@@ -41,6 +41,13 @@ def test_own_tasks_have_no_recipe() -> None:
         recipe("rebber")
 
 
+@pytest.mark.parametrize("option", ["--hidden", "--epochs", "--lr"])
+def test_options_are_checked_before_anything_is_printed(option: str, capsys: Shown) -> None:
+    assert main(["train", "parity", option, "0"]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err[:17]) == ("", "seqtoys: expected")
+
+
 def test_train_follows_the_recipe(capsys: Shown) -> None:
     assert main(["train", "tomita_1", "--epochs", "400"]) == 0
     shown = capsys.readouterr()

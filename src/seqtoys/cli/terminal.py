@@ -29,7 +29,7 @@ def clip(line: str, width: int | None = None) -> str:
         'the ear…'
     """
     width, line, mark = width or terminal_width(), encodable(line), encodable("…")
-    return line if width is None or len(line) <= width else line[: width - len(mark)] + mark
+    return line if width is None or len(line) <= width else line[: max(width - len(mark), 0)] + mark
 
 
 def fold(text: str, *, indent: int = 0) -> str:

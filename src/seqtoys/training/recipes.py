@@ -12,6 +12,7 @@ from typing import Any
 from seqtoys.errors import OptionError, quoted
 from seqtoys.models.elman.settings import Nonlinearity, RecurrentInit
 from seqtoys.support.arguments import check_fields, checked
+from seqtoys.support.values import check_length, check_positive
 from seqtoys.tasks.catalogue import CATALOGUE, get_task
 from seqtoys.tasks.task import Task
 from seqtoys.training.curriculum import Curriculum
@@ -35,6 +36,7 @@ class Recipe:
 
     Raises:
         InputTypeError: If a value has the wrong type.
+        OptionError: If a number is not positive.
 
     Examples:
         >>> from seqtoys import recipe
@@ -53,6 +55,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name in ("hidden_size", "epochs", "batch_size"):
+            check_length(getattr(self, name), name)
+        for name in ("lr", "clip_norm"):
+            check_positive(name, getattr(self, name))
 
     @property
     def model(self) -> dict[str, Any]:
