@@ -93,8 +93,10 @@ def join_texts(texts: Sequence[Symbols]) -> Symbols:
         >>> join_texts(["hi", "hello"]), join_texts([["a", "rose"], ["is"]])
         ('hi\nhello', ['a', 'rose', '\n', 'is'])
     """
-    symbols = [symbol for text in texts for symbol in (*text, NEWLINE)][:-1]
-    return "".join(symbols) if isinstance(texts[0], str) else symbols
+    strings = [text for text in texts if isinstance(text, str)]
+    if strings:
+        return NEWLINE.join(strings)
+    return [symbol for text in texts for symbol in (*text, NEWLINE)][:-1]
 
 
 def _read(file: IO[bytes], name: str) -> bytes:

@@ -29,7 +29,9 @@ def clip(line: str, width: int | None = None) -> str:
         'the ear…'
     """
     width, line, mark = width or terminal_width(), encodable(line), encodable("…")
-    return line if width is None or len(line) <= width else line[: max(width - len(mark), 0)] + mark
+    if width is None or len(line) <= width:
+        return line
+    return line[: max(width - len(mark), 0)] + mark
 
 
 def fold(text: str, *, indent: int = 0) -> str:

@@ -14,8 +14,7 @@ from seqtoys import ElmanCharModel, ElmanEnsemble, Task, evaluate, get_task, rec
 from seqtoys.cli.terminal import fold, print_json
 from seqtoys.cli.training import is_interrupted, train, why_stopped
 from seqtoys.records.ensemble_row import SHOWN_QUANTILES
-from seqtoys.records.report import Score
-from seqtoys.results import Proportion, Recipe, Report
+from seqtoys.results import Proportion, Recipe, Report, Score
 from seqtoys.support.tables import text_table
 from seqtoys.support.values import check_positive
 
