@@ -103,11 +103,11 @@ def _verdict(
 
 def _possible(task: Task, seen: Score) -> str:
     """Compare the accuracy with the best possible one, if not every symbol can be predicted."""
-    if task.optimum == 0:
-        return ""
     best = getattr(task, "best_accuracy", None)
-    limit = "100% is impossible" if best is None else f"{best:.1%} is the most possible"
-    return f" Accuracy {seen.accuracy:.1%}: {limit}, as some symbols are random."
+    if best is None:
+        return ""
+    some = "as some symbols are random"
+    return f" Accuracy {seen.accuracy:.1%}: {best:.1%} is the most possible, {some}."
 
 
 def _facts(
