@@ -160,3 +160,13 @@ def test_full_outputs_end_with_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> 
             patched.setattr(sys, "stderr", os.fdopen(os.dup(out.fileno()), "w"))
             assert main(arguments) == code
             sys.stderr.close()  # does not fail, since the rest is discarded
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_training_goes_on_without_messages(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        assert main(["learn", "hihello", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["learnt"]

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import IO
 
 from seqtoys.data.symbols import Symbols
-from seqtoys.errors import DataError, quoted
+from seqtoys.errors import DataError, quoted, shown_path
 from seqtoys.support.file_kinds import special_kind
 
 MOST = 10**9  # bytes in a text; a pipe may never end
@@ -47,9 +47,9 @@ def read(argument: str, encoding: str) -> str:
     try:
         file = open(argument, "rb")  # noqa: SIM115
     except OSError as error:
-        raise DataError(f"can't read {argument}: {error.strerror}") from None
+        raise DataError(f"can't read {shown_path(argument)}: {error.strerror}") from None
     with file:
-        return _decode(_read(file, argument), argument, encoding)
+        return _decode(_read(file, shown_path(argument)), shown_path(argument), encoding)
 
 
 def lines_of(text: str) -> list[str]:

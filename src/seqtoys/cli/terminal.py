@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from seqtoys.cli.process import discard
 from seqtoys.records.row import Row, describe
 
 
@@ -61,7 +62,10 @@ def note(line: str) -> None:
     """Print a message on stderr without disturbing a progress bar."""
     from tqdm import tqdm
 
-    tqdm.write(line, file=sys.stderr)
+    try:
+        tqdm.write(line, file=sys.stderr)
+    except OSError:  # it is full, or its reader has exited: training goes on without messages
+        discard(sys.stderr.fileno())
 
 
 class Changes:
