@@ -1,22 +1,18 @@
-"""The networks to train on each task of the catalog: one recipe per kind of task.
-
-The recipes are meant to show which tasks are easy and which are hard within seconds, not the best
-result possible on each, so none is tuned for a single task.
-"""
+"""The networks to train on each task of the catalog, for the pages of the tasks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from seqtoys import recipe
 from seqtoys.models.elman.settings import Nonlinearity, RecurrentInit
-from seqtoys.tasks.catalogue import CATALOGUE
 
 SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
 class Network:
-    """One network to train on one task.
+    """One network to train on one task, with the options of the task's `recipe`.
 
     Attributes:
         task: The name of the task.
@@ -36,35 +32,9 @@ class Network:
     batches: int
     batch_size: int
     lr: float
-    nonlinearity: Nonlinearity = "tanh"
-    recurrent_init: RecurrentInit = "uniform"
-    grow: bool = False
-
-    def describe(self) -> str:
-        """Describe in one line what is the same for all seeds.
-
-        Examples:
-            >>> networks_for("parity")[0].describe()
-            '64 relu units, orthogonal init, 4,000 batches of 128, lr 0.003, growing lengths'
-        """
-        initial = self.recurrent_init
-        start = "" if initial == "uniform" else f" {initial} init,"
-        lengths = ", growing lengths" if self.grow else ""
-        return (
-            f"{self.units} {self.nonlinearity} units,{start} {self.batches:,} batches of "
-            f"{self.batch_size}, lr {self.lr:g}{lengths}"
-        )
-
-
-RECIPES = {
-    "one word": Network("", 0, 8, 200, 128, 0.05),
-    "next symbol": Network("", 0, 32, 1000, 64, 0.01),
-    "counts": Network("", 0, 32, 2000, 128, 0.003),
-    "answers": Network("", 0, 64, 1000, 64, 0.003, recurrent_init="orthogonal"),
-    "short strings": Network("", 0, 32, 2000, 128, 0.003, "relu", "orthogonal", grow=True),
-    "long strings": Network("", 0, 64, 4000, 128, 0.003, "relu", "orthogonal", grow=True),
-}
-"""The networks by the name of their recipe; `networks_for` sets task and seed."""
+    nonlinearity: Nonlinearity
+    recurrent_init: RecurrentInit
+    grow: bool
 
 
 def networks_for(name: str) -> list[Network]:
@@ -74,5 +44,18 @@ def networks_for(name: str) -> list[Network]:
         >>> [(network.seed, network.units) for network in networks_for("parity")]
         [(0, 64), (1, 64), (2, 64)]
     """
-    recipe = RECIPES[CATALOGUE[name].recipe]
-    return [replace(recipe, task=name, seed=seed) for seed in SEEDS]
+    settings = recipe(name)
+    return [
+        Network(
+            task=name,
+            seed=seed,
+            units=settings.hidden_size,
+            batches=settings.epochs,
+            batch_size=settings.batch_size,
+            lr=settings.lr,
+            nonlinearity=settings.nonlinearity,
+            recurrent_init=settings.recurrent_init,
+            grow=settings.lengths is not None,
+        )
+        for seed in SEEDS
+    ]

@@ -20,13 +20,12 @@ from benchmarks.machine import describe
 from benchmarks.published.cells import run_cells, train
 from benchmarks.recipes import SEEDS, Network, networks_for
 from benchmarks.surprise import surprise_of_source
-from seqtoys import Batch, Curriculum, ElmanCharModel, Task, evaluate, get_task, list_tasks
+from seqtoys import Batch, ElmanCharModel, Task, evaluate, get_task, list_tasks, recipe
 from seqtoys.inspection import loss_by_position
 
 STORED = Path(__file__).with_name("tasks_learnt.jsonl")
 KEPT = STORED.with_suffix(".unfinished.jsonl")
 COMMAND = "python -m benchmarks.tasks_learnt --write"
-CLIP, THRESHOLD = 1.0, 0.98
 COUNT = 1000  # test sequences per length
 SHOWN = 30  # symbols in the curve
 DIGITS = 5
@@ -42,7 +41,7 @@ def run(network: Network) -> dict[str, Any]:
         `seconds`, the training time on one core; `report`, the report of `evaluate`; `accuracy`
         on sequences like those of training; and, for the first seed, the loss `curve`.
     """
-    task = get_task(network.task)
+    task, settings = get_task(network.task), recipe(network.task)
     model, seconds = train(
         task,
         units=network.units,
@@ -52,8 +51,8 @@ def run(network: Network) -> dict[str, Any]:
         epochs=network.batches,
         batch_size=network.batch_size,
         lr=network.lr,
-        clip_norm=CLIP,
-        lengths=growing_lengths(task) if network.grow else None,
+        clip_norm=settings.clip_norm,
+        lengths=settings.lengths,
     )
     report = evaluate(model, task, count=COUNT)
     return {
@@ -62,12 +61,6 @@ def run(network: Network) -> dict[str, Any]:
         "report": rounded(json.loads(report.to_json())),
         "curve": draw_curve(model, task) if network.seed == SEEDS[0] else None,
     }
-
-
-def growing_lengths(task: Task) -> Curriculum:
-    """Return a curriculum from the shortest lengths to the longest of training."""
-    shortest, longest = task.lengths
-    return Curriculum(longest, shortest=shortest, start=shortest + 2, threshold=THRESHOLD)
 
 
 def draw_curve(model: ElmanCharModel, task: Task) -> dict[str, Any] | None:
@@ -120,9 +113,14 @@ def store(
         path: The file.
     """
     today = date.today().isoformat()
-    facts = {"command": COMMAND, "machine": describe(), "date": today, "clip_norm": CLIP}
+    facts = {"command": COMMAND, "machine": describe(), "date": today}
     new = [
-        {**row, "network": asdict(network), **facts}
+        {
+            **row,
+            "network": asdict(network),
+            **facts,
+            "clip_norm": recipe(network.task).clip_norm,
+        }
         for network, row in zip(networks, rows, strict=True)
     ]
     again = {network.task for network in networks}

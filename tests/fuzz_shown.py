@@ -19,6 +19,7 @@ from seqtoys import (
     ElmanCharModel,
     TaskDataset,
     TaskStream,
+    Vocab,
     errors,
     get_task,
     novelty,
@@ -114,17 +115,23 @@ def inspections(rng: random.Random, folder: Path) -> Call:
 def words(folder: Path) -> list[list[str]]:
     """Return valid command lines that finish quickly."""
     (folder / "text").write_text("hihello\n", encoding="utf-8")
+    (folder / "lines").write_text("hill\nhello\nhole\n", encoding="utf-8")
     save(ElmanCharModel(VOCAB), folder / "model", overwrite=True)
+    save(ElmanCharModel(Vocab("\nhielo")), folder / "lined", overwrite=True)
     (folder / "taken").write_text("mine", encoding="utf-8")
     brief = ["--epochs", "3", "--seed", "5"]
     return [
         ["learn", "hihello", *brief, "--lr", "0.1", "--hidden", "4"],
         ["learn", str(folder / "text"), *brief, "--save", str(folder / "new"), "--force"],
+        ["learn", str(folder / "lines"), "--lines", "--validation", "0.4", *brief],
+        ["learn", str(folder / "lines"), "--words", "--encoding", "cp1252", *brief],
+        ["learn", "hello.txt", "--text", "--validation", "0.5", *brief],
         ["learn", "hello", *brief, "--json", "--save", str(folder / "taken")],
         ["train", "parity", *brief, "--hidden", "3", "--goal", "0.5"],
         ["train", "reber", *brief, "--seeds", "2", "--json"],
         ["sample", str(folder / "model"), "--prompt", "h", "--length", "5", "--num", "2",
          "--temperature", "0.5", "--top-k", "3", "--stop", "o"],
+        ["sample", str(folder / "lined"), "--lines", "--prompt", "h", "--length", "5"],
         ["tasks"],
         ["tasks", "dyck", "--json"],
         ["--version"],

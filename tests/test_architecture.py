@@ -66,6 +66,7 @@ def test_all_lists_the_public_names(module: ModuleType) -> None:
     }
     assert module.__all__ == sorted(module.__all__)
     assert set(module.__all__) - {"__version__"} == public
+    assert set(dir(module)) >= public
 
 
 def test_documented_error_tree_matches_the_classes() -> None:

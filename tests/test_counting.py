@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -141,6 +142,35 @@ def test_memoryless_and_chance_match_counts(task: Task, reader: Reader) -> None:
         hits = [float(text[1:].count(best)) for text in texts]
         assert_close(task.chance, hits, sizes)
     assert task.chance == pytest.approx(frequency[best], rel=0.05)
+
+
+@each_case
+def test_best_accuracy_is_that_of_the_best_guess_after_each_prefix(
+    task: Task, reader: Reader
+) -> None:
+    _, texts = draw(task, 6000)
+    known, tested = texts[:4000], texts[4000:]
+    after: dict[str, Counter[str]] = defaultdict(Counter)
+    for text in known:
+        for t in range(1, len(text)):
+            after[context(text[:t])][text[t]] += 1
+    guesses = {before: symbols.most_common(1)[0][0] for before, symbols in after.items()}
+
+    def guess(before: str) -> str:
+        return guesses.get(context(before), before[-1])  # long strings are rare
+
+    hits = [float(sum(guess(text[:t]) == text[t] for t in range(1, len(text)))) for text in tested]
+    best: Any = task
+    assert_close(best.best_accuracy, hits, [len(text) - 1 for text in tested])
+
+
+def context(prefix: str) -> str:
+    """Return what matters for the next symbol: the innermost open bracket, or the whole prefix."""
+    if prefix[1:].isalpha() or prefix == "#":
+        return prefix
+    while prefix != (prefix := re.sub(r"\(\)|\[\]|\{\}|<>", "", prefix)):
+        pass
+    return prefix[-1]
 
 
 @each_case

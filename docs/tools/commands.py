@@ -34,8 +34,8 @@ class Shell:
         Examples:
             >>> print(Shell().run("python -m seqtoys tasks", lines=2))
             $ python -m seqtoys tasks
-            task                         level                       optimum
-            hihello                      finite                       0.0000
+            task                         description
+            hihello                      One word, "hihello": the smallest text in which the
             …
         """
         arguments = shlex.split(command.removeprefix(PROGRAM))

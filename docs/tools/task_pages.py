@@ -8,8 +8,7 @@ from inspect import getdoc, signature
 
 import torch
 
-from benchmarks.recipes import networks_for
-from seqtoys import Batch, Task, Vocab, get_task
+from seqtoys import Batch, Task, Vocab, get_task, recipe
 from seqtoys.tasks.automata.automaton import Automaton
 from seqtoys.tasks.catalogue import CATALOGUE
 from tools.learnt import made, rows_of, scores_table
@@ -153,10 +152,9 @@ def learnt(name: str) -> str:
     stored = rows_of(name)
     if not stored:
         return ""
-    recipe = networks_for(name)[0].describe()
     curve = stored[0]["curve"]
     figure = [loss_figure(curve)] if curve and any(curve["source"]) else []  # skip a line at 0
     seconds = [row["seconds"] for row in stored]
     took = f"{min(seconds):.1f} to {max(seconds):.1f} s"
-    head = f"**Results** of {len(stored)} networks of {recipe}, in {took} on one core each:"
+    head = f"**Results** of {len(stored)} networks of {recipe(name)}, in {took} on one core each:"
     return "\n\n".join([head, scores_table(stored), *figure])

@@ -1,5 +1,6 @@
 """The types returned by training, evaluation, sweeps and tasks, for annotations."""
 
+from seqtoys import plotting as plotting  # registers the figures that notebooks show
 from seqtoys.data.baselines import Baselines as Baselines
 from seqtoys.records.ensemble_history import EnsembleHistory as EnsembleHistory
 from seqtoys.records.ensemble_row import EnsembleRow as EnsembleRow
@@ -14,6 +15,7 @@ from seqtoys.support.uncertainty import Estimate as Estimate
 from seqtoys.support.uncertainty import Proportion as Proportion
 from seqtoys.sweeps.result import SweepResult as SweepResult
 from seqtoys.sweeps.row import SweepRow as SweepRow
+from seqtoys.training.recipes import Recipe as Recipe
 
 __all__ = [
     "Baselines",
@@ -24,6 +26,7 @@ __all__ = [
     "History",
     "Novelty",
     "Proportion",
+    "Recipe",
     "Report",
     "Row",
     "Score",

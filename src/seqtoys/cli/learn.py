@@ -1,71 +1,52 @@
-"""learn: train a network on texts; also the introductory example."""
+"""learn: train a network on texts, and let it write."""
 
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+import shlex
+from argparse import Namespace
+from typing import Any
 
-from seqtoys import Batch, ElmanCharModel, Vocab, fit
-from seqtoys.cli.terminal import fold, note, print_json
-from seqtoys.cli.training import add_training_options, is_interrupted, train
-from seqtoys.errors import DataError, quoted
+from seqtoys import Batch, ElmanCharModel, Vocab, generate, novelty
+from seqtoys.cli.lesson import NEAR, Lesson, make_lesson
+from seqtoys.cli.reading import NEWLINE, join
+from seqtoys.cli.terminal import Changes, clip, fold, note, print_json
+from seqtoys.cli.training import is_interrupted, train, why_stopped
+from seqtoys.errors import DataError
 from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.records.row import describe
-from seqtoys.results import History, Row
-from seqtoys.support.file_kinds import special_kind
+from seqtoys.results import History
+from seqtoys.support.randomness import seeded_generator
 
-NEAR = 0.05  # nats above the optimum, for several texts, where no model predicts every symbol
-LONG, CHUNK, STREAM = 5000, 100, 1000  # symbols
-MOST = 10**9  # symbols in a text; a pipe may never end
-
-
-def add_learn(parser: ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "texts",
-        nargs="+",
-        metavar="TEXT",
-        help='a quoted text, such as "to be or not to be", or the name of a text file',
-    )
-    add_training_options(parser)
+SPACING = 1.25  # between the epochs that are printed
+TRACED, SHOWN = 20, 99  # the most steps shown one by one, and symbols in a verdict
+MEMORIZED, TEMPERATURE = 0.3, 0.7  # the temperature of the sample, if a text was memorized or not
+CHARACTERS, WORDS, NEW_LINES = 200, 40, 10  # the most that it shows
 
 
-def learn(options: Namespace) -> int:
+def run(options: Namespace) -> int:
     """Train a network on the texts, and report whether it has learned them."""
-    texts = [_read(text) for text in options.texts]
+    lesson = make_lesson(options)
     _check_save(options)
+    texts = lesson.texts
     vocab = Vocab.from_text(*texts)
     model = ElmanCharModel(vocab, hidden_size=options.hidden, seed=options.seed)
-    streams = min(64, len(texts[0]) // STREAM)
     history = train(
         model,
-        texts[0] if len(texts) == 1 else texts,
+        texts[0] if lesson.is_one else texts,
         options,
-        until="solved" if len(texts) == 1 else NEAR,
-        on_epoch=_Changes(note),
-        **({"chunk": CHUNK, "batch_size": streams} if _is_long(texts) else {}),
+        epochs=options.epochs,
+        lr=options.lr,
+        seed=options.seed,
+        on_epoch=Changes(note, SPACING),
+        **lesson.training(),
     )
-    return _tell(model, texts, history, as_json=options.json)
-
-
-def demonstrate() -> int:
-    """Run the introductory example: five units learn to answer "hihell" with "ihello"."""
-    print('An Elman network of 5 units learns to answer "hihell" with "ihello" (seed 777).\n')
-    model, text = ElmanCharModel(Vocab("hielo"), seed=777), "hihello"
-    history = fit(model, text, epochs=100, lr=0.05, on_epoch=_Changes(print))
-    print()
-    return _tell(model, [text], history, as_json=False)
-
-
-def _is_long(texts: list[str]) -> bool:
-    """Whether there is one text, long enough to be read in chunks."""
-    return len(texts) == 1 and len(texts[0]) > LONG
+    return _report(model, lesson, history, options)
 
 
 def _check_save(options: Namespace) -> None:
     """Check that saving the model would not overwrite a text to learn."""
-    if options.save is None or options.force:
+    if options.save is None or options.force or options.text:
         return
     if any(_is_same_file(text, options.save) for text in options.texts):
         raise DataError(
@@ -81,83 +62,85 @@ def _is_same_file(one: str, other: str) -> bool:
         return False
 
 
-def _read(argument: str) -> str:
-    """Return the text in the file of this name, or the name itself if there is no such file."""
-    try:
-        kind = special_kind(os.stat(argument).st_mode)
-    except (OSError, ValueError):  # a text may be too long for a file name, or contain a null
-        return _long_enough(argument)
-    if kind not in (None, "a named pipe"):
-        raise DataError(
-            f"expected a text or the name of a text file, got {quoted(argument)}, which is {kind}"
-        )
-    try:
-        with open(argument, encoding="utf-8") as file:
-            text = file.read(MOST + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"expected a UTF-8 text file at {argument}, got: {error}") from None
-    if len(text) > MOST:
-        raise DataError(f"expected a text of at most {MOST:,} symbols, got more from {argument}")
-    return _long_enough(text.rstrip("\n"))
-
-
-def _long_enough(text: str) -> str:
-    if len(text) < 2:
-        raise DataError(
-            "expected texts of at least two symbols (one to read, one to predict), got "
-            f"{quoted(text)}"
-        )
-    return text
-
-
-def _tell(model: ElmanCharModel, texts: list[str], history: History, *, as_json: bool) -> int:
-    """Print the outcome of a training run, and return the exit code."""
-    loss, share = _measure(model, texts, history)
-    scored, optimum = sum(len(text) - 1 for text in texts), history.baselines.full_past
+def _report(model: ElmanCharModel, lesson: Lesson, history: History, options: Namespace) -> int:
+    """Print the outcome of the training, and return the exit code."""
+    loss, share = _measure(model, lesson, history)
+    scored = sum(len(text) - 1 for text in lesson.texts)
+    held_out = min(history.validation_loss, default=None)
     right = round(share * scored)
-    learnt = right == scored if len(texts) == 1 else loss - optimum <= NEAR
-    if as_json:
-        facts = {"learnt": learnt, "symbols": scored, "right": right, "loss": loss}
-        rest = {"optimum": optimum, "epochs": len(history), "stopped": history.stopped}
-        print_json(facts | rest)
+    if held_out is not None:
+        learnt = held_out < history.baselines.uniform
     else:
-        if len(texts) == 1 and not _is_long(texts):
-            print(f"{model.trace(texts[0][:-1])}\n")
+        learnt = right == scored if lesson.is_one else loss - history.baselines.full_past <= NEAR
+    if options.json:
+        facts = {"learnt": learnt, "symbols": scored, "right": right, "loss": loss}
+        facts |= {} if held_out is None else {"held_out_loss": held_out}
+        rest = {"epochs": len(history), "stopped": history.stopped}
+        print_json(facts | {"optimum": history.baselines.full_past} | rest)
+    else:
+        if lesson.is_one and scored <= TRACED:
+            print("\n".join(map(clip, str(model.trace(lesson.texts[0][:-1])).split("\n"))) + "\n")
         print(f"{history.loss_context()}\n")
-        print(fold(_verdict(texts, history, learnt, f"{right} of {scored}", loss)))
+        print(fold(_verdict(lesson, history, learnt, f"{right:,} of {scored:,}", loss)))
+        print(f"\n{_sample(model, lesson, history, options.seed)}\n\n{_next(lesson, options)}")
     if is_interrupted(history):
         return 130
     return 0 if learnt else 1
 
 
-def _measure(model: ElmanCharModel, texts: list[str], history: History) -> tuple[float, float]:
-    """Return the loss and accuracy after training; for a long text, those of the last epoch."""
-    if _is_long(texts) and history.loss:
+def _measure(model: ElmanCharModel, lesson: Lesson, history: History) -> tuple[float, float]:
+    """Return the loss and accuracy after training; of a text in chunks, of the last epoch."""
+    if (lesson.in_chunks or lesson.held_out is not None) and history.loss:
         return history.loss[-1], history.accuracy[-1]
-    loss, share = loss_and_accuracy(model, Batch.from_texts(texts, model.vocab))
+    loss, share = loss_and_accuracy(model, Batch.from_texts(lesson.texts, model.vocab))
     return loss.item(), share.item()
 
 
-def _verdict(texts: list[str], history: History, learnt: bool, right: str, loss: float) -> str:
-    epochs = f"{len(history)} epoch{'s' * (len(history) != 1)}"
-    if learnt and len(texts) == 1:
-        count = right.partition(" ")[0]
-        return f"Memorized {describe(texts[0])!r}: all {count} next symbols ({epochs})."
-    far = f"{loss:.4f} nats per symbol, {loss - history.baselines.full_past:.4f} above the optimum"
+def _verdict(lesson: Lesson, history: History, learnt: bool, right: str, loss: float) -> str:
+    """Describe what was learned, and why training stopped."""
+    ended = f"Stopped after {why_stopped(history)}."
+    if history.validation_loss:
+        losses = history.validation_loss
+        best = min(losses)
+        return (
+            f"{'Learned' if learnt else 'Not learned'}: held-out loss {best:.4f} nats per symbol "
+            f"at epoch {losses.index(best) + 1} (uniform guess: {history.baselines.uniform:.4f}). "
+            f"{ended}"
+        )
+    if learnt and lesson.is_one:
+        text = lesson.texts[0][:SHOWN]
+        shown = describe(join(text, words=not isinstance(text, str)))
+        return f"Memorized '{shown}': all {right.partition(' ')[0]} next symbols. {ended}"
+    excess = loss - history.baselines.full_past
+    far = f"{loss:.4f} nats per symbol, {excess:.4f} above the optimum"
     if learnt:
-        return f"Learned {len(texts)} texts: {far} ({epochs})."
-    short = f"Not memorized: {right} next symbols" if len(texts) == 1 else f"Not learned: {far}"
-    return f"{short} after {epochs}; try more --epochs or more --hidden units."
+        return f"Learned {len(lesson.texts)} texts: {far}. {ended}"
+    short = f"Not memorized: {right} next symbols" if lesson.is_one else f"Not learned: {far}"
+    return f"{short}. {ended} Try more --epochs or more --hidden units."
 
 
-class _Changes:
-    """Writes a line whenever the visible part of the prediction changes."""
+def _sample(model: ElmanCharModel, lesson: Lesson, history: History, seed: int) -> str:
+    """Return new lines, and how many of them are copies; or the continuation of a first symbol."""
+    words, first = model.vocab.has_words, lesson.texts[0][:1]
+    most = WORDS if words else CHARACTERS
+    temperature = MEMORIZED if lesson.is_one and not lesson.held_out else TEMPERATURE
+    drawing: Any = {"temperature": temperature, "generator": seeded_generator(seed)}
+    if not lesson.are_lines:
+        length = min(most, 2 * max(map(len, lesson.texts)))
+        text = generate(model, first, length, **drawing)
+        shown = join([*first, *text], words=words)
+        return f"A sample (temperature {temperature:g}):\n\n{fold(shown)}"
+    written = generate(model, first, most, num=NEW_LINES, stop=NEWLINE, **drawing)
+    lines = [[*first, *line] for line in written]
+    held_out = set(history.held_out)
+    known = [text for row, text in enumerate(lesson.texts) if row not in held_out]
+    counted = novelty(lines, known, [lesson.texts[row] for row in held_out] or None)
+    shown = "\n".join(join(line, words=words).strip() for line in lines)
+    return f"New lines (temperature {temperature:g}):\n\n{fold(shown)}\n\n{fold(str(counted))}"
 
-    def __init__(self, write: Callable[[str], object]) -> None:
-        self.write, self.last = write, ""
 
-    def __call__(self, row: Row) -> None:
-        shown = "" if row.prediction is None else describe(row.prediction)
-        if shown != self.last:
-            self.last = shown
-            self.write(f"epoch {row.epoch:4}  loss {row.loss:.4f}  {shown}")
+def _next(lesson: Lesson, options: Namespace) -> str:
+    file = "FILE" if options.save is None else shlex.quote(options.save)
+    keep = "keep the model with --save FILE, then " if options.save is None else ""
+    more = " --lines --num 20" if lesson.are_lines else ""
+    return f"Next: {keep}write more with\n  python -m seqtoys sample {file}{more}"

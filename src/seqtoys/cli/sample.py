@@ -2,81 +2,81 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
+from collections.abc import Iterable
 from typing import Any
 
 from seqtoys import ElmanEnsemble, Vocab, generate, load, stream
+from seqtoys.cli.reading import NEWLINE, join, words_of
 from seqtoys.cli.terminal import print_json
 from seqtoys.data.symbols import Symbols
+from seqtoys.errors import OptionError
 from seqtoys.support.randomness import seeded_generator
 
 
-def add_sample(parser: ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("file", metavar="FILE", help="a model saved with --save")
-    parser.add_argument(
-        "--prompt", help="text to continue (default: the first symbol of the vocabulary)"
-    )
-    parser.add_argument(
-        "--length", type=int, default=200, help="maximum number of new symbols (default: 200)"
-    )
-    parser.add_argument("--num", type=int, help="number of texts (default: 1)")
-    parser.add_argument(
-        "--temperature",
-        type=float,
-        default=1.0,
-        help="sampling temperature; 0 always picks the likeliest symbol (default: 1)",
-    )
-    parser.add_argument(
-        "--top-k", type=int, metavar="K", help="sample from the K likeliest symbols only"
-    )
-    parser.add_argument("--stop", metavar="SYMBOLS", help="symbols that end a text")
-
-
-def sample(options: Namespace) -> int:
+def run(options: Namespace) -> int:
     """Print the prompt and its continuation by the model, or by each replica of an ensemble."""
     model = load(options.file)
     vocab = model.vocab
-    prompt = vocab.symbols[:1] if options.prompt is None else _symbols(options.prompt, vocab)
+    prompt, stop = _ends(options, vocab)
     count = 1 if options.num is None else options.num
     sampling: dict[str, Any] = {
         "temperature": options.temperature,
         "top_k": options.top_k,
-        "stop": None if options.stop is None else _symbols(options.stop, vocab),
+        "stop": stop,
         "generator": seeded_generator(options.seed),
     }
     if isinstance(model, ElmanEnsemble):
         written = generate(model, prompt, options.length, num=count, **sampling)
         for seed, texts in zip(model.seeds, written, strict=True):
-            _print(prompt, texts, vocab, options.json, seed=seed)
-    elif options.num is None and not options.json:
-        gap = " " if vocab.has_words else ""
-        symbols = stream(model, prompt, options.length, **sampling)  # checks the options
-        print(_join(prompt, vocab), end="", flush=True)
-        try:
-            for symbol in symbols:
-                print(gap + symbol, end="", flush=True)
-        finally:
-            print()
+            _print(prompt, texts, vocab, options, seed=seed)
+    elif options.num is None and not options.json and not options.lines:
+        # The call checks the options, so nothing is printed if one is invalid.
+        _stream(prompt, stream(model, prompt, options.length, **sampling), vocab)
     else:
         texts = generate(model, prompt, options.length, num=count, **sampling)
-        _print(prompt, texts, vocab, options.json)
+        _print(prompt, texts, vocab, options)
     return 0
 
 
-def _symbols(text: str, vocab: Vocab) -> Symbols:
-    return text.split() if vocab.has_words else text
+def _ends(options: Namespace, vocab: Vocab) -> tuple[Symbols, Symbols | None]:
+    """Return the symbols to begin with, and those that end a text."""
+    prompt, stop = (
+        words_of(text) if text is not None and vocab.has_words else text
+        for text in (options.prompt, options.stop)
+    )
+    if not options.lines:
+        return vocab.symbols[:1] if prompt is None else prompt, stop
+    if NEWLINE not in vocab:
+        raise OptionError("--lines needs a model trained with `learn --lines`")
+    return [NEWLINE, *(prompt or [])], [NEWLINE, *(stop or [])]
 
 
-def _join(symbols: Symbols, vocab: Vocab) -> str:
-    return (" " if vocab.has_words else "").join(symbols)
+def _stream(prompt: Symbols, symbols: Iterable[str], vocab: Vocab) -> None:
+    """Print a text symbol by symbol."""
+    print(join(prompt, words=vocab.has_words), end="", flush=True)
+    last = prompt[-1]
+    try:
+        for symbol in symbols:
+            gap = " " if vocab.has_words and NEWLINE not in (last, symbol) else ""
+            print(gap + symbol, end="", flush=True)
+            last = symbol
+    finally:
+        print()
 
 
-def _print(prompt: Symbols, texts: list[Any], vocab: Vocab, as_json: bool, **labels: int) -> None:
+def _print(
+    prompt: Symbols, texts: list[Any], vocab: Vocab, options: Namespace, **labels: int
+) -> None:
     """Print one text per line, after the seed of its replica if there are several."""
+    words = vocab.has_words
     for text in texts:
-        if as_json:
-            print_json({**labels, "prompt": _join(prompt, vocab), "text": _join(text, vocab)})
+        whole, start, rest = (
+            join(symbols, words=words) for symbols in ([*prompt, *text], prompt, text)
+        )
+        if options.lines:
+            whole, start, rest = whole.strip(NEWLINE), start.lstrip(NEWLINE), rest.rstrip(NEWLINE)
+        if options.json:
+            print_json({**labels, "prompt": start, "text": rest})
         else:
-            whole = _join([*prompt, *text], vocab)
             print("".join(f"seed {seed}  " for seed in labels.values()) + whole)

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from typing import Any
 
-from seqtoys import Batch, Task, get_task, list_tasks
+from seqtoys import Batch, Task, get_task, list_tasks, recipe
 from seqtoys.cli.terminal import clip, fold, print_json, terminal_width
 from seqtoys.data.batch import UNSCORED
 from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.tables import text_table
 from seqtoys.support.uncertainty import Estimate
 
-LEAST = 30  # columns below which a description is left out
+LEAST = 50  # columns of a description below which a table leaves out the others
 SAMPLES = 3
 
 
-def add_tasks(parser: ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "name", nargs="?", help="task to show, with samples, optimum and chance accuracy"
-    )
-
-
-def tasks(options: Namespace) -> int:
+def run(options: Namespace) -> int:
     """Print one line per task, or the details of one task."""
     if options.name is not None:
         task = get_task(options.name)
@@ -41,14 +34,17 @@ def tasks(options: Namespace) -> int:
 
 
 def _list() -> None:
-    """Print names, levels and optima, and descriptions if there is room."""
+    """Print the names and descriptions of all tasks, with their levels and optima if they fit."""
     built = [get_task(name) for name in list_tasks()]
+    abouts = list(list_tasks().values())
+    width = terminal_width()
     rows = [[task.name, task.level, f"{task.optimum:.4f}"] for task in built]
     lines = text_table(["task", "level", "optimum"], rows).split("\n")
-    width = terminal_width()
-    has_room = width is None or width - max(map(len, lines)) - 2 >= LEAST
-    for line, about in zip(lines, ["description", *list_tasks().values()], strict=True):
-        print(clip(f"{line}  {about}" if has_room else line))
+    if width is not None and len(lines[0]) + LEAST > width:
+        lines = text_table(["task"], [[task.name] for task in built]).split("\n")
+    indent = max(map(len, lines)) + 2
+    for line, about in zip(lines, ["description", *abouts], strict=True):
+        print(fold(f"{line:{indent}}{about}", indent=indent))
 
 
 def _show(task: Task, batch: Batch) -> None:
@@ -61,6 +57,9 @@ def _show(task: Task, batch: Batch) -> None:
     print(f"\noptimum              {task.optimum:.4f} nats per scored symbol")
     print(f"best without memory  {task.memoryless}")
     print(f"chance               {task.chance:.1%} accuracy")
+    if hasattr(task, "best_accuracy"):
+        print(f"best possible        {task.best_accuracy:.1%} accuracy")
+    print(fold(f"\nNext: python -m seqtoys train {task.name}\n  {recipe(task)}", indent=2))
 
 
 def _facts(task: Task) -> dict[str, Any]:

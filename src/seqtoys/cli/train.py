@@ -4,65 +4,62 @@ from __future__ import annotations
 
 import json
 import math
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from seqtoys import ElmanCharModel, ElmanEnsemble, Task, evaluate, get_task
+from seqtoys import ElmanCharModel, ElmanEnsemble, Task, evaluate, get_task, recipe
 from seqtoys.cli.terminal import fold, print_json
-from seqtoys.cli.training import add_training_options, is_interrupted, train
+from seqtoys.cli.training import is_interrupted, train, why_stopped
 from seqtoys.records.ensemble_row import SHOWN_QUANTILES
 from seqtoys.records.score import Score
-from seqtoys.results import Proportion, Report
+from seqtoys.results import Proportion, Recipe, Report
 from seqtoys.support.tables import text_table
 from seqtoys.support.values import check_positive
 
-CLIP_NORM = 1.0  # without it, training on long sequences may diverge
+ADVICE = "\nMore --epochs, --hidden units or --seeds may help; some tasks defeat Elman networks."
 ONE, EACH = 1000, 200  # sequences for evaluating one network, and each of several
 
 
-def add_train(parser: ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("task", help="name of a task, as listed by `tasks`")
-    parser.add_argument(
-        "--seeds", type=int, default=1, help="number of networks to train together (default: 1)"
-    )
-    add_training_options(parser)
-    parser.add_argument(
-        "--goal",
-        type=float,
-        default=0.02,
-        metavar="NATS",
-        help="largest excess over the optimum that counts as solved (default: 0.02)",
-    )
-
-
-def train_task(options: Namespace) -> int:
+def run(options: Namespace) -> int:
     """Train networks on a task, and print how close to the optimum they get."""
-    task, size = get_task(options.task), options.hidden
+    task, settings = get_task(options.task), _settings(options)
     check_positive("--goal", options.goal)
     seeds = range(options.seed, options.seed + options.seeds)
     model: ElmanCharModel | ElmanEnsemble
     if len(seeds) == 1:
-        model = ElmanCharModel(task.vocab, hidden_size=size, seed=options.seed)
+        model = ElmanCharModel(task.vocab, seed=options.seed, **settings.model)
     else:
-        model = ElmanEnsemble(task.vocab, seeds, hidden_size=size)
-    # Half of the goal, as the loss on one batch may be low by chance.
-    history = train(model, task, options, until=options.goal / 2, clip_norm=CLIP_NORM)
+        model = ElmanEnsemble(task.vocab, seeds, **settings.model)
+    about = f"{task.name}: {settings}"
+    history = train(model, task, options, about, seed=options.seed, **settings.training)
     found: Any = evaluate(model, task, count=ONE if len(seeds) == 1 else EACH)
     reports: list[Report] = [found] if len(seeds) == 1 else found
     solved = Proportion(
         sum(_is_near(report.seen, options.goal) for report in reports), len(reports)
     )
     if options.json:
-        print_json(_facts(task, seeds, history, reports, options))
+        print_json(_facts(task, seeds, history, reports, settings, options))
     else:
         shown = f"{history}\n\n{fold(str(found))}" if len(seeds) == 1 else _table(found, options)
-        print(f"{shown}\n\n{fold(_verdict(task, reports, solved, options.goal))}")
+        print(f"{shown}\n\n{fold(_verdict(task, reports, solved, history, options.goal))}")
     if is_interrupted(history):
         return 130
     return 0 if solved.count else 1
+
+
+def _settings(options: Namespace) -> Recipe:
+    """Return the recipe of the task, with the options that were passed.
+
+    Training doesn't stop early: the loss on a single batch, of sequences of one length, may be low
+    by chance, and while lengths grow it is that of short sequences.
+    """
+    given = {"hidden_size": options.hidden, "epochs": options.epochs, "lr": options.lr}
+    return replace(
+        recipe(options.task), **{name: value for name, value in given.items() if value is not None}
+    )
 
 
 def _is_near(score: Score, goal: float) -> bool:
@@ -88,28 +85,47 @@ def _quantiles(values: list[float]) -> list[float]:
     return finite.quantile(levels, interpolation="nearest").tolist()
 
 
-def _verdict(task: Task, reports: list[Report], solved: Proportion, goal: float) -> str:
+def _verdict(
+    task: Task, reports: list[Report], solved: Proportion, history: Any, goal: float
+) -> str:
     if len(reports) > 1:
         near = f"at most {goal:g} nats above the optimum {task.optimum:.4f}"
         marks = f"loss {task.memoryless} without memory, accuracy {task.chance:.1%} by guessing"
         where = "on strings like those in training"
         return f"{task.name}: solved by {solved}, that is, {near} {where}. Baselines: {marks}."
-    excess = f"{reports[0].seen.excess} nats above the optimum (goal: at most {goal:g})"
-    if solved.count:
-        return f"Solved: {excess}."
-    return f"Not solved: {excess}; try more --epochs, more --hidden units, or more --seeds."
+    seen = reports[0].seen
+    without = max(float(task.memoryless) - task.optimum, 0)
+    return (
+        f"{'Solved' if solved.count else 'Not solved'}: {seen.excess} nats above the optimum "
+        f"(goal: {goal:g}; without memory, at least {without:.4f}).{_possible(task, seen)} "
+        f"Stopped after {why_stopped(history)}.{'' if solved.count else ADVICE}"
+    )
+
+
+def _possible(task: Task, seen: Score) -> str:
+    """Compare the accuracy with the best possible one, if not every symbol can be predicted."""
+    best = getattr(task, "best_accuracy", None)
+    if best is None:
+        return ""
+    some = "as some symbols are random"
+    return f" Accuracy {seen.accuracy:.1%}: {best:.1%} is the most possible, {some}."
 
 
 def _facts(
-    task: Task, seeds: range, history: Any, reports: list[Report], options: Namespace
+    task: Task,
+    seeds: range,
+    history: Any,
+    reports: list[Report],
+    settings: Recipe,
+    options: Namespace,
 ) -> dict[str, Any]:
     """Return all results, with one value per seed even for a single network."""
     solved = [_is_near(report.seen, options.goal) for report in reports]
     is_one = len(reports) == 1
     return {
         "task": task.name,
-        "hidden_size": options.hidden,
-        "lr": options.lr,
+        "hidden_size": settings.hidden_size,
+        "lr": settings.lr,
         "goal": options.goal,
         "seconds": history.seconds,
         "seeds": list(seeds),

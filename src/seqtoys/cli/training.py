@@ -3,47 +3,25 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from typing import Any
 
 from seqtoys import Checkpoint, ElmanCharModel, ElmanEnsemble, fit
-from seqtoys.cli.terminal import note
+from seqtoys.cli.arguments import EVERY
+from seqtoys.cli.lesson import PATIENCE
+from seqtoys.cli.terminal import fold, note
 from seqtoys.errors import ModelFileError, OptionError
 from seqtoys.models.replaceable import loss_of
+from seqtoys.results import History
 from seqtoys.tasks.given_data import TrainingData
-
-EVERY = 100  # epochs between two checkpoints
-
-
-def add_training_options(parser: ArgumentParser) -> None:
-    """Add the options of the commands that train."""
-    parser.add_argument(
-        "--hidden", type=int, default=32, help="number of hidden units (default: 32)"
-    )
-    parser.add_argument(
-        "--epochs", type=int, default=1000, help="maximum number of epochs (default: 1000)"
-    )
-    parser.add_argument("--lr", type=float, default=0.01, help="learning rate (default: 0.01)")
-    parser.add_argument(
-        "--save",
-        metavar="FILE",
-        help=f"save the model and its training state to FILE every {EVERY} epochs and at the end",
-    )
-    existing = parser.add_mutually_exclusive_group()
-    existing.add_argument(
-        "--resume",
-        action="store_true",
-        help="resume training from the --save file, if it exists",
-    )
-    existing.add_argument(
-        "--force",
-        action="store_true",
-        help="allow --save to replace an unfinished training run or any other file",
-    )
 
 
 def train(
-    model: ElmanCharModel | ElmanEnsemble, data: TrainingData, options: Namespace, **more: Any
+    model: ElmanCharModel | ElmanEnsemble,
+    data: TrainingData,
+    options: Namespace,
+    about: str | None = None,
+    **more: Any,
 ) -> Any:
     """Train a model, and save it if the options ask for it.
 
@@ -51,7 +29,8 @@ def train(
         model: The model, or an ensemble.
         data: The data, as for `fit`.
         options: The options of the command.
-        more: Further options of `fit`.
+        about: A line to print before training, or None.
+        more: The options of `fit`.
 
     Returns:
         The history.
@@ -60,15 +39,9 @@ def train(
         SeqtoysError: If the --save file may not be replaced, or can't be resumed.
     """
     checkpoint, resume = _places(options)
-    history: Any = fit(
-        model,
-        data,
-        epochs=options.epochs,
-        lr=options.lr,
-        checkpoint=checkpoint,
-        resume=resume,
-        **more,
-    )
+    if about is not None:
+        note(fold(about))
+    history: Any = fit(model, data, checkpoint=checkpoint, resume=resume, **more)
     if checkpoint is not None:
         more_to_come = is_interrupted(history)
         hint = "; run the same command with --resume to continue" if more_to_come else ""
@@ -93,6 +66,19 @@ def _places(options: Namespace) -> tuple[Checkpoint | None, str | None]:
             "to continue a training run or --force to replace it"
         )
     return Checkpoint(options.save, every=EVERY, overwrite=options.force), None
+
+
+def why_stopped(history: History) -> str:
+    """Describe why training ended, after how many epochs."""
+    epochs = f"{len(history):,} epoch{'s' * (len(history) != 1)}"
+    reasons = {
+        "patience": f"no improvement on held-out data for {PATIENCE} epochs",
+        "interrupted": "interrupted by Ctrl-C",
+        "excess": "close to the optimum",
+        "solved": "every symbol predicted",
+    }
+    reason = reasons.get(history.stopped)
+    return epochs if reason is None else f"{epochs}: {reason}"
 
 
 def is_interrupted(history: Any) -> bool:

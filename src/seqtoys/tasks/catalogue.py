@@ -42,7 +42,7 @@ class Entry:
     Attributes:
         build: The class or function that builds the task; its arguments are the task's options.
         page: The page in `docs/tasks` that describes the task.
-        recipe: The recipe in `benchmarks/recipes.py` that trains the networks on that page.
+        recipe: The name of the recipe that `recipe` returns for the task.
     """
 
     build: Callable[..., Task]

@@ -110,6 +110,12 @@ class CountingLanguage(Task):
         """The proportion of the most frequent letter."""
         return Estimate(max(self._expected_blocks()) / self._expected_scored())
 
+    @property
+    def best_accuracy(self) -> float:
+        """The highest possible accuracy: each step of a count is guessed, all else is certain."""
+        misses = self._counts * min(self.p, 1 - self.p) / self.p
+        return 1 - misses / self._expected_scored()
+
     def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         total, rest = divmod(length - 1, self._unit)

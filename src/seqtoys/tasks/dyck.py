@@ -109,6 +109,11 @@ class Dyck(Task):
         """The proportion of `#` or of one bracket, whichever is larger."""
         return Estimate(max(1 - 2 * self.p, self.p / self.kinds))
 
+    @property
+    def best_accuracy(self) -> float:
+        """The highest possible accuracy: a bracket closes, or the string ends, more often."""
+        return 1 - self.p
+
     def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
         if length % 2 and length > 0:
