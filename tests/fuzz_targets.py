@@ -26,6 +26,7 @@ from seqtoys import (
     TaskStream,
     Text,
     Vocab,
+    check_task,
     evaluate,
     fit,
     generate,
@@ -51,6 +52,7 @@ from seqtoys.results import (
     Score,
     SweepResult,
     SweepRow,
+    TaskCheck,
     Trace,
 )
 from seqtoys.tasks.catalogue import CATALOGUE
@@ -319,6 +321,8 @@ def of_task(rng: random.Random, folder: Path) -> Call:
             amounts,
         ),
         Call(task.held_out, [], {"fraction": 0.4}),
+        Call(task.positions, [], {"length": task.lengths[0]}, amounts),
+        Call(check_task, [task], {"count": 1000}, amounts),
     ]
     if isinstance(task, Automaton):
         start = task.graph.states[0]
@@ -454,6 +458,7 @@ def results(rng: random.Random, folder: Path) -> Call:
             Call(result().rate_grid, ["lr", "hidden_size"]),
             Call(result().to_records),
             Call(result().to_dataframe),
+            Call(TaskCheck, [], dict(vars(check_task(get_task("parity"), count=1000)))),
             Call(seqtoys.list_tasks),
         ]
     )

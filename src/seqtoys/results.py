@@ -13,6 +13,7 @@ from seqtoys.support.uncertainty import Estimate as Estimate
 from seqtoys.support.uncertainty import Proportion as Proportion
 from seqtoys.sweeps.result import SweepResult as SweepResult
 from seqtoys.sweeps.row import SweepRow as SweepRow
+from seqtoys.tasks.check_task import TaskCheck as TaskCheck
 
 __all__ = [
     "Baselines",
@@ -27,5 +28,6 @@ __all__ = [
     "Score",
     "SweepResult",
     "SweepRow",
+    "TaskCheck",
     "Trace",
 ]

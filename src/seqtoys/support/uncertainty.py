@@ -73,6 +73,19 @@ class Estimate(float):
         return float(self), self.standard_error
 
 
+def as_estimate(value: float) -> Estimate:
+    """Return a number as an `Estimate`; a plain number is exact.
+
+    Raises:
+        InputTypeError: If it is not a number.
+
+    Examples:
+        >>> as_estimate(0.5), as_estimate(Estimate(0.5, 0.1))
+        (Estimate(0.5, 0.0), Estimate(0.5, 0.1))
+    """
+    return value if isinstance(value, Estimate) else Estimate(value)
+
+
 def _magnitude(value: float) -> int:
     """Return the power of ten of the first digit."""
     return int(f"{value:e}".partition("e")[2])
