@@ -11,10 +11,11 @@ from seqtoys.errors import DataError, MissingPackageError, OptionError, quoted
 from seqtoys.support.arguments import check_fields, checked
 from seqtoys.support.tables import html_table, latex_table, markdown_table, text_table
 from seqtoys.support.uncertainty import Proportion
+from seqtoys.sweeps.grid import label_of
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.sweeps.summary import check_column, rank, summary_of
 from seqtoys.sweeps.table import by_setting, notes_of, table_of
-from seqtoys.training.options import Written, as_written
+from seqtoys.training.options import Written
 
 DEFAULT_COLUMNS = ("solved", "excess", "accuracy")  # of an exported table
 
@@ -60,7 +61,7 @@ class SweepResult:
         Raises:
             OptionError: If the grid has no such name or value.
         """
-        wanted = {name: as_written(value) for name, value in settings.items()}
+        wanted = {name: label_of(value) for name, value in settings.items()}
         for name, value in wanted.items():
             if value not in self._values(name):
                 raise OptionError(
