@@ -180,18 +180,16 @@ def test_impossible_lengths_of_any_task_raise_before_training() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "longest", "positions"),
+    ("options", "positions"),
     [
-        ({}, 500, 501),  # of the task
-        ({"longer": [100, 60]}, 100, 101),
-        ({"longer": []}, 40, 41),  # in training
-        ({"longer": [], "lengths": (1, 70)}, 70, 71),
-        ({"longer": [50], "lengths": 70}, 70, 71),
+        ({}, 501),  # of the task
+        ({"longer": [100, 60]}, 101),
+        ({"longer": []}, 41),  # in training
+        ({"longer": [], "lengths": (1, 70)}, 71),
+        ({"longer": [50], "lengths": 70}, 71),
     ],
 )
-def test_too_small_context_fails_before_training(
-    options: Any, longest: int, positions: int
-) -> None:
+def test_too_small_context_fails_before_training(options: Any, positions: int) -> None:
     TRAINED.clear()
     given = {**QUICK, "longer": None, "epochs": 1, **options}
     result = sweep(Attending, PARITY, grid={"context": [positions - 1, positions]}, **given)
@@ -199,8 +197,19 @@ def test_too_small_context_fails_before_training(
     assert [row.error for row in enough] == [None, None]
     for row in short:
         assert str(row.error).startswith("IndexError: index out of range in self (")
-        assert str(row.error).endswith(f", before training, on a sequence of length {longest})")
+        assert str(row.error).endswith(
+            f", before training, on a sequence of {positions} positions)"
+        )
     assert TRAINED == [0, 1]
+
+
+def test_context_too_small_for_unbounded_lengths_fails_before_training() -> None:
+    drawn = DYCK.sample(1000).inputs.shape[1]
+    assert drawn > DYCK.lengths[1]
+    TRAINED.clear()
+    rows = sweep(Attending, DYCK, grid={"context": [drawn - 1]}, **QUICK).rows
+    assert [str(row.error).endswith(f"of {drawn} positions)") for row in rows] == [True, True]
+    assert TRAINED == []
 
 
 def test_trial_of_the_longest_changes_no_number() -> None:

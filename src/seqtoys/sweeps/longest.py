@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import nn
+from jaxtyping import Int
+from torch import Tensor, nn
 
 from seqtoys.models.forward import run_model
 from seqtoys.models.probing import undisturbed
@@ -12,8 +13,10 @@ from seqtoys.sweeps.cells import Cell
 from seqtoys.tasks.task import Task, TaskSplit
 from seqtoys.training.curriculum import LengthPlan
 
-TRIAL = "before training, on a sequence of length "
+TRIAL = "before training, on a sequence of "
 """The beginning of the note that `try_longest` adds to an exception."""
+
+SAMPLED = 1000  # sequences whose longest is tried, if their lengths are not bounded
 
 
 def check_longer(cell: Cell) -> None:
@@ -32,20 +35,30 @@ def try_longest(cell: Cell, model: nn.Module) -> None:
     """Run a new model on a sequence of the greatest length to train or test on.
 
     The model and the global random states are not changed. Whatever the model raises, such as an
-    `IndexError` from too few position embeddings, gets a note with the length.
+    `IndexError` from too few position embeddings, gets a note with the number of positions.
     """
     if not isinstance(cell.data, Task) or not isinstance(model, nn.Module):
         return
-    task, longer = _tested(cell.data, cell)
-    trained = LengthPlan(task, cell.fit_options.get("lengths")).range or task.lengths
-    longest = max([task.possible_lengths(trained)[-1], *longer])
     with globally_seeded(0), undisturbed(model):
-        inputs = task.sample(1, length=longest).inputs.to(device_of(model))
+        inputs = _longest_inputs(cell.data, cell).to(device_of(model))
         try:
             run_model(model, inputs)
         except Exception as error:
-            error.add_note(f"{TRIAL}{longest}")
+            error.add_note(f"{TRIAL}{inputs.shape[1]} positions")
             raise
+
+
+def _longest_inputs(data: Task, cell: Cell) -> Int[Tensor, "batch time"]:
+    """Return the longest inputs: of the greatest length, or in a sample of free lengths."""
+    task, longer = _tested(data, cell)
+    trained = LengthPlan(task, cell.fit_options.get("lengths")).range
+    longest = max([task.possible_lengths(trained or task.lengths)[-1], *longer])
+    drawn = [task.sample(1, length=longest).inputs]
+    if trained is None:
+        batch = task.sample(SAMPLED)
+        row = int(batch.count_symbols().argmax())
+        drawn.append(batch.inputs[row : row + 1, : int(batch.count_symbols()[row])])
+    return max(drawn, key=lambda inputs: inputs.shape[1])
 
 
 def _tested(data: Task, cell: Cell) -> tuple[Task, tuple[int, ...]]:
