@@ -379,8 +379,8 @@ def test_file_of_edited_code_is_rejected(tmp_path: Path, assert_error: ErrorChec
     sweep(before, PARITY, grid={"lr": [0.1]}, **options)
     content = path.read_bytes()
     message = (
-        f"{path} holds a result of other code (or another Python version) for {{}}, seed 0; use "
-        "another path, or delete it"
+        f"{path} holds a result of other code or values (or another Python version) for {{}}, "
+        "seed 0; use another path, or delete it"
     )
     assert_error(
         lambda: sweep(after, PARITY, grid={"lr": [0.1]}, **options),

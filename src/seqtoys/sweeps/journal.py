@@ -21,7 +21,7 @@ Key = tuple[str, int]
 """The key of a row: the setting and the seed."""
 
 ENCODING = ("utf-8", "surrogatepass")  # any code point can be a symbol
-CHANGES = {"code": "other code (or another Python version)", "data": "other sequences"}
+CHANGES = {"code": "other code or values (or another Python version)", "data": "other sequences"}
 SHOWN = 60  # characters of a value in an error message
 
 

@@ -23,7 +23,7 @@ SAMPLES = 16  # sequences that identify a task in a file
 
 
 def make_cells(
-    common: Cell, grid: Mapping[str, Sequence[Choice]], *, vary_data: bool
+    common: Cell, grid: Mapping[str, Sequence[Choice]], *, vary_data: bool, has_file: bool
 ) -> Iterator[Cell]:
     """Create the cells of each setting.
 
@@ -32,6 +32,7 @@ def make_cells(
             those are in the grid.
         grid: The choices of each name.
         vary_data: Whether to pass the seed of the model to `fit`.
+        has_file: Whether the cells need `versions`, for the file of the sweep.
 
     Raises:
         OptionError: If a model, a task, a name of the grid or a length is invalid.
@@ -43,40 +44,41 @@ def make_cells(
             raise OptionError(
                 f"expected a {name}; pass one, or several in the grid, as {{{quoted(name)}: […]}}"
             )
-    names = [name for name in grid if name not in axes]
+    fingerprints: dict[int, str] = {}  # of the data that have been checked, by id
     for setting in combine(grid):
-        cell = replace(
-            common,
-            settings={name: choice.label for name, choice in setting.items()},
-            **{at: setting[name].value for name, at in axes.items()},
-        )
-        makes_ensemble, of_model = check_names(cell.make_model, names, common.fit_options)
-        values = {name: setting[name].value for name in names}
-        cell = replace(
-            cell,
-            vocab=_vocab_of(cell.data, cell.vocab),
-            makes_ensemble=makes_ensemble,
-            model_options={name: values[name] for name in names if name in of_model},
-            fit_options=common.fit_options
-            | {name: values[name] for name in names if name not in of_model},
-        )
-        check_longer(cell)
-        apart = vary_data or not makes_ensemble
+        cell = _cell_of(common, setting, axes)
+        if id(cell.data) not in fingerprints:
+            check_longer(cell)
+            fingerprints[id(cell.data)] = _fingerprint(cell.data, cell.vocab) if has_file else ""
+        if has_file:
+            versions = {"code": _code_version(cell), "data": fingerprints[id(cell.data)]}
+            cell = replace(cell, versions=versions)
+        apart = vary_data or not cell.makes_ensemble
         for seeds in [(seed,) for seed in cell.seeds] if apart else [cell.seeds]:
             own_data = {"seed": seeds[0]} if vary_data else {}
             yield replace(cell, seeds=seeds, fit_options={**cell.fit_options, **own_data})
 
 
-def with_versions(cell: Cell) -> Cell:
-    """Return a cell with digests of its code and its data, which must be those of a file."""
-    options = {**cell.model_options, **cell.fit_options}
-    options.pop("seed", None)  # of fit, which may differ between the seeds
-    used = [(name, value, str(as_written(value))) for name, value in options.items()]
-    versions = {
-        "code": code_digest(cell.make_model, *used),
-        "data": _fingerprint(cell.data, cell.vocab),
-    }
-    return replace(cell, versions=versions)
+def _cell_of(common: Cell, setting: Mapping[str, Choice], axes: Mapping[str, str]) -> Cell:
+    """Return the cell of one setting with all seeds.
+
+    Args:
+        common: As for `make_cells`.
+        setting: A choice for each name of the grid.
+        axes: The names that stand for an attribute of the cell, and that attribute.
+    """
+    cell = replace(common, **{at: setting[name].value for name, at in axes.items()})
+    values = {name: choice.value for name, choice in setting.items() if name not in axes}
+    makes_ensemble, of_model = check_names(cell.make_model, values, common.fit_options)
+    of_fit = {name: value for name, value in values.items() if name not in of_model}
+    return replace(
+        cell,
+        settings={name: choice.label for name, choice in setting.items()},
+        vocab=_vocab_of(cell.data, cell.vocab),
+        makes_ensemble=makes_ensemble,
+        model_options={name: values[name] for name in values if name in of_model},
+        fit_options={**common.fit_options, **of_fit},
+    )
 
 
 def describe(
@@ -111,6 +113,16 @@ def _vocab_of(data: TrainingData, vocab: Vocab | None) -> Vocab:
     if isinstance(data, Task):
         check_vocab(data, found)
     return found
+
+
+def _code_version(cell: Cell) -> str:
+    """Return a digest of the code and the values that make and train the models of a cell."""
+    options = {**cell.model_options, **cell.fit_options}
+    used = [
+        (name, str(as_written(value)), value if callable(value) else None)
+        for name, value in options.items()
+    ]
+    return code_digest(cell.make_model, *used)
 
 
 def _fingerprint(data: TrainingData, vocab: Vocab) -> str:

@@ -18,7 +18,7 @@ from seqtoys.sweeps.dispatch import run_cells
 from seqtoys.sweeps.goal import check_excess_goal
 from seqtoys.sweeps.grid import Grid, read_grid
 from seqtoys.sweeps.journal import Journal, key_of
-from seqtoys.sweeps.plan import describe, make_cells, with_versions
+from seqtoys.sweeps.plan import describe, make_cells
 from seqtoys.sweeps.result import SweepResult
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.training.data import TrainingData
@@ -132,11 +132,9 @@ def sweep(
         curves=curves,
         versions={},
     )
-    cells = list(make_cells(common, choices, vary_data=vary_data))
-    about = {}
-    if path is not None:
-        cells = list(map(with_versions, cells))
-        about = describe(common, choices, vary_data=vary_data)
+    has_file = path is not None
+    cells = list(make_cells(common, choices, vary_data=vary_data, has_file=has_file))
+    about = describe(common, choices, vary_data=vary_data) if has_file else {}
     with Journal(path, about) as journal:
         for cell in cells:
             for seed in cell.seeds:
@@ -189,4 +187,5 @@ def _found(cells: Iterable[Cell], journal: Journal) -> Iterator[SweepRow]:
     for cell in cells:
         keys = [key_of(cell.settings, seed) for seed in cell.seeds]
         for row in (journal.rows[key] for key in keys if key in journal.rows):
-            yield replace(row, settings=cell.settings)
+            is_ordered = list(row.settings) == list(cell.settings)
+            yield row if is_ordered else replace(row, settings=cell.settings)
