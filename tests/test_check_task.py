@@ -119,6 +119,14 @@ def fixed_batch(self: Coin, batch_size: int, length: int | None, generator: Any)
     return batch_of((fixed((2, batch_size, length or 9)) < 0.75).long())
 
 
+def partly_fixed(self: Coin, batch_size: int, length: int | None, generator: Any) -> Batch:
+    length = length or self.draw_length(generator)
+    both = self.flips((2, batch_size, length), generator)
+    if length > 3:
+        both[1, :, 3] = fixed((batch_size,)) < 0.75
+    return batch_of(both)
+
+
 def one_row(self: Coin, batch_size: int, length: int | None, generator: Any) -> Batch:
     return batch_of(self.flips((2, 1, length or 9), generator))
 
@@ -199,6 +207,14 @@ MISTAKES: dict[str, tuple[Callable[[], Task], str]] = {
     "only the length is random": (
         lambda: changed(flips=flips_of(fixed)),
         "draw ignores its generator: two seeds give the same 64 sequences; pass",
+    ),
+    "partly fixed": (
+        lambda: changed(draw=partly_fixed),
+        "draw ignores its generator in part: two seeds give the same symbols at position 3 of 64",
+    ),
+    "one number": (
+        lambda: changed(longer=50),
+        "lengths and longer: expected longer to be a list, got 50",
     ),
     "one row": (
         lambda: changed(draw=one_row),

@@ -13,9 +13,9 @@ import torch
 
 from seqtoys.data.batch import Batch, check_range
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, IndexRangeError, OptionError, quoted
+from seqtoys.errors import DataError, IndexRangeError, InputTypeError, OptionError, quoted
 from seqtoys.support.annotations import described
-from seqtoys.support.arguments import check_fields, checked
+from seqtoys.support.arguments import check_fields, checked, listed
 from seqtoys.support.digest import brief
 from seqtoys.support.randomness import generator_for, seeded_generator
 from seqtoys.support.rng_state import globally_seeded
@@ -32,6 +32,7 @@ STATED = ("optimum", "memoryless", "chance")
 FEWEST = 1000  # sequences to compare the numbers with
 GROUPS = 320  # batches, whose spread gives the standard errors
 ROWS = 64  # sequences to compare between seeds
+VARYING = 8  # sequences that must differ in a symbol: two seeds hardly agree on them by chance
 ERRORS = 5  # standard errors by which a stated number may differ
 ROUNDING = 1e-5
 RARE = 5  # sequences that may be missing from a sample by chance
@@ -157,8 +158,9 @@ def _not_numbers(task: Task) -> Iterator[str]:
 def _wrong_lengths(task: Task) -> Iterator[str]:
     """Yield training or test lengths that are impossible."""
     try:
-        check_tested(task, check_lengths(getattr(task, "lengths", None)), task.longer)
-    except OptionError as error:
+        longer = listed("longer", task.longer)
+        check_tested(task, check_lengths(getattr(task, "lengths", None)), longer)
+    except (OptionError, InputTypeError) as error:
         yield f"lengths and longer: {error}"
 
 
@@ -229,9 +231,8 @@ def _wrong_randomness(task: Task, longest: int) -> Iterator[str]:
         batch, before, after = _draw(task, length, seed=1, global_seed=1)
         other_batch, _, other_after = _draw(task, length, seed=1, global_seed=2)
         first, elsewhere = _digest(batch), _digest(other_batch)
-        again, other = (
-            _digest(_draw(task, length, seed=seed, global_seed=1)[0]) for seed in (1, 2)
-        )
+        again = _digest(_draw(task, length, seed=1, global_seed=1)[0])
+        other_seed = _draw(task, length, seed=2, global_seed=1)[0]
         depends = first == again != elsewhere
         # Run-time type checkers use Python's generator, too, without an effect on sequences.
         used = [
@@ -250,11 +251,25 @@ def _wrong_randomness(task: Task, longest: int) -> Iterator[str]:
                 "the same seed gives different sequences; draw everything from the argument "
                 "generator, and keep no state between calls"
             )
-        elif first == other and len(batch.distinct()) > 1:
+        elif first == _digest(other_seed) and len(batch.distinct()) > 1:
             yield (
                 f"draw ignores its generator: two seeds give the same {ROWS} sequences; pass "
                 "generator=generator to torch.randint and the like"
             )
+        elif length is not None and (fixed := _fixed_positions(batch, other_seed)):
+            yield (
+                "draw ignores its generator in part: two seeds give the same symbols at position "
+                f"{fixed[0]} of {ROWS} sequences; pass generator=generator to all that is random"
+            )
+
+
+def _fixed_positions(batch: Batch, other: Batch) -> list[int]:
+    """Return the positions of symbols that vary between sequences, but not between seeds."""
+    fixed = torch.zeros_like(batch.inputs[0], dtype=torch.bool)  # (time,)
+    for one, same in ((batch.inputs, other.inputs), (batch.targets, other.targets)):
+        varies = (one != one.mode(0).values).sum(0) >= VARYING
+        fixed |= varies & (one == same).all(0)
+    return fixed.nonzero().flatten().tolist()
 
 
 def _draw(
