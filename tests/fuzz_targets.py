@@ -26,6 +26,7 @@ from seqtoys import (
     TaskStream,
     Text,
     Vocab,
+    check_task,
     evaluate,
     fit,
     generate,
@@ -55,6 +56,7 @@ from seqtoys.results import (
     Score,
     SweepResult,
     SweepRow,
+    TaskCheck,
     Trace,
 )
 from seqtoys.tasks.catalogue import CATALOGUE
@@ -324,6 +326,8 @@ def of_task(rng: random.Random, folder: Path) -> Call:
             amounts,
         ),
         Call(task.held_out, [], {"fraction": 0.4}),
+        Call(task.positions, [], {"length": task.lengths[0]}, amounts),
+        Call(check_task, [task], {"count": 1000}, amounts),
     ]
     if isinstance(task, Automaton):
         start = task.graph.states[0]
@@ -456,13 +460,17 @@ def results(rng: random.Random, folder: Path) -> Call:
             Call(report()._repr_html_),
             Call(Trace, [], dict(vars(trace))),
             Call(trace._repr_html_),
-            Call(SweepRow, [{"lr": 0.1}, 7], {"solved": True, "accuracy": 0.5}),
+            Call(SweepRow, [{"lr": 0.1}, 7], {"solved": True, "accuracy": Estimate(0.5)}),
             Call(SweepRow.from_json, [result().rows[0].to_json()]),
             Call(SweepResult, [result().rows, {"lr": [0.1, 0.2]}]),
             Call(result().where, [], {"lr": 0.1}),
             Call(result().rate_grid, ["lr", "hidden_size"]),
+            Call(result().best, ["excess"]),
+            Call(result().to_markdown, ["accuracy"], {"across": "lr"}),
+            Call(result().to_latex, ["solved"], {"across": "lr"}),
             Call(result().to_records),
             Call(result().to_dataframe),
+            Call(TaskCheck, [], dict(vars(check_task(get_task("parity"), count=1000)))),
             Call(seqtoys.list_tasks),
         ]
     )

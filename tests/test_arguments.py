@@ -546,7 +546,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a line": (
         SweepRow.from_json, "{}", DataError,
-        "expected a row as returned by to_json, got one without 'longer_accuracy'",
+        "expected a row as returned by to_json, got one without 'loss'",
     ),
 }  # fmt: skip
 

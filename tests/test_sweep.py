@@ -38,8 +38,8 @@ from seqtoys import (
     sweep,
 )
 from seqtoys.errors import DataError, InputTypeError, MissingPackageError, OptionError
-from seqtoys.results import Proportion, SweepResult, SweepRow
-from seqtoys.sweeps import sweep as sweep_module
+from seqtoys.results import Estimate, Proportion, SweepResult, SweepRow
+from seqtoys.sweeps import plan
 from seqtoys.sweeps.journal import Journal
 
 VOCAB = Vocab("hielo")
@@ -124,7 +124,12 @@ def test_rows_match_fit() -> None:
                 assert row.epochs_to_solve == ([*right, 40][0] if accuracy == 1 else None)
                 assert row.loss == pytest.approx(loss, rel=1e-12)
                 assert row.accuracy == accuracy
-                assert (row.optimum, row.excess, row.excess_error) == (0.0, row.loss, 0.0)
+                whole = bool((logits[replica, 0].argmax(-1) == targets).all())
+                assert row.whole_accuracy == float(whole)
+                assert (row.optimum, row.excess) == (0.0, row.loss)
+                found = (row.loss, row.excess, row.accuracy, row.whole_accuracy)
+                assert all(each is not None and each.is_exact for each in found)
+                assert row.parameters == sum(p.numel() for p in ensemble[replica].parameters())
                 assert (row.goal, row.remark) == (None, None)
                 assert (row.unseen_loss, row.longer_accuracy, row.error) == (None, {}, None)
                 assert row.seconds > 0
@@ -145,17 +150,26 @@ def test_rows_of_a_task_match_evaluate() -> None:
     rows = result.where(lengths=(1, 5)).rows
     for row, report, stopped in zip(rows, reports, history.stopped, strict=True):
         assert (row.loss, row.optimum) == (report.seen.loss, report.seen.optimum)
-        assert (row.excess, row.accuracy) == (report.seen.excess, report.seen.accuracy)
-        assert (row.unseen_loss, row.unseen_accuracy) == (
-            report.unseen.loss,
-            report.unseen.accuracy,
-        )
-        assert row.longer_accuracy == {30: report.longer[30].accuracy}
-        assert row.excess_error == report.seen.excess.standard_error > 0
+        longer = report.longer[30]
+        pairs = [
+            *((row.loss, report.seen.loss), (row.unseen_loss, report.unseen.loss)),
+            *((row.excess, report.seen.excess), (row.unseen_excess, report.unseen.excess)),
+            *((row.accuracy, report.seen.accuracy), (row.unseen_accuracy, report.unseen.accuracy)),
+            (row.whole_accuracy, report.seen.whole_accuracy),
+            (row.unseen_whole_accuracy, report.unseen.whole_accuracy),
+            (row.longer_excess[30], longer.excess),
+            (row.longer_accuracy[30], longer.accuracy),
+            (row.longer_whole_accuracy[30], longer.whole_accuracy),
+        ]
+        assert [repr(mine) for mine, _ in pairs] == [repr(reported) for _, reported in pairs]
+        assert all(reported.standard_error > 0 for _, reported in pairs)
+        assert row.parameters == sum(each.numel() for each in ensemble[0].parameters())
         assert (row.stopped, row.solved) == (stopped, False)
     record = rows[0].to_record()
     assert record["accuracy_at_30"] == rows[0].longer_accuracy[30]
-    assert SweepRow.from_json(rows[0].to_json()) == rows[0]
+    assert record["excess_at_30_error"] == rows[0].longer_excess[30].standard_error
+    again = SweepRow.from_json(rows[0].to_json())
+    assert (again, repr(again)) == (rows[0], repr(rows[0]))
 
 
 @pytest.mark.parametrize("data", [TASK, TEXTS], ids=["task", "texts"])
@@ -331,7 +345,7 @@ def test_finished_cells_are_not_run_again(tmp_path: Path) -> None:
     assert built == [3, 5, 3, 5]
     assert path.read_bytes() == content
     head, *lines = content.splitlines()
-    assert json.loads(head)["sweep"]["grid"] == GRID
+    assert json.loads(head)["sweep"]["grid"] == sorted(GRID)
     assert [SweepRow.from_json(line.decode()) for line in lines] == first.rows
 
 
@@ -386,16 +400,13 @@ def test_file_of_another_sweep_raises(tmp_path: Path, assert_error: ErrorCheck) 
     sweep(ElmanEnsemble, TASK, path=path, **QUICK_TEXT)
     end = "; use another path, or delete it"
     changes: dict[str, tuple[dict[str, Any], str]] = {
-        "seeds": ({"seeds": [0, 1]}, "seeds [0, 1, 2, 3], not [0, 1]"),
         "epochs": (
             {"epochs": 4},
             'options {"epochs": 3, "batch_size": 8}, not {"epochs": 4, "batch_size": 8}',
         ),
-        "grid": (
-            {"grid": {"lr": [0.02]}},
-            f'grid {json.dumps(GRID)}, not {{"lr": [0.02]}}',
-        ),
+        "grid": ({"grid": {"lr": [0.02]}}, 'grid ["hidden_size", "lr"], not ["lr"]'),
         "count": ({"count": 33, "longer": None}, "count 32, not 33; longer [], not null"),
+        "curves": ({"curves": True}, "curves false, not true"),
     }
     content = path.read_bytes()
     for changed, difference in changes.values():
@@ -406,12 +417,17 @@ def test_file_of_another_sweep_raises(tmp_path: Path, assert_error: ErrorCheck) 
             DataError,
             f"{path} holds another sweep, with {difference}{end}",
         )
-    for task, difference in {
-        Text(["hillo"]): "sequences ",
-        PARITY: 'task "text", not "parity"; sequences ',
-    }.items():
-        with pytest.raises(DataError, match=re.escape(f"another sweep, with {difference}")):
-            sweep(ElmanEnsemble, task, path=path, **QUICK_TEXT)
+    assert_error(
+        lambda: sweep(ElmanEnsemble, PARITY, path=path, **QUICK_TEXT),
+        DataError,
+        f'{path} holds another sweep, with task "text", not "parity"{end}',
+    )
+    assert_error(
+        lambda: sweep(ElmanEnsemble, Text(["hillo"]), path=path, **QUICK_TEXT),
+        DataError,
+        f"{path} holds a result of other sequences for "
+        f'{{"hidden_size": 3, "lr": 0.02}}, seed 0{end}',
+    )
     assert path.read_bytes() == content
 
 
@@ -428,7 +444,7 @@ def test_foreign_files_raise_and_are_unchanged(tmp_path: Path, assert_error: Err
         f"{head}\nnotes\n": f"line 2 of {path} is not a row of a sweep: expected a row as "
         "returned by to_json, got: Expecting value: line 1 column 1 (char 0)",
         f'{head}\n{{"seed": 3}}\n': f"line 2 of {path} is not a row of a sweep: expected a row as "
-        "returned by to_json, got one without 'longer_accuracy'",
+        "returned by to_json, got one without 'loss'",
     }
     for content, message in cases.items():
         path.write_text(content)
@@ -491,10 +507,10 @@ def test_result_summarizes_rows() -> None:
             seed,
             solved=solved,
             epochs_to_solve=10 + seed if solved else None,
-            excess=0.25 + seed,
-            accuracy=0.5,
-            unseen_accuracy=0.25 if size == 1 else None,
-            longer_accuracy={50: 0.125},
+            excess=Estimate(0.25 + seed),
+            accuracy=Estimate(0.5),
+            unseen_accuracy=Estimate(0.25) if size == 1 else None,
+            longer_accuracy={50: Estimate(0.125)},
         )
         for (size, kind), each in verdicts.items()
         for seed, solved in enumerate(each)
@@ -517,7 +533,7 @@ def test_result_summarizes_rows() -> None:
             "   2  a       0.0%  0.0 to 84.2%            0.7500     50.0%          12.5%",
             "   2  b             failed",
             "",
-            "epochs (to solve) and excess: medians over the seeds; accuracies: means",
+            "epochs (to solve), excess and accuracies: medians over the seeds",
             "",
             "1 of 4 settings failed:",
             "size=2, kind=b: OSError: <gone>",
@@ -546,10 +562,20 @@ def test_records_have_a_column_for_each_number(monkeypatch: pytest.MonkeyPatch) 
     result = sweep(ElmanEnsemble, PARITY, **{**QUICK, "longer": [20, 30]})
     records = result.to_dataframe()
     assert [record["loss"] for record in records] == [row.loss for row in result]
+    accuracies = ["accuracy", "accuracy_error", "whole_accuracy", "whole_accuracy_error"]
+    scores = ["loss", "loss_error", "excess", "excess_error", *accuracies]
+    at = [
+        f"{name}_at_{length}{error}"
+        for name in ("excess", "accuracy", "whole_accuracy")
+        for length in (20, 30)
+        for error in ("", "_error")
+    ]
     assert list(records[0]) == [
-        *["lr", "hidden_size", "seed", "solved", "epochs_to_solve", "goal", "stopped", "loss"],
-        *["optimum", "excess", "excess_error", "accuracy", "unseen_loss", "unseen_accuracy"],
-        *["accuracy_at_20", "accuracy_at_30", "seconds", "remark", "error"],
+        *["lr", "hidden_size", "seed", "solved", "epochs_to_solve", "goal", "stopped"],
+        *["parameters", *scores[:2], "optimum", *scores[2:]],
+        *[f"unseen_{name}" for name in scores],
+        *at,
+        *["seconds", "remark", "error"],
     ]
 
 
@@ -603,7 +629,7 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no values": (
         bad(grid={"lr": 0.1}),
         InputTypeError,
-        "expected grid['lr'] to be a list or an array, got 0.1; for one value, pass [0.1]",
+        "expected grid['lr'] to be a list, an array or a dict, got 0.1; for one value, pass [0.1]",
     ),
     "a string": (
         bad(grid={"nonlinearity": "relu"}),
@@ -613,7 +639,8 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "a value twice": (
         bad(grid={"optimizer": [partial(torch.optim.SGD), torch.optim.Adam, torch.optim.Adam]}),
         OptionError,
-        "expected distinct values of optimizer, got 'Adam' twice",
+        "expected distinct values of optimizer, got 'Adam' twice; to label them yourself, pass a "
+        'dict: {"optimizer": {"label": value, …}}',
     ),
     "no seed": (bad(seeds=[]), OptionError, "expected one or more distinct seeds, got []"),
     "no integer": (
@@ -657,7 +684,8 @@ ERRORS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no vocabulary": (
         bad(data="hihello"),
         OptionError,
-        "expected a vocabulary, because the data have none; pass vocab=… to sweep",
+        "expected a vocabulary, because the data have none; pass vocab=… to sweep, or "
+        "get_task('hihello') for the task of that name",
     ),
     "count": (bad(count=0), OptionError, "expected count to be a positive integer, got 0"),
     "no such name": (
@@ -704,7 +732,7 @@ def test_cells_with_invalid_models_fail() -> None:
 
 
 def test_fingerprints_depend_on_data_and_vocabulary() -> None:
-    fingerprint = sweep_module._fingerprint
+    fingerprint = plan._fingerprint
     assert (
         fingerprint("aab", Vocab("ab"))
         != fingerprint("aac", Vocab("ac"))

@@ -27,7 +27,7 @@ from seqtoys import (
     sweep,
 )
 from seqtoys.errors import OptionError
-from seqtoys.results import SweepResult, SweepRow
+from seqtoys.results import Estimate, SweepResult, SweepRow
 from seqtoys.tasks.task import Task
 
 VOCAB = Vocab("hielo")
@@ -90,8 +90,13 @@ def test_few_sequences_give_no_excess_error() -> None:
     few, enough = (
         sweep(SIZED, HEADS_OR_TAILS, **{**options, "count": count}).rows[0] for count in (19, 20)
     )
-    assert (few.excess_error, few.solved, few.remark) == (None, False, None)
-    assert enough.excess_error is not None
+    assert (few.solved, few.remark) == (False, None)
+    assert few.excess is not None
+    assert enough.excess is not None
+    assert math.isnan(few.excess.standard_error)
+    assert few.to_record()["excess_error"] is None
+    assert enough.excess.standard_error > 0
+    assert repr(SweepRow.from_json(few.to_json())) == repr(few)
     assert enough.solved
 
 
@@ -167,7 +172,8 @@ def test_given_data_are_measured_with_the_final_weights(
     assert row.accuracy == pytest.approx(float(hits.double().mean()), rel=1e-12)
     assert row.optimum is not None
     assert row.excess == pytest.approx(loss - row.optimum, rel=1e-5)
-    assert row.excess_error == 0.0
+    assert row.excess is not None
+    assert row.excess.is_exact
     assert loss - row.optimum <= 0.05
     assert row.solved
 
@@ -256,7 +262,9 @@ class NanInEvaluation(InfiniteLoss):
 
 def test_infinite_and_nan_losses_have_no_excess_error() -> None:
     row = sweep(InfiniteLoss, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
-    assert (row.loss, row.excess, row.excess_error) == (math.inf, math.inf, None)
+    assert (row.loss, row.excess) == (math.inf, math.inf)
+    assert row.excess is not None
+    assert math.isnan(row.excess.standard_error)
     assert (row.solved, row.stopped, row.error) == (False, "epochs", None)
     row = sweep(NanInEvaluation, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
     assert row == SweepRow({}, 0, solved=False, stopped="diverged")
@@ -400,11 +408,13 @@ def test_cells_have_an_error_if_the_executor_is_shut_down() -> None:
 
 def test_notes_list_a_few_rows_and_every_goal() -> None:
     rows = [
-        SweepRow({"until": until}, seed, loss=0.5, goal=until, remark="odd", solved=False)
+        SweepRow(
+            {"until": until}, seed, loss=Estimate(0.5), goal=until, remark="odd", solved=False
+        )
         for until in (0.1, 0.05)
         for seed in range(4)
     ]
-    rows.append(SweepRow({"until": 0.05}, 4, loss=0.5, solved=True))
+    rows.append(SweepRow({"until": 0.05}, 4, loss=Estimate(0.5), solved=True))
     assert str(SweepResult(rows, {"until": [0.1, 0.05]})).splitlines()[-9:] == [
         "solved: every scored symbol is predicted; or excess plus two standard errors is at most "
         "0.05 or 0.1",

@@ -21,6 +21,7 @@ from seqtoys.tasks.automata.automaton import Automaton as Automaton
 from seqtoys.tasks.automata.finite_language import FiniteLanguage as FiniteLanguage
 from seqtoys.tasks.catalogue import get_task as get_task
 from seqtoys.tasks.catalogue import list_tasks as list_tasks
+from seqtoys.tasks.check_task import check_task as check_task
 from seqtoys.tasks.task import Task as Task
 from seqtoys.tasks.text import Pairs as Pairs
 from seqtoys.tasks.text import Text as Text
@@ -48,6 +49,7 @@ __all__ = [
     "Text",
     "Vocab",
     "__version__",
+    "check_task",
     "evaluate",
     "fit",
     "generate",

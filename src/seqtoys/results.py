@@ -15,6 +15,7 @@ from seqtoys.support.uncertainty import Estimate as Estimate
 from seqtoys.support.uncertainty import Proportion as Proportion
 from seqtoys.sweeps.result import SweepResult as SweepResult
 from seqtoys.sweeps.row import SweepRow as SweepRow
+from seqtoys.tasks.check_task import TaskCheck as TaskCheck
 from seqtoys.training.recipes import Recipe as Recipe
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "Score",
     "SweepResult",
     "SweepRow",
+    "TaskCheck",
     "Trace",
 ]

@@ -24,7 +24,7 @@ from seqtoys.support.annotations import described
 from seqtoys.support.arguments import checked, listed
 from seqtoys.support.devices import device_of
 from seqtoys.support.randomness import draw_seed, generator_for
-from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.uncertainty import Estimate, as_estimate
 from seqtoys.support.values import check_length, check_lengths
 from seqtoys.tasks.given_data import GivenData, TrainingData, check_data, to_batch, to_text
 from seqtoys.tasks.task import Task, TaskSplit
@@ -210,8 +210,8 @@ def _evaluate_task(
             task=whole.name,
             scores={name: each[replica] for name, each in scores.items()},
             uniform=math.log(len(whole.vocab)),
-            memoryless=whole.memoryless,
-            chance=whole.chance,
+            memoryless=as_estimate(whole.memoryless),
+            chance=as_estimate(whole.chance),
             lengths=whole.lengths,
         )
         for replica in range(count_replicas(model) or 1)

@@ -1,7 +1,12 @@
-"""The state of PyTorch's global generators, which a user's model may use, as in dropout."""
+"""The state of the global generators, which a user's model or task may use, as in dropout."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,3 +70,50 @@ class GlobalRngState:
         torch.set_rng_state(state[0])
         for device, where in zip(self._on_gpu, state[1:], strict=True):
             torch.cuda.set_rng_state(where, device)
+
+
+@contextmanager
+def globally_seeded(seed: int) -> Iterator[None]:
+    """Seed PyTorch's, Python's and NumPy's global generators, and restore them afterwards.
+
+    Args:
+        seed: A seed of 32 bits.
+
+    Examples:
+        >>> with globally_seeded(7):
+        ...     first = random.random()
+        >>> with globally_seeded(7):
+        ...     random.random() == first
+        True
+    """
+    with ExitStack() as at_the_end:
+        _keep_random_states(at_the_end)
+        _seed_random_states(seed)
+        yield
+
+
+def _keep_random_states(at_the_end: ExitStack) -> None:
+    """Restore PyTorch's, Python's and NumPy's global random states at the end."""
+    if torch.cuda.is_initialized():
+        at_the_end.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
+    else:
+        at_the_end.callback(_seed_cuda_as_the_cpu)
+    at_the_end.callback(torch.set_rng_state, torch.get_rng_state())
+    at_the_end.callback(random.setstate, random.getstate())
+    at_the_end.callback(np.random.set_state, np.random.get_state())  # noqa: NPY002
+
+
+def _seed_cuda_as_the_cpu() -> None:
+    """Seed CUDA with the CPU's seed, as on first use.
+
+    Initializing CUDA just to read its state would use memory on every GPU, and break later forks.
+    """
+    torch.cuda.manual_seed_all(torch.initial_seed())
+
+
+def _seed_random_states(seed: int) -> None:
+    """Seed exactly the states that `_keep_random_states` restores."""
+    torch.default_generator.manual_seed(seed)
+    torch.cuda.manual_seed_all(seed)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002

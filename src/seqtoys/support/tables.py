@@ -1,4 +1,4 @@
-"""Small tables, as text for terminals and as HTML for notebooks."""
+"""Small tables: text for terminals, HTML for notebooks, Markdown and LaTeX for papers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 WIDTH = 80  # columns of a terminal
+
+LATEX = str.maketrans(
+    {char: rf"\{char}" for char in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "\n": " "}
+)
+"""The characters that LaTeX would read as commands."""
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -88,6 +95,41 @@ def html_paragraph(text: str) -> str:
     from html import escape  # see above
 
     return f"<p>{escape(text).replace(chr(10), '<br>')}</p>"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    r"""Return the same table in Markdown.
+
+    Examples:
+        >>> print(markdown_table(["symbol", "loss"], [["|", "1.25"]]))
+        | symbol | loss |
+        | --- | --- |
+        | \| | 1.25 |
+    """
+    lines = [header, ["---"] * len(header), *rows]
+    cells = [[cell.replace("|", r"\|").replace("\n", " ") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def latex_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    r"""Return the same table as a LaTeX `tabular`, with the rules of the package booktabs.
+
+    Examples:
+        >>> print(latex_table(["symbol", "loss"], [["%", "1.25"]]))
+        \begin{tabular}{ll}
+        \toprule
+        symbol & loss \\
+        \midrule
+        \% & 1.25 \\
+        \bottomrule
+        \end{tabular}
+    """
+    lines = [
+        rf"{' & '.join(cell.translate(LATEX) for cell in line)} \\" for line in (header, *rows)
+    ]
+    begin = rf"\begin{{tabular}}{{{'l' * len(header)}}}"
+    parts = [begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"]
+    return "\n".join([*parts, r"\end{tabular}"])
 
 
 def align(lines: Sequence[Sequence[str]], *, gap: str) -> list[str]:

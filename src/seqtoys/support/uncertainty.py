@@ -1,8 +1,9 @@
-"""A proportion of trials with its 95% confidence interval."""
+"""Estimates, proportions and medians, with their standard errors or 95% intervals."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,19 @@ class Estimate(float):
 
     def __getnewargs__(self) -> Any:
         return float(self), self.standard_error
+
+
+def as_estimate(value: float) -> Estimate:
+    """Return a number as an `Estimate`; a plain number is exact.
+
+    Raises:
+        InputTypeError: If it is not a number.
+
+    Examples:
+        >>> as_estimate(0.5), as_estimate(Estimate(0.5, 0.1))
+        (Estimate(0.5, 0.0), Estimate(0.5, 0.1))
+    """
+    return value if isinstance(value, Estimate) else Estimate(value)
 
 
 def _magnitude(value: float) -> int:
@@ -180,3 +194,28 @@ def _at_most(count: int, trials: int, p: float) -> float:
     """Return the probability of at most `count` successes in `trials` trials."""
     terms = (math.comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(count + 1))
     return sum(terms)
+
+
+def median_interval(values: Iterable[int | float]) -> tuple[int | float, int | float]:
+    """Return the 95% confidence interval of a median, from two of the sorted values.
+
+    Whatever the distribution of the values, the interval contains its median with a probability
+    of at least 95%. With fewer than six values that is impossible, and it is their range.
+
+    Args:
+        values: One or more values.
+
+    Examples:
+        >>> median_interval([7, 1, 4, 2, 9, 5, 8, 3, 6])
+        (2, 8)
+        >>> median_interval([3, 1, 2])
+        (1, 3)
+    """
+    ordered = sorted(values)
+    count, cut, below, ways = len(ordered), 0, 0, 1  # ways in which `cut` values are below it
+    while (below + ways) / 2**count <= TAIL:
+        below += ways
+        ways = ways * (count - cut) // (cut + 1)
+        cut += 1
+    cut = max(cut, 1)
+    return ordered[cut - 1], ordered[count - cut]

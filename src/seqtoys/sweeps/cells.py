@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 from torch import nn
 
-from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError, quoted
 from seqtoys.support.arguments import listed
 from seqtoys.support.randomness import check_seed
 from seqtoys.sweeps.row import COLUMNS
-from seqtoys.tasks.given_data import TrainingData
 from seqtoys.training.options import TrainingOptions, Written, as_written
 
 MakeModel: TypeAlias = Callable[..., nn.Module]
 """Creates an ensemble from a vocabulary and `seeds=`, or a model from a vocabulary and `seed=`."""
 
 FIT_OPTIONS = TrainingOptions.__annotations__
+
+AXES = {"model": "make_model", "task": "data"}
+"""Names of the grid that stand for an argument of `sweep`, if that is None, and its attribute."""
 
 
 @dataclass(frozen=True)
@@ -43,65 +41,23 @@ class Cell:
         count: The number of sequences of a task to evaluate on.
         longer: The lengths of longer sequences. If None, those of the task.
         goal: The excess that counts as solved. If None, see `sweep`.
+        curves: Whether the rows have learning curves.
+        versions: Digests of the code and of the data, for the rows.
     """
 
     settings: dict[str, Written]
     seeds: tuple[int, ...]
     makes_ensemble: bool
-    make_model: MakeModel
+    make_model: Any
     model_options: dict[str, Any]
-    data: TrainingData
-    vocab: Vocab
+    data: Any
+    vocab: Any
     fit_options: dict[str, Any]
     count: int
     longer: tuple[int, ...] | None
     goal: float | None
-
-
-def values_of(grid: Mapping[str, Sequence[Any] | npt.NDArray[Any]]) -> dict[str, list[Any]]:
-    """Return the values of each name of a grid as a list.
-
-    Raises:
-        OptionError: If a name has no list of values.
-
-    Examples:
-        >>> values_of({"lr": np.array([0.1, 0.2])})
-        {'lr': [0.1, 0.2]}
-    """
-    lists: dict[str, list[Any]] = {}
-    for name, column in grid.items():
-        values = column.tolist() if isinstance(column, np.ndarray) else column
-        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-            raise OptionError(
-                f"expected a list of values for {name} in the grid, got {quoted(values)}"
-            )
-        lists[name] = list(values)
-    return lists
-
-
-def make_settings(
-    grid: Mapping[str, Sequence[Any]],
-) -> list[tuple[dict[str, Written], dict[str, Any]]]:
-    """Return all combinations of the values of a grid, as plain and as original values.
-
-    The last name varies fastest.
-
-    Raises:
-        OptionError: If a name has two values with the same plain value.
-
-    Examples:
-        >>> [written for written, _ in make_settings({"lr": [0.1, 0.2], "hidden_size": [4]})]
-        [{'lr': 0.1, 'hidden_size': 4}, {'lr': 0.2, 'hidden_size': 4}]
-    """
-    for name, values in grid.items():
-        written = list(map(as_written, values))
-        twice = [value for at, value in enumerate(written) if value in written[:at]]
-        if twice:
-            raise OptionError(f"expected distinct values of {name}, got {quoted(twice[0])} twice")
-    combined = [
-        dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
-    ]
-    return [({n: as_written(v) for n, v in setting.items()}, setting) for setting in combined]
+    curves: bool
+    versions: dict[str, str]
 
 
 def check_names(
@@ -125,6 +81,11 @@ def check_names(
         raise OptionError(
             f"expected make_model to create models, got a model; pass its class, {called}, or a "
             "function that returns a new model"
+        )
+    if not callable(make_model):
+        raise OptionError(
+            "expected make_model to be a class or a function that creates a model, got "
+            f"{quoted(make_model)}"
         )
     try:
         takes = signature(make_model).parameters
@@ -156,6 +117,9 @@ def check_names(
         if name not in known and not any_name:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {quoted(near[0])}?" if near else f"known: {', '.join(known)}"
+            if name in AXES:
+                argument = "make_model" if name == "model" else name
+                hint = f"to compare several in the grid, omit the argument {argument}"
             raise OptionError(f"neither fit nor {called} has an option {quoted(name)}; {hint}")
     return "seeds" in takes, set(grid) - FIT_OPTIONS.keys()
 

@@ -11,6 +11,7 @@ from seqtoys.errors import OptionError, quoted
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.history_fields import ERRORS, ROUNDING
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.training.stopping import Until
 
 TOLERANCE = 0.01  # nats per scored symbol
@@ -55,40 +56,39 @@ def find_goal(goal: float | None, until: Until, optimum: float) -> float | None:
     return None if optimum <= NONE else TOLERANCE
 
 
-def is_solved(goal: float | None, *, excess: float, error: float | None, accuracy: float) -> bool:
+def is_solved(goal: float | None, *, excess: Estimate, accuracy: float) -> bool:
     """Return whether a model reached a goal, allowing for a measured excess that is low by chance.
 
     Args:
         goal: The excess to reach, or None if every scored symbol must be predicted.
-        excess: The measured excess.
-        error: Its standard error, or None if unknown.
+        excess: The measured excess. If its standard error is unknown, nan, no excess is reached.
         accuracy: The proportion of scored symbols predicted correctly.
 
     Examples:
-        >>> [is_solved(0.05, excess=0.04, error=error, accuracy=0.7) for error in (0.001, 0.01)]
+        >>> [is_solved(0.05, excess=Estimate(0.04, e), accuracy=0.7) for e in (0.001, 0.01)]
         [True, False]
     """
-    if remark_on(excess, error):
+    if remark_on(excess):
         return False
     if goal is None:
         return accuracy >= 1 - NONE
-    return error is not None and excess + ERRORS_ADDED * error <= goal
+    return excess + ERRORS_ADDED * excess.standard_error <= goal
 
 
-def remark_on(excess: float, error: float | None) -> str | None:
+def remark_on(excess: Estimate) -> str | None:
     """Return why a result can't be trusted: a loss below the optimum by more than chance.
 
     Args:
         excess: The measured excess.
-        error: Its standard error, or None if unknown.
 
     Examples:
-        >>> remark_on(-0.4, 0.01)
+        >>> remark_on(Estimate(-0.4, 0.01))
         'below the optimum by 40 standard errors: the model looks ahead, ...'
-        >>> remark_on(-0.03, 0.01) is None
+        >>> remark_on(Estimate(-0.03, 0.01)) is None
         True
     """
-    if error is None or excess + ERRORS * error >= -ROUNDING:
+    error = excess.standard_error
+    if not excess + ERRORS * error < -ROUNDING:  # also if the error is unknown
         return None
     far = f"{-excess / error:.0f} standard errors" if error > 0 else f"{-excess:.4g} nats"
     return (

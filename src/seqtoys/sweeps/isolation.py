@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import random
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import numpy as np
 import torch
 
 from seqtoys.support.randomness import generator_for
+from seqtoys.support.rng_state import globally_seeded
 
 
 class _Turn:
@@ -50,33 +49,6 @@ def isolated(seed: int) -> Iterator[None]:
     with _Turn.lock, ExitStack() as at_the_end:
         at_the_end.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(1)
-        _keep_random_states(at_the_end)
-        _seed_random_states(generator_for("model", seed).initial_seed())
+        own = generator_for("model", seed).initial_seed()
+        at_the_end.enter_context(globally_seeded(own))
         yield
-
-
-def _keep_random_states(at_the_end: ExitStack) -> None:
-    """Restore PyTorch's, Python's and NumPy's global random states at the end."""
-    if torch.cuda.is_initialized():
-        at_the_end.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
-    else:
-        at_the_end.callback(_seed_cuda_as_the_cpu)
-    at_the_end.callback(torch.set_rng_state, torch.get_rng_state())
-    at_the_end.callback(random.setstate, random.getstate())
-    at_the_end.callback(np.random.set_state, np.random.get_state())  # noqa: NPY002
-
-
-def _seed_cuda_as_the_cpu() -> None:
-    """Seed CUDA with the CPU's seed, as on first use.
-
-    Initializing CUDA just to read its state would use memory on every GPU, and break later forks.
-    """
-    torch.cuda.manual_seed_all(torch.initial_seed())
-
-
-def _seed_random_states(seed: int) -> None:
-    """Seed exactly the states that `_keep_random_states` restores."""
-    torch.default_generator.manual_seed(seed)
-    torch.cuda.manual_seed_all(seed)
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002

@@ -21,20 +21,21 @@ Key = tuple[str, int]
 """The key of a row: the setting and the seed."""
 
 ENCODING = ("utf-8", "surrogatepass")  # any code point can be a symbol
+CHANGES = {"code": "other code or values (or another Python version)", "data": "other sequences"}
 SHOWN = 60  # characters of a value in an error message
 
 
 def key_of(settings: Mapping[str, Written], seed: int) -> Key:
-    """Return the key of a row."""
-    return json.dumps(settings), seed
+    """Return the key of a row, whatever the order of its settings."""
+    return json.dumps(settings, sort_keys=True), seed
 
 
 class Journal:
     """The rows of a sweep, in memory and in a file.
 
     The first line of the file identifies the sweep and the version that created it; each further
-    line is a row. If several rows have the same setting and seed, the last one counts, since
-    failed rows are retried.
+    line is a row. Later sweeps may add rows for other values of the grid and other seeds. If
+    several rows have the same setting and seed, the last one counts, as failed rows are retried.
 
     While a journal is open, its file is locked, so that no other sweep can write to it. Complete
     lines are never removed; an incomplete last line, left when the process was killed, is.
@@ -104,13 +105,29 @@ class Journal:
         with writing(self._path):
             file.truncate(length)
 
-    def has(self, keys: Iterable[Key]) -> bool:
-        """Whether all these rows exist and none of them failed."""
-        return all(key in self.rows and self.rows[key].error is None for key in keys)
+    def has(self, key: Key) -> bool:
+        """Whether this row exists and did not fail."""
+        return key in self.rows and self.rows[key].error is None
+
+    def check_version(self, key: Key, versions: Mapping[str, str]) -> None:
+        """Check that a row, if it exists, was made by the same code and from the same data.
+
+        Raises:
+            DataError: If it was not.
+        """
+        if not self.has(key):
+            return
+        for name, version in versions.items():
+            if self.rows[key].versions.get(name) != version:
+                settings, seed = key
+                raise DataError(
+                    f"{os.fsdecode(self._path)} holds a result of {CHANGES[name]} for {settings}, "
+                    f"seed {seed}; use another path, or delete it"
+                )
 
     def add(self, rows: Iterable[SweepRow]) -> None:
         """Add the rows of a cell, except those that already exist."""
-        new = [row for row in rows if not self.has([key_of(row.settings, row.seed)])]
+        new = [row for row in rows if not self.has(key_of(row.settings, row.seed))]
         self._keep(new)
         self._write("".join(f"{row.to_json()}\n" for row in new).encode(*ENCODING))
 

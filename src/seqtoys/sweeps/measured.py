@@ -14,10 +14,12 @@ from seqtoys.models.forward import count_replicas, in_mode, logits_of
 from seqtoys.models.metrics import count_hits, symbol_losses
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
-from seqtoys.records.report import MEASURED, Report
+from seqtoys.records.score import Score
 from seqtoys.support.devices import device_of
 from seqtoys.support.randomness import seeded_generator
+from seqtoys.support.uncertainty import Estimate
 from seqtoys.sweeps.cells import Cell
+from seqtoys.sweeps.row import LONGER
 from seqtoys.tasks.task import Task
 from seqtoys.training.sources import Source, to_sources
 
@@ -56,24 +58,25 @@ def _evaluate(cell: Cell, task: Task, model: nn.Module) -> list[Report]:
 
 
 def _scores(report: Report) -> Facts:
-    seen = report.seen
-    facts: Facts = {
-        "loss": float(seen.loss),
-        "optimum": float(seen.optimum),
-        "excess": float(seen.excess),
-        "excess_error": _known_error(seen.excess.standard_error, seen.sequences),
-        "accuracy": float(seen.accuracy),
-        "longer_accuracy": {n: float(score.accuracy) for n, score in report.longer.items()},
-    }
+    facts = {"optimum": float(report.seen.optimum), **_score("", report.seen)}
     if "unseen" in report.scores:
-        facts["unseen_loss"] = float(report.unseen.loss)
-        facts["unseen_accuracy"] = float(report.unseen.accuracy)
-    return facts
+        facts |= _score("unseen_", report.unseen)
+    longer = {n: _score("longer_", score) for n, score in report.longer.items()}
+    return {**facts, **{name: {n: longer[n][name] for n in longer} for name in LONGER}}
 
 
-def _known_error(error: float, sequences: int) -> float | None:
-    """Return a standard error, or None if unknown from too few sequences or an infinite loss."""
-    return error if sequences >= MEASURED and math.isfinite(error) else None
+def _score(prefix: str, score: Score) -> Facts:
+    """Return the estimates of a score, with an error of nan if it has too few sequences."""
+    names = ("loss", "excess", "accuracy", "whole_accuracy")
+    found: dict[str, Estimate] = {f"{prefix}{name}": getattr(score, name) for name in names}
+    if score.sequences >= MEASURED:
+        return {name: _known(value, value.standard_error) for name, value in found.items()}
+    return {name: _known(value, math.nan) for name, value in found.items()}
+
+
+def _known(value: float, error: float) -> Estimate:
+    """Return an estimate, with an error of nan if it is infinite, as for an infinite loss."""
+    return Estimate(float(value), error if math.isfinite(error) else math.nan)
 
 
 def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts]:
@@ -94,37 +97,43 @@ def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts
         generator=seeded_generator(seed),
         device=device_of(model),
     )
-    columns = dict(
-        zip(("loss", "accuracy"), _measure_source(cell, model, sources.training), strict=True)
-    )
+    columns = _measure_source(cell, model, sources.training)
     if sources.held_out is not None:
         unseen = _measure_source(cell, model, sources.held_out)
-        columns |= dict(zip(("unseen_loss", "unseen_accuracy"), unseen, strict=True))
+        columns |= {f"unseen_{name}": column for name, column in unseen.items()}
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    facts: list[Facts] = [dict(zip(columns, row, strict=True)) for row in rows]
-    # All data were measured, so the excess has no sampling error.
-    exact = {"optimum": optimum, "excess_error": 0.0}
-    return [{**each, **exact, "excess": each["loss"] - optimum} for each in facts]
+    # All data were measured, so there is no sampling error.
+    facts: list[Facts] = [dict(zip(columns, map(Estimate, row), strict=True)) for row in rows]
+    return [
+        {**each, "optimum": optimum, "excess": Estimate(each["loss"] - optimum)} for each in facts
+    ]
 
 
-def _measure_source(cell: Cell, model: nn.Module, source: Source) -> tuple[Tensor, Tensor]:
-    """Compute the loss and accuracy of each replica, both `(replicas,)`."""
-    if source.sequences is None:  # a long text
+def _measure_source(cell: Cell, model: nn.Module, source: Source) -> dict[str, Tensor]:
+    """Compute the loss and the accuracies of each replica, all `(replicas,)`."""
+    if source.sequences is None:  # a long text, which is one sequence
         loss, share = source.loss_and_accuracy(model)
-        return loss.reshape(-1), share.reshape(-1)
+        return {"loss": loss.reshape(-1), "accuracy": share.reshape(-1)}
     batch, size = source.sequences, cell.fit_options.get("batch_size")
-    losses, hits = (torch.zeros(count_replicas(model) or 1).double() for _ in range(2))
+    losses, hits, wholes = (torch.zeros(count_replicas(model) or 1).double() for _ in range(3))
     for rows in torch.arange(len(batch), device=batch.inputs.device).split(size or len(batch)):
-        loss, right = _sum(cell, model, batch.take(rows))
-        losses, hits = losses + loss, hits + right
-    scored = batch.tally.sum().cpu()
-    return losses / scored, hits / scored
+        loss, right, whole = _sum(cell, model, batch.take(rows))
+        losses, hits, wholes = losses + loss, hits + right, wholes + whole
+    scored, sequences = batch.tally.sum().cpu(), batch.tally.amax(1).sum().cpu()
+    return {
+        "loss": losses / scored,
+        "accuracy": hits / scored,
+        "whole_accuracy": wholes / sequences,
+    }
 
 
 @torch.no_grad()
-def _sum(cell: Cell, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Sum the losses and correct predictions over a batch, for a model or each replica."""
+def _sum(cell: Cell, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Sum losses, correct symbols and correct sequences, for a model or each replica."""
     with in_mode(model, training=False):
         logits = logits_of(model, batch.inputs, stepwise=cell.fit_options.get("stepwise", False))
     losses = symbol_losses(logits.double(), batch.targets) * batch.tally
-    return losses.sum((-2, -1)).cpu(), count_hits(logits.argmax(-1), batch).cpu()
+    predicted = logits.argmax(-1)  # ([replicas,] batch, time)
+    is_whole = ((predicted == batch.targets) | ~batch.scored).all(-1)  # ([replicas,] batch)
+    wholes = (is_whole * batch.tally.amax(1)).sum(-1).double()  # each with its count
+    return losses.sum((-2, -1)).cpu(), count_hits(predicted, batch).cpu(), wholes.cpu()

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from seqtoys.errors import MissingPackageError, OptionError, quoted
+from seqtoys.errors import DataError, MissingPackageError, OptionError, quoted
 from seqtoys.support.arguments import check_fields, checked
-from seqtoys.support.tables import html_table, text_table
+from seqtoys.support.tables import html_table, latex_table, markdown_table, text_table
 from seqtoys.support.uncertainty import Proportion
+from seqtoys.sweeps.grid import label_of
 from seqtoys.sweeps.row import SweepRow
-from seqtoys.sweeps.table import notes_of, table_of
-from seqtoys.training.options import Written, as_written
+from seqtoys.sweeps.summary import check_column, rank, summary_of
+from seqtoys.sweeps.table import by_setting, notes_of, table_of
+from seqtoys.training.options import Written
+
+DEFAULT_COLUMNS = ("solved", "excess", "accuracy")  # of an exported table
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class SweepResult:
         Raises:
             OptionError: If the grid has no such name or value.
         """
-        wanted = {name: as_written(value) for name, value in settings.items()}
+        wanted = {name: label_of(value) for name, value in settings.items()}
         for name, value in wanted.items():
             if value not in self._values(name):
                 raise OptionError(
@@ -94,6 +98,86 @@ class SweepResult:
             [self.where(**{down: line, across: column}).solve_rate for column in columns]
             for line in lines
         ]
+
+    @checked
+    def best(self, column: str) -> SweepResult:
+        """Select the rows of the best setting.
+
+        Settings are compared by the median of a column over their seeds, or by the solve rate for
+        `"solved"`. Seeds that diverged or failed, and rows that can't be trusted, count as the
+        worst. The first of equally good settings is selected.
+
+        Args:
+            column: A name of a column of the records, such as `"excess"` or `"accuracy_at_50"`.
+                Accuracies and `"solved"` are best if high, all others if low.
+
+        Raises:
+            OptionError: If there is no such column of numbers.
+            DataError: If there are no rows.
+
+        Examples:
+            >>> from seqtoys.results import Estimate
+            >>> excess = {0.01: Estimate(0.3, 0.01), 0.02: Estimate(0.1, 0.01)}
+            >>> rows = [SweepRow({"lr": lr}, 0, excess=excess[lr]) for lr in excess]
+            >>> SweepResult(rows, {"lr": list(excess)}).best("excess").grid
+            {'lr': [0.02]}
+        """
+        if not self.rows:
+            raise DataError("cannot select the best setting of a sweep without rows")
+        check_column(self.rows, column)
+        found = min(by_setting(self.rows), key=lambda group: rank(group, column))
+        settings = found[0].settings
+        return replace(self, rows=found, grid={name: [settings[name]] for name in self.grid})
+
+    @checked
+    def to_markdown(self, *columns: str, across: str | None = None) -> str:
+        """Return a Markdown table with a line per setting, and 95% intervals.
+
+        Args:
+            *columns: Names of columns of the records. Defaults to the solve rate, the excess and
+                the accuracy.
+            across: A name of the grid whose values are columns of the table, not lines.
+
+        Returns:
+            Solve rates, and medians over the seeds. Their intervals are exact; with fewer than six
+            seeds, which are too few for one, it is the range of the values.
+
+        Raises:
+            OptionError: If there is no such column of numbers, or no such name of the grid.
+            DataError: If there are no rows.
+
+        Examples:
+            >>> from seqtoys.results import Estimate
+            >>> rows = [SweepRow({"lr": 0.1}, n, excess=Estimate(n / 10)) for n in range(1, 10)]
+            >>> print(SweepResult(rows, {"lr": [0.1]}).to_markdown("excess"))
+            | lr | excess |
+            | --- | --- |
+            | 0.1 | 0.5000 [0.2000, 0.8000] |
+        """
+        return markdown_table(*self._summary(columns, across))
+
+    @checked
+    def to_latex(self, *columns: str, across: str | None = None) -> str:
+        r"""Return the table of `to_markdown` as a LaTeX `tabular`, which needs `booktabs`.
+
+        Args:
+            *columns: As for `to_markdown`.
+            across: As for `to_markdown`.
+
+        Raises:
+            OptionError: If there is no such column of numbers, or no such name of the grid.
+            DataError: If there are no rows.
+
+        Examples:
+            >>> from seqtoys.results import Estimate
+            >>> rows = [SweepRow({"lr": 0.1}, n, excess=Estimate(n / 10)) for n in range(1, 10)]
+            >>> print(SweepResult(rows, {"lr": [0.1]}).to_latex("excess"))
+            \begin{tabular}{ll}
+            ...
+            0.1 & 0.5000 [0.2000, 0.8000] \\
+            ...
+        """
+        return latex_table(*self._summary(columns, across))
 
     def to_records(self) -> list[dict[str, Any]]:
         """Return the rows as flat records, with columns for the grid's names and each fact."""
@@ -133,6 +217,14 @@ class SweepResult:
     def _notes(self) -> list[str]:
         cells = math.prod(map(len, self.grid.values()))
         return notes_of(self.rows, cells, len(self.seeds))
+
+    def _summary(
+        self, columns: tuple[str, ...], across: str | None
+    ) -> tuple[list[str], list[list[str]]]:
+        if not self.rows:
+            raise DataError("cannot make a table of a sweep without rows")
+        wide = [] if across is None else self._values(across)
+        return summary_of(self.rows, columns or DEFAULT_COLUMNS, across, wide)
 
     def _values(self, name: str) -> list[Written]:
         if name not in self.grid:

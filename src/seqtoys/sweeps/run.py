@@ -17,9 +17,10 @@ from seqtoys.errors import NonFiniteLossError, OptionError
 from seqtoys.models.forward import count_replicas
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
-from seqtoys.sweeps.cells import Cell
+from seqtoys.sweeps.cells import Cell, MakeModel
 from seqtoys.sweeps.goal import find_goal, first_epochs, is_solved, remark_on
 from seqtoys.sweeps.isolation import isolated
+from seqtoys.sweeps.longest import TRIAL, try_longest
 from seqtoys.sweeps.measured import Facts, measure_cell
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.training.fit import fit
@@ -45,8 +46,9 @@ def run_cell(cell: Cell) -> list[SweepRow]:
     except Exception as error:  # from the user's model, or an invalid setting
         return failed_rows(cell, _summary_of(error), time.perf_counter() - started)
     seconds = time.perf_counter() - started
+    common: Facts = {"settings": cell.settings, "seconds": seconds, "versions": cell.versions}
     return [
-        SweepRow(settings=cell.settings, seed=seed, seconds=seconds, **of_seed)
+        SweepRow(seed=seed, **common, **of_seed)
         for seed, of_seed in zip(cell.seeds, facts, strict=True)
     ]
 
@@ -60,18 +62,21 @@ def failed_rows(cell: Cell, error: str, seconds: float = 0.0) -> list[SweepRow]:
 
 
 def _summary_of(error: Exception) -> str:
-    """Format an error with the place where it was raised."""
+    """Format an error with the place where it was raised, and the length of a trial, if any."""
     at = extract_tb(error.__traceback__)[-1]
     try:
         message = str(error)
     except Exception:  # from the user's error class
         message = "its message can't be shown"
-    return f"{type(error).__name__}: {message} ({Path(at.filename).name}, line {at.lineno})"
+    notes = [note for note in getattr(error, "__notes__", []) if note.startswith(TRIAL)]
+    where = ", ".join([Path(at.filename).name, f"line {at.lineno}", *notes])
+    return f"{type(error).__name__}: {message} ({where})"
 
 
 def _measure_cell(cell: Cell) -> list[Facts]:
     """Create, train and evaluate the models of a cell; return the facts of each seed."""
     model = _make(cell)
+    try_longest(cell, model)
     options = copy.deepcopy(cell.fit_options)  # as pickling for another process would
     try:
         history: History | EnsembleHistory = fit(
@@ -81,7 +86,14 @@ def _measure_cell(cell: Cell) -> list[Facts]:
         return [DIVERGED] * len(cell.seeds)
     if "interrupted" in _reasons(history):
         raise KeyboardInterrupt
-    return _judge(cell, history, *measure_cell(cell, model, history))
+    facts, source_excess = measure_cell(cell, model, history)
+    parameters = sum(each.numel() for each in model.parameters()) // len(cell.seeds)
+    curves = _curves(history) if cell.curves else [{}] * len(facts)
+    facts = [
+        {**measured, "parameters": parameters, "curves": curve}
+        for measured, curve in zip(facts, curves, strict=True)
+    ]
+    return _judge(cell, history, facts, source_excess)
 
 
 def _make(cell: Cell) -> nn.Module:
@@ -90,7 +102,8 @@ def _make(cell: Cell) -> nn.Module:
     The arguments of `make_model` are copied, as pickling for another process would: it may modify
     a list, or train a module among them.
     """
-    make_model, options = cell.make_model, copy.deepcopy(cell.model_options)
+    make_model: MakeModel = cell.make_model
+    options = copy.deepcopy(cell.model_options)
     if isinstance(make_model, partial):
         make_model = copy.deepcopy(make_model)
     if cell.makes_ensemble:
@@ -112,6 +125,20 @@ def _make(cell: Cell) -> nn.Module:
     return model
 
 
+def _curves(history: History | EnsembleHistory) -> list[Facts]:
+    """Return the learning curves of each replica, as far as it was trained."""
+    each = [history] if isinstance(history, History) else [history[n] for n in range(len(history))]
+    return [
+        {
+            "loss": one.loss,
+            "excess": [a - b for a, b in zip(one.loss, one.optimum, strict=True)],
+            "accuracy": one.accuracy,
+            **({"unseen_loss": one.validation_loss} if one.validation_loss else {}),
+        }
+        for one in each
+    ]
+
+
 def _judge(
     cell: Cell, history: History | EnsembleHistory, facts: list[Facts], source_excess: float
 ) -> list[Facts]:
@@ -128,15 +155,14 @@ def _verdict(
     # Only the last update may diverge, after the last training loss was computed.
     if stopped == "diverged" or math.isnan(facts["loss"]):
         return DIVERGED
-    excess, error = facts["excess"], facts["excess_error"]
-    solved = is_solved(near, excess=excess, error=error, accuracy=facts["accuracy"])
+    solved = is_solved(near, excess=facts["excess"], accuracy=facts["accuracy"])
     return {
         **facts,
         "stopped": stopped,
         "goal": goal,
         "solved": solved,
         "epochs_to_solve": epoch if solved else None,
-        "remark": remark_on(excess, error),
+        "remark": remark_on(facts["excess"]),
     }
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from statistics import fmean, median
+from statistics import median
 
 from seqtoys.support.uncertainty import Proportion
 from seqtoys.sweeps.row import SweepRow
@@ -22,16 +22,33 @@ def table_of(rows: Sequence[SweepRow]) -> tuple[list[str], list[list[str]]]:
     Returns:
         The header and the lines.
     """
-    settings = [list(group) for _, group in groupby(rows, key=lambda row: row.settings)]
-    lengths = sorted({length for row in rows for length in row.longer_accuracy})
+    settings = by_setting(rows)
+    longer = _shown_lengths(rows)
     has_unseen = any(row.unseen_accuracy is not None for row in rows)
     header = [*rows[0].settings, "solved", "95% interval", "epochs", "excess"]
-    header += ["accuracy", *["unseen"] * has_unseen, *(f"at {length}" for length in lengths)]
-    lines = [_line(group, has_unseen, lengths) for group in settings[:SHOWN_SETTINGS]]
+    header += ["accuracy", *["unseen"] * has_unseen, *longer]
+    lines = [_line(group, has_unseen, longer) for group in settings[:SHOWN_SETTINGS]]
     if len(settings) > SHOWN_SETTINGS:
         more = f"and {len(settings) - SHOWN_SETTINGS} more settings"
         lines.append(["…"] * (len(header) - 1) + [more])
     return header, lines
+
+
+def by_setting(rows: Sequence[SweepRow]) -> list[list[SweepRow]]:
+    """Group rows by their setting, in the order of their first row."""
+    return [list(group) for _, group in groupby(rows, key=lambda row: row.settings)]
+
+
+def _shown_lengths(rows: Sequence[SweepRow]) -> dict[str, int | None]:
+    """Return titles of columns for longer sequences: the shortest and the longest length.
+
+    If the tasks have different lengths, there is one column for the longest of each.
+    """
+    tested = {tuple(row.longer_accuracy) for row in rows if row.longer_accuracy}
+    if len(tested) > 1:
+        return {"longest": None}
+    lengths = sorted(*tested) if tested else []
+    return {f"at {length}": length for length in lengths[:1] + lengths[1:][-1:]}
 
 
 def notes_of(rows: Sequence[SweepRow], cells: int, seeds: int) -> list[str]:
@@ -42,10 +59,10 @@ def notes_of(rows: Sequence[SweepRow], cells: int, seeds: int) -> list[str]:
         cells: The number of settings.
         seeds: The number of seeds of each, or 0 if unknown.
     """
-    columns = "epochs (to solve) and excess: medians over the seeds; accuracies: means"
+    columns = "epochs (to solve), excess and accuracies: medians over the seeds"
     notes = [columns] if rows else []
     notes += _goal_notes(rows)
-    settings = [list(group) for _, group in groupby(rows, key=lambda row: row.settings)]
+    settings = by_setting(rows)
     whole = [group[0] for group in settings if all(row.error is not None for row in group)]
     notes += _listed(f"{len(whole)} of {cells} settings failed:", [_labeled(row) for row in whole])
     single = [
@@ -80,35 +97,34 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
     return ["\n".join([title, *lines[:SHOWN_ROWS], *more])] if lines else []
 
 
-def _line(group: Sequence[SweepRow], has_unseen: bool, lengths: Sequence[int]) -> list[str]:
+def _line(
+    group: Sequence[SweepRow], has_unseen: bool, longer: Mapping[str, int | None]
+) -> list[str]:
     verdicts = [row.solved for row in group if row.solved is not None]
     rate = Proportion(sum(verdicts), len(verdicts))
     interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}%"
     shares = [[row.accuracy for row in group]]
     shares += [[row.unseen_accuracy for row in group]] * has_unseen
-    shares += [[row.longer_accuracy.get(length) for row in group] for length in lengths]
+    for length in longer.values():
+        tested = [(row, length or max(row.longer_accuracy, default=0)) for row in group]
+        shares.append([row.longer_accuracy.get(at) for row, at in tested])
     return [
         *map(str, group[0].settings.values()),
         f"{rate.value:.1%}" if verdicts else "",
         interval if verdicts else "failed",
         _median([row.epochs_to_solve for row in group], "g"),
         _median([row.excess for row in group], ".4f"),
-        *(_mean(column) for column in shares),
+        *(_median(column, ".1%") for column in shares),
     ]
 
 
 def _median(values: Sequence[int | float | None], digits: str) -> str:
-    known = [value for value in values if value is not None]
+    known = [float(value) for value in values if value is not None]
     return f"{median(known):{digits}}" if known else ""
-
-
-def _mean(values: Sequence[int | float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{fmean(known):.1%}" if known else ""
 
 
 def _labeled(row: SweepRow, seed: int | None = None) -> str:
     """Format the error or remark of a row, after its setting and, if given, its seed."""
     named = row.settings if seed is None else {**row.settings, "seed": seed}
     where = ", ".join(f"{name}={value}" for name, value in named.items())
-    return f"{where}: {row.error or row.remark}"
+    return f"{where}: {row.error or row.remark}" if where else f"{row.error or row.remark}"

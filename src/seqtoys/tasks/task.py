@@ -25,6 +25,7 @@ from seqtoys.tasks.split_probabilities import SplitShares
 from seqtoys.tasks.splits import HashSplit, NotListed, draw_split, find_hash_split
 
 BATCHES, SEQUENCES = 64, 256  # batches, and sequences in each, from which losses are estimated
+SMALL_SAMPLE = 16  # sequences that show how many positions a length has
 MOST_LENGTHS = 256  # the most lengths for which samples are drawn
 GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples modulo 1 are evenly spread and never repeat
 
@@ -34,7 +35,9 @@ class Task(ABC):
 
     To define your own task, set `name`, `level`, `vocab` and `lengths`, implement `draw` with all
     randomness from its generator argument, and define `optimum` and `optimal_loss`. The base class
-    provides the rest. For tasks with an answer after an input, subclass `AnswerTask` instead.
+    provides the rest; if you know `memoryless` or `chance`, you may define them as plain floats.
+    For tasks with an answer after an input, subclass `AnswerTask` instead. `check_task` finds most
+    mistakes in a task.
 
     The **optimum** is the lowest expected loss, in nats per scored symbol, of any causal model
     that knows the distribution of the sequences and their lengths. `optimum` is its value for the
@@ -112,7 +115,7 @@ class Task(ABC):
             >>> get_task("anbn").optimum_of(7)  # only one string has this length
             Estimate(0.0, 0.0)
             >>> get_task("reber").optimum_of(8), get_task("reber").optimum_of((4, 8))
-            (Estimate(0.29973690909979633, 0.0), Estimate(0.5189682938124044, 0.0))
+            (Estimate(0.2997369..., 0.0), Estimate(0.5189682..., 0.0))
         """
         return self._optimum_over(self.possible_lengths(lengths))
 
@@ -172,6 +175,28 @@ class Task(ABC):
         if not possible:
             raise OptionError(no_sequence(self, shortest, longest))
         return possible
+
+    def positions(self, length: int) -> int:
+        """Return the number of positions that a model reads in a sequence of a chosen length.
+
+        This can be more than `length`, which does not count the blanks for an answer. A model with
+        a limited context needs at least as many positions.
+
+        Args:
+            length: The length, as for `sample`.
+
+        Returns:
+            The number of inputs. If it varies between sequences, the most in a small sample.
+
+        Raises:
+            OptionError: If no sequence has this length.
+
+        Examples:
+            >>> from seqtoys import get_task
+            >>> get_task("reverse_string").positions(40), get_task("parity").positions(40)
+            (80, 41)
+        """
+        return self.sample(SMALL_SAMPLE, length=length).inputs.shape[1]
 
     def sample(
         self,
