@@ -14,6 +14,7 @@ from seqtoys.models.forward import count_replicas, in_mode, logits_of
 from seqtoys.models.metrics import count_hits, symbol_losses
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
+from seqtoys.records.report import MEASURED, Report
 from seqtoys.records.score import Score
 from seqtoys.support.devices import device_of
 from seqtoys.support.randomness import seeded_generator
