@@ -70,6 +70,9 @@ def test_a_history_says_that_patience_ended_it_and_which_weights_are_kept() -> N
     assert f"{history.loss[best - 1]:.4f}  <- the model at epoch {best}\n" in str(history)
     held_out = f"{history.validation_loss[best - 1]:.4f}"
     assert f"{held_out}  <- the model on held-out data\n" in str(history)
+    assert repr(history).endswith(
+        f", loss {history.loss[best - 1]:.4f}, accuracy {history.accuracy[best - 1]:.1%})"
+    )
     (marked,) = [line for line in str(history).splitlines() if "  best  " in line]
     assert marked.split()[0] == str(best)
     assert "<td>best</td>" in history._repr_html_()

@@ -247,8 +247,11 @@ class History:
         return len(self.loss)
 
     def __repr__(self) -> str:
-        loss = f", loss {self.loss[-1]:.4f}, accuracy {self.accuracy[-1]:.1%}" if self.loss else ""
-        return f"History({self.ending}{loss})"
+        if not self.loss:
+            return f"History({self.ending})"
+        at = (self._kept or len(self)) - 1
+        model = f"loss {self.loss[at]:.4f}, accuracy {self.accuracy[at]:.1%}"
+        return f"History({self.ending}, {model})"
 
     def __str__(self) -> str:
         return f"{text_table(*self._cells())}\n\n{self.loss_context()}\n\n{self._foot()}"
