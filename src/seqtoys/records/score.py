@@ -111,8 +111,8 @@ class Score:
             rather than fresh ones. Loss and accuracy are then exact, with a standard error of 0.
         scored: The number of scored symbols.
         uniform: The loss of a uniform guess: the logarithm of the number of symbols.
-        by_position: The loss and the accuracy at each position. None for a text read in chunks, and
-            for a report restored from JSON, in which positions are not stored.
+        by_position: The loss and the accuracy at each position. None for a text read in chunks,
+            and for a report restored from JSON, in which positions are not stored.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab, evaluate
