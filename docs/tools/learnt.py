@@ -44,14 +44,15 @@ def scores_table(stored: Sequence[Mapping[str, Any]]) -> str:
     scores = [row["report"]["scores"] for row in stored]
     lines = [_cells(kind, [each[kind] for each in scores]) for kind in scores[0]]
     # Accuracy on whole strings only makes sense if every answer is predictable.
-    columns = len(HEAD) if scores[0]["seen"]["optimum"] == 0 else len(HEAD) - 1
+    trained, *_ = scores[0].values()
+    columns = len(HEAD) if trained["optimum"] == 0 else len(HEAD) - 1
     rows = [HEAD, ["---"] * len(HEAD), *lines]
     written = [f"| {' | '.join(row[:columns])} |" for row in rows]
     return "\n".join(['<div class="facts" markdown>\n', *written, "\n</div>"])
 
 
 def _cells(kind: str, scores: Sequence[Mapping[str, Any]]) -> list[str]:
-    named = {"seen": "training lengths"}.get(kind, kind)
+    named = kind if kind.startswith("length") else "training lengths"
     losses, shares, wholes = (
         [score[column]["value"] for score in scores]
         for column in ("loss", "accuracy", "whole_accuracy")

@@ -48,7 +48,8 @@ def reach_figure(names: Sequence[str]) -> str:
     learnt = [name for name in names if scores_of(name)]
     ax = new_axes(None, 7.0, AROUND + ROW * len(learnt))
     for place, name in enumerate(learnt, 1):
-        shares = [score["accuracy"]["value"] for score in scores_of(name)["seen"]]
+        trained, *_ = scores_of(name).values()
+        shares = [score["accuracy"]["value"] for score in trained]
         length, longest = longest_of(name)
         _mark_chance(ax, place, float(get_task(name).chance), TEAL)
         _mark_chance(ax, place, max(answer_shares(name, length)), VERMILLION)

@@ -9,7 +9,7 @@ from textwrap import fill
 from typing import Any
 
 from seqtoys.errors import DataError, quoted
-from seqtoys.records.score import ByPosition, Score, Units, in_units
+from seqtoys.records.score import Score, Units, in_units
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.notebook import html_figure
 from seqtoys.support.serialization import expected
@@ -128,7 +128,7 @@ class Report:
         return f"{'memorized' if unseen < GUESSES else 'partly learned'} {shown}"
 
     def to_json(self) -> str:
-        """Serialize the report as JSON; `from_json` restores an equal one."""
+        """Serialize the report as JSON, without positions; `from_json` restores an equal one."""
         return json.dumps(_written(self), ensure_ascii=False)
 
     @classmethod
@@ -140,7 +140,7 @@ class Report:
         """
         with expected("a report as returned by to_json"):
             facts = json.loads(text)
-            scores = {name: _score(score) for name, score in facts["scores"].items()}
+            scores = {name: Score(**_restored(score)) for name, score in facts["scores"].items()}
             shortest, longest = facts["lengths"]
             return cls(**{**_restored(facts), "scores": scores, "lengths": (shortest, longest)})
 
@@ -261,8 +261,8 @@ def _written(value: Any) -> Any:
     """Convert scores and estimates to plain values."""
     if isinstance(value, Estimate):
         return {"value": float(value), "standard_error": value.standard_error}
-    if isinstance(value, Report | Score | ByPosition):
-        return _written(vars(value))
+    if isinstance(value, Report | Score):
+        return _written({name: x for name, x in vars(value).items() if name != "by_position"})
     if isinstance(value, dict):
         return {name: _written(item) for name, item in value.items()}
     return value
@@ -274,11 +274,3 @@ def _restored(facts: dict[str, Any]) -> dict[str, Any]:
         name: Estimate(**value) if isinstance(value, dict) and "standard_error" in value else value
         for name, value in facts.items()
     }
-
-
-def _score(facts: dict[str, Any]) -> Score:
-    """Convert the plain values of a score back to a score."""
-    restored = _restored(facts)
-    if restored.get("by_position") is not None:
-        restored["by_position"] = ByPosition(**restored["by_position"])
-    return Score(**restored)

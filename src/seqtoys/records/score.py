@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from seqtoys.support.arguments import check_fields
@@ -111,7 +111,8 @@ class Score:
             rather than fresh ones. Loss and accuracy are then exact, with a standard error of 0.
         scored: The number of scored symbols.
         uniform: The loss of a uniform guess: the logarithm of the number of symbols.
-        by_position: The loss and the accuracy at each position.
+        by_position: The loss and the accuracy at each position. None for a text read in chunks,
+            and for a report restored from JSON, in which positions are not stored.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab, evaluate
@@ -141,7 +142,7 @@ class Score:
     is_given: bool = False
     scored: int | None = None
     uniform: float | None = None
-    by_position: ByPosition | None = None
+    by_position: ByPosition | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_fields(self)
