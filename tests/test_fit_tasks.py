@@ -101,6 +101,29 @@ def test_curriculum_grows_with_the_running_mean() -> None:
     assert longest == [2, 3, 3, 3, 3, 4, 4, 4, 4]
 
 
+@pytest.mark.parametrize("stop", [{"until": 5.0}, {"patience": 1}])
+def test_nothing_stops_while_lengths_grow(stop: dict[str, Any]) -> None:
+    task = get_task("parity")
+    grow = Curriculum(9, start=3, threshold=1e-9, window=1)  # whenever any answer is right
+    options: dict[str, Any] = {"lengths": grow, "epochs": 99, **stop}
+    history = fit(ElmanCharModel(task.vocab, hidden_size=4, seed=0), task, **options)
+    together = fit(ElmanEnsemble(task.vocab, [0, 1], hidden_size=4), task, **options)
+    reason = next(iter(stop)).replace("until", "excess")
+    assert history.stopped == together.stopped[0] == reason
+    assert 6 < len(history) < 99  # 3, 4, 5, 6, 7, 8, 9
+    assert together.epochs[0] > 6
+
+
+def test_a_diverged_replica_stops_while_lengths_grow() -> None:
+    task = get_task("parity")
+    ensemble = ElmanEnsemble(task.vocab, [0, 1], hidden_size=4)
+    with torch.no_grad():
+        for parameter in ensemble.parameters():
+            parameter[0] = float("nan")
+    history = fit(ensemble, task, lengths=Curriculum(9, threshold=0.999), epochs=2)
+    assert history.stopped == ["diverged", "epochs"]
+
+
 def test_curriculum_begins_at_start() -> None:
     plan = LengthPlan(PARITY, Curriculum(9, shortest=2, start=4))
     generator = torch.Generator().manual_seed(0)

@@ -112,6 +112,11 @@ class LengthPlan:
         return self.shortest, self.longest if plan is None else plan.longest
 
     @property
+    def is_growing(self) -> bool:
+        """Whether the longest length is still to come."""
+        return self._curriculum is not None and self.longest < self._curriculum.longest
+
+    @property
     def current_range(self) -> tuple[int, int] | None:
         """The shortest and longest length of the next batch; None if the task chooses."""
         return None if self.longest == 0 else (self.shortest, self.longest)

@@ -104,7 +104,8 @@ def fit(
         until: Stop early: `"solved"`, as soon as every scored symbol is predicted correctly; a
             number, as soon as the loss is within this many nats of the optimum. The weights that
             reached the goal are kept; with minibatches, the weights change during the epoch that
-            is measured.
+            is measured. While the lengths of a `Curriculum` grow, neither this nor `patience`
+            stops training.
         patience: Stop when the held-out loss (or the training loss, if nothing is held out) has
             not improved for this many epochs.
         keep: Which weights the model has after training: `"best"`, those of the epoch with the

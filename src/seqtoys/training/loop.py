@@ -118,7 +118,7 @@ def _run_epoch(
 
 def _end_epoch(run: TrainingState) -> str | None:
     # If the loss, measured before the last update, reached the goal, these weights are kept.
-    reason: str | None = run.rule.reason(run.history)
+    reason: str | None = run.rule.reason(run.history, run.updates.source.is_growing)
     if reason is None:
         if run.rule.ended is not None:
             run.updates.freeze(run.rule.ended)

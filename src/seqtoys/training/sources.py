@@ -58,6 +58,10 @@ class Source(Protocol):
     def optimum(self) -> float | None:
         """The lowest possible loss on the last epoch's data; None if the data never change."""
 
+    @property
+    def is_growing(self) -> bool:
+        """Whether the last epoch's data were shorter than the longest ones to come."""
+
     def parts(self) -> Iterator[Part]:
         """Iterate over the data of one epoch."""
 
@@ -94,6 +98,7 @@ class SequencesSource:
 
     resumes = False
     optimum = None
+    is_growing = False
 
     def __init__(self, batch: Batch, batch_size: int | None, generator: torch.Generator) -> None:
         self.sequences: Batch = _without_empty_columns(batch)

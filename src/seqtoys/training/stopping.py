@@ -45,8 +45,13 @@ class StoppingRule:
         self._best, self._best_epoch = math.inf, 0
         self.ended: None = None  # there are no replicas
 
-    def reason(self, history: History) -> str | None:
-        """Return why to stop after the last epoch of a history, or None to continue."""
+    def reason(self, history: History, is_growing: bool = False) -> str | None:
+        """Return why to stop after the last epoch of a history, or None to continue.
+
+        While the lengths of a curriculum grow, nothing stops: short sequences are easy.
+        """
+        if is_growing:
+            return None
         if self.until == "solved" and history.solved:
             return "solved"
         excess = history.loss[-1] - history.optimum[-1]
@@ -108,9 +113,12 @@ class StoppingRules:
         self._best = torch.full((replicas,), math.inf, dtype=torch.float64, device="cpu")
         self._best_epoch = torch.zeros(replicas, dtype=torch.int64, device="cpu")
 
-    def reason(self, history: EnsembleHistory) -> str | None:
-        """Stop replicas after the last epoch of a history; return "ended" if none is left."""
-        for reason, replicas in self._verdicts(history):
+    def reason(self, history: EnsembleHistory, is_growing: bool = False) -> str | None:
+        """Stop replicas after the last epoch of a history; return "ended" if none is left.
+
+        While the lengths of a curriculum grow, only those that have diverged stop.
+        """
+        for reason, replicas in self._verdicts(history, is_growing):
             if replicas.any():
                 history.end(replicas, reason)
                 self.ended = self.ended | replicas
@@ -138,11 +146,15 @@ class StoppingRules:
         self.ended, self._best = state["ended"], state["best"]
         self._best_epoch = state["best_epoch"]
 
-    def _verdicts(self, history: EnsembleHistory) -> Iterator[tuple[str, Tensor]]:
+    def _verdicts(
+        self, history: EnsembleHistory, is_growing: bool
+    ) -> Iterator[tuple[str, Tensor]]:
         row = history.rows[-1]
         loss = row.loss.double()
         if not math.isfinite(loss.sum().item()):  # rarely true; cheaper than testing each loss
             yield "diverged", ~loss.isfinite()
+        if is_growing:
+            return
         if self.until == "solved":
             yield "solved", row.accuracy == 1
         elif self.until is not None:

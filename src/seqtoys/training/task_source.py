@@ -47,6 +47,7 @@ class TaskSource:
         self.plan: LengthPlan = LengthPlan(task, lengths)
         self.scored: int = 0
         self.optimum: float | None = None
+        self.is_growing: bool = self.plan.is_growing
         self._size = batch_size or BATCH_SIZE
         self._generator, self._device = generator, device
         self._measured: Batch | None = None
@@ -54,6 +55,7 @@ class TaskSource:
 
     def parts(self) -> Iterator[tuple[None, Batch, int]]:
         """Draw one batch."""
+        self.is_growing = self.plan.is_growing
         batch = self._draw()
         self.scored = int(batch.scored.sum())
         self.optimum = self.task.optimal_loss(batch)

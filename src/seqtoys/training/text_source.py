@@ -23,6 +23,7 @@ class TextSource:
     resumes = True
     sequences = None
     optimum = None
+    is_growing = False
 
     def __init__(self, text: LongText) -> None:
         self.text = text
