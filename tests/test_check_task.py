@@ -101,6 +101,20 @@ def test_result_shows_stated_and_measured_numbers() -> None:
     assert check_task(Text(["hihello"])).positions == {6: 6}  # one sequence, whatever the seed
 
 
+def test_answers_may_differ_in_length() -> None:
+    def answer(self: Last, inputs: Tensor) -> Tensor:
+        padding = torch.full((len(inputs), int(inputs.sum()) % 7), -100)
+        return torch.cat([inputs[:, :1], padding], 1)
+
+    task = changed(Last, answer=answer)
+    widths = {
+        task.sample(64, length=20, generator=torch.Generator().manual_seed(n)).inputs.shape[1]
+        for n in (1, 2)
+    }
+    assert len(widths) == 2  # in the two batches that are compared
+    assert check_task(task, count=FEW).positions[20] > 20
+
+
 def flips_of(draw: Callable[[Any], Any]) -> Callable[..., Tensor]:
     """Return `flips` that draw uniform numbers in a given way, without the generator."""
     return lambda _, shape, generator: torch.as_tensor(draw(shape) < 0.75).long()

@@ -265,6 +265,8 @@ def _wrong_randomness(task: Task, longest: int) -> Iterator[str]:
 
 def _fixed_positions(batch: Batch, other: Batch) -> list[int]:
     """Return the positions of symbols that vary between sequences, but not between seeds."""
+    if batch.inputs.shape != other.inputs.shape:  # answers of different lengths
+        return []
     fixed = torch.zeros_like(batch.inputs[0], dtype=torch.bool)  # (time,)
     for one, same in ((batch.inputs, other.inputs), (batch.targets, other.targets)):
         varies = (one != one.mode(0).values).sum(0) >= VARYING
