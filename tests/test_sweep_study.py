@@ -163,6 +163,48 @@ def test_invalid_axes_raise(assert_error: ErrorCheck) -> None:
         sweep(Attending, PARITY, grid={"lr": []}, **none)
 
 
+def without_vocab(seed: int) -> nn.Module:
+    raise AssertionError
+
+
+def only_by_name(*, vocab: Vocab, seed: int) -> nn.Module:
+    raise AssertionError
+
+
+def sized(vocab: Vocab, units: int, seed: int, *layers: int, **others: int) -> nn.Module:
+    return ElmanCharModel(vocab, hidden_size=units, seed=seed)
+
+
+def wants_lr(vocab: Vocab, seed: int, lr: float) -> nn.Module:
+    raise AssertionError
+
+
+def test_functions_that_cannot_be_called_raise(assert_error: ErrorCheck) -> None:
+    for make, names in ((without_vocab, "seed"), (only_by_name, "vocab, seed")):
+        called = make.__name__
+        assert_error(
+            lambda make=make: sweep(make, PARITY, grid={}, **QUICK),  # type: ignore[misc]
+            OptionError,
+            f"expected {called} to accept a vocabulary as its first argument, got "
+            f"{called}({names})",
+        )
+    message = (
+        "sized requires units; add it to the grid, as {'units': [value]}, or use "
+        "functools.partial(sized, units=value)"
+    )
+    assert_error(
+        lambda: sweep(task=PARITY, grid={"model": [Attending, sized]}, **QUICK),
+        OptionError,
+        message,
+    )
+    calls: Any = ((sized, {"units": [2]}), (partial(sized, units=2), {}))
+    for factory, grid in calls:
+        rows = sweep(factory, PARITY, grid=grid, **QUICK).rows
+        assert [row.error for row in rows] == [None, None]
+    with pytest.raises(OptionError, match="wants_lr requires lr"):  # which is an option of fit
+        sweep(wants_lr, PARITY, grid={"lr": [0.1]}, **QUICK)
+
+
 def test_impossible_lengths_of_any_task_raise_before_training() -> None:
     TRAINED.clear()
     with pytest.raises(OptionError, match="dyck has no sequence of length 50: lengths are odd"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import Parameter, signature
@@ -61,7 +61,7 @@ class Cell:
 
 
 def check_names(
-    make_model: MakeModel, grid: Iterable[str], options: Iterable[str]
+    make_model: MakeModel, grid: Collection[str], options: Iterable[str]
 ) -> tuple[bool, set[str]]:
     """Assign each name of a grid to the model or to `fit`.
 
@@ -121,7 +121,30 @@ def check_names(
                 argument = "make_model" if name == "model" else name
                 hint = f"to compare several in the grid, omit the argument {argument}"
             raise OptionError(f"neither fit nor {called} has an option {quoted(name)}; {hint}")
+    _check_parameters(called, list(takes.values()), grid)
     return "seeds" in takes, set(grid) - FIT_OPTIONS.keys()
+
+
+def _check_parameters(
+    called: Written, parameters: Sequence[Parameter], grid: Collection[str]
+) -> None:
+    """Check that a function can be called with a vocabulary, a seed, and the names of a grid."""
+    first, *others = parameters
+    if first.name in ("seed", "seeds") or first.kind is Parameter.KEYWORD_ONLY:
+        raise OptionError(
+            f"expected {called} to accept a vocabulary as its first argument, got "
+            f"{called}({', '.join(each.name for each in parameters)})"
+        )
+    given = {"seed", "seeds", *grid} - FIT_OPTIONS.keys() | {"seed"}
+    variable = (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL)
+    for each in others:
+        is_optional = each.default is not Parameter.empty or each.kind in variable
+        if not is_optional and each.name not in given:
+            raise OptionError(
+                f"{called} requires {each.name}; add it to the grid, as "
+                f"{{{quoted(each.name)}: [value]}}, or use functools.partial({called}, "
+                f"{each.name}=value)"
+            )
 
 
 def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
