@@ -11,7 +11,7 @@ from seqtoys import Batch, ElmanCharModel, Vocab, generate, novelty
 from seqtoys.cli.lesson import NEAR, Lesson, make_lesson
 from seqtoys.cli.reading import NEWLINE, join
 from seqtoys.cli.terminal import Changes, clip, fold, note, print_json
-from seqtoys.cli.training import is_interrupted, train, why_stopped
+from seqtoys.cli.training import ending, is_interrupted, train
 from seqtoys.errors import DataError
 from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.records.row import describe
@@ -98,13 +98,12 @@ def _measure(model: ElmanCharModel, lesson: Lesson, history: History) -> tuple[f
 
 def _verdict(lesson: Lesson, history: History, learnt: bool, right: str, loss: float) -> str:
     """Describe what was learned, and why training stopped."""
-    ended = f"Stopped after {why_stopped(history)}."
+    ended = ending(history)
     if history.validation_loss:
-        losses = history.validation_loss
-        best = min(losses)
+        best = min(history.validation_loss)
         return (
             f"{'Learned' if learnt else 'Not learned'}: held-out loss {best:.4f} nats per symbol "
-            f"at epoch {losses.index(best) + 1} (uniform guess: {history.baselines.uniform:.4f}). "
+            f"at epoch {history.best_epoch} (uniform guess: {history.baselines.uniform:.4f}). "
             f"{ended}"
         )
     if learnt and lesson.is_one:

@@ -12,7 +12,7 @@ import torch
 
 from seqtoys import ElmanCharModel, ElmanEnsemble, Task, evaluate, get_task, recipe
 from seqtoys.cli.terminal import fold, print_json
-from seqtoys.cli.training import is_interrupted, train, why_stopped
+from seqtoys.cli.training import is_interrupted, train
 from seqtoys.records.ensemble_row import SHOWN_QUANTILES
 from seqtoys.records.score import Score
 from seqtoys.results import Proportion, Recipe, Report
@@ -97,8 +97,8 @@ def _verdict(
     without = max(float(task.memoryless) - task.optimum, 0)
     return (
         f"{'Solved' if solved.count else 'Not solved'}: {seen.excess} nats above the optimum "
-        f"(goal: {goal:g}; without memory, at least {without:.4f}).{_possible(task, seen)} "
-        f"Stopped after {why_stopped(history)}.{'' if solved.count else ADVICE}"
+        f"(goal: {goal:g}; without memory, at least {without:.4f}).{_possible(task, seen)}"
+        f"{'' if solved.count else ADVICE}"
     )
 
 

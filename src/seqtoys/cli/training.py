@@ -8,7 +8,6 @@ from typing import Any
 
 from seqtoys import Checkpoint, ElmanCharModel, ElmanEnsemble, fit
 from seqtoys.cli.arguments import EVERY
-from seqtoys.cli.lesson import PATIENCE
 from seqtoys.cli.terminal import fold, note
 from seqtoys.errors import ModelFileError, OptionError
 from seqtoys.models.replaceable import loss_of
@@ -68,17 +67,9 @@ def _places(options: Namespace) -> tuple[Checkpoint | None, str | None]:
     return Checkpoint(options.save, every=EVERY, overwrite=options.force), None
 
 
-def why_stopped(history: History) -> str:
-    """Describe why training ended, after how many epochs."""
-    epochs = f"{len(history):,} epoch{'s' * (len(history) != 1)}"
-    reasons = {
-        "patience": f"no improvement on held-out data for {PATIENCE} epochs",
-        "interrupted": "interrupted by Ctrl-C",
-        "excess": "close to the optimum",
-        "solved": "every symbol predicted",
-    }
-    reason = reasons.get(history.stopped)
-    return epochs if reason is None else f"{epochs}: {reason}"
+def ending(history: History) -> str:
+    """Return a sentence about when and why training ended."""
+    return f"{history.ending[:1].upper()}{history.ending[1:]}."
 
 
 def is_interrupted(history: Any) -> bool:
