@@ -58,7 +58,8 @@ def test_train_follows_the_recipe(capsys: Shown) -> None:
     shown = capsys.readouterr()
     about = f"tomita_1: {replace(recipe('tomita_1'), epochs=400)}"
     assert unfolded(shown.err) == about
-    assert "Ran all 400 epochs.\n" in shown.out  # not when it knows the shortest strings
+    # Not only until it knows the shortest strings.
+    assert "Ran all 400 epochs.\n" in shown.out
     accuracies = re.findall(
         r"^(?:as in training|length \d+) .* (\S+)% +\S+%$", shown.out, re.MULTILINE
     )
