@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import pyplot as plt
 
-from seqtoys import Vocab
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels
 from seqtoys.plotting.style import TEAL, VERMILLION, VIOLET, colour_map, ink, new_axes
 from seqtoys.results import EnsembleHistory
@@ -146,25 +145,6 @@ def signal(samples: Array, templates: Array, matches: Array) -> str:
     parts[2].spines["bottom"].set_visible(False)
     parts[2].set_xlabel("note")
     return show(parts[0])
-
-
-def symbols(vocab: Vocab, text: str) -> str:
-    """Draw the one-hot vectors of a text, one row per symbol.
-
-    Args:
-        vocab: The vocabulary.
-        text: The text.
-    """
-    ax = new_axes(None, 3.6, 3.6)
-    vectors = vocab.one_hot(text).numpy()  # (time, vocab)
-    ax.imshow(vectors, cmap=colour_map(TEAL), aspect="equal")
-    for (row, column), value in np.ndenumerate(vectors):
-        ax.text(column, row, f"{value:.0f}", ha="center", va="center")
-    ax.set_xticks(range(len(vocab)), vocab.symbols)
-    ax.set_yticks(range(len(text)), list(text))
-    ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    ax.spines[:].set_visible(False)
-    return show(ax)
 
 
 def letters(places: Array, names: Sequence[str], marked: str) -> str:

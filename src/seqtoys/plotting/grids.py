@@ -8,8 +8,8 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from seqtoys.errors import ROOM, DataError, OptionError, quoted
-from seqtoys.plotting.labels import printable
-from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, load, new_axes
+from seqtoys.plotting.labels import name_axes, printable
+from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, inches, load, new_axes
 from seqtoys.support.arguments import check_type, checked, listed
 from seqtoys.support.uncertainty import Proportion
 
@@ -62,7 +62,7 @@ def plot_solve_rate(
         if mark is None
         else (_place(mark[1], across[0], columns), _place(mark[0], down[0], rows))
     )
-    ax = new_axes(ax, max(3.0, 1.2 + 0.8 * len(columns)), 1.3 + 0.4 * len(rows))
+    ax = new_axes(ax, inches(8 + 4.6 * len(columns)), inches(7.5 + 2.3 * len(rows)))
     _draw_cells(ax, cells)
     if framed is not None:
         _draw_frame(ax, *framed)
@@ -70,10 +70,9 @@ def plot_solve_rate(
         labels = [printable(_label(value)) for value in values]
         axis.set_ticks(range(1, len(labels) + 1), labels)
         axis.set_tick_params(length=0)
-    ax.set(ylabel=printable(down[0]), xlabel=printable(across[0]))
     ax.set(xlim=(0.5, len(columns) + 0.5), ylim=(len(rows) + 0.5, 0.5))
     ax.spines[:].set_visible(False)
-    ax.set_title(_title(cells), fontsize="medium", loc="left")
+    name_axes(ax, f"{printable(across[0])} (cells: {_meaning(cells)})", printable(down[0]))
     return ax
 
 
@@ -138,6 +137,6 @@ def _draw_frame(ax: Axes, x: int, y: int) -> None:
     ax.add_patch(frame)
 
 
-def _title(cells: list[list[Proportion | float]]) -> str:
+def _meaning(cells: list[list[Proportion | float]]) -> str:
     trials = {rate.trials for line in cells for rate in line if isinstance(rate, Proportion)}
-    return f"solved ({trials.pop():,} seeds per cell)" if len(trials) == 1 else "solved"
+    return f"solved, of {trials.pop():,} seeds" if len(trials) == 1 else "solved"

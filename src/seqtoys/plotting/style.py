@@ -16,6 +16,10 @@ else:
 # Chosen to be visible on white, black and dark gray, and distinguishable with color blindness.
 # Both black and white text are legible on the first.
 TEAL, VERMILLION, VIOLET = COLOURS = ("#00897b", "#d55e00", "#6f63c9")
+# From the smallest to the largest value, ever lighter: the sign is visible in gray, too.
+SIGNED = ("#6b2800", "#c8642c", "#b5b0aa", "#7fd4c4", "#e8fffa")
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
+MARKERS = "os^Dv"
 FAINT = 0.6  # the opacity of baselines
 
 
@@ -76,6 +80,9 @@ def figure_of(ax: object) -> Any:
 def new_axes(ax: Axes | None, width: float = 7.0, height: float = 3.8) -> Axes:
     """Check a user's axes, or create a figure.
 
+    A figure has the size `rcParams["figure.figsize"]`, unless that is matplotlib's default. A
+    layout engine leaves room for labels: a figure without one gets it.
+
     Args:
         ax: The axes. If None, those of a new figure.
         width: The width of a new figure, in inches; 7 is the width of a page.
@@ -85,14 +92,31 @@ def new_axes(ax: Axes | None, width: float = 7.0, height: float = 3.8) -> Axes:
         SeqtoysError: See `check_axes`.
     """
     if ax is None:
-        pyplot = load("matplotlib.pyplot")
-        ax = pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+        pyplot, module = load("matplotlib.pyplot"), load("matplotlib")
+        size = module.rcParams["figure.figsize"]
+        if size == module.rcParamsDefault["figure.figsize"]:
+            size = (width, height)
+        ax = pyplot.subplots(figsize=size, layout="constrained")[1]
     ax = check_axes(ax)
+    _leave_room(ax)
     for axis in ("x", "y"):  # reused axes may be logarithmic
         if getattr(ax, f"get_{axis}scale")() != "linear":
             getattr(ax, f"set_{axis}scale")("linear")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def _leave_room(ax: Any) -> None:
+    """Add a layout engine, unless the figure has one or its axes were placed by hand."""
+    figure = figure_of(ax)
+    placed = any(each.get_subplotspec() is None for each in figure.axes)
+    if figure.get_layout_engine() is None and not placed:
+        figure.set_layout_engine("tight")  # the one that a later plt.tight_layout() expects
+
+
+def settle(ax: Axes) -> None:
+    """Make room for the labels so far, so that the size of the axes can be measured."""
+    figure_of(ax).draw_without_rendering()
 
 
 def ink() -> str:
@@ -105,16 +129,23 @@ def text_height() -> float:
     return 1.25 * float(load("matplotlib").rcParams["font.size"])
 
 
-def colour_map(*colours: str) -> Any:
-    """Create a color map from transparent to a color, or between two colors.
+def inches(lines: float) -> float:
+    """Convert a number of lines of text to inches."""
+    return lines * text_height() / 72
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Return a color, dashes and a marker that differ between lines, also in gray.
 
     Args:
-        colours: One color, starting from transparent; or two, with transparent in the middle.
+        index: The number of the line, from 0.
     """
+    kinds = {"color": COLOURS, "linestyle": DASHES, "marker": MARKERS}
+    return {name: values[index % len(values)] for name, values in kinds.items()}
+
+
+def colour_map(*colours: Any) -> Any:
+    """Create a color map through some colors; one color starts from transparent."""
     module = load("matplotlib.colors")
-    clear, full = ([module.to_rgba(colour, alpha) for colour in colours] for alpha in (0.0, 1.0))
-    if len(colours) == 1:
-        stops = [(0.0, clear[0]), (1.0, full[0])]
-    else:
-        stops = [(0.0, full[0]), (0.5, clear[0]), (0.5, clear[1]), (1.0, full[1])]
+    stops = colours if len(colours) > 1 else ((colours[0], 0.0), colours[0])
     return module.LinearSegmentedColormap.from_list("seqtoys", stops)
