@@ -384,7 +384,7 @@ def test_rates_label_and_shade_their_cells(draw: Draw) -> None:
     assert opacities == pytest.approx([0, 2 / 8, 4 / 8, 7 / 8, 1], abs=0.01)
     assert {to_hex(cell.get_facecolor()) for cell in cells} == {TEAL}
     assert [cell.get_xy() for cell in cells] == [(x - 0.5, y - 0.5) for x, y in written]
-    assert (frame.get_xy(), to_hex(frame.get_edgecolor())) == ((1.5, 1.5), VERMILLION)
+    assert (frame.get_xy(), to_hex(frame.get_edgecolor())) == ((1.5, 1.5), "#000000")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["0.01", "0.05"]
     assert ticks(ax) == ["50", "100", "200"]
     assert ax.get_ylabel().split() == ["learning", "rate"]

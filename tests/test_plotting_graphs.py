@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -50,7 +50,7 @@ def test_states_and_labeled_arrows_are_drawn(draw: Draw) -> None:
     assert [count for _, count in sorted(rings(ax).items())] == [1, 1, 2]  # from left to right
 
 
-TASKS = ["reber", "embedded_reber", *(f"tomita_{n}" for n in range(1, 8))]
+TASKS = ["reber", "embedded_reber", *(f"tomita_{n}" for n in (2, 3, 5, 7))]
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -95,6 +95,14 @@ def test_names_are_short_lines() -> None:
     assert written(ax)[:3] == ["one\ncoin", "he", "immeasu…"]
     tree = plot_automaton(FiniteLanguage({"hat": 1.0, "hot": 1.0}))
     assert written(tree)[:3] == ["", "h", "ha"]
+
+
+def test_labels_avoid_each_other_and_stay_in_the_figure(draw: Draw) -> None:
+    chain: dict[Hashable, Any] = {6: []}
+    chain |= {n: [("a", n + 1, 0.5), ("b", 0, 0.5)] for n in range(6)}
+    draw(plot_automaton(Automaton(chain, 0)))  # long arrows back around the states between
+    draw(plot_automaton(Automaton({"a": [("x", "a", 0.5), ("y", "a", 0.5)]}, "a")))
+    draw(plot_automaton(get_task("temporal_xor")))
 
 
 def test_graph_fits_small_axes(draw: Draw) -> None:
@@ -145,6 +153,7 @@ def test_columns_are_distances_and_crossings_are_removed() -> None:
     assert len(set(places.values())) == 7
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=20))
 def test_every_state_has_a_place_of_its_own(pairs: list[tuple[int, int]]) -> None:
     reached = [0]

@@ -44,7 +44,7 @@ PAPER = (3.3, 2.5)  # inches: a column
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
-@pytest.mark.parametrize(("points", "size"), [(8, None), (20, None), (8, PAPER)])
+@pytest.mark.parametrize(("points", "size"), [(20, None), (8, PAPER)])
 def test_no_text_is_cut_or_overlaps(
     figure: Callable[..., Axes], points: int, size: Any, draw: Draw
 ) -> None:
@@ -90,6 +90,18 @@ def test_tree_that_does_not_fit_is_taller_than_the_style() -> None:
     assert figure.get_figheight() > 5
 
 
+def test_subfigures_and_long_names_have_room(draw: Draw) -> None:
+    figure: Any = plt.figure(figsize=(14, 5))
+    for part, name in zip(figure.subfigures(1, 2), ("loss", "hidden"), strict=True):
+        ax = part.subplots()
+        FIGURES[name](ax=ax)
+    draw(ax)
+    name = "hidden_size=32, nonlinearity=relu, recurrent_init=orthogonal"
+    long = draw(plotting.plot_loss({name: SEEDS, "other": SEEDS}))
+    assert max(map(len, long.texts[-2].get_text().split("\n"))) <= 31
+    assert long.get_window_extent().width > 200
+
+
 def test_labels_stay_apart_when_the_figure_is_resized(draw: Draw) -> None:
     levels = replace(HISTORY.baselines, memoryless=0.01, full_past=0.0)
     ax: Any = plotting.plot_loss(replace(HISTORY, baselines=levels))
@@ -105,3 +117,28 @@ def test_gray_lines_differ_in_dashes_or_markers() -> None:
     assert len(lines) == len(shapes) == 10  # in training and held-out
     assert len({line.get_marker() for line in lines}) > 3
     assert np.unique([line.get_linewidth() for line in lines]).tolist() == [2]
+
+
+def test_sizes_of_ticks_and_legends_count_too(draw: Draw) -> None:
+    """Many styles set these sizes, but not that of the font."""
+    sizes: Any = {f"{name}.labelsize": 15 for name in ("xtick", "ytick", "axes")}
+    with rc_context({**sizes, "legend.fontsize": 15, "axes.grid": True}):
+        for name in ("loss", "position", "probabilities", "rates", "one-hot", "trajectory"):
+            ax = draw(FIGURES[name]())
+            assert {text.get_fontsize() for text in ax.texts} <= {15}
+
+
+def test_text_shrinks_in_axes_that_are_too_small() -> None:
+    lr, epochs = [10.0**-i for i in range(9)], range(100_000, 112_000, 1000)
+    rates = [[1.0] * len(epochs)] * len(lr)
+    with rc_context({"figure.figsize": PAPER, "font.size": 6}):
+        ax: Any = plotting.plot_solve_rate(rates, ("lr", lr), ("epochs", epochs))
+        tree: Any = plt.subplots()[1]
+        plotting.plot_dendrogram({f"word {i}": [float(i)] for i in range(40)}, ax=tree)
+    for texts in (
+        [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels()],
+        tree.get_yticklabels(),
+    ):
+        texts[0].figure.canvas.draw()
+        boxes = [text.get_window_extent().padded(-0.5) for text in texts]
+        assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])

@@ -128,8 +128,11 @@ def test_hidden_states_get_lighter_from_negative_to_positive(draw: Draw) -> None
 
 
 def test_unbounded_states_set_the_color_scale(draw: Draw) -> None:
-    ax = draw(plot_hidden(trace_of([[0.5, 2.5], [0.0, 7.0]])))
+    ax = draw(plot_hidden(trace_of([[0.5, 2.5], [-0.5, 7.0]])))
     assert ax.images[0].get_clim() == (-7, 7)
+    relu = draw(plot_hidden(trace_of([[0.5, 2.5], [0.0, 7.0]])))
+    assert relu.images[0].get_clim() == (0, 7)
+    assert relu.images[0].get_cmap()(0.0)[3] == 0
 
 
 def test_long_text_is_cut_off(draw: Draw) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib import pyplot as plt
 
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels
-from seqtoys.plotting.style import TEAL, VERMILLION, VIOLET, colour_map, ink, new_axes
+from seqtoys.plotting.style import SIGNED, TEAL, VERMILLION, VIOLET, colour_map, ink, new_axes
 from seqtoys.results import EnsembleHistory
 from tools.figures import show
 
@@ -73,7 +73,7 @@ def _turns(answers: Sequence[Any], lasting: int = 5) -> list[int]:
 
 
 def pictures(rows: Mapping[str, Sequence[Array]], names: Sequence[str] = ()) -> str:
-    """Draw pictures of letters: positive numbers (ink) in teal, negative ones in vermillion.
+    """Draw pictures of letters: positive numbers (ink) are light, negative ones dark.
 
     Args:
         rows: The label of each row, and its pictures, each a vector.
@@ -94,7 +94,7 @@ def pictures(rows: Mapping[str, Sequence[Array]], names: Sequence[str] = ()) -> 
 
 def _draw_picture(ax: Any, vector: Array) -> None:
     largest = max(float(np.abs(vector).max()), 1e-9)
-    colours = colour_map(VERMILLION, TEAL)
+    colours = colour_map(*SIGNED)
     ax.imshow(vector.reshape(SHAPE), cmap=colours, vmin=-1.3 * largest, vmax=1.3 * largest)
     ax.set(xticks=[], yticks=[])
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from seqtoys.data.symbols import legible
 from seqtoys.errors import DataError, ShapeError, quoted
-from seqtoys.plotting.labels import name_axes, printable
+from seqtoys.plotting.labels import fit_ticks, name_axes, printable
 from seqtoys.plotting.style import TEAL, Axes, figure_of, inches, load, new_axes
 from seqtoys.support.arguments import checked
 from seqtoys.support.states import to_states
@@ -64,6 +64,7 @@ def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axe
     ax.spines["left"].set_visible(False)
     ax.set(xlim=(ax.get_xlim()[1], 0), ylim=(len(labels) + 0.5, 0.5))
     name_axes(ax, "distance between mean hidden states", "")
+    fit_ticks(ax.yaxis)
     return ax
 
 

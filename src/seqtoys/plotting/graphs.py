@@ -11,12 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from seqtoys.plotting.layers import layered
-from seqtoys.plotting.style import TEAL, Axes, inches, ink, load, new_axes, settle, text_height
+from seqtoys.plotting.style import (
+    TEAL,
+    Axes,
+    inches,
+    ink,
+    load,
+    new_axes,
+    settle,
+    text_height,
+    text_size,
+)
 
 MARGIN = 0.1  # inches around the graph
 ACROSS, DOWN = 3.8, 3.6  # lines of text between the circles of states
 BEND, DETOUR = 0.2, 0.45  # of an arrow, relative to its length: beside another, around a state
-ALONG = (0.46, 0.38)  # where the label of a straight and of a bent arrow is, of its length
+ALONG = (0.46, 0.38, 0.56, 0.3, 0.66)  # where the label of an arrow may be, of its length
 LOOP = np.array([(-0.5, 0.87), (-2.0, 2.6), (2.0, 2.6), (0.5, 0.87)])  # relative to the radius
 LOOP_TOP = 2.2  # the height of its highest point above the middle of the state
 BEFORE = 1.6  # lines of text: the length of the arrow to the start
@@ -43,8 +53,8 @@ def draw_graph(
     places: dict[Hashable, Vector] = {
         state: np.array(at) * step for state, at in layered(list(names), labels).items()
     }
-    bends = {pair: _bend(pair, labels, places, radius) for pair in labels}
-    low, high = _limits(places, bends, radius)
+    arrows = _arrows(labels, places, radius)
+    low, high = _limits(places, arrows, radius)
     ax = new_axes(ax, *(inches(side) + MARGIN for side in (high - low).tolist()))
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     ax.set_axis_off()
@@ -55,12 +65,82 @@ def draw_graph(
     for state, name in names.items():
         pen.draw_state(state, name, has_ring=state in ends)
     pen.draw_start(next(iter(names)))
-    for (one, other), bend in bends.items():
-        if one == other:
-            pen.draw_loop(one, labels[one, other])
-        else:
-            pen.draw_arrow(one, other, labels[one, other], bend)
+    for arrow in arrows:
+        pen.draw_arrow(arrow)
     return ax
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """A labeled arrow from a state to another, or to itself.
+
+    Attributes:
+        start: The place of the first state, in lines of text like all lengths here.
+        end: The place of the second state.
+        text: The label.
+        radius: The radius of a state.
+        bend: Positive to the right, 0 if it is straight; relative to the length.
+        along: Where the label is, of the length.
+    """
+
+    start: Vector
+    end: Vector
+    text: str
+    radius: float
+    bend: float = 0.0
+    along: float = ALONG[0]
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether it leads from a state to itself."""
+        return bool((self.start == self.end).all())
+
+    @property
+    def box(self) -> tuple[Vector, Vector]:
+        """The lower left and the upper right corner of the label."""
+        middle, extent = self.label_at(self.start, self.end, 1.0), _extent(self.text)
+        return middle - extent, middle + extent
+
+    def label_at(self, start: Vector, end: Vector, line: float) -> Vector:
+        """Return the middle of the label, outside of the bend.
+
+        Args:
+            start: The place of the first state, in any unit.
+            end: The place of the second state.
+            line: The height of a line of text in that unit.
+        """
+        up = _up(self.start + self.end)
+        if self.is_loop:
+            return start + up * (0, (LOOP_TOP * self.radius + 0.65) * line)
+        right = _right(start, end)
+        middle = (start + end) / 2 + self.bend * right  # the control point of a quadratic curve
+        t = self.along
+        at = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
+        is_vertical = abs(right[1]) < abs(right[0]) / 9
+        outside = right[0] if is_vertical else right[1] * up[1]
+        side = right * np.sign(self.bend or outside) / np.linalg.norm(right)
+        away = float(np.abs(side) @ _extent(self.text)) + 0.2
+        place: Vector = at + away * line * side
+        return place
+
+
+def _arrows(labels: Labels, places: Mapping[Hashable, Vector], radius: float) -> list[Arrow]:
+    """Return the arrows, with labels that avoid the states and each other where they can."""
+    arrows, taken = (
+        list[Arrow](),
+        [(at - 0.7 * radius, at + 0.7 * radius) for at in places.values()],
+    )
+    for (one, other), each in labels.items():
+        text = ("\n" if " " in each[0] and one != other else ", ").join(each)
+        bend = 0.0 if one == other else _bend((one, other), labels, places, radius)
+        choices = [Arrow(places[one], places[other], text, radius, bend, t) for t in ALONG]
+        arrows.append(min(choices, key=lambda arrow: sum(_overlaps(arrow.box, t) for t in taken)))
+        taken.append(arrows[-1].box)
+    return arrows
+
+
+def _overlaps(one: tuple[Vector, Vector], other: tuple[Vector, Vector]) -> bool:
+    return bool((one[0] < other[1]).all() and (other[0] < one[1]).all())
 
 
 def _extent(text: str) -> Vector:
@@ -95,21 +175,16 @@ def _right(start: Vector, end: Vector) -> Vector:
 
 
 def _limits(
-    places: Mapping[Hashable, Vector], bends: Mapping[Pair, float], radius: float
+    places: Mapping[Hashable, Vector], arrows: Sequence[Arrow], radius: float
 ) -> tuple[Vector, Vector]:
-    """Return the lowest and highest coordinates of everything that is drawn, in lines of text."""
+    """Return the lowest and highest coordinates of everything that is drawn."""
     edge = np.array([radius + 0.3, radius + 0.6])
     lows, highs = [at - edge for at in places.values()], [at + edge for at in places.values()]
-    lows[0] = lows[0] - (BEFORE, 0)
-    for (one, other), bend in bends.items():
-        start, end = places[one], places[other]
-        if one == other:
-            top = start + _up(start) * (0, LOOP_TOP * radius + 1.3)
-        else:
-            top = (start + end) / 2 + bend / 2 * _right(start, end)
-            top = top + np.sign(bend) * np.array([0, np.sign(_right(start, end)[1]) * 1.5])
-        lows.append(top)
-        highs.append(top)
+    lows[0] = lows[0] - (BEFORE, 0)  # the arrow to the start
+    for arrow in arrows:
+        low, high = arrow.box
+        lows.append(low - 0.3)
+        highs.append(high + 0.3)
     return np.min(lows, 0), np.max(highs, 0)
 
 
@@ -148,28 +223,17 @@ class Pen:
         path = np.array([(-size, 0), (-self.radius, 0)])
         self._draw_path(end, path, [1, 2])
 
-    def draw_loop(self, state: Hashable, labels: Sequence[str]) -> None:
-        """Draw an arrow from a state to itself, away from the middle of the graph."""
-        place = self.places[state]
-        up = _up(place)
-        self._draw_path(place, LOOP * up * self.radius, [1, 4, 4, 4])
-        text = ", ".join(labels)
-        offset = up * (0, LOOP_TOP * self.radius + 0.65 * self.line)
-        self._write(text, place, xytext=offset)
-
-    def draw_arrow(
-        self, one: Hashable, other: Hashable, labels: Sequence[str], bend: float
-    ) -> None:
-        """Draw an arrow from a state to another."""
-        start, end = self.places[one], self.places[other]
-        patches = load("matplotlib.patches")
-        arrow = patches.FancyArrowPatch(
-            start, end, connectionstyle=f"arc3,rad={bend}", shrinkA=self.radius,
-            shrinkB=self.radius, **self._style,
-        )  # fmt: skip
-        self.ax.add_patch(arrow)
-        text = ("\n" if " " in labels[0] else ", ").join(labels)
-        self._write(text, start, textcoords=partial(self._beside, start, end, bend, text))
+    def draw_arrow(self, arrow: Arrow) -> None:
+        """Draw an arrow from a state to another, or to itself away from the middle."""
+        if arrow.is_loop:
+            self._draw_path(arrow.start, LOOP * _up(arrow.start) * self.radius, [1, 4, 4, 4])
+        else:
+            patch = load("matplotlib.patches").FancyArrowPatch(
+                arrow.start, arrow.end, connectionstyle=f"arc3,rad={arrow.bend}",
+                shrinkA=self.radius, shrinkB=self.radius, **self._style,
+            )  # fmt: skip
+            self.ax.add_patch(patch)
+        self._write(arrow.text, arrow.start, textcoords=partial(self._label_at, arrow))
 
     @property
     def _style(self) -> dict[str, Any]:
@@ -184,23 +248,14 @@ class Pen:
         transform = figure.dpi_scale_trans + origin
         self.ax.add_patch(patch(path=path, transform=transform, **self._style))
 
-    def _write(
-        self, text: str, place: Vector, *, xytext: Any = (0, 0), textcoords: Any = "offset points"
-    ) -> None:
+    def _write(self, text: str, place: Vector, *, textcoords: Any = "offset points") -> None:
         self.ax.annotate(
-            text, place, xytext=xytext, textcoords=textcoords, ha="center", va="center",
-            size=self.line / text_height() * float(load("matplotlib").rcParams["font.size"]),
+            text, place, xytext=(0, 0), textcoords=textcoords, ha="center", va="center",
+            size=self.line / text_height() * text_size(),
         )  # fmt: skip
 
-    def _beside(self, start: Vector, end: Vector, bend: float, text: str, renderer: Any) -> Any:
-        """Return the transform to pixels with the origin beside an arrow, outside of its bend."""
-        one, other = self.ax.transData.transform([start, end])
-        right = _right(one, other)
-        middle = (one + other) / 2 + bend * right  # the control point of a quadratic curve
-        along = ALONG[bend != 0]
-        at = (1 - along) ** 2 * one + 2 * along * (1 - along) * middle + along**2 * other
-        is_vertical = abs(right[1]) < abs(right[0]) / 9
-        outside = right[0] if is_vertical else right[1] * _up(start + end)[1]
-        side = right * np.sign(bend or outside) / np.linalg.norm(right)
-        away = (np.abs(side) @ _extent(text) + 0.2) * self.line * self.ax.figure.dpi / 72
-        return load("matplotlib.transforms").Affine2D().translate(*(at + away * side))
+    def _label_at(self, arrow: Arrow, renderer: Any) -> Any:
+        """Return the transform to pixels with the origin at the place of a label."""
+        start, end = self.ax.transData.transform([arrow.start, arrow.end])
+        place = arrow.label_at(start, end, self.line * self.ax.figure.dpi / 72)
+        return load("matplotlib.transforms").Affine2D().translate(*place)

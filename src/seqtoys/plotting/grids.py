@@ -8,8 +8,8 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from seqtoys.errors import ROOM, DataError, OptionError, quoted
-from seqtoys.plotting.labels import name_axes, printable
-from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, inches, load, new_axes
+from seqtoys.plotting.labels import fit_ticks, name_axes, printable
+from seqtoys.plotting.style import TEAL, Axes, colour_map, inches, ink, load, new_axes, text_size
 from seqtoys.support.arguments import check_type, checked, listed
 from seqtoys.support.uncertainty import Proportion
 
@@ -72,7 +72,11 @@ def plot_solve_rate(
         axis.set_tick_params(length=0)
     ax.set(xlim=(0.5, len(columns) + 0.5), ylim=(len(rows) + 0.5, 0.5))
     ax.spines[:].set_visible(False)
+    ax.grid(visible=False)
     name_axes(ax, f"{printable(across[0])} (cells: {_meaning(cells)})", printable(down[0]))
+    fit_ticks(ax.xaxis)
+    fit_ticks(ax.yaxis)
+    _fit_rates(ax, len(columns))
     return ax
 
 
@@ -127,12 +131,20 @@ def _draw_cells(ax: Axes, cells: list[list[Proportion | float]]) -> None:
             if not math.isnan(rate):
                 at, colour = (x - 0.5, y - 0.5), colours(rate)
                 ax.add_patch(rectangle(at, 1, 1, facecolor=colour, linewidth=0))
-                ax.text(x, y, f"{rate:.0%}", ha="center", va="center")
+                ax.text(x, y, f"{rate:.0%}", ha="center", va="center", size=text_size())
+
+
+def _fit_rates(ax: Axes, columns: int) -> None:
+    """Shrink the rates until they fit into their cells."""
+    widest = max((text.get_window_extent().width for text in ax.texts), default=0.0)
+    room = 0.9 * ax.get_window_extent().width / columns
+    for text in ax.texts if widest > room else ():
+        text.set_fontsize(text_size() * room / widest)
 
 
 def _draw_frame(ax: Axes, x: int, y: int) -> None:
     rectangle = load("matplotlib.patches").Rectangle
-    frame = rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=VERMILLION, linewidth=3)
+    frame = rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=ink(), linewidth=3)
     frame.set(clip_on=False, zorder=3)
     ax.add_patch(frame)
 

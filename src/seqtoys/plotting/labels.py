@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from seqtoys.data.symbols import legible
-from seqtoys.plotting.style import FAINT, Axes, inches, ink, load, text_height
+from seqtoys.plotting.style import FAINT, Axes, inches, ink, load, settle, text_height, text_size
 
 DECADES = 3  # a logarithmic axis with fewer decades also has ticks at 2 and 5
 SLIM = 1.2  # characters that fit in the space of one vertical word
+SIZE = "legend.fontsize"  # the labels next to lines are their legend
+LONGEST = 28  # characters in a line of a label
 LEADER = 22.0  # points from the axes to a label
 WORD = 2  # labels with more characters are vertical under an axis
 
@@ -46,7 +48,7 @@ def draw_levels(ax: Axes, marks: Sequence[Mark]) -> None:
 
 def room_for(labels: int) -> float:
     """Return the height in inches of a new figure with labels of levels under each other."""
-    return max(3.8, inches(labels + 4.0))
+    return max(3.8, inches(labels + 4.0, SIZE))
 
 
 def label_levels(ax: Axes, marks: Sequence[Mark]) -> list[Any]:
@@ -57,7 +59,9 @@ def label_levels(ax: Axes, marks: Sequence[Mark]) -> list[Any]:
     """
     low, high = ax.get_ylim()
     levels = [min(max(mark.level, low), high) for mark in marks]
-    labels = []
+    labels = list[Any]()
+    lines = (-(-len(mark.label) // LONGEST) for mark in marks)
+    gap = text_height(SIZE) * max(lines, default=1)  # points
     for index, (mark, level) in enumerate(zip(marks, levels, strict=True)):
         colour = mark.colour or ink()
         beyond = "" if low <= mark.level <= high else " ↓" if mark.level < low else " ↑"
@@ -65,12 +69,13 @@ def label_levels(ax: Axes, marks: Sequence[Mark]) -> list[Any]:
         if mark.dashes is not None:
             line = {"linewidth": 2, "linestyle": mark.dashes}
         label = ax.annotate(
-            f"{mark.label}{beyond}",
+            fill(f"{mark.label}{beyond}", LONGEST, break_long_words=False),
             (1, level),
             xycoords=ax.get_yaxis_transform(),
             xytext=(LEADER, 0),
-            textcoords=partial(_beside, ax, levels, index),
+            textcoords=partial(_beside, ax, levels, index, gap),
             va="center",
+            size=text_size(SIZE),
             color=colour,
             arrowprops={"arrowstyle": "-", "color": colour, "relpos": (0, 0.5), **line},
         )
@@ -78,11 +83,11 @@ def label_levels(ax: Axes, marks: Sequence[Mark]) -> list[Any]:
     return labels
 
 
-def _beside(ax: Any, levels: Sequence[float], index: int, renderer: Any) -> Any:
+def _beside(ax: Any, levels: Sequence[float], index: int, gap: float, renderer: Any) -> Any:
     """Return the transform from points to pixels, with the origin at the place of a label."""
     transforms, scale = load("matplotlib.transforms"), ax.figure.dpi / 72
     heights = ax.transData.transform([(1, level) for level in levels])[:, 1]  # pixels
-    right, place = ax.bbox.x1, spread(heights.tolist(), text_height() * scale)[index]
+    right, place = ax.bbox.x1, spread(heights.tolist(), gap * scale)[index]
     return transforms.Affine2D().scale(scale).translate(right, place)
 
 
@@ -186,7 +191,25 @@ def fitting(axis: Any, symbols: Iterable[str]) -> int:
     box, is_x = axis.axes.get_window_extent(), axis.axis_name == "x"
     length = (box.width if is_x else box.height) * 72 / axis.axes.figure.dpi  # points
     has_words = any(len(printable(legible(symbol))) > WORD for symbol in set(symbols))
-    return max(1, int(length / text_height() * (1 if has_words or not is_x else SLIM)))
+    line = text_height(f"{axis.axis_name}tick.labelsize")
+    return max(1, int(length / line * (1 if has_words or not is_x else SLIM)))
+
+
+def fit_ticks(axis: Any) -> None:
+    """Turn the labels of an x axis, and shrink those of any axis, until they do not overlap.
+
+    Args:
+        axis: `ax.xaxis` or `ax.yaxis`, with a label at each of the integers along it.
+    """
+    settle(axis.axes)
+    labels, is_x = axis.get_ticklabels(), axis.axis_name == "x"
+    width, height = np.max([label.get_window_extent().size for label in labels], 0)
+    room = axis.axes.get_window_extent().size[0 if is_x else 1] / len(labels)
+    if is_x and width > room:
+        axis.set_tick_params(rotation=90)
+    longest = min(width, height) if is_x else height
+    if longest > room:
+        axis.set_tick_params(labelsize=labels[0].get_fontsize() * room / longest)
 
 
 def cut(shown: Sequence[object], every: Sequence[object]) -> str:

@@ -31,7 +31,7 @@ from seqtoys.plotting.runs import (
     draw_curves,
     stacked,
 )
-from seqtoys.plotting.style import TEAL, Axes, ink, new_axes
+from seqtoys.plotting.style import TEAL, Axes, ink, new_axes, text_size
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.row import describe
@@ -188,5 +188,5 @@ def _write_answers(ax: Axes, history: History) -> None:
             ax.plot(*at, "o", color=TEAL)
             ax.annotate(
                 printable(describe(prediction)), at, xytext=(6, 5), textcoords="offset points",
-                family="monospace",
+                family="monospace", size=text_size(),
             )  # fmt: skip

@@ -8,7 +8,7 @@ from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError
 from seqtoys.plotting.labels import cut, fitting, name_axes, symbol_ticks
-from seqtoys.plotting.style import TEAL, Axes, colour_map, inches, new_axes, settle
+from seqtoys.plotting.style import TEAL, Axes, colour_map, inches, new_axes, settle, text_size
 from seqtoys.support.arguments import checked
 
 CELL = 2.0  # lines of text: the width and height of a cell
@@ -64,9 +64,12 @@ def plot_one_hot(vocab: Vocab, text: Symbols, *, ax: Axes | None = None) -> Axes
     )  # fmt: skip
     if vectors.size <= WRITTEN:
         for (row, column), value in np.ndenumerate(vectors):
-            ax.text(column + 1, row + 1, f"{value:.0f}", ha="center", va="center")
+            ax.text(
+                column + 1, row + 1, f"{value:.0f}", ha="center", va="center", size=text_size()
+            )
     ax.set(xlim=(0.5, len(columns) + 0.5), ylim=(len(rows) + 0.5, 0.5))
     ax.spines[:].set_visible(False)
+    ax.grid(visible=False)
     symbol_ticks(ax.xaxis, columns)
     symbol_ticks(ax.yaxis, rows)
     name_axes(ax, f"symbol{cut(columns, vocab.symbols)}", f"text{cut(rows, symbols)}")

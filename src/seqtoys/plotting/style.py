@@ -20,6 +20,7 @@ TEAL, VERMILLION, VIOLET = COLOURS = ("#00897b", "#d55e00", "#6f63c9")
 SIGNED = ("#6b2800", "#c8642c", "#b5b0aa", "#7fd4c4", "#e8fffa")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = "os^Dv"
+TEXT = "xtick.labelsize"  # the size of text in figures, next to that of the ticks
 FAINT = 0.6  # the opacity of baselines
 
 
@@ -111,7 +112,8 @@ def _leave_room(ax: Any) -> None:
     figure = figure_of(ax)
     placed = any(each.get_subplotspec() is None for each in figure.axes)
     if figure.get_layout_engine() is None and not placed:
-        figure.set_layout_engine("tight")  # the one that a later plt.tight_layout() expects
+        # Tight is what a later plt.tight_layout() expects, but it ignores subfigures.
+        figure.set_layout_engine("tight" if ax.figure is figure else "constrained")
 
 
 def settle(ax: Axes) -> None:
@@ -124,14 +126,21 @@ def ink() -> str:
     return str(load("matplotlib").rcParams["text.color"])
 
 
-def text_height() -> float:
+def text_size(setting: str = TEXT) -> float:
+    """Return the size of text in points, from the name of its setting in `rcParams`."""
+    size = load("matplotlib").rcParams[setting]
+    properties = load("matplotlib.font_manager").FontProperties(size=size)
+    return float(properties.get_size_in_points())
+
+
+def text_height(setting: str = TEXT) -> float:
     """Return the height of a line of text, in points."""
-    return 1.25 * float(load("matplotlib").rcParams["font.size"])
+    return 1.25 * text_size(setting)
 
 
-def inches(lines: float) -> float:
-    """Convert a number of lines of text to inches."""
-    return lines * text_height() / 72
+def inches(lines: float, setting: str = TEXT) -> float:
+    """Convert a number of lines of text to inches; the size of the text is as in `text_height`."""
+    return lines * text_height(setting) / 72
 
 
 def line_style(index: int) -> dict[str, Any]:

@@ -81,7 +81,9 @@ def plot_probabilities(
 
 @checked
 def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
-    """Plot the hidden state over time, with a row for each unit: the larger, the lighter.
+    """Plot the hidden state over time, with a row for each unit.
+
+    Positive values are light and negative ones dark. Without negative values, 0 is transparent.
 
     Args:
         trace: The result of `model.trace`.
@@ -103,8 +105,9 @@ def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
     _check_steps(trace)
     ax = new_axes(ax, *_size(trace, UNIT * trace.hidden.shape[1]))
     largest = max(1.0, float(np.abs(trace.hidden).max()))  # above 1 for relu only
-    limits = (-largest, largest)
-    image = _draw_heat(ax, trace.hidden, colour_map(*SIGNED), limits, "activation")
+    is_signed = trace.hidden.min() < 0
+    colours, lowest = (SIGNED, -largest) if is_signed else ((TEAL,), 0.0)
+    image = _draw_heat(ax, trace.hidden, colour_map(*colours), (lowest, largest), "activation")
     whole_ticks(ax.yaxis)
     steps = _steps_that_fit(ax, trace, "", "unit")
     _show(image, trace.hidden[:steps])
@@ -151,6 +154,7 @@ def _draw_heat(
         values.T, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="none"
     )
     ax.spines[:].set_visible(False)
+    ax.grid(visible=False)
     bar = ax.figure.colorbar(image, cax=ax.inset_axes(BAR), label=unit)
     bar.outline.set_visible(False)
     bar.locator = load("matplotlib.ticker").LinearLocator(3)

@@ -14,7 +14,7 @@ from seqtoys.data.symbols import legible
 from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.evaluation.inspection import principal_components
 from seqtoys.plotting.labels import name_axes, printable
-from seqtoys.plotting.style import Axes, ink, line_style, new_axes, settle, text_height
+from seqtoys.plotting.style import Axes, ink, line_style, new_axes, settle, text_height, text_size
 from seqtoys.records.trace import Trace
 from seqtoys.support.arguments import checked
 from seqtoys.support.states import to_states
@@ -127,7 +127,7 @@ def _label_points(ax: Axes, points: Points, labels: Sequence[str]) -> None:
         spot = spots[np.argmax([_room(spot, half, taken, frame) for spot in spots])]
         ax.annotate(
             label, points[index], xytext=spot - place, textcoords="offset points",
-            ha="center", va="center", color=ink(),
+            ha="center", va="center", color=ink(), size=text_size(),
         )  # fmt: skip
         named.append(index)
         taken = np.vstack([taken, spot - half, spot, spot + half])
