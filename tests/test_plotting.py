@@ -171,7 +171,8 @@ def test_diverged_seeds_are_counted_and_cut_off(draw: Draw) -> None:
     made = ensemble_history(losses)
     made.end(torch.arange(10) < 4, "diverged")
     ax = draw(plot_loss(made))
-    assert ax.get_xlabel().startswith("epoch (10 seeds, 100.0% solved, 4 diverged; bands:")
+    note = " ".join(ax.get_xlabel().split())  # in two lines
+    assert note.startswith("epoch (10 seeds, 100.0% solved, 4 diverged; bands:")
     assert " ".join(ax.get_ylabel().split()) == "loss (nats per scored symbol), cut off at 1.7"
     assert np.isfinite(ax.collections[0].get_paths()[0].vertices).all()
     assert curves(ax)[0].get_ydata().tolist() == [1, 1, 1, 1]

@@ -15,9 +15,9 @@ from seqtoys.errors import DataError
 from seqtoys.evaluation.gradients import gradient_by_distance
 from seqtoys.evaluation.inspection import vocab_of
 from seqtoys.models.forward import count_replicas
-from seqtoys.plotting.labels import label_levels, name_axes, room_for, whole_ticks
+from seqtoys.plotting.labels import label_levels, name_axes, noted, room_for, whole_ticks
 from seqtoys.plotting.runs import Curve, Named, band_note, by_name, curve_ends, draw_curves
-from seqtoys.plotting.style import FAINT, Axes, ink, new_axes
+from seqtoys.plotting.style import FAINT, Axes, ink, new_axes, settle
 from seqtoys.support.arguments import checked
 from seqtoys.training.data import to_batch
 
@@ -77,13 +77,12 @@ def plot_gradient_reach(
     ax.set_ylim(max(0.5 * lowest, LOWEST), 2 * reached.max())
     ax.set_xlim(0, max(len(curves[0].median) - 1, 1))
     whole_ticks(ax.xaxis)
-    note = band_note([len(curve.runs) for curve in curves])
-    name_axes(
-        ax, "steps back" + "".join(f" ({each})" for each in note), "gradient (last step = 1)"
-    )
     draw_curves(ax, range(len(curves[0].median)), curves)
     ax.axhline(1, color=ink(), linewidth=1, alpha=FAINT, zorder=1)
     label_levels(ax, curve_ends(curves, names) if names else [])
+    settle(ax)
+    notes = band_note([len(curve.runs) for curve in curves])
+    name_axes(ax, noted("steps back", notes), "gradient (last step = 1)")
     return ax
 
 

@@ -212,6 +212,16 @@ def fit_ticks(axis: Any) -> None:
         axis.set_tick_params(labelsize=labels[0].get_fontsize() * room / longest)
 
 
+def noted(name: str, notes: Sequence[str]) -> str:
+    """Return the label of an axis with notes.
+
+    Examples:
+        >>> noted("epoch", ["3 seeds", "bands: middle 50%"]), noted("epoch", [])
+        ('epoch (3 seeds; bands: middle 50%)', 'epoch')
+    """
+    return f"{name} ({'; '.join(notes)})" if notes else name
+
+
 def cut(shown: Sequence[object], every: Sequence[object]) -> str:
     """Return the note that only the first items are shown, or `""` if all are.
 

@@ -16,6 +16,7 @@ from seqtoys.plotting.labels import (
     draw_levels,
     label_levels,
     name_axes,
+    noted,
     number,
     plain_log_ticks,
     printable,
@@ -31,7 +32,7 @@ from seqtoys.plotting.runs import (
     draw_curves,
     stacked,
 )
-from seqtoys.plotting.style import TEAL, Axes, ink, new_axes, text_size
+from seqtoys.plotting.style import TEAL, Axes, ink, new_axes, settle, text_size
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.row import describe
@@ -92,16 +93,18 @@ def plot_loss(
     curves = [curve for name, group in groups.items() for curve in _curves(name, group)]
     ax = new_axes(ax, height=room_for(len(levels) + len(curves)))
     ax.set_yscale("log" if log else "linear")
-    _frame(ax, levels, curves, _note(every, curves))
+    label, notes = _frame(ax, levels, curves), _notes(every, curves)
     longest = max(curve.runs.shape[1] for curve in curves)
     draw_curves(ax, range(1, longest + 1), curves)
     if len(every) == 1 and isinstance(every[0], History):
-        _mark_best(ax, every[0])
+        notes += _mark_best(ax, every[0])
         if answers:
             _write_answers(ax, every[0])
     draw_levels(ax, levels)
     last = [f"{curve.name} {number(curve.median[-1])}" for curve in curves]
     label_levels(ax, [*levels, *curve_ends(curves, last)])
+    settle(ax)
+    name_axes(ax, noted("epoch", notes), label)
     return ax
 
 
@@ -138,19 +141,18 @@ def _curves(name: str, group: Sequence[History | EnsembleHistory]) -> list[Curve
     return curves
 
 
-def _note(every: Sequence[History | EnsembleHistory], curves: Sequence[Curve]) -> str:
+def _notes(every: Sequence[History | EnsembleHistory], curves: Sequence[Curve]) -> list[str]:
     """Describe the runs of a figure, if there are several."""
     notes = list[str]()
     if len(every) == 1 and isinstance(one := every[0], EnsembleHistory):
         notes = [f"{len(one):,} seeds, {one.solve_rate.value:.1%} solved"]
         if lost := one.stopped.count("diverged"):
             notes[0] += f", {lost:,} diverged"
-    notes += band_note([len(curve.runs) for curve in curves])
-    return f" ({'; '.join(notes)})" if notes else ""
+    return notes + band_note([len(curve.runs) for curve in curves])
 
 
-def _frame(ax: Axes, levels: Sequence[Mark], curves: Sequence[Curve], note: str) -> None:
-    """Set the limits and labels of the axes."""
+def _frame(ax: Axes, levels: Sequence[Mark], curves: Sequence[Curve]) -> str:
+    """Set the limits of the axes; return the label of the y axis."""
     losses = [np.array([mark.level for mark in levels])]
     for curve in curves:
         losses += [curve.median, *(curve.quantiles(0.05, 0.95) if curve.is_many else ())]
@@ -166,17 +168,17 @@ def _frame(ax: Axes, levels: Sequence[Mark], curves: Sequence[Curve], note: str)
         bottom = 0.8 * min(finite[finite > 0], default=top / 10)
         ax.set_ylim(bottom, top)
         plain_log_ticks(ax.yaxis, decades=math.log10(top / bottom))
-    is_cut = values.max() > ceiling
-    name_axes(ax, f"epoch{note}", label + f", cut off at {top:.2g}" * bool(is_cut))
+    return label + f", cut off at {top:.2g}" * bool(values.max() > ceiling)
 
 
-def _mark_best(ax: Axes, history: History) -> None:
-    """Mark the epoch whose weights were kept, if that was not the last one."""
+def _mark_best(ax: Axes, history: History) -> list[str]:
+    """Mark the epoch whose weights were kept, if the history has one, and return a note."""
     best: Any = getattr(history, "best_epoch", None)
-    if best is not None:
-        loss = (history.validation_loss or history.loss)[best - 1]
-        ax.plot(best, loss, "D", color=ink(), fillstyle="none", markersize=9, label="kept")
-        ax.set_xlabel(f"{ax.get_xlabel()} (diamond: weights kept, {best})")
+    if best is None:
+        return []
+    loss = (history.validation_loss or history.loss)[best - 1]
+    ax.plot(best, loss, "D", color=ink(), fillstyle="none", markersize=9, label="kept")
+    return [f"diamond: weights kept, {best}"]
 
 
 def _write_answers(ax: Axes, history: History) -> None:

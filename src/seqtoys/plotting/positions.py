@@ -21,6 +21,7 @@ from seqtoys.plotting.labels import (
     fitting,
     label_levels,
     name_axes,
+    noted,
     room_for,
     symbol_ticks,
     whole_ticks,
@@ -137,7 +138,7 @@ def _name(ax: Axes, batch: Batch, vocab: Vocab, steps: range, notes: Sequence[st
         symbol_ticks(ax.xaxis, symbols[steps.start - 1 : steps.stop - 1], steps.start)
         cut = [f"{steps.start:,} to {steps.stop - 1:,} of {len(symbols):,}"]
         name, notes = "target symbol", [*cut * (len(steps) < len(symbols)), *notes]
-    name_axes(ax, f"{name} ({'; '.join(notes)})" if notes else name, "loss (nats)")
+    name_axes(ax, noted(name, notes), "loss (nats)")
 
 
 def _baselines(batch: Batch, task: Task | None, vocab: Vocab) -> Baselines:

@@ -13,12 +13,13 @@ from seqtoys.plotting.labels import (
     draw_levels,
     label_levels,
     name_axes,
+    noted,
     printable,
     room_for,
     spread,
 )
 from seqtoys.plotting.runs import Curve, Named, band_note, by_name, draw_bands
-from seqtoys.plotting.style import Axes, ink, line_style, load, new_axes
+from seqtoys.plotting.style import Axes, ink, line_style, load, new_axes, settle
 from seqtoys.records.report import Report
 from seqtoys.support.arguments import checked
 from seqtoys.support.uncertainty import NORMAL_95, Estimate
@@ -72,11 +73,12 @@ def plot_accuracy_by_length(
     notes = ["shaded: training"]
     notes += ["marker in it: unseen"] if any(group.unseen for group in groups) else []
     notes += band_note([len(group.reports) for group in groups])
-    name_axes(ax, f"length ({'; '.join(notes)})", "accuracy")
     _draw_seen(ax, groups, span)
     _draw_unseen(ax, groups, span)
     draw_levels(ax, levels)
     label_levels(ax, [*levels, *_draw_longer(ax, groups)])
+    settle(ax)
+    name_axes(ax, noted("length", notes), "accuracy")
     return ax
 
 
