@@ -87,14 +87,16 @@ def test_different_baselines_are_all_drawn_once(draw: Draw) -> None:
     ]  # fmt: skip
 
 
-def test_epoch_of_the_kept_weights_is_marked(draw: Draw) -> None:
+def test_epoch_of_the_lowest_held_out_loss_is_marked(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(History, "best_epoch", 1, raising=False)
     held_out: dict[str, Any] = {"validation_loss": [1.2, 1.8], "validation_accuracy": [0.1, 0.2]}
-    made = history(1.5, 1.0, **held_out)
-    made.best_epoch = 1  # type: ignore[attr-defined]
-    ax = draw(plot_loss(made))
+    ax = draw(plot_loss(history(1.5, 1.0, **held_out)))
     (mark,) = [line for line in ax.lines if line.get_marker() == "D"]
     assert mark.get_xydata().tolist() == [[1, 1.2]]
-    assert ax.get_xlabel() == "epoch (diamond: weights kept, 1)"
+    assert ax.get_xlabel() == "epoch (diamond: lowest held-out loss, at 1)"
+    assert list(curves(ax)) == ["model", "held-out"]
 
 
 def test_models_are_compared_at_each_position(draw: Draw) -> None:

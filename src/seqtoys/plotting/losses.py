@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def plot_loss(
     Compares several histories by name. For an ensemble, or a list of histories such as those of
     several seeds, plots the median, a dark band with the middle 50% of the runs, and a light band
     with the middle 90%; of several names, only the band of 50%. A run that ended early keeps its
-    last loss.
+    last loss. For a single network, a diamond marks the epoch with the lowest held-out loss.
 
     Args:
         history: The result of `fit`, a list of results, or either by name.
@@ -172,13 +172,13 @@ def _frame(ax: Axes, levels: Sequence[Mark], curves: Sequence[Curve]) -> str:
 
 
 def _mark_best(ax: Axes, history: History) -> list[str]:
-    """Mark the epoch whose weights were kept, if the history has one, and return a note."""
-    best: Any = getattr(history, "best_epoch", None)
+    """Mark the epoch with the lowest held-out loss, if the history has it, and return a note."""
+    best: int | None = getattr(history, "best_epoch", None)
     if best is None:
         return []
-    loss = (history.validation_loss or history.loss)[best - 1]
-    ax.plot(best, loss, "D", color=ink(), fillstyle="none", markersize=9, label="kept")
-    return [f"diamond: weights kept, {best}"]
+    loss = history.validation_loss[best - 1]
+    ax.plot(best, loss, "D", color=ink(), fillstyle="none", markersize=9, label="_best")
+    return [f"diamond: lowest held-out loss, at {best:,}"]
 
 
 def _write_answers(ax: Axes, history: History) -> None:
