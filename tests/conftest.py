@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -67,7 +68,7 @@ def assert_error(unchecked: None) -> Callable[[Callable[[], object], type[Except
 
 @pytest.fixture
 def draw() -> Callable[[Any], Any]:
-    """Draw a figure, assert that its texts are large enough and do not overlap."""
+    """Draw a figure, assert that its texts are large enough, not cut, and do not overlap."""
 
     def draw_and_check(ax: Any) -> Any:
         from matplotlib.text import Text
@@ -78,6 +79,10 @@ def draw() -> Callable[[Any], Any]:
         texts = [text for each in every for text in _texts(each)]
         assert all(text.get_size() >= ax.xaxis.label.get_size() for text in texts)
         boxes = [Text.get_window_extent(text).padded(-1) for text in texts]  # without arrows
+        for text, box in zip(texts, boxes, strict=True):
+            whole = box.intersection(box, figure.bbox)
+            assert whole is not None, text.get_text()
+            assert np.allclose(whole.get_points(), box.get_points(), atol=1.0), text.get_text()
         for (one, a), (other, b) in combinations(zip(texts, boxes, strict=True), 2):
             assert not a.overlaps(b), (one.get_text(), other.get_text())
         return ax

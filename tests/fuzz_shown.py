@@ -28,6 +28,7 @@ from seqtoys import (
 from seqtoys.__main__ import main
 from seqtoys.errors import quoted
 from seqtoys.inspection import (
+    gradient_by_distance,
     loss_by_position,
     mean_hidden_by_symbol,
     principal_components,
@@ -35,10 +36,13 @@ from seqtoys.inspection import (
 from seqtoys.models.vocabulary import vocab_of
 from seqtoys.plotting import (
     plot_accuracy_by_length,
+    plot_automaton,
     plot_dendrogram,
+    plot_gradient_reach,
     plot_hidden,
     plot_loss,
     plot_loss_by_position,
+    plot_one_hot,
     plot_probabilities,
     plot_solve_rate,
     plot_trajectory,
@@ -78,7 +82,7 @@ def figures(rng: random.Random, folder: Path) -> Call:
         "down": ("lr", [0.1]),
         "across": ("epochs", [1, 2]),
     }
-    of = rng.choice((history(), ensemble_history()))
+    of = rng.choice((history(), ensemble_history(), {"all": [history(), history()]}))
     return rng.choice(
         [
             Call(plot_loss, [], {"history": of, "log": True, "answers": False, **drawn}),
@@ -89,6 +93,11 @@ def figures(rng: random.Random, folder: Path) -> Call:
                  {"reports": rng.choice((report(), [report()], {"mine": report()})),
                   "trained": rng.choice((None, (1, 40))), **drawn}),
             Call(plot_probabilities, [], {"trace": trace, "targets": "hielohi", **drawn}),
+            Call(plot_automaton, [], {"automaton": get_task("tomita_3"), **drawn}),
+            Call(plot_one_hot, [], {"vocab": VOCAB, "text": "hielo", **drawn}),
+            Call(plot_gradient_reach, [],
+                 {"model": rng.choice((network, {"mine": [network]})), "data": "hihello",
+                  "vocab": None, **drawn}),
             Call(plot_hidden, [], {"trace": trace, **drawn}),
             Call(plot_trajectory, [], {"traces": rng.choice((trace, [trace] * 2)), **drawn}),
             Call(plot_dendrogram, [], {"states": states, **drawn}),
@@ -104,6 +113,7 @@ def inspections(rng: random.Random, folder: Path) -> Call:
     return rng.choice(
         [
             Call(loss_by_position, [], {"model": network, "batch": batch()}),
+            Call(gradient_by_distance, [], {"model": network, "batch": batch()}),
             Call(mean_hidden_by_symbol, [], {"model": network, "batch": batch(), "vocab": None}),
             Call(principal_components, [], {"states": np.eye(3), "count": 2}),
             Call(vocab_of, [], {"model": network}),

@@ -27,9 +27,9 @@ BROKEN = """
 """
 FIGURE = """
 ```python exec="on" html="on"
-from tools.automata import reber_graph
+from tools.automata import hierarchy
 
-print(reber_graph())
+print(hierarchy())
 ```
 """
 
@@ -73,4 +73,4 @@ def test_code_of_a_figure_is_folded_below_it(tmp_path: Path) -> None:
     figure, fold = page.partition("<svg")[2].partition('<details class="note">')[::2]
     assert "</svg>" in figure
     assert "<summary>The code of this figure</summary>" in fold
-    assert "reber_graph" in fold.partition("</details>")[0]
+    assert "hierarchy" in fold.partition("</details>")[0]

@@ -55,12 +55,20 @@ def ensemble_history(losses: np.ndarray) -> EnsembleHistory:
     return made
 
 
-def solid(ax: Axes) -> list[Any]:
-    return [line for line in ax.lines if line.get_linestyle() == "-"]
+def curves(ax: Axes) -> list[Any]:
+    """Return the lines that a legend would list."""
+    return [line for line in ax.lines if not str(line.get_label()).startswith("_")]
 
 
 def levels(ax: Any) -> list[float]:
-    return [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"]
+    """Return the levels of the thin dashed lines."""
+    thin = [line for line in ax.lines if line.get_linewidth() == 1]
+    return [line.get_ydata()[0] for line in thin if line.get_linestyle() == "--"]
+
+
+def points(ax: Any) -> list[Any]:
+    """Return the points with bars."""
+    return [container.lines[0] for container in ax.containers]
 
 
 def labels(ax: Axes) -> list[str]:
@@ -76,7 +84,7 @@ def ticks(ax: Axes) -> list[str]:
 
 def test_loss_is_a_line_among_its_baselines(draw: Draw) -> None:
     ax = draw(plot_loss(history([1.5, 1.0, 0.6], loss_floor=0.4)))
-    (line,) = solid(ax)
+    (line,) = curves(ax)
     assert line.get_xydata().tolist() == [[1, 1.5], [2, 1.0], [3, 0.6]]
     assert levels(ax) == [1.6, 0.5, 0.0, 0.4]
     assert labels(ax) == [
@@ -92,14 +100,15 @@ def test_loss_is_a_line_among_its_baselines(draw: Draw) -> None:
 def test_held_out_loss_has_another_color(draw: Draw) -> None:
     made = history([1.5, 1.0], validation_loss=[1.6, 2.0], validation_accuracy=[0.1, 0.2])
     ax = draw(plot_loss(made))
-    assert [line.get_ydata().tolist() for line in solid(ax)] == [[1.5, 1.0], [1.6, 2.0]]
-    assert [line.get_color() for line in solid(ax)] == [TEAL, VERMILLION]
+    assert [line.get_ydata().tolist() for line in curves(ax)] == [[1.5, 1.0], [1.6, 2.0]]
+    assert [line.get_color() for line in curves(ax)] == [TEAL, VERMILLION]
+    assert [line.get_marker() for line in curves(ax)] == ["o", "s"]
     assert labels(ax)[-2:] == ["model 1.0000", "held-out 2.0000"]
     assert ax.get_ylim()[1] > 2
 
 
 def test_one_epoch_is_a_point(draw: Draw) -> None:
-    (line,) = solid(draw(plot_loss(history([1.0]))))
+    (line,) = curves(draw(plot_loss(history([1.0]))))
     assert (line.get_marker(), line.get_xydata().tolist()) == ("o", [[1, 1.0]])
 
 
@@ -125,7 +134,7 @@ def test_all_zero_losses_can_be_drawn(draw: Draw) -> None:
 def test_losses_far_above_uniform_are_cut_off_and_labeled(draw: Draw) -> None:
     ax = draw(plot_loss(history([50.0, 1.0, 70.0])))
     assert ax.get_ylim()[1] == pytest.approx(3 * 1.6)
-    assert ax.get_ylabel() == "loss (nats per scored symbol), cut off at 4.8"
+    assert " ".join(ax.get_ylabel().split()) == "loss (nats per scored symbol), cut off at 4.8"
     assert labels(ax)[-1] == "model 70.0000 ↑"
 
 
@@ -145,14 +154,14 @@ def test_bands_cover_50_and_90_percent_of_the_seeds(draw: Draw) -> None:
     losses = np.random.default_rng(0).uniform(0, 1.5, size=(30, 101))
     ax = draw(plot_loss(ensemble_history(losses)))
     order = np.sort(losses, axis=1)  # of 101 values, the k-th is the k-th percentile
-    assert solid(ax)[0].get_ydata() == pytest.approx(order[:, 50])
+    assert curves(ax)[0].get_ydata() == pytest.approx(order[:, 50])
     for band, (low, high) in zip(ax.collections, [(5, 95), (25, 75)], strict=True):
         points = band.get_paths()[0].vertices
         for epoch in (1, 17, 30):
             heights = points[points[:, 0] == epoch, 1]
             assert heights.min() == pytest.approx(order[epoch - 1, low])
             assert heights.max() == pytest.approx(order[epoch - 1, high])
-    assert ax.get_title("left") == "101 seeds, 100.0% solved"
+    assert ax.get_xlabel() == "epoch (101 seeds, 100.0% solved; bands: middle 50% and 90%)"
     assert labels(ax)[-1] == f"median {order[-1, 50]:.4f}"
 
 
@@ -162,10 +171,11 @@ def test_diverged_seeds_are_counted_and_cut_off(draw: Draw) -> None:
     made = ensemble_history(losses)
     made.end(torch.arange(10) < 4, "diverged")
     ax = draw(plot_loss(made))
-    assert ax.get_title("left") == "10 seeds, 100.0% solved, 4 diverged"
-    assert ax.get_ylabel() == "loss (nats per scored symbol), cut off at 1.7"
+    note = " ".join(ax.get_xlabel().split())  # in two lines
+    assert note.startswith("epoch (10 seeds, 100.0% solved, 4 diverged; bands:")
+    assert " ".join(ax.get_ylabel().split()) == "loss (nats per scored symbol), cut off at 1.7"
     assert np.isfinite(ax.collections[0].get_paths()[0].vertices).all()
-    assert solid(ax)[0].get_ydata().tolist() == [1, 1, 1, 1]
+    assert curves(ax)[0].get_ydata().tolist() == [1, 1, 1, 1]
     assert made.quantiles(0.5, 1.0)[:, -1].tolist() == [1, math.inf]
     all_lost = draw(plot_loss(ensemble_history(np.full((2, 3), math.inf)), log=True))
     assert labels(all_lost)[-1] == "median inf ↑"
@@ -176,7 +186,7 @@ def test_held_out_loss_of_an_ensemble_is_its_median(draw: Draw) -> None:
     made = fit(ElmanEnsemble(VOCAB, range(5)), texts, epochs=3, validation=0.3)
     ax = draw(plot_loss(made))
     expected = made.validation_loss.numpy()
-    assert solid(ax)[1].get_ydata() == pytest.approx(np.median(expected, axis=1))
+    assert curves(ax)[1].get_ydata() == pytest.approx(np.median(expected, axis=1))
 
 
 def test_given_axes_are_used(draw: Draw) -> None:
@@ -200,8 +210,8 @@ def test_losses_are_placed_at_the_target_symbols(draw: Draw) -> None:
     ax = draw(plot_loss_by_position(model, "hihello"))
     logits, _ = model(VOCAB.encode_batch(["hihell"]))
     expected = nn.functional.cross_entropy(logits[0], VOCAB.encode("ihello"), reduction="none")
-    assert solid(ax)[0].get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
-    assert solid(ax)[0].get_ydata() == pytest.approx(expected.detach().numpy(), rel=1e-5)
+    assert curves(ax)[0].get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
+    assert curves(ax)[0].get_ydata() == pytest.approx(expected.detach().numpy(), rel=1e-5)
     assert ticks(ax) == list("ihello")
     assert levels(ax) == pytest.approx([math.log(5), math.log(2) * 2 / 3, 0, 0.4327], abs=1e-4)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("target symbol", "loss (nats)")
@@ -219,7 +229,7 @@ def test_long_text_is_cut_before_labels_overlap(draw: Draw) -> None:
     assert 20 < shown < 100
     assert set(ticks(ax)) == {"m", "w", "␣"}
     assert ax.get_xlabel() == f"target symbol (1 to {shown} of 999)"
-    assert len(solid(ax)[0].get_xdata()) == shown
+    assert len(curves(ax)[0].get_xdata()) == shown
     wide = plt.subplots(figsize=(20, 3))[1]
     assert len(ticks(draw(plot_loss_by_position(model, "mw wm" * 200, ax=wide)))) > 2 * shown
 
@@ -237,7 +247,7 @@ def test_unscored_positions_leave_a_gap(draw: Draw) -> None:
     batch = task.sample(1, length=100)
     ax = draw(plot_loss_by_position(ElmanCharModel(task.vocab), batch, task=task))
     assert ticks(ax)[-2:] == ["·", task.vocab.decode(batch.targets[0, -1:])]
-    *unscored, answer = solid(ax)[0].get_ydata()
+    *unscored, answer = curves(ax)[0].get_ydata()
     assert np.isnan(unscored).all()
     assert answer > 0
     assert ax.get_xlabel().endswith("to 101 of 101)")
@@ -248,9 +258,9 @@ def test_sequences_are_averaged_where_scored(draw: Draw) -> None:
     model = ElmanCharModel(VOCAB, seed=1)
     ax = draw(plot_loss_by_position(model, Batch.from_texts(["hello", "hi", "he"], VOCAB)))
     singles = [plot_loss_by_position(model, text) for text in ("hello", "hi", "he")]
-    alone = [solid(single)[0].get_ydata() for single in singles]
+    alone = [curves(single)[0].get_ydata() for single in singles]
     first = np.mean([losses[0] for losses in alone])
-    assert solid(ax)[0].get_ydata() == pytest.approx([first, *alone[0][1:]])
+    assert curves(ax)[0].get_ydata() == pytest.approx([first, *alone[0][1:]])
     assert ax.get_xlabel() == "position (mean of 3 sequences)"
     assert ticks(ax)[1] == "1"
 
@@ -259,7 +269,7 @@ def test_counts_weight_the_average(draw: Draw) -> None:
     model = ElmanCharModel(VOCAB, seed=1)
     batch = Batch.from_texts(["hello", "hi", "hello"], VOCAB)
     repeated, counted = (plot_loss_by_position(model, each) for each in (batch, batch.distinct()))
-    assert solid(counted)[0].get_ydata() == pytest.approx(solid(repeated)[0].get_ydata())
+    assert curves(counted)[0].get_ydata() == pytest.approx(curves(repeated)[0].get_ydata())
     assert counted.get_xlabel() == repeated.get_xlabel() == "position (mean of 3 sequences)"
     three = Batch(batch.inputs[:1], batch.targets[:1], counts=torch.tensor([3]))
     assert ticks(draw(plot_loss_by_position(model, three))) == list("ello")
@@ -268,16 +278,11 @@ def test_counts_weight_the_average(draw: Draw) -> None:
 def test_any_model_works_with_a_given_vocabulary(draw: Draw, assert_error: Any) -> None:
     certain = nn.Embedding.from_pretrained(torch.tensor([[-math.inf, 0.0], [0.0, 0.0]]))
     ax = draw(plot_loss_by_position(certain, "aabb", vocab=Vocab("ab")))
-    assert solid(ax)[0].get_ydata() == pytest.approx([math.inf, 0.0, math.log(2)])
+    assert curves(ax)[0].get_ydata() == pytest.approx([math.inf, 0.0, math.log(2)])
     assert_error(
         lambda: plot_loss_by_position(certain, "ab"),
         OptionError,
         "expected a vocabulary, because Embedding has none; pass vocab=…",
-    )
-    assert_error(
-        lambda: plot_loss_by_position(ElmanEnsemble(VOCAB, [1]), "hi"),
-        OptionError,
-        "expected one model, got an ensemble; pass a replica, as in ensemble[0]",
     )
 
 
@@ -299,18 +304,17 @@ def report(**accuracies: float) -> Report:
 def test_accuracies_are_placed_at_their_lengths(draw: Draw) -> None:
     measured = report(seen=1.0, unseen=0.9, length_100=0.7, length_50=0.8)
     ax = draw(plot_accuracy_by_length(measured))
-    seen, longer = solid(ax)[0], solid(ax)[1]
+    (seen,), (unseen, longer) = curves(ax), points(ax)
     assert seen.get_xydata().tolist() == [[2.5, 1.0], [40.5, 1.0]]
-    (unseen,) = [line for line in ax.lines if line.get_linestyle() == ":"]
-    assert list(unseen.get_ydata()) == [0.9, 0.9]
+    assert unseen.get_xydata().tolist() == [[21.5, 0.9]]
     assert longer.get_xydata().tolist() == [[50, 0.8], [100, 0.7]]
-    bars = ax.collections[0].get_segments()
+    bars = ax.collections[1].get_segments()
     assert bars[1] == pytest.approx(np.array([[100, 0.7 - 0.098], [100, 0.7 + 0.098]]), abs=1e-3)
     shaded = ax.patches[0]
     assert (shaded.get_x(), shaded.get_x() + shaded.get_width()) == (2.5, 40.5)
     assert levels(ax) == [0.5]
     assert labels(ax) == ["chance 50.0%", "parity 70.0%"]
-    assert ax.get_xlabel() == "length (shaded: training; dotted: unseen)"
+    assert ax.get_xlabel() == "length (shaded: training; marker in it: unseen)"
 
 
 def test_several_reports_have_names_and_colors(draw: Draw) -> None:
@@ -322,15 +326,39 @@ def test_several_reports_have_names_and_colors(draw: Draw) -> None:
     assert ax.get_xlabel() == "length (shaded: training)"
 
 
-def test_replicas_are_faint_unlabeled_lines(draw: Draw) -> None:
+def test_replicas_are_a_median_with_bands(draw: Draw) -> None:
     task = get_task("parity")
     reports = evaluate(ElmanEnsemble(task.vocab, range(3)), task, count=40, longer=[50])
     ax = draw(plot_accuracy_by_length(reports))
-    assert len(ax.containers) == 3
-    assert {to_hex(line.get_color()) for line in solid(ax)} == {TEAL}
-    assert labels(ax) == ["chance 50.0%"]
+    assert curves(ax)[0].get_ydata()[0] == np.median([each.seen.accuracy for each in reports])
+    middle = np.median([each.longer[50].accuracy for each in reports])
+    assert labels(ax) == ["chance 50.0%", f"median {middle:.1%}"]
+    assert ax.get_xlabel() == "length (shaded: training; bands: middle 50% and 90%)"
     assert reports[0].lengths == task.lengths
     assert Report.from_json(reports[0].to_json()).lengths == task.lengths
+
+
+def test_equal_accuracies_do_not_hide_each_other(draw: Draw) -> None:
+    """A memoriser and a learner are both perfect on what they have seen."""
+    memoriser, learner = report(seen=1.0, unseen=0.1), report(seen=1.0, unseen=1.0)
+    ax = draw(plot_accuracy_by_length({"memoriser": memoriser, "learner": learner}))
+    first, second = curves(ax)
+    assert list(first.get_ydata()) == list(second.get_ydata()) == [1.0, 1.0]
+    heights = [line.get_window_extent().y0 for line in (first, second)]  # with half of the width
+    width = first.get_linewidth() * ax.get_figure(root=True).dpi / 72
+    assert abs(heights[1] - heights[0]) >= width
+    one, other = points(ax)
+    assert one.get_xdata()[0] < other.get_xdata()[0]  # unseen ones are side by side
+    assert one.get_marker() != other.get_marker()
+
+
+def test_only_lengths_of_all_reports_are_drawn(draw: Draw) -> None:
+    reports = [report(seen=1.0, length_50=0.5, length_60=0.6), report(seen=0.5, length_60=0.8)]
+    ax = draw(plot_accuracy_by_length({"both": [*reports, report(seen=0.9, length_60=0.7)]}))
+    assert points(ax)[0].get_xydata().tolist() == [[60, 0.7]]
+    assert labels(ax)[-1] == "both 70.0%"
+    bar = ax.collections[-1].get_segments()[0]
+    assert bar == pytest.approx(np.array([[60, 0.6], [60, 0.8]]))  # nearest of three
 
 
 def test_no_reports_raise(assert_error: Any) -> None:
@@ -357,11 +385,12 @@ def test_rates_label_and_shade_their_cells(draw: Draw) -> None:
     assert opacities == pytest.approx([0, 2 / 8, 4 / 8, 7 / 8, 1], abs=0.01)
     assert {to_hex(cell.get_facecolor()) for cell in cells} == {TEAL}
     assert [cell.get_xy() for cell in cells] == [(x - 0.5, y - 0.5) for x, y in written]
-    assert (frame.get_xy(), to_hex(frame.get_edgecolor())) == ((1.5, 1.5), VERMILLION)
+    assert (frame.get_xy(), to_hex(frame.get_edgecolor())) == ((1.5, 1.5), "#000000")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["0.01", "0.05"]
     assert ticks(ax) == ["50", "100", "200"]
-    assert (ax.get_ylabel(), ax.get_xlabel()) == ("learning rate", "epochs")
-    assert ax.get_title("left") == "solved (8 seeds per cell)"
+    assert ax.get_ylabel().split() == ["learning", "rate"]
+    assert ax.get_xlabel() == "epochs (cells: solved, of 8 seeds)"
+    assert not any(ax.get_title(side) for side in ("left", "center", "right"))
     assert ax.yaxis.get_inverted()
 
 
@@ -370,7 +399,7 @@ def test_rates_with_unequal_or_unknown_trials_show_no_count() -> None:
     rows: list[list[Proportion | float]] = [[Proportion(1, 2), Proportion(1, 3)], [0.5, 0.25]]
     for row in rows:
         ax = plot_solve_rate([row], one, ("layers", [1, 2]))
-        assert ax.get_title("left") == "solved"
+        assert ax.get_xlabel().split() == ["layers", "(cells:", "solved)"]
         assert len(ax.patches) == 2
 
 

@@ -23,6 +23,7 @@ from seqtoys import (
 )
 from seqtoys.errors import DataError, InputTypeError, OptionError, ShapeError
 from seqtoys.inspection import (
+    gradient_by_distance,
     loss_by_position,
     mean_hidden_by_symbol,
     principal_components,
@@ -30,10 +31,13 @@ from seqtoys.inspection import (
 from seqtoys.models.vocabulary import vocab_of
 from seqtoys.plotting import (
     plot_accuracy_by_length,
+    plot_automaton,
     plot_dendrogram,
+    plot_gradient_reach,
     plot_hidden,
     plot_loss,
     plot_loss_by_position,
+    plot_one_hot,
     plot_probabilities,
     plot_solve_rate,
     plot_trajectory,
@@ -73,6 +77,13 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         },
     ),
     "probabilities": (plot_probabilities, {"trace": TRACE, "targets": "ihello ", "ax": None}),
+    "automaton": (plot_automaton, {"automaton": get_task("reber"), "ax": None}),
+    "one-hot": (plot_one_hot, {"vocab": VOCAB, "text": "hihell", "ax": None}),
+    "reach": (
+        plot_gradient_reach,
+        {"model": MODEL, "data": "hihello", "vocab": None, "ax": None},
+    ),
+    "gradients": (gradient_by_distance, {"model": MODEL, "batch": BATCH}),
     "hidden": (plot_hidden, {"trace": TRACE, "ax": None}),
     "trajectory": (plot_trajectory, {"traces": TRACE, "ax": None}),
     "svg": (to_svg, {"ax": None}),
@@ -196,7 +207,7 @@ def test_invalid_arguments_raise(assert_error: ErrorCheck) -> None:
     check(
         lambda: plot_loss("x"),  # type: ignore[arg-type]
         InputTypeError,
-        "expected history to be a History or an EnsembleHistory, got 'x'",
+        "expected history[0] to be a History or an EnsembleHistory, got 'x'",
     )
     check(
         lambda: plot_accuracy_by_length(REPORT, trained=(9, 1)),

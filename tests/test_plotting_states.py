@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from seqtoys import ElmanCharModel, Vocab
 from seqtoys.errors import DataError, OptionError, UnknownSymbolError
 from seqtoys.plotting import plot_dendrogram, plot_hidden, plot_probabilities, plot_trajectory
-from seqtoys.plotting.style import COLOURS, TEAL, VERMILLION
+from seqtoys.plotting.style import COLOURS, TEAL
 from seqtoys.records.trace import Trace
 
 VOCAB = Vocab("hielo")
@@ -113,21 +113,26 @@ def test_mismatched_targets_raise(assert_error: Any) -> None:
 # --- hidden states
 
 
-def test_hidden_states_are_shown_in_two_colors(draw: Draw) -> None:
+def test_hidden_states_get_lighter_from_negative_to_positive(draw: Draw) -> None:
     ax = draw(plot_hidden(TRACE))
     (image,) = ax.images
     assert np.array_equal(image.get_array(), TRACE.hidden.T)
     assert image.get_clim() == (-1, 1)
-    colours = image.get_cmap()
-    assert [to_hex(colours(value)) for value in (0.0, 1.0)] == [VERMILLION, TEAL]
-    assert colours(0.5)[3] == pytest.approx(0, abs=0.01)
-    assert colours(0.75)[3] == pytest.approx(0.5, abs=0.01)
+    colours = image.get_cmap()(np.linspace(0, 1, 101))  # (values, red green blue opacity)
+    gray = colours[:, :3] @ [0.299, 0.587, 0.114]  # as a printer converts colors
+    assert (np.diff(gray) > 0).all()
+    assert gray[-1] - gray[50] > 0.2
+    assert gray[50] - gray[0] > 0.2
+    assert (colours[:, 3] == 1).all()  # the same on a light and a dark page
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("input symbol", "unit")
 
 
 def test_unbounded_states_set_the_color_scale(draw: Draw) -> None:
-    ax = draw(plot_hidden(trace_of([[0.5, 2.5], [0.0, 7.0]])))
+    ax = draw(plot_hidden(trace_of([[0.5, 2.5], [-0.5, 7.0]])))
     assert ax.images[0].get_clim() == (-7, 7)
+    relu = draw(plot_hidden(trace_of([[0.5, 2.5], [0.0, 7.0]])))
+    assert relu.images[0].get_clim() == (0, 7)
+    assert relu.images[0].get_cmap()(0.0)[3] == 0
 
 
 def test_long_text_is_cut_off(draw: Draw) -> None:

@@ -39,12 +39,15 @@ Draw = Callable[[Axes], Any]
 
 FIGURES: dict[str, Callable[..., Axes]] = {
     "plot_accuracy_by_length": lambda **ax: plotting.plot_accuracy_by_length(REPORT, **ax),
+    "plot_automaton": lambda **ax: plotting.plot_automaton(get_task("reber"), **ax),
     "plot_dendrogram": lambda **ax: plotting.plot_dendrogram(
         mean_hidden_by_symbol(MODEL, Batch.from_texts(["hihello"], VOCAB)), **ax
     ),
+    "plot_gradient_reach": lambda **ax: plotting.plot_gradient_reach(MODEL, "hihello", **ax),
     "plot_hidden": lambda **ax: plotting.plot_hidden(MODEL.trace("hihell"), **ax),
     "plot_loss": lambda **ax: plotting.plot_loss(HISTORY, **ax),
     "plot_loss_by_position": lambda **ax: plotting.plot_loss_by_position(MODEL, "hihello", **ax),
+    "plot_one_hot": lambda **ax: plotting.plot_one_hot(VOCAB, "hihell", **ax),
     "plot_probabilities": lambda **ax: plotting.plot_probabilities(MODEL.trace("hihell"), **ax),
     "plot_solve_rate": lambda **ax: plotting.plot_solve_rate(
         [[0.25, 0.5]], ("lr", [0.1]), ("epochs", [50, 100]), **ax

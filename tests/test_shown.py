@@ -66,11 +66,11 @@ def test_every_figure_on_a_page_shows_its_code(page: Path) -> None:
 
 
 def test_shown_code_includes_called_functions() -> None:
-    text = fold_code(Path("docs/tasks/reber.md").read_text())
-    (shown,) = folds(text)
-    for name in ("reber_graph", "_state", "_arc", "_loop", "label", "drawing"):
+    block = "from tools.automata import hierarchy\n\nprint(hierarchy())\n"
+    (shown,) = folds(fold_code(f'```python exec="on" html="on"\n{block}```'))
+    for name in ("hierarchy", "_level", "box", "label", "drawing"):
         assert f"    def {name}(" in shown
-    assert "hierarchy" not in shown
+    assert "def arrow" not in shown
 
 
 def test_tools_imported_earlier_in_a_session_are_found() -> None:
@@ -120,7 +120,7 @@ def test_shown_code_draws_the_figure(module: ModuleType, name: str) -> None:
 
 
 def test_shown_code_defines_every_name_once(tmp_path: Path) -> None:
-    assert len(DRAWING) > 30
+    assert len(DRAWING) > 20
     for number, wanted in enumerate(DRAWING):
         source = listing([wanted])
         path = tmp_path / f"{number}.py"

@@ -21,7 +21,6 @@ from benchmarks.surprise import surprise_of_source
 from seqtoys import Task, get_task, list_tasks
 from seqtoys.results import Report
 from seqtoys.tasks.determined import Determined
-from seqtoys.tasks.reber import GRAMMAR
 
 
 def predicts_every_symbol(task: Task) -> bool:
@@ -166,13 +165,6 @@ def test_scores_are_written_as_median_and_range() -> None:
 def test_whole_string_accuracy_is_shown_only_for_deterministic_tasks() -> None:
     assert "| whole strings |" in scores_table(rows_of("parity"))
     assert "| whole strings |" not in scores_table(rows_of("reber"))
-
-
-def test_drawn_grammar_matches_reber() -> None:
-    arcs = {tuple(arc.split()) for arc in automata.ARCS}
-    arcs |= {(state, letter, state) for state, (letter, _) in automata.LOOPS.items()}
-    inner = {(str(s), letter, str(end)) for s, steps in GRAMMAR.items() for letter, end in steps}
-    assert arcs == inner | {("begin", "B", "1"), ("6", "E", "end")}
 
 
 def test_drawn_hierarchy_names_tasks_of_its_levels() -> None:

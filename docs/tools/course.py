@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import pyplot as plt
 
-from seqtoys import Vocab
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels
-from seqtoys.plotting.style import TEAL, VERMILLION, VIOLET, colour_map, ink, new_axes
+from seqtoys.plotting.style import SIGNED, TEAL, VERMILLION, VIOLET, colour_map, ink, new_axes
 from seqtoys.results import EnsembleHistory
 from tools.figures import show
 
@@ -74,7 +73,7 @@ def _turns(answers: Sequence[Any], lasting: int = 5) -> list[int]:
 
 
 def pictures(rows: Mapping[str, Sequence[Array]], names: Sequence[str] = ()) -> str:
-    """Draw pictures of letters: positive numbers (ink) in teal, negative ones in vermillion.
+    """Draw pictures of letters: positive numbers (ink) are light, negative ones dark.
 
     Args:
         rows: The label of each row, and its pictures, each a vector.
@@ -95,7 +94,7 @@ def pictures(rows: Mapping[str, Sequence[Array]], names: Sequence[str] = ()) -> 
 
 def _draw_picture(ax: Any, vector: Array) -> None:
     largest = max(float(np.abs(vector).max()), 1e-9)
-    colours = colour_map(VERMILLION, TEAL)
+    colours = colour_map(*SIGNED)
     ax.imshow(vector.reshape(SHAPE), cmap=colours, vmin=-1.3 * largest, vmax=1.3 * largest)
     ax.set(xticks=[], yticks=[])
 
@@ -146,25 +145,6 @@ def signal(samples: Array, templates: Array, matches: Array) -> str:
     parts[2].spines["bottom"].set_visible(False)
     parts[2].set_xlabel("note")
     return show(parts[0])
-
-
-def symbols(vocab: Vocab, text: str) -> str:
-    """Draw the one-hot vectors of a text, one row per symbol.
-
-    Args:
-        vocab: The vocabulary.
-        text: The text.
-    """
-    ax = new_axes(None, 3.6, 3.6)
-    vectors = vocab.one_hot(text).numpy()  # (time, vocab)
-    ax.imshow(vectors, cmap=colour_map(TEAL), aspect="equal")
-    for (row, column), value in np.ndenumerate(vectors):
-        ax.text(column, row, f"{value:.0f}", ha="center", va="center")
-    ax.set_xticks(range(len(vocab)), vocab.symbols)
-    ax.set_yticks(range(len(text)), list(text))
-    ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    ax.spines[:].set_visible(False)
-    return show(ax)
 
 
 def letters(places: Array, names: Sequence[str], marked: str) -> str:

@@ -1,22 +1,21 @@
-"""The figures of chapter 10: hidden states by grammar state, and the reach of gradients."""
+"""The figures of chapter 10: hidden states by grammar state, and of some units."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import cycle
 
 import torch
 
 from seqtoys import ElmanCharModel
 from seqtoys.inspection import principal_components
-from seqtoys.plotting.labels import Mark, label_levels, symbol_ticks
-from seqtoys.plotting.style import COLOURS, FAINT, ink, new_axes
+from seqtoys.plotting.labels import symbol_ticks
+from seqtoys.plotting.style import COLOURS, FAINT, new_axes
 from seqtoys.records.trace import Trace
 from seqtoys.tasks.automata.automaton import Automaton
 from tools.figures import show
 
 MARKERS = "os^Dv*"
-LOWEST = 1e-8  # the smallest gradient that is drawn
 
 
 def map_of_states(model: ElmanCharModel, task: Automaton, count: int = 100) -> str:
@@ -59,24 +58,4 @@ def draw_units(trace: Trace, units: Sequence[int]) -> str:
     symbol_ticks(ax.xaxis, trace.symbols)
     ax.set(xlabel="input symbol", ylabel="activation", ylim=(-1.05, 1.05))
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(units), frameon=False)
-    return show(ax)
-
-
-def reach_of_gradients(curves: Mapping[str, Sequence[float]]) -> str:
-    """Draw the size of the gradient of the last loss by the number of steps back.
-
-    Args:
-        curves: For each network, the gradient sizes at distance 0, 1, 2 …
-    """
-    ax, ends = new_axes(None, 7.0, 4.2), list[Mark]()
-    for (name, sizes), colour, dashes in zip(
-        curves.items(), cycle(COLOURS), ("-", "-", "-", "--", "--"), strict=False
-    ):
-        ax.plot(range(len(sizes)), sizes, dashes, color=colour, linewidth=2)
-        ends.append(Mark(sizes[-1], name, colour))
-    ax.axhline(1, color=ink(), linewidth=1, alpha=FAINT)
-    ax.set_yscale("log")
-    ax.set(xlabel="steps back", ylabel="gradient (last symbol = 1)", ylim=(LOWEST, 10))
-    ax.set_xlim(0, max(map(len, curves.values())) - 1)
-    label_levels(ax, ends)
     return show(ax)

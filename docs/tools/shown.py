@@ -47,10 +47,10 @@ def fold_code(markdown: str, *, numbers: bool = False) -> str:
         numbers: Whether to add the code of other outputs, too.
 
     Examples:
-        >>> block = "from tools.automata import reber_graph\n\nprint(reber_graph())\n"
+        >>> block = "from tools.automata import hierarchy\n\nprint(hierarchy())\n"
         >>> page = fold_code(f'```python exec="on" html="on"\n{block}```')
-        >>> [line.strip() for line in page.splitlines() if "def reber_graph" in line]
-        ['def reber_graph() -> str:']
+        >>> [line.strip() for line in page.splitlines() if "def hierarchy" in line]
+        ['def hierarchy() -> str:']
     """
     known: dict[str, dict[str, Definition]] = {}  # the tools imported in each session
 

@@ -10,13 +10,13 @@ from jaxtyping import Float
 
 from seqtoys.data.symbols import legible
 from seqtoys.errors import DataError, ShapeError, quoted
-from seqtoys.plotting.labels import printable
-from seqtoys.plotting.style import TEAL, Axes, load, new_axes
+from seqtoys.plotting.labels import fit_ticks, name_axes, printable
+from seqtoys.plotting.style import TEAL, Axes, figure_of, inches, load, new_axes
 from seqtoys.support.arguments import checked
 from seqtoys.support.states import to_states
 
 MOST = 2000  # symbols; a taller figure has more pixels than matplotlib can draw
-ROW, AROUND = 0.24, 0.9  # inches: the height of a leaf, and the margins above and below
+ROW, AROUND = 1.3, 4.0  # lines of text: the height of a leaf, and of the margins
 
 
 @checked
@@ -51,7 +51,10 @@ def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axe
     tree = hierarchy.dendrogram(
         hierarchy.linkage(vectors, "average"), labels=list(states), no_plot=True
     )
-    ax = new_axes(ax, 6.0, AROUND + ROW * len(states))
+    given, height = ax, inches(AROUND + ROW * len(states))
+    ax = new_axes(given, 6.0, height)
+    if given is None and height > figure_of(ax).get_figheight():
+        figure_of(ax).set_figheight(height)
     for rows, distances in zip(tree["icoord"], tree["dcoord"], strict=True):
         ax.plot(distances, [row / 10 + 0.5 for row in rows], color=TEAL)  # leaves at 5, 15, …
     labels = [printable(legible(symbol)) for symbol in tree["ivl"]]
@@ -59,8 +62,9 @@ def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axe
     ax.yaxis.tick_right()
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.set(xlabel="distance between mean hidden states", xlim=(ax.get_xlim()[1], 0))
-    ax.set_ylim(len(labels) + 0.5, 0.5)
+    ax.set(xlim=(ax.get_xlim()[1], 0), ylim=(len(labels) + 0.5, 0.5))
+    name_axes(ax, "distance between mean hidden states", "")
+    fit_ticks(ax.yaxis)
     return ax
 
 

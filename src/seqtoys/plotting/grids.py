@@ -8,8 +8,8 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from seqtoys.errors import ROOM, DataError, OptionError, quoted
-from seqtoys.plotting.labels import printable
-from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, load, new_axes
+from seqtoys.plotting.labels import fit_ticks, name_axes, printable
+from seqtoys.plotting.style import TEAL, Axes, colour_map, inches, ink, load, new_axes, text_size
 from seqtoys.support.arguments import check_type, checked, listed
 from seqtoys.support.uncertainty import Proportion
 
@@ -62,7 +62,7 @@ def plot_solve_rate(
         if mark is None
         else (_place(mark[1], across[0], columns), _place(mark[0], down[0], rows))
     )
-    ax = new_axes(ax, max(3.0, 1.2 + 0.8 * len(columns)), 1.3 + 0.4 * len(rows))
+    ax = new_axes(ax, inches(8 + 4.6 * len(columns)), inches(7.5 + 2.3 * len(rows)))
     _draw_cells(ax, cells)
     if framed is not None:
         _draw_frame(ax, *framed)
@@ -70,10 +70,13 @@ def plot_solve_rate(
         labels = [printable(_label(value)) for value in values]
         axis.set_ticks(range(1, len(labels) + 1), labels)
         axis.set_tick_params(length=0)
-    ax.set(ylabel=printable(down[0]), xlabel=printable(across[0]))
     ax.set(xlim=(0.5, len(columns) + 0.5), ylim=(len(rows) + 0.5, 0.5))
     ax.spines[:].set_visible(False)
-    ax.set_title(_title(cells), fontsize="medium", loc="left")
+    ax.grid(visible=False)
+    name_axes(ax, f"{printable(across[0])} (cells: {_meaning(cells)})", printable(down[0]))
+    fit_ticks(ax.xaxis)
+    fit_ticks(ax.yaxis)
+    _fit_rates(ax, len(columns))
     return ax
 
 
@@ -128,16 +131,24 @@ def _draw_cells(ax: Axes, cells: list[list[Proportion | float]]) -> None:
             if not math.isnan(rate):
                 at, colour = (x - 0.5, y - 0.5), colours(rate)
                 ax.add_patch(rectangle(at, 1, 1, facecolor=colour, linewidth=0))
-                ax.text(x, y, f"{rate:.0%}", ha="center", va="center")
+                ax.text(x, y, f"{rate:.0%}", ha="center", va="center", size=text_size())
+
+
+def _fit_rates(ax: Axes, columns: int) -> None:
+    """Shrink the rates until they fit into their cells."""
+    widest = max((text.get_window_extent().width for text in ax.texts), default=0.0)
+    room = 0.9 * ax.get_window_extent().width / columns
+    for text in ax.texts if widest > room else ():
+        text.set_fontsize(text_size() * room / widest)
 
 
 def _draw_frame(ax: Axes, x: int, y: int) -> None:
     rectangle = load("matplotlib.patches").Rectangle
-    frame = rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=VERMILLION, linewidth=3)
+    frame = rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=ink(), linewidth=3)
     frame.set(clip_on=False, zorder=3)
     ax.add_patch(frame)
 
 
-def _title(cells: list[list[Proportion | float]]) -> str:
+def _meaning(cells: list[list[Proportion | float]]) -> str:
     trials = {rate.trials for line in cells for rate in line if isinstance(rate, Proportion)}
-    return f"solved ({trials.pop():,} seeds per cell)" if len(trials) == 1 else "solved"
+    return f"solved, of {trials.pop():,} seeds" if len(trials) == 1 else "solved"

@@ -1,4 +1,4 @@
-"""The loss over the epochs, for one network or as quantiles over many seeds."""
+"""The loss over the epochs, for one or more networks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from seqtoys.data.baselines import Baselines
 from seqtoys.errors import DataError
@@ -16,28 +15,39 @@ from seqtoys.plotting.labels import (
     Mark,
     draw_levels,
     label_levels,
+    name_axes,
+    noted,
     number,
     plain_log_ticks,
     printable,
+    room_for,
     whole_ticks,
 )
-from seqtoys.plotting.style import TEAL, VERMILLION, Axes, new_axes
+from seqtoys.plotting.runs import (
+    Curve,
+    Named,
+    band_note,
+    by_name,
+    curve_ends,
+    draw_curves,
+    stacked,
+)
+from seqtoys.plotting.style import TEAL, Axes, ink, new_axes, settle, text_size
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.row import describe
 from seqtoys.support.arguments import checked
 
 LASTING = 5  # epochs for which a prediction must persist to be labeled
-FAN = (0.05, 0.25, 0.75, 0.95)  # quantiles
 HIGHEST = 3  # losses above this multiple of the uniform baseline are cut off
 UNIT = "nats per scored symbol"
 
-Losses: TypeAlias = npt.NDArray[np.float64]
+Histories: TypeAlias = Named[History | EnsembleHistory]
 
 
 @checked
 def plot_loss(
-    history: History | EnsembleHistory,
+    history: Histories,
     *,
     log: bool = False,
     answers: bool = False,
@@ -45,11 +55,13 @@ def plot_loss(
 ) -> Axes:
     """Plot the loss over the epochs, with its baselines.
 
-    For an ensemble, plots the median over the seeds, a dark band with the middle 50% of them, and
-    a light band with the middle 90%.
+    Compares several histories by name. For an ensemble, or a list of histories such as those of
+    several seeds, plots the median, a dark band with the middle 50% of the runs, and a light band
+    with the middle 90%; of several names, only the band of 50%. A run that ended early keeps its
+    last loss. For a single network, a diamond marks the epoch with the lowest held-out loss.
 
     Args:
-        history: The result of `fit`.
+        history: The result of `fit`, a list of results, or either by name.
         log: Whether to use a logarithmic loss axis.
         answers: Whether to label the curve of a single network with each prediction where it first
             appears, if it persists for at least five epochs.
@@ -60,31 +72,39 @@ def plot_loss(
 
     Raises:
         InputTypeError: If an argument has the wrong type.
-        DataError: If the history has no epochs.
+        DataError: If there is no history, or one has no epochs.
         MissingPackageError: If matplotlib is not installed.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab, fit
-        >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
-        >>> ax = plot_loss(fit(model, "hihello", epochs=100, lr=0.05))
-        >>> ax.get_xlabel(), ax.get_ylabel()
-        ('epoch', 'loss (nats per scored symbol)')
+        >>> models = {name: ElmanCharModel(Vocab("hielo"), nonlinearity=name)
+        ...           for name in ("tanh", "relu")}
+        >>> histories = {name: fit(model, "hihello", lr=0.05) for name, model in models.items()}
+        >>> ax = plot_loss(histories)
+        >>> [line.get_label() for line in ax.lines[:2]], ax.get_ylabel()
+        (['tanh', 'relu'], 'loss (nats per scored symbol)')
     """
-    if not history.optimum:
+    groups = by_name(history, "history")
+    every = [each for group in groups.values() for each in group]
+    if not all(each.optimum for each in every):
         raise DataError("cannot plot an empty history: it has no epochs")
-    ax = new_axes(ax)
+    marks = (mark for each in every for mark in baseline_marks(each.baselines, each.loss_floor))
+    levels = list(dict.fromkeys(marks))
+    curves = [curve for name, group in groups.items() for curve in _curves(name, group)]
+    ax = new_axes(ax, height=room_for(len(levels) + len(curves)))
     ax.set_yscale("log" if log else "linear")
-    levels = baseline_marks(history.baselines, history.loss_floor)
-    curves, bands = _curves(history), _bands(history)
-    top = _frame(ax, levels, [*curves.values(), *bands])
-    ends = _draw_lines(ax, curves)
-    if isinstance(history, EnsembleHistory):
-        _fill(ax, bands, top)
-        _head(ax, history)
-    elif answers:
-        _write_answers(ax, history)
+    label, notes = _frame(ax, levels, curves), _notes(every, curves)
+    longest = max(curve.runs.shape[1] for curve in curves)
+    draw_curves(ax, range(1, longest + 1), curves)
+    if len(every) == 1 and isinstance(every[0], History):
+        notes += _mark_best(ax, every[0])
+        if answers:
+            _write_answers(ax, every[0])
     draw_levels(ax, levels)
-    label_levels(ax, [*levels, *ends])
+    last = [f"{curve.name} {number(curve.median[-1])}" for curve in curves]
+    label_levels(ax, [*levels, *curve_ends(curves, last)])
+    settle(ax)
+    name_axes(ax, noted("epoch", notes), label)
     return ax
 
 
@@ -104,32 +124,43 @@ def baseline_marks(baselines: Baselines, floor: float = 0.0) -> list[Mark]:
     return [Mark(level, f"{name} {number(level)}") for name, level in named.items()]
 
 
-def _curves(history: History | EnsembleHistory) -> dict[str, Losses]:
-    """Return the losses to plot as lines, by name; for an ensemble, the medians."""
-    if isinstance(history, History):
-        name, loss, held_out = "model", history.loss, history.validation_loss
-    else:
-        name, loss = "median", history.quantiles(0.5)[0].tolist()
-        known = history.validation_loss.nan_to_num(nan=np.inf, posinf=np.inf)
-        held_out = known.median(1).values.tolist()  # (epochs, replicas) -> (epochs,)
-    curves = {name: np.array(loss)}
-    return {**curves, "held-out": np.array(held_out)} if held_out else curves
+def _curves(name: str, group: Sequence[History | EnsembleHistory]) -> list[Curve]:
+    """Return the losses in training of histories with one name, and those on held-out data."""
+    losses, held_out = list[list[float]](), list[list[float]]()
+    for history in group:
+        if isinstance(history, History):
+            losses.append(history.loss)
+            held_out.append(history.validation_loss)
+        else:
+            losses += history.loss.T.tolist()  # (epochs, replicas) -> replicas of (epochs,)
+            held_out += history.validation_loss.T.tolist()
+    usual = "median" if len(losses) > 1 else "model"
+    curves = [Curve(name or usual, stacked(losses))]
+    if any(measured := list(filter(None, held_out))):
+        curves.append(Curve(f"{name} held-out".strip(), stacked(measured)))
+    return curves
 
 
-def _bands(history: History | EnsembleHistory) -> list[Losses]:
-    """Return the quantiles of an ensemble in ascending order; empty for one network."""
-    return [] if isinstance(history, History) else list(history.quantiles(*FAN).numpy())
+def _notes(every: Sequence[History | EnsembleHistory], curves: Sequence[Curve]) -> list[str]:
+    """Describe the runs of a figure, if there are several."""
+    notes = list[str]()
+    if len(every) == 1 and isinstance(one := every[0], EnsembleHistory):
+        notes = [f"{len(one):,} seeds, {one.solve_rate.value:.1%} solved"]
+        if lost := one.stopped.count("diverged"):
+            notes[0] += f", {lost:,} diverged"
+    return notes + band_note([len(curve.runs) for curve in curves])
 
 
-def _frame(ax: Axes, levels: Sequence[Mark], losses: Sequence[Losses]) -> float:
-    """Set the limits and labels of the axes; return the upper limit of the loss."""
-    values = np.concatenate([*losses, [mark.level for mark in levels]])
+def _frame(ax: Axes, levels: Sequence[Mark], curves: Sequence[Curve]) -> str:
+    """Set the limits of the axes; return the label of the y axis."""
+    losses = [np.array([mark.level for mark in levels])]
+    for curve in curves:
+        losses += [curve.median, *(curve.quantiles(0.05, 0.95) if curve.is_many else ())]
+    values = np.concatenate(losses)
     finite = values[np.isfinite(values)]
     ceiling = HIGHEST * levels[0].level or 1.0  # the first is the uniform baseline
-    top, label = min(1.05 * finite.max(), ceiling) or 1.0, f"loss ({UNIT})"
-    ax.set_ylabel(label + f", cut off at {top:.2g}" * bool(values.max() > ceiling))
-    ax.set_xlabel("epoch")
-    ax.set_xlim(0, max(len(losses[0]), 2))
+    top, label = float(min(1.05 * finite.max(), ceiling) or 1.0), f"loss ({UNIT})"
+    ax.set_xlim(0, max(*(curve.runs.shape[1] for curve in curves), 2))
     whole_ticks(ax.xaxis)
     if ax.get_yscale() == "linear":
         ax.set_ylim(-0.04 * top, top)
@@ -137,30 +168,17 @@ def _frame(ax: Axes, levels: Sequence[Mark], losses: Sequence[Losses]) -> float:
         bottom = 0.8 * min(finite[finite > 0], default=top / 10)
         ax.set_ylim(bottom, top)
         plain_log_ticks(ax.yaxis, decades=math.log10(top / bottom))
-    return float(top)
+    return label + f", cut off at {top:.2g}" * bool(values.max() > ceiling)
 
 
-def _draw_lines(ax: Axes, curves: dict[str, Losses]) -> list[Mark]:
-    marks = []
-    for (name, losses), colour in zip(curves.items(), (TEAL, VERMILLION), strict=False):
-        lone = "o" if len(losses) == 1 else None  # a single point needs a marker
-        ax.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=2, marker=lone)
-        marks.append(Mark(float(losses[-1]), f"{name} {number(losses[-1])}", colour))
-    return marks
-
-
-def _fill(ax: Axes, bands: Sequence[Losses], top: float) -> None:
-    epochs = range(1, len(bands[0]) + 1)
-    # Values beyond the axes may be infinite, which fill_between can't draw.
-    lowest, low, high, highest = (np.minimum(band, 2 * top) for band in bands)
-    ax.fill_between(epochs, lowest, highest, color=TEAL, alpha=0.25, linewidth=0)
-    ax.fill_between(epochs, low, high, color=TEAL, alpha=0.4, linewidth=0)
-
-
-def _head(ax: Axes, history: EnsembleHistory) -> None:
-    lost = history.stopped.count("diverged")
-    title = f"{len(history):,} seeds, {history.solve_rate.value:.1%} solved"
-    ax.set_title(title + f", {lost:,} diverged" * bool(lost), fontsize="medium", loc="left")
+def _mark_best(ax: Axes, history: History) -> list[str]:
+    """Mark the epoch with the lowest held-out loss, if the history has it, and return a note."""
+    best: int | None = getattr(history, "best_epoch", None)
+    if best is None:
+        return []
+    loss = history.validation_loss[best - 1]
+    ax.plot(best, loss, "D", color=ink(), fillstyle="none", markersize=9, label="_best")
+    return [f"diamond: lowest held-out loss, at {best:,}"]
 
 
 def _write_answers(ax: Axes, history: History) -> None:
@@ -172,5 +190,5 @@ def _write_answers(ax: Axes, history: History) -> None:
             ax.plot(*at, "o", color=TEAL)
             ax.annotate(
                 printable(describe(prediction)), at, xytext=(6, 5), textcoords="offset points",
-                family="monospace",
+                family="monospace", size=text_size(),
             )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -13,19 +14,22 @@ from seqtoys.data.baselines import Baselines, count_baselines
 from seqtoys.data.batch import UNSCORED, Batch, Pair
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import OptionError
 from seqtoys.evaluation.inspection import loss_by_position
-from seqtoys.models.forward import count_replicas
 from seqtoys.models.vocabulary import vocab_of
 from seqtoys.plotting.labels import (
+    Mark,
     draw_levels,
     fitting,
     label_levels,
+    name_axes,
+    noted,
+    room_for,
     symbol_ticks,
     whole_ticks,
 )
 from seqtoys.plotting.losses import baseline_marks
-from seqtoys.plotting.style import TEAL, Axes, new_axes
+from seqtoys.plotting.runs import Curve, Named, band_note, by_name, curve_ends, draw_curves
+from seqtoys.plotting.style import Axes, new_axes, settle
 from seqtoys.support.arguments import checked
 from seqtoys.tasks.given_data import to_batch
 from seqtoys.tasks.task import Task
@@ -33,7 +37,7 @@ from seqtoys.tasks.task import Task
 
 @checked
 def plot_loss_by_position(
-    model: nn.Module,
+    model: Named[nn.Module],
     data: Symbols | Pair | Batch,
     *,
     task: Task | None = None,
@@ -44,21 +48,24 @@ def plot_loss_by_position(
 
     The loss falls within a word and rises at the start of the next one (Elman, 1990).
     For a batch of several sequences, plots the mean over those scored at each position, with the
-    positions on the axis.
+    positions on the axis. Compares several models by name; of an ensemble, or a list of models,
+    plots the median and the middle 50% and 90%.
 
     Args:
-        model: An `ElmanCharModel`, or any module that maps indices `(batch, time)` to logits.
+        model: An `ElmanCharModel`, or any module that maps indices `(batch, time)` to logits; an
+            ensemble, a list of models, or any of these by name.
         data: A text (the targets are its next symbols), an `(input, target)` pair, or a batch.
         task: The task that generated the text, for its baselines. If None, the baselines are
             computed from counts in the text.
-        vocab: The vocabulary. Defaults to the model's.
+        vocab: The vocabulary. Defaults to that of the first model.
         ax: The axes. If None, those of a new figure.
 
     Returns:
         The axes; the loss is in nats.
 
     Raises:
-        OptionError: If the model is an ensemble, or there is no vocabulary.
+        OptionError: If there is no vocabulary.
+        DataError: If there is no model.
         SeqtoysError: If the data are invalid, for example with an unknown symbol.
         MissingPackageError: If matplotlib is not installed.
 
@@ -68,23 +75,40 @@ def plot_loss_by_position(
         >>> [label.get_text() for label in ax.get_xticklabels()]
         ['i', 'h', 'e', 'l', 'l', 'o']
     """
-    if count_replicas(model):
-        raise OptionError("expected one model, got an ensemble; pass a replica, as in ensemble[0]")
-    vocab = vocab_of(model, vocab)
+    groups = by_name(model, "model")
+    first = next(iter(groups.values()))[0]
+    vocab = vocab_of(first, vocab)
     batch = to_batch(data, vocab)
-    losses = _mean(loss_by_position(model, batch), batch.tally.cpu())
-    ax = new_axes(ax)
-    steps = _steps(ax, batch, vocab)
-    ax.plot(steps, losses[steps.start - 1 : steps.stop - 1], "o-", color=TEAL, linewidth=2)
-    ax.set_xlim(steps.start - 0.5, steps.stop - 0.5)
-    _name(ax, batch, vocab, steps)
-    levels = baseline_marks(_baselines(batch, task, vocab), getattr(model, "loss_floor", 0.0))
-    heights = np.array([*losses, *(mark.level for mark in levels)])
+    curves = [_curve(name, group, batch) for name, group in groups.items()]
+    levels = baseline_marks(_baselines(batch, task, vocab), getattr(first, "loss_floor", 0.0))
+    ax = new_axes(ax, height=room_for(len(levels) + len(curves)))
+    losses = [curve.quantiles(0.95) if curve.is_many else curve.median for curve in curves]
+    heights = np.concatenate([[mark.level for mark in levels], *map(np.ravel, losses)])
     top = 1.05 * heights[np.isfinite(heights)].max() or 1.0
-    ax.set(ylabel="loss (nats)", ylim=(-0.04 * top, top))
+    ax.set_ylim(-0.04 * top, top)
+    names = [curve.name for curve in curves] if len(curves) > 1 else []
+    place = label_levels(ax, [*levels, *(Mark(0.0, name) for name in names)])
+    settle(ax)  # the symbols that fit depend on the width of these labels
+    steps = _steps(ax, batch, vocab)
+    shown = [Curve(each.name, each.runs[:, steps.start - 1 : steps.stop - 1]) for each in curves]
+    draw_curves(ax, steps, shown, marked=True)
+    ax.set_xlim(steps.start - 0.5, steps.stop - 0.5)
+    _name(ax, batch, vocab, steps, band_note([len(curve.runs) for curve in curves]))
     draw_levels(ax, levels)
-    label_levels(ax, levels)
+    for label in place:
+        label.remove()
+    label_levels(ax, [*levels, *(curve_ends(shown, names) if names else [])])
     return ax
+
+
+def _curve(name: str, models: Sequence[nn.Module], batch: Batch) -> Curve:
+    """Return the mean loss at each position, for each model or replica."""
+    losses = [loss_by_position(model, batch) for model in models]  # ([replicas,] batch, time)
+    tally = batch.tally.cpu()
+    rows = [
+        _mean(each, tally) for loss in losses for each in loss.reshape(-1, *batch.inputs.shape)
+    ]
+    return Curve(name or ("median" if len(rows) > 1 else "model"), np.stack(rows))
 
 
 def _mean(
@@ -104,17 +128,18 @@ def _steps(ax: Axes, batch: Batch, vocab: Vocab) -> range:
     return range(start + 1, min(start + room, time) + 1)
 
 
-def _name(ax: Axes, batch: Batch, vocab: Vocab, steps: range) -> None:
+def _name(ax: Axes, batch: Batch, vocab: Vocab, steps: range, notes: Sequence[str]) -> None:
     """Label the x axis with the symbols of one sequence, or with positions for several."""
     if len(batch) > 1:
-        ax.set_xlabel(f"position (mean of {len(batch.repeated()):,} sequences)")
+        name, notes = "position", [f"mean of {len(batch.repeated()):,} sequences", *notes]
         whole_ticks(ax.xaxis)
-        return
-    targets = batch.targets[0].tolist()
-    symbols = ["·" if i == UNSCORED else vocab.symbols[i] for i in targets]
-    symbol_ticks(ax.xaxis, symbols[steps.start - 1 : steps.stop - 1], steps.start)
-    cut = f" ({steps.start:,} to {steps.stop - 1:,} of {len(symbols):,})"
-    ax.set_xlabel("target symbol" + cut * (len(steps) < len(symbols)))
+    else:
+        targets = batch.targets[0].tolist()
+        symbols = ["·" if i == UNSCORED else vocab.symbols[i] for i in targets]
+        symbol_ticks(ax.xaxis, symbols[steps.start - 1 : steps.stop - 1], steps.start)
+        cut = [f"{steps.start:,} to {steps.stop - 1:,} of {len(symbols):,}"]
+        name, notes = "target symbol", [*cut * (len(steps) < len(symbols)), *notes]
+    name_axes(ax, noted(name, notes), "loss (nats)")
 
 
 def _baselines(batch: Batch, task: Task | None, vocab: Vocab) -> Baselines:

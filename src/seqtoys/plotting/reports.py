@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from dataclasses import dataclass
 from typing import Any
 
-from seqtoys.errors import DataError
-from seqtoys.plotting.labels import Mark, draw_levels, label_levels, printable
-from seqtoys.plotting.style import COLOURS, FAINT, TEAL, Axes, ink, load, new_axes
+import numpy as np
+
+from seqtoys.plotting.labels import (
+    Mark,
+    draw_levels,
+    label_levels,
+    name_axes,
+    noted,
+    printable,
+    room_for,
+    spread,
+)
+from seqtoys.plotting.runs import Curve, Named, band_note, by_name, draw_bands
+from seqtoys.plotting.style import Axes, ink, line_style, load, new_axes, settle
 from seqtoys.records.report import Report
 from seqtoys.support.arguments import checked
-from seqtoys.support.uncertainty import NORMAL_95
+from seqtoys.support.uncertainty import NORMAL_95, Estimate
 from seqtoys.support.values import check_lengths
 
-Reports = Report | Sequence[Report] | Mapping[str, Report]
-"""One report, the reports of the replicas of an ensemble, or several reports by name."""
+THICK = 3.0  # points between lines that would hide each other
 
 
 @checked
 def plot_accuracy_by_length(
-    reports: Reports, *, trained: tuple[int, int] | None = None, ax: Axes | None = None
+    reports: Named[Report], *, trained: tuple[int, int] | None = None, ax: Axes | None = None
 ) -> Axes:
     """Plot the accuracy on longer sequences, compared with that on the training lengths.
 
-    The training lengths are shaded. The solid line across them is the accuracy on seen sequences,
-    the dotted line that on unseen ones. Points are longer sequences, with 95% confidence
-    intervals. The dashed line is chance.
+    The training lengths are shaded. The line across them is the accuracy on seen sequences, the
+    marker among them that on unseen ones. The other markers are longer sequences. Bars are 95%
+    confidence intervals. The thin dashed line is chance. Of several reports with one name, such
+    as those of an ensemble, plots the median, with bands and bars of the middle 50%.
 
     Args:
-        reports: The result of `evaluate` for a model or an ensemble, or several results by name.
+        reports: The result of `evaluate`, a list of results, or either by name.
         trained: The shortest and longest training lengths. Defaults to those of the task.
         ax: The axes. If None, those of a new figure.
 
@@ -48,51 +59,126 @@ def plot_accuracy_by_length(
         >>> ax.get_xlabel(), ax.get_ylabel()
         ('length (shaded: training)', 'accuracy')
     """
-    named = _by_name(reports)
-    known = [length for _, report in named for length in report.lengths]
-    shortest, longest = check_lengths(trained or (min(known), max(known)))
-    ax = new_axes(ax)
-    ax.axvspan(shortest - 0.5, longest + 0.5, color=ink(), alpha=0.08, linewidth=0)
-    ends = list[Mark]()
-    for (name, report), colour in zip(named, cycle(COLOURS), strict=False):
-        if name:
-            end = _draw_report(ax, report, color=colour)
-            ends.append(Mark(end, f"{printable(name)} {end:.1%}", colour))
-        else:  # one of many replicas
-            _draw_report(ax, report, color=TEAL, alpha=FAINT / 2)
-    held_out = any("unseen" in report.scores for _, report in named)
-    ax.set_xlabel(f"length (shaded: training{'; dotted: unseen' * held_out})")
-    ax.set(ylabel="accuracy", ylim=(0, 1.05), xlim=(0, None))
-    ax.yaxis.set_major_formatter(load("matplotlib.ticker").PercentFormatter(1))
-    chances = {float(report.chance): None for _, report in named}
+    named = by_name(reports, "report")
+    groups = [Group(*each, line_style(index)) for index, each in enumerate(named.items())]
+    every = [report for group in groups for report in group.reports]
+    known = [length for report in every for length in report.lengths]
+    span = check_lengths(trained or (min(known), max(known)))
+    chances = {float(report.chance): None for report in every}
     levels = [Mark(chance, f"chance {chance:.1%}") for chance in chances]
+    ax = new_axes(ax, height=room_for(len(levels) + len(groups)))
+    ax.axvspan(span[0] - 0.5, span[1] + 0.5, color=ink(), alpha=0.08, linewidth=0)
+    ax.set(ylim=(0, 1.05), xlim=(0, 1.05 * max([span[1], *(n for r in every for n in r.longer)])))
+    ax.yaxis.set_major_formatter(load("matplotlib.ticker").PercentFormatter(1))
+    notes = ["shaded: training"]
+    notes += ["marker in it: unseen"] if any(group.unseen for group in groups) else []
+    notes += band_note([len(group.reports) for group in groups])
+    _draw_seen(ax, groups, span)
+    _draw_unseen(ax, groups, span)
     draw_levels(ax, levels)
-    label_levels(ax, [*levels, *ends])
+    label_levels(ax, [*levels, *_draw_longer(ax, groups)])
+    settle(ax)
+    name_axes(ax, noted("length", notes), "accuracy")
     return ax
 
 
-def _by_name(reports: Reports) -> list[tuple[str, Report]]:
-    """Return pairs of a name and a report; the name of replicas is ''."""
-    if isinstance(reports, Report):
-        return [(reports.task, reports)]
-    if isinstance(reports, Mapping):
-        named = list(reports.items())
-    else:
-        named = [("", report) for report in reports]
-    if not named:
-        raise DataError("expected at least one report, got none")
-    return named
+@dataclass(frozen=True)
+class Group:
+    """The reports with one name.
+
+    Attributes:
+        name: The name, or `""`.
+        reports: The reports.
+        style: The color, dashes and marker.
+    """
+
+    name: str
+    reports: Sequence[Report]
+    style: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The name to show."""
+        usual = "median" if len(self.reports) > 1 else self.reports[0].task
+        return printable(self.name or usual)
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The style of lines."""
+        return {**self.style, "marker": None, "linewidth": 2}
+
+    @property
+    def points(self) -> dict[str, Any]:
+        """The style of points: hollow, so that none hides another."""
+        return {**self.style, "linestyle": "", "fillstyle": "none", "capsize": 3}
+
+    @property
+    def seen(self) -> list[Estimate]:
+        """The accuracies on seen sequences."""
+        return [report.seen.accuracy for report in self.reports]
+
+    @property
+    def unseen(self) -> list[Estimate]:
+        """The accuracies on unseen sequences, of the reports that have them."""
+        return [report.unseen.accuracy for report in self.reports if "unseen" in report.scores]
+
+    @property
+    def longer(self) -> dict[int, list[Estimate]]:
+        """The accuracies at each length that all reports have."""
+        lengths = sorted(set.intersection(*({*report.longer} for report in self.reports)))
+        return {n: [report.longer[n].accuracy for report in self.reports] for n in lengths}
 
 
-def _draw_report(ax: Axes, report: Report, **style: Any) -> float:
-    """Plot one report; return its accuracy at the largest length."""
-    shortest, longest = report.lengths
-    across = [shortest - 0.5, longest + 0.5]
-    ax.plot(across, [report.seen.accuracy] * 2, linewidth=2, **style)
-    if "unseen" in report.scores:
-        ax.plot(across, [report.unseen.accuracy] * 2, ":", linewidth=3, **style)
-    lengths = sorted(report.longer)
-    accuracies = [report.longer[length].accuracy for length in lengths]
-    intervals = [NORMAL_95 * share.standard_error for share in accuracies]
-    ax.errorbar(lengths, accuracies, intervals, marker="o", capsize=3, **style)
-    return float(accuracies[-1] if accuracies else report.seen.accuracy)
+def _draw_seen(ax: Axes, groups: Sequence[Group], span: tuple[int, int]) -> None:
+    """Draw a line across the training lengths for each name, next to each other if they meet."""
+    across = span[0] - 0.5, span[1] + 0.5
+    curves = [_curve([group.seen] * 2) for group in groups]
+    pixels = ax.transData.transform([(0, curve.median[0]) for curve in curves])[:, 1]
+    heights = pixels * 72 / ax.figure.dpi  # points
+    transforms = load("matplotlib.transforms")
+    for group, curve, at, place in zip(
+        groups, curves, heights, spread(heights.tolist(), THICK), strict=True
+    ):
+        moved = transforms.ScaledTranslation(0, (place - at) / 72, ax.figure.dpi_scale_trans)
+        draw_bands(ax, across, curve, group.style["color"], several=len(groups) > 1)
+        ax.plot(
+            across, curve.median, **group.line, transform=ax.transData + moved, label=group.label
+        )
+
+
+def _draw_unseen(ax: Axes, groups: Sequence[Group], span: tuple[int, int]) -> None:
+    """Draw a point among the training lengths for each name, side by side."""
+    places = np.linspace(*span, len(groups) + 2)[1:-1]
+    for group, place in zip(groups, places, strict=True):
+        if group.unseen:
+            middle, bars = _curve([group.unseen]).median, _bars([group.unseen])
+            ax.errorbar([place], middle, bars, **group.points)
+
+
+def _draw_longer(ax: Axes, groups: Sequence[Group]) -> list[Mark]:
+    """Draw a curve over the longer lengths for each name; return marks of their last values."""
+    marks = list[Mark]()
+    for group in groups:
+        if group.longer:
+            lengths, shares = zip(*group.longer.items(), strict=True)
+            curve = _curve(shares)
+            draw_bands(ax, lengths, curve, group.style["color"], several=len(groups) > 1)
+            ax.plot(lengths, curve.median, **group.line)
+            ax.errorbar(lengths, curve.median, _bars(shares), **group.points)
+        end = float(_curve([*group.longer.values()][-1:] or [group.seen]).median[-1])
+        style = group.style["color"], group.style["linestyle"]
+        marks.append(Mark(end, f"{group.label} {end:.1%}", *style))
+    return marks
+
+
+def _curve(shares: Sequence[Sequence[Estimate]]) -> Curve:
+    """Convert accuracies `(points, reports)` to a curve."""
+    return Curve("", np.array(shares, np.float64).T)
+
+
+def _bars(shares: Sequence[Sequence[Estimate]]) -> Any:
+    """Return how far the 95% interval of one report, or the middle 50% of several, reaches."""
+    if len(shares[0]) == 1:
+        return [NORMAL_95 * share.standard_error for (share,) in shares]
+    low, middle, high = _curve(shares).quantiles(0.25, 0.5, 0.75)
+    return [middle - low, high - middle]

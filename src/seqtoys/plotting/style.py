@@ -16,6 +16,11 @@ else:
 # Chosen to be visible on white, black and dark gray, and distinguishable with color blindness.
 # Both black and white text are legible on the first.
 TEAL, VERMILLION, VIOLET = COLOURS = ("#00897b", "#d55e00", "#6f63c9")
+# From the smallest to the largest value, ever lighter: the sign is visible in gray, too.
+SIGNED = ("#6b2800", "#c8642c", "#b5b0aa", "#7fd4c4", "#e8fffa")
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
+MARKERS = "os^Dv"
+TEXT = "xtick.labelsize"  # the size of text in figures, next to that of the ticks
 FAINT = 0.6  # the opacity of baselines
 
 
@@ -76,6 +81,9 @@ def figure_of(ax: object) -> Any:
 def new_axes(ax: Axes | None, width: float = 7.0, height: float = 3.8) -> Axes:
     """Check a user's axes, or create a figure.
 
+    A figure has the size `rcParams["figure.figsize"]`, unless that is matplotlib's default. A
+    layout engine leaves room for labels: a figure without one gets it.
+
     Args:
         ax: The axes. If None, those of a new figure.
         width: The width of a new figure, in inches; 7 is the width of a page.
@@ -85,9 +93,13 @@ def new_axes(ax: Axes | None, width: float = 7.0, height: float = 3.8) -> Axes:
         SeqtoysError: See `check_axes`.
     """
     if ax is None:
-        pyplot = load("matplotlib.pyplot")
-        ax = pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+        pyplot, module = load("matplotlib.pyplot"), load("matplotlib")
+        size = module.rcParams["figure.figsize"]
+        if size == module.rcParamsDefault["figure.figsize"]:
+            size = (width, height)
+        ax = pyplot.subplots(figsize=size, layout="constrained")[1]
     ax = check_axes(ax)
+    _leave_room(ax)
     for axis in ("x", "y"):  # reused axes may be logarithmic
         if getattr(ax, f"get_{axis}scale")() != "linear":
             getattr(ax, f"set_{axis}scale")("linear")
@@ -95,26 +107,54 @@ def new_axes(ax: Axes | None, width: float = 7.0, height: float = 3.8) -> Axes:
     return ax
 
 
+def _leave_room(ax: Any) -> None:
+    """Add a layout engine, unless the figure has one or its axes were placed by hand."""
+    figure = figure_of(ax)
+    placed = any(each.get_subplotspec() is None for each in figure.axes)
+    if figure.get_layout_engine() is None and not placed:
+        # Tight is what a later plt.tight_layout() expects, but it ignores subfigures.
+        figure.set_layout_engine("tight" if ax.figure is figure else "constrained")
+
+
+def settle(ax: Axes) -> None:
+    """Make room for the labels so far, so that the size of the axes can be measured."""
+    figure_of(ax).draw_without_rendering()
+
+
 def ink() -> str:
     """Return the text color of the current style."""
     return str(load("matplotlib").rcParams["text.color"])
 
 
-def text_height() -> float:
+def text_size(setting: str = TEXT) -> float:
+    """Return the size of text in points, from the name of its setting in `rcParams`."""
+    size = load("matplotlib").rcParams[setting]
+    properties = load("matplotlib.font_manager").FontProperties(size=size)
+    return float(properties.get_size_in_points())
+
+
+def text_height(setting: str = TEXT) -> float:
     """Return the height of a line of text, in points."""
-    return 1.25 * float(load("matplotlib").rcParams["font.size"])
+    return 1.25 * text_size(setting)
 
 
-def colour_map(*colours: str) -> Any:
-    """Create a color map from transparent to a color, or between two colors.
+def inches(lines: float, setting: str = TEXT) -> float:
+    """Convert a number of lines of text to inches; the size of the text is as in `text_height`."""
+    return lines * text_height(setting) / 72
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Return a color, dashes and a marker that differ between lines, also in gray.
 
     Args:
-        colours: One color, starting from transparent; or two, with transparent in the middle.
+        index: The number of the line, from 0.
     """
+    kinds = {"color": COLOURS, "linestyle": DASHES, "marker": MARKERS}
+    return {name: values[index % len(values)] for name, values in kinds.items()}
+
+
+def colour_map(*colours: Any) -> Any:
+    """Create a color map through some colors; one color starts from transparent."""
     module = load("matplotlib.colors")
-    clear, full = ([module.to_rgba(colour, alpha) for colour in colours] for alpha in (0.0, 1.0))
-    if len(colours) == 1:
-        stops = [(0.0, clear[0]), (1.0, full[0])]
-    else:
-        stops = [(0.0, full[0]), (0.5, clear[0]), (0.5, clear[1]), (1.0, full[1])]
+    stops = colours if len(colours) > 1 else ((colours[0], 0.0), colours[0])
     return module.LinearSegmentedColormap.from_list("seqtoys", stops)

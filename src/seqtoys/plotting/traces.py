@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from seqtoys.data.symbols import Symbols
 from seqtoys.errors import DataError, excerpt
-from seqtoys.plotting.labels import fitting, symbol_ticks, whole_ticks
-from seqtoys.plotting.style import TEAL, VERMILLION, Axes, colour_map, ink, load, new_axes
+from seqtoys.plotting.labels import cut, fitting, name_axes, symbol_ticks, whole_ticks
+from seqtoys.plotting.style import (
+    SIGNED,
+    TEAL,
+    Axes,
+    colour_map,
+    inches,
+    ink,
+    load,
+    new_axes,
+    settle,
+    text_height,
+)
 from seqtoys.records.trace import Trace
 from seqtoys.support.arguments import checked
 
 BAR = (1.03, 0.0, 0.03, 1.0)  # left, bottom, width, height, in axes coordinates
-RING = 60  # square points
-ROW, UNIT = 0.28, 0.15  # inches: the height of the row of a symbol, and of a unit
+ROW, UNIT = 1.6, 0.9  # lines of text: the height of the row of a symbol, and of a unit
+AROUND, TALLEST = 4.8, 52.0  # lines of text: the labels around the rows, and a whole figure
+WIDEST = 7.0  # inches: a page
+RINGS = "; rings: actual next symbol"
+
+Floats: TypeAlias = npt.NDArray[np.floating]
 
 
 @checked
@@ -49,22 +64,26 @@ def plot_probabilities(
         ('input symbol; rings: actual next symbol', ['h', 'i', 'e', 'l', 'o'])
     """
     came = _came(trace, targets)
-    ax = new_axes(ax, *_size(len(trace), ROW * len(trace.vocab)))
-    steps = min(len(trace), fitting(ax.xaxis, trace.symbols))
+    ax = new_axes(ax, *_size(trace, ROW * len(trace.vocab)))
+    image = _draw_heat(ax, trace.probabilities, colour_map(TEAL), (0.0, 1.0), "probability")
+    symbol_ticks(ax.yaxis, [max(trace.vocab, key=len)])
+    steps = _steps_that_fit(ax, trace, RINGS, "next symbol")
     rows = _likeliest(trace, came[:steps], fitting(ax.yaxis, trace.vocab))
-    _draw_heat(ax, trace.probabilities[:steps, rows], colour_map(TEAL), (0.0, 1.0), "probability")
+    _show(image, trace.probabilities[:steps, rows])
     rings = {step: rows.index(row) + 1 for step, row in enumerate(came[:steps], 1) if row in rows}
-    ax.scatter(list(rings), list(rings.values()), s=RING, facecolors="none", edgecolors=ink())
+    size = (0.6 * text_height()) ** 2  # square points
+    ax.scatter(list(rings), list(rings.values()), s=size, facecolors="none", edgecolors=ink())
     symbol_ticks(ax.yaxis, [trace.vocab.symbols[row] for row in rows])
-    cut = f" ({len(rows)} of {len(trace.vocab):,})"
-    ax.set_ylabel("next symbol" + cut * (len(rows) < len(trace.vocab)))
-    _name_steps(ax, trace, steps, "; rings: actual next symbol")
+    some = f" ({len(rows)} of {len(trace.vocab):,})" * (len(rows) < len(trace.vocab))
+    _name(ax, trace, steps, RINGS, "next symbol" + some)
     return ax
 
 
 @checked
 def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
     """Plot the hidden state over time, with a row for each unit.
+
+    Positive values are light and negative ones dark. Without negative values, 0 is transparent.
 
     Args:
         trace: The result of `model.trace`.
@@ -85,14 +104,15 @@ def plot_hidden(trace: Trace, *, ax: Axes | None = None) -> Axes:
     """
     _check_steps(trace)
     trace.check_states()
-    ax = new_axes(ax, *_size(len(trace), UNIT * trace.hidden.shape[1]))
-    steps = min(len(trace), fitting(ax.xaxis, trace.symbols))
+    ax = new_axes(ax, *_size(trace, UNIT * trace.hidden.shape[1]))
     largest = max(1.0, float(np.abs(trace.hidden).max()))  # above 1 for relu only
-    colours, limits = colour_map(VERMILLION, TEAL), (-largest, largest)
-    _draw_heat(ax, trace.hidden[:steps], colours, limits, "activation")
+    is_signed = trace.hidden.min() < 0
+    colours, lowest = (SIGNED, -largest) if is_signed else ((TEAL,), 0.0)
+    image = _draw_heat(ax, trace.hidden, colour_map(*colours), (lowest, largest), "activation")
     whole_ticks(ax.yaxis)
-    ax.set_ylabel("unit")
-    _name_steps(ax, trace, steps)
+    steps = _steps_that_fit(ax, trace, "", "unit")
+    _show(image, trace.hidden[:steps])
+    _name(ax, trace, steps, "", "unit")
     return ax
 
 
@@ -121,35 +141,45 @@ def _likeliest(trace: Trace, came: list[int], room: int) -> list[int]:
     return sorted(np.argsort(-weights, kind="stable")[:room].tolist())
 
 
-def _size(steps: int, height: float) -> tuple[float, float]:
-    """Return the size of a figure in inches, from its number of steps and the height of its rows.
-
-    Both are limited to the size of a page.
-    """
-    return min(max(2.5 + 0.4 * steps, 4.5), 7.0), min(max(1.2 + height, 2.4), 9.0)
+def _size(trace: Trace, lines: float) -> tuple[float, float]:
+    """Return the size of a figure in inches, from its steps and the height of its rows."""
+    width = min(max(2.5 + 0.4 * len(trace), 4.5), WIDEST)
+    return width, inches(min(max(AROUND + lines, 10.0), TALLEST))
 
 
 def _draw_heat(
-    ax: Axes,
-    values: npt.NDArray[np.floating],
-    colours: Any,
-    limits: tuple[float, float],
-    unit: str,
-) -> None:
-    """Plot values `(steps, rows)` as cells at coordinates from 1, with a color bar."""
-    steps, rows = values.shape
+    ax: Axes, values: Floats, colours: Any, limits: tuple[float, float], unit: str
+) -> Any:
+    """Plot values `(steps, rows)` as cells with a color bar; return the image."""
     image = ax.imshow(
-        values.T, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto",
-        interpolation="none", extent=(0.5, steps + 0.5, rows + 0.5, 0.5),
-    )  # fmt: skip
+        values.T, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="none"
+    )
     ax.spines[:].set_visible(False)
+    ax.grid(visible=False)
     bar = ax.figure.colorbar(image, cax=ax.inset_axes(BAR), label=unit)
     bar.outline.set_visible(False)
     bar.locator = load("matplotlib.ticker").LinearLocator(3)
     bar.update_ticks()
+    return image
 
 
-def _name_steps(ax: Axes, trace: Trace, steps: int, more: str = "") -> None:
-    symbol_ticks(ax.xaxis, trace.symbols[:steps])
-    cut = f" (first {steps:,} of {len(trace):,})"
-    ax.set_xlabel("input symbol" + cut * (steps < len(trace)) + more)
+def _show(image: Any, values: Floats) -> None:
+    """Show these values `(steps, rows)`, as cells at coordinates from 1."""
+    right, bottom = values.shape[0] + 0.5, values.shape[1] + 0.5
+    image.set_data(values.T)
+    image.set_extent((0.5, right, bottom, 0.5))
+    image.axes.set(xlim=(0.5, right), ylim=(bottom, 0.5))
+
+
+def _steps_that_fit(ax: Axes, trace: Trace, more: str, up: str) -> int:
+    """Return the number of steps whose labels fit, when all other labels have their room."""
+    _name(ax, trace, 0, more, up)
+    symbol_ticks(ax.xaxis, [max(trace.symbols, key=len)], 0)  # as tall as the labels will be
+    settle(ax)
+    return min(len(trace), fitting(ax.xaxis, trace.symbols))
+
+
+def _name(ax: Axes, trace: Trace, steps: int, more: str, up: str) -> None:
+    shown = trace.symbols[:steps]
+    symbol_ticks(ax.xaxis, shown)
+    name_axes(ax, f"input symbol{cut(shown, trace.symbols)}{more}", up)

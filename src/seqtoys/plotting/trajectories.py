@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle, pairwise
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,8 @@ from jaxtyping import Float
 from seqtoys.data.symbols import legible
 from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.evaluation.inspection import principal_components
-from seqtoys.plotting.labels import printable
-from seqtoys.plotting.style import COLOURS, Axes, ink, new_axes, text_height
+from seqtoys.plotting.labels import name_axes, printable
+from seqtoys.plotting.style import Axes, ink, line_style, new_axes, settle, text_height, text_size
 from seqtoys.records.trace import Trace
 from seqtoys.support.arguments import checked
 from seqtoys.support.states import to_states
@@ -58,11 +59,12 @@ def plot_trajectory(traces: Trace | Sequence[Trace], *, ax: Axes | None = None) 
     traces = [traces] if isinstance(traces, Trace) else list(traces)
     points, names = _plane(traces)
     ax = new_axes(ax, 6.0, 5.0)
-    ax.set(xlabel=names[0], ylabel=names[1])
+    name_axes(ax, *names)
     ax.margins(0.1)
     ax.set_aspect("equal", adjustable="datalim")
-    for way, colour in zip(points, cycle(COLOURS), strict=False):
-        _draw_way(ax, way, colour)
+    for index, way in enumerate(points):
+        _draw_way(ax, way, line_style(index))
+    settle(ax)
     labels = [printable(legible(symbol)) for trace in traces for symbol in trace.symbols]
     _label_points(ax, np.concatenate(points), labels)
     return ax
@@ -93,11 +95,12 @@ def _plane(traces: Sequence[Trace]) -> tuple[list[Points], list[str]]:
     return np.split(states, ends), names
 
 
-def _draw_way(ax: Axes, points: Points, colour: str) -> None:
+def _draw_way(ax: Axes, points: Points, style: dict[str, Any]) -> None:
     """Plot the states, connected by lines with arrow heads."""
     opacity = min(1.0, CLEAR / len(points))  # many lines would hide each other and the labels
-    ax.scatter(points[:, 0], points[:, 1], s=25, color=colour)
-    ax.plot(*points.T, color=colour, linewidth=1, alpha=opacity)
+    colour = style["color"]
+    ax.scatter(points[:, 0], points[:, 1], s=25, color=colour, marker=style["marker"])
+    ax.plot(*points.T, color=colour, linestyle=style["linestyle"], linewidth=1, alpha=opacity)
     steps = np.diff(points, axis=0)  # (time - 1, 2)
     moves = np.linalg.norm(steps, axis=1) > 0  # no arrow if the state does not change
     if moves.any():
@@ -112,11 +115,11 @@ def _draw_way(ax: Axes, points: Points, colour: str) -> None:
 
 def _label_points(ax: Axes, points: Points, labels: Sequence[str]) -> None:
     """Label each point where there is most room; nearby points with the same label share it."""
-    ax.apply_aspect()
     scale = 72 / ax.figure.dpi  # from pixels to typographic points
     places = ax.transData.transform(points) * scale
-    frame = ax.get_window_extent().get_points() * scale  # ((left, bottom), (right, top))
     taken, height, named = _lines(places), text_height(), list[int]()
+    frame = ax.get_window_extent().get_points() * scale  # ((left, bottom), (right, top))
+    frame += [(0, height / 2), (0, -height / 2)]  # half a line, away from the tick labels
     for index, (place, label) in enumerate(zip(places, labels, strict=True)):
         alike = [other for other in named if labels[other] == label]
         if any(np.abs(place - places[other]).max() < height for other in alike):
@@ -126,7 +129,7 @@ def _label_points(ax: Axes, points: Points, labels: Sequence[str]) -> None:
         spot = spots[np.argmax([_room(spot, half, taken, frame) for spot in spots])]
         ax.annotate(
             label, points[index], xytext=spot - place, textcoords="offset points",
-            ha="center", va="center", color=ink(),
+            ha="center", va="center", color=ink(), size=text_size(),
         )  # fmt: skip
         named.append(index)
         taken = np.vstack([taken, spot - half, spot, spot + half])
