@@ -128,6 +128,9 @@ def test_batches_hold_symbols_of_the_vocabulary(task: Task) -> None:
         assert 0 <= int(scored.min()) <= int(scored.max()) < len(task.vocab)
         assert batch.scored.any(1).all()
         assert task.optimal_loss(batch) >= 0
+        surprise = task.surprise(batch)
+        assert torch.equal(surprise.isfinite(), batch.scored)
+        assert surprise[batch.scored].mean() == pytest.approx(task.optimal_loss(batch), abs=1e-9)
         assert task.optimal_loss(batch.distinct()) == pytest.approx(task.optimal_loss(batch))
         assert "inputs" in batch.show(task.vocab)
         if batch.lengths is not None:

@@ -33,13 +33,15 @@ class Task(ABC):
     """A source of sequences: the abstract base class of all tasks.
 
     To define your own task, set `name`, `level`, `vocab` and `lengths`, implement `draw` with all
-    randomness from its generator argument, and define `optimum` and `optimal_loss`. The base class
-    provides the rest. For tasks with an answer after an input, subclass `AnswerTask` instead.
+    randomness from its generator argument, and define `optimum` and `surprise` (or, if the loss at
+    each position is unknown, `optimal_loss`). The base class provides the rest. For tasks with an
+    answer after an input, subclass `AnswerTask` instead.
 
     The **optimum** is the lowest expected loss, in nats per scored symbol, of any causal model
     that knows the distribution of the sequences and their lengths. `optimum` is its value for the
-    task's own lengths, `optimum_of(lengths)` for chosen lengths, and `optimal_loss(batch)` is the
-    loss of the same optimal model on one batch, which varies by chance.
+    task's own lengths, and `optimum_of(lengths)` for chosen lengths. On given sequences,
+    `surprise(batch)` is the loss of the same optimal model at each position, and
+    `optimal_loss(batch)` their mean, which varies by chance.
 
     Attributes:
         name: The name of the task, as in `get_task`.
@@ -66,7 +68,7 @@ class Task(ABC):
     def __init_subclass__(cls) -> None:
         """Add run-time type checks to overridden public methods, from the annotations below."""
         super().__init_subclass__()
-        for name in {"why_no_length", "optimal_loss"} & vars(cls).keys():
+        for name in {"why_no_length", "surprise", "optimal_loss"} & vars(cls).keys():
             setattr(cls, name, checked(vars(cls)[name], getattr(Task, name)))
 
     @abstractmethod
@@ -84,12 +86,40 @@ class Task(ABC):
     def optimum(self) -> float:
         """The lowest expected loss of any causal model, in nats per scored symbol."""
 
-    @abstractmethod
+    def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
+        """Compute the loss of the best possible model at each position of a `batch`, in nats.
+
+        That model knows how the lengths were drawn: from `batch.length_range`, if that is set.
+
+        Returns:
+            The surprise at each scored target, in double precision; nan where nothing is scored.
+
+        Raises:
+            DataError: If the task cannot generate one of the sequences.
+            OptionError: If the surprise at each position is unknown: for a part of a split, and
+                for user-defined tasks without this method.
+
+        Examples:
+            After `#`, a is certain; then each a is followed by another with probability 0.7.
+
+            >>> from seqtoys import get_task
+            >>> task = get_task("anbn")
+            >>> task.surprise(Batch.from_texts(["#aabb#"], task.vocab))
+            tensor([[0.0000, 0.3567, 1.2040, 0.0000, 0.0000]], dtype=torch.float64)
+        """
+        raise OptionError(
+            f"the surprise of {self.name} at each position is unknown; define its method surprise"
+        )
+
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the loss of the best possible model on this `batch`, in nats per scored symbol.
 
         That model knows how the lengths were drawn: from `batch.length_range`, if that is set.
+
+        Raises:
+            DataError: If the task cannot generate one of the sequences.
         """
+        return self._mean_surprise(batch)
 
     def optimum_of(self, lengths: int | tuple[int, int]) -> Estimate:
         """Return the lowest expected loss of any causal model, for sequences of chosen lengths.
@@ -112,7 +142,7 @@ class Task(ABC):
             >>> get_task("anbn").optimum_of(7)  # only one string has this length
             Estimate(0.0, 0.0)
             >>> get_task("reber").optimum_of(8), get_task("reber").optimum_of((4, 8))
-            (Estimate(0.29973690909979633, 0.0), Estimate(0.5189682938124044, 0.0))
+            (Estimate(0.2997369..., 0.0), Estimate(0.5189682..., 0.0))
         """
         return self._optimum_over(self.possible_lengths(lengths))
 
@@ -319,6 +349,8 @@ class Task(ABC):
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         """Compute the surprise of each sequence: `optimal_loss` is its mean per scored symbol."""
+        if type(self).optimal_loss is Task.optimal_loss:  # defined by surprise
+            return self.surprise(batch).nansum(1)
         rows = torch.arange(len(batch)).split(1)
         each = [(self.optimal_loss(part := batch.take(row)), part.scored.sum()) for row in rows]
         return torch.stack([loss * scored.double() for loss, scored in each])
@@ -375,13 +407,20 @@ class TaskSplit(Task):
             return Estimate(self._restricted.optimum)
         return self._shares.optimum(self._hidden_lengths())
 
-    def optimal_loss(self, batch: Batch) -> float:
-        """Compute the loss of the best model that knows the split, on sequences of this split.
+    def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
+        """Compute the surprise at each position of sequences of this split, in nats.
 
         Raises:
             DataError: If a sequence is in the other split.
+            OptionError: If it is unknown, because the sequences of the task cannot be listed.
         """
-        return self._mean_surprise(batch)
+        self._check_holds(batch)
+        if self._restricted is None:
+            raise OptionError(
+                f"the surprise of {self.name} at each position is unknown; that of the whole task "
+                "is task.whole.surprise"
+            )
+        return self._restricted.surprise(batch)
 
     @property
     def memoryless(self) -> Estimate:
@@ -425,6 +464,13 @@ class TaskSplit(Task):
     def _holds(self, batch: Batch) -> Bool[Tensor, " batch"]:
         """Return whether each sequence is in this split."""
         return self.parting.holds_out(batch) == self.is_held_out
+
+    def _check_holds(self, batch: Batch) -> None:
+        if not self._holds(batch).all():
+            raise DataError(
+                f"expected sequences in {self.name}, got some of the other split; for those, use "
+                "optimal_loss of the whole task"
+            )
 
     @cached_property
     def _restricted(self) -> Task | None:
@@ -475,11 +521,7 @@ class TaskSplit(Task):
         return self._shares.optimum(self.whole.possible_lengths((lengths[0], lengths[-1])))
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        if not self._holds(batch).all():
-            raise DataError(
-                f"expected sequences in {self.name}, got some of the other split; for those, use "
-                "optimal_loss of the whole task"
-            )
+        self._check_holds(batch)
         if self._restricted is not None:
             return self._restricted._surprise(batch)
         bounds = batch.length_range

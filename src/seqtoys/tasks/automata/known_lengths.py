@@ -61,6 +61,24 @@ class KnownLengths:
         possible = np.isfinite(log_weights)
         return np.where(possible, ahead - np.where(possible, log_weights, 0.0), np.inf)
 
+    def corrections(self, states: Ints, counts: Ints) -> Floats:
+        """Return the nats to add to the surprise of each symbol in the graph: `(time, batch)`.
+
+        Args:
+            states: The state of each string after its first symbol, and after each later one,
+                `(time + 1, batch)`.
+            counts: The number of symbols in each string; the corrections are 0 for strings of
+                other lengths and after the end.
+        """
+        width = len(states)
+        log_ahead = np.zeros(states.shape)
+        for t in range(min(width, self.longest)):
+            ahead = self._ahead[t + 1][states[t]]
+            log_ahead[t] = np.log(np.where(ahead > 0, ahead, 1.0)) + self._factors[t + 1]
+        is_known = np.isfinite(self.correction(states[0], counts))
+        is_inside = np.arange(1, width)[:, np.newaxis] < counts  # (time, batch)
+        return np.where(is_inside & is_known, log_ahead[:-1] - log_ahead[1:], 0.0)
+
     def _one_earlier(
         self, ahead: Floats, factor: float, log_weight: float
     ) -> tuple[Floats, float]:
