@@ -94,6 +94,8 @@ def test_metadata_is_complete(task: Task) -> None:
         "deterministic context-free",
         "context-free",
         "context-sensitive",
+        "in context",
+        None,
     }
     assert ">>>" in (inspect.getdoc(type(task)) or "") + (
         inspect.getdoc(CATALOGUE[task.name].build) or ""
@@ -102,6 +104,7 @@ def test_metadata_is_complete(task: Task) -> None:
     assert all(length > task.lengths[1] for length in task.longer)
     assert list(task.longer) == sorted(task.longer)
     assert all(task.why_no_length(length) is None for length in task.longer)
+    assert all(name and value >= 0 for name, value in task.references.items())
 
 
 def test_same_seed_gives_same_batch(task: Task) -> None:
@@ -133,6 +136,9 @@ def test_batches_hold_symbols_of_the_vocabulary(task: Task) -> None:
         assert surprise[batch.scored].mean() == pytest.approx(task.optimal_loss(batch), abs=1e-9)
         assert task.optimal_loss(batch.distinct()) == pytest.approx(task.optimal_loss(batch))
         assert "inputs" in batch.show(task.vocab)
+        for labels in task.labels(batch).values():
+            assert labels.shape == batch.targets.shape
+            assert labels.dtype == torch.int64
         if batch.lengths is not None:
             outside = torch.arange(batch.inputs.shape[1]) >= batch.lengths.unsqueeze(1)
             assert not batch.scored[outside].any()

@@ -43,7 +43,7 @@ def tasks(options: Namespace) -> int:
 def _list() -> None:
     """Print names, levels and optima, and descriptions if there is room."""
     built = [get_task(name) for name in list_tasks()]
-    rows = [[task.name, task.level, f"{task.optimum:.4f}"] for task in built]
+    rows = [[task.name, task.level or "", f"{task.optimum:.4f}"] for task in built]
     lines = text_table(["task", "level", "optimum"], rows).split("\n")
     width = terminal_width()
     has_room = width is None or width - max(map(len, lines)) - 2 >= LEAST

@@ -32,7 +32,8 @@ class Determined(Task):
     def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
         """Return 0 at each scored target of a `batch`, since the inputs determine it."""
         scored = batch.scored.cpu()
-        return torch.zeros(scored.shape, dtype=torch.float64).masked_fill(~scored, torch.nan)
+        surprise = torch.zeros(scored.shape, dtype=torch.float64, device="cpu")
+        return surprise.masked_fill(~scored, torch.nan)
 
     def optimal_loss(self, batch: Batch) -> float:
         """Return 0 for any `batch`, since the inputs determine each target."""

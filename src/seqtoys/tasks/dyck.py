@@ -159,9 +159,9 @@ class Dyck(Task):
             heights: The number of open brackets after each symbol; -1 after the last.
             lengths: The possible lengths, equally likely.
         """
-        place = torch.arange(1, 1 + heights.shape[1], dtype=torch.float64)
+        place = torch.arange(1, 1 + heights.shape[1], dtype=torch.float64, device="cpu")
         height = heights.double()
-        total = torch.full(height.shape, -math.inf, dtype=torch.float64)
+        total = torch.full_like(height, -math.inf)
         for length in lengths:
             rest = length - place  # (time,)
             downs = (rest + height + 1) / 2  # (batch, time)
@@ -169,9 +169,9 @@ class Dyck(Task):
             ways = ways + ((height + 1) / rest).log()
             ways = torch.where((rest > 0) & (rest >= downs) & (height >= 0), ways, -math.inf)
             ways = torch.where((rest == 0) & (height == -1), 0.0, ways)
-            shapes = self._log_choices(torch.tensor([length])) - (length - 1) / 2 * math.log(
-                self.kinds
-            )
+            shapes = self._log_choices(torch.tensor([length], device="cpu")) - (
+                length - 1
+            ) / 2 * math.log(self.kinds)
             total = torch.logaddexp(total, ways - shapes - math.log(len(lengths)))
         return total
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqtoys.data.batch import Batch
@@ -48,7 +48,8 @@ class Task(ABC):
         vocab: The vocabulary.
         source: The origin of the task: paper and year.
         level: Its place in the Chomsky hierarchy: `"finite"`, `"regular"`,
-            `"deterministic context-free"` or `"context-sensitive"`.
+            `"deterministic context-free"` or `"context-sensitive"`; `"in context"` if each
+            sequence has its own rule, which a model must infer; None if it has no such place.
         lengths: The shortest and longest length to train on.
         longer: Greater lengths to test on.
 
@@ -61,14 +62,14 @@ class Task(ABC):
     name: str
     vocab: Vocab
     source: str = "my own"
-    level: str
+    level: str | None = None
     lengths: tuple[int, int]
     longer: tuple[int, ...] = ()
 
     def __init_subclass__(cls) -> None:
         """Add run-time type checks to overridden public methods, from the annotations below."""
         super().__init_subclass__()
-        for name in {"why_no_length", "surprise", "optimal_loss"} & vars(cls).keys():
+        for name in {"why_no_length", "surprise", "optimal_loss", "labels"} & vars(cls).keys():
             setattr(cls, name, checked(vars(cls)[name], getattr(Task, name)))
 
     @abstractmethod
@@ -171,6 +172,26 @@ class Task(ABC):
     def chance(self) -> Estimate:
         """The accuracy of always predicting the most frequent target."""
         return estimate_chance(self._samples(), len(self.vocab))
+
+    @property
+    def references(self) -> dict[str, Estimate]:
+        """Named losses beside the optimum, to compare a model with; most tasks have none.
+
+        In nats per scored symbol, for the task's own lengths: for example, the loss of a model
+        that knows the rule of each sequence, or of one that only counts symbols.
+        """
+        return {}
+
+    def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
+        """Return integers that describe what each scored target of a `batch` requires.
+
+        `evaluate(model, task, by=…)` measures a model separately for each value: for example, by
+        the distance to the symbol that must be recalled. Most tasks have no labels.
+
+        Returns:
+            The labels by name; their values at positions that are not scored mean nothing.
+        """
+        return {}
 
     @checked
     def why_no_length(self, length: int) -> str | None:
@@ -289,7 +310,8 @@ class Task(ABC):
         return training, training.complement
 
     def __repr__(self) -> str:
-        return f"<task {self.name}: {self.source}; {self.level}>"
+        level = "" if self.level is None else f"; {self.level}"
+        return f"<task {self.name}: {self.source}{level}>"
 
     def _has_length(self, length: int) -> bool:
         return self.why_no_length(length) is None
@@ -391,7 +413,7 @@ class TaskSplit(Task):
         self.name: str = f"{whole.name} ({'held out' if is_held_out else 'training'})"
         self.vocab: Vocab = whole.vocab
         self.source: str = whole.source
-        self.level: str = whole.level
+        self.level: str | None = whole.level
         self.lengths: tuple[int, int] = whole.lengths
         self.longer: tuple[int, ...] = whole.longer
 
@@ -431,6 +453,15 @@ class TaskSplit(Task):
     def chance(self) -> Estimate:
         """The accuracy of chance on the whole task."""
         return self.whole.chance
+
+    @property
+    def references(self) -> dict[str, Estimate]:
+        """The references of the whole task."""
+        return self.whole.references
+
+    def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
+        """Return the labels of the whole task."""
+        return self.whole.labels(batch)
 
     def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible in the whole task, or None if it is possible."""
