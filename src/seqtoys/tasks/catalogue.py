@@ -22,6 +22,14 @@ from seqtoys.tasks import (
     tomita,
 )
 from seqtoys.tasks.chomsky import arithmetic, context_free, context_sensitive, regular
+from seqtoys.tasks.recall import (
+    hop,
+    in_context_recall,
+    induction_head,
+    mqar,
+    n_gram_lookup,
+    selective_copy,
+)
 from seqtoys.tasks.task import Task
 
 TOMITA = {
@@ -90,6 +98,12 @@ CATALOGUE: dict[str, Entry] = {
     "associative_recall": Entry(memory_recall.AssociativeRecall, "memory"),
     "n_back": Entry(memory_recall.NBack, "memory"),
     "first_symbol": Entry(memory_recall.FirstSymbol, "memory"),
+    "mqar": Entry(mqar.MQAR, "recall"),
+    "induction_head": Entry(induction_head.InductionHead, "recall"),
+    "in_context_recall": Entry(in_context_recall.InContextRecall, "recall"),
+    "n_gram_lookup": Entry(n_gram_lookup.NGramLookup, "recall"),
+    "hop": Entry(hop.Hop, "recall"),
+    "selective_copy": Entry(selective_copy.SelectiveCopy, "recall"),
     "even_pairs": Entry(regular.EvenPairs, "chomsky", "long strings"),
     "parity": Entry(regular.Parity, "chomsky", "long strings"),
     "cycle_navigation": Entry(regular.CycleNavigation, "chomsky", "long strings"),
