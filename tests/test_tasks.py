@@ -196,9 +196,12 @@ def test_memoryless_loss_matches_counts(task: Task) -> None:
         above[symbol] += count
     surprise = {pair: math.log(above[pair[0]] / count) for pair, count in together.items()}
     sums = [sum(surprise[pair] * n for pair, n in counts.items()) for counts in each]
-    measured = ratio(sums, [float(counts.total()) for counts in each])
+    mean, error = ratio(sums, [float(counts.total()) for counts in each])
     claimed = task.memoryless
-    assert_near(claimed, claimed.standard_error, measured)
+    # Counts of random pairs underestimate the entropy by about this much (Miller, 1955).
+    bias = (len(together) - len(above)) / (2 * together.total())
+    nearest = min(max(claimed, mean), mean + bias)
+    assert_near(claimed, claimed.standard_error, (nearest, error))
     assert claimed >= task.optimum - 4 * claimed.standard_error - 1e-9
 
 
