@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqtoys import Batch, Semiautomaton, Task, get_task
+from seqtoys import Batch, ElmanCharModel, Semiautomaton, Task, evaluate, fit, get_task
 from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.tasks.state_tracking.flip_flop import FlipFlop
 from seqtoys.tasks.state_tracking.gridworld import gridworld
@@ -472,11 +472,25 @@ def test_sequences_of_another_source_raise() -> None:
     for task, other in ((every, answers), (answers, every)):
         with pytest.raises(DataError, match=r"with the inputs 'w[^']+'; draw sequences with task"):
             task.surprise(other.sample(2))
-    with pytest.raises(DataError, match=r"with lengths in \(5, 5\), got one of length 7; the b"):
-        every.surprise(Batch.from_texts(["w1i0i1r1"], every.vocab))
+    longer = Batch.from_texts(["w1i0i1r1"], every.vocab)
+    with pytest.raises(DataError, match=r"of length 7: the length_range of the batch is \(3, 5\)"):
+        every.surprise(longer.with_length_range((3, 5)))
     with pytest.raises(DataError, match="got one of length 4: n instructions with their bits"):
         answers.surprise(Batch.from_texts(["w1i0r"], every.vocab))
-    assert answers.surprise(answers.sample(2, length=9)).nansum() == 0  # any length will do
+    # No length is known to be the last here: i has probability 1/2, r 1/4.
+    expected = [math.log(n) for n in (2, 2, 2, 2, 2, 4, 1)]
+    assert every.surprise(longer)[0].tolist() == pytest.approx(expected)
+    assert answers.surprise(answers.sample(2, length=9)).nansum() == 0
+
+
+def test_flip_flop_is_trained_and_evaluated_at_other_lengths() -> None:
+    task = FlipFlop(0.5, 4, score="all")
+    model = ElmanCharModel(task.vocab, hidden_size=4)
+    history = fit(model, task, epochs=3, lengths=(3, 7))
+    assert history.baselines.full_past == task.optimum_of((3, 7))
+    score = evaluate(model, task, count=32, longer=[15]).longer[15]
+    # A source that does not know the length is surprised by the last r.
+    assert score.source_loss == pytest.approx(score.optimum + math.log(4) / 15)
 
 
 def test_split_of_flip_flop_has_the_optimum_of_its_own_strings() -> None:
@@ -498,7 +512,7 @@ def test_split_of_flip_flop_has_the_optimum_of_its_own_strings() -> None:
     ("options", "message"),
     [
         ({"ignore": 1.0}, "expected ignore to be above 0 and below 1, got 1.0"),
-        ({"instructions": 1}, "expected instructions to be an integer of at least 2, got 1"),
+        ({"instructions": 1}, "expected instructions to be an integer from 2 to 100,000, got 1"),
         ({"score": "reads"}, "expected score to be 'answers' or 'all', got 'reads'"),
     ],
 )

@@ -19,6 +19,7 @@ from seqtoys.tasks.symbol_classes import SymbolClasses
 from seqtoys.tasks.task import Task
 
 WRITE, READ, IGNORE, ZERO, ONE = range(5)  # the indices of w, r, i, 0 and 1
+MOST = 100_000  # the most instructions; the longest test sequences have four times as many
 
 
 class FlipFlop(Task):
@@ -40,7 +41,9 @@ class FlipFlop(Task):
     which is 0.6291 at the defaults. If sequences have one of several lengths, all equally likely,
     the last instruction is not certain: if $m$ of the lengths have at least $t$ instructions, one
     of them exactly $t$, then the instruction $t$ is the last with probability $1 / m$, and `r`
-    with probability $1 / m + (1 - 1 / m) \, p$. The optimum follows by summing over all $t$.
+    with probability $1 / m + (1 - 1 / m) \, p$. The optimum follows by summing over all $t$. The
+    `optimal_loss` of sequences outside `lengths`, without a chosen length, is that of a model that
+    does not know which instruction is the last.
 
     **Memoryless.** A bit says nothing about the next instruction, and an instruction nothing about
     the next bit: over all sequences, 0 and 1 are equally likely also after `r`. So the loss is
@@ -61,7 +64,7 @@ class FlipFlop(Task):
         score: `"answers"` scores the bits after `r`, `"all"` every symbol but the first.
 
     Raises:
-        OptionError: If `ignore` is not between 0 and 1, there are fewer than two instructions, or
+        OptionError: If `ignore` is not between 0 and 1, `instructions` not 2 to 100,000, or
             `score` is neither.
 
     Examples:
@@ -82,7 +85,7 @@ class FlipFlop(Task):
         self, ignore: float = 0.8, instructions: int = 256, score: Scoring = "answers"
     ) -> None:
         self.ignore: float = check_probability("ignore", ignore)
-        self.instructions: int = check_count("instructions", instructions, 2)
+        self.instructions: int = check_count("instructions", instructions, 2, MOST)
         self.score: Scoring = check_scoring(score)
         self.p: float = (1 - self.ignore) / 2
         longest = 2 * self.instructions - 1
@@ -125,8 +128,8 @@ class FlipFlop(Task):
         """Compute the surprise at each scored symbol, in nats.
 
         Raises:
-            DataError: If the task cannot generate one of the sequences, or every symbol is scored
-                and one has a length outside `batch.length_range`.
+            DataError: If the task cannot generate one of the sequences, or one has a length
+                outside `batch.length_range`.
         """
         inputs, targets, counts = (
             part.cpu() for part in (batch.inputs, batch.targets, batch.count_symbols())
@@ -134,10 +137,10 @@ class FlipFlop(Task):
         shape = targets.shape  # (batch, time)
         surprise = torch.full(shape, torch.nan, dtype=torch.float64, device="cpu")
         for length in counts.unique().tolist():  # usually there is only one
-            self._check_length(length, batch.length_range)
+            known = self._known_lengths(length, batch.length_range)
             rows = counts == length
             part = Batch(inputs[rows, :length], targets[rows, :length])
-            surprise[rows, :length] = self._surprise_at_length(part, batch.length_range)
+            surprise[rows, :length] = self._surprise_at_length(part, known)
         return surprise
 
     def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
@@ -162,31 +165,32 @@ class FlipFlop(Task):
         return Batch(inputs, targets)
 
     def _surprise_at_length(
-        self, batch: Batch, bounds: tuple[int, int] | None
+        self, batch: Batch, lengths: tuple[int, ...]
     ) -> Float[Tensor, "batch time"]:
-        """Compute the surprise of sequences of one length, drawn from a range of lengths."""
+        """Compute the surprise of sequences of one of some equally likely lengths."""
         symbols = torch.cat([batch.inputs, batch.targets[:, -1:]], 1)
         steps, bits = symbols[:, ::2], symbols[:, 1::2]  # (batch, instructions)
         self._check(batch, self._write(steps, bits), (steps <= IGNORE) & (bits >= ZERO))
         surprise = torch.zeros(symbols.shape, dtype=torch.float64, device="cpu")
         if self.score == "all":
-            chances, _ = self._instructions(self.possible_lengths(bounds or self.lengths))
+            chances, _ = self._instructions(lengths)
             places = torch.arange(steps.shape[1], device="cpu")
             surprise[:, ::2] = -chances[places, steps].log()
             surprise[:, 1::2] = math.log(2) * (steps != READ).double()
         return surprise[:, 1:].masked_fill(~batch.scored, torch.nan)
 
-    def _check_length(self, length: int, bounds: tuple[int, int] | None) -> None:
-        """Check that a length is possible; with every symbol scored, among the known lengths."""
-        if self.score == "all" and length not in self.possible_lengths(bounds or self.lengths):
-            raise DataError(
-                f"expected sequences of {self.name} with lengths in {bounds or self.lengths}, got "
-                f"one of length {length}; the batch's length_range sets this range"
-            )
-        if (reason := self.why_no_length(length)) is not None:
-            raise DataError(
-                f"expected sequences of {self.name}, got one of length {length}: {reason}"
-            )
+    def _known_lengths(self, length: int, bounds: tuple[int, int] | None) -> tuple[int, ...]:
+        """Return the lengths that a sequence of this length may have had, all equally likely."""
+        reason = self.why_no_length(length)
+        lengths = self.possible_lengths(bounds or self.lengths)
+        if length in lengths:
+            return lengths
+        if reason is None and bounds is None:
+            return (length + 2,)  # as if it went on: no instruction is known to be the last
+        raise DataError(
+            f"expected sequences of {self.name}, got one of length {length}: "
+            f"{reason or f'the length_range of the batch is {bounds}'}"
+        )
 
     def _check(
         self, batch: Batch, written: Batch, is_known: Bool[Tensor, "batch instructions"]
