@@ -21,7 +21,7 @@ def gridworld(size: int = 4) -> Semiautomaton:
     step, on average over all $t$, gives both numbers, as for any `Semiautomaton`.
 
     Source: Liu et al. (2023), Transformers learn shortcuts to automata. As in the authors' code,
-    there is no symbol that stands for no step.
+    there is no symbol for staying in a cell.
 
     Args:
         size: The number of cells.

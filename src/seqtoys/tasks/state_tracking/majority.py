@@ -17,8 +17,8 @@ from seqtoys.tasks.scoring import Scoring, check_scoring
 class Majority(Determined):
     r"""Are there more 1s than 0s in a string of random bits, yes (1) or no (0)?
 
-    A tie counts as no. The target stands at the last bit; with `score="all"`, the question is
-    answered at each bit, for all bits so far. One counter is enough.
+    A tie counts as no. The last bit has the answer as its target; with `score="all"`, each bit has
+    one, the answer for all bits up to it. One counter is enough.
 
     **Optimum.** The bits determine the answers: the optimum is 0.
 

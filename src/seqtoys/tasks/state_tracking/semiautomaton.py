@@ -154,7 +154,7 @@ class Semiautomaton(Determined):
             symbols: The inputs, from the start.
 
         Raises:
-            DataError: If a symbol is impossible where it stands.
+            DataError: If a symbol has no transition from the state in which it is read.
         """
         graph, state, states = self.graph, self.graph.start, list[str]()
         for symbol in symbols:
