@@ -22,6 +22,7 @@ from seqtoys import (
     ElmanEnsemble,
     FiniteLanguage,
     Pairs,
+    Semiautomaton,
     TaskDataset,
     TaskStream,
     Text,
@@ -328,6 +329,8 @@ def of_task(rng: random.Random, folder: Path) -> Call:
             Call(task.legal, [], {"symbols": text}),
             Call(task.accepts, [], {"symbols": text}),
         ]
+    if isinstance(task, Semiautomaton):
+        calls.append(Call(task.follow, [], {"symbols": task.vocab.decode(some.inputs[0])}))
     return rng.choice(calls)
 
 
@@ -372,6 +375,20 @@ def of_ones_own(rng: random.Random, folder: Path) -> Call:
                     "transitions": dict(TOSS),
                     "start": "begin",
                     "symbols": ["h", "b", "t"],
+                    "level": "regular",
+                    **tested,
+                    **named,
+                },
+                ("lengths", "longer"),
+            ),
+            Call(
+                Semiautomaton,
+                [],
+                {
+                    "transitions": {"a": {"x": "a", "y": "b"}, "b": {"x": "a"}},
+                    "start": "a",
+                    "probabilities": rng.choice((None, {"a": {"x": 0.5, "y": 0.5}})),
+                    "score": "answers",
                     "level": "regular",
                     **tested,
                     **named,

@@ -197,10 +197,10 @@ def test_memoryless_loss_matches_counts(task: Task) -> None:
     surprise = {pair: math.log(above[pair[0]] / count) for pair, count in together.items()}
     sums = [sum(surprise[pair] * n for pair, n in counts.items()) for counts in each]
     mean, error = ratio(sums, [float(counts.total()) for counts in each])
-    # An entropy of counts is too low, by this much to first order (Miller, 1955).
+    claimed = task.memoryless
+    # Counts underestimate the entropy by about this much (Miller, 1955).
     missing = (len(together) - len(above)) / (2 * together.total())
     measured = mean + missing, math.hypot(error, missing / 4)
-    claimed = task.memoryless
     assert_near(claimed, claimed.standard_error, measured)
     assert claimed >= task.optimum - 4 * claimed.standard_error - 1e-9
 

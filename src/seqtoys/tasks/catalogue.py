@@ -30,6 +30,7 @@ from seqtoys.tasks.recall import (
     n_gram_lookup,
     selective_copy,
 )
+from seqtoys.tasks.state_tracking import flip_flop, gridworld, majority, word_problem
 from seqtoys.tasks.task import Task
 
 TOMITA = {
@@ -119,6 +120,10 @@ CATALOGUE: dict[str, Entry] = {
     "binary_multiplication": Entry(arithmetic.BinaryMultiplication, "chomsky"),
     "compute_sqrt": Entry(arithmetic.ComputeSqrt, "chomsky"),
     "bucket_sort": Entry(context_sensitive.BucketSort, "chomsky"),
+    "word_problem": Entry(word_problem.word_problem, "state_tracking"),
+    "gridworld": Entry(gridworld.gridworld, "state_tracking"),
+    "flip_flop": Entry(flip_flop.FlipFlop, "state_tracking"),
+    "majority": Entry(majority.Majority, "state_tracking", "long strings"),
 }
 """Every task by name. The tables, the pages and the tests of every task follow from this."""
 

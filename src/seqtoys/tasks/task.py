@@ -48,8 +48,9 @@ class Task(ABC):
         vocab: The vocabulary.
         source: The origin of the task: paper and year.
         level: Its place in the Chomsky hierarchy: `"finite"`, `"regular"`,
-            `"deterministic context-free"` or `"context-sensitive"`; `"in context"` if each
-            sequence has its own rule, which a model must infer; None if it has no such place.
+            `"deterministic context-free"`, `"context-free"` or `"context-sensitive"`;
+            `"in context"` if each sequence has its own rule, which a model must infer; None if it
+            has no such place.
         lengths: The shortest and longest length to train on.
         longer: Greater lengths to test on.
 
@@ -112,6 +113,7 @@ class Task(ABC):
             f"the surprise of {self.name} at each position is unknown; define its method surprise"
         )
 
+    @checked
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the loss of the best possible model on this `batch`, in nats per scored symbol.
 
