@@ -22,6 +22,7 @@ from seqtoys.tasks import (
     tomita,
 )
 from seqtoys.tasks.chomsky import arithmetic, context_free, context_sensitive, regular
+from seqtoys.tasks.in_context import automata, markov, modular
 from seqtoys.tasks.task import Task
 
 TOMITA = {
@@ -105,6 +106,9 @@ CATALOGUE: dict[str, Entry] = {
     "binary_multiplication": Entry(arithmetic.BinaryMultiplication, "chomsky"),
     "compute_sqrt": Entry(arithmetic.ComputeSqrt, "chomsky"),
     "bucket_sort": Entry(context_sensitive.BucketSort, "chomsky"),
+    "in_context_markov": Entry(markov.InContextMarkov, "in_context", "next symbol"),
+    "automata_in_context": Entry(automata.automata_in_context, "in_context", "next symbol"),
+    "modular_table": Entry(modular.ModularTable, "in_context", "table"),
 }
 """Every task by name. The tables, the pages and the tests of every task follow from this."""
 

@@ -357,6 +357,30 @@ class Task(ABC):
         """Return the surprise of the first symbols, which are not scored, or None if unknown."""
         return None
 
+    def _prefix_surprise(
+        self, batch: Batch
+    ) -> tuple[Float[Tensor, "batch time"], Float[Tensor, "batch time"]]:
+        """Return -ln P of the symbols up to each input, and of those up to each target.
+
+        The first symbol is included, and so is the event that the sequence goes on. Both are inf
+        from the first symbol on that this task cannot generate.
+
+        Raises:
+            OptionError: If they are unknown.
+        """
+        first = self._first_surprise(batch)
+        if first is None:
+            raise OptionError(f"the probability of the first symbol of {self.name} is unknown")
+        try:
+            steps = self.surprise(batch).nan_to_num()
+        except DataError as error:
+            raise OptionError(
+                f"{self.name} cannot generate one of the sequences, and it is unknown from which "
+                f"symbol on: {error}"
+            ) from error
+        after = first.unsqueeze(1) + steps.cumsum(1)  # (batch, time)
+        return after - steps, after
+
     def _has_probabilities(self, *, at_length: bool) -> bool:
         """Return whether exp(-surprise) is the probability of a sequence given its first symbol.
 
@@ -426,7 +450,8 @@ class TaskSplit(Task):
     def optimum(self) -> Estimate:
         """The lowest expected loss of any causal model that knows the split."""
         if self._restricted is not None:
-            return Estimate(self._restricted.optimum)
+            optimum = self._restricted.optimum
+            return optimum if isinstance(optimum, Estimate) else Estimate(optimum)
         return self._shares.optimum(self._hidden_lengths())
 
     def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
