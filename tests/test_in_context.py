@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ from seqtoys import (
     get_task,
 )
 from seqtoys.errors import DataError, OptionError
+from seqtoys.plotting import plot_loss, plot_loss_by_position
+from seqtoys.results import History, Report
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.tasks.in_context import markov
 from seqtoys.tasks.in_context.automata import AutomataInContext, automata_in_context
@@ -271,6 +274,32 @@ def test_impossible_chains_raise(
             task.surprise(batch)
 
 
+def test_references_are_shown_and_stored() -> None:
+    task = InContextMarkov(length=9)
+    model = ElmanCharModel(task.vocab, hidden_size=4)
+    history = fit(model, task, epochs=2, batch_size=8)
+    assert f"\n{task.references['knows the table']:.4f}  knows the table" in str(history)
+    assert History.from_json(history.to_json()) == History.from_state(history.state()) == history
+    without = {**history.state()}
+    without["baselines"] = {"uniform": 1.0, "memoryless": 1.0, "full_past": 0.5}
+    assert History.from_state(without).baselines.references == {}
+    report = evaluate(model, task, count=20)
+    assert "; counts single symbols:" in str(report).replace("\n", " ")
+    assert Report.from_json(report.to_json()) == report
+    old = {
+        name: part for name, part in json.loads(report.to_json()).items() if name != "references"
+    }
+    assert Report.from_json(json.dumps(old)).references == {}
+    for ax in (
+        plot_loss(history),
+        plot_loss_by_position(model, task.sample(1), task=task),
+    ):
+        known = f"knows the table {task.references['knows the table']:.4f}"
+        assert known in {text.get_text() for text in ax.texts}
+    over = fit(model, task, epochs=1, batch_size=8, lengths=(3, 5))
+    assert over.baselines.references == {}  # they are known for the task's own lengths alone
+
+
 # --- Mixtures
 
 Arcs = dict[str, list[tuple[str, str, float]]]
@@ -391,6 +420,11 @@ def test_mixture_of_endless_sources_matches_bayes() -> None:
         nats += sum(each) * float(surprise.sum()) / 6
     assert total == pytest.approx(1)
     assert_within(task.optimum_of(6), nats)
+    outer = Mixture([task, coin(0.5)], [0.5, 0.5])
+    same = Mixture([coin(0.5), coin(0.9)], [0.8, 0.2])
+    torch.testing.assert_close(outer.surprise(listed), same.surprise(listed))
+    rare = Mixture([coin(0.5), coin(0.9)], [1e-9, 1 - 1e-9])
+    assert_within(rare.references["knows the source"], float(binary_entropy(0.9)))
     told = 0.6 * math.log(2) + 0.4 * float(binary_entropy(0.9))
     assert_within(task.references["knows the source"], told)
     assert task.lengths == (12, 12)

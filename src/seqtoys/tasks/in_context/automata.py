@@ -207,9 +207,6 @@ class AutomataInContext(Task):
             total += n * each
         return total
 
-    def _hidden_lengths(self) -> tuple[int, ...]:
-        return self.possible_lengths(self.lengths)
-
     def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
         """Return the task with the automata for which `holds` is true."""
         held = np.array(holds_of_latents(self.pool.numbers.tolist(), holds))
