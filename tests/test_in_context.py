@@ -26,7 +26,7 @@ from seqtoys import (
     fit,
     get_task,
 )
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import DataError, IndexRangeError, OptionError
 from seqtoys.plotting import plot_loss, plot_loss_by_position
 from seqtoys.results import History, Report
 from seqtoys.support.uncertainty import Estimate
@@ -512,6 +512,8 @@ def test_tasks_that_cannot_be_mixed_raise(
     ):
         with pytest.raises(DataError, match="that none of its sources can generate"):
             task.surprise(wrong)
+    with pytest.raises(IndexRangeError):
+        task.surprise(Batch.from_texts(["cab"], Vocab("abc")))
 
 
 def test_network_learns_which_source_it_reads() -> None:

@@ -87,6 +87,7 @@ class Task(ABC):
     def optimum(self) -> float:
         """The lowest expected loss of any causal model, in nats per scored symbol."""
 
+    @checked
     def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
         """Compute the loss of the best possible model at each position of a `batch`, in nats.
 
@@ -112,6 +113,7 @@ class Task(ABC):
             f"the surprise of {self.name} at each position is unknown; define its method surprise"
         )
 
+    @checked
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the loss of the best possible model on this `batch`, in nats per scored symbol.
 
@@ -132,8 +134,8 @@ class Task(ABC):
             lengths: One length, or the shortest and longest.
 
         Returns:
-            Nats per scored symbol; exact for all tasks of the library. For user-defined tasks, the
-            mean of `optimal_loss` over samples, with its standard error.
+            Nats per scored symbol; exact for nearly all tasks of the library. Otherwise, and for
+            user-defined tasks, an estimate from samples, with its standard error.
 
         Raises:
             OptionError: If no sequence has such a length.
@@ -182,6 +184,7 @@ class Task(ABC):
         """
         return {}
 
+    @checked
     def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
         """Return integers that describe what each scored target of a `batch` requires.
 

@@ -51,7 +51,7 @@ class InContextMarkov(Task):
     **References.** *Knows the table*: the loss of a model that is told each table. Given the
     counts, $-\ln p$ of a row is on average $\psi(N_c + k) - \psi(n_{cs} + 1)$, with the digamma
     function $\psi$. *Counts single symbols*: the add-one rule without context, the in-context
-    unigram model. With the uniform guess $\ln k$, these are the plateaus that training passes.
+    unigram model. With the uniform guess $\ln k$, these are the plateaus of the paper's figure.
 
     **Memoryless.** All symbols are alike, so a model without memory can only use the probability
     $q$ that a symbol is repeated: its loss is $-q \ln q - (1 - q) \ln((1 - q) / (k - 1))$ if the

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from seqtoys.data.batch import Batch, replace_parts
+from seqtoys.data.batch import Batch, check_range, replace_parts
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.support.arguments import checked
@@ -134,9 +134,10 @@ class Mixture(Task):
 
         Raises:
             DataError: If no source can generate one of the sequences.
+            IndexRangeError: If an index is not in the vocabulary.
             OptionError: If the sources have different lengths within `batch.length_range`.
         """
-        before, after = self._prefix_surprise(batch)
+        before, after = self._prefix_surprise(check_range(batch, len(self.vocab)))
         scored = batch.scored.cpu()
         if not _predicts_next(batch) or after[scored].isinf().any():
             raise DataError(
