@@ -61,6 +61,7 @@ RECIPES = {
     "next symbol": Network("", 0, 32, 1000, 64, 0.01),
     "counts": Network("", 0, 32, 2000, 128, 0.003),
     "answers": Network("", 0, 64, 1000, 64, 0.003, recurrent_init="orthogonal"),
+    "table": Network("", 0, 128, 4000, 256, 0.01, recurrent_init="orthogonal"),
     "short strings": Network("", 0, 32, 2000, 128, 0.003, "relu", "orthogonal", grow=True),
     "long strings": Network("", 0, 64, 4000, 128, 0.003, "relu", "orthogonal", grow=True),
 }

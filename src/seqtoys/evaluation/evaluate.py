@@ -121,6 +121,7 @@ def evaluate(
             memoryless=whole.memoryless,
             chance=whole.chance,
             lengths=whole.lengths,
+            references=whole.references,
         )
         for replica in range(count_replicas(model) or 1)
     ]

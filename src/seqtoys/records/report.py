@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import fill
 from typing import Any
 
@@ -86,6 +86,7 @@ class Report:
         memoryless: The lowest loss without memory, from the current symbol alone.
         chance: The accuracy of always predicting the most frequent target.
         lengths: The shortest and longest training lengths of the task.
+        references: Further losses of the task, such as that of a model that knows a hidden rule.
 
     Raises:
         DataError: If a score has an unknown kind, or there is none for `"seen"`.
@@ -106,6 +107,7 @@ class Report:
     memoryless: Estimate
     chance: Estimate
     lengths: tuple[int, int]
+    references: dict[str, Estimate] = field(default_factory=dict[str, Estimate])
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -184,7 +186,8 @@ class Report:
             facts = json.loads(text)
             scores = {name: Score(**_restored(score)) for name, score in facts["scores"].items()}
             shortest, longest = facts["lengths"]
-            return cls(**{**_restored(facts), "scores": scores, "lengths": (shortest, longest)})
+            known = {**_restored(facts), "references": _restored(facts.get("references", {}))}
+            return cls(**{**known, "scores": scores, "lengths": (shortest, longest)})
 
     def __str__(self) -> str:
         foot = "\n".join(fill(line, WIDTH) for line in self._foot().split("\n"))
@@ -196,7 +199,8 @@ class Report:
     def _foot(self) -> str:
         marks = f"best without memory: loss {self.memoryless}; guessing: "
         marks += f"accuracy {self.chance:.1%}"
-        return f"{self.task}: {self.sentence()}.\n{marks}{self._sources()}"
+        named = "".join(f"; {name}: {loss}" for name, loss in self.references.items())
+        return f"{self.task}: {self.sentence()}.\n{marks}{named}{self._sources()}"
 
     def _sources(self) -> str:
         """List the source losses that differ from the optimum."""

@@ -10,7 +10,9 @@ import torch
 from seqtoys.errors import OptionError, quoted
 from seqtoys.support.values import to_int
 
-Purpose: TypeAlias = Literal["validation", "evaluation", "sample", "baselines", "split", "model"]
+Purpose: TypeAlias = Literal[
+    "validation", "evaluation", "sample", "baselines", "split", "model", "source"
+]
 """Uses of random numbers other than the order and the sequences of training."""
 
 

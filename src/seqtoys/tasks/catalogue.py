@@ -22,6 +22,7 @@ from seqtoys.tasks import (
     tomita,
 )
 from seqtoys.tasks.chomsky import arithmetic, context_free, context_sensitive, regular
+from seqtoys.tasks.in_context import automata, markov, modular
 from seqtoys.tasks.recall import (
     hop,
     in_context_recall,
@@ -124,6 +125,9 @@ CATALOGUE: dict[str, Entry] = {
     "gridworld": Entry(gridworld.gridworld, "state_tracking"),
     "flip_flop": Entry(flip_flop.FlipFlop, "state_tracking"),
     "majority": Entry(majority.Majority, "state_tracking", "long strings"),
+    "in_context_markov": Entry(markov.InContextMarkov, "in_context", "next symbol"),
+    "automata_in_context": Entry(automata.automata_in_context, "in_context", "next symbol"),
+    "modular_table": Entry(modular.ModularTable, "in_context", "table"),
 }
 """Every task by name. The tables, the pages and the tests of every task follow from this."""
 

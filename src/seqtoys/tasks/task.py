@@ -88,6 +88,7 @@ class Task(ABC):
     def optimum(self) -> float:
         """The lowest expected loss of any causal model, in nats per scored symbol."""
 
+    @checked
     def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
         """Compute the loss of the best possible model at each position of a `batch`, in nats.
 
@@ -134,8 +135,8 @@ class Task(ABC):
             lengths: One length, or the shortest and longest.
 
         Returns:
-            Nats per scored symbol; exact for all tasks of the library. For user-defined tasks, the
-            mean of `optimal_loss` over samples, with its standard error.
+            Nats per scored symbol; exact for nearly all tasks of the library. Otherwise, and for
+            user-defined tasks, an estimate from samples, with its standard error.
 
         Raises:
             OptionError: If no sequence has such a length.
@@ -184,6 +185,7 @@ class Task(ABC):
         """
         return {}
 
+    @checked
     def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
         """Return integers that describe what each scored target of a `batch` requires.
 
@@ -359,6 +361,30 @@ class Task(ABC):
         """Return the surprise of the first symbols, which are not scored, or None if unknown."""
         return None
 
+    def _prefix_surprise(
+        self, batch: Batch
+    ) -> tuple[Float[Tensor, "batch time"], Float[Tensor, "batch time"]]:
+        """Return -ln P of the symbols up to each input, and of those up to each target.
+
+        The first symbol is included, and so is the event that the sequence goes on. Both are inf
+        from the first symbol on that this task cannot generate.
+
+        Raises:
+            OptionError: If they are unknown.
+        """
+        first = self._first_surprise(batch)
+        if first is None:
+            raise OptionError(f"the probability of the first symbol of {self.name} is unknown")
+        try:
+            steps = self.surprise(batch).nan_to_num()
+        except DataError as error:
+            raise OptionError(
+                f"{self.name} cannot generate one of the sequences, and it is unknown from which "
+                f"symbol on: {error}"
+            ) from error
+        after = first.unsqueeze(1) + steps.cumsum(1)  # (batch, time)
+        return after - steps, after
+
     def _has_probabilities(self, *, at_length: bool) -> bool:
         """Return whether exp(-surprise) is the probability of a sequence given its first symbol.
 
@@ -428,7 +454,8 @@ class TaskSplit(Task):
     def optimum(self) -> Estimate:
         """The lowest expected loss of any causal model that knows the split."""
         if self._restricted is not None:
-            return Estimate(self._restricted.optimum)
+            optimum = self._restricted.optimum
+            return optimum if isinstance(optimum, Estimate) else Estimate(optimum)
         return self._shares.optimum(self._hidden_lengths())
 
     def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:

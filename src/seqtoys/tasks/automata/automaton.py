@@ -283,6 +283,22 @@ class Automaton(Task):
             chances = self._within.chances(0)
         return -torch.from_numpy(chances)[self.graph.start, batch.inputs[:, 0]].log()
 
+    def _prefix_surprise(
+        self, batch: Batch
+    ) -> tuple[Float[Tensor, "batch time"], Float[Tensor, "batch time"]]:
+        """Return -ln P of the symbols up to each input, and of those up to each target."""
+        states, surprise = self._reader.trace(batch)  # (time + 1, batch), (time, batch)
+        first = self.graph.chances[self.graph.start, batch.inputs[:, 0].cpu().numpy()]
+        with np.errstate(divide="ignore"):  # log(0) = -inf is correct
+            total = np.concatenate([-np.log(first)[np.newaxis], surprise]).cumsum(0)
+        if (known := self._known_lengths(batch)) is not None:
+            total -= known.log_ahead(states)
+        lost = len(self.graph.states)
+        total[states == lost] = np.inf
+        goes_on = np.append(~self.graph.is_end, False)[states[:-1]]  # (time, batch)
+        before = np.where(goes_on, total[:-1], np.inf)
+        return torch.from_numpy(before.T), torch.from_numpy(total[1:].T)
+
     def _has_probabilities(self, *, at_length: bool) -> bool:
         return at_length or not self.is_endless or self._bounds is None
 

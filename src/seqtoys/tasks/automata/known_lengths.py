@@ -79,6 +79,21 @@ class KnownLengths:
         is_inside = np.arange(1, width)[:, np.newaxis] < counts  # (time, batch)
         return np.where(is_inside & is_known, log_ahead[:-1] - log_ahead[1:], 0.0)
 
+    def log_ahead(self, states: Ints) -> Floats:
+        """Return the logarithm of the weight ahead of each state, relative to that of the start.
+
+        Args:
+            states: The states after 1, 2, … symbols, `(time, batch)`; the number of states where
+                there is none.
+        """
+        log_ahead = np.full(states.shape, -np.inf)
+        start = np.log(self._ahead[0][self.graph.start]) + self._factors[0]
+        for t in range(min(len(states), self.longest)):
+            ahead = np.append(self._ahead[t + 1], 0.0)[states[t]]
+            np.log(ahead, out=log_ahead[t], where=ahead > 0)
+            log_ahead[t] += self._factors[t + 1] - start
+        return log_ahead
+
     def _one_earlier(
         self, ahead: Floats, factor: float, log_weight: float
     ) -> tuple[Floats, float]:
