@@ -19,7 +19,6 @@ import torch
 from benchmarks.machine import describe
 from benchmarks.published.cells import run_cells, train
 from benchmarks.recipes import SEEDS, Network, networks_for
-from benchmarks.surprise import surprise_of_source
 from seqtoys import Batch, ElmanCharModel, Task, evaluate, get_task, list_tasks, recipe
 from seqtoys.inspection import loss_by_position
 
@@ -66,12 +65,12 @@ def run(network: Network) -> dict[str, Any]:
 def draw_curve(model: ElmanCharModel, task: Task) -> dict[str, Any] | None:
     """Return the loss at each symbol of one sequence, with the surprise of the true source.
 
-    Returns None if `surprise_of_source` does.
+    Returns None for a task that does not score every symbol.
     """
     batch = shown_sequence(task)
-    source = surprise_of_source(task, batch)
-    if source is None:
+    if not batch.scored.all():
         return None
+    source = task.surprise(batch)[0].tolist()
     return {
         "symbols": [task.vocab.symbols[i] for i in batch.targets[0, :SHOWN].tolist()],
         "losses": rounded(loss_by_position(model, batch)[0, :SHOWN].tolist()),

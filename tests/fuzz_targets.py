@@ -21,7 +21,9 @@ from seqtoys import (
     ElmanCharModel,
     ElmanEnsemble,
     FiniteLanguage,
+    Mixture,
     Pairs,
+    Semiautomaton,
     TaskDataset,
     TaskStream,
     Text,
@@ -337,6 +339,8 @@ def of_task(rng: random.Random, folder: Path) -> Call:
             Call(task.legal, [], {"symbols": text}),
             Call(task.accepts, [], {"symbols": text}),
         ]
+    if isinstance(task, Semiautomaton):
+        calls.append(Call(task.follow, [], {"symbols": task.vocab.decode(some.inputs[0])}))
     return rng.choice(calls)
 
 
@@ -388,6 +392,20 @@ def of_ones_own(rng: random.Random, folder: Path) -> Call:
                 ("lengths", "longer"),
             ),
             Call(
+                Semiautomaton,
+                [],
+                {
+                    "transitions": {"a": {"x": "a", "y": "b"}, "b": {"x": "a"}},
+                    "start": "a",
+                    "probabilities": rng.choice((None, {"a": {"x": 0.5, "y": 0.5}})),
+                    "score": "answers",
+                    "level": "regular",
+                    **tested,
+                    **named,
+                },
+                ("lengths", "longer"),
+            ),
+            Call(
                 FiniteLanguage,
                 [],
                 {
@@ -399,6 +417,8 @@ def of_ones_own(rng: random.Random, folder: Path) -> Call:
                 },
                 ("lengths", "longer"),
             ),
+            Call(Mixture, [], {"tasks": [Automaton(TOSS, "begin")] * 2, "weights": [0.25, 0.75],
+                               **named}),
             Call(Curriculum, [], {"longest": 9, "shortest": 2, "start": 3, "threshold": 0.9}),
             Call(TaskStream, [get_task("parity")], {"batch_size": 4, "lengths": 5, "seed": 1},
                  ("batch_size", "lengths")),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from seqtoys import (
     Automaton,
@@ -50,13 +51,20 @@ def least_loss(strings: Weighted) -> float:
     return nats / scored
 
 
-def surprise_of(strings: Weighted, wanted: str) -> float:
-    """Compute that model's surprise at one string after its first symbol, in nats."""
-    total = 0.0
+def surprises_of(strings: Weighted, wanted: str) -> list[float]:
+    """Compute that model's surprise at each symbol of one string but the first, in nats."""
+    each = []
     for at in range(1, len(wanted)):
         below = sum(w for s, w in strings if s[:at] == wanted[:at] and len(s) > at)
-        total -= math.log(sum(w for s, w in strings if s[: at + 1] == wanted[: at + 1]) / below)
-    return total
+        each.append(
+            math.log(below / sum(w for s, w in strings if s[: at + 1] == wanted[: at + 1]))
+        )
+    return each
+
+
+def surprise_of(strings: Weighted, wanted: str) -> float:
+    """Compute that model's surprise at one string after its first symbol, in nats."""
+    return sum(surprises_of(strings, wanted))
 
 
 def walks(arcs: Any, start: Any, symbols: int, *, is_endless: bool) -> Weighted:
@@ -176,6 +184,61 @@ def test_optimal_loss_of_a_batch_uses_its_length_range(name: str) -> None:
         ]
         expected = sum(surprise_of(strings, text) for text in texts) / (40 * length)
         assert task.optimal_loss(batch) == pytest.approx(expected, abs=1e-12)
+        each = torch.tensor([surprises_of(strings, text) for text in texts], dtype=torch.float64)
+        torch.testing.assert_close(task.surprise(batch), each, rtol=0, atol=1e-9)
+
+
+def test_surprise_at_natural_lengths_matches_all_strings() -> None:
+    tosses = [(n, m, 0.3**2 * 0.7 ** (n + m - 2)) for n in range(1, 90) for m in range(1, 90)]
+    strings = {
+        "anb2n": [(f"#{'a' * n}{'b' * 2 * n}#", 0.3 * 0.7 ** (n - 1)) for n in range(1, 90)],
+        "anbmcnm": [(f"#{'a' * n}{'b' * m}{'c' * (n + m)}#", chance) for n, m, chance in tosses],
+    }
+    for (name, every), text in product(strings.items(), ("#abb#", "#aaabbbbbb#", "#aabccc#")):
+        task = get_task(name)
+        if text in dict(every):
+            (surprise,) = task.surprise(Batch.from_texts([text], task.vocab)).tolist()
+            assert surprise == pytest.approx(surprises_of(every, text), abs=1e-12)
+
+
+def test_surprise_is_nan_where_nothing_is_scored() -> None:
+    task = get_task("dyck", kinds=2)
+    batch = Batch.from_texts(["#([])#", "##"], task.vocab)
+    opens, closes = -math.log(0.3 / 2), -math.log(0.7)
+    expected = [[opens, opens, closes, closes, closes], [closes] + 4 * [math.nan]]
+    torch.testing.assert_close(
+        task.surprise(batch), torch.tensor(expected, dtype=torch.float64), equal_nan=True
+    )
+
+
+def test_surprise_that_is_unknown_raises() -> None:
+    with pytest.raises(OptionError, match="bits at each position is unknown; define its method"):
+        Bits().surprise(Bits().sample(2))
+    training, held_out = get_task("reber").held_out(0.2)
+    with pytest.raises(OptionError, match=r"reber \(training\) at each .* is task.whole.surprise"):
+        training.surprise(training.sample(2))
+    with pytest.raises(DataError, match="expected sequences in reber"):
+        training.surprise(held_out.sample(2))
+
+
+def test_surprise_of_a_listed_split_knows_the_split() -> None:
+    training, _ = Text(TEXTS).held_out(0.3)
+    batch = training.sample(20)
+    assert training.surprise(batch).nansum(1) == pytest.approx(training._surprise(batch))
+    assert training.optimal_loss(batch) < Text(TEXTS).optimal_loss(batch)
+
+
+def test_task_that_defines_surprise_needs_no_optimal_loss() -> None:
+    class Fair(Task):
+        name, level, vocab, lengths = "fair", "regular", Vocab("01"), (2, 9)
+        optimum = math.log(2)
+        draw = Bits.draw
+
+        def surprise(self, batch: Batch) -> Tensor:
+            return torch.full(batch.targets.shape, math.log(2), dtype=torch.float64)
+
+    assert Fair().optimal_loss(Fair().sample(3)) == pytest.approx(math.log(2))
+    assert Fair().optimum_of(5) == pytest.approx(math.log(2))
 
 
 def test_batch_keeps_its_length_range() -> None:

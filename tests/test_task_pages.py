@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from tools import automata, learnt
 from tools.learnt import rows_of, scores_table
 from tools.task_pages import definition, options, samples, tasks_of
@@ -17,7 +16,6 @@ from tools.tasks import PAGES, catalogue, names_on, title_of
 
 from benchmarks import tasks_learnt
 from benchmarks.recipes import SEEDS, networks_for
-from benchmarks.surprise import surprise_of_source
 from seqtoys import Task, get_task, list_tasks
 from seqtoys.results import Report
 from seqtoys.tasks.determined import Determined
@@ -80,20 +78,6 @@ def test_shown_samples_follow_the_task() -> None:
             assert targets.split()[1] == "·" * len(bits) + str(bits.count("1") % 2)
             answers += 1
     assert answers == 3
-
-
-@pytest.mark.parametrize("name", PREDICTED)
-def test_symbol_surprises_add_up_to_the_optimal_loss(name: str) -> None:
-    task = get_task(name)
-    for seed in range(3):
-        batch = task.sample(1, generator=torch.Generator().manual_seed(seed))
-        surprise = surprise_of_source(task, batch)
-        assert surprise is not None, f"add the surprise of {name} to benchmarks/surprise.py"
-        assert sum(surprise) / len(surprise) == pytest.approx(task.optimal_loss(batch))
-
-
-def test_answer_tasks_have_no_symbol_surprise() -> None:
-    assert surprise_of_source(get_task("parity"), get_task("parity").sample(1)) is None
 
 
 def test_network_is_trained_tested_and_stored(tmp_path: Path) -> None:

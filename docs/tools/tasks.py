@@ -60,7 +60,7 @@ def table(names: list[str], page: str = "") -> str:
 def _row(task: Task, page: str) -> str:
     cells = [
         f"[`{task.name}`]({page}#{task.name}): {about(task.name)}",
-        task.level,
+        task.level or "",
         f"{task.optimum:.4f}",
         str(task.memoryless),
         percent(task.chance),

@@ -22,6 +22,8 @@ from seqtoys.tasks.automata.finite_language import FiniteLanguage as FiniteLangu
 from seqtoys.tasks.catalogue import get_task as get_task
 from seqtoys.tasks.catalogue import list_tasks as list_tasks
 from seqtoys.tasks.check_task import check_task as check_task
+from seqtoys.tasks.in_context.mixture import Mixture as Mixture
+from seqtoys.tasks.state_tracking.semiautomaton import Semiautomaton as Semiautomaton
 from seqtoys.tasks.task import Task as Task
 from seqtoys.tasks.text import Pairs as Pairs
 from seqtoys.tasks.text import Text as Text
@@ -41,7 +43,9 @@ __all__ = [
     "ElmanCharModel",
     "ElmanEnsemble",
     "FiniteLanguage",
+    "Mixture",
     "Pairs",
+    "Semiautomaton",
     "SeqtoysError",
     "Task",
     "TaskDataset",

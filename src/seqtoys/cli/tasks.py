@@ -38,7 +38,7 @@ def _list() -> None:
     built = [get_task(name) for name in list_tasks()]
     abouts = list(list_tasks().values())
     width = terminal_width()
-    rows = [[task.name, task.level, f"{task.optimum:.4f}"] for task in built]
+    rows = [[task.name, task.level or "", f"{task.optimum:.4f}"] for task in built]
     lines = text_table(["task", "level", "optimum"], rows).split("\n")
     if width is not None and len(lines[0]) + LEAST > width:
         lines = text_table(["task"], [[task.name] for task in built]).split("\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ class Baselines:
         uniform: The loss of a uniform guess: the logarithm of the number of symbols.
         memoryless: The best loss of a model that sees only the current symbol.
         full_past: The best loss of a model that sees every symbol so far.
+        references: Further losses by name, such as that of a model that knows a hidden rule.
 
     Examples:
         >>> from seqtoys import Vocab
@@ -36,6 +37,7 @@ class Baselines:
     uniform: float
     memoryless: float
     full_past: float
+    references: dict[str, float] = field(default_factory=dict[str, float], repr=False, hash=False)
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -47,6 +47,9 @@ class Batch:
         length_range: The shortest and longest length that the lengths were drawn from. If None,
             they follow the task's own distribution. A task's `optimal_loss` assumes a model that
             knows this range.
+        latent: The number of the source that each sequence was drawn from, for a task with several
+            sources, such as a pool of automata. If set, a train/held-out split divides the sources
+            instead of the sequences.
 
     Raises:
         ShapeError: If inputs and targets are not `(batch, time)`, or the others not `(batch,)`.
@@ -68,13 +71,14 @@ class Batch:
     lengths: Int[Tensor, " batch"] | None = None
     counts: Int[Tensor, " batch"] | None = None
     length_range: tuple[int, int] | None = None
+    latent: Int[Tensor, " batch"] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("inputs", "targets", "lengths", "counts"):
+        for name in ("inputs", "targets", "lengths", "counts", "latent"):
             part = getattr(self, name)
             if part is not None or name in ("inputs", "targets"):
                 object.__setattr__(self, name, to_int64(part, name))
-        check_parts(self.inputs, self.targets, self.lengths, self.counts)
+        check_parts(self.inputs, self.targets, self.lengths, self.counts, self.latent)
         if self.length_range is not None:
             vars(self)["length_range"] = check_lengths(self.length_range)
 
@@ -148,7 +152,9 @@ class Batch:
         length_range = ranges.pop() if len(ranges) == 1 else None
         lengths = torch.cat([batch.count_symbols() for batch in batches])
         is_full = len(set(widths)) == 1 and all(batch.lengths is None for batch in batches)
-        return cls(inputs, targets, None if is_full else lengths, length_range=length_range)
+        sources = [batch.latent for batch in batches if batch.latent is not None]
+        latent = torch.cat(sources) if len(sources) == len(batches) else None
+        return cls(inputs, targets, None if is_full else lengths, None, length_range, latent)
 
     def __repr__(self) -> str:
         low, high = (int(bound) for bound in self.count_symbols().aminmax())
@@ -171,7 +177,7 @@ class Batch:
 
     @property
     def tensors(self) -> dict[str, Tensor | None]:
-        """The tensors by name, with None for those that are not set."""
+        """The tensors that a model is trained on by name, with None for those that are not set."""
         names = ("inputs", "targets", "lengths", "counts")
         return {name: getattr(self, name) for name in names}
 
@@ -234,7 +240,9 @@ class Batch:
             (2, tensor([2, 1]))
         """
         batch = self.repeated()
-        rows = torch.cat([batch.inputs, batch.targets], 1).cpu().numpy()  # (batch, 2 time)
+        parts = [batch.inputs, batch.targets]
+        parts += [] if batch.latent is None else [batch.latent.unsqueeze(1)]
+        rows = torch.cat(parts, 1).cpu().numpy()  # (batch, 2 time) or (batch, 2 time + 1)
         _, first, counts = np.unique(rows, axis=0, return_index=True, return_counts=True)
         order = first.argsort()
         kept, counted = (torch.from_numpy(x[order]).to(self.inputs) for x in (first, counts))
@@ -277,10 +285,10 @@ class Batch:
         return len(self.inputs)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        optional = (self.lengths, self.counts)
-        lengths, counts = (None if part is None else change(part) for part in optional)
+        optional = (self.lengths, self.counts, self.latent)
+        lengths, counts, latent = (None if part is None else change(part) for part in optional)
         changed = change(self.inputs), change(self.targets)
-        return trusted_batch(*changed, lengths, counts, self.length_range)
+        return trusted_batch(*changed, lengths, counts, self.length_range, latent)
 
     def _show_row(self, row: int, vocab: Vocab) -> str:
         end = self.inputs.shape[1] if self.lengths is None else int(self.lengths[row])
@@ -298,11 +306,17 @@ def trusted_batch(
     lengths: Int[Tensor, " batch"] | None = None,
     counts: Int[Tensor, " batch"] | None = None,
     length_range: tuple[int, int] | None = None,
+    latent: Int[Tensor, " batch"] | None = None,
 ) -> Batch:
     """Make a batch of tensors that are known to be valid, without checking them again."""
     batch = object.__new__(Batch)
     vars(batch).update(
-        inputs=inputs, targets=targets, lengths=lengths, counts=counts, length_range=length_range
+        inputs=inputs,
+        targets=targets,
+        lengths=lengths,
+        counts=counts,
+        length_range=length_range,
+        latent=latent,
     )
     return batch
 

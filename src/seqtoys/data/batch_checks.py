@@ -50,7 +50,11 @@ def check_pairs(pairs: Sequence[Pair]) -> None:
 
 
 def check_parts(
-    inputs: Tensor, targets: Tensor, lengths: Tensor | None, counts: Tensor | None
+    inputs: Tensor,
+    targets: Tensor,
+    lengths: Tensor | None,
+    counts: Tensor | None,
+    latent: Tensor | None,
 ) -> None:
     """Check that int64 tensors form a valid `Batch`.
 
@@ -62,10 +66,11 @@ def check_parts(
             "expected inputs and targets of the same shape (batch, time), "
             f"got {tuple(inputs.shape)} and {tuple(targets.shape)}"
         )
-    for name, numbers in (("lengths", lengths), ("counts", counts)):
+    per_sequence = {"lengths": lengths, "counts": counts, "latent": latent}
+    for name, numbers in per_sequence.items():
         if numbers is not None:
             check_size(numbers, name, "batch", len(inputs))
-    for name, part in (("targets", targets), ("lengths", lengths), ("counts", counts)):
+    for name, part in {"targets": targets, **per_sequence}.items():
         if part is not None and part.device != inputs.device:
             raise DeviceError(
                 f"expected inputs and {name} on the same device, "

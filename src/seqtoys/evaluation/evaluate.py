@@ -213,6 +213,7 @@ def _evaluate_task(
             memoryless=as_estimate(whole.memoryless),
             chance=as_estimate(whole.chance),
             lengths=whole.lengths,
+            references=whole.references,
         )
         for replica in range(count_replicas(model) or 1)
     ]

@@ -120,6 +120,7 @@ def baseline_marks(baselines: Baselines, floor: float = 0.0) -> list[Mark]:
         "memoryless": baselines.memoryless,
         "optimum": baselines.full_past,
     }
+    named |= baselines.references
     named |= {"tanh floor": floor} if floor else {}
     return [Mark(level, f"{name} {number(level)}") for name, level in named.items()]
 

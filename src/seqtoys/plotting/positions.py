@@ -145,4 +145,6 @@ def _name(ax: Axes, batch: Batch, vocab: Vocab, steps: range, notes: Sequence[st
 def _baselines(batch: Batch, task: Task | None, vocab: Vocab) -> Baselines:
     if task is None:
         return count_baselines(batch, len(vocab))
-    return Baselines(math.log(len(vocab)), float(task.memoryless), task.optimal_loss(batch))
+    references = {name: float(loss) for name, loss in task.references.items()}
+    optimum = task.optimal_loss(batch)
+    return Baselines(math.log(len(vocab)), float(task.memoryless), optimum, references)

@@ -173,6 +173,7 @@ class History:
             (self.baselines.uniform, "uniform guess"),
             (self.baselines.memoryless, "best without memory"),
             (self.baselines.full_past, "best with full history (optimum)"),
+            *((loss, name) for name, loss in self.baselines.references.items()),
         ]
         if self.loss_floor > 0:
             marks.append((self.loss_floor, "lowest loss this readout can reach"))

@@ -41,7 +41,10 @@ def read_fields(state: Mapping[str, Plain]) -> dict[str, Plain]:
         if not isinstance(state[name], kind):
             wanted = kind.__name__ if isinstance(kind, type) else str(kind).replace(" | ", " or ")
             raise DataError(f"expected {name} of type {wanted}, got {quoted(state[name])}")
-    baselines = Baselines(**{name: float(loss) for name, loss in state["baselines"].items()})
+    losses = {"references": {}, **state["baselines"]}
+    references = {name: float(loss) for name, loss in losses.pop("references").items()}
+    plain = {name: float(loss) for name, loss in losses.items()}
+    baselines = Baselines(**plain, references=references)
     held_out, seconds = state["held_out"].tolist(), float(state["seconds"])
     return {**state, "baselines": baselines, "held_out": held_out, "seconds": seconds}
 

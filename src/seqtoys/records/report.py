@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import fill
 from typing import Any
 
@@ -42,6 +42,7 @@ class Report:
         memoryless: The lowest loss without memory, from the current symbol alone.
         chance: The accuracy of always predicting the most frequent target.
         lengths: The shortest and longest training lengths of the task.
+        references: Further losses of the task, such as that of a model that knows a hidden rule.
 
     Raises:
         DataError: If a score has an unknown kind, or there is none for `"seen"` or `"as in
@@ -63,6 +64,7 @@ class Report:
     memoryless: Estimate
     chance: Estimate
     lengths: tuple[int, int]
+    references: dict[str, Estimate] = field(default_factory=dict[str, Estimate])
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -142,7 +144,8 @@ class Report:
             facts = json.loads(text)
             scores = {name: Score(**_restored(score)) for name, score in facts["scores"].items()}
             shortest, longest = facts["lengths"]
-            return cls(**{**_restored(facts), "scores": scores, "lengths": (shortest, longest)})
+            known = {**_restored(facts), "references": _restored(facts.get("references", {}))}
+            return cls(**{**known, "scores": scores, "lengths": (shortest, longest)})
 
     def table(self, units: Units = "nats") -> str:
         """Return the report as a table, at most 80 columns wide.
@@ -181,8 +184,11 @@ class Report:
         return f"{html_figure(self)}{table}{foot}"
 
     def _foot(self, units: Units) -> str:
-        memoryless = f"{_LOSS[units]} {in_units(self.memoryless, units)}"
-        marks = f"best without memory: {memoryless}; guessing: accuracy {self.chance:.1%}"
+        kind = _LOSS[units]
+        marks = f"best without memory: {kind} {in_units(self.memoryless, units)}; "
+        marks += f"guessing: accuracy {self.chance:.1%}"
+        for name, loss in self.references.items():
+            marks += f"; {name}: {kind} {in_units(loss, units)}"
         return f"{self.task}: {self.sentence()}.\n{marks}{self._sources(units)}"
 
     def _sources(self, units: Units) -> str:

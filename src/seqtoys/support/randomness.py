@@ -11,7 +11,7 @@ from seqtoys.errors import OptionError, quoted
 from seqtoys.support.values import to_int
 
 Purpose: TypeAlias = Literal[
-    "validation", "evaluation", "sample", "baselines", "split", "model", "check"
+    "validation", "evaluation", "sample", "baselines", "split", "model", "check", "source"
 ]
 """Uses of random numbers other than the order and the sequences of training."""
 

@@ -22,6 +22,16 @@ from seqtoys.tasks import (
     tomita,
 )
 from seqtoys.tasks.chomsky import arithmetic, context_free, context_sensitive, regular
+from seqtoys.tasks.in_context import automata, markov, modular
+from seqtoys.tasks.recall import (
+    hop,
+    in_context_recall,
+    induction_head,
+    mqar,
+    n_gram_lookup,
+    selective_copy,
+)
+from seqtoys.tasks.state_tracking import flip_flop, gridworld, majority, word_problem
 from seqtoys.tasks.task import Task
 
 TOMITA = {
@@ -90,6 +100,12 @@ CATALOGUE: dict[str, Entry] = {
     "associative_recall": Entry(memory_recall.AssociativeRecall, "memory"),
     "n_back": Entry(memory_recall.NBack, "memory"),
     "first_symbol": Entry(memory_recall.FirstSymbol, "memory"),
+    "mqar": Entry(mqar.MQAR, "recall"),
+    "induction_head": Entry(induction_head.InductionHead, "recall"),
+    "in_context_recall": Entry(in_context_recall.InContextRecall, "recall"),
+    "n_gram_lookup": Entry(n_gram_lookup.NGramLookup, "recall"),
+    "hop": Entry(hop.Hop, "recall"),
+    "selective_copy": Entry(selective_copy.SelectiveCopy, "recall"),
     "even_pairs": Entry(regular.EvenPairs, "chomsky", "long strings"),
     "parity": Entry(regular.Parity, "chomsky", "long strings"),
     "cycle_navigation": Entry(regular.CycleNavigation, "chomsky", "long strings"),
@@ -105,6 +121,13 @@ CATALOGUE: dict[str, Entry] = {
     "binary_multiplication": Entry(arithmetic.BinaryMultiplication, "chomsky"),
     "compute_sqrt": Entry(arithmetic.ComputeSqrt, "chomsky"),
     "bucket_sort": Entry(context_sensitive.BucketSort, "chomsky"),
+    "word_problem": Entry(word_problem.word_problem, "state_tracking"),
+    "gridworld": Entry(gridworld.gridworld, "state_tracking"),
+    "flip_flop": Entry(flip_flop.FlipFlop, "state_tracking"),
+    "majority": Entry(majority.Majority, "state_tracking", "long strings"),
+    "in_context_markov": Entry(markov.InContextMarkov, "in_context", "next symbol"),
+    "automata_in_context": Entry(automata.automata_in_context, "in_context", "next symbol"),
+    "modular_table": Entry(modular.ModularTable, "in_context", "table"),
 }
 """Every task by name. The tables, the pages and the tests of every task follow from this."""
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
@@ -136,14 +137,51 @@ class CountingLanguage(Task):
             counts[:, -1] = total - counts[:, :-1].sum(1)
         return self._write(counts, width=1 + self._unit * int(counts.sum(1).max()))
 
-    def optimal_loss(self, batch: Batch) -> float:
-        """Compute the mean surprise of strings, from their counts.
+    def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
+        """Compute the surprise at each symbol of strings, in nats.
 
         Raises:
             DataError: If a sequence is not `#`, a string of the language, `#`, or has a length
                 outside `batch.length_range`.
         """
-        return self._mean_surprise(batch)
+        self._surprise(batch)  # checks the strings
+        targets = batch.targets.cpu()
+        letters = torch.arange(1, 1 + self._counts, device="cpu")
+        counts = (targets.unsqueeze(2) == letters).cumsum(1)  # (batch, time, counts)
+        # The number of counts that are complete: those before the current letter.
+        complete = torch.where(targets == 0, self._counts, (targets - 1).clamp(max=self._counts))
+        chances = self._log_chances(batch, counts.sum(2), complete.cummax(1).values)
+        before = F.pad(chances[:, :-1], (1, 0))  # the first letter is certain
+        # The difference of equal logarithms may be -0.0.
+        return (before - chances).abs().masked_fill(~batch.scored.cpu(), torch.nan)
+
+    def _log_chances(
+        self, batch: Batch, sums: Int[Tensor, "batch time"], complete: Int[Tensor, "batch time"]
+    ) -> Float[Tensor, "batch time"]:
+        """Return the logarithm of the probability of each prefix, from its counts.
+
+        Args:
+            batch: The strings.
+            sums: The sum of the counts so far.
+            complete: The number of counts that are known to be complete.
+        """
+        if batch.length_range is None:
+            more = sums - (complete + 1).clamp(max=self._counts)  # each count is at least 1
+            return complete.double() * math.log(self.p) + more.double() * math.log1p(-self.p)
+        lengths = self.possible_lengths(batch.length_range)
+        totals = torch.tensor(lengths, device="cpu").sub(1) // self._unit  # (lengths,)
+        shares = 1 / (self._splits(torch.tensor(lengths, device="cpu")) * len(lengths))
+        sums, complete = sums.unsqueeze(2), complete.unsqueeze(2)  # (batch, time, 1)
+        # With all counts complete there is one total; with one open, any from the sum so far; with
+        # two open, there are as many ways to reach each total as places for the second to begin.
+        ways = torch.where(
+            complete == self._counts,
+            totals == sums,
+            torch.where(
+                complete == self._counts - 1, totals >= sums, (totals - sums).clamp(min=0)
+            ),
+        )  # (batch, time, lengths)
+        return (ways * shares).sum(2).log()
 
     def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always #

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqtoys.data.batch import Batch, check_range
@@ -15,17 +15,23 @@ from seqtoys.support.uncertainty import Estimate
 def estimate_memoryless(batches: Iterable[Batch], vocab_size: int) -> Estimate:
     """Estimate the lowest loss of a model that sees only the current symbol, from samples.
 
-    It is the conditional entropy of a target given the current input, from their joint counts.
+    It is the conditional entropy of a target given the current input, from their joint counts. As
+    an entropy computed from counts is too low on average, half of the number of pairs that occur,
+    less the number of inputs, is added per scored symbol (Miller, 1955).
 
     Args:
         batches: The samples.
         vocab_size: The number of symbols.
     """
-    counts = _count(batches, vocab_size)  # (batches, vocab, vocab)
-    together = counts.sum(0)
-    surprise = torch.log(together.sum(1, keepdim=True) / together)  # (input, target)
-    sums = (counts * surprise.nan_to_num(0, 0, 0)).sum((1, 2))
-    return ratio(sums, counts.sum((1, 2)))
+    counts, pairs = _count(_pairs(batch, vocab_size) for batch in batches)  # (batches, pairs)
+    together, inputs = counts.sum(0), pairs // vocab_size
+    above = torch.zeros(vocab_size, dtype=torch.float64, device="cpu").scatter_add(
+        0, inputs, together
+    )
+    surprise = torch.log(above[inputs] / together)  # (pairs,)
+    estimate = ratio(counts @ surprise, counts.sum(1))
+    missing = (len(pairs) - int((above > 0).sum())) / (2 * float(together.sum()))
+    return Estimate(estimate + missing, estimate.standard_error)
 
 
 def estimate_chance(batches: Iterable[Batch], vocab_size: int) -> Estimate:
@@ -35,7 +41,7 @@ def estimate_chance(batches: Iterable[Batch], vocab_size: int) -> Estimate:
         batches: The samples.
         vocab_size: The number of symbols.
     """
-    counts = _count(batches, vocab_size).sum(1)  # (batches, target)
+    counts, _ = _count(_pairs(batch, vocab_size) % vocab_size for batch in batches)
     return ratio(counts[:, counts.sum(0).argmax()], counts.sum(1))
 
 
@@ -53,15 +59,28 @@ def estimate_mean(loss: Callable[[Batch], float], batches: Iterable[Batch]) -> E
     return ratio(losses * scored, scored)
 
 
-def _count(batches: Iterable[Batch], vocab_size: int) -> Float[Tensor, "batches vocab vocab"]:
-    """Count how often each target occurs with each input, in each batch."""
-    checked = (check_range(batch, vocab_size) for batch in batches)
-    return torch.stack([_count_pairs(batch, vocab_size) for batch in checked])
+def _pairs(batch: Batch, vocab_size: int) -> Int[Tensor, " scored"]:
+    """Return one number for each pair of an input and its scored target."""
+    check_range(batch, vocab_size)
+    return (batch.inputs * vocab_size + batch.targets)[batch.scored]
 
 
-def _count_pairs(batch: Batch, vocab_size: int) -> Float[Tensor, "vocab vocab"]:
-    pairs = (batch.inputs * vocab_size + batch.targets)[batch.scored]
-    return torch.bincount(pairs, minlength=vocab_size**2).reshape(vocab_size, vocab_size).double()
+def _count(
+    batches: Iterable[Int[Tensor, " scored"]],
+) -> tuple[Float[Tensor, "batches values"], Int[Tensor, " values"]]:
+    """Count how often each value that occurs at all occurs in each batch.
+
+    The table has a column for each value that occurs, since one for each possible pair of symbols
+    would not fit in memory for large vocabularies.
+
+    Returns:
+        The counts and the values, in ascending order.
+    """
+    each = list(batches)
+    values, columns = torch.cat(each).unique(return_inverse=True)
+    parts = columns.split([len(part) for part in each])
+    counts = [torch.bincount(part, minlength=len(values)) for part in parts]
+    return torch.stack(counts).double(), values
 
 
 def ratio(sums: Float[Tensor, " batches"], counts: Float[Tensor, " batches"]) -> Estimate:

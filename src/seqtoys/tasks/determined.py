@@ -29,6 +29,12 @@ class Determined(Task):
         """The optimum is 0, since the inputs determine each target."""
         return 0.0
 
+    def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
+        """Return 0 at each scored target of a `batch`, since the inputs determine it."""
+        scored = batch.scored.cpu()
+        surprise = torch.zeros(scored.shape, dtype=torch.float64, device="cpu")
+        return surprise.masked_fill(~scored, torch.nan)
+
     def optimal_loss(self, batch: Batch) -> float:
         """Return 0 for any `batch`, since the inputs determine each target."""
         return 0.0

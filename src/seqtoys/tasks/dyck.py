@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
@@ -132,14 +133,52 @@ class Dyck(Task):
             kinds = drawn.random_(self.kinds, generator=generator).numpy()
         return self._write(opens, lengths, kinds)
 
-    def optimal_loss(self, batch: Batch) -> float:
-        """Compute the mean surprise of strings, from their number of brackets.
+    def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
+        """Compute the surprise at each symbol of strings, in nats.
 
         Raises:
             DataError: If a sequence is not `#`, balanced brackets, `#`, or has a length outside
                 `batch.length_range`.
         """
-        return self._mean_surprise(batch)
+        self._surprise(batch)  # checks the strings
+        targets = batch.targets.cpu()
+        opens = (targets > 0) & (targets % 2 == 1)
+        if batch.length_range is None:
+            opened = opens.double()  # (batch, time)
+            surprise = opened * math.log(self.kinds / self.p) - (1 - opened) * math.log1p(-self.p)
+            return surprise.masked_fill(~batch.scored.cpu(), torch.nan)
+        lengths = self.possible_lengths(batch.length_range)
+        ahead = self._log_ahead(torch.from_numpy(heights(opens.numpy())), lengths)
+        steps = F.pad(ahead[:, :-1], (1, 0)) - ahead + opens.double() * math.log(self.kinds)
+        return steps.clamp(min=0).masked_fill(~batch.scored.cpu(), torch.nan)
+
+    def _log_ahead(
+        self, heights: Int[Tensor, "batch time"], lengths: tuple[int, ...]
+    ) -> Float[Tensor, "batch time"]:
+        """Return the logarithm of the probability of each prefix, ignoring kinds.
+
+        From height h, there are (h + 1) / r C(r, (r - h - 1) / 2) ways to end after r more symbols
+        (the hitting-time theorem).
+
+        Args:
+            heights: The number of open brackets after each symbol; -1 after the last.
+            lengths: The possible lengths, equally likely.
+        """
+        place = torch.arange(1, 1 + heights.shape[1], dtype=torch.float64, device="cpu")
+        height = heights.double()
+        total = torch.full_like(height, -math.inf)
+        for length in lengths:
+            rest = length - place  # (time,)
+            downs = (rest + height + 1) / 2  # (batch, time)
+            ways = (rest + 1).lgamma() - (downs + 1).lgamma() - (rest - downs + 1).lgamma()
+            ways = ways + ((height + 1) / rest).log()
+            ways = torch.where((rest > 0) & (rest >= downs) & (height >= 0), ways, -math.inf)
+            ways = torch.where((rest == 0) & (height == -1), 0.0, ways)
+            shapes = self._log_choices(torch.tensor([length], device="cpu")) - (
+                length - 1
+            ) / 2 * math.log(self.kinds)
+            total = torch.logaddexp(total, ways - shapes - math.log(len(lengths)))
+        return total
 
     def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always #

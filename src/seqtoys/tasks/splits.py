@@ -168,7 +168,13 @@ def hashes(batch: Batch, salt: int = 0) -> Int[Tensor, " batch"]:
 
 
 def codes(batch: Batch) -> Int[Tensor, " batch"]:
-    """Return a 64-bit code of each sequence: the sum of its symbols mixed with their positions."""
+    """Return a 64-bit code of each sequence: the sum of its symbols mixed with their positions.
+
+    If the batch has several sources, the code is that of the source, so that a split divides them.
+    """
+    if batch.latent is not None:
+        source: Tensor = mix(batch.latent + OFFSET)
+        return source
     time = torch.arange(batch.inputs.shape[1], device=batch.inputs.device)
     is_inside = True if batch.lengths is None else time < batch.lengths.unsqueeze(1)
     pairs = batch.inputs.long() * 2**32 + batch.targets.long()  # (batch, time)

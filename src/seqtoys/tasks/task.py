@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqtoys.data.batch import Batch
@@ -34,22 +34,25 @@ class Task(ABC):
     """A source of sequences: the abstract base class of all tasks.
 
     To define your own task, set `name`, `level`, `vocab` and `lengths`, implement `draw` with all
-    randomness from its generator argument, and define `optimum` and `optimal_loss`. The base class
-    provides the rest; if you know `memoryless` or `chance`, you may define them as plain floats.
-    For tasks with an answer after an input, subclass `AnswerTask` instead. `check_task` finds most
-    mistakes in a task.
+    randomness from its generator argument, and define `optimum` and `surprise` (or, if the loss at
+    each position is unknown, `optimal_loss`). The base class provides the rest; if you know
+    `memoryless` or `chance`, you may define them as plain floats. For tasks with an answer after
+    an input, subclass `AnswerTask` instead. `check_task` finds most mistakes in a task.
 
     The **optimum** is the lowest expected loss, in nats per scored symbol, of any causal model
     that knows the distribution of the sequences and their lengths. `optimum` is its value for the
-    task's own lengths, `optimum_of(lengths)` for chosen lengths, and `optimal_loss(batch)` is the
-    loss of the same optimal model on one batch, which varies by chance.
+    task's own lengths, and `optimum_of(lengths)` for chosen lengths. On given sequences,
+    `surprise(batch)` is the loss of the same optimal model at each position, and
+    `optimal_loss(batch)` their mean, which varies by chance.
 
     Attributes:
         name: The name of the task, as in `get_task`.
         vocab: The vocabulary.
         source: The origin of the task: paper and year.
         level: Its place in the Chomsky hierarchy: `"finite"`, `"regular"`,
-            `"deterministic context-free"` or `"context-sensitive"`.
+            `"deterministic context-free"`, `"context-free"` or `"context-sensitive"`;
+            `"in context"` if each sequence has its own rule, which a model must infer; None if it
+            has no such place.
         lengths: The shortest and longest length to train on.
         longer: Greater lengths to test on.
 
@@ -62,14 +65,14 @@ class Task(ABC):
     name: str
     vocab: Vocab
     source: str = "my own"
-    level: str
+    level: str | None = None
     lengths: tuple[int, int]
     longer: tuple[int, ...] = ()
 
     def __init_subclass__(cls) -> None:
         """Add run-time type checks to overridden public methods, from the annotations below."""
         super().__init_subclass__()
-        for name in {"why_no_length", "optimal_loss"} & vars(cls).keys():
+        for name in {"why_no_length", "surprise", "optimal_loss", "labels"} & vars(cls).keys():
             setattr(cls, name, checked(vars(cls)[name], getattr(Task, name)))
 
     @abstractmethod
@@ -87,12 +90,42 @@ class Task(ABC):
     def optimum(self) -> float:
         """The lowest expected loss of any causal model, in nats per scored symbol."""
 
-    @abstractmethod
+    @checked
+    def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
+        """Compute the loss of the best possible model at each position of a `batch`, in nats.
+
+        That model knows how the lengths were drawn: from `batch.length_range`, if that is set.
+
+        Returns:
+            The surprise at each scored target, in double precision; nan where nothing is scored.
+
+        Raises:
+            DataError: If the task cannot generate one of the sequences.
+            OptionError: If the surprise at each position is unknown: for a part of a split, and
+                for user-defined tasks without this method.
+
+        Examples:
+            After `#`, a is certain; then each a is followed by another with probability 0.7.
+
+            >>> from seqtoys import get_task
+            >>> task = get_task("anbn")
+            >>> task.surprise(Batch.from_texts(["#aabb#"], task.vocab))
+            tensor([[0.0000, 0.3567, 1.2040, 0.0000, 0.0000]], dtype=torch.float64)
+        """
+        raise OptionError(
+            f"the surprise of {self.name} at each position is unknown; define its method surprise"
+        )
+
+    @checked
     def optimal_loss(self, batch: Batch) -> float:
         """Compute the loss of the best possible model on this `batch`, in nats per scored symbol.
 
         That model knows how the lengths were drawn: from `batch.length_range`, if that is set.
+
+        Raises:
+            DataError: If the task cannot generate one of the sequences.
         """
+        return self._mean_surprise(batch)
 
     def optimum_of(self, lengths: int | tuple[int, int]) -> Estimate:
         """Return the lowest expected loss of any causal model, for sequences of chosen lengths.
@@ -104,8 +137,8 @@ class Task(ABC):
             lengths: One length, or the shortest and longest.
 
         Returns:
-            Nats per scored symbol; exact for all tasks of the library. For user-defined tasks, the
-            mean of `optimal_loss` over samples, with its standard error.
+            Nats per scored symbol; exact for nearly all tasks of the library. Otherwise, and for
+            user-defined tasks, an estimate from samples, with its standard error.
 
         Raises:
             OptionError: If no sequence has such a length.
@@ -144,6 +177,27 @@ class Task(ABC):
     def chance(self) -> Estimate:
         """The accuracy of always predicting the most frequent target."""
         return estimate_chance(self._samples(), len(self.vocab))
+
+    @property
+    def references(self) -> dict[str, Estimate]:
+        """Named losses beside the optimum, to compare a model with; most tasks have none.
+
+        In nats per scored symbol, for the task's own lengths: for example, the loss of a model
+        that knows the rule of each sequence, or of one that only counts symbols.
+        """
+        return {}
+
+    @checked
+    def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
+        """Return integers that describe what each scored target of a `batch` requires.
+
+        `evaluate(model, task, by=…)` measures a model separately for each value: for example, by
+        the distance to the symbol that must be recalled. Most tasks have no labels.
+
+        Returns:
+            The labels by name; their values at positions that are not scored mean nothing.
+        """
+        return {}
 
     @checked
     def why_no_length(self, length: int) -> str | None:
@@ -284,7 +338,8 @@ class Task(ABC):
         return training, training.complement
 
     def __repr__(self) -> str:
-        return f"<task {self.name}: {self.source}; {self.level}>"
+        level = "" if self.level is None else f"; {self.level}"
+        return f"<task {self.name}: {self.source}{level}>"
 
     def _has_length(self, length: int) -> bool:
         return self.why_no_length(length) is None
@@ -330,6 +385,30 @@ class Task(ABC):
         """Return the surprise of the first symbols, which are not scored, or None if unknown."""
         return None
 
+    def _prefix_surprise(
+        self, batch: Batch
+    ) -> tuple[Float[Tensor, "batch time"], Float[Tensor, "batch time"]]:
+        """Return -ln P of the symbols up to each input, and of those up to each target.
+
+        The first symbol is included, and so is the event that the sequence goes on. Both are inf
+        from the first symbol on that this task cannot generate.
+
+        Raises:
+            OptionError: If they are unknown.
+        """
+        first = self._first_surprise(batch)
+        if first is None:
+            raise OptionError(f"the probability of the first symbol of {self.name} is unknown")
+        try:
+            steps = self.surprise(batch).nan_to_num()
+        except DataError as error:
+            raise OptionError(
+                f"{self.name} cannot generate one of the sequences, and it is unknown from which "
+                f"symbol on: {error}"
+            ) from error
+        after = first.unsqueeze(1) + steps.cumsum(1)  # (batch, time)
+        return after - steps, after
+
     def _has_probabilities(self, *, at_length: bool) -> bool:
         """Return whether exp(-surprise) is the probability of a sequence given its first symbol.
 
@@ -344,6 +423,8 @@ class Task(ABC):
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
         """Compute the surprise of each sequence: `optimal_loss` is its mean per scored symbol."""
+        if type(self).optimal_loss is Task.optimal_loss:  # defined by surprise
+            return self.surprise(batch).nansum(1)
         rows = torch.arange(len(batch)).split(1)
         each = [(self.optimal_loss(part := batch.take(row)), part.scored.sum()) for row in rows]
         return torch.stack([loss * scored.double() for loss, scored in each])
@@ -384,7 +465,7 @@ class TaskSplit(Task):
         self.name: str = f"{whole.name} ({'held out' if is_held_out else 'training'})"
         self.vocab: Vocab = whole.vocab
         self.source: str = whole.source
-        self.level: str = whole.level
+        self.level: str | None = whole.level
         self.lengths: tuple[int, int] = whole.lengths
         self.longer: tuple[int, ...] = whole.longer
 
@@ -397,16 +478,24 @@ class TaskSplit(Task):
     def optimum(self) -> Estimate:
         """The lowest expected loss of any causal model that knows the split."""
         if self._restricted is not None:
-            return Estimate(self._restricted.optimum)
+            optimum = self._restricted.optimum
+            return optimum if isinstance(optimum, Estimate) else Estimate(optimum)
         return self._shares.optimum(self._hidden_lengths())
 
-    def optimal_loss(self, batch: Batch) -> float:
-        """Compute the loss of the best model that knows the split, on sequences of this split.
+    def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
+        """Compute the surprise at each position of sequences of this split, in nats.
 
         Raises:
             DataError: If a sequence is in the other split.
+            OptionError: If it is unknown, because the sequences of the task cannot be listed.
         """
-        return self._mean_surprise(batch)
+        self._check_holds(batch)
+        if self._restricted is None:
+            raise OptionError(
+                f"the surprise of {self.name} at each position is unknown; that of the whole task "
+                "is task.whole.surprise"
+            )
+        return self._restricted.surprise(batch)
 
     @property
     def memoryless(self) -> Estimate:
@@ -417,6 +506,15 @@ class TaskSplit(Task):
     def chance(self) -> Estimate:
         """The accuracy of chance on the whole task."""
         return self.whole.chance
+
+    @property
+    def references(self) -> dict[str, Estimate]:
+        """The references of the whole task."""
+        return self.whole.references
+
+    def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
+        """Return the labels of the whole task."""
+        return self.whole.labels(batch)
 
     def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible in the whole task, or None if it is possible."""
@@ -450,6 +548,13 @@ class TaskSplit(Task):
     def _holds(self, batch: Batch) -> Bool[Tensor, " batch"]:
         """Return whether each sequence is in this split."""
         return self.parting.holds_out(batch) == self.is_held_out
+
+    def _check_holds(self, batch: Batch) -> None:
+        if not self._holds(batch).all():
+            raise DataError(
+                f"expected sequences in {self.name}, got some of the other split; for those, use "
+                "optimal_loss of the whole task"
+            )
 
     @cached_property
     def _restricted(self) -> Task | None:
@@ -500,11 +605,7 @@ class TaskSplit(Task):
         return self._shares.optimum(self.whole.possible_lengths((lengths[0], lengths[-1])))
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        if not self._holds(batch).all():
-            raise DataError(
-                f"expected sequences in {self.name}, got some of the other split; for those, use "
-                "optimal_loss of the whole task"
-            )
+        self._check_holds(batch)
         if self._restricted is not None:
             return self._restricted._surprise(batch)
         bounds = batch.length_range

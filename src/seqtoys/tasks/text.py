@@ -86,14 +86,21 @@ class Listed(Task):
         )
         return Batch(inputs, targets, lengths)
 
-    def optimal_loss(self, batch: Batch) -> float:
-        """Compute the mean surprise of sequences of the list.
+    def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
+        """Compute the surprise at each target of sequences of the list, in nats.
 
         Raises:
             DataError: If a target never follows its prefix in the list, restricted to lengths in
                 `batch.length_range`.
         """
-        return self._mean_surprise(batch)
+        lengths = batch.length_range
+        surprise = self._beginnings(lengths).surprise(batch)
+        if np.isinf(surprise).any():
+            at = "" if lengths is None else f" with lengths in {lengths}"
+            raise DataError(
+                f"expected sequences of {self.name}{at}, got some that are not in its list"
+            )
+        return torch.from_numpy(surprise)
 
     def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task:
         """Return the task restricted to the listed sequences for which `holds` is true."""
@@ -122,16 +129,6 @@ class Listed(Task):
                 batch, weights = self._weighted(self.possible_lengths(length_range))
             self._trees[length_range] = Beginnings(batch, weights)
         return self._trees[length_range]
-
-    def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        lengths = batch.length_range
-        surprise = self._beginnings(lengths).surprise(batch)  # (batch, time)
-        if np.isinf(surprise).any():
-            at = "" if lengths is None else f" with lengths in {lengths}"
-            raise DataError(
-                f"expected sequences of {self.name}{at}, got some that are not in its list"
-            )
-        return torch.from_numpy(surprise.sum(1))
 
 
 def _mean_surprise(contexts: Ints, batch: Batch, weights: Floats) -> Estimate:
@@ -256,7 +253,7 @@ class Beginnings:
         """Return the surprise at each target of given sequences.
 
         Returns:
-            Nats, `(batch, time)`: 0 where nothing is scored, inf for targets not in the list.
+            Nats, `(batch, time)`: nan where nothing is scored, inf for targets not in the list.
         """
         inputs, targets = batch.inputs.cpu().numpy(), batch.targets.cpu().numpy()
         nodes, node = np.empty(inputs.shape, np.int64), np.zeros(len(inputs), np.int64)
@@ -266,7 +263,7 @@ class Beginnings:
             nodes[:, t] = node
         place, is_listed = _find(nodes * WIDTH + targets, self._pairs)
         surprise = np.where(is_listed, self._surprise[place], np.inf)
-        return np.where(batch.scored.cpu().numpy(), surprise, 0.0)
+        return np.where(batch.scored.cpu().numpy(), surprise, np.nan)
 
 
 def _find(keys: Array, known: Array) -> tuple[Array, Array]:

@@ -86,6 +86,7 @@ RECIPES = {
     "next symbol": Recipe(32, 1000, 64, 0.01),
     "counts": Recipe(32, 2000, 128, 0.003),
     "answers": Recipe(64, 1000, 64, 0.003, recurrent_init="orthogonal"),
+    "table": Recipe(128, 4000, 256, 0.01, recurrent_init="orthogonal"),
     "short strings": Recipe(32, 2000, 128, 0.003, "relu", "orthogonal"),
     "long strings": Recipe(64, 4000, 128, 0.003, "relu", "orthogonal"),
 }

@@ -97,7 +97,9 @@ class TaskSource:
         """Return the baselines; with a curriculum, those of its final lengths."""
         uniform, bounds = math.log(vocab_size), self.plan.range
         if bounds is None:
-            return Baselines(uniform, float(self.task.memoryless), float(self.task.optimum))
+            references = {name: float(loss) for name, loss in self.task.references.items()}
+            memoryless, optimum = self.task.memoryless, self.task.optimum
+            return Baselines(uniform, float(memoryless), float(optimum), references)
         memoryless, optimum = self.task.memoryless_of(bounds), self.task.optimum_of(bounds)
         return Baselines(uniform, float(memoryless), float(optimum))
 

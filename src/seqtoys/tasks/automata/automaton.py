@@ -18,7 +18,7 @@ from seqtoys.support.arguments import checked
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import LONGEST, check_lengths
 from seqtoys.tasks.automata.expectations import Expected, expect, expect_cut, expect_known
-from seqtoys.tasks.automata.graph import Graph, Transitions, count_visits, read_graph
+from seqtoys.tasks.automata.graph import Floats, Graph, Transitions, count_visits, read_graph
 from seqtoys.tasks.automata.known_lengths import KnownLengths, equally_often, within
 from seqtoys.tasks.automata.state_tracker import StateTracker
 from seqtoys.tasks.automata.string_lengths import StringLengths
@@ -210,14 +210,21 @@ class Automaton(Task):
             torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(lengths)
         )
 
-    def optimal_loss(self, batch: Batch) -> float:
-        """Compute the mean surprise of sequences, excluding their first symbols.
+    def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
+        """Compute the surprise at each symbol of sequences but the first, in nats.
 
         Raises:
             DataError: If the source cannot generate one of them, or one has a length outside
                 `batch.length_range`.
         """
-        return self._mean_surprise(batch)
+        states, surprise = self._reader.read(batch)  # (time + 1, batch), (time, batch)
+        if (known := self._known_lengths(batch)) is not None:
+            counts = batch.scored.sum(1).cpu().numpy() + 1
+            self._check_possible(batch, known.correction(states[0], counts))
+            surprise = surprise + known.corrections(states, counts)
+        scored = batch.scored.cpu()
+        # Rounding may give slightly less than 0.
+        return torch.from_numpy(surprise.T.clip(min=0.0)).masked_fill(~scored, torch.nan)
 
     @checked
     def comes_from(self, batch: Batch, state: Hashable) -> Bool[Tensor, "batch time"]:
@@ -234,7 +241,7 @@ class Automaton(Task):
         if state not in places:
             raise OptionError(f"expected a state of {self.name}, got {quoted(state)}")
         states, _ = self._reader.read(batch)
-        is_there = (states == places[state]).T  # (batch, time)
+        is_there = (states[:-1] == places[state]).T  # (batch, time)
         return torch.from_numpy(is_there) & batch.scored.cpu()
 
     def legal(self, symbols: Symbols) -> set[str]:
@@ -291,6 +298,22 @@ class Automaton(Task):
             chances = self._within.chances(0)
         return -torch.from_numpy(chances)[self.graph.start, batch.inputs[:, 0]].log()
 
+    def _prefix_surprise(
+        self, batch: Batch
+    ) -> tuple[Float[Tensor, "batch time"], Float[Tensor, "batch time"]]:
+        """Return -ln P of the symbols up to each input, and of those up to each target."""
+        states, surprise = self._reader.trace(batch)  # (time + 1, batch), (time, batch)
+        first = self.graph.chances[self.graph.start, batch.inputs[:, 0].cpu().numpy()]
+        with np.errstate(divide="ignore"):  # log(0) = -inf is correct
+            total = np.concatenate([-np.log(first)[np.newaxis], surprise]).cumsum(0)
+        if (known := self._known_lengths(batch)) is not None:
+            total -= known.log_ahead(states)
+        lost = len(self.graph.states)
+        total[states == lost] = np.inf
+        goes_on = np.append(~self.graph.is_end, False)[states[:-1]]  # (time, batch)
+        before = np.where(goes_on, total[:-1], np.inf)
+        return torch.from_numpy(before.T), torch.from_numpy(total[1:].T)
+
     def _has_probabilities(self, *, at_length: bool) -> bool:
         return at_length or not self.is_endless or self._bounds is None
 
@@ -302,20 +325,27 @@ class Automaton(Task):
         return Estimate(self._expected_over(lengths).memoryless)
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        states, surprise = self._reader.read(batch)  # (time, batch)
-        total, counts = surprise.sum(0), batch.scored.sum(1).cpu().numpy()
-        if self.is_endless:
-            return torch.from_numpy(total)
-        if batch.length_range is not None:
-            lengths = self.possible_lengths(batch.length_range)
-            total += self._at(lengths).correction(states[0], counts + 1)
-            if not np.isfinite(total).all():
-                row = int(np.flatnonzero(~np.isfinite(total))[0])
-                raise DataError(
-                    f"expected sequences of {self.name} with lengths in {batch.length_range}, the "
-                    f"batch's length_range, got one of length {counts[row]}"
-                )
-        elif self._bounds is not None:
-            correction = self._within.correction(states[0], counts + 1)
+        states, surprise = self._reader.read(batch)  # (time + 1, batch), (time, batch)
+        total = surprise.sum(0)  # (batch,)
+        if (known := self._known_lengths(batch)) is not None:
+            correction = known.correction(states[0], batch.scored.sum(1).cpu().numpy() + 1)
+            self._check_possible(batch, correction)
             total += np.where(np.isfinite(correction), correction, 0.0)
         return torch.from_numpy(total.clip(min=0.0))  # rounding may give slightly less than 0
+
+    def _known_lengths(self, batch: Batch) -> KnownLengths | None:
+        """Return the strings of the lengths that are known for a batch, or None if none are."""
+        if self.is_endless:
+            return None
+        if batch.length_range is not None:
+            return self._at(self.possible_lengths(batch.length_range))
+        return None if self._bounds is None else self._within
+
+    def _check_possible(self, batch: Batch, correction: Floats) -> None:
+        """Check that the lengths of a batch are in its range; without one, any length will do."""
+        if batch.length_range is not None and not np.isfinite(correction).all():
+            row = int(np.flatnonzero(~np.isfinite(correction))[0])
+            raise DataError(
+                f"expected sequences of {self.name} with lengths in {batch.length_range}, the "
+                f"batch's length_range, got one of length {int(batch.scored[row].sum())}"
+            )

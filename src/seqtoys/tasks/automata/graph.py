@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -135,6 +136,25 @@ def read_graph(
         OptionError: If a state is not defined, its probabilities do not sum to 1, one symbol leads
             to two states, or some strings can never end (or return to the start).
     """
+    graph = tabulate(transitions, start, symbols)
+    _check_ends(graph)
+    return graph
+
+
+def tabulate(
+    transitions: Transitions, start: Hashable, symbols: Sequence[str] | None = None
+) -> Graph:
+    """Convert transitions to tables, whether or not their strings can end.
+
+    Args:
+        transitions: The transitions of each state.
+        start: The start state.
+        symbols: The symbols in vocabulary order. If None, in order of first appearance.
+
+    Raises:
+        OptionError: If a state is not defined, its probabilities do not sum to 1, or one symbol
+            leads to two states.
+    """
     states = _reachable(transitions, start)
     met = dict.fromkeys(symbol for state in states for symbol, _, _ in transitions[state])
     ordered = list(met) if symbols is None else list(symbols)
@@ -150,15 +170,13 @@ def read_graph(
         for symbol, after, chance in transitions[state]:
             chances[row, column[symbol]] = chance
             following[row, column[symbol]] = number[after]
-    graph = Graph(states, ordered, chances, following, number[start])
-    _check_ends(graph)
-    return graph
+    return Graph(states, ordered, chances, following, number[start])
 
 
 def _reachable(transitions: Transitions, start: Hashable) -> list[Hashable]:
-    found, waiting = dict[Hashable, None](), [start]
+    found, waiting = dict[Hashable, None](), deque([start])
     while waiting:
-        state = waiting.pop(0)
+        state = waiting.popleft()
         _check_hashable(state)
         if state in found:
             continue

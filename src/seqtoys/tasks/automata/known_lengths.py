@@ -61,6 +61,39 @@ class KnownLengths:
         possible = np.isfinite(log_weights)
         return np.where(possible, ahead - np.where(possible, log_weights, 0.0), np.inf)
 
+    def corrections(self, states: Ints, counts: Ints) -> Floats:
+        """Return the nats to add to the surprise of each symbol in the graph: `(time, batch)`.
+
+        Args:
+            states: The state of each string after its first symbol, and after each later one,
+                `(time + 1, batch)`.
+            counts: The number of symbols in each string; the corrections are 0 for strings of
+                other lengths and after the end.
+        """
+        width = len(states)
+        log_ahead = np.zeros(states.shape)
+        for t in range(min(width, self.longest)):
+            ahead = self._ahead[t + 1][states[t]]
+            log_ahead[t] = np.log(np.where(ahead > 0, ahead, 1.0)) + self._factors[t + 1]
+        is_known = np.isfinite(self.correction(states[0], counts))
+        is_inside = np.arange(1, width)[:, np.newaxis] < counts  # (time, batch)
+        return np.where(is_inside & is_known, log_ahead[:-1] - log_ahead[1:], 0.0)
+
+    def log_ahead(self, states: Ints) -> Floats:
+        """Return the logarithm of the weight ahead of each state, relative to that of the start.
+
+        Args:
+            states: The states after 1, 2, … symbols, `(time, batch)`; the number of states where
+                there is none.
+        """
+        log_ahead = np.full(states.shape, -np.inf)
+        start = np.log(self._ahead[0][self.graph.start]) + self._factors[0]
+        for t in range(min(len(states), self.longest)):
+            ahead = np.append(self._ahead[t + 1], 0.0)[states[t]]
+            np.log(ahead, out=log_ahead[t], where=ahead > 0)
+            log_ahead[t] += self._factors[t + 1] - start
+        return log_ahead
+
     def _one_earlier(
         self, ahead: Floats, factor: float, log_weight: float
     ) -> tuple[Floats, float]:

@@ -53,27 +53,37 @@ class StateTracker:
         """Follow sequences from their first symbol.
 
         Returns:
-            The state before each target, and its surprise, both `(time, batch)`; they include
-            positions that are not scored.
+            The state before each target and after the last, `(time + 1, batch)`, and the surprise
+            of each target, `(time, batch)`: 0 where nothing is scored.
 
         Raises:
             DataError: If the source cannot generate a sequence.
         """
         inputs, targets = batch.inputs.cpu().numpy().T, batch.targets.cpu().numpy().T
-        is_scored, is_symbol = targets != UNSCORED, self._are_symbols(targets)
-        symbols = np.where(is_symbol, targets, self._columns - 1)  # (time, batch)
-        first = np.where(self._are_symbols(inputs[0]), inputs[0], self._columns - 1)
-        fits = (first == inputs[0]) & (is_symbol == is_scored).all(0)
+        is_scored = targets != UNSCORED
+        states, surprise = self.trace(batch)
+        fits = self._are_symbols(inputs[0]) & (self._are_symbols(targets) == is_scored).all(0)
         fits &= ((inputs[1:] == targets[:-1]) | ~is_scored[1:]).all(0)
-        arcs = np.empty(symbols.shape, np.int64)
-        state = self._following.take(self.graph.start * self._columns + first)
-        for t, symbol in enumerate(symbols):
-            arcs[t] = state * self._columns + symbol
-            state = self._following.take(arcs[t])
-        fits &= self._is_over.take(state)
+        fits &= self._is_over.take(states[-1])
         if not fits.all():
             self._refuse(batch, int(np.flatnonzero(~fits)[0]))
-        return arcs // self._columns, self._surprise.take(arcs)
+        return states, surprise
+
+    def trace(self, batch: Batch) -> tuple[Ints, Floats]:
+        """Follow sequences like `read`, but without an error where the source cannot go on.
+
+        The state is then the number of states, and the surprise 0.
+        """
+        first, targets = batch.inputs[:, 0].cpu().numpy(), batch.targets.cpu().numpy().T
+        symbols = np.where(self._are_symbols(targets), targets, self._columns - 1)  # (time, batch)
+        first = np.where(self._are_symbols(first), first, self._columns - 1)
+        arcs = np.empty(symbols.shape, np.int64)
+        states = np.empty((len(symbols) + 1, len(batch)), np.int64)
+        states[0] = self._following.take(self.graph.start * self._columns + first)
+        for t, symbol in enumerate(symbols):
+            arcs[t] = states[t] * self._columns + symbol
+            states[t + 1] = self._following.take(arcs[t])
+        return states, self._surprise.take(arcs)
 
     def _are_symbols(self, indices: Ints) -> npt.NDArray[np.bool_]:
         return (indices >= 0) & (indices < self._columns - 1)

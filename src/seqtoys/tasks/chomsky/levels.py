@@ -14,16 +14,16 @@ class Chomsky:
 class Regular(Chomsky):
     """Tasks that bounded memory solves."""
 
-    level = "regular"
+    level: str | None = "regular"
 
 
 class ContextFree(Chomsky):
     """Tasks that also need a stack."""
 
-    level = "deterministic context-free"
+    level: str | None = "deterministic context-free"
 
 
 class ContextSensitive(Chomsky):
     """Tasks that need a tape as long as the input."""
 
-    level = "context-sensitive"
+    level: str | None = "context-sensitive"

@@ -1,0 +1,1 @@
+"""State tracking: the target at each symbol is the state of a machine, or depends on it."""
