@@ -171,14 +171,14 @@ def name_axes(ax: Axes, across: str, up: str) -> None:
         across: The label of the x axis.
         up: The label of the y axis.
     """
-    box = ax.get_window_extent()
-    for axis, text, room in ((ax.xaxis, across, box.width), (ax.yaxis, up, box.height)):
+    for axis, text, side in ((ax.xaxis, across, 0), (ax.yaxis, up, 1)):
         axis.set_label_text(text)
-        long = max(axis.label.get_window_extent().size)
-        lines = math.ceil(long / room)
+        room = ax.get_window_extent().size[side]
+        lines = math.ceil(max(axis.label.get_window_extent().size) / room)
         if lines > 1:
             breaks = (fill(text, width) for width in range(len(text) // lines, len(text) + 1))
             axis.set_label_text(next(each for each in breaks if each.count("\n") < lines))
+            settle(ax)  # more lines below leave less room for the label of the y axis
 
 
 def fitting(axis: Any, symbols: Iterable[str]) -> int:
