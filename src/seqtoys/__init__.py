@@ -20,6 +20,7 @@ from seqtoys.tasks.automata.automaton import Automaton as Automaton
 from seqtoys.tasks.automata.finite_language import FiniteLanguage as FiniteLanguage
 from seqtoys.tasks.catalogue import get_task as get_task
 from seqtoys.tasks.catalogue import list_tasks as list_tasks
+from seqtoys.tasks.processes.hidden_markov import HiddenMarkov as HiddenMarkov
 from seqtoys.tasks.task import Task as Task
 from seqtoys.tasks.text import Pairs as Pairs
 from seqtoys.tasks.text import Text as Text
@@ -38,6 +39,7 @@ __all__ = [
     "ElmanCharModel",
     "ElmanEnsemble",
     "FiniteLanguage",
+    "HiddenMarkov",
     "Pairs",
     "SeqtoysError",
     "Task",

@@ -22,6 +22,7 @@ from seqtoys.tasks import (
     tomita,
 )
 from seqtoys.tasks.chomsky import arithmetic, context_free, context_sensitive, regular
+from seqtoys.tasks.processes import bounded_dyck, shuffle_dyck, sources
 from seqtoys.tasks.task import Task
 
 TOMITA = {
@@ -105,6 +106,14 @@ CATALOGUE: dict[str, Entry] = {
     "binary_multiplication": Entry(arithmetic.BinaryMultiplication, "chomsky"),
     "compute_sqrt": Entry(arithmetic.ComputeSqrt, "chomsky"),
     "bucket_sort": Entry(context_sensitive.BucketSort, "chomsky"),
+    "mess3": Entry(sources.mess3, "processes", "next symbol"),
+    "rrxor": Entry(sources.rrxor, "processes", "next symbol"),
+    "golden_mean": Entry(sources.golden_mean, "processes", "next symbol"),
+    "even_process": Entry(sources.even_process, "processes", "next symbol"),
+    "z1r": Entry(sources.z1r, "processes", "next symbol"),
+    "sns": Entry(sources.sns, "processes", "next symbol"),
+    "dyck_bounded": Entry(bounded_dyck.BoundedDyck, "processes", "next symbol"),
+    "shuffle_dyck": Entry(shuffle_dyck.ShuffleDyck, "processes", "next symbol"),
 }
 """Every task by name. The tables, the pages and the tests of every task follow from this."""
 
