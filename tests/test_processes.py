@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import cache
@@ -27,6 +28,7 @@ LAZY: Any = {
     "b": [[0.0, 0.0, 0.1], [0.4, 0.0, 0.0], [0.0, 0.7, 0.0]],
     "c": [[0.4, 0.0, 0.0], [0.0, 0.0, 0.5], [0.0, 0.0, 0.0]],
 }
+REST = [[0.0, 0.4, 0.0], [0.0, 0.0, 0.0], [0.0, 0.3, 0.0]]
 MARKOV: dict[str, Callable[[], HiddenMarkov]] = {
     "mess3": sources.mess3,
     "mess3 of others": lambda: sources.mess3(x=0.2, a=0.4),
@@ -240,6 +242,22 @@ def test_sources_of_any_numbers_are_equal() -> None:
     for other in (HiddenMarkov(arrays, [1.0, 0.0]), HiddenMarkov(tensors, torch.tensor([1, 0]))):
         assert other.optimum_of(9) == one.optimum_of(9)
         assert other.sample(3).inputs.equal(one.sample(3).inputs)
+
+
+@pytest.mark.parametrize("name", ["mess3", "dyck_bounded", "shuffle_dyck"])
+def test_tasks_can_be_sent_to_another_process(name: str) -> None:
+    task = get_task(name)
+    expected, batch = task.optimum, task.sample(3)
+    copy = pickle.loads(pickle.dumps(task))
+    assert copy.optimum == expected
+    assert copy.sample(3).inputs.equal(batch.inputs)
+
+
+def test_states_that_are_left_for_good_have_no_stationary_probability() -> None:
+    task = HiddenMarkov({"a": [[0.5, 0.0, 0.1], [0.0, 0.0, 1.0], [0.0, 0.7, 0.0]], "b": REST})
+    assert task.start.tolist() == pytest.approx([0.0, 0.5, 0.5])
+    assert task.start[0] == 0
+    assert str(task.surprise(batch_of(task, ["#aa"]))[0, 0].item()) != "-0.0"
 
 
 def test_a_source_with_many_states_is_drawn() -> None:

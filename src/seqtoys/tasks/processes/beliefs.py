@@ -56,9 +56,8 @@ def expected_losses(matrices: Floats, start: Floats) -> Iterator[float]:
         start: The start distribution, `(states,)`.
     """
     symbols, states, _ = matrices.shape
-    wide = matrices.swapaxes(0, 1).reshape(states, -1)  # (states, symbols times states)
-    beliefs, shares = start[np.newaxis], np.ones(1)
-    left = TOTAL
+    wide = matrices.swapaxes(0, 1).reshape(states, -1)  # (states, symbols * states)
+    beliefs, shares, left = start[np.newaxis], np.ones(1), TOTAL
     while (numbers := len(beliefs) * symbols * states) <= min(MOST, left):
         left -= numbers
         joint = (beliefs @ wide).reshape(-1, symbols, states)  # (beliefs, symbols, states)

@@ -57,7 +57,8 @@ class BoundedDyck(BracketLanguage):
     chosen lengths, the optimum is that of the automaton of depths, plus $\ln k$ for each pair.
 
     Source: Hewitt et al. (2020), RNNs can generate bounded hierarchical languages with optimal
-    memory. There, strings that are too long are discarded, which changes the probabilities above.
+    memory. There, strings outside a range of lengths are discarded, and the end of a string is
+    drawn again if it comes too early, which changes the probabilities above.
 
     Args:
         kinds: The number of kinds of brackets, $k$: 1 to 8.

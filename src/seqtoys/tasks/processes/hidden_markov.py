@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 import torch
@@ -134,8 +135,7 @@ class HiddenMarkov(Task):
         self.lengths: tuple[int, int] = check_lengths(lengths)
         more = [factor * self.lengths[1] for factor in (2, 5)] if longer is None else longer
         self.longer: tuple[int, ...] = tuple(more)
-        self._losses: list[float] = []
-        self._more_losses = expected_losses(self.matrices, self.start)
+        self._losses: tuple[int, list[float]] = (0, [])
         check_tested(self, self.lengths, self.longer)
 
     @cached_property
@@ -181,7 +181,8 @@ class HiddenMarkov(Task):
             DataError: If a sequence does not begin with the mark, or the source cannot emit it.
         """
         _, chances = self._follow(batch)  # (time, batch)
-        surprise = torch.from_numpy(-np.log(chances.T).clip(max=0.0))
+        # Probabilities may be rounded to slightly more than 1.
+        surprise = torch.from_numpy(np.abs(np.log(chances.T).clip(max=0.0)))
         return surprise.masked_fill(~batch.scored.cpu(), torch.nan)
 
     @checked
@@ -274,12 +275,12 @@ class HiddenMarkov(Task):
         return estimate_mean(lambda batch: self._expected_loss(batch, shares), samples)
 
     def _known_losses(self, count: int) -> list[float]:
-        """Return the lowest expected loss at each of `count` positions, as far as it is known."""
-        for loss in self._more_losses if len(self._losses) < count else ():
-            self._losses.append(loss)
-            if len(self._losses) == count:
-                break
-        return self._losses[:count]
+        """Return the lowest expected loss at `count` positions, or fewer if that is not known."""
+        wanted, known = self._losses
+        if count > wanted:
+            known = list(islice(expected_losses(self.matrices, self.start), count))
+            self._losses = (count, known)  # at once, since threads may share a task
+        return known[:count]
 
     def _expected_loss(self, batch: Batch, shares: Floats) -> float:
         """Return the mean entropy given the beliefs in a batch, where the loss is not known.

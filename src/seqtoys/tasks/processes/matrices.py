@@ -18,6 +18,7 @@ Probabilities: TypeAlias = Any
 """The probability of each state, as a list, an array or a tensor."""
 
 ROUNDING = 1e-9  # the allowed error of probabilities that sum to 1
+NOISE = 1e-12  # a larger probability than what a linear system may have instead of 0
 
 
 def read_matrices(matrices: Matrices) -> Floats:
@@ -103,7 +104,7 @@ def stationary(moves: Floats) -> Floats:
             "start=[…]"
         )
     found = np.linalg.lstsq(system, np.append(np.zeros(states), 1.0), rcond=None)[0]
-    positive = np.where(found > ROUNDING, found, 0.0)
+    positive = np.where(found > NOISE, found, 0.0)  # a state that is left for good
     shares: Floats = positive / positive.sum()
     return shares
 

@@ -33,8 +33,9 @@ def mess3(x: float = 0.05, a: float = 0.85) -> HiddenMarkov:
     one. Chance is 1/3.
 
     Source: Shai et al. (2024), Transformers represent belief state geometry in their residual
-    stream, who train on sequences of 10 symbols; the source is from Marzen & Crutchfield (2017),
-    Nearly maximally predictive features and their dimensions.
+    stream, who train on sequences of 10 symbols (their code defaults to $x = 0.15$ and
+    $a = 0.6$); the process is from Marzen & Crutchfield (2017), Nearly maximally predictive
+    features and their dimensions.
 
     Args:
         x: The probability of moving to each of the two other states, below 1/2.
