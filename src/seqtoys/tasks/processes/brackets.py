@@ -66,8 +66,8 @@ class BracketLanguage(Task):
             kinds: The kind of each bracket, `(batch, time)`.
         """
 
-    def _closing_surprise(self, length: int) -> float:
-        """Return the expected surprise of the kinds of all closing brackets of a string."""
+    def _closing_surprise(self, lengths: tuple[int, ...]) -> float:
+        """Return the expected surprise of the kinds that close, in strings of each length."""
         return 0.0
 
     def why_no_length(self, length: int) -> str | None:
@@ -139,15 +139,16 @@ class BracketLanguage(Task):
         return opens, kinds, closing
 
     def _without_kinds(self, batch: Batch) -> Batch:
-        """Return the shapes of strings."""
-        inputs, targets = batch.inputs.cpu(), batch.targets.cpu()
-        parts = (torch.where(part > 0, 2 - part % 2, part) for part in (inputs, targets))
-        return replace_parts(batch, **dict(zip(("inputs", "targets"), parts, strict=True)))
+        """Return the shapes of strings, on the CPU."""
+        batch = batch.to("cpu")
+        inputs, targets = (
+            torch.where(part > 0, 2 - part % 2, part) for part in (batch.inputs, batch.targets)
+        )
+        return replace_parts(batch, inputs=inputs, targets=targets)
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
-        kinds = sum(
-            (n - 1) / 2 * math.log(self.kinds) + self._closing_surprise(n) for n in lengths
-        )
+        pairs = sum((n - 1) // 2 for n in lengths)
+        kinds = pairs * math.log(self.kinds) + self._closing_surprise(lengths)
         return Estimate(self._shape.optimum_of((lengths[0], lengths[-1])) + kinds / sum(lengths))
 
     def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:

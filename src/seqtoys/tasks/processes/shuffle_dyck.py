@@ -136,12 +136,19 @@ class ShuffleDyck(BracketLanguage):
         chances: Array = counters / depths(opens).clip(min=1)[:, :, np.newaxis]
         return chances
 
-    def _closing_surprise(self, length: int) -> float:
-        m = (length - 1) // 2
-        n = np.arange(m + 1)
-        logs = [_log_binomial(2 * m + 1, m - at) - _log_catalan(m) for at in range(m + 1)]
-        closings = (2 * n + 1) / (2 * m + 1) * np.exp(logs)  # while n are open
-        return float(closings @ closing_entropies(self.kinds, m))
+    def _closing_surprise(self, lengths: tuple[int, ...]) -> float:
+        each = closing_entropies(self.kinds, (lengths[-1] - 1) // 2)
+        pairs = [(length - 1) // 2 for length in lengths]
+        return sum(float(_closings(m) @ each[: m + 1]) for m in pairs)
+
+
+def _closings(m: int) -> Floats:
+    """Return how many brackets close while n are open, on average over all shapes of m pairs."""
+    n = np.arange(m + 1)
+    logs = [_log_binomial(2 * m + 1, m - at) - _log_catalan(m) for at in range(m + 1)]
+    closings: Floats = (2 * n + 1) / (2 * m + 1) * np.exp(logs)
+    closings[0] = 0.0  # what ends a string is no bracket
+    return closings
 
 
 def partners(is_open: Bools, count: Ints, chosen: Ints) -> Ints:
