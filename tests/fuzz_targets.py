@@ -312,6 +312,8 @@ def of_task(rng: random.Random, folder: Path) -> Call:
         Call(task.sample, [3], {"length": task.lengths[0]}, amounts),
         Call(task.sample, [3], {"generator": torch.Generator()}, amounts),
         Call(task.optimal_loss, [], {"batch": some}),
+        Call(task.allowed, [], {"batch": some}),
+        Call(task.labels, [], {"batch": some}),
         Call(task.why_no_length, [], {"length": 5}, amounts),
         Call(
             task.draw_length,
@@ -321,6 +323,8 @@ def of_task(rng: random.Random, folder: Path) -> Call:
         ),
         Call(task.held_out, [], {"fraction": 0.4}),
     ]
+    if isinstance(task, HiddenMarkov):
+        calls.append(Call(task.beliefs, [], {"batch": some}))
     if isinstance(task, Automaton):
         start = task.graph.states[0]
         text = task.vocab.decode(some.inputs[0])
