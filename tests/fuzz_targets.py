@@ -21,6 +21,7 @@ from seqtoys import (
     ElmanCharModel,
     ElmanEnsemble,
     FiniteLanguage,
+    HiddenMarkov,
     Mixture,
     Pairs,
     Semiautomaton,
@@ -320,6 +321,8 @@ def of_task(rng: random.Random, folder: Path) -> Call:
         Call(task.sample, [3], {"length": task.lengths[0]}, amounts),
         Call(task.sample, [3], {"generator": torch.Generator()}, amounts),
         Call(task.optimal_loss, [], {"batch": some}),
+        Call(task.allowed, [], {"batch": some}),
+        Call(task.labels, [], {"batch": some}),
         Call(task.why_no_length, [], {"length": 5}, amounts),
         Call(
             task.draw_length,
@@ -331,6 +334,8 @@ def of_task(rng: random.Random, folder: Path) -> Call:
         Call(task.positions, [], {"length": task.lengths[0]}, amounts),
         Call(check_task, [task], {"count": 1000}, amounts),
     ]
+    if isinstance(task, HiddenMarkov):
+        calls.append(Call(task.beliefs, [], {"batch": some}))
     if isinstance(task, Automaton):
         start = task.graph.states[0]
         text = task.vocab.decode(some.inputs[0])
@@ -399,6 +404,19 @@ def of_ones_own(rng: random.Random, folder: Path) -> Call:
                     "start": "a",
                     "probabilities": rng.choice((None, {"a": {"x": 0.5, "y": 0.5}})),
                     "score": "answers",
+                    "level": "regular",
+                    **tested,
+                    **named,
+                },
+                ("lengths", "longer"),
+            ),
+            Call(
+                HiddenMarkov,
+                [],
+                {
+                    "matrices": {"h": [[0.5, 0.0], [0.2, 0.0]], "t": [[0.0, 0.5], [0.3, 0.5]]},
+                    "start": rng.choice((None, [1.0, 0.0])),
+                    "mark": "#",
                     "level": "regular",
                     **tested,
                     **named,

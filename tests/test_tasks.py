@@ -136,6 +136,10 @@ def test_batches_hold_symbols_of_the_vocabulary(task: Task) -> None:
         assert surprise[batch.scored].mean() == pytest.approx(task.optimal_loss(batch), abs=1e-9)
         assert task.optimal_loss(batch.distinct()) == pytest.approx(task.optimal_loss(batch))
         assert "inputs" in batch.show(task.vocab)
+        if (legal := task.allowed(batch)) is not None:
+            assert legal.shape == (*batch.targets.shape, len(task.vocab))
+            assert torch.equal(legal.any(2), batch.scored)
+            assert legal[batch.scored].gather(1, scored.unsqueeze(1)).all()
         for labels in task.labels(batch).values():
             assert labels.shape == batch.targets.shape
             assert labels.dtype == torch.int64

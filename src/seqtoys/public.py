@@ -23,6 +23,7 @@ from seqtoys.tasks.catalogue import get_task as get_task
 from seqtoys.tasks.catalogue import list_tasks as list_tasks
 from seqtoys.tasks.check_task import check_task as check_task
 from seqtoys.tasks.in_context.mixture import Mixture as Mixture
+from seqtoys.tasks.processes.hidden_markov import HiddenMarkov as HiddenMarkov
 from seqtoys.tasks.state_tracking.semiautomaton import Semiautomaton as Semiautomaton
 from seqtoys.tasks.task import Task as Task
 from seqtoys.tasks.text import Pairs as Pairs
@@ -43,6 +44,7 @@ __all__ = [
     "ElmanCharModel",
     "ElmanEnsemble",
     "FiniteLanguage",
+    "HiddenMarkov",
     "Mixture",
     "Pairs",
     "Semiautomaton",

@@ -23,6 +23,7 @@ from seqtoys.tasks import (
 )
 from seqtoys.tasks.chomsky import arithmetic, context_free, context_sensitive, regular
 from seqtoys.tasks.in_context import automata, markov, modular
+from seqtoys.tasks.processes import bounded_dyck, shuffle_dyck, sources
 from seqtoys.tasks.recall import (
     hop,
     in_context_recall,
@@ -128,6 +129,14 @@ CATALOGUE: dict[str, Entry] = {
     "in_context_markov": Entry(markov.InContextMarkov, "in_context", "next symbol"),
     "automata_in_context": Entry(automata.automata_in_context, "in_context", "next symbol"),
     "modular_table": Entry(modular.ModularTable, "in_context", "table"),
+    "mess3": Entry(sources.mess3, "processes", "next symbol"),
+    "rrxor": Entry(sources.rrxor, "processes", "next symbol"),
+    "golden_mean": Entry(sources.golden_mean, "processes", "next symbol"),
+    "even_process": Entry(sources.even_process, "processes", "next symbol"),
+    "z1r": Entry(sources.z1r, "processes", "next symbol"),
+    "sns": Entry(sources.sns, "processes", "next symbol"),
+    "dyck_bounded": Entry(bounded_dyck.BoundedDyck, "processes", "next symbol"),
+    "shuffle_dyck": Entry(shuffle_dyck.ShuffleDyck, "processes", "next symbol"),
 }
 """Every task by name. The tables, the pages and the tests of every task follow from this."""
 

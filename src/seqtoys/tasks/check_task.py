@@ -27,7 +27,7 @@ from seqtoys.tasks.counts import estimate_chance, estimate_mean, estimate_memory
 from seqtoys.tasks.task import Task, TaskSplit
 from seqtoys.tasks.task_checks import check_tested
 
-DECLARED = {"name": str, "level": str, "vocab": Vocab}
+DECLARED: dict[str, Any] = {"name": str, "level": str | None, "vocab": Vocab}
 STATED = ("optimum", "memoryless", "chance")
 FEWEST = 1000  # sequences to compare the numbers with
 GROUPS = 320  # batches, whose spread gives the standard errors
@@ -117,7 +117,8 @@ def check_task(task: Task, *, count: int = 10_000) -> TaskCheck:
         raise OptionError(f"expected count to be at least {FEWEST:,}, got {count}")
     if isinstance(task, TaskSplit):
         raise OptionError(
-            f"expected a whole task, got {quoted(task.name)}; check {task.whole.name}"
+            f"expected a whole task, got {quoted(task.name)}, one part of a split; check its "
+            "attribute whole"
         )
     with globally_seeded(0):  # restores the states that a wrong task changes
         # Each group of checks relies on the ones before it.
@@ -144,7 +145,7 @@ def _wrong_attributes(task: Task) -> Iterator[str]:
     """Yield attributes that are missing or have the wrong type."""
     for name, kind in DECLARED.items():
         if not isinstance(value := getattr(task, name, None), kind):
-            yield f"{name}: expected a {kind.__name__}, got {described(value)}"
+            yield f"{name}: expected a {getattr(kind, '__name__', kind)}, got {described(value)}"
 
 
 def _not_numbers(task: Task) -> Iterator[str]:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -154,6 +154,21 @@ class CountingLanguage(Task):
         before = F.pad(chances[:, :-1], (1, 0))  # the first letter is certain
         # The difference of equal logarithms may be -0.0.
         return (before - chances).abs().masked_fill(~batch.scored.cpu(), torch.nan)
+
+    def allowed(self, batch: Batch) -> Bool[Tensor, "batch time vocab"]:
+        """Return which symbols may follow: all but one are certain, except after a free count.
+
+        Raises:
+            DataError: If a sequence is not `#`, a string of the language, `#`.
+        """
+        self._surprise(batch)  # checks the strings
+        inputs, targets = batch.inputs.cpu(), batch.targets.cpu().clamp(min=0)
+        is_free = (inputs >= 1) & (inputs <= self._counts)  # this letter again, or the next
+        letters = torch.stack(
+            [targets, *(torch.where(is_free, inputs + n, targets) for n in (0, 1))]
+        )
+        can = F.one_hot(letters, len(self.vocab)).bool().any(0)  # (batch, time, vocab)
+        return can & batch.scored.cpu().unsqueeze(2)
 
     def _log_chances(
         self, batch: Batch, sums: Int[Tensor, "batch time"], complete: Int[Tensor, "batch time"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import torch
@@ -17,7 +18,8 @@ def estimate_memoryless(batches: Iterable[Batch], vocab_size: int) -> Estimate:
 
     It is the conditional entropy of a target given the current input, from their joint counts. As
     an entropy computed from counts is too low on average, half of the number of pairs that occur,
-    less the number of inputs, is added per scored symbol (Miller, 1955).
+    less the number of inputs, is added per scored symbol (Miller, 1955). This holds only to first
+    order, so half of it counts as a standard error.
 
     Args:
         batches: The samples.
@@ -31,7 +33,7 @@ def estimate_memoryless(batches: Iterable[Batch], vocab_size: int) -> Estimate:
     surprise = torch.log(above[inputs] / together)  # (pairs,)
     estimate = ratio(counts @ surprise, counts.sum(1))
     missing = (len(pairs) - int((above > 0).sum())) / (2 * float(together.sum()))
-    return Estimate(estimate + missing, estimate.standard_error)
+    return Estimate(estimate + missing, math.hypot(estimate.standard_error, missing / 2))
 
 
 def estimate_chance(batches: Iterable[Batch], vocab_size: int) -> Estimate:

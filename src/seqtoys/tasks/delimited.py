@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqtoys.data.batch import UNSCORED, Batch
+from seqtoys.data.batch import UNSCORED, Batch, trusted_batch
 from seqtoys.errors import DataError, quoted
 from seqtoys.tasks.task import Task
 
@@ -35,7 +35,7 @@ def between_marks(targets: Array, lengths: Array) -> Batch:
     inputs = np.zeros(targets.shape, np.int64)
     np.maximum(targets[:, :-1], 0, out=inputs[:, 1:])
     lengths = lengths.clip(max=targets.shape[1])  # a string may be longer than the width
-    return Batch(
+    return trusted_batch(
         torch.from_numpy(inputs),
         torch.from_numpy(targets.astype(np.int64)),
         torch.from_numpy(lengths),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -152,6 +152,31 @@ class Dyck(Task):
         steps = F.pad(ahead[:, :-1], (1, 0)) - ahead + opens.double() * math.log(self.kinds)
         return steps.clamp(min=0).masked_fill(~batch.scored.cpu(), torch.nan)
 
+    def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
+        """Return the number of brackets that are open before each target: `"depth"`."""
+        opens, _ = self._read(batch)
+        return {"depth": torch.from_numpy(depths(opens))}
+
+    def allowed(self, batch: Batch) -> Bool[Tensor, "batch time vocab"]:
+        """Return which symbols may follow: any opening bracket, and what closes the innermost.
+
+        Raises:
+            DataError: If a sequence is not `#`, balanced brackets, `#`.
+        """
+        self._surprise(batch)  # checks the strings
+        opens, kinds = self._read(batch)
+        can = np.zeros((*opens.shape, len(self.vocab)), np.bool_)  # (batch, time, vocab)
+        can[:, :, 1::2] = True
+        # With no bracket open, the innermost kind is -1, and the closing symbol is # (index 0).
+        closing = 2 * innermost(opens, kinds) + 2  # (batch, time)
+        np.put_along_axis(can, closing[:, :, np.newaxis], True, 2)
+        return torch.from_numpy(can) & batch.scored.cpu().unsqueeze(2)
+
+    def _read(self, batch: Batch) -> tuple[Array, Array]:
+        """Return where brackets open, and the kind of the bracket at each target."""
+        targets = batch.targets.cpu().numpy()
+        return (targets > 0) & (targets % 2 == 1), (targets.clip(1, 2 * self.kinds) - 1) // 2
+
     def _log_ahead(
         self, heights: Int[Tensor, "batch time"], lengths: tuple[int, ...]
     ) -> Float[Tensor, "batch time"]:
@@ -197,14 +222,12 @@ class Dyck(Task):
         return shapes + pairs * math.log(self.kinds)
 
     def _surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        targets = batch.targets.cpu().numpy()
-        opens = (targets > 0) & (targets % 2 == 1)
+        opens, kinds = self._read(batch)
         lengths = find_ends(opens)
         if not lengths.all():
             raise DataError(
                 f"expected sequences of {self.name} with closed brackets, got an open one"
             )
-        kinds = (targets.clip(1, 2 * self.kinds) - 1) // 2
         check_same(self, self._write(opens, lengths, kinds), batch)
         if batch.length_range is not None:
             possible = self.possible_lengths(batch.length_range)
@@ -237,6 +260,29 @@ class Dyck(Task):
 def heights(opens: Array) -> Array:
     """Return the number of open brackets after each symbol; -1 where `#` ends the string."""
     return (2 * opens.view(np.int8) - 1).cumsum(-1, dtype=np.int32)  # (…, time)
+
+
+def depths(opens: Array) -> Array:
+    """Return the number of open brackets before each symbol; 0 after the end."""
+    after: Array = heights(opens).clip(min=0)  # (batch, time)
+    return np.pad(after[:, :-1], ((0, 0), (1, 0))).astype(np.int64)
+
+
+def innermost(opens: Array, kinds: Array) -> Array:
+    """Return the kind of the innermost open bracket before each symbol, or -1 if none is open.
+
+    Args:
+        opens: Where brackets open, `(batch, time)`.
+        kinds: The kind of each bracket, `(batch, time)`.
+    """
+    level, rows = depths(opens), np.arange(len(opens))  # (batch, time), (batch,)
+    stack = np.full((len(opens), level.max() + 2), -1)  # the last kind opened at each level
+    found = np.empty_like(level)
+    for t, here in enumerate(level.T):
+        found[:, t] = stack[rows, here]
+        # A closing bracket writes to a level that is no longer open, so it does no harm.
+        stack[rows, here + 1] = kinds[:, t]
+    return found
 
 
 def find_ends(opens: Array) -> Array:
@@ -303,7 +349,10 @@ def share_kinds(kinds: Array, level: Array, lengths: Array) -> Array:
         lengths: The number of brackets, `(batch,)`.
     """
     beyond = np.arange(kinds.shape[1]) >= lengths[:, np.newaxis]  # (batch, time)
-    order = np.where(beyond, level.max() + 1, level).argsort(1, kind="stable")
+    last = level.max() + 1
+    # Of small integers, NumPy sorts the digits, which takes time in proportion to their number.
+    small = np.where(beyond, last, level).astype(np.min_scalar_type(last))
+    order = small.argsort(1, kind="stable")
     pairs = np.take_along_axis(kinds, order, 1)
     even = pairs.shape[1] // 2 * 2
     pairs[:, 1:even:2] = pairs[:, 0:even:2]

@@ -68,7 +68,7 @@ def to_text(data: TrainingData, vocab: Vocab | None) -> Integer[Tensor, " time"]
     """
     if vocab is None:
         raise OptionError("expected a vocabulary, because the model has none; pass vocab=…")
-    if isinstance(data, Batch | tuple) or not is_single(data, vocab):
+    if isinstance(data, Batch) or is_pair(data) or not is_single(data, vocab):
         raise InputTypeError(
             f"expected one text for chunk=…, got a {type(data).__name__}; join several texts into "
             "one, or omit chunk"

@@ -72,7 +72,8 @@ class Task(ABC):
     def __init_subclass__(cls) -> None:
         """Add run-time type checks to overridden public methods, from the annotations below."""
         super().__init_subclass__()
-        for name in {"why_no_length", "surprise", "optimal_loss", "labels"} & vars(cls).keys():
+        names = {"why_no_length", "surprise", "optimal_loss", "labels", "allowed"}
+        for name in names & vars(cls).keys():
             setattr(cls, name, checked(vars(cls)[name], getattr(Task, name)))
 
     @abstractmethod
@@ -198,6 +199,29 @@ class Task(ABC):
             The labels by name; their values at positions that are not scored mean nothing.
         """
         return {}
+
+    @checked
+    def allowed(self, batch: Batch) -> Bool[Tensor, "batch time vocab"] | None:
+        """Return which symbols are legal next at each scored position of a `batch`.
+
+        A symbol is legal if some sequence of the task, of any length, continues with it.
+
+        Returns:
+            A mask, False where nothing is scored; None if the task does not define it.
+
+        Raises:
+            DataError: If the task cannot generate one of the sequences.
+
+        Examples:
+            After `#`, only a is legal; after an a, a and b; and then only what balances them.
+
+            >>> from seqtoys import get_task
+            >>> task = get_task("anbn")
+            >>> legal = task.allowed(Batch.from_texts(["#aabb#"], task.vocab))
+            >>> ["".join(task.vocab.decode(at.nonzero().flatten())) for at in legal[0]]
+            ['a', 'ab', 'ab', 'b', '#']
+        """
+        return None
 
     @checked
     def why_no_length(self, length: int) -> str | None:
@@ -515,6 +539,10 @@ class TaskSplit(Task):
     def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
         """Return the labels of the whole task."""
         return self.whole.labels(batch)
+
+    def allowed(self, batch: Batch) -> Bool[Tensor, "batch time vocab"] | None:
+        """Return the symbols that are legal next in the whole task."""
+        return self.whole.allowed(batch)
 
     def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible in the whole task, or None if it is possible."""

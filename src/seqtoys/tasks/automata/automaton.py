@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from seqtoys.data.batch import UNSCORED, Batch
+from seqtoys.data.batch import UNSCORED, Batch, trusted_batch
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, quoted
@@ -203,10 +203,10 @@ class Automaton(Task):
         strings, counts = self._sampler.draw(batch_size, symbols, generator)
         inputs, targets = strings[:, :-1], strings[:, 1:].copy()  # (batch, time)
         if counts.min() == counts.max():
-            return Batch(torch.from_numpy(inputs), torch.from_numpy(targets))
+            return trusted_batch(torch.from_numpy(inputs), torch.from_numpy(targets))
         lengths = counts - 1
         targets[np.arange(targets.shape[1]) >= lengths[:, np.newaxis]] = UNSCORED
-        return Batch(
+        return trusted_batch(
             torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(lengths)
         )
 
@@ -225,6 +225,17 @@ class Automaton(Task):
         scored = batch.scored.cpu()
         # Rounding may give slightly less than 0.
         return torch.from_numpy(surprise.T.clip(min=0.0)).masked_fill(~scored, torch.nan)
+
+    def allowed(self, batch: Batch) -> Bool[Tensor, "batch time vocab"]:
+        """Return which symbols the current state can emit, at each scored position.
+
+        Raises:
+            DataError: If the source cannot generate one of the sequences.
+        """
+        states, _ = self._reader.read(batch)  # (time + 1, batch)
+        can = np.append(self.graph.chances > 0, [[False] * len(self.vocab)], axis=0)
+        each = torch.from_numpy(can[states[:-1].T])  # (batch, time, vocab)
+        return each & batch.scored.cpu().unsqueeze(2)
 
     @checked
     def comes_from(self, batch: Batch, state: Hashable) -> Bool[Tensor, "batch time"]:

@@ -94,10 +94,11 @@ def list_paths(graph: Graph, stops: npt.NDArray[np.bool_]) -> Paths:
     states = np.arange(rest + 1)
     symbols = np.empty((rest + 1, 0), np.min_scalar_type(columns))
     paths = Paths(states, states, np.ones(rest + 1), 0 * states, symbols)
+    branches = np.count_nonzero(chances, axis=1)
     while paths.steps < LONGEST and (paths.after < rest).any():
-        row, symbol = np.nonzero(chances[paths.after])
-        if paths.steps and len(row) > MANY:
+        if paths.steps and branches[paths.after].sum() > MANY:
             break
+        row, symbol = np.nonzero(chances[paths.after])
         at = paths.after[row]
         paths = Paths(
             paths.start[row],

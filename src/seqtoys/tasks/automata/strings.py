@@ -82,8 +82,13 @@ class StringSampler:
     ) -> tuple[Array, Ints]:
         """Draw endless strings of `symbols` symbols."""
         paths = self._through
-        lines = repeat(paths.line, -(-symbols // paths.steps))
-        chosen = np.stack(list(self._walk(paths, lines, batch_size, generator)), 1)
+        walks = -(-symbols // paths.steps)
+        drawn = torch.rand(walks * batch_size, dtype=torch.float64, generator=generator).numpy()
+        chosen = np.empty((batch_size, walks), np.int64)
+        state: Ints | int = self.graph.start
+        for walk, random in enumerate(BELOW_ONE * drawn.reshape(walks, -1)):
+            chosen[:, walk] = path = paths.line.searchsorted(state + random, side="right")
+            state = paths.after.take(path)
         strings = paths.symbols.take(chosen, axis=0).reshape(batch_size, -1)
         return strings, np.full(batch_size, symbols)
 

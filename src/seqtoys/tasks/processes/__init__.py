@@ -1,0 +1,1 @@
+"""Stochastic processes with hidden states, and languages of brackets with a depth or counters."""
