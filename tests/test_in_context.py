@@ -35,6 +35,7 @@ from seqtoys.tasks.in_context.automata import AutomataInContext, automata_in_con
 from seqtoys.tasks.in_context.markov import InContextMarkov
 from seqtoys.tasks.in_context.modular import ModularTable
 from seqtoys.tasks.in_context.pool import draw_pool
+from seqtoys.tasks.in_context.strings_joined import StringsJoined
 from seqtoys.tasks.task import TaskSplit
 
 Weighted = dict[tuple[int, ...], float]
@@ -640,6 +641,21 @@ def test_losses_of_automata_match_sums_over_all_texts(strings: tuple[int, int]) 
     assert_drawn_as(listed, task.sample(8000, generator=seeded(2)))
 
 
+@pytest.mark.parametrize("strings", [(1, 5), (3, 4), (2, 2)])
+def test_letters_are_expected_where_they_are_drawn(strings: tuple[int, int]) -> None:
+    joined = StringsJoined(*strings)
+    is_mark = joined.draw_marks(20_000, 13, seeded(1))
+    counts, run = Counter[int](), np.zeros(20_000, np.int64)
+    for marks in is_mark[1:]:
+        counts += Counter(run[~marks].tolist())
+        run = np.where(marks, 0, run + 1)
+    assert is_mark[0].all()
+    expected = joined.expected_letters((12,))
+    assert [counts[age] / 20_000 for age in range(strings[1])] == pytest.approx(expected, abs=0.05)
+    each = [joined.expected_letters((n,)) for n in (4, 5, 6)]
+    assert joined.expected_letters((4, 5, 6)) == pytest.approx(np.mean(each, axis=0))
+
+
 def test_automata_are_within_their_ranges() -> None:
     pool = draw_pool(300, states=(4, 6), letters=(5, 9), edges=(2, 4), seed=7)
     assert set(pool.degrees.ravel()) == {2, 3, 4}
@@ -764,6 +780,7 @@ def test_equations_are_right_and_divided(operation: str) -> None:
     shares = [n / len(parts[0]) for n in answers.values()]
     assert task.memoryless == pytest.approx(-sum(p * math.log(p) for p in shares))
     assert task.chance == pytest.approx(max(shares))
+    assert task.memoryless_of(4) == task.memoryless
     assert task.vocab.symbols[11:] == (operation if len(operation) == 1 else "∘", "=")
 
 

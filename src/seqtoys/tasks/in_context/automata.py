@@ -112,15 +112,15 @@ class AutomataInContext(Task):
 
     def _write(self, chosen: Array, is_mark: Array, drawn: Array) -> Int[Tensor, "batch time"]:
         """Walk through the chosen automata, with random numbers that choose the edges."""
-        pool, (_, states, edges) = self.pool, self.pool.symbols.shape
-        degrees = pool.degrees.ravel().astype(np.float64)
-        home = chosen * states + START  # a state's row in the tables of all automata
-        rows = np.arange(len(pool))[:, np.newaxis, np.newaxis] * states
-        following = (rows + pool.following).ravel()
+        pool, (automata, states, edges) = self.pool, self.pool.symbols.shape
+        # The edges of all automata as one table; a state is the number of its first edge.
+        first = edges * states * np.arange(automata)[:, np.newaxis, np.newaxis]
+        following = (first + edges * pool.following).ravel()
+        degrees = pool.degrees.ravel().repeat(edges).astype(np.float64)
+        state = home = edges * (states * chosen + START)
         cells = np.empty(is_mark.shape, np.int64)
-        state = home
         for t, number in enumerate(drawn):
-            cells[t] = state * edges + (number * degrees.take(state)).astype(np.int64)
+            cells[t] = state + (number * degrees.take(state)).astype(np.int64)
             state = np.where(is_mark[t], home, following.take(cells[t]))
         text = np.where(is_mark, MARK, pool.symbols.ravel().take(cells))
         return torch.from_numpy(text.T.copy())

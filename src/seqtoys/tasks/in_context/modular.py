@@ -107,6 +107,9 @@ class ModularTable(TaskSplit):
         """Draw equations of the training part."""
         return self._training.draw(batch_size, length, generator)
 
+    def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
+        return self._training.memoryless
+
 
 def _check_operation(operation: str, modulus: int) -> str:
     if not isinstance(operation, str) or operation not in OPERATIONS:
