@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqtoys.data.batch import UNSCORED, Batch
+from seqtoys.data.batch import UNSCORED, Batch, trusted_batch
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError
 from seqtoys.support.arguments import check_type
@@ -170,7 +170,7 @@ class InContextMarkov(Task):
         text = torch.from_numpy(np.concatenate([first, walked]).T.copy())  # (batch, length + 1)
         targets = text[:, 1:].clone()
         targets[:, : self.order - 1] = UNSCORED
-        return Batch(text[:, :-1], targets)
+        return trusted_batch(text[:, :-1], targets)
 
     def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
         """Compute the surprise of the add-one rule at each symbol, in nats.
