@@ -24,7 +24,6 @@ from seqtoys.tasks.task import Task
 
 MOST = 2**22  # the most cells in the tables of a pool
 ENOUGH = 64  # sequences of each batch of samples, since they hardly differ in what is lost
-SMALLEST = 1e-300  # divides weights that are all 0
 
 
 class AutomataInContext(Task):
@@ -136,15 +135,18 @@ class AutomataInContext(Task):
         targets = batch.targets.cpu().numpy().T
         symbols = np.where((targets > MARK) & (targets < len(self.vocab)), targets, MARK)
         totals = np.empty(symbols.shape)
-        row = home[automata]  # (batch, automata)
-        # A weight is the posterior probability of an automaton; those that are out stay at 0.
-        weights = np.full(row.shape, 1 / row.shape[1])
+        # The automata that each sequence may still be from: its position, the current row of the
+        # automaton, and its posterior probability. Most are out after a few symbols.
+        sequence = np.arange(len(batch)).repeat(automata.shape[1])
+        row = home[automata].ravel()
+        weights = np.full(row.shape, 1 / automata.shape[1])
         for t, symbol in enumerate(symbols):
-            cells = row + symbol[:, np.newaxis]
-            weights *= chances.take(cells)
-            totals[t] = weights.sum(1)
-            weights /= np.maximum(totals[t], SMALLEST)[:, np.newaxis]
-            row = after.take(cells)
+            cells = row + symbol.take(sequence)
+            weights = weights * chances.take(cells)
+            totals[t] = np.bincount(sequence, weights, len(batch))
+            fits = weights > 0
+            sequence, row = sequence[fits], after.take(cells[fits])
+            weights = weights[fits] / totals[t].take(sequence)
         if not (self.strings.fit(batch) and totals.all() and targets.max() < len(self.vocab)):
             raise DataError(
                 f"expected sequences of {self.name}, got some that none of its automata can "

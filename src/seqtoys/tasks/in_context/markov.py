@@ -227,10 +227,9 @@ class InContextMarkov(Task):
                 sums = torch.stack([self._list(length).sums() for length in lengths]).sum(0)
                 losses = [Estimate(loss) for loss in (sums / sum(lengths)).tolist()]
             else:
-                batches = list(self._samples(lengths))
-                scored = torch.stack([batch.scored.sum() for batch in batches]).double()
-                each = torch.stack([self._count(batch).sums() for batch in batches], 1)
-                losses = [ratio(column, scored) for column in each]
+                drawn = [(self._count(b).sums(), b.scored.sum()) for b in self._samples(lengths)]
+                each, scored = (torch.stack(column) for column in zip(*drawn, strict=True))
+                losses = [ratio(column, scored.double()) for column in each.unbind(1)]
             self._known[lengths] = dict(zip(LOSSES, losses, strict=True))
         return self._known[lengths]
 
