@@ -705,6 +705,7 @@ def test_split_of_automata_holds_out_automata() -> None:
             split.surprise(batch), same.surprise(batch), equal_nan=True, rtol=0, atol=1e-12
         )
         assert split.optimum == same.optimum
+        assert split.references == same.references != task.references
         assert split.optimum.standard_error > 0
         assert split.optimum_of(9) == same.optimum_of(9)
     assert not parts[0] & parts[1]

@@ -262,10 +262,10 @@ def automata_in_context(
     expected number of each pair of a symbol and the letter after it, and both are exact.
 
     Source: Akyürek et al. (2024), In-context language learning: architectures and algorithms
-    (RegBench). There, each sequence has 10 to 20 strings of up to 50 letters, and each automaton
-    is new, so the loss of the best possible model is unknown. The published code draws from ranges
-    that leave out their upper end, so that no state has the greatest number of edges, and some
-    strings are empty.
+    (RegBench). There, a sequence has 10 to 20 strings of up to 50 letters, and the automata are
+    not from a small pool, so the loss of the best possible model is unknown. The published code
+    draws from ranges that leave out their upper end, so that no state has the greatest number of
+    edges, and some strings are empty.
 
     Args:
         pool: The number of automata.
