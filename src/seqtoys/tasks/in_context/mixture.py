@@ -188,9 +188,6 @@ class Mixture(Task):
                 )
         return replace_parts(Batch.join(parts), length_range=None)
 
-    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        return self._prefix_surprise(batch)[0][:, 0]
-
     def _hidden_lengths(self) -> tuple[int, ...]:
         return self.possible_lengths(self.lengths) if self._has_no_end else ()
 
