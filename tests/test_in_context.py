@@ -375,6 +375,9 @@ def test_surprise_of_a_mixture_is_that_of_its_strings() -> None:
     bounded = Mixture([Automaton(a, "#", lengths=(3, 5)) for a in (WORDS, OTHER)], [0.3, 0.7])
     parts = [{s: p for s, p in each.items() if 4 <= len(s) <= 6} for each in (words, other)]
     assert_surprise(bounded, bounded.sample(40), mixed(parts, [0.3, 0.7]))
+    beyond = short.take((short.count_symbols() > 5).nonzero().flatten())
+    torch.testing.assert_close(bounded.surprise(beyond), task.surprise(beyond), equal_nan=True)
+    assert evaluate(ElmanCharModel(bounded.vocab), bounded, count=9, longer=[7]).longer
     for bounds in ((4, 4), (3, 5)):
         lengths = list(range(bounds[0], bounds[1] + 1))
         drawn = [task.sample(10, length=n, generator=seeded(n)) for n in lengths]
@@ -489,6 +492,9 @@ def test_tasks_that_cannot_be_mixed_raise(
         Mixture([words, get_task("reber")])
     with pytest.raises(OptionError, match=r"got coin \(12, 12\), coin \(9, 9\)"):
         Mixture([coin(0.5), coin(0.9, length=9)])
+    bounded = [Automaton(WORDS, "#", lengths=(3, n), name="words") for n in (4, 5)]
+    with pytest.raises(OptionError, match=r"automata with the same, got \(3, 4\) and \(3, 5\)"):
+        Mixture([Mixture(bounded[:1]), Mixture(bounded[1:])])
     flat = FiniteLanguage({"ht": 1.0, "th": 1.0}, symbols="ht", name="flat")
     with pytest.raises(OptionError, match=r"or have none and equal lengths, got coin \(12, 12\)"):
         Mixture([coin(0.5), flat])
