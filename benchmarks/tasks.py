@@ -13,6 +13,7 @@ from seqtoys.training.updates import Updates
 
 SEQUENCES, UNITS, BATCHES = 128, 32, 32
 BIG_NUMBERS = ("binary_multiplication", "compute_sqrt")  # use Python's big integers, one at a time
+STEP_BY_STEP = ("automata_in_context",)  # walks through another automaton for each sequence
 
 
 def measure(threads: int, quick: bool) -> list[Row]:
@@ -68,4 +69,4 @@ def _train(task: Task) -> Callable[[], None]:
 
 
 def _claim(name: str) -> Claim:
-    return share_of_time(name, 0.50 if name in BIG_NUMBERS else 0.10)
+    return share_of_time(name, 0.50 if name in BIG_NUMBERS + STEP_BY_STEP else 0.10)

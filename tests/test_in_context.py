@@ -35,6 +35,7 @@ from seqtoys.tasks.in_context.automata import AutomataInContext, automata_in_con
 from seqtoys.tasks.in_context.markov import InContextMarkov
 from seqtoys.tasks.in_context.modular import ModularTable
 from seqtoys.tasks.in_context.pool import draw_pool
+from seqtoys.tasks.in_context.strings_joined import StringsJoined
 from seqtoys.tasks.task import TaskSplit
 
 Weighted = dict[tuple[int, ...], float]
@@ -374,6 +375,9 @@ def test_surprise_of_a_mixture_is_that_of_its_strings() -> None:
     bounded = Mixture([Automaton(a, "#", lengths=(3, 5)) for a in (WORDS, OTHER)], [0.3, 0.7])
     parts = [{s: p for s, p in each.items() if 4 <= len(s) <= 6} for each in (words, other)]
     assert_surprise(bounded, bounded.sample(40), mixed(parts, [0.3, 0.7]))
+    beyond = short.take((short.count_symbols() > 5).nonzero().flatten())
+    torch.testing.assert_close(bounded.surprise(beyond), task.surprise(beyond), equal_nan=True)
+    assert evaluate(ElmanCharModel(bounded.vocab), bounded, count=9, longer=[7]).longer
     for bounds in ((4, 4), (3, 5)):
         lengths = list(range(bounds[0], bounds[1] + 1))
         drawn = [task.sample(10, length=n, generator=seeded(n)) for n in lengths]
@@ -488,6 +492,9 @@ def test_tasks_that_cannot_be_mixed_raise(
         Mixture([words, get_task("reber")])
     with pytest.raises(OptionError, match=r"got coin \(12, 12\), coin \(9, 9\)"):
         Mixture([coin(0.5), coin(0.9, length=9)])
+    bounded = [Automaton(WORDS, "#", lengths=(3, n), name="words") for n in (4, 5)]
+    with pytest.raises(OptionError, match=r"automata with the same, got \(3, 4\) and \(3, 5\)"):
+        Mixture([Mixture(bounded[:1]), Mixture(bounded[1:])])
     flat = FiniteLanguage({"ht": 1.0, "th": 1.0}, symbols="ht", name="flat")
     with pytest.raises(OptionError, match=r"or have none and equal lengths, got coin \(12, 12\)"):
         Mixture([coin(0.5), flat])
@@ -640,6 +647,21 @@ def test_losses_of_automata_match_sums_over_all_texts(strings: tuple[int, int]) 
     assert_drawn_as(listed, task.sample(8000, generator=seeded(2)))
 
 
+@pytest.mark.parametrize("strings", [(1, 5), (3, 4), (2, 2)])
+def test_letters_are_expected_where_they_are_drawn(strings: tuple[int, int]) -> None:
+    joined = StringsJoined(*strings)
+    is_mark = joined.draw_marks(20_000, 13, seeded(1))
+    counts, run = Counter[int](), np.zeros(20_000, np.int64)
+    for marks in is_mark[1:]:
+        counts += Counter(run[~marks].tolist())
+        run = np.where(marks, 0, run + 1)
+    assert is_mark[0].all()
+    expected = joined.expected_letters((12,))
+    assert [counts[age] / 20_000 for age in range(strings[1])] == pytest.approx(expected, abs=0.05)
+    each = [joined.expected_letters((n,)) for n in (4, 5, 6)]
+    assert joined.expected_letters((4, 5, 6)) == pytest.approx(np.mean(each, axis=0))
+
+
 def test_automata_are_within_their_ranges() -> None:
     pool = draw_pool(300, states=(4, 6), letters=(5, 9), edges=(2, 4), seed=7)
     assert set(pool.degrees.ravel()) == {2, 3, 4}
@@ -689,6 +711,7 @@ def test_split_of_automata_holds_out_automata() -> None:
             split.surprise(batch), same.surprise(batch), equal_nan=True, rtol=0, atol=1e-12
         )
         assert split.optimum == same.optimum
+        assert split.references == same.references != task.references
         assert split.optimum.standard_error > 0
         assert split.optimum_of(9) == same.optimum_of(9)
     assert not parts[0] & parts[1]
@@ -764,6 +787,7 @@ def test_equations_are_right_and_divided(operation: str) -> None:
     shares = [n / len(parts[0]) for n in answers.values()]
     assert task.memoryless == pytest.approx(-sum(p * math.log(p) for p in shares))
     assert task.chance == pytest.approx(max(shares))
+    assert task.memoryless_of(4) == task.memoryless
     assert task.vocab.symbols[11:] == (operation if len(operation) == 1 else "∘", "=")
 
 

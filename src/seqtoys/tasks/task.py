@@ -533,8 +533,8 @@ class TaskSplit(Task):
 
     @property
     def references(self) -> dict[str, Estimate]:
-        """The references of the whole task."""
-        return self.whole.references
+        """The references of this split if its sequences are known, or else of the whole task."""
+        return (self._restricted or self.whole).references
 
     def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
         """Return the labels of the whole task."""

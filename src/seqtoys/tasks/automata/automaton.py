@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -318,12 +319,22 @@ class Automaton(Task):
         with np.errstate(divide="ignore"):  # log(0) = -inf is correct
             total = np.concatenate([-np.log(first)[np.newaxis], surprise]).cumsum(0)
         if (known := self._known_lengths(batch)) is not None:
-            total -= known.log_ahead(states)
+            # Without a chosen length, strings of other lengths are those of the whole graph.
+            outside = self._is_outside(batch)
+            total -= np.where(outside, 0.0, known.log_ahead(states))
         lost = len(self.graph.states)
         total[states == lost] = np.inf
         goes_on = np.append(~self.graph.is_end, False)[states[:-1]]  # (time, batch)
         before = np.where(goes_on, total[:-1], np.inf)
         return torch.from_numpy(before.T), torch.from_numpy(total[1:].T)
+
+    def _is_outside(self, batch: Batch) -> npt.NDArray[np.bool_]:
+        """Return which strings have a length outside `lengths`, if no other range is known."""
+        counts = batch.count_symbols().cpu().numpy()
+        if batch.length_range is not None or self._bounds is None:
+            return np.zeros(counts.shape, np.bool_)
+        outside: npt.NDArray[np.bool_] = (counts < self._bounds[0]) | (counts > self._bounds[1])
+        return outside
 
     def _has_probabilities(self, *, at_length: bool) -> bool:
         return at_length or not self.is_endless or self._bounds is None

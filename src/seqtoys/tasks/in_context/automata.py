@@ -24,7 +24,6 @@ from seqtoys.tasks.task import Task
 
 MOST = 2**22  # the most cells in the tables of a pool
 ENOUGH = 64  # sequences of each batch of samples, since they hardly differ in what is lost
-SMALLEST = 1e-300  # divides weights that are all 0
 
 
 class AutomataInContext(Task):
@@ -112,15 +111,15 @@ class AutomataInContext(Task):
 
     def _write(self, chosen: Array, is_mark: Array, drawn: Array) -> Int[Tensor, "batch time"]:
         """Walk through the chosen automata, with random numbers that choose the edges."""
-        pool, (_, states, edges) = self.pool, self.pool.symbols.shape
-        degrees = pool.degrees.ravel().astype(np.float64)
-        home = chosen * states + START  # a state's row in the tables of all automata
-        rows = np.arange(len(pool))[:, np.newaxis, np.newaxis] * states
-        following = (rows + pool.following).ravel()
+        pool, (automata, states, edges) = self.pool, self.pool.symbols.shape
+        # The edges of all automata as one table; a state is the number of its first edge.
+        first = edges * states * np.arange(automata)[:, np.newaxis, np.newaxis]
+        following = (first + edges * pool.following).ravel()
+        degrees = pool.degrees.ravel().repeat(edges).astype(np.float64)
+        state = home = edges * (states * chosen + START)
         cells = np.empty(is_mark.shape, np.int64)
-        state = home
         for t, number in enumerate(drawn):
-            cells[t] = state * edges + (number * degrees.take(state)).astype(np.int64)
+            cells[t] = state + (number * degrees.take(state)).astype(np.int64)
             state = np.where(is_mark[t], home, following.take(cells[t]))
         text = np.where(is_mark, MARK, pool.symbols.ravel().take(cells))
         return torch.from_numpy(text.T.copy())
@@ -136,15 +135,18 @@ class AutomataInContext(Task):
         targets = batch.targets.cpu().numpy().T
         symbols = np.where((targets > MARK) & (targets < len(self.vocab)), targets, MARK)
         totals = np.empty(symbols.shape)
-        row = home[automata]  # (batch, automata)
-        # A weight is the posterior probability of an automaton; those that are out stay at 0.
-        weights = np.full(row.shape, 1 / row.shape[1])
+        # The automata that each sequence may still be from: its position, the current row of the
+        # automaton, and its posterior probability. Most are out after a few symbols.
+        sequence = np.arange(len(batch)).repeat(automata.shape[1])
+        row = home[automata].ravel()
+        weights = np.full(row.shape, 1 / automata.shape[1])
         for t, symbol in enumerate(symbols):
-            cells = row + symbol[:, np.newaxis]
-            weights *= chances.take(cells)
-            totals[t] = weights.sum(1)
-            weights /= np.maximum(totals[t], SMALLEST)[:, np.newaxis]
-            row = after.take(cells)
+            cells = row + symbol.take(sequence)
+            weights = weights * chances.take(cells)
+            totals[t] = np.bincount(sequence, weights, len(batch))
+            fits = weights > 0
+            sequence, row = sequence[fits], after.take(cells[fits])
+            weights = weights[fits] / totals[t].take(sequence)
         if not (self.strings.fit(batch) and totals.all() and targets.max() < len(self.vocab)):
             raise DataError(
                 f"expected sequences of {self.name}, got some that none of its automata can "
@@ -260,10 +262,10 @@ def automata_in_context(
     expected number of each pair of a symbol and the letter after it, and both are exact.
 
     Source: Akyürek et al. (2024), In-context language learning: architectures and algorithms
-    (RegBench). There, each sequence has 10 to 20 strings of up to 50 letters, and each automaton
-    is new, so the loss of the best possible model is unknown. The published code draws from ranges
-    that leave out their upper end, so that no state has the greatest number of edges, and some
-    strings are empty.
+    (RegBench). There, a sequence has 10 to 20 strings of up to 50 letters, and the automata are
+    not from a small pool, so the loss of the best possible model is unknown. The published code
+    draws from ranges that leave out their upper end, so that no state has the greatest number of
+    edges, and some strings are empty.
 
     Args:
         pool: The number of automata.

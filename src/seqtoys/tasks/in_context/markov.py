@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqtoys.data.batch import UNSCORED, Batch
+from seqtoys.data.batch import UNSCORED, Batch, trusted_batch
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError
 from seqtoys.support.arguments import check_type
@@ -170,7 +170,7 @@ class InContextMarkov(Task):
         text = torch.from_numpy(np.concatenate([first, walked]).T.copy())  # (batch, length + 1)
         targets = text[:, 1:].clone()
         targets[:, : self.order - 1] = UNSCORED
-        return Batch(text[:, :-1], targets)
+        return trusted_batch(text[:, :-1], targets)
 
     def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
         """Compute the surprise of the add-one rule at each symbol, in nats.
@@ -227,10 +227,9 @@ class InContextMarkov(Task):
                 sums = torch.stack([self._list(length).sums() for length in lengths]).sum(0)
                 losses = [Estimate(loss) for loss in (sums / sum(lengths)).tolist()]
             else:
-                batches = list(self._samples(lengths))
-                scored = torch.stack([batch.scored.sum() for batch in batches]).double()
-                each = torch.stack([self._count(batch).sums() for batch in batches], 1)
-                losses = [ratio(column, scored) for column in each]
+                drawn = [(self._count(b).sums(), b.scored.sum()) for b in self._samples(lengths)]
+                each, scored = (torch.stack(column) for column in zip(*drawn, strict=True))
+                losses = [ratio(column, scored.double()) for column in each.unbind(1)]
             self._known[lengths] = dict(zip(LOSSES, losses, strict=True))
         return self._known[lengths]
 

@@ -188,9 +188,6 @@ class Mixture(Task):
                 )
         return replace_parts(Batch.join(parts), length_range=None)
 
-    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        return self._prefix_surprise(batch)[0][:, 0]
-
     def _hidden_lengths(self) -> tuple[int, ...]:
         return self.possible_lengths(self.lengths) if self._has_no_end else ()
 
@@ -246,8 +243,14 @@ def _common_vocab(tasks: Sequence[Task]) -> Vocab:
 
 
 def _have_no_end(tasks: Sequence[Task]) -> bool:
-    """Return whether sequences have no end, and check that the tasks agree in this."""
+    """Return whether sequences have no end, and check that the tasks agree in their lengths."""
     endless = [bool(task._hidden_lengths()) or _is_endless(task) for task in tasks]
+    limits = set().union(*map(_limits, tasks))
+    if len(limits) > 1 and not any(endless):
+        raise OptionError(
+            "expected an automaton with lengths=… only beside automata with the same, got "
+            + " and ".join(sorted(map(str, limits)))
+        )
     if any(endless) and not (all(endless) and len({task.lengths for task in tasks}) == 1):
         listed = ", ".join(
             f"{task.name} {task.lengths if is_endless else 'with an end'}"
@@ -258,6 +261,13 @@ def _have_no_end(tasks: Sequence[Task]) -> bool:
             f"got {listed}"
         )
     return any(endless)
+
+
+def _limits(task: Task) -> set[tuple[int, int] | None]:
+    """Return the lengths that the strings of each source are restricted to."""
+    if isinstance(task, Mixture):
+        return set().union(*map(_limits, task.tasks))
+    return {task._bounds if isinstance(task, Automaton) else None}
 
 
 def _is_endless(task: Task) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seqtoys.data.batch import UNSCORED, Batch
+from seqtoys.data.batch import UNSCORED, Batch, trusted_batch
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError, quoted
 from seqtoys.support.randomness import generator_for
@@ -105,7 +105,11 @@ class ModularTable(TaskSplit):
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw equations of the training part."""
-        return self._training.draw(batch_size, length, generator)
+        rows = torch.randint(len(self.equations), (batch_size,), generator=generator)
+        return trusted_batch(self.equations.inputs[rows], self.equations.targets[rows])
+
+    def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
+        return self._training.memoryless
 
 
 def _check_operation(operation: str, modulus: int) -> str:
