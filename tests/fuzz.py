@@ -74,6 +74,15 @@ def workplace() -> Iterator[Path]:
         yield Path(folder)
 
 
+def _open_files() -> list[str]:
+    """Return the open files but for fonts, which matplotlib keeps open."""
+    found = []
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+            found.append(os.readlink(each))
+    return sorted(name for name in found if not name.endswith((".ttf", ".otf")))
+
+
 def global_state() -> dict[str, Any]:
     """Return the global state that no call may change."""
     return {
@@ -86,7 +95,7 @@ def global_state() -> dict[str, Any]:
         "the precision of products": torch.get_float32_matmul_precision(),
         "the style of figures": dict(matplotlib.rcParams),
         "the folder": os.getcwd(),
-        "the open files": sorted(os.listdir("/proc/self/fd")),
+        "the open files": _open_files(),
         "the environment": dict(os.environ),
         "the streams": (sys.stdout, sys.stderr, sys.stdin),
         "the limit of recursion": sys.getrecursionlimit(),
