@@ -269,10 +269,11 @@ def test_impossible_chains_raise(
         InContextMarkov(order=2).sample(1, length=1)
     task, other = InContextMarkov(), Batch.from_pairs([("aab", "aaa")], Vocab("ab"))
     scored = Batch(torch.tensor([[0, 1]]), torch.tensor([[-100, 1]]))
-    beyond = Batch.from_texts(["abc"], Vocab("abc"))
-    for batch in (other, scored, beyond):
+    for batch in (other, scored):
         with pytest.raises(DataError, match="expected sequences of in_context_markov, with each"):
             task.surprise(batch)
+    with pytest.raises(IndexRangeError):
+        task.surprise(Batch.from_texts(["abc"], Vocab("abc")))
 
 
 def test_references_are_shown_and_stored() -> None:
@@ -823,7 +824,7 @@ def test_impossible_tables_raise(
     assert_error(
         lambda: ModularTable(operation="^"),
         OptionError,
-        "expected operation to be one of +, -, *, /, x^2+xy+y^2, got '^'",
+        "expected operation to be '+', '-', '*', '/' or 'x^2+xy+y^2', got '^'",
     )
     assert_error(
         lambda: ModularTable(2, training=0.1),

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from seqtoys.data.batch import Batch
 from seqtoys.support.arguments import check_fields
+from seqtoys.support.arrays import Floats, Ints
 
-IntArray = npt.NDArray[np.int64]
+IntArray = Ints
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def number_prefixes(inputs: IntArray) -> IntArray:
 
 
 def conditional_entropy(
-    contexts: IntArray, targets: IntArray, weights: npt.NDArray[np.float64] | None = None
+    contexts: IntArray, targets: IntArray, weights: Floats | None = None
 ) -> float:
     """Compute the conditional entropy of targets given their contexts, in nats.
 

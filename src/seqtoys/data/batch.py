@@ -30,6 +30,7 @@ from seqtoys.support.memory import check_room
 from seqtoys.support.tables import align
 from seqtoys.support.tensors import check_size, to_int64
 from seqtoys.support.values import check_count, check_lengths
+from seqtoys.support.words import counted
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,7 +160,7 @@ class Batch:
     def __repr__(self) -> str:
         low, high = (int(bound) for bound in self.count_symbols().aminmax())
         lengths = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        sequences = f"{len(self):,} sequence{'s' * (len(self) != 1)}"
+        sequences = counted(len(self), "sequence")
         return f"Batch({sequences} of {lengths} symbols, {int(self.scored.sum()):,} scored)"
 
     def with_length_range(self, length_range: tuple[int, int] | None) -> Batch:

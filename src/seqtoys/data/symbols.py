@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from seqtoys.errors import DataError, InputTypeError, VocabError, excerpt, quoted
 from seqtoys.support.arguments import check_type, listed
+from seqtoys.support.arrays import Ints
 
 Symbols: TypeAlias = str | Sequence[str]
 """A sequence of symbols: a string of characters, or a list of words."""
@@ -90,7 +90,7 @@ def legible(symbol: str) -> str:
     return symbol if symbol.isprintable() else repr(symbol)[1:-1]
 
 
-def code_point_table(symbols: tuple[str, ...]) -> npt.NDArray[np.int64]:
+def code_point_table(symbols: tuple[str, ...]) -> Ints:
     """Return a table from code points to symbol indices; others, and the last entry, are -1.
 
     Examples:

@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Literal, overload
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -25,8 +24,10 @@ from seqtoys.errors import (
 )
 from seqtoys.support.annotations import BYTES, described, list_hint
 from seqtoys.support.arguments import check_type
+from seqtoys.support.arrays import Ints
 from seqtoys.support.indices import Indices, to_index_array
 from seqtoys.support.memory import EnoughMemory, check_room
+from seqtoys.support.words import counted
 
 
 class Vocab:
@@ -259,7 +260,7 @@ class Vocab:
                 f"expected a string or a list of symbols, got {described(sequence)}{hint}"
             )
 
-    def _check_range(self, array: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def _check_range(self, array: Ints) -> Ints:
         outside = (array < 0) | (array >= len(self))
         if outside.any():
             where = tuple(int(axis) for axis in np.argwhere(outside)[0])
@@ -270,10 +271,10 @@ class Vocab:
             )
         return array
 
-    def _join(self, row: npt.NDArray[np.int64]) -> str | list[str]:
+    def _join(self, row: Ints) -> str | list[str]:
         symbols = [self._symbols[index] for index in row.tolist()]
         return symbols if self.has_words else "".join(symbols)
 
     def _summary(self) -> str:
         shown = self._symbols if self.has_words else "".join(self._symbols)
-        return f"{len(self)} symbol{'s' * (len(self) > 1)} {excerpt(shown)}"
+        return f"{counted(len(self), 'symbol')} {excerpt(shown)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,9 @@ from seqtoys.models.reading import last_layer, make_reader
 from seqtoys.models.vocabulary import vocab_of
 from seqtoys.support.annotations import described
 from seqtoys.support.arguments import checked
+from seqtoys.support.arrays import Floats
 from seqtoys.support.devices import device_of
 from seqtoys.support.states import to_states
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
 @checked
@@ -107,7 +106,7 @@ def mean_hidden_by_symbol(
 @checked
 def principal_components(
     states: Float[npt.NDArray[np.floating], "states hidden"], count: int = 2
-) -> tuple[Float[FloatArray, "states count"], Float[FloatArray, " count"]]:
+) -> tuple[Float[Floats, "states count"], Float[Floats, " count"]]:
     """Project states onto their principal components (Pearson, 1901).
 
     The sign of a component is arbitrary: its entry with the largest absolute value is made

@@ -10,6 +10,7 @@ from seqtoys.records.history_fields import INTERRUPTED
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.serialization import MALFORMED
 from seqtoys.support.tensor_file import TensorFile, read_file
+from seqtoys.support.words import counted
 
 FOREIGN = "data that seqtoys did not write or can't read"
 
@@ -49,5 +50,5 @@ def _unfinished(file: TensorFile) -> str | None:
     except MALFORMED:
         return FOREIGN
     if has_begun and not reasons.isdisjoint(INTERRUPTED):
-        return f"an unfinished training run of {epochs} epoch{'s' * (epochs != 1)}"
+        return f"an unfinished training run of {counted(epochs, 'epoch')}"
     return None

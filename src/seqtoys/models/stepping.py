@@ -11,7 +11,6 @@ from itertools import zip_longest
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -22,8 +21,8 @@ from seqtoys.models.elman.network import ElmanNetwork
 from seqtoys.models.ensemble import ElmanEnsemble
 from seqtoys.models.forward import Ensemble, count_replicas, in_mode
 from seqtoys.models.reading import make_reader
+from seqtoys.support.arrays import Array
 
-Array: TypeAlias = npt.NDArray[Any]
 Read: TypeAlias = Callable[[Any], Array]
 """Reads one symbol of each text, updates the states, and returns the logits `(*texts, vocab)`."""
 

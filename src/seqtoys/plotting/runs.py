@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from seqtoys.errors import DataError
 from seqtoys.plotting.labels import Mark, printable
 from seqtoys.plotting.style import Axes, line_style
 from seqtoys.records.ensemble_row import quantiles_of
+from seqtoys.support.arrays import Floats
 
 Run = TypeVar("Run")
 Named: TypeAlias = Run | Sequence[Run] | Mapping[str, Run | Sequence[Run]]
 """One run, several runs of one kind (such as seeds), or either by name."""
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 BANDS = {0.25: (0.05, 0.95), 0.4: (0.25, 0.75)}  # opacity: quantiles
 MARKED = 8  # markers along a line

@@ -8,6 +8,7 @@ from textwrap import fill
 from typing import Any
 
 from seqtoys.support.tables import WIDTH
+from seqtoys.support.words import counted
 
 PHRASES = {
     "epochs": "ran all epochs",
@@ -20,9 +21,6 @@ PHRASES = {
     "running": "still running",
 }
 """How training ended, in words, for each value of `History.stopped`."""
-
-PUTS_BACK = ("epochs", "patience", "interrupted")
-"""The reasons after which `keep="best"` puts back the weights of the best epoch."""
 
 
 def ending(stopped: str, epochs: int, settings: Mapping[str, Any]) -> str:
@@ -73,7 +71,7 @@ def foot_of(data: str, epochs_before: int, end: str, kept: str) -> str:
         The model had already been trained for 100 epochs.
         Solved at epoch 1 of 9.
     """
-    before = f"{epochs_before:,} epoch{'s' * (epochs_before != 1)}"
+    before = counted(epochs_before, "epoch")
     lines = [
         fill(f"Trained on {data}.", WIDTH) if data else "",
         f"The model had already been trained for {before}." if epochs_before else "",

@@ -12,8 +12,9 @@ import torch
 
 from seqtoys.data.baselines import Baselines
 from seqtoys.errors import DataError, InputTypeError, quoted
-from seqtoys.records.foot import PUTS_BACK, ending, foot_of
+from seqtoys.records.foot import ending, foot_of
 from seqtoys.records.history_fields import (
+    PUTS_BACK,
     REMARK,
     UNFINISHED,
     best_epochs,

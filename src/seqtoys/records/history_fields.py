@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from seqtoys.data.baselines import Baselines
 from seqtoys.errors import DataError, quoted
+from seqtoys.support.arrays import Bools
 from seqtoys.support.serialization import Plain
 
 INTERRUPTED = ("running", "interrupted", "error")  # training did not finish
 UNFINISHED = (*INTERRUPTED, "epochs")  # training can be resumed
+PUTS_BACK = ("epochs", "patience", "interrupted")  # after which keep="best" keeps the best weights
 KEEPS_LAST = ("solved", "excess", "diverged")  # the last weights are kept, even with keep="best"
 KINDS: dict[str, Any] = {
     "settings": dict,
@@ -97,7 +99,7 @@ REMARK = (
 )
 
 
-def is_impossible(losses: npt.ArrayLike, optimum: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+def is_impossible(losses: npt.ArrayLike, optimum: npt.ArrayLike) -> Bools:
     """Return whether final losses are below the optimum by more than chance.
 
     Args:
@@ -115,5 +117,5 @@ def is_impossible(losses: npt.ArrayLike, optimum: npt.ArrayLike) -> npt.NDArray[
     if len(excess) < FEWEST:
         return np.zeros(excess.shape[1], bool)
     error = excess.std(0, ddof=1) / np.sqrt(len(excess))
-    below: npt.NDArray[np.bool_] = excess.mean(0) + ERRORS * error < -ROUNDING
+    below: Bools = excess.mean(0) + ERRORS * error < -ROUNDING
     return below

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.tables import html_paragraph, html_table, text_table
 from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.words import counted
 
 SHOWN_POSITIONS = 40
 Units: TypeAlias = Literal["nats", "bits", "perplexity"]
@@ -71,7 +72,7 @@ class ByPosition:
         return text_table(*self._cells())
 
     def __repr__(self) -> str:
-        return f"ByPosition({plural(len(self), 'position')})"
+        return f"ByPosition({counted(len(self), 'position')})"
 
     def _repr_html_(self) -> str:
         return html_table(*self._cells())
@@ -171,8 +172,8 @@ class Score:
         return f"{self._counted()}: {right}"
 
     def _counted(self) -> str:
-        scored = "" if self.scored is None else f", {plural(self.scored, 'scored symbol')}"
-        return f"{plural(self.sequences, 'sequence')}{scored}"
+        scored = "" if self.scored is None else f", {counted(self.scored, 'scored symbol')}"
+        return f"{counted(self.sequences, 'sequence')}{scored}"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         marks: Iterable[tuple[float | None, str]] = (
@@ -186,13 +187,3 @@ class Score:
         units: tuple[Units, ...] = ("nats", "bits", "perplexity")
         rows = [[*(str(in_units(loss, each)) for each in units), name] for loss, name in known]
         return [*units, ""], rows
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun.
-
-    Examples:
-        >>> plural(1, "sequence"), plural(2000, "sequence")
-        ('1 sequence', '2,000 sequences')
-    """
-    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from seqtoys.errors import NonFiniteLossError, OptionError, quoted
-from seqtoys.models.stepping import Array, Read
+from seqtoys.models.stepping import Read
+from seqtoys.support.arrays import Array
 from seqtoys.support.values import check_count, to_int, to_real
 
 _FIRST, _MOST = 2**14, 2**20  # random numbers drawn per call: at first, and at most

@@ -13,9 +13,10 @@ from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
 from seqtoys.models.forward import Ensemble, StepwiseModel, count_replicas
-from seqtoys.models.stepping import Array, Stepper, make_stepper
+from seqtoys.models.stepping import Stepper, make_stepper
 from seqtoys.models.vocabulary import vocab_of
 from seqtoys.sampling.decoding import SamplingConfig, draw_text, draw_texts
+from seqtoys.support.arrays import Array
 from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.named import named
 from seqtoys.support.randomness import seeded_generator

@@ -9,6 +9,7 @@ from seqtoys.data.symbols import Symbols
 from seqtoys.errors import DataError, InputTypeError, excerpt
 from seqtoys.support.arguments import listed
 from seqtoys.support.values import MANY, check_count
+from seqtoys.support.words import counted
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Novelty:
         if self.held_out is not None:
             kinds.insert(1, (self.held_out, "held out"))
         shares = (f"{count} {kind} ({count / max(len(self), 1):.0%})" for count, kind in kinds)
-        return f"{len(self)} sample{'s' * (len(self) > 1)}: {', '.join(shares)}"
+        return f"{counted(len(self), 'sample')}: {', '.join(shares)}"
 
 
 def novelty(

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from seqtoys.errors import ROOM, IndexRangeError, InputTypeError, ShapeError, quoted
 from seqtoys.support.annotations import described, order_hint
+from seqtoys.support.arrays import Array, Ints
 from seqtoys.support.values import to_int
 
 Indices: TypeAlias = Tensor | npt.NDArray[np.integer[Any]] | Sequence[Any]
 """Symbol indices: an integer tensor or NumPy array, or (nested) lists of ints."""
 
 
-def to_index_array(indices: Indices) -> npt.NDArray[np.int64]:
+def to_index_array(indices: Indices) -> Ints:
     """Convert indices of any integer type, on any device, to an int64 array.
 
     Raises:
@@ -69,7 +70,7 @@ def check_index(index: object, size: int, name: str) -> int:
     return at % size
 
 
-def _to_array(indices: Indices) -> npt.NDArray[Any]:
+def _to_array(indices: Indices) -> Array:
     try:
         if isinstance(indices, Tensor):
             wide = indices.detach().double() if indices.is_floating_point() else indices

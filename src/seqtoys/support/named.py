@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 from seqtoys.errors import InputTypeError, quoted
 from seqtoys.support.annotations import ANYTHING, TypeSpec, first_mismatch, type_spec
+from seqtoys.support.words import counted
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -85,7 +86,7 @@ def check_names(
         if name not in names:
             raise InputTypeError(f"{owner} has no argument {name}; {_advice(name, value, names)}")
     count, surplus = len(positional) - is_method, list(positional[most:])
-    taken = f"{most - is_method} argument{'s' * (most - is_method != 1)}"
+    taken = counted(most - is_method, "argument")
     raise InputTypeError(
         f"{owner} takes {taken} without a name, got {count}; "
         + _by_name(function, surplus, [n for n in list(names)[most:] if n not in keywords])

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from seqtoys.errors import DataError, InputTypeError, ShapeError
 from seqtoys.support.annotations import described
+from seqtoys.support.arrays import Floats
 
 Axes: TypeAlias = tuple[str, ...]
 
 
-def to_states(values: Any, name: str, axes: Axes) -> npt.NDArray[np.float64]:
+def to_states(values: Any, name: str, axes: Axes) -> Floats:
     """Convert finite numbers of any real type, on any device, to a float64 array.
 
     Args:
@@ -39,7 +39,7 @@ def to_states(values: Any, name: str, axes: Axes) -> npt.NDArray[np.float64]:
     return array
 
 
-def _to_array(values: Any, name: str) -> npt.NDArray[np.float64]:
+def _to_array(values: Any, name: str) -> Floats:
     refusal = InputTypeError(f"expected {name} to be numbers, got {described(values)}")
     try:
         if isinstance(values, Tensor):

@@ -199,10 +199,7 @@ def check_length(length: object, name: str = "lengths") -> int:
     Raises:
         OptionError: If it is not.
     """
-    count = to_int(length)
-    if count is None or not 1 <= count <= LARGEST:
-        raise OptionError(f"expected {name} to be a positive integer, got {quoted(length)}")
-    return count
+    return check_count(name, length, 1)
 
 
 def check_lengths(lengths: object) -> tuple[int, int]:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from seqtoys.errors import OptionError, quoted
 from seqtoys.support.annotations import described
+from seqtoys.support.arrays import Array
 from seqtoys.tasks.task import Task
 from seqtoys.training.options import Written, as_written
 
-Grid: TypeAlias = Mapping[str, Sequence[Any] | npt.NDArray[Any] | Mapping[str, Any]]
+Grid: TypeAlias = Mapping[str, Sequence[Any] | Array | Mapping[str, Any]]
 """For each name a list or an array of values, or a dict with a label for each value."""
 
 SHOWN = 60  # characters of a text that is its own label

@@ -11,11 +11,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED, Batch
-from seqtoys.errors import DataError
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.tasks.scoring import Scoring
 from seqtoys.tasks.symbol_classes import SymbolClasses
 from seqtoys.tasks.task import Task
+from seqtoys.tasks.task_checks import check_sequences
 
 
 class AnswerStream(Task):
@@ -99,12 +99,7 @@ class AnswerStream(Task):
         symbols = torch.cat([inputs[:, :1], targets], 1)  # (batch, length + 1)
         surprise = self.symbol_surprise(symbols.clamp(min=0))[:, 1:]  # (batch, length)
         wrong = ~scored.all(1) | (inputs != symbols[:, :-1]).any(1) | surprise.isinf().any(1)
-        if wrong.any():
-            row = int(wrong.nonzero()[0])
-            raise DataError(
-                f"expected sequences of {self.name} with every symbol scored, got another at "
-                f"position {row}; draw sequences with task.sample"
-            )
+        check_sequences(self, batch, ~wrong.numpy(), " with every symbol scored")
         return surprise
 
     def _has_probabilities(self, *, at_length: bool) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -14,10 +12,9 @@ from torch.nn import functional as F
 
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.errors import OptionError, ShapeError, quoted
+from seqtoys.support.arrays import Array
 from seqtoys.support.tensors import to_int64
 from seqtoys.tasks.determined import Determined
-
-Array: TypeAlias = npt.NDArray[Any]
 
 
 class AnswerTask(Determined):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED, Batch, trusted_batch
-from seqtoys.errors import DataError, quoted
+from seqtoys.errors import DataError
+from seqtoys.support.arrays import Array
 from seqtoys.tasks.task import Task
-
-Array: TypeAlias = npt.NDArray[Any]
+from seqtoys.tasks.task_checks import check_sequences
 
 
 def between_marks(targets: Array, lengths: Array) -> Batch:
@@ -71,10 +68,4 @@ def check_same(task: Task, written: Batch, batch: Batch) -> None:
     """
     inputs, targets = batch.inputs.cpu(), batch.targets.cpu()
     differs = (targets != written.targets) | ((inputs != written.inputs) & written.scored)
-    if differs.any():
-        row = int(differs.any(1).nonzero()[0])
-        shown = task.vocab.decode(inputs[row, : int(batch.count_symbols()[row])])
-        raise DataError(
-            f"expected sequences of {task.name} from # to #, got {quoted(shown)} "
-            f"at position {row}; draw sequences with task.sample"
-        )
+    check_sequences(task, batch, ~differs.any(1).numpy(), " from # to #")

@@ -13,9 +13,10 @@ from torch.nn import functional as F
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError
+from seqtoys.support.arrays import Array
 from seqtoys.support.uncertainty import Estimate, entropy
 from seqtoys.support.values import check_count, check_probability
-from seqtoys.tasks.delimited import Array, between_marks, check_lengths_of, check_same
+from seqtoys.tasks.delimited import between_marks, check_lengths_of, check_same
 from seqtoys.tasks.task import Task
 
 BRACKETS = "()[]{}<>⟨⟩⟦⟧⌈⌉⌊⌋"

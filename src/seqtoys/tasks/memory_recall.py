@@ -11,9 +11,10 @@ from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.data.vocab import Vocab
+from seqtoys.support.arrays import Array
 from seqtoys.support.uncertainty import Estimate, entropy
 from seqtoys.support.values import check_count, check_probability
-from seqtoys.tasks.answers import AnswerTask, Array
+from seqtoys.tasks.answers import AnswerTask
 from seqtoys.tasks.determined import Determined
 from seqtoys.tasks.memory_copy import LETTERS
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-from seqtoys.errors import OptionError, quoted
+from seqtoys.support.values import check_choice
 
 Scoring: TypeAlias = Literal["answers", "all"]
 """`"answers"`: only what the task asks for; `"all"`: every position, as papers often train."""
@@ -16,6 +16,5 @@ def check_scoring(score: Scoring) -> Scoring:
     Raises:
         OptionError: If it is neither `"answers"` nor `"all"`.
     """
-    if score not in ("answers", "all"):
-        raise OptionError(f"expected score to be 'answers' or 'all', got {quoted(score)}")
+    check_choice("score", score, get_args(Scoring))
     return score

@@ -1,13 +1,47 @@
-"""Checks of the lengths and the vocabulary of a task."""
+"""Checks of the lengths and the vocabulary of a task, and of sequences that it should read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
+import numpy as np
+
+from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import OptionError, quoted
+from seqtoys.errors import DataError, OptionError, quoted
+from seqtoys.support.arrays import Bools
 from seqtoys.support.values import check_length
 from seqtoys.tasks.task import Task, no_sequence
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What generates sequences: a task, or a part of it."""
+
+    name: str
+    vocab: Vocab
+
+
+def check_sequences(source: Source, batch: Batch, fits: Bools, such: str = "") -> None:
+    """Check that a source can generate each sequence of a batch.
+
+    Args:
+        source: The source.
+        batch: The sequences.
+        fits: Whether it can generate each of them, `(batch,)`.
+        such: What the sequences should be like, for the message.
+
+    Raises:
+        DataError: If it cannot; the message shows the inputs of the first such sequence.
+    """
+    if not fits.all():
+        row = int(np.flatnonzero(~fits)[0])
+        shown = source.vocab.decode(batch.inputs[row, : int(batch.count_symbols()[row])])
+        raise DataError(
+            f"expected sequences of {source.name}{such}, got {quoted(shown)} at position {row}; "
+            "draw sequences with task.sample"
+        )
 
 
 def check_tested(task: Task, lengths: tuple[int, int], longer: Sequence[int]) -> None:

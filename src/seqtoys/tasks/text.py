@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -17,11 +15,9 @@ from seqtoys.data.symbols import Symbols, several
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError
 from seqtoys.support.arguments import checked
+from seqtoys.support.arrays import Array, Floats, Ints
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.tasks.task import Task
-
-Floats: TypeAlias = npt.NDArray[np.float64]
-Ints: TypeAlias = npt.NDArray[np.int64]
 
 
 class Listed(Task):
@@ -224,7 +220,6 @@ def hihello() -> Text:
     return Text(["hihello"], name="hihello", source="tutorial example")
 
 
-Array: TypeAlias = npt.NDArray[Any]
 WIDTH = 2**32  # the number of keys per node: more than any symbol index
 
 
@@ -236,7 +231,7 @@ class Beginnings:
         weights: The probability of each sequence, up to a factor.
     """
 
-    def __init__(self, batch: Batch, weights: npt.NDArray[np.float64]) -> None:
+    def __init__(self, batch: Batch, weights: Floats) -> None:
         inputs, targets = batch.inputs.numpy(), batch.targets.numpy()
         nodes = 1 + number_prefixes(inputs)  # (batch, time); 0 is the root
         parents = np.pad(nodes[:, :-1], ((0, 0), (1, 0)))

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
+from seqtoys.support.arrays import Array
 from seqtoys.support.uncertainty import Estimate, entropy
 from seqtoys.support.values import check_count
-from seqtoys.tasks.answers import AnswerTask, Array
+from seqtoys.tasks.answers import AnswerTask
 
 ACCEPTORS: dict[int, tuple[tuple[tuple[int, int], ...], frozenset[int]]] = {
     1: (((1, 0), (1, 1)), frozenset({0})),

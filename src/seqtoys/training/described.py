@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seqtoys.data.batch import Batch
 from seqtoys.data.vocab import Vocab
+from seqtoys.support.words import counted
 from seqtoys.tasks.given_data import TrainingData, is_pair
 from seqtoys.tasks.task import Task
 
@@ -73,16 +74,6 @@ def describe_task(task: Task, batch_size: int, validation: float | None) -> str:
     """
     held = f"; {100 * validation:.3g}% held out" if validation else ""
     return f"the task {task.name}, {counted(batch_size, 'new sequence')} per epoch{held}"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    Examples:
-        >>> counted(1, "text"), counted(1200, "text")
-        ('1 text', '1,200 texts')
-    """
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def unit_of(vocab: Vocab | None) -> str:

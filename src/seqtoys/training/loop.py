@@ -15,6 +15,7 @@ from seqtoys.models.trained import note_training
 from seqtoys.records.ensemble_row import EnsembleRow
 from seqtoys.records.history import History
 from seqtoys.records.row import Row
+from seqtoys.support.words import counted
 from seqtoys.training.interrupt import PostponedInterrupt, postponed_interrupt
 from seqtoys.training.resume import save_training
 from seqtoys.training.state import TrainingState
@@ -90,7 +91,7 @@ def _with_history(error: BaseException, run: TrainingState) -> BaseException:
     """Attach the history so far to an exception, with a note in its traceback."""
     vars(error)["history"] = run.history  # even if its class restricts attributes
     if run.epochs:
-        count = f"{run.epochs:,} epoch{'s' * (run.epochs > 1)}"
+        count = counted(run.epochs, "epoch")
         error.add_note(f"The history of {count} is in the attribute history of this error")
     return error
 

@@ -19,6 +19,7 @@ from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.support.digest import brief
 from seqtoys.support.randomness import generator_for
 from seqtoys.support.serialization import Plain
+from seqtoys.support.words import counted
 from seqtoys.tasks.given_data import (
     TrainingData,
     check_data,
@@ -142,7 +143,7 @@ class SequencesSource:
         """Return a description that identifies the sequences."""
         batch = self.sequences
         fingerprint = brief(*batch.tensors.values())
-        return f"{len(batch):,} sequence{'s' * (len(batch) > 1)} ({fingerprint})"
+        return f"{counted(len(batch), 'sequence')} ({fingerprint})"
 
     def state(self) -> Tensor | None:
         """Return the order of the epoch in progress."""

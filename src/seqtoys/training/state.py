@@ -32,6 +32,7 @@ from seqtoys.tasks.given_data import TrainingData
 from seqtoys.training.best_weights import BestWeights
 from seqtoys.training.gradients import writes_gradients
 from seqtoys.training.optimizers import (
+    Optimizer,
     check_rate,
     make_optimizer,
     make_scheduler,
@@ -186,15 +187,7 @@ def make_training_state(
         device=device,
     )
     replicas = count_replicas(model)
-    optimizer = make_optimizer(
-        options["optimizer"], model, options["lr"], is_scheduled=options["scheduler"] is not None
-    )
-    rates = rates_of(optimizer)  # before the scheduler is created, which may change them
-    scheduler = make_scheduler(
-        options["scheduler"], optimizer, replicas=replicas, epochs=options["epochs"]
-    )
-    initial_lr = check_rate(options["lr"], rates, optimizer, scheduler)
-    rehearse(optimizer, scheduler)
+    optimizer, scheduler, initial_lr = _make_optimizer(model, options, replicas)
     symbols = _vocab_size(model, sources.training, vocab)
     updates = Updates(
         model,
@@ -218,6 +211,22 @@ def make_training_state(
     return TrainingState(
         updates, sources.held_out, predictions, history, rule, generator, global_rng, vocab, best
     )
+
+
+def _make_optimizer(
+    model: nn.Module, options: FitOptions, replicas: int
+) -> tuple[Optimizer, Any, float]:
+    """Create the optimizer and its scheduler, and return them with the initial learning rate."""
+    optimizer = make_optimizer(
+        options["optimizer"], model, options["lr"], is_scheduled=options["scheduler"] is not None
+    )
+    rates = rates_of(optimizer)  # before the scheduler is created, which may change them
+    scheduler = make_scheduler(
+        options["scheduler"], optimizer, replicas=replicas, epochs=options["epochs"]
+    )
+    initial_lr = check_rate(options["lr"], rates, optimizer, scheduler)
+    rehearse(optimizer, scheduler)
+    return optimizer, scheduler, initial_lr
 
 
 def _find_vocab(model: nn.Module, data: TrainingData, given: Vocab | None) -> Vocab | None:

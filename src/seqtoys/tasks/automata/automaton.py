@@ -6,7 +6,6 @@ from collections.abc import Hashable, Sequence
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -16,10 +15,11 @@ from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, quoted
 from seqtoys.support.arguments import checked
+from seqtoys.support.arrays import Bools, Floats
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import LONGEST, check_lengths
 from seqtoys.tasks.automata.expectations import Expected, expect, expect_cut, expect_known
-from seqtoys.tasks.automata.graph import Floats, Graph, Transitions, count_visits, read_graph
+from seqtoys.tasks.automata.graph import Graph, Transitions, count_visits, read_graph
 from seqtoys.tasks.automata.known_lengths import KnownLengths, equally_often, within
 from seqtoys.tasks.automata.state_tracker import StateTracker
 from seqtoys.tasks.automata.string_lengths import StringLengths
@@ -328,12 +328,12 @@ class Automaton(Task):
         before = np.where(goes_on, total[:-1], np.inf)
         return torch.from_numpy(before.T), torch.from_numpy(total[1:].T)
 
-    def _is_outside(self, batch: Batch) -> npt.NDArray[np.bool_]:
+    def _is_outside(self, batch: Batch) -> Bools:
         """Return which strings have a length outside `lengths`, if no other range is known."""
         counts = batch.count_symbols().cpu().numpy()
         if batch.length_range is not None or self._bounds is None:
             return np.zeros(counts.shape, np.bool_)
-        outside: npt.NDArray[np.bool_] = (counts < self._bounds[0]) | (counts > self._bounds[1])
+        outside: Bools = (counts < self._bounds[0]) | (counts > self._bounds[1])
         return outside
 
     def _has_probabilities(self, *, at_length: bool) -> bool:

@@ -6,40 +6,50 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqtoys.tasks.automata.graph import Floats, Graph, count_visits
+from seqtoys.support.arrays import Floats
+from seqtoys.tasks.automata.graph import Graph, count_visits
 from seqtoys.tasks.automata.known_lengths import KnownLengths
 
 
 @dataclass(frozen=True, eq=False)
-class Expected:
-    """Expected sums over the scored symbols of a sequence: all but its first symbol.
+class ExpectedPairs:
+    """The expected pairs of an input and its target, from which the baselines follow.
 
     Attributes:
-        pairs: The expected count of each pair of consecutive symbols, `(symbols, symbols)`.
-        surprise: The expected surprise of a model that knows the source, in nats.
-        hits: The expected number of correct predictions of the most likely symbol.
+        pairs: The expected count of each pair, `(inputs, targets)`.
     """
 
     pairs: Floats
-    surprise: float
-    hits: float
 
     @property
     def scored(self) -> float:
-        """The number of scored symbols."""
+        """The number of targets."""
         return float(self.pairs.sum())
 
     @property
     def memoryless(self) -> float:
-        """The entropy of a scored symbol given the one before it, in nats."""
+        """The entropy of a target given its input, in nats."""
         totals = self.pairs.sum(1, keepdims=True)
         shares = np.divide(self.pairs, totals, out=np.zeros_like(self.pairs), where=totals > 0)
         return float(totals[:, 0] @ entropies(shares) / self.scored)
 
     @property
     def chance(self) -> float:
-        """The proportion of the most frequent scored symbol."""
+        """The proportion of the most frequent target."""
         return float(self.pairs.sum(0).max() / self.scored)
+
+
+@dataclass(frozen=True, eq=False)
+class Expected(ExpectedPairs):
+    """Expected sums over the scored symbols of a sequence: all but its first symbol.
+
+    Attributes:
+        surprise: The expected surprise of a model that knows the source, in nats.
+        hits: The expected number of correct predictions of the most likely symbol.
+    """
+
+    surprise: float
+    hits: float
 
     def __add__(self, other: Expected) -> Expected:
         return Expected(

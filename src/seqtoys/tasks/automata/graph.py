@@ -9,17 +9,12 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from seqtoys.errors import InputTypeError, OptionError, excerpt, quoted
+from seqtoys.support.arrays import Bools, Floats, Ints
 
 Transitions: TypeAlias = Mapping[Any, Sequence[tuple[str, Any, float]]]
 """For each state, which may be any hashable: a list of (symbol, next state, probability)."""
-
-Array: TypeAlias = npt.NDArray[Any]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Ints: TypeAlias = npt.NDArray[np.int64]
-Bools: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +36,9 @@ class Graph:
     start: int
 
     @cached_property
-    def is_end(self) -> npt.NDArray[np.bool_]:
+    def is_end(self) -> Bools:
         """A mask of the states that end a string: those without transitions."""
-        ends: npt.NDArray[np.bool_] = self.chances.sum(1) == 0
+        ends: Bools = self.chances.sum(1) == 0
         return ends
 
     @property
@@ -52,13 +47,13 @@ class Graph:
         return not self.is_end.any()
 
     @cached_property
-    def is_start(self) -> npt.NDArray[np.bool_]:
+    def is_start(self) -> Bools:
         """A mask of the start state."""
-        starts: npt.NDArray[np.bool_] = np.arange(len(self.states)) == self.start
+        starts: Bools = np.arange(len(self.states)) == self.start
         return starts
 
     @cached_property
-    def is_stop(self) -> npt.NDArray[np.bool_]:
+    def is_stop(self) -> Bools:
         """A mask of the states that end a string or, in an endless source, a cycle (the start)."""
         return self.is_start if self.is_endless else self.is_end
 

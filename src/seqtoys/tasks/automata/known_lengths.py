@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from seqtoys.tasks.automata.graph import Floats, Graph, Ints
+from seqtoys.support.arrays import Floats, Ints
+from seqtoys.tasks.automata.graph import Graph
 from seqtoys.tasks.automata.string_lengths import StringLengths
 
 

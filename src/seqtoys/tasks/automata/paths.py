@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from seqtoys.tasks.automata.graph import Array, Floats, Graph, Ints
+from seqtoys.support.arrays import Array, Bools, Floats, Ints
+from seqtoys.tasks.automata.graph import Graph
 
 MANY = 4096  # paths are not extended beyond this number of paths
 LONGEST = 32  # symbols per path
@@ -78,7 +78,7 @@ class Paths:
         return 1 / np.bincount(self.start)[self.start]
 
 
-def list_paths(graph: Graph, stops: npt.NDArray[np.bool_]) -> Paths:
+def list_paths(graph: Graph, stops: Bools) -> Paths:
     """List paths of one symbol, and extend them until there would be too many.
 
     Args:

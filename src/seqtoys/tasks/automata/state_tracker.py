@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, quoted
 from seqtoys.support.arguments import checked
-from seqtoys.tasks.automata.graph import Floats, Graph, Ints
+from seqtoys.support.arrays import Bools, Floats, Ints
+from seqtoys.tasks.automata.graph import Graph
+from seqtoys.tasks.task_checks import check_sequences
 
 
 class StateTracker:
@@ -65,8 +65,7 @@ class StateTracker:
         fits = self._are_symbols(inputs[0]) & (self._are_symbols(targets) == is_scored).all(0)
         fits &= ((inputs[1:] == targets[:-1]) | ~is_scored[1:]).all(0)
         fits &= self._is_over.take(states[-1])
-        if not fits.all():
-            self._refuse(batch, int(np.flatnonzero(~fits)[0]))
+        check_sequences(self, batch, fits)
         return states, surprise
 
     def trace(self, batch: Batch) -> tuple[Ints, Floats]:
@@ -85,12 +84,5 @@ class StateTracker:
             states[t + 1] = self._following.take(arcs[t])
         return states, self._surprise.take(arcs)
 
-    def _are_symbols(self, indices: Ints) -> npt.NDArray[np.bool_]:
+    def _are_symbols(self, indices: Ints) -> Bools:
         return (indices >= 0) & (indices < self._columns - 1)
-
-    def _refuse(self, batch: Batch, row: int) -> None:
-        shown = self.vocab.decode(batch.inputs[row, : int(batch.count_symbols()[row])])
-        raise DataError(
-            f"expected sequences of {self.name}, got {quoted(shown)} at position {row}; "
-            "draw sequences with task.sample"
-        )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqtoys.tasks.automata.graph import Floats, Graph, count_visits
+from seqtoys.support.arrays import Floats
+from seqtoys.tasks.automata.graph import Graph, count_visits
 
 RARE = 0.01  # the fraction of strings that are longer than the usual lengths
 

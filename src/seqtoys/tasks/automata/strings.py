@@ -9,11 +9,12 @@ from itertools import count, repeat
 import numpy as np
 import torch
 
-from seqtoys.tasks.automata.graph import Array, Floats, Graph, Ints
+from seqtoys.support.arrays import Array, Floats, Ints
+from seqtoys.tasks.automata.graph import Graph
 from seqtoys.tasks.automata.paths import Paths, list_paths
 from seqtoys.tasks.automata.string_lengths import StringLengths
 
-BELOW_ONE = 1 - 2**-32  # keeps state index + random number below the next state index
+BELOW_ONE = 1 - 2**-32  # keeps an index + a random number below the next index
 
 
 class StringSampler:

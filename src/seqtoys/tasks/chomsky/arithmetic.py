@@ -11,8 +11,9 @@ from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED
 from seqtoys.data.vocab import Vocab
+from seqtoys.support.arrays import Array
 from seqtoys.tasks.answers import AnswerTask
-from seqtoys.tasks.chomsky.binary import Array, carry, draw_lowest, multiply, to_bits, to_integers
+from seqtoys.tasks.chomsky.binary import carry, draw_lowest, multiply, to_bits, to_integers
 from seqtoys.tasks.chomsky.levels import ContextSensitive
 
 OPERATOR, END = 2, 3  # symbol indices

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-Array: TypeAlias = npt.NDArray[Any]
+from seqtoys.support.arrays import Array
 
 
 def draw_lowest(sizes: Array, generator: torch.Generator) -> Array:

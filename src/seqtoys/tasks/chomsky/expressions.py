@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 import torch
 
-Array: TypeAlias = npt.NDArray[Any]
+from seqtoys.support.arrays import Array
 
 MODULUS = 5
 PLUS, MINUS, OPEN, CLOSE, TIMES = range(5, 10)

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import quoted
+from seqtoys.support.arrays import Array
 from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
-from seqtoys.tasks.chomsky.expressions import APPLY, MODULUS, Array
+from seqtoys.tasks.chomsky.expressions import APPLY, MODULUS
 from seqtoys.tasks.chomsky.levels import Regular
 
 

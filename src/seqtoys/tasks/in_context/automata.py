@@ -13,11 +13,13 @@ from torch import Tensor
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, quoted
+from seqtoys.support.arrays import Array
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import LONGEST, check_count
+from seqtoys.tasks.automata.expectations import ExpectedPairs
 from seqtoys.tasks.counts import ratio
 from seqtoys.tasks.in_context.mixture import holds_of_latents
-from seqtoys.tasks.in_context.pool import MARK, START, Array, Pool, draw_pool
+from seqtoys.tasks.in_context.pool import MARK, START, Pool, draw_pool
 from seqtoys.tasks.in_context.strings_joined import StringsJoined
 from seqtoys.tasks.memory_copy import LETTERS
 from seqtoys.tasks.task import Task
@@ -77,8 +79,7 @@ class AutomataInContext(Task):
     @property
     def chance(self) -> Estimate:
         """The proportion of the most frequent letter."""
-        pairs = self._pairs(self.possible_lengths(self.lengths))
-        return Estimate(float(pairs.sum(0).max() / pairs.sum()))
+        return Estimate(self._expected(self.possible_lengths(self.lengths)).chance)
 
     @property
     def references(self) -> dict[str, Estimate]:
@@ -191,14 +192,10 @@ class AutomataInContext(Task):
         return Estimate(float(expected @ each / expected.sum()))
 
     def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
-        pairs = self._pairs(lengths)
-        above = np.broadcast_to(pairs.sum(1, keepdims=True), pairs.shape)
-        is_pair = pairs > 0
-        surprise = np.log(above[is_pair] / pairs[is_pair])
-        return Estimate(float(pairs[is_pair] @ surprise / pairs.sum()))
+        return Estimate(self._expected(lengths).memoryless)
 
-    def _pairs(self, lengths: tuple[int, ...]) -> Array:
-        """Return the expected number of each symbol followed by each letter."""
+    def _expected(self, lengths: tuple[int, ...]) -> ExpectedPairs:
+        """Compute how often each symbol is followed by each letter."""
         expected = self.strings.expected_letters(lengths)
         columns, automata = len(self.vocab), len(self.pool)
         chances = self.pool.chances.reshape(-1, columns)
@@ -207,7 +204,7 @@ class AutomataInContext(Task):
         total = np.zeros((columns, columns))
         for n, each in zip(expected, pairs, strict=True):
             total += n * each
-        return total
+        return ExpectedPairs(total)
 
     def _restricted_to(self, holds: Callable[[Batch], Bool[Tensor, " batch"]]) -> Task | None:
         """Return the task with the automata for which `holds` is true."""

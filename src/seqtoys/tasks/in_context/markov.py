@@ -10,18 +10,20 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqtoys.data.batch import UNSCORED, Batch, trusted_batch
+from seqtoys.data.batch import UNSCORED, Batch, check_range, trusted_batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, OptionError
+from seqtoys.errors import OptionError
 from seqtoys.support.arguments import check_type
+from seqtoys.support.arrays import Array
 from seqtoys.support.uncertainty import Estimate, entropy
 from seqtoys.support.values import LONGEST, check_count
 from seqtoys.tasks.counts import ratio
 from seqtoys.tasks.in_context.binary_chains import BinaryChains, list_chains
 from seqtoys.tasks.in_context.counts import LOSSES, Counts, add_one_loss, earlier, tabulate
-from seqtoys.tasks.in_context.walk import Array, walk
+from seqtoys.tasks.in_context.walk import walk
 from seqtoys.tasks.memory_copy import LETTERS
 from seqtoys.tasks.task import Task
+from seqtoys.tasks.task_checks import check_sequences
 
 LARGEST = 2**14  # the most numbers in a table
 LISTED, LISTED_LENGTH = 2**20, 1000  # the most groups of sequences to list, and their length
@@ -177,8 +179,9 @@ class InContextMarkov(Task):
 
         Raises:
             DataError: If the targets are not the next symbols, from symbol `order + 1` on.
+            IndexRangeError: If an index is not in the vocabulary.
         """
-        self._check(batch)
+        self._check(check_range(batch, self.symbols))
         contexts, outcomes = self._transitions(batch)  # (batch, time)
         rows, hits = earlier(contexts), earlier(contexts * self.symbols + outcomes)
         surprise = ((rows + self.symbols).double() / (hits + 1)).log()
@@ -212,13 +215,9 @@ class InContextMarkov(Task):
         place = torch.arange(inputs.shape[1], device="cpu")
         inside = place < batch.count_symbols().cpu().unsqueeze(1)  # (batch, time)
         fits = scored == inside & (place >= self.order - 1)
-        fits &= torch.maximum(inputs, targets) < self.symbols
         fits[:, 1:] &= (inputs[:, 1:] == targets[:, :-1]) | ~inside[:, 1:] | ~scored[:, :-1]
-        if not fits.all():
-            raise DataError(
-                f"expected sequences of {self.name}, with each next symbol as a target from "
-                f"symbol {self.order + 1} on, got others; draw sequences with task.sample"
-            )
+        such = f", with each next symbol as a target from symbol {self.order + 1} on"
+        check_sequences(self, batch, fits.all(1).numpy(), such)
 
     def _losses(self, lengths: tuple[int, ...]) -> dict[str, Estimate]:
         """Return the optimum and the references: exact if all sequences can be listed."""

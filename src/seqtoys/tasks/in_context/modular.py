@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from seqtoys.data.batch import UNSCORED, Batch, trusted_batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import OptionError, quoted
+from seqtoys.errors import OptionError
+from seqtoys.support.arrays import Array
 from seqtoys.support.randomness import generator_for
 from seqtoys.support.uncertainty import Estimate
-from seqtoys.support.values import check_count, check_share
+from seqtoys.support.values import check_choice, check_count, check_share
 from seqtoys.tasks.splits import NotListed
 from seqtoys.tasks.task import TaskSplit
 from seqtoys.tasks.text import Listed
 
-Array: TypeAlias = npt.NDArray[Any]
 LARGEST = 257  # the largest modulus: the table lists all of its square equations
 OPERATIONS: dict[str, Callable[[Array, Array, int], Array]] = {
     "+": lambda a, b, p: (a + b) % p,
@@ -113,10 +111,7 @@ class ModularTable(TaskSplit):
 
 
 def _check_operation(operation: str, modulus: int) -> str:
-    if not isinstance(operation, str) or operation not in OPERATIONS:
-        raise OptionError(
-            f"expected operation to be one of {', '.join(OPERATIONS)}, got {quoted(operation)}"
-        )
+    check_choice("operation", operation, list(OPERATIONS))
     if operation == "/" and any(modulus % n == 0 for n in range(2, modulus)):
         raise OptionError(
             f"division is impossible modulo {modulus}, which is not prime: some numbers have no "

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from seqtoys.support.arrays import Array
 from seqtoys.support.randomness import generator_for
 
-Array: TypeAlias = npt.NDArray[Any]
 MARK = 0  # the index of the mark between strings; the letters follow
 START = 0  # the state in which each string begins
 

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from seqtoys.data.batch import Batch
-from seqtoys.tasks.in_context.pool import MARK, Array
+from seqtoys.support.arrays import Array
+from seqtoys.tasks.in_context.pool import MARK
 
 
 class StringsJoined:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[Any]
+from seqtoys.support.arrays import Array
+from seqtoys.tasks.automata.strings import BELOW_ONE
+
 FEW = 16  # cells of a table
-BELOW_ONE = 1 - 2**-32  # keeps row + random number below the next row
 
 
 def walk(tables: Array, start: Array, drawn: Array) -> Array:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from seqtoys.support.arrays import Floats, Ints
 from seqtoys.tasks.automata.expectations import entropies
-from seqtoys.tasks.automata.graph import Floats, Ints
 
 MOST = 2**21  # numbers in the table of beliefs by symbol and state: 16 MiB
 TOTAL = 2**24  # numbers in the tables of all positions together: about a second

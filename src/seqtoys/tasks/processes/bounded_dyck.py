@@ -8,10 +8,10 @@ from collections.abc import Hashable
 import numpy as np
 import torch
 
+from seqtoys.support.arrays import Array
 from seqtoys.support.uncertainty import Estimate, entropy
 from seqtoys.support.values import check_count
 from seqtoys.tasks.automata.automaton import Automaton
-from seqtoys.tasks.delimited import Array
 from seqtoys.tasks.dyck import heights, innermost, share_kinds
 from seqtoys.tasks.processes.brackets import BracketLanguage
 

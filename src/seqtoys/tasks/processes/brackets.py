@@ -13,12 +13,13 @@ from torch.nn import functional as F
 
 from seqtoys.data.batch import Batch, replace_parts, trusted_batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, quoted
+from seqtoys.support.arrays import Array
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import check_count
-from seqtoys.tasks.delimited import Array, between_marks, check_same
+from seqtoys.tasks.delimited import between_marks, check_same
 from seqtoys.tasks.dyck import BRACKETS, depths
 from seqtoys.tasks.task import Task
+from seqtoys.tasks.task_checks import check_sequences
 
 
 class BracketLanguage(Task):
@@ -129,13 +130,7 @@ class BracketLanguage(Task):
         closing = self._closing_chances(opens, kinds)  # (batch, time, kinds)
         chosen = np.take_along_axis(closing, kinds[:, :, np.newaxis], 2)[:, :, 0]
         wrong = ((known > 0) & ~opens & (chosen <= 0)).any(1)
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            shown = self.vocab.decode(batch.inputs[row, : int(batch.count_symbols()[row])])
-            raise DataError(
-                f"expected sequences of {self.name} in which only open brackets close, got "
-                f"{quoted(shown)} at position {row}; draw sequences with task.sample"
-            )
+        check_sequences(self, batch, ~wrong, " in which only open brackets close")
         return opens, kinds, closing
 
     def _without_kinds(self, batch: Batch) -> Batch:

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from seqtoys.data.batch import Batch, trusted_batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, OptionError, quoted
+from seqtoys.errors import OptionError, quoted
 from seqtoys.support.arguments import checked
+from seqtoys.support.arrays import Bools, Floats, Ints
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import LONGEST, check_lengths
 from seqtoys.tasks.automata.expectations import entropies
-from seqtoys.tasks.automata.graph import Bools, Floats, Graph, Ints
+from seqtoys.tasks.automata.graph import Graph
 from seqtoys.tasks.automata.string_lengths import StringLengths
 from seqtoys.tasks.automata.strings import StringSampler
 from seqtoys.tasks.counts import estimate_mean
@@ -32,7 +33,7 @@ from seqtoys.tasks.processes.matrices import (
 )
 from seqtoys.tasks.symbol_classes import SymbolClasses
 from seqtoys.tasks.task import Task
-from seqtoys.tasks.task_checks import check_tested
+from seqtoys.tasks.task_checks import check_sequences, check_tested
 
 
 class HiddenMarkov(Task):
@@ -258,13 +259,7 @@ class HiddenMarkov(Task):
         return fits
 
     def _check(self, batch: Batch, fits: Bools) -> None:
-        if not fits.all():
-            row = int(np.flatnonzero(~fits)[0])
-            shown = self.vocab.decode(batch.inputs[row, : int(batch.count_symbols()[row])])
-            raise DataError(
-                f"expected sequences of {self.name} after {quoted(self.vocab.symbols[0])}, got "
-                f"{quoted(shown)} at position {row}; draw sequences with task.sample"
-            )
+        check_sequences(self, batch, fits, f" after {quoted(self.vocab.symbols[0])}")
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         shares = _shares(lengths)

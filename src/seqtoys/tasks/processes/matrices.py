@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from seqtoys.errors import InputTypeError, OptionError, quoted
-from seqtoys.tasks.automata.graph import Floats
+from seqtoys.support.arrays import Floats
 
 Matrices: TypeAlias = Mapping[str, Any]
 """For each symbol x a square matrix, as lists, an array or a tensor: row i, column j is the

@@ -8,10 +8,9 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from seqtoys.support.arrays import Array, Bools, Floats, Ints
 from seqtoys.support.uncertainty import Estimate, entropy
 from seqtoys.support.values import check_probability
-from seqtoys.tasks.automata.graph import Bools, Floats, Ints
-from seqtoys.tasks.delimited import Array
 from seqtoys.tasks.dyck import Dyck, depths
 from seqtoys.tasks.processes.brackets import BracketLanguage
 

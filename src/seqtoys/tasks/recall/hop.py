@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -13,6 +12,7 @@ from seqtoys.data.vocab import Vocab
 from seqtoys.support.values import check_count
 from seqtoys.tasks.determined import Determined
 from seqtoys.tasks.memory_copy import LETTERS
+from seqtoys.tasks.recall.occurrences import after_last_occurrence
 
 
 class Hop(Determined):
@@ -64,9 +64,7 @@ class Hop(Determined):
         steps = torch.randint(1, self.symbols, size, generator=generator, device="cpu")
         steps[:, 0] = torch.randint(self.symbols, size[:1], generator=generator, device="cpu")
         letters = steps.cumsum(1) % self.symbols
-        ends = F.pad(
-            letters, (1, 0), value=self.symbols
-        )  # (batch, 1 + length): ~, and the letters
+        ends = F.pad(letters, (1, 0), value=self.symbols)  # (batch, 1 + length): ~, then letters
         return Batch(letters, ends.gather(1, self._reach(letters)))
 
     def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
@@ -83,21 +81,3 @@ class Hop(Determined):
         for _ in range(self.hops):
             reached = after.gather(1, reached)
         return reached
-
-
-def after_last_occurrence(letters: Int[Tensor, "batch length"]) -> Int[Tensor, "batch length"]:
-    """Return the position, counted from 1, after the last earlier occurrence of each letter.
-
-    It is 0 if there is none. Sorted by letter, the occurrences of one letter are neighbors.
-
-    Examples:
-        >>> after_last_occurrence(torch.tensor([[0, 1, 0, 1, 1]]))
-        tensor([[0, 0, 2, 3, 5]])
-    """
-    order = letters.numpy().astype(np.int8).argsort(1, kind="stable")  # (batch, length)
-    ordered = np.take_along_axis(letters.numpy(), order, 1)
-    earlier = np.zeros_like(order)
-    earlier[:, 1:] = (order[:, :-1] + 2) * (ordered[:, 1:] == ordered[:, :-1])
-    after = np.empty_like(order)
-    np.put_along_axis(after, order, earlier, 1)
-    return torch.from_numpy(after)

@@ -14,6 +14,7 @@ from seqtoys.errors import OptionError
 from seqtoys.support.uncertainty import entropy
 from seqtoys.support.values import check_count, check_probability
 from seqtoys.tasks.answer_stream import AnswerStream
+from seqtoys.tasks.recall.occurrences import after_last_occurrence
 from seqtoys.tasks.scoring import Scoring, check_scoring
 
 NOISE = 16  # the number of noise symbols, as in the authors' code
@@ -134,7 +135,7 @@ class InContextRecall(AnswerStream):
         if self.query:
             is_answer[:, -1] = (keys < self.keys).any(1)
         else:
-            is_answer[:, 1::2] = self._is_known(keys) & (keys < self.keys)
+            is_answer[:, 1::2] = (after_last_occurrence(keys) > 0) & (keys < self.keys)
         return is_answer
 
     def symbol_surprise(
@@ -195,14 +196,9 @@ class InContextRecall(AnswerStream):
 
     def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
         """Return the distance from each key to its last occurrence before, `"gap"`; 0 if none."""
-        inputs = batch.inputs.cpu()
-        last = torch.full((len(inputs), len(self.vocab)), -1, device="cpu")
-        gaps = torch.zeros_like(inputs)
-        for place, column in enumerate(inputs.split(1, 1)):
-            before = last.gather(1, column)  # (batch, 1)
-            gaps[:, place : place + 1] = torch.where(before < 0, 0, place - before)
-            last.scatter_(1, column, place)
-        return {"gap": gaps}
+        after = after_last_occurrence(batch.inputs.cpu())  # counted from 1
+        places = torch.arange(after.shape[1], device="cpu")
+        return {"gap": torch.where(after == 0, 0, places + 2 - after)}
 
     def _is_always_answered(self, pairs: int) -> bool:
         """Return whether every stream will do: with an answer, or without needing one."""
@@ -243,17 +239,11 @@ class InContextRecall(AnswerStream):
     ) -> Int[Tensor, "batch more"]:
         """Append the mark, one of the keys that occurred, and its value."""
         shown = symbols[:, ::2]  # (batch, pairs)
-        is_new = ~self._is_known(shown) & (shown < self.keys)
+        is_new = (after_last_occurrence(shown) == 0) & (shown < self.keys)
         drawn = torch.rand(shown.shape, dtype=torch.float64, generator=generator, device="cpu")
         key = shown.gather(1, (drawn * is_new).argmax(1, keepdim=True))  # (batch, 1)
         value = self.keys + values.gather(1, key.clamp(max=self.keys - 1))
         return torch.cat([symbols, torch.full_like(key, self._mark), key, value], 1)
-
-    def _is_known(self, keys: Int[Tensor, "batch slots"]) -> Bool[Tensor, "batch slots"]:
-        """Return whether each key occurred before."""
-        ordered, order = keys.sort(dim=1, stable=True)
-        is_known = torch.zeros(keys.shape, dtype=torch.bool, device="cpu")
-        return is_known.scatter_(1, order[:, 1:], ordered[:, 1:] == ordered[:, :-1])
 
     def _follow(
         self, first: Int[Tensor, "batch pairs"], second: Int[Tensor, "batch pairs"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from jaxtyping import Int
@@ -11,9 +11,9 @@ from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import OptionError, quoted
+from seqtoys.errors import OptionError
 from seqtoys.support.uncertainty import Estimate
-from seqtoys.support.values import check_count, check_positive
+from seqtoys.support.values import check_choice, check_count, check_positive
 from seqtoys.tasks.determined import Determined
 
 MOST = 10**6  # keys, and values
@@ -79,8 +79,7 @@ class MQAR(Determined):
         self.keys: int = check_count("keys", keys, self.pairs, MOST)
         self.values: int = check_count("values", values, max(self.pairs, 2), MOST)
         self.power: float = check_positive("power", power)
-        if filler not in ("blank", "random"):
-            raise OptionError(f"expected filler to be 'blank' or 'random', got {quoted(filler)}")
+        check_choice("filler", filler, get_args(Filler))
         self.filler: Filler = filler
         self.rebound: int = check_count("rebound", rebound, 0, self.pairs)
         names = [f"k{i}" for i in range(self.keys)] + [f"v{i}" for i in range(self.values)]

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import DataError, quoted
+from seqtoys.errors import DataError
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import check_count, check_probability
 from seqtoys.tasks.scoring import Scoring, check_scoring
 from seqtoys.tasks.symbol_classes import SymbolClasses
 from seqtoys.tasks.task import Task
+from seqtoys.tasks.task_checks import check_sequences
 
 WRITE, READ, IGNORE, ZERO, ONE = range(5)  # the indices of w, r, i, 0 and 1
 MOST = 100_000  # the most instructions; the longest test sequences have four times as many
@@ -197,14 +198,8 @@ class FlipFlop(Task):
     ) -> None:
         """Check that sequences are as the task would write them."""
         differs = (batch.inputs != written.inputs) | (batch.targets != written.targets)
-        is_wrong = differs.any(1) | ~is_known.all(1)
-        if is_wrong.any():
-            row = int(is_wrong.nonzero()[0])
-            shown = quoted(self.vocab.decode(batch.inputs[row]))
-            raise DataError(
-                f"expected inputs and targets of {self.name}, got others at position {row}, with "
-                f"the inputs {shown}; draw sequences with task.sample"
-            )
+        fits = ~differs.any(1) & is_known.all(1)  # (batch,)
+        check_sequences(self, batch, fits.numpy(), " with their targets")
 
     def _instructions(
         self, lengths: tuple[int, ...]

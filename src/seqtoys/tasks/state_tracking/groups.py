@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 
 from seqtoys.errors import OptionError, quoted
-from seqtoys.tasks.automata.graph import Ints
+from seqtoys.support.arrays import Ints
 
 LARGEST_CYCLIC = 60
 Permutation = tuple[int, ...]

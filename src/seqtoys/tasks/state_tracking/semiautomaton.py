@@ -16,10 +16,11 @@ from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, excerpt, quoted
 from seqtoys.support.arguments import checked
+from seqtoys.support.arrays import Floats, Ints
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import check_lengths
-from seqtoys.tasks.automata.expectations import Expected
-from seqtoys.tasks.automata.graph import Floats, Graph, Ints, tabulate
+from seqtoys.tasks.automata.expectations import ExpectedPairs
+from seqtoys.tasks.automata.graph import Graph, tabulate
 from seqtoys.tasks.automata.strings import BELOW_ONE
 from seqtoys.tasks.determined import Determined
 from seqtoys.tasks.scoring import Scoring, check_scoring
@@ -211,7 +212,7 @@ class Semiautomaton(Determined):
     def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
         return Estimate(self._expected(lengths).memoryless)
 
-    def _expected(self, lengths: tuple[int, ...]) -> Expected:
+    def _expected(self, lengths: tuple[int, ...]) -> ExpectedPairs:
         """Compute the expected pairs of a symbol and the state after it, at scored positions."""
         at, symbols, following, chances = self.graph.arcs
         scored = np.bincount(lengths)[1:]  # the number of lengths that end at each position
@@ -226,7 +227,7 @@ class Semiautomaton(Determined):
         cells = symbols * shape[1] + following
         counts = np.bincount(cells, visits[at] * chances, shape[0] * shape[1])
         pairs = np.asarray(counts, np.float64).reshape(shape)
-        return Expected(pairs, surprise=0.0, hits=float(pairs.sum()))
+        return ExpectedPairs(pairs)
 
 
 def _check_states(transitions: Moves, start: str) -> None:
