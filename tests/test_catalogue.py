@@ -40,7 +40,7 @@ def test_options_reach_the_task() -> None:
 def test_unknown_names_raise() -> None:
     cases = {
         "rebber": "no task is named 'rebber'; did you mean 'reber'",
-        "xyzzy": r"no task is named 'xyzzy'; see list_tasks\(\) for all names",
+        "xyzzy": r"no task is named 'xyzzy'; list_tasks\(\), or python -m seqtoys tasks, lists",
     }
     for name, message in cases.items():
         with pytest.raises(OptionError, match=message):

@@ -218,7 +218,7 @@ def test_held_out_data(capsys: Shown) -> None:
     history = load_history("model")
     assert len(history.held_out) == 1
     assert code == (history.validation_loss[0] >= history.baselines.uniform)
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["learnt"] == (code == 0)
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["learned"] == (code == 0)
     for share in ("1", "-0.1", "nan"):
         assert main(["learn", "hihello", "--validation", share]) == 2
         assert "expected --validation to be at least 0 and below 1" in capsys.readouterr().err
@@ -234,7 +234,7 @@ def test_output_is_short_and_fits_80_columns(capsys: Shown) -> None:
     assert " Solved at epoch " in shown.out
     assert "A sample (temperature 0.3):\n\nT" in shown.out
     assert shown.out.endswith(
-        "Next: keep the model with --save FILE, then write more with\n"
+        "Next: keep the model with --save FILE, then generate more with\n"
         "  python -m seqtoys sample FILE\n"
     )
 

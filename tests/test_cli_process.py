@@ -169,4 +169,4 @@ def test_training_goes_on_without_messages(
     with open("/dev/full", "w", buffering=1) as full:
         monkeypatch.setattr(sys, "stderr", full)
         assert main(["learn", "hihello", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["learnt"]
+    assert json.loads(capsys.readouterr().out)["learned"]

@@ -119,7 +119,7 @@ def test_learn_saves_and_prints_json(tmp_path: Path, capsys: Shown) -> None:
     loss = -probabilities[range(18), model.vocab.encode(TEXT[1:])].log().mean().item()
     assert 0 < right < 18
     assert facts == {
-        "learnt": False,
+        "learned": False,
         "symbols": 18,
         "right": right,
         "loss": pytest.approx(loss, rel=1e-5),
@@ -248,7 +248,7 @@ def test_train_reports_every_seed(tmp_path: Path, capsys: Shown) -> None:
 def test_train_reports_the_solve_rate(capsys: Shown) -> None:
     assert main(["train", "hihello", "--seeds", "3", "--epochs", "60"]) == 0
     assert (
-        "hihello: solved by 100.0% of 3 (95% interval 29.2 to 100.0%), that is, at most 0.02 "
+        "hihello: solved by 100.0% of 3 (95% interval 29.2 to 100.0%): at most 0.02 "
         "nats above the optimum 0.0000 on strings like those in training. Baselines: loss 0.4621 "
         "without memory, accuracy 33.3% by guessing.\n"
     ) in capsys.readouterr().out

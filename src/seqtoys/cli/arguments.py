@@ -61,10 +61,10 @@ def _add_learn(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--validation",
         type=float,
-        metavar="SHARE",
-        help="share to hold out: of the texts, or the end of a single one; training then stops "
-        f"when it no longer improves on them (default: {HELD_OUT:g} from {FEW_LINES} --lines or "
-        f"{LONG:,} symbols on, otherwise 0)",
+        metavar="FRACTION",
+        help="fraction to hold out: of the texts, or the end of a single text; training then "
+        f"stops when it no longer improves on it (default: {HELD_OUT:g} from {FEW_LINES} --lines "
+        f"or {LONG:,} symbols on, otherwise 0)",
     )
     parser.add_argument(
         "--hidden", type=int, default=32, help="number of hidden units (default: 32)"
@@ -89,7 +89,7 @@ def _add_train(parser: ArgumentParser) -> None:
     )
     for name, kind, about in (
         ("--hidden", int, "number of hidden units"),
-        ("--epochs", int, "maximum number of batches"),
+        ("--epochs", int, "number of batches"),
         ("--lr", float, "learning rate"),
     ):
         parser.add_argument(name, type=kind, help=f"{about} (default: that of the task's recipe)")
@@ -130,7 +130,7 @@ def _add_sample(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--lines",
         action="store_true",
-        help="write whole lines; for models of `learn --lines`",
+        help="generate whole lines; for models trained with `learn --lines`",
     )
     parser.add_argument(
         "--length", type=int, default=200, help="maximum number of new symbols (default: 200)"

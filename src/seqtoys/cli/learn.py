@@ -17,6 +17,7 @@ from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.records.row import describe
 from seqtoys.results import History
 from seqtoys.support.randomness import seeded_generator
+from seqtoys.support.words import counted
 
 SPACING = 1.25  # between the epochs that are printed
 TRACED, SHOWN = 20, 99  # the most steps shown one by one, and symbols in a verdict
@@ -69,11 +70,11 @@ def _report(model: ElmanCharModel, lesson: Lesson, history: History, options: Na
     held_out = min(history.validation_loss, default=None)
     right = round(share * scored)
     if held_out is not None:
-        learnt = held_out < history.baselines.uniform
+        learned = held_out < history.baselines.uniform
     else:
-        learnt = right == scored if lesson.is_one else loss - history.baselines.full_past <= NEAR
+        learned = right == scored if lesson.is_one else loss - history.baselines.full_past <= NEAR
     if options.json:
-        facts = {"learnt": learnt, "symbols": scored, "right": right, "loss": loss}
+        facts = {"learned": learned, "symbols": scored, "right": right, "loss": loss}
         facts |= {} if held_out is None else {"held_out_loss": held_out}
         rest = {"epochs": len(history), "stopped": history.stopped}
         print_json(facts | {"optimum": history.baselines.full_past} | rest)
@@ -81,11 +82,11 @@ def _report(model: ElmanCharModel, lesson: Lesson, history: History, options: Na
         if lesson.is_one and scored <= TRACED:
             print("\n".join(map(clip, str(model.trace(lesson.texts[0][:-1])).split("\n"))) + "\n")
         print(f"{history.loss_context()}\n")
-        print(fold(_verdict(lesson, history, learnt, f"{right:,} of {scored:,}", loss)))
+        print(fold(_verdict(lesson, history, learned, f"{right:,} of {scored:,}", loss)))
         print(f"\n{_sample(model, lesson, history, options.seed)}\n\n{_next(lesson, options)}")
     if is_interrupted(history):
         return 130
-    return 0 if learnt else 1
+    return 0 if learned else 1
 
 
 def _measure(model: ElmanCharModel, lesson: Lesson, history: History) -> tuple[float, float]:
@@ -96,23 +97,25 @@ def _measure(model: ElmanCharModel, lesson: Lesson, history: History) -> tuple[f
     return loss.item(), share.item()
 
 
-def _verdict(lesson: Lesson, history: History, learnt: bool, right: str, loss: float) -> str:
+def _verdict(lesson: Lesson, history: History, learned: bool, right: str, loss: float) -> str:
     """Describe what was learned, and why training stopped."""
     ended = ending(history)
     if history.validation_loss:
         best = min(history.validation_loss)
         return (
-            f"{'Learned' if learnt else 'Not learned'}: held-out loss {best:.4f} nats per symbol "
+            f"{'Learned' if learned else 'Not learned'}: held-out loss {best:.4f} nats per symbol "
             f"at epoch {history.best_epoch} (uniform guess: {history.baselines.uniform:.4f}). "
             f"{ended}"
         )
-    if learnt and lesson.is_one:
-        text = lesson.texts[0][:SHOWN]
-        shown = describe(join(text, words=not isinstance(text, str)))
-        return f"Memorized '{shown}': all {right.partition(' ')[0]} next symbols. {ended}"
+    if learned and lesson.is_one:
+        (text,) = lesson.texts
+        shown = describe(join(text[:SHOWN], words=not isinstance(text, str)))
+        count = len(text) - 1
+        symbols = f"{'all ' * (count > 1)}{counted(count, 'next symbol')}"
+        return f"Memorized '{shown}': {symbols}. {ended}"
     excess = loss - history.baselines.full_past
     far = f"{loss:.4f} nats per symbol, {excess:.4f} above the optimum"
-    if learnt:
+    if learned:
         return f"Learned {len(lesson.texts)} texts: {far}. {ended}"
     short = f"Not memorized: {right} next symbols" if lesson.is_one else f"Not learned: {far}"
     return f"{short}. {ended} Try more --epochs or more --hidden units."
@@ -142,4 +145,4 @@ def _next(lesson: Lesson, options: Namespace) -> str:
     file = "FILE" if options.save is None else shlex.quote(options.save)
     keep = "keep the model with --save FILE, then " if options.save is None else ""
     more = " --lines --num 20" if lesson.are_lines else ""
-    return f"Next: {keep}write more with\n  python -m seqtoys sample {file}{more}"
+    return f"Next: {keep}generate more with\n  python -m seqtoys sample {file}{more}"

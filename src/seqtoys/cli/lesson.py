@@ -24,7 +24,7 @@ class Lesson:
     Attributes:
         texts: The texts: strings, or lists of words.
         are_lines: Whether each text is a line, between two line breaks.
-        held_out: The share to hold out, or None.
+        held_out: The fraction to hold out, or None.
     """
 
     texts: list[Symbols]

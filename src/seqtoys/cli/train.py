@@ -92,12 +92,12 @@ def _verdict(
         near = f"at most {goal:g} nats above the optimum {task.optimum:.4f}"
         marks = f"loss {task.memoryless} without memory, accuracy {task.chance:.1%} by guessing"
         where = "on strings like those in training"
-        return f"{task.name}: solved by {solved}, that is, {near} {where}. Baselines: {marks}."
+        return f"{task.name}: solved by {solved}: {near} {where}. Baselines: {marks}."
     seen = reports[0].seen
     without = max(float(task.memoryless) - task.optimum, 0)
     return (
         f"{'Solved' if solved.count else 'Not solved'}: {seen.excess} nats above the optimum "
-        f"(goal: {goal:g}; without memory, at least {without:.4f}).{_possible(task, seen)}"
+        f"(goal: {goal:g}; best without memory: {without:.4f}).{_possible(task, seen)}"
         f"{'' if solved.count else ADVICE}"
     )
 
@@ -107,8 +107,8 @@ def _possible(task: Task, seen: Score) -> str:
     best = getattr(task, "best_accuracy", None)
     if best is None:
         return ""
-    some = "as some symbols are random"
-    return f" Accuracy {seen.accuracy:.1%}: {best:.1%} is the most possible, {some}."
+    some = "since some symbols are random"
+    return f" Accuracy {seen.accuracy:.1%}; at best {best:.1%} is expected, {some}."
 
 
 def _facts(

@@ -260,7 +260,12 @@ class Report:
         if len(known) == len(self.longer):
             return f"; generalizes to longer strings, up to length {max(known)}"
         lost = min(set(self.longer) - set(known))
-        return f"; but {self.longer[lost].accuracy:.0%} accuracy at length {lost}"
+        score = self.longer[lost]
+        # Where some symbols are random, the accuracy says little.
+        far = f"{score.excess:.4f} nats above the optimum"
+        return (
+            f"; but {far if score.optimum else f'{score.accuracy:.0%} accuracy'} at length {lost}"
+        )
 
 
 def _written(value: Any) -> Any:

@@ -25,6 +25,9 @@ def entropy(*shares: float) -> float:
     return -sum(share * math.log(share) for share in whole if share) + 0.0  # no -0.0
 
 
+LARGE = 1e6  # from here on, in scientific notation
+
+
 class Estimate(float):
     """A float with its standard error: `Estimate(value, standard_error)`.
 
@@ -61,6 +64,9 @@ class Estimate(float):
         return self.standard_error == 0
 
     def __str__(self) -> str:
+        if LARGE <= abs(self) < math.inf:
+            error = "" if self.is_exact else f" ± {self.standard_error:.1e}"
+            return f"{float(self):.2e}{error}"
         if self.is_exact or not math.isfinite(self.standard_error):
             return f"{float(self):.4f}"
         # Two significant digits of the error, but at most four decimal places.

@@ -101,12 +101,6 @@ CATALOGUE: dict[str, Entry] = {
     "associative_recall": Entry(memory_recall.AssociativeRecall, "memory"),
     "n_back": Entry(memory_recall.NBack, "memory"),
     "first_symbol": Entry(memory_recall.FirstSymbol, "memory"),
-    "mqar": Entry(mqar.MQAR, "recall"),
-    "induction_head": Entry(induction_head.InductionHead, "recall"),
-    "in_context_recall": Entry(in_context_recall.InContextRecall, "recall"),
-    "n_gram_lookup": Entry(n_gram_lookup.NGramLookup, "recall"),
-    "hop": Entry(hop.Hop, "recall"),
-    "selective_copy": Entry(selective_copy.SelectiveCopy, "recall"),
     "even_pairs": Entry(regular.EvenPairs, "chomsky", "long strings"),
     "parity": Entry(regular.Parity, "chomsky", "long strings"),
     "cycle_navigation": Entry(regular.CycleNavigation, "chomsky", "long strings"),
@@ -122,13 +116,19 @@ CATALOGUE: dict[str, Entry] = {
     "binary_multiplication": Entry(arithmetic.BinaryMultiplication, "chomsky"),
     "compute_sqrt": Entry(arithmetic.ComputeSqrt, "chomsky"),
     "bucket_sort": Entry(context_sensitive.BucketSort, "chomsky"),
-    "word_problem": Entry(word_problem.word_problem, "state_tracking"),
-    "gridworld": Entry(gridworld.gridworld, "state_tracking"),
-    "flip_flop": Entry(flip_flop.FlipFlop, "state_tracking"),
-    "majority": Entry(majority.Majority, "state_tracking", "long strings"),
-    "in_context_markov": Entry(markov.InContextMarkov, "in_context", "next symbol"),
-    "automata_in_context": Entry(automata.automata_in_context, "in_context", "next symbol"),
-    "modular_table": Entry(modular.ModularTable, "in_context", "table"),
+    "mqar": Entry(mqar.MQAR, "recall"),
+    "induction_head": Entry(induction_head.InductionHead, "recall"),
+    "in_context_recall": Entry(in_context_recall.InContextRecall, "recall"),
+    "n_gram_lookup": Entry(n_gram_lookup.NGramLookup, "recall"),
+    "hop": Entry(hop.Hop, "recall"),
+    "selective_copy": Entry(selective_copy.SelectiveCopy, "recall"),
+    "word_problem": Entry(word_problem.word_problem, "state-tracking"),
+    "gridworld": Entry(gridworld.gridworld, "state-tracking"),
+    "flip_flop": Entry(flip_flop.FlipFlop, "state-tracking"),
+    "majority": Entry(majority.Majority, "state-tracking", "long strings"),
+    "in_context_markov": Entry(markov.InContextMarkov, "in-context", "next symbol"),
+    "automata_in_context": Entry(automata.automata_in_context, "in-context", "next symbol"),
+    "modular_table": Entry(modular.ModularTable, "in-context", "table"),
     "mess3": Entry(sources.mess3, "processes", "next symbol"),
     "rrxor": Entry(sources.rrxor, "processes", "next symbol"),
     "golden_mean": Entry(sources.golden_mean, "processes", "next symbol"),
@@ -163,7 +163,7 @@ def get_task(name: str, **options: Any) -> Task:
     if entry is None:
         near = get_close_matches(name, CATALOGUE, n=3) if isinstance(name, str) else []
         meant = " or ".join(map(repr, near))
-        hint = f"did you mean {meant}?" if near else "see list_tasks() for all names"
+        hint = f"did you mean {meant}?" if near else "list_tasks(), or python -m seqtoys tasks, lists all names"
         raise OptionError(f"no task is named {quoted(name)}; {hint}")
     known = [option for option in signature(entry.build).parameters if option != "self"]
     for option in options:
