@@ -327,7 +327,7 @@ def test_invalid_arguments_raise(assert_error: ErrorCheck) -> None:
     assert_error(
         lambda: check_task(task, count=999),
         OptionError,
-        "expected count to be at least 1,000, got 999",
+        "expected count to be an integer of at least 1,000, got 999",
     )
     assert_error(
         lambda: check_task(task.held_out(0.2)[0]),

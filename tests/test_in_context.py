@@ -491,13 +491,13 @@ def test_tasks_that_cannot_be_mixed_raise(
             Mixture([words, words], weights)
     with pytest.raises(OptionError, match="expected tasks with one vocabulary, got Vocab"):
         Mixture([words, get_task("reber")])
-    with pytest.raises(OptionError, match=r"got coin \(12, 12\), coin \(9, 9\)"):
+    with pytest.raises(OptionError, match=r"got coin with lengths \(12, 12\), coin with"):
         Mixture([coin(0.5), coin(0.9, length=9)])
     bounded = [Automaton(WORDS, "#", lengths=(3, n), name="words") for n in (4, 5)]
-    with pytest.raises(OptionError, match=r"automata with the same, got \(3, 4\) and \(3, 5\)"):
+    with pytest.raises(OptionError, match=r"or all without, got \(3, 4\) and \(3, 5\)"):
         Mixture([Mixture(bounded[:1]), Mixture(bounded[1:])])
     flat = FiniteLanguage({"ht": 1.0, "th": 1.0}, symbols="ht", name="flat")
-    with pytest.raises(OptionError, match=r"or have none and equal lengths, got coin \(12, 12\)"):
+    with pytest.raises(OptionError, match=r"endless ones with equal lengths, got coin with"):
         Mixture([coin(0.5), flat])
     with pytest.raises(OptionError, match="in which each next symbol is scored, got parity"):
         Mixture([get_task("parity"), get_task("parity")])
@@ -734,7 +734,7 @@ def test_impossible_automata_raise(
         "up to 4 edges of a state need as many different letters, but an automaton may have only "
         "3; choose letters with a larger minimum, or fewer edges",
     )
-    with pytest.raises(OptionError, match="at most 4,194,304 numbers, got 22,800,000, for each"):
+    with pytest.raises(OptionError, match="at most 4,194,304 numbers in the tables"):
         automata_in_context(pool=100_000)
     with pytest.raises(OptionError, match=r"the largest number of letters to be an integer from"):
         automata_in_context(letters=(4, 27))

@@ -326,7 +326,9 @@ def test_sequences_of_another_source_raise() -> None:
         Batch(fine.inputs, fine.targets.index_fill(1, torch.tensor([0]), -100)),
     ]
     for batch in wrong:
-        with pytest.raises(DataError, match="expected sequences of golden_mean after '#', got '"):
+        with pytest.raises(
+            DataError, match="expected sequences of golden_mean that start with '#', got '"
+        ):
             task.surprise(batch)
 
 

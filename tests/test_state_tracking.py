@@ -291,7 +291,7 @@ def test_invalid_machines_raise(
 
     loop, last = {"a": {"x": "a", "y": "a"}}, cast(Any, "last")
     undefined = "expected transitions for each state, got none for 'b'"
-    back = "if it is never left, each of its symbols leads back to it"
+    back = "in a state that is never left, each symbol leads back to it"
     cases: list[tuple[Callable[[], object], str]] = [
         (build({"a": {"x": "b"}}), f"{undefined}; {back}"),
         (build(loop, "b"), f"{undefined}; {back}"),
@@ -473,7 +473,7 @@ def test_sequences_of_another_source_raise() -> None:
     longer = Batch.from_texts(["w1i0i1r1"], every.vocab)
     with pytest.raises(DataError, match=r"of length 7: the length_range of the batch is \(3, 5\)"):
         every.surprise(longer.with_length_range((3, 5)))
-    with pytest.raises(DataError, match="got one of length 4: n instructions with their bits"):
+    with pytest.raises(DataError, match="got one of length 4: n instructions have length"):
         answers.surprise(Batch.from_texts(["w1i0r"], every.vocab))
     # No length is known to be the last here: i has probability 1/2, r 1/4.
     expected = [math.log(n) for n in (2, 2, 2, 2, 2, 4, 1)]

@@ -116,9 +116,11 @@ def test_arguments_named_like_axes_are_options_of_the_model() -> None:
 
 def test_invalid_axes_raise(assert_error: ErrorCheck) -> None:
     none: dict[str, Any] = {"seeds": [0], "epochs": 1}
-    with pytest.raises(OptionError, match=r"expected a model; pass one, or several in the grid, "):
+    with pytest.raises(
+        OptionError, match=r"expected a model, got none; pass one, or several in the grid, "
+    ):
         sweep(task=PARITY, grid={}, **none)
-    with pytest.raises(OptionError, match=r"expected a task; .* as \{'task': \[…\]\}"):
+    with pytest.raises(OptionError, match=r"expected a task, got none; .* as \{'task': \[…\]\}"):
         sweep(ElmanCharModel, grid={"lr": [0.1]}, **none)
     assert_error(
         lambda: sweep(ElmanCharModel, PARITY, grid={"model": [Attending]}, **none),

@@ -39,8 +39,8 @@ def plot_gradient_reach(
     distance 0. Where it is very small, a network can hardly learn that a symbol mattered
     (Hochreiter, 1991; Bengio, Simard & Frasconi, 1994).
 
-    Compares several models by name; of an ensemble, or a list of models, plots the median and the
-    middle 50% and 90%.
+    Several models can be compared by name. For an ensemble or a list of models, the figure shows
+    the median and the middle 50% and 90%.
 
     Args:
         model: An `ElmanCharModel`, or any module with `step` and `initial_hidden` like it; an

@@ -39,7 +39,7 @@ class History:
 
     The loss and prediction of an epoch are computed before its update. Losses are in nats per
     scored symbol. Printing a history shows a table, compares the loss of the model with the
-    baselines, and says what it was trained on and how training ended.
+    baselines, and shows what it was trained on and how training ended.
 
     Attributes:
         loss: The mean loss of each epoch.

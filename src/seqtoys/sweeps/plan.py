@@ -42,7 +42,8 @@ def make_cells(
     for name in axes:
         if name not in grid:
             raise OptionError(
-                f"expected a {name}; pass one, or several in the grid, as {{{quoted(name)}: […]}}"
+                f"expected a {name}, got none; pass one, or several in the grid, as "
+                f"{{{quoted(name)}: […]}}"
             )
     fingerprints: dict[int, str] = {}  # of the data that have been checked, by id
     for setting in combine(grid):

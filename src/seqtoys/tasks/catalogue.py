@@ -163,7 +163,8 @@ def get_task(name: str, **options: Any) -> Task:
     if entry is None:
         near = get_close_matches(name, CATALOGUE, n=3) if isinstance(name, str) else []
         meant = " or ".join(map(repr, near))
-        hint = f"did you mean {meant}?" if near else "list_tasks(), or python -m seqtoys tasks, lists all names"
+        listed = "list_tasks(), or python -m seqtoys tasks, lists all names"
+        hint = f"did you mean {meant}?" if near else listed
         raise OptionError(f"no task is named {quoted(name)}; {hint}")
     known = [option for option in signature(entry.build).parameters if option != "self"]
     for option in options:

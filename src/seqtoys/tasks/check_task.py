@@ -21,7 +21,8 @@ from seqtoys.support.randomness import generator_for, seeded_generator
 from seqtoys.support.rng_state import globally_seeded
 from seqtoys.support.tables import text_table
 from seqtoys.support.uncertainty import Estimate, as_estimate
-from seqtoys.support.values import check_length, check_lengths, to_real
+from seqtoys.support.values import check_count, check_lengths, to_real
+from seqtoys.support.words import counted
 from seqtoys.tasks.answers import AnswerTask
 from seqtoys.tasks.counts import estimate_chance, estimate_mean, estimate_memoryless
 from seqtoys.tasks.task import Task, TaskSplit
@@ -112,9 +113,7 @@ def check_task(task: Task, *, count: int = 10_000) -> TaskCheck:
         <BLANKLINE>
         positions: 2 at length 1, 80 at length 40, 82 at length 41, ...
     """
-    count = check_length(count, "count")
-    if count < FEWEST:
-        raise OptionError(f"expected count to be at least {FEWEST:,}, got {count}")
+    count = check_count("count", count, FEWEST)
     if isinstance(task, TaskSplit):
         raise OptionError(
             f"expected a whole task, got {quoted(task.name)}, one part of a split; check its "
@@ -137,7 +136,7 @@ def _raise_if_any(task: Task, found: Iterator[str]) -> None:
     lines = list(dict.fromkeys(found))
     if lines:
         name = getattr(task, "name", type(task).__name__)
-        mistakes = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+        mistakes = counted(len(lines), "mistake")
         raise DataError("\n- ".join([f"the task {name} has {mistakes}:", *lines]))
 
 

@@ -1,4 +1,4 @@
-"""Strings of an automaton that differs for each sequence, to be inferred from its strings."""
+"""Strings of an automaton that differs for each sequence and must be inferred."""
 
 from __future__ import annotations
 
@@ -161,7 +161,8 @@ class AutomataInContext(Task):
         """The tables of all automata as one: a row for each state, a column for each symbol.
 
         The probability of each symbol, the cell where the next row begins, and that of the row of
-        the start of each automaton. A mark is certain, as it says nothing, and leads to the start.
+        the start of each automaton. A mark carries no information, so it counts as certain, and
+        leads to the start.
         """
         automata, states, columns = self.pool.chances.shape
         home = np.arange(automata) * states * columns + START * columns
@@ -227,7 +228,7 @@ def automata_in_context(
     length: int = 100,
     seed: int = 0,
 ) -> AutomataInContext:
-    r"""Strings of an automaton that differs for each sequence, to be inferred from its strings.
+    r"""Strings of an automaton that differs for each sequence and must be inferred.
 
     A sequence is `|`, a string, `|`, a string, …, cut at its length. All its strings are of one
     automaton, which a model must infer from them. The automata are a pool of random ones. Each has
@@ -297,8 +298,8 @@ def automata_in_context(
         )
     if (cells := pool * states[1] * (letters[1] + 1)) > MOST:
         raise OptionError(
-            f"expected a pool with tables of at most {MOST:,} numbers, got {cells:,}, for each "
-            "automaton, state and symbol; choose a smaller pool"
+            f"expected at most {MOST:,} numbers in the tables of the pool (one per automaton, "
+            f"state and symbol), got {cells:,}; choose a smaller pool"
         )
     return AutomataInContext(
         draw_pool(pool, states, letters, edges, seed),
@@ -310,9 +311,8 @@ def automata_in_context(
 
 
 def _check_range(name: str, pair: tuple[int, int]) -> tuple[int, int]:
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise OptionError(f"expected {name} to be (smallest, largest), got {quoted(pair)}")
-    low, high = (check_count(name, value, 1) for value in pair)
-    if low > high:
-        raise OptionError(f"expected {name} to be (smallest, largest), got {quoted(pair)}")
-    return low, high
+    if isinstance(pair, tuple | list) and len(pair) == 2:
+        low, high = (check_count(name, value, 1) for value in pair)
+        if low <= high:
+            return low, high
+    raise OptionError(f"expected {name} to be (smallest, largest), got {quoted(pair)}")

@@ -30,7 +30,7 @@ LISTED, LISTED_LENGTH = 2**20, 1000  # the most groups of sequences to list, and
 
 
 class InContextMarkov(Task):
-    r"""A Markov chain whose transition table differs for each sequence, to be inferred from it.
+    r"""A Markov chain whose transition table differs for each sequence and must be inferred.
 
     For each sequence, a table is drawn: for each context, the last `order` symbols, a distribution
     of the next one. Each row of the table is uniform over the simplex of all distributions. The
@@ -50,7 +50,7 @@ class InContextMarkov(Task):
     cases, and above 1,000 symbols, it is estimated from samples, and so are the memoryless loss
     and the references.
 
-    **References.** *Knows the table*: the loss of a model that is told each table. Given the
+    **References.** *Knows the table*: the loss of a model that knows each table. Given the
     counts, $-\ln p$ of a row is on average $\psi(N_c + k) - \psi(n_{cs} + 1)$, with the digamma
     function $\psi$. *Counts single symbols*: the add-one rule without context, the in-context
     unigram model. With the uniform guess $\ln k$, these are the plateaus of the paper's figure.
@@ -72,7 +72,7 @@ class InContextMarkov(Task):
 
     Source: Edelman et al. (2024), The evolution of statistical induction heads: in-context
     learning Markov chains. Their chains start in the stationary distribution of the table; the
-    first symbol then says something about the table, and the add-one rule is not exact.
+    first symbol then carries information about the table, and the add-one rule is not exact.
 
     Args:
         symbols: The number of symbols, $k$: 2 to 26.

@@ -27,7 +27,7 @@ class Mixture(Task):
     r"""Each sequence comes from one of several sources, and a model must recognize which.
 
     A sequence is one of the first source with the probability of its weight, or else of another;
-    nothing in it says which. The number of the source is `batch.latent`, so a train/held-out split
+    which one is not marked. The number of the source is `batch.latent`, so a train/held-out split
     holds out whole sources, if there are enough of them.
 
     **Optimum.** The best prediction is the mean of the sources' predictions, weighted by their
@@ -39,12 +39,12 @@ class Mixture(Task):
 
     where the first sum leaves out sources whose string has ended. This is exact for each sequence.
     Its mean, the optimum, is estimated from samples, and so are the memoryless loss and chance.
-    The reference *knows the source* is the loss of a model that is told the source of each
+    The reference *knows the source* is the loss of a model that knows the source of each
     sequence.
 
     **Lengths.** Strings that end have the lengths of their source. If the sources have no end,
-    they must have equal `lengths`, from which each batch has one. A chosen length must be possible
-    for all sources.
+    they must have equal `lengths`, from which that of each batch is drawn. A chosen length must be
+    possible for all sources.
 
     Args:
         tasks: The sources: tasks with the same vocabulary in which each next symbol is scored and
@@ -248,17 +248,17 @@ def _have_no_end(tasks: Sequence[Task]) -> bool:
     limits = set().union(*map(_limits, tasks))
     if len(limits) > 1 and not any(endless):
         raise OptionError(
-            "expected an automaton with lengths=… only beside automata with the same, got "
+            "expected automata with the same lengths=…, or all without, got "
             + " and ".join(sorted(map(str, limits)))
         )
     if any(endless) and not (all(endless) and len({task.lengths for task in tasks}) == 1):
         listed = ", ".join(
-            f"{task.name} {task.lengths if is_endless else 'with an end'}"
+            f"{task.name} {f'with lengths {task.lengths}' if is_endless else 'with an end'}"
             for task, is_endless in zip(tasks, endless, strict=True)
         )
         raise OptionError(
-            "expected tasks whose sequences all have an end, or have none and equal lengths, "
-            f"got {listed}"
+            "expected tasks whose sequences all end by themselves, or endless ones with equal "
+            f"lengths, got {listed}"
         )
     return any(endless)
 

@@ -20,7 +20,7 @@ NAME, SOURCE = "dyck_bounded", "Hewitt et al. 2020"
 
 
 class BoundedDyck(BracketLanguage):
-    r"""Balanced brackets with at most a given number open: hierarchy within bounds.
+    r"""Balanced brackets of bounded depth, which a finite automaton can recognize.
 
     A sequence is `#`, the string, `#`; each next symbol is predicted. With no bracket open, the
     string ends or a bracket opens, with probability 1/2 each; with $m$ brackets open, the greatest

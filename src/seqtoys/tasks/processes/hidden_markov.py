@@ -259,7 +259,7 @@ class HiddenMarkov(Task):
         return fits
 
     def _check(self, batch: Batch, fits: Bools) -> None:
-        check_sequences(self, batch, fits, f" after {quoted(self.vocab.symbols[0])}")
+        check_sequences(self, batch, fits, f" that start with {quoted(self.vocab.symbols[0])}")
 
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         shares = _shares(lengths)

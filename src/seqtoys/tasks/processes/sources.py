@@ -66,7 +66,7 @@ def mess3(x: float = 0.05, a: float = 0.85) -> HiddenMarkov:
 
 
 def rrxor() -> HiddenMarkov:
-    r"""Two random bits, then their exclusive or, from an unknown phase.
+    r"""Two random bits, then their exclusive or, repeated from an unknown phase.
 
     The same source as `temporal_xor`, but a sequence may begin at any of the three positions. An
     observer has to find out where the pairs begin: each third bit is random unless it is the
@@ -136,7 +136,7 @@ def golden_mean(p: float = 0.5) -> HiddenMarkov:
 
 
 def even_process(p: float = 0.5) -> HiddenMarkov:
-    r"""Random bits in which each run of 1s is even, as far back as one looks.
+    r"""Random bits in which each run of 1s between two 0s has even length.
 
     From state A, the source emits 0 with probability $p$ and stays, or 1 and moves to B, from
     which it returns with another 1. After a 0, the state is known to be A, and it is known from
@@ -177,7 +177,7 @@ def even_process(p: float = 0.5) -> HiddenMarkov:
 
 
 def z1r() -> HiddenMarkov:
-    r"""0, 1, random bit, and again, from an unknown phase.
+    r"""0, 1 and a random bit, repeated from an unknown phase.
 
     The random bit makes the phase ambiguous: after 01, it may be 1 or 0 that comes next. The
     states are the three positions, equally likely at the beginning.

@@ -23,7 +23,7 @@ ROUNDS = 1000  # the rounds of sampling after which there is considered to be no
 
 
 class InContextRecall(AnswerStream):
-    r"""Read keys with their values, from a map that each sequence has for itself.
+    r"""Read key-value pairs, from a new map for each sequence: what was the value of this key?
 
     For each sequence, each of $K$ keys is assigned one of $V$ values at random. A sequence is
     $n$ pairs of a random key and its value; keys repeat. The value of a key that has occurred

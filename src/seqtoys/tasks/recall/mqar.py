@@ -86,7 +86,7 @@ class MQAR(Determined):
         self.vocab: Vocab = Vocab([*names, "_"] if filler == "blank" else names)
         longest = check_count("length", length, 1)
         if (reason := self.why_no_length(longest)) is not None:
-            raise OptionError(f"expected another length than {longest}: {reason}")
+            raise OptionError(f"length {longest} is impossible: {reason}")
         self.lengths: tuple[int, int] = (longest, longest)
         self.longer: tuple[int, ...] = (2 * longest, 4 * longest)
 
@@ -105,7 +105,7 @@ class MQAR(Determined):
         least = 4 * self.pairs + 2 * self.rebound
         if length % 2 == 0 and length >= least:
             return None
-        return f"lengths are even and at least {least}: the bindings, and a slot for each question"
+        return f"lengths are even and at least {least}, for the bindings and a slot per question"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw bindings, and the slots in which the keys are asked for."""

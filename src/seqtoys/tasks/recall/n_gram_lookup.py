@@ -59,14 +59,16 @@ class NGramLookup(Determined):
         self.vocab: Vocab = Vocab(LETTERS[: self.symbols] + "?")
         lengths = check_lengths(length if isinstance(length, tuple) else (length, length))
         if (reason := self.why_no_length(lengths[0])) is not None:
-            raise OptionError(f"expected greater lengths than {lengths[0]}: {reason}")
+            raise OptionError(f"length {lengths[0]} is impossible: {reason}")
         self.lengths: tuple[int, int] = lengths
         self.longer: tuple[int, ...] = (2 * lengths[1], 4 * lengths[1])
         self._powers = self.symbols ** torch.arange(self.n, device="cpu")  # number the n-grams
 
     def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
-        return None if length > self.n else f"a string is longer than the {self.n} letters asked"
+        if length > self.n:
+            return None
+        return f"a string is longer than the {self.n} letters of the question"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw strings that have an n-gram to ask for, and one such n-gram of each."""

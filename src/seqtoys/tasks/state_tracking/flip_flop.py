@@ -46,10 +46,10 @@ class FlipFlop(Task):
     `optimal_loss` of sequences outside `lengths`, without a chosen length, is that of a model that
     does not know which instruction is the last.
 
-    **Memoryless.** A bit says nothing about the next instruction, and an instruction nothing about
-    the next bit: over all sequences, 0 and 1 are equally likely also after `r`. So the loss is
-    $\ln 2$ for bits and, for instructions, the entropy of their proportions, in which the last one
-    is an `r`.
+    **Memoryless.** A bit carries no information about the next instruction, nor an instruction
+    about the next bit: over all sequences, 0 and 1 are equally likely also after `r`. So the loss
+    is $\ln 2$ for bits and, for instructions, the entropy of their proportions, in which the last
+    one is an `r`.
 
     **Chance.** The proportion of the most frequent symbol: 0 and 1, which are equally frequent, or
     `i`.
@@ -112,7 +112,7 @@ class FlipFlop(Task):
         """Return why this length is impossible, or None if it is possible."""
         if length % 2 and length >= 3:
             return None
-        return "n instructions with their bits are 2 n symbols, without the last 2 n - 1: 3, 5, …"
+        return "n instructions have length 2 n - 1: each has a bit, and the last is only a target"
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw instructions and bits."""

@@ -235,14 +235,14 @@ def _check_states(transitions: Moves, start: str) -> None:
     for state in (start, *(after for moves in transitions.values() for after in moves.values())):
         if state not in transitions:
             raise OptionError(
-                f"expected transitions for each state, got none for {quoted(state)}; if it is "
-                "never left, each of its symbols leads back to it"
+                f"expected transitions for each state, got none for {quoted(state)}; in a state "
+                "that is never left, each symbol leads back to it"
             )
     for state, moves in transitions.items():
         if not moves:
             raise OptionError(
-                f"expected at least one symbol in each state, got none in {quoted(state)}; if it "
-                "is never left, each of its symbols leads back to it"
+                f"expected at least one symbol in each state, got none in {quoted(state)}; in a "
+                "state that is never left, each symbol leads back to it"
             )
 
 
