@@ -196,7 +196,7 @@ def test_invalid_arguments_raise() -> None:
         evaluate(ParityOracle(None), PARITY, count=0)
     task = Text(["ab", "ba"])
     with pytest.raises(DataError, match="expected text to have unseen sequences, found none"):
-        evaluate(ElmanCharModel(task.vocab), task, seen=task.batch)
+        evaluate(ElmanCharModel(task.vocab), task, seen=task.batch, count=40)
 
 
 def test_estimates_are_floats_with_a_standard_error() -> None:

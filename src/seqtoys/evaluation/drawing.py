@@ -17,6 +17,7 @@ from seqtoys.tasks.task import Task, TaskSplit
 
 PAIRS, MOST_PAIRS = 16, 64  # pairs of batches, whose differences give the standard errors
 ROUNDS = 100  # rounds of sampling before giving up on finding unseen sequences
+EMPTY_ROUNDS = 10  # the same if none was found at all
 GIVEN = 32  # batches of given sequences
 UNIT = 2**20  # the resolution of a random place in a share
 
@@ -126,13 +127,13 @@ def _in_share(task: Task, lengths: tuple[int, ...], share: int, shares: int) -> 
 
 def _draw_unseen(task: Task, seen: Batch, count: int, generator: torch.Generator) -> list[Batch]:
     known, found = hashes(seen), list[Batch]()
-    for _ in range(ROUNDS):
+    for drawn in range(1, ROUNDS + 1):
         for batch in _draw(task, count, generator):
             rows = (~torch.isin(hashes(batch), known)).nonzero().flatten()
             if len(rows):
                 found.append(batch.take(rows))
-        if sum(map(len, found)) >= count:
-            return found
+        if sum(map(len, found)) >= count or (drawn >= EMPTY_ROUNDS and not found):
+            break
     if found:
         return found
     raise DataError(f"expected {task.name} to have unseen sequences, found none")

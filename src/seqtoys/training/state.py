@@ -167,12 +167,9 @@ def make_training_state(
     Raises:
         SeqtoysError: See `fit`.
     """
-    if isinstance(data, nn.Module):
-        raise InputTypeError(
-            f"expected fit(model, data), got {described(data)} as the data; pass the model first"
-        )
-    device = device_of(model)
+    _check_order(data)
     _check_weights(model)
+    device = device_of(model)
     vocab = _find_vocab(model, data, options["vocab"])
     generator = seeded_generator(options["seed"])
     sources = to_sources(
@@ -232,6 +229,14 @@ def _make_optimizer(
 def _find_vocab(model: nn.Module, data: TrainingData, given: Vocab | None) -> Vocab | None:
     known = find_vocab(model, given) or getattr(data, "vocab", None)
     return known if isinstance(known, Vocab) else None
+
+
+def _check_order(data: object) -> None:
+    """Check that the model and the data were not swapped."""
+    if isinstance(data, nn.Module):
+        raise InputTypeError(
+            f"expected fit(model, data), got {described(data)} as the data; pass the model first"
+        )
 
 
 def _check_weights(model: nn.Module) -> None:

@@ -96,9 +96,9 @@ class StringSampler:
     def _walk(
         self, paths: Paths, lines: Iterable[Floats], number: int, generator: torch.Generator
     ) -> Iterator[Ints]:
-        """Draw one path after the other, until all have stopped or `lines` is exhausted."""
+        """Draw one path after the other, until all have stopped."""
         state = np.full(number, self.graph.start)
-        for line in lines:
+        for line in lines:  # pragma: no branch - there is always another
             drawn = torch.rand(number, dtype=torch.float64, generator=generator).numpy()
             path = line.searchsorted(state + BELOW_ONE * drawn, side="right")
             yield path
