@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from argparse import Namespace
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from seqtoys import ElmanCharModel, ElmanEnsemble, Task, evaluate, get_task, recipe
 from seqtoys.cli.terminal import fold, print_json
 from seqtoys.cli.training import is_interrupted, train
-from seqtoys.records.ensemble_row import SHOWN_QUANTILES
+from seqtoys.records.ensemble_row import SHOWN_QUANTILES, quantiles_of
 from seqtoys.records.score import Score
 from seqtoys.results import Proportion, Recipe, Report
 from seqtoys.support.tables import text_table
@@ -73,16 +72,11 @@ def _table(reports: list[Report], options: Namespace) -> str:
     for name in reports[0].scores:
         scores = [report.scores[name] for report in reports]
         near = sum(_is_near(score, options.goal) for score in scores) / len(scores)
-        excess = _quantiles([score.excess for score in scores])
+        excesses = torch.tensor([[float(score.excess) for score in scores]], dtype=torch.float64)
+        excess = quantiles_of(excesses, SHOWN_QUANTILES).flatten().tolist()
         accuracy = sum(score.accuracy for score in scores) / len(scores)
         rows.append([name, f"{near:.1%}", *(f"{x:.4f}" for x in excess), f"{accuracy:.1%}"])
     return text_table(["strings", "solved", *quantiles, "accuracy"], rows)
-
-
-def _quantiles(values: list[float]) -> list[float]:
-    levels = torch.tensor(SHOWN_QUANTILES, dtype=torch.float64, device="cpu")
-    finite = torch.tensor(values, dtype=torch.float64, device="cpu").nan_to_num(nan=math.inf)
-    return finite.quantile(levels, interpolation="nearest").tolist()
 
 
 def _verdict(

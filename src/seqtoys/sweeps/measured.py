@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-import torch
 from torch import Tensor, nn
 
-from seqtoys.data.batch import Batch
+from seqtoys.evaluation.drawing import in_groups
 from seqtoys.evaluation.evaluate import evaluate
-from seqtoys.models.forward import count_replicas, in_mode, logits_of
-from seqtoys.models.metrics import count_hits, symbol_losses
+from seqtoys.evaluation.scoring import sum_scores
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.report import MEASURED, Report
@@ -98,9 +96,9 @@ def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts
         generator=seeded_generator(seed),
         device=device_of(model),
     )
-    columns = _measure_source(cell, model, sources.training)
+    columns = _measure_source(model, sources.training)
     if sources.held_out is not None:
-        unseen = _measure_source(cell, model, sources.held_out)
+        unseen = _measure_source(model, sources.held_out)
         columns |= {f"unseen_{name}": column for name, column in unseen.items()}
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     # All data were measured, so there is no sampling error.
@@ -110,31 +108,14 @@ def _measure_on_data(cell: Cell, model: nn.Module, optimum: float) -> list[Facts
     ]
 
 
-def _measure_source(cell: Cell, model: nn.Module, source: Source) -> dict[str, Tensor]:
+def _measure_source(model: nn.Module, source: Source) -> dict[str, Tensor]:
     """Compute the loss and the accuracies of each replica, all `(replicas,)`."""
     if source.sequences is None:  # a long text, which is one sequence
         loss, share = source.loss_and_accuracy(model)
         return {"loss": loss.reshape(-1), "accuracy": share.reshape(-1)}
-    batch, size = source.sequences, cell.fit_options.get("batch_size")
-    losses, hits, wholes = (torch.zeros(count_replicas(model) or 1).double() for _ in range(3))
-    for rows in torch.arange(len(batch), device=batch.inputs.device).split(size or len(batch)):
-        loss, right, whole = _sum(cell, model, batch.take(rows))
-        losses, hits, wholes = losses + loss, hits + right, wholes + whole
-    scored, sequences = batch.tally.sum().cpu(), batch.tally.amax(1).sum().cpu()
+    sums = sum_scores(model, in_groups(source.sequences.to("cpu")))
     return {
-        "loss": losses / scored,
-        "accuracy": hits / scored,
-        "whole_accuracy": wholes / sequences,
+        "loss": sums.losses.sum(1) / sums.scored.sum(),
+        "accuracy": sums.hits.sum(1) / sums.scored.sum(),
+        "whole_accuracy": sums.wholes.sum(1) / sums.sizes.sum(),
     }
-
-
-@torch.no_grad()
-def _sum(cell: Cell, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum losses, correct symbols and correct sequences, for a model or each replica."""
-    with in_mode(model, training=False):
-        logits = logits_of(model, batch.inputs, stepwise=cell.fit_options.get("stepwise", False))
-    losses = symbol_losses(logits.double(), batch.targets) * batch.tally
-    predicted = logits.argmax(-1)  # ([replicas,] batch, time)
-    is_whole = ((predicted == batch.targets) | ~batch.scored).all(-1)  # ([replicas,] batch)
-    wholes = (is_whole * batch.tally.amax(1)).sum(-1).double()  # each with its count
-    return losses.sum((-2, -1)).cpu(), count_hits(predicted, batch).cpu(), wholes.cpu()

@@ -168,8 +168,8 @@ def make_training_state(
         SeqtoysError: See `fit`.
     """
     _check_order(data)
+    device = device_of(model)  # checks that it is a model
     _check_weights(model)
-    device = device_of(model)
     vocab = _find_vocab(model, data, options["vocab"])
     generator = seeded_generator(options["seed"])
     sources = to_sources(
