@@ -12,13 +12,13 @@ from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.support.uncertainty import Estimate
+from seqtoys.tasks.known_pairs import KnownPairs
 from seqtoys.tasks.scoring import Scoring
 from seqtoys.tasks.symbol_classes import SymbolClasses
-from seqtoys.tasks.task import Task
 from seqtoys.tasks.task_checks import check_sequences
 
 
-class AnswerStream(Task):
+class AnswerStream(KnownPairs):
     """The abstract base class of streams of symbols that contain answers.
 
     Each symbol is predicted from those before it; the first is given. With `score="answers"`, only
@@ -68,16 +68,6 @@ class AnswerStream(Task):
         """The expected surprise per scored symbol: 0 if only answers are scored."""
         return self._optimum_over(self.possible_lengths(self.lengths))
 
-    @property
-    def memoryless(self) -> Estimate:
-        """The expected surprise per scored symbol, given only the current symbol."""
-        return self._memoryless_over(self.possible_lengths(self.lengths))
-
-    @property
-    def chance(self) -> Estimate:
-        """The proportion of the most frequent scored symbol."""
-        return self._classes(self.possible_lengths(self.lengths)).chance
-
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw streams, and score their answers or every next symbol."""
         symbols = self.draw_symbols(batch_size, length or self.draw_length(generator), generator)
@@ -110,10 +100,7 @@ class AnswerStream(Task):
             return Estimate(0.0)
         return Estimate(math.fsum(map(self.expected_surprise, lengths)) / sum(lengths))
 
-    def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
-        return self._classes(lengths).memoryless
-
-    def _classes(self, lengths: tuple[int, ...]) -> SymbolClasses:
+    def _pairs(self, lengths: tuple[int, ...]) -> SymbolClasses:
         """Return the pairs of symbols that are scored, for equally likely lengths."""
         if self.score == "answers":
             # The class of the symbol before an answer does not matter: answers are uniform.

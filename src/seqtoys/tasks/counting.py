@@ -75,6 +75,8 @@ class CountingLanguage(Task):
         0.1420...
     """
 
+    _starts_alike = True
+
     def __init__(
         self,
         name: str,
@@ -197,9 +199,6 @@ class CountingLanguage(Task):
             ),
         )  # (batch, time, lengths)
         return (ways * shares).sum(2).log()
-
-    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always #
 
     def _has_probabilities(self, *, at_length: bool) -> bool:
         return True

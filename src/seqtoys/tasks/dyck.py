@@ -85,6 +85,7 @@ class Dyck(Task):
     name = "dyck"
     source = "Lan et al. 2022"
     level = "deterministic context-free"
+    _starts_alike = True
 
     def __init__(self, kinds: int = 1, p: float = 0.3) -> None:
         self.kinds: int = check_count("kinds", kinds, 1, len(BRACKETS) // 2)
@@ -205,9 +206,6 @@ class Dyck(Task):
             ) / 2 * math.log(self.kinds)
             total = torch.logaddexp(total, ways - shapes - math.log(len(lengths)))
         return total
-
-    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always #
 
     def _has_probabilities(self, *, at_length: bool) -> bool:
         return True

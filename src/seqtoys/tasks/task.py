@@ -68,6 +68,7 @@ class Task(ABC):
     level: str | None = None
     lengths: tuple[int, int]
     longer: tuple[int, ...] = ()
+    _starts_alike: bool = False  # whether all sequences begin with the same symbol
 
     def __init_subclass__(cls) -> None:
         """Add run-time type checks to overridden public methods, from the annotations below."""
@@ -407,7 +408,9 @@ class Task(ABC):
 
     def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"] | None:
         """Return the surprise of the first symbols, which are not scored, or None if unknown."""
-        return None
+        if not self._starts_alike:
+            return None
+        return torch.zeros(len(batch), dtype=torch.float64, device="cpu")
 
     def _prefix_surprise(
         self, batch: Batch

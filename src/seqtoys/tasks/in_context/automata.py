@@ -21,6 +21,7 @@ from seqtoys.tasks.counts import ratio
 from seqtoys.tasks.in_context.mixture import holds_of_latents
 from seqtoys.tasks.in_context.pool import MARK, START, Pool, draw_pool
 from seqtoys.tasks.in_context.strings_joined import StringsJoined
+from seqtoys.tasks.known_pairs import KnownPairs
 from seqtoys.tasks.memory_copy import LETTERS
 from seqtoys.tasks.task import Task
 
@@ -28,7 +29,7 @@ MOST = 2**22  # the most cells in the tables of a pool
 ENOUGH = 64  # sequences of each batch of samples, since they hardly differ in what is lost
 
 
-class AutomataInContext(Task):
+class AutomataInContext(KnownPairs):
     r"""Each sequence consists of strings of one automaton, drawn from a pool.
 
     `automata_in_context` describes the sequences and derives the losses.
@@ -70,16 +71,6 @@ class AutomataInContext(Task):
     def optimum(self) -> Estimate:
         """The loss of a model that knows the automaton, and what is lost to infer it."""
         return self._optimum_over(self.possible_lengths(self.lengths))
-
-    @property
-    def memoryless(self) -> Estimate:
-        """The entropy of the next letter given the current symbol."""
-        return self._memoryless_over(self.possible_lengths(self.lengths))
-
-    @property
-    def chance(self) -> Estimate:
-        """The proportion of the most frequent letter."""
-        return Estimate(self._expected(self.possible_lengths(self.lengths)).chance)
 
     @property
     def references(self) -> dict[str, Estimate]:
@@ -192,10 +183,7 @@ class AutomataInContext(Task):
         each = [(joint.sum(2) * surprise).sum(1).mean() for joint in joints]
         return Estimate(float(expected @ each / expected.sum()))
 
-    def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
-        return Estimate(self._expected(lengths).memoryless)
-
-    def _expected(self, lengths: tuple[int, ...]) -> ExpectedPairs:
+    def _pairs(self, lengths: tuple[int, ...]) -> ExpectedPairs:
         """Compute how often each symbol is followed by each letter."""
         expected = self.strings.expected_letters(lengths)
         columns, automata = len(self.vocab), len(self.pool)

@@ -37,6 +37,8 @@ class BracketLanguage(Task):
         kinds: The number of kinds of brackets: 1 to 8.
     """
 
+    _starts_alike = True
+
     def __init__(self, name: str, shape: Task, kinds: int) -> None:
         self.name = name
         self.kinds: int = check_count("kinds", kinds, 1, len(BRACKETS) // 2)
@@ -145,9 +147,6 @@ class BracketLanguage(Task):
         pairs = sum((n - 1) // 2 for n in lengths)
         kinds = pairs * math.log(self.kinds) + self._closing_surprise(lengths)
         return Estimate(self._shape.optimum_of((lengths[0], lengths[-1])) + kinds / sum(lengths))
-
-    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always #
 
     def _has_probabilities(self, *, at_length: bool) -> bool:
         return True

@@ -23,6 +23,7 @@ from seqtoys.tasks.automata.graph import Graph
 from seqtoys.tasks.automata.string_lengths import StringLengths
 from seqtoys.tasks.automata.strings import StringSampler
 from seqtoys.tasks.counts import estimate_mean
+from seqtoys.tasks.known_pairs import KnownPairs
 from seqtoys.tasks.processes.beliefs import expected_losses, follow
 from seqtoys.tasks.processes.matrices import (
     Matrices,
@@ -32,11 +33,10 @@ from seqtoys.tasks.processes.matrices import (
     stationary,
 )
 from seqtoys.tasks.symbol_classes import SymbolClasses
-from seqtoys.tasks.task import Task
 from seqtoys.tasks.task_checks import check_sequences, check_tested
 
 
-class HiddenMarkov(Task):
+class HiddenMarkov(KnownPairs):
     r"""The sequences of a hidden Markov source: predict each next symbol.
 
     In each state, the source emits a symbol and moves to a next state; only the symbols are
@@ -108,6 +108,8 @@ class HiddenMarkov(Task):
         (Estimate(0.563..., 0.0), {'knows the state': Estimate(0.3250..., 0.0)})
     """
 
+    _starts_alike = True
+
     @checked
     def __init__(
         self,
@@ -143,16 +145,6 @@ class HiddenMarkov(Task):
     def optimum(self) -> float:
         """The mean entropy of the next symbol given the belief; an `Estimate`."""
         return self.optimum_of(self.lengths)
-
-    @property
-    def memoryless(self) -> Estimate:
-        """The entropy of the next symbol given the current one."""
-        return self.memoryless_of(self.lengths)
-
-    @property
-    def chance(self) -> Estimate:
-        """The proportion of the most frequent symbol."""
-        return self._pairs(self.possible_lengths(self.lengths)).chance
 
     @property
     def references(self) -> dict[str, Estimate]:
@@ -291,9 +283,6 @@ class HiddenMarkov(Task):
         losses[: len(known)] = known
         return float(shares @ losses / shares.sum())
 
-    def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
-        return self._pairs(lengths).memoryless
-
     def _pairs(self, lengths: tuple[int, ...]) -> SymbolClasses:
         """Return the expected count of each pair of an input and its target."""
         shares = _shares(lengths)
@@ -315,9 +304,6 @@ class HiddenMarkov(Task):
 
     def _hidden_lengths(self) -> tuple[int, ...]:
         return self.possible_lengths(self.lengths)
-
-    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always the mark
 
     def _has_probabilities(self, *, at_length: bool) -> bool:
         return at_length

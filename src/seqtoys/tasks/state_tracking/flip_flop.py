@@ -14,6 +14,7 @@ from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import check_count, check_probability
+from seqtoys.tasks.known_pairs import KnownPairs
 from seqtoys.tasks.scoring import Scoring, check_scoring
 from seqtoys.tasks.symbol_classes import SymbolClasses
 from seqtoys.tasks.task import Task
@@ -23,7 +24,7 @@ WRITE, READ, IGNORE, ZERO, ONE = range(5)  # the indices of w, r, i, 0 and 1
 MOST = 100_000  # the most instructions; the longest test sequences have four times as many
 
 
-class FlipFlop(Task):
+class FlipFlop(KnownPairs):
     r"""Write bits to a memory and ignore others; at each read, which bit was written last?
 
     A sequence is instructions, each followed by a bit: `w` writes it, `i` ignores it, and after
@@ -81,6 +82,7 @@ class FlipFlop(Task):
     source = "Liu et al. 2023"
     level = "regular"
     vocab: Vocab = Vocab("wri01")
+    _starts_alike = True
 
     def __init__(
         self, ignore: float = 0.8, instructions: int = 256, score: Scoring = "answers"
@@ -97,16 +99,6 @@ class FlipFlop(Task):
     def optimum(self) -> float:
         """The expected surprise per scored symbol: 0 if only the bits after `r` are scored."""
         return float(self._optimum_over(self.possible_lengths(self.lengths)))
-
-    @property
-    def memoryless(self) -> Estimate:
-        """The expected surprise given only the current symbol."""
-        return self._memoryless_over(self.possible_lengths(self.lengths))
-
-    @property
-    def chance(self) -> Estimate:
-        """The proportion of the most frequent scored symbol."""
-        return self._classes(self.possible_lengths(self.lengths)).chance
 
     def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
@@ -227,10 +219,7 @@ class FlipFlop(Task):
         surprise = torch.special.entr(chances).sum(1) + (1 - chances[:, READ]) * math.log(2)
         return Estimate(float(reached @ surprise) / sum(lengths))
 
-    def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
-        return self._classes(lengths).memoryless
-
-    def _classes(self, lengths: tuple[int, ...]) -> SymbolClasses:
+    def _pairs(self, lengths: tuple[int, ...]) -> SymbolClasses:
         """Return the expected pairs of consecutive symbols; both bits are equally likely."""
         chances, reached = self._instructions(lengths)
         write, read, ignore = (reached @ chances).tolist()  # summed over one sequence per length
@@ -250,9 +239,6 @@ class FlipFlop(Task):
 
     def _has_probabilities(self, *, at_length: bool) -> bool:
         return at_length
-
-    def _first_surprise(self, batch: Batch) -> Float[Tensor, " batch"]:
-        return torch.zeros(len(batch), dtype=torch.float64, device="cpu")  # always w
 
 
 def _last_write(steps: Int[Tensor, "batch instructions"]) -> Int[Tensor, "batch instructions"]:

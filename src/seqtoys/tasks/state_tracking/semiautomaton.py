@@ -17,12 +17,12 @@ from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, excerpt, quoted
 from seqtoys.support.arguments import checked
 from seqtoys.support.arrays import Floats, Ints
-from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import check_lengths
 from seqtoys.tasks.automata.expectations import ExpectedPairs
 from seqtoys.tasks.automata.graph import Graph, tabulate
 from seqtoys.tasks.automata.strings import BELOW_ONE
 from seqtoys.tasks.determined import Determined
+from seqtoys.tasks.known_pairs import KnownPairs
 from seqtoys.tasks.scoring import Scoring, check_scoring
 from seqtoys.tasks.task_checks import check_tested
 
@@ -33,7 +33,7 @@ Probabilities: TypeAlias = Mapping[str, Mapping[str, float]]
 """For each state: the probability of each symbol."""
 
 
-class Semiautomaton(Determined):
+class Semiautomaton(Determined, KnownPairs):
     r"""Read the inputs of a finite-state machine; after each, which state is it in?
 
     A semiautomaton is an automaton without final states. The inputs are random: in each state, all
@@ -125,16 +125,6 @@ class Semiautomaton(Determined):
         self.level = level
         check_tested(self, self.lengths, self.longer)
 
-    @property
-    def memoryless(self) -> Estimate:
-        """The entropy of the state given the last symbol, in nats."""
-        return self._memoryless_over(self.possible_lengths(self.lengths))
-
-    @property
-    def chance(self) -> Estimate:
-        """The proportion of the most frequent state."""
-        return Estimate(self._expected(self.possible_lengths(self.lengths)).chance)
-
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
         """Draw inputs, and follow their states."""
         size = (length or self.draw_length(generator), batch_size)
@@ -209,10 +199,7 @@ class Semiautomaton(Determined):
         # With rounding, a number beyond i + 1 would be a transition from the next state.
         return np.where(is_last, at + 1.0, np.minimum(line, at + 1.0))
 
-    def _memoryless_over(self, lengths: tuple[int, ...]) -> Estimate:
-        return Estimate(self._expected(lengths).memoryless)
-
-    def _expected(self, lengths: tuple[int, ...]) -> ExpectedPairs:
+    def _pairs(self, lengths: tuple[int, ...]) -> ExpectedPairs:
         """Compute the expected pairs of a symbol and the state after it, at scored positions."""
         at, symbols, following, chances = self.graph.arcs
         scored = np.bincount(lengths)[1:]  # the number of lengths that end at each position
