@@ -55,7 +55,7 @@ def read(argument: str, encoding: str) -> str:
 def lines_of(text: str) -> list[str]:
     r"""Return the lines of a text that are not blank, each between two line breaks.
 
-    A model thus learns where a line begins and ends, and can write lines of its own.
+    A model thus learns where a line begins and ends, and can generate new ones.
 
     Examples:
         >>> lines_of("Ada\n\n Grace \n")
@@ -65,7 +65,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def words_of(text: str) -> list[str]:
-    r"""Split a text at spaces; a line break is a word of its own.
+    r"""Split a text at spaces; a line break is a separate word.
 
     Examples:
         >>> words_of("a rose is\na rose")

@@ -1,4 +1,4 @@
-"""check_task: find the usual mistakes in a task of your own."""
+"""check_task: find the usual mistakes in your own task."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class TaskCheck:
 
 @checked
 def check_task(task: Task, *, count: int = 10_000) -> TaskCheck:
-    """Check a task of your own for the usual mistakes.
+    """Check your own task for the usual mistakes.
 
     It checks that
 

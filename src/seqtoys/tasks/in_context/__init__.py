@@ -1,1 +1,1 @@
-"""Tasks in which each sequence has a rule of its own, which a model must infer from its start."""
+"""Tasks in which each sequence has its own rule, which a model must infer from it."""

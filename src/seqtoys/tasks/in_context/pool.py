@@ -128,8 +128,8 @@ def draw_pool(
     sizes, known = whole((count, 1), *states), whole((count, 1), *letters)
     degrees = whole((count, most[0]), *edges)
     following = whole((count, most[0], most[2]), 0, sizes[:, :, np.newaxis] - 1)
-    # Each automaton knows the letters that come first in an order of its own; each of its states
-    # uses those that come first in an order of those.
+    # Each automaton uses the first letters of its own random order; each of its states, the first
+    # of a random order of these.
     alphabet = order(count, most[1])
     ranks = order(count, most[0], most[1])
     is_known = ranks < known[:, :, np.newaxis]

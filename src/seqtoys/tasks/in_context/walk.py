@@ -1,4 +1,4 @@
-"""Random walks of many sequences at a time, each through a transition table of its own."""
+"""Random walks of many sequences at a time, each through its own transition table."""
 
 from __future__ import annotations
 

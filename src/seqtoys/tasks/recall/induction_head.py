@@ -37,7 +37,7 @@ class InductionHead(AnswerStream):
     **Chance.** $1 / k$ for the answer; with `score="all"`, the proportion of one letter or of the
     mark, whichever is larger.
 
-    Source: Olsson et al. (2022), In-context learning and induction heads; as a task of its own, Fu
+    Source: Olsson et al. (2022), In-context learning and induction heads; as a separate task, Fu
     et al. (2023), Hungry Hungry Hippos, and Gu & Dao (2024), Mamba. `length` includes the second
     mark: it is $L + 1$.
 
