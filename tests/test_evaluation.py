@@ -220,6 +220,16 @@ def test_report_names_lengths_where_accuracy_drops() -> None:
         assert re.search(end + "$", text)
 
 
+def test_report_gives_the_excess_at_lengths_with_random_symbols() -> None:
+    task = get_task("reber")
+    report = evaluate(ElmanCharModel(task.vocab, seed=0), task, count=40, longer=[38])
+    best = Estimate(report.seen.source_loss or 0.0)
+    scores = {**report.scores, "as in training": replace(report.seen, loss=best)}
+    excess = report.longer[38].excess
+    text = replace(report, scores=scores).sentence()
+    assert text.endswith(f"; but {excess:.4f} nats above the optimum at length 38")
+
+
 def test_report_accepts_few_unseen_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.import_module("seqtoys.evaluation.drawing"), "ROUNDS", 1)
     task = Text(["ab", "ba"])
