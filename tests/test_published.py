@@ -24,6 +24,8 @@ from benchmarks.published import (
     guessing,
     lan2022,
     lan2022_corpora,
+    liu2023,
+    merrill2024,
     notebook,
     reber,
     shai2024,
@@ -297,6 +299,32 @@ def test_spans_of_epochs_are_averaged() -> None:
     assert (ends[0], ends[-1]) == (1, 100)
     spans = torch.tensor([1, *(b - a for a, b in pairwise(ends))]).float()
     assert torch.tensor(curves) @ spans / 100 == pytest.approx(losses.mean(0), abs=1e-4)
+
+
+# --- Liu et al. (2023), Merrill et al. (2024)
+
+
+def test_some_networks_never_err_on_long_flip_flops() -> None:
+    right, _ = liu2023.learn(range(5))
+    assert right.shape == (3, 5)
+    assert right.all(0).any()
+
+
+def test_stored_networks_learn_groups_that_are_not_solvable() -> None:
+    solved = {f.what.partition(",")[0]: f.solved for f in read("merrill2024")["findings"][::2]}
+    found = {name: count for name, (count, _) in solved.items()}
+    assert min(found["A5"], found["Z60"]) >= 2  # as the page says
+    assert found["S5"] < found["A5"]
+
+
+def test_small_groups_are_solved_and_counted() -> None:
+    group = next(group for group in merrill2024.GROUPS if group.name == "S3")
+    row = merrill2024.learn((replace(group, batches=1500), 0))
+    assert row["trained"] >= merrill2024.TOLD
+    failed = {"trained": 0.5, "longer": 0.2, "seconds": 3.0}
+    trained, longer = merrill2024.summarize(group, [row, failed, failed])
+    assert (trained.here, trained.solved) == (50, (1, 3))
+    assert (longer.here, longer.what) == (20, "S3, all elements, length 100")
 
 
 # --- Stored results
