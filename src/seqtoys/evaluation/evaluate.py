@@ -130,6 +130,13 @@ def evaluate(
         >>> report.unseen.excess == report.unseen.loss - report.unseen.optimum
         True
 
+        How well does it predict brackets at each depth?
+
+        >>> dyck = get_task("dyck")
+        >>> report = evaluate(ElmanCharModel(dyck.vocab), dyck, by="depth", longer=[])
+        >>> report.seen.by_label.name, report.seen.by_label.low
+        ('depth', [0, 1, 2, 3, 4, 5, 6])
+
         On given texts, the loss, the accuracy and the perplexity are exact:
 
         >>> evaluate(ElmanCharModel(Vocab("hielo")), ["hello", "hill"]).perplexity
