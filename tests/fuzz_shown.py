@@ -35,6 +35,7 @@ from seqtoys.inspection import (
 )
 from seqtoys.models.vocabulary import vocab_of
 from seqtoys.plotting import (
+    plot_accuracy_by_label,
     plot_accuracy_by_length,
     plot_automaton,
     plot_dendrogram,
@@ -59,6 +60,7 @@ from tests.fuzz_targets import (
     fresh_ensemble_history,
     fresh_history,
     history,
+    labeled_report,
     model,
     report,
     result,
@@ -92,6 +94,8 @@ def figures(rng: random.Random, folder: Path) -> Call:
             Call(plot_accuracy_by_length, [],
                  {"reports": rng.choice((report(), [report()], {"mine": report()})),
                   "trained": rng.choice((None, (1, 40))), **drawn}),
+            Call(plot_accuracy_by_label, [],
+                 {"reports": labeled_report(), "kind": rng.choice((None, "length 51")), **drawn}),
             Call(plot_probabilities, [], {"trace": trace, "targets": "hielohi", **drawn}),
             Call(plot_automaton, [], {"automaton": get_task("tomita_3"), **drawn}),
             Call(plot_one_hot, [], {"vocab": VOCAB, "text": "hielo", **drawn}),
@@ -196,6 +200,8 @@ def library_objects(rng: random.Random) -> Any:
         report,
         lambda: report().seen,
         lambda: report().seen.by_position,
+        labeled_report,
+        lambda: labeled_report().seen.by_label,
         result,
         lambda: result().rows[0],
         lambda: network.trace("hi"),

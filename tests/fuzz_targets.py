@@ -46,6 +46,7 @@ from seqtoys import (
 from seqtoys.inspection import loss_by_position, mean_hidden_by_symbol
 from seqtoys.results import (
     Baselines,
+    ByLabel,
     ByPosition,
     EnsembleHistory,
     EnsembleRow,
@@ -107,6 +108,13 @@ def report() -> Report:
     """A report with all kinds of sequences."""
     training, _ = get_task("parity").held_out(0.3)
     return evaluate(ElmanCharModel(training.vocab), training, count=9, longer=[50])
+
+
+@cache
+def labeled_report() -> Report:
+    """A report with results by label."""
+    task = get_task("dyck")
+    return evaluate(ElmanCharModel(task.vocab), task, count=9, longer=[51], by="depth")
 
 
 @cache
@@ -490,6 +498,7 @@ def results(rng: random.Random, folder: Path) -> Call:
             Call(whole._repr_html_),
             Call(Score, [], dict(vars(report().seen))),
             Call(ByPosition, [], dict(vars(report().seen.by_position))),
+            Call(ByLabel, [], dict(vars(labeled_report().seen.by_label))),
             Call(report().table, ["bits"]),
             Call(Estimate, [0.31, 0.012]),
             Call(Report, [], dict(vars(report()))),
@@ -527,7 +536,7 @@ def fresh_ensemble_history() -> EnsembleHistory:
 def measures(rng: random.Random, folder: Path) -> Call:
     """Measure a model."""
     measured: Any = model(rng) if rng.random() < 0.6 else ensemble(rng)
-    task = get_task("parity")
+    task, dyck = get_task("parity"), get_task("dyck")
     learner = ElmanCharModel(task.vocab, hidden_size=3)
     seen = task.sample(5)
     return rng.choice(
@@ -538,6 +547,13 @@ def measures(rng: random.Random, folder: Path) -> Call:
                 evaluate,
                 [],
                 {"model": learner, "data": task, "count": 9, "longer": [50], "seen": seen},
+                ("count", "longer"),
+            ),
+            Call(
+                evaluate,
+                [],
+                {"model": ElmanCharModel(dyck.vocab), "data": dyck, "count": 9, "by": "depth",
+                 "longer": [51]},
                 ("count", "longer"),
             ),
             Call(

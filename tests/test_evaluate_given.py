@@ -26,9 +26,9 @@ from seqtoys import (
 )
 from seqtoys.errors import DataError, InputTypeError, OptionError, UnknownSymbolError
 from seqtoys.evaluation.drawing import draw_parts
-from seqtoys.evaluation.scoring import paired_ratio
+from seqtoys.evaluation.means import paired_ratio
 from seqtoys.inspection import loss_by_position
-from seqtoys.records.score import in_units
+from seqtoys.records.units import in_units
 from seqtoys.results import Estimate, Report, Score
 
 VOCAB = Vocab("hielo")

@@ -18,6 +18,7 @@ from torch import nn
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, evaluate, fit, get_task
 from seqtoys.errors import DataError, OptionError
 from seqtoys.plotting import (
+    plot_accuracy_by_label,
     plot_accuracy_by_length,
     plot_loss,
     plot_loss_by_position,
@@ -27,6 +28,7 @@ from seqtoys.plotting.style import TEAL, VERMILLION
 from seqtoys.records.score import Score
 from seqtoys.results import (
     Baselines,
+    ByLabel,
     EnsembleHistory,
     EnsembleRow,
     History,
@@ -251,7 +253,23 @@ def test_unscored_positions_leave_a_gap(draw: Draw) -> None:
     assert np.isnan(unscored).all()
     assert answer > 0
     assert ax.get_xlabel().endswith("to 101 of 101)")
-    assert levels(ax)[:3] == [math.log(3), float(task.memoryless), 0.0]
+    assert levels(ax)[:2] == [math.log(3), float(task.memoryless)]
+    assert curves(ax)[1].get_ydata()[-1] == 0.0
+
+
+def test_surprise_of_the_task_is_drawn_at_each_position(draw: Draw) -> None:
+    task = get_task("reber")
+    batch, model = Batch.from_texts(["BPVVE", "BTSXSE"], task.vocab), ElmanCharModel(task.vocab)
+    ax = draw(plot_loss_by_position(model, batch, task=task))
+    _, optimum = curves(ax)
+    assert optimum.get_label() == labels(ax)[-1] == "optimum"
+    # Each state has two equally likely symbols, or only E.
+    expected = [math.log(2)] * 3 + [math.log(2) / 2, 0.0]
+    assert optimum.get_ydata() == pytest.approx(expected)
+    training, _ = task.held_out(0.3)
+    part = training.sample(4)
+    unknown = plot_loss_by_position(model, part, task=training)
+    assert f"optimum {training.optimal_loss(part):.4f}" in labels(unknown)
 
 
 def test_sequences_are_averaged_where_scored(draw: Draw) -> None:
@@ -359,6 +377,46 @@ def test_only_lengths_of_all_reports_are_drawn(draw: Draw) -> None:
     assert labels(ax)[-1] == "both 70.0%"
     bar = ax.collections[-1].get_segments()[0]
     assert bar == pytest.approx(np.array([[60, 0.6], [60, 0.8]]))  # nearest of three
+
+
+def by_gap(low: list[int], accuracy: list[float], name: str = "gap") -> Report:
+    high = [low[0], *(2 * n - 1 for n in low[1:])]
+    shares, losses = [Estimate(each, 0.05) for each in accuracy], [Estimate(0.1)] * len(low)
+    table = ByLabel(name, low, high, [9] * len(low), losses, shares)
+    measured = {"seen": score(1.0), "unseen": replace(score(0.5), by_label=table)}
+    return Report("hop", measured, 1.1, Estimate(0.7), Estimate(0.25), (9, 9))
+
+
+def test_accuracies_are_placed_at_the_rows_of_their_label(draw: Draw) -> None:
+    ax = draw(plot_accuracy_by_label(by_gap([1, 2, 4], [1.0, 0.8, 0.6])))
+    (shown,) = points(ax)
+    assert shown.get_xydata().tolist() == [[0, 1.0], [1, 0.8], [2, 0.6]]
+    assert ticks(ax) == ["1", "2 to 3", "4 to 7"]
+    assert levels(ax) == [0.25]
+    assert labels(ax) == ["chance 25.0%", "hop 60.0%"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("gap", "accuracy")
+    seeds = [by_gap([1, 2, 4], [1.0, 0.6, share]) for share in (0.1, 0.2, 0.5)]
+    ax = draw(plot_accuracy_by_label({"GRU": seeds, "one": by_gap([2, 4, 8], [0.9, 0.7, 0.5])}))
+    assert ticks(ax) == ["4 to 7"]
+    assert labels(ax) == ["chance 25.0%", "GRU 20.0%", "one 70.0%"]
+    assert ax.get_xlabel() == "gap (bands: middle 50%)"
+
+
+def test_reports_without_a_common_label_raise(assert_error: Any) -> None:
+    one, other, far = (by_gap([n], [0.5], name) for n, name in ((1, "gap"), (1, "a"), (8, "gap")))
+    wanted = "expected reports by the same label with a row in common, got results by"
+    assert_error(lambda: plot_accuracy_by_label([one, other]), DataError, f"{wanted} 'gap', 'a'")
+    assert_error(lambda: plot_accuracy_by_label([one, far]), DataError, f"{wanted} 'gap'")
+    assert_error(
+        lambda: plot_accuracy_by_label(one, kind="seen"),
+        DataError,
+        "expected results by label, got a report of hop without; pass by=… to evaluate",
+    )
+    assert_error(
+        lambda: plot_accuracy_by_label(one, kind="long"),
+        OptionError,
+        "expected kind to be in report.scores ('seen', 'unseen'), got 'long'",
+    )
 
 
 def test_no_reports_raise(assert_error: Any) -> None:

@@ -30,6 +30,7 @@ from seqtoys.inspection import (
 )
 from seqtoys.models.vocabulary import vocab_of
 from seqtoys.plotting import (
+    plot_accuracy_by_label,
     plot_accuracy_by_length,
     plot_automaton,
     plot_dendrogram,
@@ -56,6 +57,8 @@ HISTORY = fit(ElmanCharModel(VOCAB), "hihello", epochs=9)
 MANY = fit(ElmanEnsemble(VOCAB, [1, 2]), "hihello", epochs=9)
 PARITY = get_task("parity")
 REPORT = evaluate(ElmanCharModel(PARITY.vocab), PARITY, count=9, longer=[50])
+DYCK = get_task("dyck")
+BY_DEPTH = evaluate(ElmanCharModel(DYCK.vocab), DYCK, count=9, longer=[], by="depth")
 
 CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "loss": (plot_loss, {"history": HISTORY, "log": True, "answers": True, "ax": None}),
@@ -65,6 +68,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         {"model": MODEL, "data": "hihello", "task": None, "vocab": None, "ax": None},
     ),
     "length": (plot_accuracy_by_length, {"reports": REPORT, "trained": (1, 9), "ax": None}),
+    "label": (plot_accuracy_by_label, {"reports": BY_DEPTH, "kind": "as in training", "ax": None}),
     "tree": (plot_dendrogram, {"states": {"a": [1.0, 0.0], "b": np.ones(2)}, "ax": None}),
     "rates": (
         plot_solve_rate,

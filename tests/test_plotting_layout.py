@@ -23,6 +23,8 @@ HISTORY = fit(MODEL, ["hihello", "hello", "hill"], epochs=12, validation=0.3)
 SEEDS = fit(ElmanEnsemble(VOCAB, range(9)), "hihello", epochs=12)
 REPORT = evaluate(MODEL, get_task("hihello"))
 REPORTS = {"Elman": REPORT, "Elman, orthogonal": REPORT}
+MQAR = get_task("mqar")
+BY_GAP = evaluate(ElmanCharModel(MQAR.vocab), MQAR, by="gap", count=99, longer=[])
 GRID = ("learning rate", [0.01, 0.05]), ("epochs", [50, 100])
 Draw = Callable[[Axes], Any]
 
@@ -35,6 +37,7 @@ FIGURES: dict[str, Callable[..., Axes]] = {
     "hidden": lambda **ax: plotting.plot_hidden(MODEL.trace("hihell"), **ax),
     "trajectory": lambda **ax: plotting.plot_trajectory(SPEAKER.trace(SPOKEN[:5]), **ax),
     "accuracy": lambda **ax: plotting.plot_accuracy_by_length(REPORTS, **ax),
+    "gap": lambda **ax: plotting.plot_accuracy_by_label(BY_GAP, **ax),
     "rates": lambda **ax: plotting.plot_solve_rate([[0.1, 0.5], [1.0, 0.2]], *GRID, **ax),
     "tree": lambda **ax: plotting.plot_dendrogram({w: [len(w), ord(w[0])] for w in WORDS}, **ax),
     "one-hot": lambda **ax: plotting.plot_one_hot(WORDS, SPOKEN, **ax),

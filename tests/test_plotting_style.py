@@ -35,9 +35,12 @@ MODEL = ElmanCharModel(VOCAB, seed=777)
 HISTORY = fit(MODEL, "hihello", epochs=3)
 PARITY = get_task("parity")
 REPORT = evaluate(ElmanCharModel(PARITY.vocab), PARITY, count=40, longer=[50])
+DYCK = get_task("dyck")
+BY_DEPTH = evaluate(ElmanCharModel(DYCK.vocab), DYCK, count=40, longer=[], by="depth")
 Draw = Callable[[Axes], Any]
 
 FIGURES: dict[str, Callable[..., Axes]] = {
+    "plot_accuracy_by_label": lambda **ax: plotting.plot_accuracy_by_label(BY_DEPTH, **ax),
     "plot_accuracy_by_length": lambda **ax: plotting.plot_accuracy_by_length(REPORT, **ax),
     "plot_automaton": lambda **ax: plotting.plot_automaton(get_task("reber"), **ax),
     "plot_dendrogram": lambda **ax: plotting.plot_dendrogram(

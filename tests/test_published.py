@@ -7,24 +7,28 @@ import math
 import re
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from scipy.stats import binomtest
+from scipy.stats import binomtest, pearsonr
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.published import (
     cells,
     deletang2023,
+    edelman2024,
     guessing,
     lan2022,
     lan2022_corpora,
+    liu2023,
+    merrill2024,
     notebook,
     reber,
+    shai2024,
 )
 from benchmarks.published.findings import Finding, Study, read, store
 from benchmarks.published.lan2022_addition import measure_addition, write_sums
@@ -256,6 +260,71 @@ def test_guessing_intervals_are_exact_for_few_solutions() -> None:
         ]
         wanted = [1 / exact.high, *([1 / exact.low] if count else [])]
         assert stated == pytest.approx(wanted, rel=1e-5)
+
+
+# --- Shai et al. (2024), Edelman et al. (2024)
+
+
+def test_stored_networks_contain_the_beliefs() -> None:
+    stored = read("shai2024")
+    shares = [f.here for f in stored["findings"] if f.unit == "%"]
+    for network, share in zip(stored["curves"]["networks"], shares, strict=True):
+        beliefs, image = shai2024.read_beliefs(*shai2024.load_observer(network), count=1000)
+        assert image.sum(1) == pytest.approx(1)  # as for the beliefs
+        corners = [pearsonr(beliefs[:, i], image[:, i]).statistic ** 2 for i in range(3)]
+        weights = beliefs.var(0)
+        assert 100 * torch.tensor(corners) @ weights / weights.sum() == pytest.approx(share, abs=1)
+
+
+def test_untrained_network_contains_less_of_the_beliefs() -> None:
+    observer = shai2024.OBSERVERS[0]
+    (_, share), _ = shai2024.observe(observer, epochs=1)
+    (_, learned), weights = shai2024.observe(observer, epochs=300)
+    assert share.here < learned.here
+    assert [len(weights["rnn.weight_hh_l0"]), len(weights["rnn.weight_ih_l0"][0])] == [3, 4]
+
+
+def test_networks_pass_the_loss_of_counting_single_symbols() -> None:
+    found = read("edelman2024")["curves"]
+    unigram, optimum = found["levels"]["counts single symbols"], found["levels"]["optimum"]
+    half = found["batches"].index(next(n for n in found["batches"] if n >= 100))
+    for losses in found["losses"]:
+        assert losses[half] == pytest.approx(unigram, abs=0.02)
+        assert optimum < losses[-1] < (unigram + optimum) / 2
+
+
+def test_spans_of_epochs_are_averaged() -> None:
+    losses = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
+    ends, curves = edelman2024.smoothed(losses, points=5)
+    assert (ends[0], ends[-1]) == (1, 100)
+    spans = torch.tensor([1, *(b - a for a, b in pairwise(ends))]).float()
+    assert torch.tensor(curves) @ spans / 100 == pytest.approx(losses.mean(0), abs=1e-4)
+
+
+# --- Liu et al. (2023), Merrill et al. (2024)
+
+
+def test_some_networks_never_err_on_long_flip_flops() -> None:
+    right, _ = liu2023.learn(range(5))
+    assert right.shape == (3, 5)
+    assert right.all(0).any()
+
+
+def test_stored_networks_learn_groups_that_are_not_solvable() -> None:
+    solved = {f.what.partition(",")[0]: f.solved for f in read("merrill2024")["findings"][::2]}
+    found = {name: count for name, (count, _) in solved.items()}
+    assert min(found["A5"], found["Z60"]) >= 2  # as the page says
+    assert found["S5"] == 0
+
+
+def test_small_groups_are_solved_and_counted() -> None:
+    group = next(group for group in merrill2024.GROUPS if group.name == "S3")
+    row = merrill2024.learn((replace(group, batches=1500), 0))
+    assert row["trained"] >= merrill2024.TOLD
+    failed = {"trained": 0.5, "longer": 0.2, "seconds": 3.0}
+    trained, longer = merrill2024.summarize(group, [row, failed, failed])
+    assert (trained.here, trained.solved) == (50, (1, 3))
+    assert (longer.here, longer.what) == (20, "S3, all elements, length 100")
 
 
 # --- Stored results

@@ -6,7 +6,7 @@ import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 from typing import Any
 
 import pytest
@@ -135,11 +135,38 @@ def test_optima_are_those_of_the_papers_settings() -> None:
     assert InductionHead(18, 30, score="all").optimum == pytest.approx(2.716509, abs=5e-7)
 
 
-def test_optimum_of_several_lengths_weighs_them_by_their_symbols() -> None:
-    task = InductionHead(4, 10, score="all")
-    each = {n: task.optimum_of(n) for n in (8, 9, 10)}
-    expected = sum(n * value for n, value in each.items()) / sum(each)
-    assert task.optimum_of((8, 10)) == pytest.approx(expected)
+@pytest.mark.parametrize("options", [{}, {"query": True}, {"query": True, "noise": 0.6}, None])
+def test_streams_of_several_lengths_match_all_sequences(
+    options: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_context_recall, "NOISE", 2)
+    if options is None:
+        task: Any = InductionHead(2, 5, score="all")
+        each = [induction_sequences(2, length) for length in (3, 4, 5)]
+    else:
+        task, more = (InContextRecall(2, 2, n, score="all", **options) for n in (2, 3))
+        each = [recall_sequences(one, 2) for one in (task, more)]
+    # Each symbol is predicted by a model that knows the lengths, and that the stream goes on.
+    chances, going_on = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
+    for sequence, chance in chain.from_iterable(part.items() for part in each):
+        for end in range(1, len(sequence) + 1):
+            chances[sequence[:end]] += chance  # type: ignore[assignment]
+            going_on[sequence[:end]] += chance * (end < len(sequence))  # type: ignore[assignment]
+    nats = symbols = 0.0
+    for sequence, chance in chain.from_iterable(part.items() for part in each):
+        symbols += chance * (len(sequence) - 1)
+        for end in range(1, len(sequence)):
+            nats += chance * math.log(going_on[sequence[:end]] / chances[sequence[: end + 1]])
+    lengths = [len(next(iter(part))) - 1 for part in each]
+    bounds = (lengths[0], lengths[-1])
+    assert task.optimum_of(bounds) == pytest.approx(nats / symbols, abs=1e-12)
+    for length in lengths:
+        batch = task.sample(30, length=length).with_length_range(bounds)
+        found = task.surprise(batch).tolist()
+        for row, text in zip(found, map(tuple, sequences_of(batch, task)), strict=True):
+            ends = range(1, len(text))
+            expected = [math.log(going_on[text[:end]] / chances[text[: end + 1]]) for end in ends]
+            assert row == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["induction_head", "in_context_recall"])

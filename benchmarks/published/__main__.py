@@ -11,7 +11,10 @@ import torch
 
 from benchmarks.published.findings import store
 
-SCRIPTS = ("lan2022", "elman1990", "reber", "notebook", "deletang2023", "guessing")
+SCRIPTS = (
+    *("lan2022", "elman1990", "reber", "notebook", "deletang2023", "guessing"),
+    *("shai2024", "edelman2024", "liu2023", "merrill2024"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
 
 from benchmarks.published.findings import Finding, read
+from benchmarks.published.shai2024 import explained, load_observer, read_beliefs
 from seqtoys.plotting import plot_dendrogram, plot_solve_rate
 from seqtoys.plotting.labels import symbol_ticks
 from seqtoys.plotting.style import COLOURS, FAINT, TEAL, VERMILLION, ink, new_axes
@@ -17,8 +19,11 @@ from tools.figures import show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from torch import Tensor
 
 LABELLED = {"anbn": 0.8, "anbncn": 0.3, "anb2n": 0.62}  # heights without overlapping curves
+CORNERS = np.array([[0, 0], [1, 0], [0.5, 0.75**0.5]])  # of the triangle of beliefs
+SHARP = 200  # dots per inch of points that are drawn as an image
 HEAD = ["what", "published", "here", "optimum (same data)", "without memory", "solved", "seconds"]
 
 
@@ -218,4 +223,50 @@ def guesses() -> str:
     ax.set_xscale("log")
     ax.set(xlabel="random networks per solution")
     ax.set_ylim(len(names) + 0.5, 0.5)
+    return show(ax)
+
+
+def beliefs_of_shai() -> str:
+    """Draw the beliefs about the state of mess3, and their linear images in networks."""
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for each in read("shai2024")["curves"]["networks"]:
+        rows.setdefault(f"x = {each['x']:g}, a = {each['a']:g}", []).append(each)
+    _, panels = plt.subplots(
+        len(rows), 3, figsize=(7, 2.6 * len(rows)), dpi=SHARP, layout="constrained",
+        sharex="row", sharey="row", squeeze=False,
+    )  # fmt: skip
+    for axes, (name, networks) in zip(panels, rows.items(), strict=True):
+        for ax, stored in zip(axes[1:], networks, strict=True):
+            beliefs, image = read_beliefs(*load_observer(stored))
+            _draw_beliefs(ax, image, beliefs)
+            ax.set_title(f"{stored['units']} units: {explained(beliefs, image):.1%}")
+        _draw_beliefs(axes[0], beliefs, beliefs)
+        axes[0].set_title(name)
+    return show(panels[0, 0])
+
+
+def _draw_beliefs(ax: Axes, places: Tensor, beliefs: Tensor) -> None:
+    """Draw points in the triangle of beliefs, each in the color of a belief."""
+    x, y = (places.numpy() @ CORNERS).T
+    colours = beliefs.numpy() @ np.array([to_rgb(colour) for colour in COLOURS])
+    ax.scatter(x, y, s=1.5, c=colours, linewidths=0, rasterized=True)
+    ax.plot(*CORNERS[[0, 1, 2, 0]].T, color=ink(), linewidth=1, alpha=FAINT)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+
+
+def plateaus_of_edelman() -> str:
+    """Draw the loss of networks that learn Markov chains in context, and that of strategies."""
+    found = read("edelman2024")["curves"]
+    ax = new_axes(None, 7.0, 3.6)
+    for losses in found["losses"]:
+        ax.plot(found["batches"], losses, color=TEAL, linewidth=2, alpha=FAINT)
+    for name, level in found["levels"].items():
+        side = "top" if name == "optimum" else "bottom"  # the curves end above the optimum
+        ax.axhline(level, color=ink(), linewidth=1, linestyle="--", alpha=FAINT)
+        ax.text(0.99, level, f"{name} {level:.4f}", va=side, ha="right",
+                transform=ax.get_yaxis_transform())  # fmt: skip
+    ax.set_xscale("log")
+    ax.margins(y=0.1)
+    ax.set(xlabel="batches", ylabel="loss (nats per scored symbol)")
     return show(ax)

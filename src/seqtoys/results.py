@@ -2,6 +2,7 @@
 
 from seqtoys import plotting as plotting  # registers the figures that notebooks show
 from seqtoys.data.baselines import Baselines as Baselines
+from seqtoys.records.by_label import ByLabel as ByLabel
 from seqtoys.records.ensemble_history import EnsembleHistory as EnsembleHistory
 from seqtoys.records.ensemble_row import EnsembleRow as EnsembleRow
 from seqtoys.records.history import History as History
@@ -20,6 +21,7 @@ from seqtoys.training.recipes import Recipe as Recipe
 
 __all__ = [
     "Baselines",
+    "ByLabel",
     "ByPosition",
     "EnsembleHistory",
     "EnsembleRow",

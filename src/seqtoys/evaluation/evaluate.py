@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, overload
 
 import torch
@@ -15,6 +16,7 @@ from seqtoys.data.long_text import LongText
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.evaluation.drawing import Part, draw_parts, in_groups
+from seqtoys.evaluation.labels import find_rows, surprise_by_row, tables_by_label
 from seqtoys.evaluation.scoring import make_scores, sum_scores, to_tensor
 from seqtoys.models.forward import Ensemble, count_replicas, loss_and_accuracy_in_chunks
 from seqtoys.models.vocabulary import find_vocab
@@ -38,6 +40,7 @@ def evaluate(
     model: Ensemble,
     data: Task,
     *,
+    by: str | None = ...,
     seen: Batch | None = ...,
     count: int | None = ...,
     longer: Iterable[int] | None = ...,
@@ -50,6 +53,7 @@ def evaluate(
     model: nn.Module,
     data: Task,
     *,
+    by: str | None = ...,
     seen: Batch | None = ...,
     count: int | None = ...,
     longer: Iterable[int] | None = ...,
@@ -74,6 +78,7 @@ def evaluate(
     model: nn.Module | Ensemble,
     data: Any,
     *,
+    by: str | None = None,
     seen: Batch | None = None,
     count: int | None = None,
     longer: Iterable[int] | None = None,
@@ -94,6 +99,8 @@ def evaluate(
             `(batch, time)` to logits `(batch, time, vocab)`, as for `fit`.
         data: A text, an `(input, target)` tuple, a list of either, or a `Batch`, read as by `fit`;
             or a task, or one part of its train/held-out split.
+        by: The name of one of the task's `labels`, such as `"gap"`, by which the scored symbols of
+            each kind of sequences are also measured separately: `report.seen.by_label`.
         seen: The sequences of a task the model was trained on; all others are unseen.
         count: The number of sequences of a task to draw of each kind. If None, 1,000.
         longer: The lengths of longer sequences of a task. If None, `task.longer`.
@@ -108,8 +115,8 @@ def evaluate(
         replica.
 
     Raises:
-        OptionError: If the model has another vocabulary, a length or `count` is out of range, or
-            an option does not apply to the data.
+        OptionError: If the model has another vocabulary, the task has no label `by`, a length or
+            `count` is out of range, or an option does not apply to the data.
         DataError: If the task has no unseen sequences, or there is nothing to predict.
         InputTypeError: If an argument has the wrong type.
         UnknownSymbolError: If a symbol is not in the vocabulary.
@@ -123,6 +130,13 @@ def evaluate(
         >>> report.unseen.excess == report.unseen.loss - report.unseen.optimum
         True
 
+        How well does it predict brackets at each depth?
+
+        >>> dyck = get_task("dyck")
+        >>> report = evaluate(ElmanCharModel(dyck.vocab), dyck, by="depth", longer=[])
+        >>> report.seen.by_label.name, report.seen.by_label.low
+        ('depth', [0, 1, 2, 3, 4, 5, 6])
+
         On given texts, the loss, the accuracy and the perplexity are exact:
 
         >>> evaluate(ElmanCharModel(Vocab("hielo")), ["hello", "hill"]).perplexity
@@ -131,12 +145,12 @@ def evaluate(
     if not isinstance(model, nn.Module):
         raise InputTypeError(f"expected model to be a torch.nn.Module, got {described(model)}")
     check_data(data)
-    options = {"seen": seen, "count": count, "longer": longer, "generator": generator}
+    options = {"by": by, "seen": seen, "count": count, "longer": longer, "generator": generator}
     if isinstance(data, Task):
         if chunk is not None:
             raise OptionError(f"chunk=… cannot be combined with the task {data.name}; omit chunk")
         check_vocab(data, find_vocab(model, vocab))
-        found: Any = _evaluate_task(model, data, seen, count, longer, generator)
+        found: Any = _evaluate_task(model, data, by, seen, count, longer, generator)
     else:
         given = [name for name, value in options.items() if value is not None]
         if given:
@@ -189,6 +203,7 @@ def _evaluate_text(
 def _evaluate_task(
     model: nn.Module,
     task: Task,
+    by: str | None,
     seen: Batch | None,
     count: int | None,
     longer: Iterable[int] | None,
@@ -204,7 +219,7 @@ def _evaluate_task(
     if longer is not None:
         lengths = tuple(check_lengths((n, n))[0] for n in listed("longer", longer))
     parts = list(draw_parts(task, seen, count, lengths, generator))
-    scores = {part.name: _score_part(model, whole, part) for part in parts}
+    scores = {part.name: _score_part(model, whole, part, by) for part in parts}
     return [
         Report(
             task=whole.name,
@@ -219,13 +234,14 @@ def _evaluate_task(
     ]
 
 
-def _score_part(model: nn.Module, whole: Task, part: Part) -> list[Score]:
+def _score_part(model: nn.Module, whole: Task, part: Part, by: str | None) -> list[Score]:
     """Measure each replica on sequences of one kind, against the optimum."""
-    sums = sum_scores(model, part.batches, len(whole.vocab))
+    rows = None if by is None else find_rows(whole, part.batches, by)
+    sums = sum_scores(model, part.batches, len(whole.vocab), allowed=whole.allowed, rows=rows)
     best = to_tensor([part.source.optimal_loss(batch) for batch in part.batches]) * sums.scored
     # The loss of the task's source, ignoring any split or chosen length.
     source = to_tensor([whole.optimal_loss(b.with_length_range(None)) for b in part.batches])
-    return make_scores(
+    scores = make_scores(
         sums,
         part.batches,
         best,
@@ -234,3 +250,9 @@ def _score_part(model: nn.Module, whole: Task, part: Part) -> list[Score]:
         optimum_error=getattr(part.source.optimum, "standard_error", 0.0),
         source_loss=float(source @ sums.scored / sums.scored.sum()),
     )
+    if rows is None:
+        return scores
+    assert sums.by_row is not None, "there are rows"
+    surprise = surprise_by_row(part.source, part.batches, rows)
+    tables = tables_by_label(rows, part.batches, sums.by_row, surprise, is_given=part.is_given)
+    return [replace(score, by_label=table) for score, table in zip(scores, tables, strict=True)]

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqtoys.data.baselines import conditional_entropy
 from seqtoys.data.batch import Batch, check_targets
+from seqtoys.evaluation.labels import Rows
+from seqtoys.evaluation.means import paired_ratio, plus_error, with_error
 from seqtoys.models.forward import count_replicas, in_mode, logits_of
 from seqtoys.models.metrics import symbol_losses
 from seqtoys.records.score import ByPosition, Score
 from seqtoys.support.devices import device_of
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.tasks.splits import hashes
-
-ROUNDING = 1e-7  # relative differences between equal sequences in batches of different sizes
 
 
 @dataclass(frozen=True)
@@ -33,30 +33,44 @@ class Sums:
         losses: The sum of the losses over each batch, in nats.
         hits: The number of correct symbols.
         wholes: The number of sequences with every scored symbol correct.
+        legal: The number of scored symbols for which a legal symbol is predicted, if it is known
+            which are.
         scored: The number of scored symbols.
         sizes: The number of sequences with scored symbols.
         by_position: The sums of losses and hits at each position.
         scored_by_position: The number of sequences scored at each position.
+        by_row: The sums of losses and hits of each sequence by row, if there are rows.
         symbols: The number of logits.
     """
 
     losses: Float[Tensor, "replicas batches"]
     hits: Float[Tensor, "replicas batches"]
     wholes: Float[Tensor, "replicas batches"]
+    legal: Float[Tensor, "replicas batches"] | None
     scored: Float[Tensor, " batches"]
     sizes: Float[Tensor, " batches"]
     by_position: Float[Tensor, "replicas 2 time"]
     scored_by_position: Float[Tensor, " time"]
+    by_row: Float[Tensor, "replicas 2 sequences rows"] | None
     symbols: int
 
 
-def sum_scores(model: nn.Module, batches: Sequence[Batch], symbols: int | None = None) -> Sums:
+def sum_scores(
+    model: nn.Module,
+    batches: Sequence[Batch],
+    symbols: int | None = None,
+    *,
+    allowed: Callable[[Batch], Bool[Tensor, "batch time vocab"] | None] = lambda batch: None,
+    rows: Rows | None = None,
+) -> Sums:
     """Run a model on batches, and sum its losses and correct predictions.
 
     Args:
         model: The model, or an ensemble.
         batches: The sequences.
         symbols: The number of symbols. If None, the number of logits.
+        allowed: Returns which symbols are legal next in a batch, or None if unknown.
+        rows: The rows of a table by label, if any.
 
     Raises:
         ShapeError: If the logits are not `(batch, time, vocab)`.
@@ -65,36 +79,68 @@ def sum_scores(model: nn.Module, batches: Sequence[Batch], symbols: int | None =
     device, width = device_of(model), max(batch.inputs.shape[1] for batch in batches)
     total = torch.zeros(count_replicas(model) or 1, 2, width, dtype=torch.float64, device="cpu")
     places = torch.zeros(width, dtype=torch.float64, device="cpu")
-    columns = []
-    for batch in batches:
-        found, wholes, symbols = _measure(model, batch.to(device), symbols)
+    columns, legal, by_row = list[Tensor](), list[Tensor](), list[Tensor]()
+    for index, batch in enumerate(batches):
+        found, predicted, symbols = _measure(model, batch.to(device), symbols)
         gap = width - batch.inputs.shape[1]
-        total += F.pad(found, (0, gap))  # (replicas, 2, time)
+        total += F.pad(found.sum(2).cpu(), (0, gap))  # (replicas, 2, time)
         places += F.pad(batch.scored.sum(0).cpu(), (0, gap))
-        columns.append(torch.cat([found.sum(2), wholes.unsqueeze(1)], 1))  # (replicas, 3)
+        columns.append(_add_up(found, batch).cpu())  # (replicas, 3)
+        if (can := allowed(batch)) is not None:
+            legal.append(_count_legal(predicted, can.to(device)).cpu())  # (replicas,)
+        if rows is not None:
+            by_row.append(rows.sum_by_row(index, found.cpu()))  # (replicas, 2, batch, rows)
     losses, hits, wholes = torch.stack(columns, 2).unbind(1)  # each (replicas, batches)
     scored = [int(batch.scored.sum()) for batch in batches]
     sizes = [int(batch.scored.any(1).sum()) for batch in batches]
     assert symbols is not None, "there is at least one batch"
-    return Sums(losses, hits, wholes, to_tensor(scored), to_tensor(sizes), total, places, symbols)
+    return Sums(
+        losses,
+        hits,
+        wholes,
+        torch.stack(legal, 1) if legal else None,
+        to_tensor(scored),
+        to_tensor(sizes),
+        total,
+        places,
+        torch.cat(by_row, 2) if by_row else None,
+        symbols,
+    )
 
 
 @torch.no_grad()
 def _measure(
     model: nn.Module, batch: Batch, symbols: int | None
-) -> tuple[Float[Tensor, "replicas 2 time"], Float[Tensor, " replicas"], int]:
-    """Sum the losses and hits at each position, count right sequences, and return the width."""
+) -> tuple[Float[Tensor, "replicas 2 batch time"], Int[Tensor, "replicas batch time"], int]:
+    """Return the loss of each symbol and whether it is correct, the predictions, and the width."""
     with in_mode(model, training=False):
         logits = logits_of(model, batch.inputs, symbols=symbols)
     check_targets(batch, logits.shape[-1])
     if not count_replicas(model):
         logits = logits.unsqueeze(0)  # (replicas, batch, time, vocab)
-    losses = symbol_losses(logits.double(), batch.targets)  # (replicas, batch, time)
-    wrong = batch.scored & (logits.argmax(-1) != batch.targets)
-    hits = batch.scored.sum(0) - wrong.sum(1)  # (replicas, time)
-    whole = batch.scored.any(1) & ~wrong.any(2)  # (replicas, batch)
-    by_position = torch.stack([losses.sum(1), hits.double()], 1)  # (replicas, 2, time)
-    return by_position.cpu(), whole.sum(1).double().cpu(), logits.shape[-1]
+    predicted = logits.argmax(-1)  # (replicas, batch, time)
+    hits = (predicted == batch.targets).double()  # no prediction equals -100
+    losses = symbol_losses(logits.double(), batch.targets)
+    return torch.stack([losses, hits], 1), predicted, logits.shape[-1]
+
+
+def _add_up(
+    found: Float[Tensor, "replicas 2 batch time"], batch: Batch
+) -> Float[Tensor, "replicas 3"]:
+    """Sum the losses and hits of a batch, and count the sequences without a wrong symbol."""
+    scored = batch.scored.sum(1).to(found.device)  # (batch,)
+    each = found.sum(3)  # (replicas, 2, batch)
+    whole = (each[:, 1] == scored) & (scored > 0)  # (replicas, batch)
+    return torch.cat([each.sum(2), whole.sum(1, keepdim=True)], 1)
+
+
+def _count_legal(
+    predicted: Int[Tensor, "replicas batch time"], can: Bool[Tensor, "batch time vocab"]
+) -> Float[Tensor, " replicas"]:
+    """Count the predictions that are legal."""
+    every = can.expand(len(predicted), *can.shape)  # (replicas, batch, time, vocab)
+    legal = every.gather(3, predicted.unsqueeze(3))  # (replicas, batch, time, 1)
+    return legal.sum((1, 2, 3)).double()
 
 
 def make_scores(
@@ -134,52 +180,22 @@ def make_scores(
         return paired_ratio(total, counts, sizes)
 
     def proportion(total: Tensor, counts: Tensor) -> Estimate:
-        return _with_error(mean(total, counts), drawn)
+        return with_error(mean(total, counts), drawn)
 
-    columns = zip(sums.losses, sums.hits, sums.wholes, sums.by_position, strict=True)
+    legal = [None] * len(sums.losses) if sums.legal is None else sums.legal
+    columns = zip(sums.losses, sums.hits, sums.wholes, legal, sums.by_position, strict=True)
     return [
         Score(
             loss=mean(loss, scored),
-            excess=_plus_error(mean(loss - best, scored), optimum_error),
+            excess=plus_error(mean(loss - best, scored), optimum_error),
             accuracy=proportion(hit, scored),
             whole_accuracy=proportion(right, sizes),
+            legal=None if within is None else proportion(within, scored),
             by_position=_by_position(places, sums.scored_by_position),
             **shared,
         )
-        for loss, hit, right, places in columns
+        for loss, hit, right, within, places in columns
     ]
-
-
-def paired_ratio(
-    sums: Float[Tensor, " batches"],
-    counts: Float[Tensor, " batches"],
-    sizes: Float[Tensor, " batches"],
-) -> Estimate:
-    """Compute a mean from the sums and counts of batches, with its standard error.
-
-    The error is estimated from the differences within pairs of consecutive batches, so that it
-    does not include differences between lengths, all of which were drawn equally often. That of a
-    single batch is unknown: inf.
-
-    Args:
-        sums: The sum over each batch.
-        counts: The number of values in each sum.
-        sizes: The number of independent sequences in each batch.
-
-    Examples:
-        >>> sums, counts = torch.tensor([10.0, 14.0, 21.0, 19.0]), torch.tensor([4.0, 4, 8, 8])
-        >>> paired_ratio(sums, counts, torch.tensor([2.0, 2, 2, 2]))
-        Estimate(2.6666..., 0.1863...)
-    """
-    mean = sums.sum() / counts.sum()
-    pairs = len(sums) // 2
-    if not pairs:
-        return Estimate(mean.item(), math.inf)
-    rest = ((sums - mean * counts) / sizes)[: 2 * pairs].view(pairs, 2)  # per sequence
-    paired = sizes[: 2 * pairs].view(pairs, 2)
-    variance = rest.diff(dim=1).square().flatten() @ paired.prod(1) * sizes.sum() / paired.sum()
-    error = float(variance.sqrt() / counts.sum())
-    return Estimate(mean.item(), 0.0 if error <= ROUNDING * abs(mean) else error)
 
 
 def count_baselines(batches: Sequence[Batch]) -> dict[str, float]:
@@ -206,24 +222,3 @@ def _by_position(sums: Float[Tensor, "2 time"], scored: Float[Tensor, " time"]) 
     counts = scored[places]
     loss, accuracy = (sums[:, places] / counts).tolist()
     return ByPosition((places + 1).tolist(), counts.long().tolist(), loss, accuracy)
-
-
-def _with_error(proportion: Estimate, drawn: int) -> Estimate:
-    """Return a proportion with a standard error also if it is 0 or 1, or its error is unknown.
-
-    Args:
-        proportion: The proportion.
-        drawn: The number of random sequences, or 0 if the sequences were given, so that there is
-            no error.
-    """
-    is_known = math.isfinite(proportion.standard_error) and 0 < proportion < 1
-    if is_known or not drawn:
-        return proportion
-    # Add two correct and two wrong sequences (Agresti & Coull, 1998).
-    adjusted = (proportion * drawn + 2) / (drawn + 4)
-    return Estimate(float(proportion), math.sqrt(adjusted * (1 - adjusted) / (drawn + 4)))
-
-
-def _plus_error(estimate: Estimate, error: float) -> Estimate:
-    """Add an independent standard error."""
-    return Estimate(float(estimate), math.hypot(estimate.standard_error, error))

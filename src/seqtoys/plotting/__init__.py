@@ -6,6 +6,7 @@ have the color `matplotlib.rcParams["text.color"]`, so styles such as
 """
 
 from seqtoys.plotting.automata import plot_automaton as plot_automaton
+from seqtoys.plotting.by_label import plot_accuracy_by_label as plot_accuracy_by_label
 from seqtoys.plotting.dendrograms import plot_dendrogram as plot_dendrogram
 from seqtoys.plotting.gradients import plot_gradient_reach as plot_gradient_reach
 from seqtoys.plotting.grids import plot_solve_rate as plot_solve_rate
@@ -19,6 +20,7 @@ from seqtoys.plotting.traces import plot_probabilities as plot_probabilities
 from seqtoys.plotting.trajectories import plot_trajectory as plot_trajectory
 
 __all__ = [
+    "plot_accuracy_by_label",
     "plot_accuracy_by_length",
     "plot_automaton",
     "plot_dendrogram",

@@ -108,18 +108,18 @@ def plot_loss(
     return ax
 
 
-def baseline_marks(baselines: Baselines, floor: float = 0.0) -> list[Mark]:
+def baseline_marks(
+    baselines: Baselines, floor: float = 0.0, *, with_optimum: bool = True
+) -> list[Mark]:
     """Return the labeled levels of the baselines.
 
     Args:
         baselines: The losses that counting alone can reach.
         floor: The lowest loss that the model's readout can reach, or 0 if there is no bound.
+        with_optimum: Whether to include the optimum.
     """
-    named = {
-        "uniform": baselines.uniform,
-        "memoryless": baselines.memoryless,
-        "optimum": baselines.full_past,
-    }
+    named = {"uniform": baselines.uniform, "memoryless": baselines.memoryless}
+    named |= {"optimum": baselines.full_past} if with_optimum else {}
     named |= baselines.references
     named |= {"tanh floor": floor} if floor else {}
     return [Mark(level, f"{name} {number(level)}") for name, level in named.items()]

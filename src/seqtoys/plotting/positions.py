@@ -14,6 +14,7 @@ from seqtoys.data.baselines import Baselines, count_baselines
 from seqtoys.data.batch import UNSCORED, Batch, Pair
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
+from seqtoys.errors import OptionError
 from seqtoys.evaluation.inspection import loss_by_position
 from seqtoys.models.vocabulary import vocab_of
 from seqtoys.plotting.labels import (
@@ -29,7 +30,7 @@ from seqtoys.plotting.labels import (
 )
 from seqtoys.plotting.losses import baseline_marks
 from seqtoys.plotting.runs import Curve, Named, band_note, by_name, curve_ends, draw_curves
-from seqtoys.plotting.style import Axes, new_axes, settle
+from seqtoys.plotting.style import Axes, ink, new_axes, settle
 from seqtoys.support.arguments import checked
 from seqtoys.tasks.given_data import to_batch
 from seqtoys.tasks.task import Task
@@ -55,8 +56,9 @@ def plot_loss_by_position(
         model: An `ElmanCharModel`, or any module that maps indices `(batch, time)` to logits; an
             ensemble, a list of models, or any of these by name.
         data: A text (the targets are its next symbols), an `(input, target)` pair, or a batch.
-        task: The task that generated the text, for its baselines. If None, the baselines are
-            computed from counts in the text.
+        task: The task that generated the text, for its baselines. The optimum is then drawn at
+            each position (dashes) if the task knows its `surprise`, and otherwise as a level. If
+            None, the baselines are computed from counts in the text.
         vocab: The vocabulary. Defaults to that of the first model.
         ax: The axes. If None, those of a new figure.
 
@@ -80,24 +82,29 @@ def plot_loss_by_position(
     vocab = vocab_of(first, vocab)
     batch = to_batch(data, vocab)
     curves = [_curve(name, group, batch) for name, group in groups.items()]
-    levels = baseline_marks(_baselines(batch, task, vocab), getattr(first, "loss_floor", 0.0))
-    ax = new_axes(ax, height=room_for(len(levels) + len(curves)))
-    losses = [curve.quantiles(0.95) if curve.is_many else curve.median for curve in curves]
+    best = _optimal_curve(batch, task)
+    floor, baselines = getattr(first, "loss_floor", 0.0), _baselines(batch, task, vocab)
+    levels = baseline_marks(baselines, floor, with_optimum=not best)
+    ax = new_axes(ax, height=room_for(len(levels) + len(curves) + len(best)))
+    losses = [c.quantiles(0.95) if c.is_many else c.median for c in [*curves, *best]]
     heights = np.concatenate([[mark.level for mark in levels], *map(np.ravel, losses)])
     top = 1.05 * heights[np.isfinite(heights)].max() or 1.0
     ax.set_ylim(-0.04 * top, top)
     names = [curve.name for curve in curves] if len(curves) > 1 else []
-    place = label_levels(ax, [*levels, *(Mark(0.0, name) for name in names)])
+    ends = [Mark(0.0, name) for name in [*names, *(each.name for each in best)]]
+    place = label_levels(ax, [*levels, *ends])
     settle(ax)  # the symbols that fit depend on the width of these labels
     steps = _steps(ax, batch, vocab)
-    shown = [Curve(each.name, each.runs[:, steps.start - 1 : steps.stop - 1]) for each in curves]
+    shown = [_cut(curve, steps) for curve in curves]
     draw_curves(ax, steps, shown, marked=True)
+    ends = curve_ends(shown, names) if names else []
+    ends += [_draw_optimum(ax, steps, _cut(each, steps)) for each in best]
     ax.set_xlim(steps.start - 0.5, steps.stop - 0.5)
     _name(ax, batch, vocab, steps, band_note([len(curve.runs) for curve in curves]))
     draw_levels(ax, levels)
     for label in place:
         label.remove()
-    label_levels(ax, [*levels, *(curve_ends(shown, names) if names else [])])
+    label_levels(ax, [*levels, *ends])
     return ax
 
 
@@ -109,6 +116,32 @@ def _curve(name: str, models: Sequence[nn.Module], batch: Batch) -> Curve:
         _mean(each, tally) for loss in losses for each in loss.reshape(-1, *batch.inputs.shape)
     ]
     return Curve(name or ("median" if len(rows) > 1 else "model"), np.stack(rows))
+
+
+def _optimal_curve(batch: Batch, task: Task | None) -> list[Curve]:
+    """Return the mean surprise at each position, or nothing if the task does not know it."""
+    if task is None:
+        return []
+    try:
+        surprise = task.surprise(batch)
+    except OptionError:
+        return []
+    return [Curve("optimum", _mean(surprise, batch.tally.cpu())[np.newaxis])]
+
+
+def _draw_optimum(ax: Axes, steps: range, curve: Curve) -> Mark:
+    """Draw the surprise as a dash at each position, joined by a thin line; return its label."""
+    ax.plot(
+        steps, curve.median, color=ink(), linestyle=":", linewidth=1, marker="_", markersize=9,
+        zorder=1.5, label=curve.name,
+    )  # fmt: skip
+    (end,) = curve_ends([curve], [curve.name])
+    return Mark(end.level, end.label)
+
+
+def _cut(curve: Curve, steps: range) -> Curve:
+    """Return the part of a curve at the positions shown."""
+    return Curve(curve.name, curve.runs[:, steps.start - 1 : steps.stop - 1])
 
 
 def _mean(

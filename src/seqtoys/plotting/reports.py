@@ -64,12 +64,11 @@ def plot_accuracy_by_length(
     every = [report for group in groups for report in group.reports]
     known = [length for report in every for length in report.lengths]
     span = check_lengths(trained or (min(known), max(known)))
-    chances = {float(report.chance): None for report in every}
-    levels = [Mark(chance, f"chance {chance:.1%}") for chance in chances]
+    levels = chance_marks(every)
     ax = new_axes(ax, height=room_for(len(levels) + len(groups)))
     ax.axvspan(span[0] - 0.5, span[1] + 0.5, color=ink(), alpha=0.08, linewidth=0)
-    ax.set(ylim=(0, 1.05), xlim=(0, 1.05 * max([span[1], *(n for r in every for n in r.longer)])))
-    ax.yaxis.set_major_formatter(load("matplotlib.ticker").PercentFormatter(1))
+    ax.set_xlim(0, 1.05 * max([span[1], *(n for r in every for n in r.longer)]))
+    percent_axis(ax)
     notes = ["shaded: training"]
     notes += ["marker in it: unseen"] if any(group.unseen for group in groups) else []
     notes += band_note([len(group.reports) for group in groups])
@@ -80,6 +79,18 @@ def plot_accuracy_by_length(
     settle(ax)
     name_axes(ax, noted("length", notes), "accuracy")
     return ax
+
+
+def chance_marks(reports: Sequence[Report]) -> list[Mark]:
+    """Return the labeled levels of chance."""
+    chances = {float(report.chance): None for report in reports}
+    return [Mark(chance, f"chance {chance:.1%}") for chance in chances]
+
+
+def percent_axis(ax: Axes) -> None:
+    """Let the y axis show proportions from 0 to 1 in percent."""
+    ax.set_ylim(0, 1.05)
+    ax.yaxis.set_major_formatter(load("matplotlib.ticker").PercentFormatter(1))
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,11 @@ class Group:
         """The style of points: hollow, so that none hides another."""
         return {**self.style, "linestyle": "", "fillstyle": "none", "capsize": 3}
 
+    def mark(self, end: float) -> Mark:
+        """Return a label for the last accuracy."""
+        style = self.style["color"], self.style["linestyle"]
+        return Mark(end, f"{self.label} {end:.1%}", *style)
+
     @property
     def seen(self) -> list[Estimate]:
         """The accuracies on seen sequences."""
@@ -132,7 +148,7 @@ class Group:
 def _draw_seen(ax: Axes, groups: Sequence[Group], span: tuple[int, int]) -> None:
     """Draw a line across the training lengths for each name, next to each other if they meet."""
     across = span[0] - 0.5, span[1] + 0.5
-    curves = [_curve([group.seen] * 2) for group in groups]
+    curves = [curve_of([group.seen] * 2) for group in groups]
     pixels = ax.transData.transform([(0, curve.median[0]) for curve in curves])[:, 1]
     heights = pixels * 72 / ax.figure.dpi  # points
     transforms = load("matplotlib.transforms")
@@ -151,7 +167,7 @@ def _draw_unseen(ax: Axes, groups: Sequence[Group], span: tuple[int, int]) -> No
     places = np.linspace(*span, len(groups) + 2)[1:-1]
     for group, place in zip(groups, places, strict=True):
         if group.unseen:
-            middle, bars = _curve([group.unseen]).median, _bars([group.unseen])
+            middle, bars = curve_of([group.unseen]).median, bars_of([group.unseen])
             ax.errorbar([place], middle, bars, **group.points)
 
 
@@ -160,25 +176,38 @@ def _draw_longer(ax: Axes, groups: Sequence[Group]) -> list[Mark]:
     marks = list[Mark]()
     for group in groups:
         if group.longer:
-            lengths, shares = zip(*group.longer.items(), strict=True)
-            curve = _curve(shares)
-            draw_bands(ax, lengths, curve, group.style["color"], several=len(groups) > 1)
-            ax.plot(lengths, curve.median, **group.line)
-            ax.errorbar(lengths, curve.median, _bars(shares), **group.points)
-        end = float(_curve([*group.longer.values()][-1:] or [group.seen]).median[-1])
-        style = group.style["color"], group.style["linestyle"]
-        marks.append(Mark(end, f"{group.label} {end:.1%}", *style))
+            draw_points(ax, group, group.longer, several=len(groups) > 1)
+        end = float(curve_of([*group.longer.values()][-1:] or [group.seen]).median[-1])
+        marks.append(group.mark(end))
     return marks
 
 
-def _curve(shares: Sequence[Sequence[Estimate]]) -> Curve:
+def draw_points(
+    ax: Axes, group: Group, shares: Mapping[int, Sequence[Estimate]], *, several: bool
+) -> None:
+    """Draw the accuracies of a group at each place, joined by a line.
+
+    Args:
+        ax: The axes.
+        group: The reports.
+        shares: The accuracies of each report by place.
+        several: Whether there are several groups.
+    """
+    places, values = list(shares), list(shares.values())
+    curve = curve_of(values)
+    draw_bands(ax, places, curve, group.style["color"], several=several)
+    ax.plot(places, curve.median, **group.line)
+    ax.errorbar(places, curve.median, bars_of(values), **group.points)
+
+
+def curve_of(shares: Sequence[Sequence[Estimate]]) -> Curve:
     """Convert accuracies `(points, reports)` to a curve."""
     return Curve("", np.array(shares, np.float64).T)
 
 
-def _bars(shares: Sequence[Sequence[Estimate]]) -> Any:
+def bars_of(shares: Sequence[Sequence[Estimate]]) -> Any:
     """Return how far the 95% interval of one report, or the middle 50% of several, reaches."""
     if len(shares[0]) == 1:
         return [NORMAL_95 * share.standard_error for (share,) in shares]
-    low, middle, high = _curve(shares).quantiles(0.25, 0.5, 0.75)
+    low, middle, high = curve_of(shares).quantiles(0.25, 0.5, 0.75)
     return [middle - low, high - middle]

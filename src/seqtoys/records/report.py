@@ -9,7 +9,9 @@ from textwrap import fill
 from typing import Any
 
 from seqtoys.errors import DataError, quoted
-from seqtoys.records.score import Score, Units, in_units
+from seqtoys.records.by_label import ByLabel
+from seqtoys.records.score import Score
+from seqtoys.records.units import Units, in_units
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.notebook import html_figure
 from seqtoys.support.serialization import expected
@@ -141,11 +143,10 @@ class Report:
             DataError: If the text is not a report.
         """
         with expected("a report as returned by to_json"):
-            facts = json.loads(text)
-            scores = {name: Score(**_restored(score)) for name, score in facts["scores"].items()}
+            facts = _restored(json.loads(text))
+            scores = {name: _score(**score) for name, score in facts["scores"].items()}
             shortest, longest = facts["lengths"]
-            known = {**_restored(facts), "references": _restored(facts.get("references", {}))}
-            return cls(**{**known, "scores": scores, "lengths": (shortest, longest)})
+            return cls(**{**facts, "scores": scores, "lengths": (shortest, longest)})
 
     def table(self, units: Units = "nats") -> str:
         """Return the report as a table, at most 80 columns wide.
@@ -170,7 +171,8 @@ class Report:
         """
         check_choice("units", units, list(_LOSS))
         foot = "\n".join(fill(line, WIDTH) for line in self._foot(units).split("\n"))
-        return f"{text_table(*self._cells(units))}\n\n{foot}"
+        tables = [f"\n{title}\n{text_table(*cells)}\n" for title, cells in self._by_label(units)]
+        return f"{text_table(*self._cells(units))}\n{''.join(tables)}\n{foot}"
 
     def __str__(self) -> str:
         return self.table()
@@ -181,7 +183,9 @@ class Report:
 
     def _repr_html_(self) -> str:
         table, foot = html_table(*self._cells("nats")), html_paragraph(self._foot("nats"))
-        return f"{html_figure(self)}{table}{foot}"
+        by_label = self._by_label("nats")
+        tables = "".join(html_paragraph(title) + html_table(*cells) for title, cells in by_label)
+        return f"{html_figure(self)}{table}{tables}{foot}"
 
     def _foot(self, units: Units) -> str:
         kind = _LOSS[units]
@@ -189,7 +193,21 @@ class Report:
         marks += f"guessing: accuracy {self.chance:.1%}"
         for name, loss in self.references.items():
             marks += f"; {name}: {kind} {in_units(loss, units)}"
-        return f"{self.task}: {self.sentence()}.\n{marks}{self._sources(units)}"
+        return f"{self.task}: {self.sentence()}.\n{marks}{self._legal()}{self._sources(units)}"
+
+    def _legal(self) -> str:
+        """List the proportions of legal predictions, if the task knows which are legal."""
+        known = {name: score.legal for name, score in self.scores.items()}
+        shares = ", ".join(f"{x:.1%} ({name})" for name, x in known.items() if x is not None)
+        return f"\nlegal predictions: {shares}" if shares else ""
+
+    def _by_label(self, units: Units) -> list[tuple[str, tuple[list[str], list[list[str]]]]]:
+        """Return a table by label, with its title, for sequences of the training lengths."""
+        return [
+            (f"{name}, by {score.by_label.name}:", score.by_label.cells(units))
+            for name, score in self.scores.items()
+            if score.by_label is not None and not name.startswith("length")
+        ]
 
     def _sources(self, units: Units) -> str:
         """List the source losses that differ from the optimum."""
@@ -272,16 +290,21 @@ def _written(value: Any) -> Any:
     """Convert scores and estimates to plain values."""
     if isinstance(value, Estimate):
         return {"value": float(value), "standard_error": value.standard_error}
-    if isinstance(value, Report | Score):
+    if isinstance(value, Report | Score | ByLabel):
         return _written({name: x for name, x in vars(value).items() if name != "by_position"})
     if isinstance(value, dict):
         return {name: _written(item) for name, item in value.items()}
-    return value
+    return list(map(_written, value)) if isinstance(value, list) else value
 
 
-def _restored(facts: dict[str, Any]) -> dict[str, Any]:
+def _restored(value: Any) -> Any:
     """Convert plain values back to estimates."""
-    return {
-        name: Estimate(**value) if isinstance(value, dict) and "standard_error" in value else value
-        for name, value in facts.items()
-    }
+    if isinstance(value, dict):
+        found = {name: _restored(item) for name, item in value.items()}
+        return Estimate(**found) if "standard_error" in found else found
+    return list(map(_restored, value)) if isinstance(value, list) else value
+
+
+def _score(by_label: dict[str, Any] | None = None, **facts: Any) -> Score:
+    """Make a score from restored values."""
+    return Score(by_label=None if by_label is None else ByLabel(**by_label), **facts)

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
+from seqtoys.records.by_label import ByLabel
+from seqtoys.records.units import Units, in_units
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.tables import html_paragraph, html_table, text_table
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.words import counted
 
 SHOWN_POSITIONS = 40
-Units: TypeAlias = Literal["nats", "bits", "perplexity"]
-"""The units of a loss per scored symbol."""
-
-
-def in_units(loss: float, units: Units) -> Estimate:
-    """Convert a loss in nats per scored symbol to bits, or to a perplexity, with its error.
-
-    Args:
-        loss: The loss, possibly an `Estimate`.
-        units: The units. A perplexity is `exp(loss)`; that of an excess is a ratio of two.
-
-    Examples:
-        >>> in_units(Estimate(0.6931, 0.01), "bits"), in_units(0.0, "perplexity")
-        (Estimate(0.9999..., 0.0144...), Estimate(1.0, 0.0))
-    """
-    error = loss.standard_error if isinstance(loss, Estimate) else 0.0
-    if units == "nats":
-        return Estimate(float(loss), error)
-    if units == "bits":
-        return Estimate(loss / math.log(2), error / math.log(2))
-    perplexity = math.exp(loss) if loss < 700 else math.inf  # exp would overflow
-    return Estimate(perplexity, perplexity * error if error else 0.0)
 
 
 @dataclass(frozen=True)
@@ -112,6 +90,9 @@ class Score:
             rather than fresh ones. Loss and accuracy are then exact, with a standard error of 0.
         scored: The number of scored symbols.
         uniform: The loss of a uniform guess: the logarithm of the number of symbols.
+        legal: The proportion of scored symbols for which a legal symbol is predicted: one that may
+            follow in some sequence. None if the task does not define `allowed`.
+        by_label: The loss and the accuracy by the label passed to `evaluate` as `by=`, if any.
         by_position: The loss and the accuracy at each position. None for a text read in chunks,
             and for a report restored from JSON, in which positions are not stored.
 
@@ -143,6 +124,8 @@ class Score:
     is_given: bool = False
     scored: int | None = None
     uniform: float | None = None
+    legal: Estimate | None = None
+    by_label: ByLabel | None = None
     by_position: ByPosition | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

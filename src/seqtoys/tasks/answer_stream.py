@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections import Counter
+from statistics import mean
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqtoys.data.batch import UNSCORED, Batch
-from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.uncertainty import Estimate, entropy
 from seqtoys.tasks.known_pairs import KnownPairs
 from seqtoys.tasks.scoring import Scoring
 from seqtoys.tasks.symbol_classes import SymbolClasses
@@ -25,15 +27,21 @@ class AnswerStream(KnownPairs):
     the answers are scored, which the stream determines: the optimum is 0. With `score="all"`,
     every next symbol is scored. `length` counts the symbols that a model reads: all but the last.
 
+    A model knows which lengths are possible, but not that of the stream it reads. So if there are
+    several, it expects the end of the stream with a probability that follows from all of them.
+
     Attributes:
         score: What is scored, `"answers"` or `"all"`.
         sizes: The number of symbols in each class of exchangeable symbols.
         answers: The class of the answers.
+        shows_end: Whether a stream shows that it ends, by symbols that no longer stream has there.
+            If not, its length must not matter: all symbols before the end are as in longer ones.
     """
 
     score: Scoring
     sizes: dict[str, int]
     answers: str
+    shows_end: bool
 
     @abstractmethod
     def draw_symbols(
@@ -49,15 +57,19 @@ class AnswerStream(KnownPairs):
     def symbol_surprise(
         self, symbols: Int[Tensor, "batch symbols"]
     ) -> Float[Tensor, "batch symbols"]:
-        """Compute the surprise of each of the `symbols` given those before it, in nats.
+        """Compute the surprise of each symbol of streams of known length, in nats.
 
         Returns:
-            The surprise, inf if impossible; the value for the first symbol is not used.
+            The surprise given all symbols before, inf if impossible.
         """
 
     @abstractmethod
     def expected_surprise(self, length: int) -> float:
-        """Compute the expected surprise of all symbols of a stream but the first."""
+        """Compute the expected surprise of all symbols of a stream of known length."""
+
+    @abstractmethod
+    def first_classes(self, length: int) -> dict[str, float]:
+        """Compute the probability of each class of the first symbol."""
 
     @abstractmethod
     def expected_pairs(self, length: int) -> dict[tuple[str, str], float]:
@@ -87,7 +99,8 @@ class AnswerStream(KnownPairs):
             surprise = torch.zeros(targets.shape, dtype=torch.float64, device="cpu")
             return surprise.masked_fill(~scored, torch.nan)
         symbols = torch.cat([inputs[:, :1], targets], 1)  # (batch, length + 1)
-        surprise = self.symbol_surprise(symbols.clamp(min=0))[:, 1:]  # (batch, length)
+        lengths = self._lengths_of(batch)
+        surprise = self._surprise_over(symbols.clamp(min=0), lengths)[:, 1:]  # (batch, length)
         wrong = ~scored.all(1) | (inputs != symbols[:, :-1]).any(1) | surprise.isinf().any(1)
         check_sequences(self, batch, ~wrong.numpy(), " with every symbol scored")
         return surprise
@@ -98,7 +111,43 @@ class AnswerStream(KnownPairs):
     def _optimum_over(self, lengths: tuple[int, ...]) -> Estimate:
         if self.score == "answers":
             return Estimate(0.0)
-        return Estimate(math.fsum(map(self.expected_surprise, lengths)) / sum(lengths))
+        total = math.fsum(map(self.expected_surprise, lengths))
+        # A stream that shows its end also shows which of the lengths it has.
+        total += len(lengths) * math.log(len(lengths)) if self.shows_end else 0.0
+        return Estimate((total - len(lengths) * self._first_entropy(lengths)) / sum(lengths))
+
+    def _first_entropy(self, lengths: tuple[int, ...]) -> float:
+        """Compute the expected surprise of the first symbol, which is not scored."""
+        each = [self.first_classes(length) for length in lengths]
+        chances = {name: mean(part[name] for part in each) for name in each[0]}
+        choice = math.fsum(chance * math.log(self.sizes[name]) for name, chance in chances.items())
+        return entropy(*chances.values()) + choice
+
+    def _lengths_of(self, batch: Batch) -> tuple[int, ...]:
+        """Return the lengths that streams of a batch may have had, all equally likely."""
+        length, bounds = batch.inputs.shape[1], batch.length_range
+        possible = self.possible_lengths(bounds or self.lengths)
+        return possible if self.shows_end and length in possible else (length,)
+
+    def _surprise_over(
+        self, symbols: Int[Tensor, "batch symbols"], lengths: tuple[int, ...]
+    ) -> Float[Tensor, "batch symbols"]:
+        """Compute the surprise of each symbol of streams of one of some equally likely lengths."""
+        if len(lengths) == 1:
+            return self.symbol_surprise(symbols)
+        chances = torch.stack([self._prefix_chances(symbols, length) for length in lengths])
+        after = chances.logsumexp(0)  # (batch, symbols)
+        surprise = after.roll(1, 1) - after  # no stream begins with another: each shows its end
+        return torch.where(after.isinf(), math.inf, surprise)
+
+    def _prefix_chances(
+        self, symbols: Int[Tensor, "batch symbols"], length: int
+    ) -> Float[Tensor, "batch symbols"]:
+        """Compute ln P of the symbols up to each, for streams of one length; -inf beyond them."""
+        more = length + 1 - symbols.shape[1]
+        # The surprise depends only on earlier symbols, so any may follow.
+        surprise = self.symbol_surprise(F.pad(symbols, (0, more)))
+        return F.pad(-surprise.cumsum(1), (0, -more), value=-math.inf)
 
     def _pairs(self, lengths: tuple[int, ...]) -> SymbolClasses:
         """Return the pairs of symbols that are scored, for equally likely lengths."""

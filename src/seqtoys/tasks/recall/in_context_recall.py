@@ -65,7 +65,7 @@ class InContextRecall(AnswerStream):
         inputs   k0 v1 k0 v1 k2 v0 k2 v0 k0 v1 k0
         targets  ·  ·  v1 ·  ·  ·  v0 ·  v1 ·  v1
         >>> InContextRecall(9, 9, 20, query=True, score="all").optimum
-        Estimate(1.4699966495077033, 0.0)
+        Estimate(1.469996649507..., 0.0)
     """
 
     name = "in_context_recall"
@@ -87,6 +87,7 @@ class InContextRecall(AnswerStream):
         self.pairs: int = check_count("pairs", pairs, 1 if query else 2)
         self.noise: float = 0.0 if noise == 0 else check_probability("noise", noise)
         self.query = query
+        self.shows_end: bool = query
         self.score: Scoring = check_scoring(score)
         names = [f"k{i}" for i in range(self.keys)] + [f"v{i}" for i in range(self.values)]
         names += [f"n{i}" for i in range(NOISE)] if self.noise else []
@@ -149,7 +150,7 @@ class InContextRecall(AnswerStream):
         surprise = torch.stack(parts, 2).flatten(1)  # (batch, 2 pairs)
         if self.query:
             mark, key, value = symbols[:, end:].unbind(1)  # (batch,)
-            count = (known >= 0).sum(1)
+            count = (known >= 0).sum(1).clamp(min=1)  # of no key, none is possible
             expected = known.gather(1, key.clamp(max=self.keys - 1).unsqueeze(1)).squeeze(1)
             wrong = (mark != self._mark) | (key >= self.keys) | (expected < 0)
             asked = [_inf_if(wrong), count.double().log(), _inf_if(value != expected)]
@@ -157,7 +158,7 @@ class InContextRecall(AnswerStream):
         return surprise
 
     def expected_surprise(self, length: int) -> float:
-        """Compute the expected surprise of all symbols but the first."""
+        """Compute the expected surprise of keys, values, noise and the query."""
         n, p = self._pairs_in(length), self.noise
         key, value, noise = math.log(self.keys), math.log(self.values), math.log(NOISE)
         each = entropy(p) + (1 - p) * key + 2 * p * noise
@@ -170,8 +171,12 @@ class InContextRecall(AnswerStream):
             total = total / (1 - silent) + math.log1p(-silent)
             counts = _count_distinct(n, self.keys, 1 - p)
             total += math.fsum(c * math.log(d) for d, c in enumerate(counts) if d) / (1 - silent)
-        first = self._noise_chance(n)
-        return total - (entropy(first) + (1 - first) * key + first * noise)
+        return total
+
+    def first_classes(self, length: int) -> dict[str, float]:
+        """Compute the probabilities that a stream begins with a key or with noise."""
+        noise = self._noise_chance(self._pairs_in(length))
+        return {"key": 1 - noise, "noise": noise}
 
     def expected_pairs(self, length: int) -> dict[tuple[str, str], float]:
         """Compute the expected pairs of keys, values, noise and the mark."""

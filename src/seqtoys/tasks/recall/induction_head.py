@@ -28,7 +28,8 @@ class InductionHead(AnswerStream):
     symbols, the next one is the mark with probability $q_t = 1 / (L - 2 - t)$, and each of the $k$
     letters with probability $(1 - q_t) / k$; after the mark, each letter has probability $1 / k$;
     the last two symbols are certain. For $k = 18$ and $L = 30$, this is 2.7165 nats per symbol.
-    It is far from 0 for a model that answers perfectly.
+    It is far from 0 for a model that answers perfectly. If several lengths are possible, the
+    second mark is not certain either.
 
     **Memoryless.** The answer can be any letter: $\ln k$. With `score="all"`, the mark is followed
     by a letter twice, and the other $L - 1$ pairs begin with a letter. The second of these is the
@@ -55,13 +56,14 @@ class InductionHead(AnswerStream):
         inputs   ed!aaffdab!
         targets  ··········a
         >>> InductionHead(18, 30, score="all").optimum
-        Estimate(2.7165085545283474, 0.0)
+        Estimate(2.716508554528..., 0.0)
     """
 
     name = "induction_head"
     source = "Olsson et al. 2022"
     level = "in context"
     answers = "letter"
+    shows_end = True
 
     def __init__(self, symbols: int = 16, length: int = 64, score: Scoring = "answers") -> None:
         self.symbols: int = check_count("symbols", symbols, 2, len(LETTERS))
@@ -105,7 +107,8 @@ class InductionHead(AnswerStream):
         hazard = torch.where(is_seen, 0.0, 1 / left.clamp(min=1).double())
         marks = torch.where(is_seen | (left == 0), math.inf, -hazard.log())
         surprise = torch.where(is_mark, marks, math.log(self.symbols) - torch.log1p(-hazard))
-        answer = symbols.gather(1, is_mark.byte().argmax(1, keepdim=True) + 1)  # (batch, 1)
+        after = 1 + is_mark[:, :-1].byte().argmax(1, keepdim=True)  # (batch, 1): the first mark
+        answer = symbols.gather(1, after)
         is_end = torch.cat([is_mark[:, -2:-1], symbols[:, -1:] == answer], 1)  # (batch, 2)
         surprise[:, -2:] = torch.where(is_end, 0.0, math.inf)
         return surprise
@@ -117,14 +120,18 @@ class InductionHead(AnswerStream):
         return {"gap": (inputs.shape[1] - 1 - first).expand_as(inputs)}
 
     def expected_surprise(self, length: int) -> float:
-        """Compute the expected surprise of all symbols but the first."""
+        """Compute the expected surprise of letters and marks."""
         letters, choices = length - 1, math.log(self.symbols)
-        total = (letters - 1) * choices  # as if the mark were a letter
-        for left in range(letters - 3, 0, -1):  # the mark has this many places left
+        total = letters * choices  # as if the mark were a letter
+        for left in range(letters - 2, 0, -1):  # the mark has this many places left
             at_mark = math.log(left) - choices
             before = (left - 1) * math.log(left / (left - 1)) if left > 1 else 0.0
             total += (at_mark + before) / (letters - 2)
         return total
+
+    def first_classes(self, length: int) -> dict[str, float]:
+        """Compute the probabilities of a mark and of a letter at the first place."""
+        return {"mark": 1 / (length - 3), "letter": 1 - 1 / (length - 3)}
 
     def expected_pairs(self, length: int) -> dict[tuple[str, str], float]:
         """Compute the expected pairs of letters and marks."""
