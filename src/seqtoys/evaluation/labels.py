@@ -104,7 +104,7 @@ def _bounds(digits: int) -> tuple[int, int]:
 def surprise_by_row(
     source: Task, batches: Sequence[Batch], rows: Rows
 ) -> Float[Tensor, "sequences rows"] | None:
-    """Sum the surprise of each sequence by row, or return None if the source does not know it."""
+    """Sum the surprise of each sequence by row, or return None if it is unknown."""
     try:
         surprise = [source.surprise(batch).nan_to_num(0.0) for batch in batches]
     except OptionError:

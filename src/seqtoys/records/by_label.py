@@ -24,8 +24,8 @@ class ByLabel:
         scored: The number of scored symbols.
         loss: The mean loss over these symbols, in nats.
         accuracy: The proportion of these symbols predicted correctly.
-        optimum: The mean loss of the best model on these symbols. None if the task does not know
-            its surprise at each position.
+        optimum: The mean loss of the best model on these symbols. None if the surprise of
+            the task at each position is unknown.
         excess: `loss - optimum`, or None.
 
     Examples:
