@@ -32,13 +32,19 @@ def at_80_columns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ["boook.txt", "../poem", "no/poem", "~poem", "names*", "and/or", "C:\\poem", "my poem.md"],
 )
 def test_a_path_that_cannot_be_read_is_an_error(argument: str, capsys: Shown) -> None:
+    is_quoted = argument in ("~poem", "names*")  # or the shell would have replaced it
+    hint = (
+        "leave out the quotes, so that the shell replaces ~ and *"
+        if is_quoted
+        else "check the name"
+    )
     assert main(["learn", argument]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == (
         f"seqtoys: expected a text or the name of a file, got {argument!r}, which looks like a "
-        "file but can't be read (No such file or directory); check the name, or pass --text if "
-        "it is a text\n"
+        f"file but can't be read (No such file or directory); {hint}, or pass --text if it is a "
+        "text\n"
     )
     assert main(["learn", argument, "--text", "--epochs", "1"]) == 1
 
@@ -96,6 +102,7 @@ def test_files_are_read_without_marks_and_line_ends(encoding: str) -> None:
     [
         (b"a" * 9999 + b"\xff", "utf-8", "can't read poem as utf-8: byte 0xff at offset 9999 (in"),
         (b"h\0i\0", "utf-8", "expected a text, got a null character at position 1 of poem; if it"),
+        (b"\xef\xbb\xbf\n", "utf-8", "expected a text, but poem is empty\n"),
         (b"hi", "utf-9", "can't read poem as utf-9: unknown encoding: utf-9\n"),
         (b"hi", "rot13", "can't read poem as rot13: 'rot13' is not a text encoding"),
         (b"hi\x80", "punycode", "can't read poem as punycode: "),

@@ -203,6 +203,8 @@ def test_estimates_are_floats_with_a_standard_error() -> None:
     assert str(Estimate(0.123456, 0.0123)) == "0.123 ± 0.012"
     assert str(Estimate(12.3, 4.5)) == "12.3 ± 4.5"
     assert str(Estimate(0.5)) == "0.5000"
+    assert str(Estimate(1.446e26, 4.08e24)) == "1.446e+26 ± 4.1e+24"
+    assert str(Estimate(-2e9)) == "-2e+09"
     assert Estimate(0.5, 0.1) == 0.5
     assert Estimate(1.0, 0.5).__getnewargs__() == (1.0, 0.5)
 

@@ -25,6 +25,9 @@ def entropy(*shares: float) -> float:
     return -sum(share * math.log(share) for share in whole if share) + 0.0  # no -0.0
 
 
+LARGE = 1e6  # such numbers, of a model that diverged, are printed with an exponent
+
+
 class Estimate(float):
     """A float with its standard error: `Estimate(value, standard_error)`.
 
@@ -61,7 +64,10 @@ class Estimate(float):
         return self.standard_error == 0
 
     def __str__(self) -> str:
-        if self.is_exact or not math.isfinite(self.standard_error):
+        is_plain = self.is_exact or not math.isfinite(self.standard_error)
+        if abs(self) >= LARGE:
+            return f"{float(self):.4g}" + ("" if is_plain else f" ± {self.standard_error:.2g}")
+        if is_plain:
             return f"{float(self):.4f}"
         # Two significant digits of the error, but at most four decimal places.
         digits = min(max(0, 1 - _magnitude(self.standard_error)), 4)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqtoys.errors import DataError, MissingPackageError, OptionError, quoted
+from seqtoys.records.score import plural
 from seqtoys.support.arguments import check_fields, checked
 from seqtoys.support.tables import html_table, latex_table, markdown_table, text_table
 from seqtoys.support.uncertainty import Proportion
@@ -20,7 +21,7 @@ from seqtoys.training.options import Written
 DEFAULT_COLUMNS = ("solved", "excess", "accuracy")  # of an exported table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepResult:
     """The result of a sweep: one row for each seed of each setting, in the order of the grid.
 
@@ -202,6 +203,10 @@ class SweepResult:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        settings = plural(len(by_setting(self.rows)), "setting")
+        return f"SweepResult({settings}, {plural(len(self), 'row')}, solved {self.solve_rate})"
 
     def __str__(self) -> str:
         table = [text_table(*table_of(self.rows))] if self.rows else []
