@@ -149,7 +149,7 @@ def test_lines_become_new_lines(capsys: Shown) -> None:
     assert f"held-out loss {best:.4f} nats per symbol at epoch {epoch} (" in shown.out
     assert f"held-out loss {history.validation_loss[0]:.4f}\n" in shown.err
 
-    new = shown.out.split("New lines (temperature 0.7):\n\n")[1].split("\n\n10 samples")[0]
+    new = shown.out.split("Generated lines (temperature 0.7):\n\n")[1].split("\n\n10 samples")[0]
     lines = new.split("\n")
     copies = sum(line in NAMES and line not in held_out for line in lines)
     assert len(lines) == 10
@@ -164,6 +164,14 @@ def test_lines_become_new_lines(capsys: Shown) -> None:
     assert main(["sample", "names", "--lines", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["prompt"], "\n" in facts["text"]) == ("", False)
+
+
+def test_lines_learned_as_one_text_are_noted(capsys: Shown) -> None:
+    hint = "many lines, learned as one text; to learn each separately, pass --lines\n"
+    Path("names.txt").write_text("\n".join(NAMES * 9)[:200])
+    for options, is_noted in ([], True), (["--lines"], False):
+        main(["learn", "names.txt", "--epochs", "1", "--hidden", "2", *options])
+        assert (hint in capsys.readouterr().err) == is_noted
 
 
 def test_few_lines_are_all_learned(capsys: Shown) -> None:

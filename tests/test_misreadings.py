@@ -29,6 +29,7 @@ from seqtoys import (
 )
 from seqtoys.data.unknown_symbols import LOOKALIKES
 from seqtoys.errors import DataError, InputTypeError, ShapeError, UnknownSymbolError
+from seqtoys.plotting import plot_loss_by_position
 from seqtoys.training.described import describe_sequences
 
 VOCAB = Vocab("hielo")
@@ -213,6 +214,11 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
             ("None", [None], "None", ""),
         )
     },
+    "a task for a figure": (
+        lambda: plot_loss_by_position(MODEL, PARITY), InputTypeError,  # type: ignore[arg-type]
+        "expected data to be a string, a list, a tuple of 2 or a Batch, got a Parity; for a task, "
+        "pass some of its sequences, as in task.sample(100)",
+    ),
     "a number": (lambda: train(MODEL, 5), InputTypeError, f"{TAKEN}5"),
     "data first": (
         lambda: train("hihello", MODEL), InputTypeError,
