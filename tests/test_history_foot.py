@@ -214,6 +214,8 @@ def test_the_one_line_forms_have_the_main_numbers() -> None:
     assert repr(SWEPT.rows[0]) == "SweepRow(lr=0.1, seed 3: solved, excess 0.25 ± 0.10)"
     trace = ElmanCharModel(VOCAB, seed=777).trace("hihell")
     assert repr(trace) == f"Trace('hihell' -> '{''.join(trace.predictions)}', 5 hidden units)"
+    words = ElmanCharModel(Vocab(["boy", "sees"]), seed=0).trace(["boy", "sees"])
+    assert repr(words).startswith("Trace('boy sees' -> '")
     seeds = HISTORIES["seeds"]
     assert repr(seeds) == (
         f"EnsembleHistory(50 seeds, 2 epochs, median loss {seeds.loss[-1].median():.4f}, "

@@ -214,6 +214,17 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
             ("None", [None], "None", ""),
         )
     },
+    **{
+        f"both {what}": (
+            partial(train, MODEL, data), InputTypeError,
+            f"expected one task or Batch, got several, such as a {kind}; pass one of them, such "
+            "as one part of task.held_out(…), or Batch.join several batches",
+        )
+        for what, kind, data in (
+            ("parts of a task", "TaskSplit", PARITY.held_out(0.2)),
+            ("batches", "Batch", [BATCH, BATCH]),
+        )
+    },
     "a task for a figure": (
         lambda: plot_loss_by_position(MODEL, PARITY), InputTypeError,  # type: ignore[arg-type]
         "expected data to be a string, a list, a tuple of 2 or a Batch, got a Parity; for a task, "

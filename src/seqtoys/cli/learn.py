@@ -41,7 +41,7 @@ def run(options: Namespace) -> int:
         epochs=options.epochs,
         lr=options.lr,
         seed=options.seed,
-        on_epoch=Changes(note, SPACING),
+        on_epoch=Changes(note, SPACING, words=lesson.is_one and vocab.has_words),
         **lesson.training(),
     )
     return _report(model, lesson, history, options)

@@ -108,9 +108,14 @@ def _are_indices(value: object) -> bool:
 
 
 def _check_symbols(sequences: Sequence[Any]) -> None:
-    """Check that sequences do not hold indices instead of symbols."""
+    """Check that sequences hold symbols, not indices, and are no tasks or batches themselves."""
     for position, item in enumerate(sequences):
         first = item[0] if isinstance(item, list | tuple) and item else item
+        if isinstance(first, Task | Batch):
+            raise InputTypeError(
+                f"expected one task or Batch, got several, such as {described(first)}; pass one "
+                "of them, such as one part of task.held_out(…), or Batch.join several batches"
+            )
         if _are_indices(first) or to_real(first) is not None:
             raise InputTypeError(
                 f"expected symbols, got {described(first)} at position {position}{INDICES}"
