@@ -179,6 +179,9 @@ def test_few_lines_are_all_learned(capsys: Shown) -> None:
     facts = json.loads(capsys.readouterr().out)
     assert "held_out_loss" not in facts
     assert facts["symbols"] == 12  # h a t and a line break, three times
+    for text in ("hat\n" * 30, f"{'hat' * 2000}\n" * 2):  # many lines, or long ones, all equal
+        main(["learn", text, "--lines", "--json", "--epochs", "1"])
+        assert "held_out_loss" not in capsys.readouterr().out
     assert main(["learn", " \n\n", "--lines"]) == 2
     assert "at least one line that is not blank, got none" in capsys.readouterr().err
 
