@@ -83,10 +83,9 @@ def make_lesson(options: Namespace) -> Lesson:
 
 def _default_share(texts: list[Symbols], *, is_long: bool, are_lines: bool) -> float:
     """Return the share to hold out: of many lines, or the end of a long text."""
-    if not are_lines:
-        return HELD_OUT if is_long else 0
-    distinct = len(set(map(tuple, texts)))  # equal lines are held out together
-    return HELD_OUT if distinct >= FEW_LINES or (is_long and distinct > 1) else 0
+    are_equal = are_lines and len(set(map(tuple, texts))) == 1  # and can't be separated
+    is_much = is_long or (are_lines and len(texts) >= FEW_LINES)
+    return HELD_OUT if is_much and not are_equal else 0
 
 
 def _check_length(texts: list[Symbols]) -> None:

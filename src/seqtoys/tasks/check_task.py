@@ -122,8 +122,8 @@ def check_task(task: Task, *, count: int = 10_000) -> TaskCheck:
         raise OptionError(f"expected count to be at least {FEWEST:,}, got {count}")
     if isinstance(task, TaskSplit):
         raise OptionError(
-            f"expected a whole task, got {quoted(task.name)}, one part of a split; check its "
-            "attribute whole"
+            f"expected a whole task, got {quoted(task.name)}, one part of a split; pass "
+            "task.whole instead"
         )
     with globally_seeded(0):  # restores the states that a wrong task changes
         # Each group of checks relies on the ones before it.
