@@ -167,7 +167,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     **{
         f"indices, {kind}": (
             partial(train, MODEL, data), InputTypeError,
-            f"expected symbols, got {got} at position 0{INDICES}",
+            f"expected symbols, got {got}{INDICES}",
         )
         for kind, data, got in (
             ("a list", [0, 1], "0"),

@@ -85,7 +85,7 @@ def _default_share(texts: list[Symbols], *, is_long: bool, are_lines: bool) -> f
     """Return the share to hold out: of many lines, or the end of a long text."""
     are_equal = are_lines and len(set(map(tuple, texts))) == 1  # and can't be separated
     is_much = is_long or (are_lines and len(texts) >= FEW_LINES)
-    return HELD_OUT if is_much and not are_equal else 0
+    return HELD_OUT if is_much and not are_equal else 0.0
 
 
 def _check_length(texts: list[Symbols]) -> None:

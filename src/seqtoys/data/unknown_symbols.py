@@ -34,7 +34,7 @@ def unknown_hint(symbol: object, sequence: Sequence[object], symbols: Collection
         "; 'e' is U+0065, 'é' is U+00E9; convert the text with unicodedata.normalize('NFC', text)"
     """
     if not isinstance(symbol, str):
-        return _other_hint(symbol)
+        return _other_hint(sequence)
     words = symbol.split()
     if len(words) > 1 and all(word in symbols for word in words):
         return "; its words are: split it, as in text.split()"
@@ -50,14 +50,14 @@ def unknown_hint(symbol: object, sequence: Sequence[object], symbols: Collection
     return "".join(f"; {part}" for part in advice if part)
 
 
-def _other_hint(symbol: object) -> str:
-    """Return advice for a symbol that is not a string."""
-    if isinstance(symbol, list | tuple):
+def _other_hint(sequence: Sequence[object]) -> str:
+    """Return advice for a sequence of other things than strings."""
+    if all(isinstance(each, list | tuple) for each in sequence):
         return "; pass one text, or several texts to encode_batch"
-    if isinstance(symbol, bytes):
+    if all(isinstance(each, bytes) for each in sequence):
         return "; convert it with .decode()"
-    is_number = to_real(symbol) is not None
-    return "; if these are indices, convert them with vocab.decode" if is_number else ""
+    are_numbers = all(to_real(each) is not None for each in sequence)
+    return "; if these are indices, convert them with vocab.decode" if are_numbers else ""
 
 
 def _look_of(symbol: str) -> str:

@@ -108,18 +108,16 @@ def _are_indices(value: object) -> bool:
 
 
 def _check_symbols(sequences: Sequence[Any]) -> None:
-    """Check that sequences hold symbols, not indices, and are no tasks or batches themselves."""
-    for position, item in enumerate(sequences):
-        first = item[0] if isinstance(item, list | tuple) and item else item
-        if isinstance(first, Task | Batch):
-            raise InputTypeError(
-                f"expected one task or Batch, got several, such as {described(first)}; pass one "
-                "of them, such as one part of task.held_out(…), or Batch.join several batches"
-            )
-        if _are_indices(first) or to_real(first) is not None:
-            raise InputTypeError(
-                f"expected symbols, got {described(first)} at position {position}{INDICES}"
-            )
+    """Check that the first sequence does not hold indices, and is no task or batch itself."""
+    first = next(iter(sequences), None)
+    first = first[0] if isinstance(first, list | tuple) and first else first
+    if isinstance(first, Task | Batch):
+        raise InputTypeError(
+            f"expected one task or Batch, got several, such as {described(first)}; pass one of "
+            "them, such as one part of task.held_out(…), or Batch.join several batches"
+        )
+    if _are_indices(first) or to_real(first) is not None:
+        raise InputTypeError(f"expected symbols, got {described(first)}{INDICES}")
 
 
 def _check_columns(data: Any, vocab: Vocab) -> None:
