@@ -125,7 +125,11 @@ MISFITS: list[tuple[Any, Any, str]] = [
     (5, Iterable[str], "expected it to be a list, got 5"),
     ([], Mapping[str, float], "expected it to be a dict, got a list of 0"),
     (nn.Linear(1, 1), Vocab, "expected it to be a Vocab, got a Linear"),
-    (nn.Linear, nn.Module, "expected it to be a torch.nn.Module, got a type"),
+    (
+        nn.Linear,
+        nn.Module,
+        "expected it to be a torch.nn.Module, got a type; create one, as in Linear(…)",
+    ),
     (5, torch.Generator | None, "expected it to be a torch.Generator or None, got 5"),
     (5, Callable[[int], int], "expected it to be a function, got 5"),
 ]
@@ -317,7 +321,7 @@ CASES: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
     ),
     "a model to train": (
         lambda model: fit(model, "hihello"), nn.Linear, InputTypeError,
-        "expected model to be a torch.nn.Module, got a type",
+        "expected model to be a torch.nn.Module, got a type; create one, as in Linear(…)",
     ),
     "a model without weights": (
         lambda model: fit(model, "hihello", vocab=VOCAB), nn.Identity(), OptionError,

@@ -332,8 +332,8 @@ def test_invalid_arguments_raise(assert_error: ErrorCheck) -> None:
     assert_error(
         lambda: check_task(task.held_out(0.2)[0]),
         OptionError,
-        "expected a whole task, got 'parity (training)', one part of a split; check its "
-        "attribute whole",
+        "expected a whole task, got 'parity (training)', one part of a split; pass "
+        "task.whole instead",
     )
     with pytest.raises(InputTypeError, match="expected task to be a Task, got"):
         check_task(Coin)  # type: ignore[arg-type]

@@ -32,13 +32,19 @@ def at_80_columns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ["boook.txt", "../poem", "no/poem", "~poem", "names*", "and/or", "C:\\poem", "my poem.md"],
 )
 def test_a_path_that_cannot_be_read_is_an_error(argument: str, capsys: Shown) -> None:
+    is_quoted = argument in ("~poem", "names*")  # or the shell would have replaced it
+    hint = (
+        "leave out the quotes, so that the shell replaces ~ and *"
+        if is_quoted
+        else "check the name"
+    )
     assert main(["learn", argument]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == (
         f"seqtoys: expected a text or the name of a file, got {argument!r}, which looks like a "
-        "file but can't be read (No such file or directory); check the name, or pass --text if "
-        "it is a text\n"
+        f"file but can't be read (No such file or directory); {hint}, or pass --text if it is a "
+        "text\n"
     )
     assert main(["learn", argument, "--text", "--epochs", "1"]) == 1
 
@@ -96,6 +102,7 @@ def test_files_are_read_without_marks_and_line_ends(encoding: str) -> None:
     [
         (b"a" * 9999 + b"\xff", "utf-8", "can't read poem as utf-8: byte 0xff at offset 9999 (in"),
         (b"h\0i\0", "utf-8", "expected a text, got a null character at position 1 of poem; if it"),
+        (b"\xef\xbb\xbf\n", "utf-8", "expected a text, but poem is empty\n"),
         (b"hi", "utf-9", "can't read poem as utf-9: unknown encoding: utf-9\n"),
         (b"hi", "rot13", "can't read poem as rot13: 'rot13' is not a text encoding"),
         (b"hi\x80", "punycode", "can't read poem as punycode: "),
@@ -142,7 +149,7 @@ def test_lines_become_new_lines(capsys: Shown) -> None:
     assert f"held-out loss {best:.4f} nats per symbol at epoch {epoch} (" in shown.out
     assert f"held-out loss {history.validation_loss[0]:.4f}\n" in shown.err
 
-    new = shown.out.split("New lines (temperature 0.7):\n\n")[1].split("\n\n10 samples")[0]
+    new = shown.out.split("Generated lines (temperature 0.7):\n\n")[1].split("\n\n10 samples")[0]
     lines = new.split("\n")
     copies = sum(line in NAMES and line not in held_out for line in lines)
     assert len(lines) == 10
@@ -159,11 +166,22 @@ def test_lines_become_new_lines(capsys: Shown) -> None:
     assert (facts["prompt"], "\n" in facts["text"]) == ("", False)
 
 
+def test_lines_learned_as_one_text_are_noted(capsys: Shown) -> None:
+    hint = "many lines, learned as one text; to learn each separately, pass --lines\n"
+    Path("names.txt").write_text("\n".join(NAMES * 9)[:200])
+    for options, is_noted in ([], True), (["--lines"], False):
+        main(["learn", "names.txt", "--epochs", "1", "--hidden", "2", *options])
+        assert (hint in capsys.readouterr().err) == is_noted
+
+
 def test_few_lines_are_all_learned(capsys: Shown) -> None:
     assert main(["learn", "hat\nhot\nhut", "--lines", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert "held_out_loss" not in facts
     assert facts["symbols"] == 12  # h a t and a line break, three times
+    for text in ("hat\n" * 30, f"{'hat' * 2000}\n" * 2):  # many lines, or long ones, all equal
+        main(["learn", text, "--lines", "--json", "--epochs", "1"])
+        assert "held_out_loss" not in capsys.readouterr().out
     assert main(["learn", " \n\n", "--lines"]) == 2
     assert "at least one line that is not blank, got none" in capsys.readouterr().err
 
@@ -171,8 +189,11 @@ def test_few_lines_are_all_learned(capsys: Shown) -> None:
 def test_words_are_learned_and_written(capsys: Shown) -> None:
     Path("poem.txt").write_text(POEM)
     assert main(["learn", "poem.txt", "--words", "--save", "poem"]) == 0
-    shown = capsys.readouterr().out
+    shown, noted = capsys.readouterr()
     vocab = load("poem").vocab
+    predicted = noted.splitlines()[-2].split()[4:-1]  # after the loss; the last word is cut
+    assert predicted
+    assert set(predicted) <= {*vocab.symbols, r"\n"}
     assert vocab.symbols == tuple(dict.fromkeys(re.findall(r"\n|\S+", POEM)))
     assert "all 34 next symbols" in " ".join(shown.split())  # 30 words between 5 line breaks
     assert "A sample (temperature 0.3):\n\nTwinkle, " in shown

@@ -103,7 +103,8 @@ def test_models_without_gradients_raise(assert_error: Any) -> None:
     assert_error(
         lambda: gradient_by_distance(nn.Embedding.from_pretrained(torch.eye(5)), batch),
         OptionError,
-        "expected a model with step and initial_hidden, got Embedding",
+        "expected a model with step and initial_hidden, got Embedding; add these methods, as in "
+        "ElmanCharModel",
     )
 
     class Deaf(Fading):
@@ -113,5 +114,6 @@ def test_models_without_gradients_raise(assert_error: Any) -> None:
     assert_error(
         lambda: plot_gradient_reach(Deaf(), "hi", vocab=VOCAB),
         DataError,
-        "expected a loss that depends on the last state, got a gradient of 0.0",
+        "expected a loss that depends on the last state, got a gradient of 0.0; let step compute "
+        "its logits from the state that it returns",
     )

@@ -19,13 +19,23 @@ from seqtoys import (
     ElmanCharModel,
     ElmanEnsemble,
     Vocab,
+    check_task,
     fit,
+    get_task,
     load,
     load_history,
     save,
 )
 from seqtoys.records.foot import ending, endings
-from seqtoys.results import Baselines, EnsembleHistory, History, Row
+from seqtoys.results import (
+    Baselines,
+    EnsembleHistory,
+    Estimate,
+    History,
+    Row,
+    SweepResult,
+    SweepRow,
+)
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
@@ -157,6 +167,11 @@ def test_a_printed_history_fits_a_terminal(name: str) -> None:
     assert max(map(len, str(HISTORIES[name]).splitlines())) <= 80
 
 
+SWEPT = SweepResult(
+    [SweepRow({"lr": 0.1}, 3, solved=True, excess=Estimate(0.25, 0.1))], {"lr": [0.1]}
+)
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -167,6 +182,10 @@ def test_a_printed_history_fits_a_terminal(name: str) -> None:
         Batch.from_texts(["hi"], VOCAB),
         ElmanCharModel(VOCAB, hidden_size=300).trace("hihello" * 500),
         HISTORIES["seeds"].solve_rate,
+        SWEPT,
+        SWEPT.rows[0],
+        SweepRow({}, 0),
+        check_task(get_task("reber"), count=1000),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -189,8 +208,14 @@ def test_the_one_line_forms_have_the_main_numbers() -> None:
     assert repr(row) == (
         "Row(epoch 3, loss 0.5000, accuracy 25.0%, held-out loss 2.0000, predicted ih)"
     )
+    assert repr(SWEPT) == (
+        "SweepResult(1 setting, 1 row, solved 100.0% of 1 (95% interval 2.5 to 100.0%))"
+    )
+    assert repr(SWEPT.rows[0]) == "SweepRow(lr=0.1, seed 3: solved, excess 0.25 ± 0.10)"
     trace = ElmanCharModel(VOCAB, seed=777).trace("hihell")
     assert repr(trace) == f"Trace('hihell' -> '{''.join(trace.predictions)}', 5 hidden units)"
+    words = ElmanCharModel(Vocab(["boy", "sees"]), seed=0).trace(["boy", "sees"])
+    assert repr(words).startswith("Trace('boy sees' -> '")
     seeds = HISTORIES["seeds"]
     assert repr(seeds) == (
         f"EnsembleHistory(50 seeds, 2 epochs, median loss {seeds.loss[-1].median():.4f}, "

@@ -7,6 +7,8 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from seqtoys import (
 )
 from seqtoys.data.unknown_symbols import LOOKALIKES
 from seqtoys.errors import DataError, InputTypeError, ShapeError, UnknownSymbolError
+from seqtoys.plotting import plot_loss_by_position
 from seqtoys.training.described import describe_sequences
 
 VOCAB = Vocab("hielo")
@@ -106,6 +109,7 @@ def test_symbols_without_a_vocabulary_are_symbols() -> None:
 TAKEN = "expected a text, an (input, target) tuple, a list of either, a Batch or a task, got "
 SYMBOLS = "expected a string or a list of symbols, got "
 AMONG = " is not among the 5 symbols 'hielo'; its characters are: pass the text "
+INDICES = "; use Batch(inputs, targets) for indices"
 SET, USE_LIST = "; a set has no order, use sorted(…)", "; use list(…)"
 BYTES = "; convert it with .decode()"
 ADAM = torch.optim.Adam(MODEL.parameters(), lr=0.5, betas=(0.5, 0.9))
@@ -156,6 +160,75 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a list of bytes": (
         lambda: train(MODEL, [b"hi"]), InputTypeError,
         f"expected texts[0] to be a string or a list, got a bytes{BYTES}",
+    ),
+    "an array of indices": (
+        lambda: train(MODEL, np.array([0, 1])), InputTypeError, f"{TAKEN}an ndarray{INDICES}",
+    ),
+    **{
+        f"indices, {kind}": (
+            partial(train, MODEL, data), InputTypeError,
+            f"expected symbols, got {got}{INDICES}",
+        )
+        for kind, data, got in (
+            ("a list", [0, 1], "0"),
+            ("lists", [[0, 1], [1, 2]], "0"),
+            ("a pair of tensors", (torch.tensor([0]), torch.tensor([1])), "a Tensor"),
+        )
+    },
+    "inputs and their targets": (
+        lambda: train(MODEL, (["hihell", "hil"], ["ihello", "ill"])), InputTypeError,
+        "expected (input, target) tuples, got a tuple of two lists of texts; use list(zip(inputs, "
+        "targets)) if these are inputs and their targets",
+    ),
+    "a path": (
+        lambda: train(MODEL, Path("poem.txt")), InputTypeError,
+        f"{TAKEN}a {type(Path()).__name__}; read the file, as in path.read_text()",
+    ),
+    "a file": (
+        lambda: train(MODEL, StringIO("hi")), InputTypeError,
+        f"{TAKEN}a StringIO; read it, as in file.read()",
+    ),
+    "sentences as strings": (
+        lambda: train(ElmanCharModel(WORDS), ["boy sees dog", "dog sees boy"]), UnknownSymbolError,
+        "'boy sees dog' at position 0 of ['boy sees dog', 'dog sees boy'] is not among the 3 "
+        "symbols ['boy', 'sees', 'dog']; its words are: split it, as in text.split()",
+    ),
+    "a vocabulary of a list of lists": (
+        lambda: Vocab.from_text([["boy", "sees"], ["dog"]]), InputTypeError,  # type: ignore[list-item]
+        "expected each text as an argument of its own, got a list of texts; write "
+        "Vocab.from_text(*texts)",
+    ),
+    **{
+        f"{read.__name__} {what}": (
+            partial(read, value), UnknownSymbolError,
+            f"{shown} at position 0 of [{shown}] is not among the 5 symbols 'hielo'{hint}",
+        )
+        for read in READERS
+        for what, value, shown, hint in (
+            ("an index", [0], "0", "; if these are indices, convert them with vocab.decode"),
+            (
+                "a list of lists", [["h"]], "['h']",
+                "; pass one text, or several texts to encode_batch",
+            ),
+            ("a list of bytes", [b"hi"], "b'hi'", BYTES),
+            ("None", [None], "None", ""),
+        )
+    },
+    **{
+        f"both {what}": (
+            partial(train, MODEL, data), InputTypeError,
+            f"expected one task or Batch, got several, such as a {kind}; pass one of them, such "
+            "as one part of task.held_out(…), or Batch.join several batches",
+        )
+        for what, kind, data in (
+            ("parts of a task", "TaskSplit", PARITY.held_out(0.2)),
+            ("batches", "Batch", [BATCH, BATCH]),
+        )
+    },
+    "a task for a figure": (
+        lambda: plot_loss_by_position(MODEL, PARITY), InputTypeError,  # type: ignore[arg-type]
+        "expected data to be a string, a list, a tuple of 2 or a Batch, got a Parity; for a task, "
+        "pass some of its sequences, as in task.sample(100)",
     ),
     "a number": (lambda: train(MODEL, 5), InputTypeError, f"{TAKEN}5"),
     "data first": (

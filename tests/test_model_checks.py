@@ -216,6 +216,15 @@ def test_fit_warns_once_and_names_the_class() -> None:
         fit(Net(Neighbour(), width=3), get_task("dyck"), epochs=1, lengths=5)
 
 
+def test_probabilities_are_not_taken_for_logits() -> None:
+    layers = nn.Embedding.from_pretrained(torch.eye(5), freeze=False), nn.Softmax(-1)
+    found = warned(lambda: fit(nn.Sequential(*layers), "hihello", vocab=VOCAB, epochs=1))
+    assert [each.partition(":")[0] for each in found] == ["Sequential returns probabilities"]
+    for others in (layers[:1], [*layers, nn.LogSoftmax(-1)]):  # one-hot vectors, and logarithms
+        model = nn.Sequential(*others)
+        assert warned(partial(check_model, model, BATCH, symbols=5)) == []
+
+
 def test_warning_points_at_the_call(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

@@ -191,6 +191,18 @@ def test_models_with_steps_alone_are_trained_and_measured() -> None:
     assert evaluate(model, "hello").loss == pytest.approx(
         evaluate(same, "hello", vocab=VOCAB).loss, rel=1e-5
     )
+    whole, in_chunks = evaluate(model, "hihello"), evaluate(model, "hihello", chunk=2)
+    assert in_chunks.loss == pytest.approx(whole.loss, rel=1e-5)
+    assert len(fit(model, "hihello", chunk=2, epochs=2)) == 2
+
+
+def test_a_torchscript_module_is_measured() -> None:
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore", DeprecationWarning)
+        layers = nn.Sequential(nn.Embedding(5, 5))
+        script: nn.Module = torch.jit.script(layers)
+    expected = evaluate(layers, "hihello", vocab=VOCAB).loss
+    assert evaluate(script, "hihello", vocab=VOCAB).loss == expected
 
 
 class Whole(nn.Module):
@@ -238,6 +250,26 @@ def test_an_ensemble_without_indexing_generates_by_prefixes() -> None:
         trace(team, "hi")
 
 
+class Forgetful(nn.Module):
+    """Returns a state that it does not accept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = OwnGRU("tuple")
+
+    def forward(self, inputs: Tensor) -> Any:
+        return self.inner(inputs)
+
+
+class Faulty(OwnGRU):
+    """Raises an error of its own when it resumes."""
+
+    def forward(self, inputs: Tensor, state: Any = None) -> Any:
+        if state is not None:
+            raise TypeError("a mistake in the model")
+        return super().forward(inputs)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -254,6 +286,10 @@ def test_an_ensemble_without_indexing_generates_by_prefixes() -> None:
          "vocab=… cannot differ from the vocabulary of the model"),
         (lambda: fit(OwnGRU("dict"), "hihello", chunk=3, vocab=VOCAB, epochs=1), OptionError,
          "which returns no state; omit chunk"),
+        (lambda: fit(Forgetful(), "hihello", chunk=3, vocab=VOCAB, epochs=1), OptionError,
+         "got Forgetful, whose forward accepts no state; omit chunk"),
+        (lambda: fit(Faulty("tuple"), "hihello", chunk=3, vocab=VOCAB, epochs=1), TypeError,
+         "a mistake in the model"),
     ],
 )  # fmt: skip
 def test_errors_name_expected_and_actual_values(call: Any, error: Any, message: str) -> None:

@@ -169,7 +169,7 @@ def test_rows_of_a_task_match_evaluate() -> None:
     assert record["accuracy_at_30"] == rows[0].longer_accuracy[30]
     assert record["excess_at_30_error"] == rows[0].longer_excess[30].standard_error
     again = SweepRow.from_json(rows[0].to_json())
-    assert (again, repr(again)) == (rows[0], repr(rows[0]))
+    assert (again, repr(vars(again))) == (rows[0], repr(vars(rows[0])))
 
 
 @pytest.mark.parametrize("data", [TASK, TEXTS], ids=["task", "texts"])

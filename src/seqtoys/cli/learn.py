@@ -8,6 +8,7 @@ from argparse import Namespace
 from typing import Any
 
 from seqtoys import Batch, ElmanCharModel, Vocab, generate, novelty
+from seqtoys.cli.arguments import FEW_LINES
 from seqtoys.cli.lesson import NEAR, Lesson, make_lesson
 from seqtoys.cli.reading import NEWLINE, join
 from seqtoys.cli.terminal import Changes, clip, fold, note, print_json
@@ -30,6 +31,8 @@ def run(options: Namespace) -> int:
     lesson = make_lesson(options)
     _check_save(options)
     texts = lesson.texts
+    if lesson.is_one and texts[0].count(NEWLINE) >= FEW_LINES:
+        note("many lines, learned as one text; to learn each separately, pass --lines")
     vocab = Vocab.from_text(*texts)
     model = ElmanCharModel(vocab, hidden_size=options.hidden, seed=options.seed)
     history = train(
@@ -39,7 +42,7 @@ def run(options: Namespace) -> int:
         epochs=options.epochs,
         lr=options.lr,
         seed=options.seed,
-        on_epoch=Changes(note, SPACING),
+        on_epoch=Changes(note, SPACING, words=lesson.is_one and vocab.has_words),
         **lesson.training(),
     )
     return _report(model, lesson, history, options)
@@ -122,7 +125,7 @@ def _verdict(lesson: Lesson, history: History, learned: bool, right: str, loss: 
 
 
 def _sample(model: ElmanCharModel, lesson: Lesson, history: History, seed: int) -> str:
-    """Return new lines, and how many of them are copies; or the continuation of a first symbol."""
+    """Return generated lines, and how many are copies; or the continuation of a first symbol."""
     words, first = model.vocab.has_words, lesson.texts[0][:1]
     most = WORDS if words else CHARACTERS
     temperature = MEMORIZED if lesson.is_one and not lesson.held_out else TEMPERATURE
@@ -138,7 +141,9 @@ def _sample(model: ElmanCharModel, lesson: Lesson, history: History, seed: int) 
     known = [text for row, text in enumerate(lesson.texts) if row not in held_out]
     counted = novelty(lines, known, [lesson.texts[row] for row in held_out] or None)
     shown = "\n".join(join(line, words=words).strip() for line in lines)
-    return f"New lines (temperature {temperature:g}):\n\n{fold(shown)}\n\n{fold(str(counted))}"
+    return (
+        f"Generated lines (temperature {temperature:g}):\n\n{fold(shown)}\n\n{fold(str(counted))}"
+    )
 
 
 def _next(lesson: Lesson, options: Namespace) -> str:

@@ -75,11 +75,17 @@ def make_lesson(options: Namespace) -> Lesson:
         texts = [join_texts(texts)]
     share = options.validation
     if share is None:
-        has_many_lines = options.lines and len(texts) >= FEW_LINES
-        share = HELD_OUT if is_long or has_many_lines else 0
+        share = _default_share(texts, is_long=is_long, are_lines=options.lines)
     elif not 0 <= share < 1:
         raise OptionError(f"expected --validation to be at least 0 and below 1, got {share:g}")
     return Lesson(texts, options.lines, share or None)
+
+
+def _default_share(texts: list[Symbols], *, is_long: bool, are_lines: bool) -> float:
+    """Return the share to hold out: of many lines, or the end of a long text."""
+    are_equal = are_lines and len(set(map(tuple, texts))) == 1  # and can't be separated
+    is_much = is_long or (are_lines and len(texts) >= FEW_LINES)
+    return HELD_OUT if is_much and not are_equal else 0.0
 
 
 def _check_length(texts: list[Symbols]) -> None:

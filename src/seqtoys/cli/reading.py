@@ -125,7 +125,10 @@ def _decode(content: bytes, name: str, encoding: str) -> str:
             f"expected a text, got a null character at position {text.index(chr(0))} of {name}; "
             "if it is UTF-16, pass --encoding utf-16-le or utf-16-be"
         )
-    return text.replace("\r\n", NEWLINE).replace("\r", NEWLINE).rstrip(NEWLINE)
+    text = text.replace("\r\n", NEWLINE).replace("\r", NEWLINE).rstrip(NEWLINE)
+    if not text:
+        raise DataError(f"expected a text, but {name} is empty")
+    return text
 
 
 def _looks_like_path(argument: str) -> bool:
@@ -135,9 +138,11 @@ def _looks_like_path(argument: str) -> bool:
 
 
 def _hint(argument: str) -> str:
+    if argument.startswith("~") or "*" in argument:
+        return "leave out the quotes, so that the shell replaces ~ and *, or"
     folder, name = os.path.split(argument)
     try:
-        near = get_close_matches(name, os.listdir(folder or "."), n=1)
+        near = get_close_matches(name, os.listdir(folder or "."), n=1, cutoff=0.75)
     except (OSError, ValueError):
         near = []
     return f"did you mean {os.path.join(folder, near[0])}? Or" if near else "check the name, or"

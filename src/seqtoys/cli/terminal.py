@@ -74,15 +74,19 @@ class Changes:
     Args:
         write: Prints a line.
         spacing: How much later than the last one printed the next epoch is, as a factor.
+        words: Whether a prediction is one text of words.
     """
 
-    def __init__(self, write: Callable[[str], object], spacing: float = 1.0) -> None:
-        self._write, self._spacing = write, spacing
+    def __init__(
+        self, write: Callable[[str], object], spacing: float = 1.0, *, words: bool = False
+    ) -> None:
+        self._write, self._spacing, self._words = write, spacing, words
         self._last, self._next = "", 1.0
 
     def __call__(self, row: Row) -> None:
         """Print the epoch, or nothing."""
-        shown = "" if row.prediction is None else describe(row.prediction)
+        predicted: Any = row.prediction
+        shown = "" if predicted is None else describe([predicted] if self._words else predicted)
         if row.validation_loss is not None:
             shown = f"held-out loss {row.validation_loss:.4f}"
         if shown != self._last and row.epoch >= self._next:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal, TypeAlias
 
 from seqtoys.errors import quoted
+from seqtoys.support.values import to_real
 
 LOOKALIKES = str.maketrans(
     "аеорсухіјѕАВЕКМНОРСТХΑΒΕΖΗΙΚΜΝΟΡΤΥΧο‘’“”‐‑–—−",  # noqa: RUF001
@@ -33,7 +34,10 @@ def unknown_hint(symbol: object, sequence: Sequence[object], symbols: Collection
         "; 'e' is U+0065, 'é' is U+00E9; convert the text with unicodedata.normalize('NFC', text)"
     """
     if not isinstance(symbol, str):
-        return ""
+        return _other_hint(sequence)
+    words = symbol.split()
+    if len(words) > 1 and all(word in symbols for word in words):
+        return "; its words are: split it, as in text.split()"
     if len(symbol) > 1 and all(character in symbols for character in symbol):
         if any(len(known) > 1 for known in symbols):
             return "; its characters are: split it with list(…)"
@@ -44,6 +48,16 @@ def unknown_hint(symbol: object, sequence: Sequence[object], symbols: Collection
     names = [f"{quoted(each)} is {_code_points(each)}" for each in (*odd, *alike)]
     advice = ", ".join(names), _normalization(sequence, symbols)
     return "".join(f"; {part}" for part in advice if part)
+
+
+def _other_hint(sequence: Sequence[object]) -> str:
+    """Return advice for a sequence of other things than strings."""
+    if all(isinstance(each, list | tuple) for each in sequence):
+        return "; pass one text, or several texts to encode_batch"
+    if all(isinstance(each, bytes) for each in sequence):
+        return "; convert it with .decode()"
+    are_numbers = all(to_real(each) is not None for each in sequence)
+    return "; if these are indices, convert them with vocab.decode" if are_numbers else ""
 
 
 def _look_of(symbol: str) -> str:

@@ -76,6 +76,12 @@ class Vocab:
             >>> Vocab.from_text("boy sees dog".split())
             Vocab(['boy', 'sees', 'dog'])
         """
+        for text in texts:
+            if isinstance(text, list | tuple) and text and isinstance(text[0], list | tuple):
+                raise InputTypeError(
+                    "expected each text as an argument of its own, got a list of texts; write "
+                    "Vocab.from_text(*texts)"
+                )
         check_type("texts", texts, tuple[Symbols, ...])
         return cls(list(dict.fromkeys(chain.from_iterable(texts))))
 

@@ -24,7 +24,8 @@ def gradient_by_distance(model: nn.Module, batch: Batch) -> Float[Tensor, " dist
     symbol with respect to the state 0, 1, 2 … steps before. The state is that of all layers.
 
     Args:
-        model: An `ElmanCharModel`, or any module with `step` and `initial_hidden` like it.
+        model: An `ElmanCharModel`, or any module with `step` and `initial_hidden` like it, whose
+            `step` computes its logits from the state that it returns.
         batch: The sequences.
 
     Returns:
@@ -45,7 +46,8 @@ def gradient_by_distance(model: nn.Module, batch: Batch) -> Float[Tensor, " dist
         raise OptionError("expected one model, got an ensemble; pass a replica, as in ensemble[0]")
     if not isinstance(model, StepwiseModel):
         raise OptionError(
-            f"expected a model with step and initial_hidden, got {type(model).__name__}"
+            f"expected a model with step and initial_hidden, got {type(model).__name__}; add "
+            "these methods, as in ElmanCharModel"
         )
     batch = batch.repeated().to(device_of(model))
     with torch.enable_grad(), in_mode(model, training=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from inspect import getattr_static, signature
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
@@ -43,6 +44,11 @@ def count_replicas(model: object) -> int:
 State: TypeAlias = Tensor | tuple[Tensor, ...]
 """The state of a model between two chunks; a tuple for an LSTM."""
 
+STATEFUL = (
+    "chunk=… needs a model that returns (logits, state) and accepts that state, a tensor or a "
+    "tuple of tensors"
+)
+
 
 def logits_of(
     model: nn.Module,
@@ -76,7 +82,7 @@ def run_model(
         InputTypeError: If they are not a tensor of floats.
     """
     if stepwise or _only_steps(model):
-        return _logits_by_steps(model, inputs)
+        return _run_by_steps(model, inputs)[0]
     return run_from(model, inputs)[0]
 
 
@@ -142,23 +148,37 @@ def logits_and_state(
         symbols: The number of symbols. If None, the number of logits of the model.
 
     Raises:
-        OptionError: If the model does not return a state.
+        OptionError: If the model does not return a state, or does not accept it.
         ShapeError: If the logits are not `(batch, time, vocab)`.
     """
     # Without a state, the model is called with the inputs alone, and starts from its own state.
     resumed = () if state is None else (state,)
-    logits, final = run_from(model, inputs, *resumed)
+    run = _run_by_steps if _only_steps(model) else run_from
+    try:
+        logits, final = run(model, inputs, *resumed)
+    except TypeError:
+        if not resumed or _accepts(model, inputs, state):
+            raise  # from the code of the model
+        raise OptionError(
+            f"{STATEFUL}, got {type(model).__name__}, whose forward accepts no state; omit chunk"
+        ) from None
     parts = final if isinstance(final, tuple) else (final,)
     if not all(isinstance(part, Tensor) for part in parts):
         state_or_not = "no state" if final is None else f"{described(final)} as its state"
         raise OptionError(
-            "chunk=… needs a model that returns (logits, state) and accepts that state, a tensor "
-            f"or a tuple of tensors, got {type(model).__name__}, which returns {state_or_not}; "
-            "omit chunk"
+            f"{STATEFUL}, got {type(model).__name__}, which returns {state_or_not}; omit chunk"
         )
     detached = tuple(part.detach() for part in parts)
     state = detached if isinstance(final, tuple) else detached[0]
     return check_logits(logits, model, inputs, symbols), state
+
+
+def _accepts(model: nn.Module, *arguments: Any) -> bool:
+    try:
+        signature(model.forward).bind(*arguments)
+    except (TypeError, ValueError):  # ValueError: it has no signature
+        return False
+    return True
 
 
 def _is_time_first(model: nn.Module) -> bool:
@@ -246,19 +266,23 @@ def loss_and_accuracy_in_chunks(model: nn.Module, text: LongText) -> tuple[Tenso
 
 def _only_steps(model: nn.Module) -> bool:
     """Whether a model has `step` and `initial_hidden` but no `forward`."""
-    has_forward = type(model).forward is not nn.Module.forward or "forward" in vars(model)
+    # Static, since the class of a TorchScript module can't be asked for its forward.
+    has_forward = getattr_static(model, "forward") is not nn.Module.forward
     return not has_forward and isinstance(model, StepwiseModel)
 
 
-def _logits_by_steps(model: nn.Module, inputs: Tensor) -> Tensor:
+def _run_by_steps(
+    model: nn.Module, inputs: Int[Tensor, "batch time"], *state: Any
+) -> tuple[Tensor, Any]:
+    """Run a model symbol by symbol; return its logits and its last state."""
     if not isinstance(model, StepwiseModel):
         raise OptionError(
             "expected a model with step and initial_hidden for stepwise=True, "
             f"got {type(model).__name__}; omit stepwise"
         )
-    hidden = model.initial_hidden(len(inputs))
+    hidden = state[0] if state else model.initial_hidden(len(inputs))
     logits = []
     for symbols in inputs.unbind(1):  # (batch, time) -> time of (batch,)
         step_logits, hidden = model.step(symbols, hidden)  # (batch, vocab)
         logits.append(step_logits)
-    return torch.stack(logits, dim=-2)
+    return torch.stack(logits, dim=-2), hidden

@@ -27,16 +27,21 @@ MIXES_SEQUENCES = (
     "meaningless. Set batch_first=True if a module expects (time, batch), or pass check=False if "
     "this is intended."
 )
+RETURNS_PROBABILITIES = (
+    "{} returns probabilities: its logits are positive and their sum is 1 at each position. The "
+    "loss applies a softmax itself, so it stays high however well the model predicts. Return the "
+    "values before the softmax, or pass check=False if this is intended."
+)
 
 
 def check_model(
     model: nn.Module, batch: Batch, *, symbols: int | None = None, stepwise: bool = False
 ) -> None:
-    """Warn if a model looks ahead or mixes sequences, in evaluation mode and on part of a batch.
+    """Warn if a model looks ahead, mixes sequences or returns probabilities, on part of a batch.
 
-    There are no side effects on random states, buffers, modes or gradients. The library's own
-    networks are causal by construction and are skipped. Models that are not deterministic or can't
-    read part of the batch are not checked.
+    The model is run in evaluation mode, without side effects on random states, buffers, modes or
+    gradients. The library's own networks are causal by construction and are skipped. Models that
+    are not deterministic or can't read part of the batch are not checked.
 
     Args:
         model: The model, or an ensemble.
@@ -59,6 +64,8 @@ def check_model(
     base, again, after_later, after_other = (x for x in found if x is not None)
     if _differ(base, again):
         return
+    if _are_probabilities(base):
+        _warn(RETURNS_PROBABILITIES, model)
     half = _half(inputs)
     if _differ(base[..., :half, :], after_later[..., :half, :]):
         _warn(LOOKS_AHEAD, model)
@@ -108,6 +115,11 @@ def _read(model: nn.Module, inputs: Tensor, symbols: int | None, stepwise: bool)
         return None
     # Detached, as a view of a weight requires gradients even if it is made under no_grad.
     return check_logits(logits.detach(), model, inputs, symbols)
+
+
+def _are_probabilities(logits: Tensor) -> bool:
+    sums = logits.float().sum(-1)
+    return bool((logits > 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-3)
 
 
 def _differ(logits: Tensor, others: Tensor) -> bool:

@@ -93,7 +93,8 @@ def _curve(name: str, models: Sequence[Any], batch: Batch) -> Curve:
         sizes = gradient_by_distance(model, batch).numpy()  # (distance,)
         if not sizes[0] > 0:
             raise DataError(
-                f"expected a loss that depends on the last state, got a gradient of {sizes[0]}"
+                f"expected a loss that depends on the last state, got a gradient of {sizes[0]}; "
+                "let step compute its logits from the state that it returns"
             )
         rows.append(sizes / sizes[0])
     return Curve(name or ("median" if len(rows) > 1 else "model"), np.stack(rows))

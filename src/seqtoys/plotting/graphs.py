@@ -213,8 +213,11 @@ class Pen:
         """Draw a circle, with a second one if a string may end there."""
         place = self.places[state]
         for radius in (self.radius, self.radius - 0.2 * self.line)[: 1 + has_ring]:
-            size = (2 * radius) ** 2
-            self.ax.scatter(*place, s=size, facecolors="none", edgecolors=TEAL, linewidths=1.5)
+            # Not clipped, as the labels of other axes may make these smaller afterwards.
+            self.ax.scatter(
+                *place, s=(2 * radius) ** 2, facecolors="none", edgecolors=TEAL, linewidths=1.5,
+                clip_on=False,
+            )  # fmt: skip
         self._write(name, place)
 
     def draw_start(self, state: Hashable) -> None:

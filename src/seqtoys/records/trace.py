@@ -62,7 +62,8 @@ class Trace:
         return len(self.symbols)
 
     def __repr__(self) -> str:
-        read, predicted = (quoted("".join(x), 40) for x in (self.symbols, self.predictions))
+        gap = " " * self.vocab.has_words
+        read, predicted = (quoted(gap.join(x), 40) for x in (self.symbols, self.predictions))
         return f"Trace({read} -> {predicted}, {self.hidden.shape[1]} hidden units)"
 
     def check_states(self) -> None:

@@ -16,6 +16,8 @@ from collections.abc import (
     Set,
 )
 from dataclasses import dataclass
+from io import IOBase
+from os import PathLike
 from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, Unpack, cast, get_args, get_origin
 
@@ -77,6 +79,10 @@ def list_hint(values: object) -> str:
         >>> list_hint(iter("hi")), list_hint(b"hi")
         ('; use list(…)', '; convert it with .decode()')
     """
+    if isinstance(values, PathLike):
+        return "; read the file, as in path.read_text()"
+    if isinstance(values, IOBase):
+        return "; read it, as in file.read()"
     if isinstance(values, BYTES):
         return "; convert it with .decode()"
     is_other = isinstance(values, Iterable) and not isinstance(values, str | Tensor)

@@ -165,13 +165,23 @@ def _checked(name: str, value: Any, spec: TypeSpec) -> Any:
         place, wrong, wanted = found
         *others, last = wanted.words
         words = f"{', '.join(others)} or {last}" if others else last
-        hint = list_hint(wrong) if "a list" in wanted.words else ""
-        if wanted.lists_numbers and to_real(wrong) is not None:
-            hint = f"; for one value, pass [{quoted(wrong)}]"
-        if "a Vocab" in wanted.words and isinstance(wrong, str | list | tuple):
-            hint = "; make one with Vocab.from_text(…)"
-        raise InputTypeError(f"expected {name}{place} to be {words}, got {described(wrong)}{hint}")
+        raise InputTypeError(
+            f"expected {name}{place} to be {words}, got {described(wrong)}{_hint(wrong, wanted)}"
+        )
     return with_plain_numbers(value, spec)
+
+
+def _hint(wrong: object, wanted: TypeSpec) -> str:
+    """Return advice for a value of the wrong type, or ""."""
+    if wanted.lists_numbers and to_real(wrong) is not None:
+        return f"; for one value, pass [{quoted(wrong)}]"
+    if "a Vocab" in wanted.words and isinstance(wrong, str | list | tuple):
+        return "; make one with Vocab.from_text(…)"
+    if "a Batch" in wanted.words and hasattr(wrong, "sample"):
+        return "; for a task, pass some of its sequences, as in task.sample(100)"
+    if "a torch.nn.Module" in wanted.words and isinstance(wrong, type):
+        return f"; create one, as in {wrong.__name__}(…)"
+    return list_hint(wrong) if "a list" in wanted.words else ""
 
 
 def _is_iterable(values: object) -> bool:

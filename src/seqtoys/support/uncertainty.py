@@ -64,10 +64,11 @@ class Estimate(float):
         return self.standard_error == 0
 
     def __str__(self) -> str:
+        is_plain = self.is_exact or not math.isfinite(self.standard_error)
         if LARGE <= abs(self) < math.inf:
-            error = "" if self.is_exact else f" ± {self.standard_error:.1e}"
+            error = "" if is_plain else f" ± {self.standard_error:.1e}"
             return f"{float(self):.2e}{error}"
-        if self.is_exact or not math.isfinite(self.standard_error):
+        if is_plain:
             return f"{float(self):.4f}"
         # Two significant digits of the error, but at most four decimal places.
         digits = min(max(0, 1 - _magnitude(self.standard_error)), 4)

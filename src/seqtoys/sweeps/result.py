@@ -11,6 +11,7 @@ from seqtoys.errors import DataError, MissingPackageError, OptionError, quoted
 from seqtoys.support.arguments import check_fields, checked
 from seqtoys.support.tables import html_table, latex_table, markdown_table, text_table
 from seqtoys.support.uncertainty import Proportion
+from seqtoys.support.words import counted
 from seqtoys.sweeps.grid import label_of
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.sweeps.summary import check_column, rank, summary_of
@@ -20,7 +21,7 @@ from seqtoys.training.options import Written
 DEFAULT_COLUMNS = ("solved", "excess", "accuracy")  # of an exported table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepResult:
     """The result of a sweep: one row for each seed of each setting, in the order of the grid.
 
@@ -202,6 +203,10 @@ class SweepResult:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        settings = counted(len(by_setting(self.rows)), "setting")
+        return f"SweepResult({settings}, {counted(len(self), 'row')}, solved {self.solve_rate})"
 
     def __str__(self) -> str:
         table = [text_table(*table_of(self.rows))] if self.rows else []

@@ -14,7 +14,7 @@ from seqtoys.support.uncertainty import Estimate
 from seqtoys.training.options import Written
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepRow:
     """The result of one seed of one setting; losses are in nats per scored symbol.
 
@@ -92,6 +92,12 @@ class SweepRow:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def __repr__(self) -> str:
+        settings = "".join(f"{name}={value}, " for name, value in self.settings.items())
+        verdict = {None: "failed", False: "not solved", True: "solved"}[self.solved]
+        excess = "" if self.excess is None else f", excess {self.excess}"
+        return f"SweepRow({settings}seed {self.seed}: {verdict}{excess})"
 
     def to_record(self) -> dict[str, Any]:
         """Return the row as a flat record for a table, without the curves and versions.

@@ -39,7 +39,7 @@ ROUNDING = 1e-5
 RARE = 5  # sequences that may be missing from a sample by chance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TaskCheck:
     """What `check_task` has measured; printing it shows a table.
 
@@ -70,8 +70,13 @@ class TaskCheck:
         rows = [[name, str(self.stated[name]), str(self.measured[name])] for name in self.stated]
         table = text_table(["", "stated", "measured"], rows)
         widths = ", ".join(f"{count} at length {n}" for n, count in self.positions.items())
-        title = f"{self.task}: no mistakes found in {self.sequences:,} sequences"
-        return f"{title}\n\n{table}\n\npositions: {widths}"
+        return f"{self._title()}\n\n{table}\n\npositions: {widths}"
+
+    def __repr__(self) -> str:
+        return f"TaskCheck({self._title()})"
+
+    def _title(self) -> str:
+        return f"{self.task}: no mistakes found in {self.sequences:,} sequences"
 
 
 @checked
@@ -116,8 +121,8 @@ def check_task(task: Task, *, count: int = 10_000) -> TaskCheck:
     count = check_count("count", count, FEWEST)
     if isinstance(task, TaskSplit):
         raise OptionError(
-            f"expected a whole task, got {quoted(task.name)}, one part of a split; check its "
-            "attribute whole"
+            f"expected a whole task, got {quoted(task.name)}, one part of a split; pass "
+            "task.whole instead"
         )
     with globally_seeded(0):  # restores the states that a wrong task changes
         # Each group of checks relies on the ones before it.

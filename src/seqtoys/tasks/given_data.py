@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
+import numpy as np
 import torch
 from jaxtyping import Int, Integer
 from torch import Tensor
@@ -15,12 +16,15 @@ from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
 from seqtoys.support.annotations import BYTES, described, list_hint
+from seqtoys.support.values import to_real
 from seqtoys.tasks.task import Task
 
 GivenData: TypeAlias = Symbols | Pair | Sequence[Symbols] | Sequence[Pair] | Batch
 """A text, an (input, target) pair, a list of either, or a batch."""
 TrainingData: TypeAlias = GivenData | Task
 """Accepted training data: given data, or a task."""
+
+INDICES = "; use Batch(inputs, targets) for indices"
 
 
 def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
@@ -47,7 +51,9 @@ def to_batch(data: TrainingData, vocab: Vocab | None) -> Batch:
     if vocab is None:
         raise OptionError("expected a vocabulary, because the model has none; pass vocab=…")
     check_data(data)
+    _check_columns(data, vocab)
     sequences: Any = [data] if is_single(data, vocab) else data
+    _check_symbols(sequences)
     if sequences and all(map(is_pair, sequences)):
         return Batch.from_pairs(sequences, vocab)
     _check_tuples(sequences, vocab)
@@ -92,21 +98,51 @@ def check_data(data: TrainingData) -> None:
 def _data_hint(data: object) -> str:
     if isinstance(data, Mapping):
         return "; use list(x.items()) for (input, target) tuples, or list(x) for its keys"
-    if isinstance(data, Tensor):
-        return "; use Batch(inputs, targets) for indices"
-    return list_hint(data)
+    return INDICES if _are_indices(data) else list_hint(data)
+
+
+def _are_indices(value: object) -> bool:
+    """Whether a value is a tensor or an array of numbers."""
+    is_array = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+    return is_array or isinstance(value, Tensor)
+
+
+def _check_symbols(sequences: Sequence[Any]) -> None:
+    """Check that the first sequence does not hold indices, and is no task or batch itself."""
+    first = next(iter(sequences), None)
+    first = first[0] if isinstance(first, list | tuple) and first else first
+    if isinstance(first, Task | Batch):
+        raise InputTypeError(
+            f"expected one task or Batch, got several, such as {described(first)}; pass one of "
+            "them, such as one part of task.held_out(…), or Batch.join several batches"
+        )
+    if _are_indices(first) or to_real(first) is not None:
+        raise InputTypeError(f"expected symbols, got {described(first)}{INDICES}")
+
+
+def _check_columns(data: Any, vocab: Vocab) -> None:
+    """Check that a pair is not a list of inputs and a list of their targets."""
+    if is_pair(data) and all(
+        isinstance(part, list | tuple) and part and all(_is_text(item, vocab) for item in part)
+        for part in data
+    ):
+        raise InputTypeError(
+            "expected (input, target) tuples, got a tuple of two lists of texts; use "
+            "list(zip(inputs, targets)) if these are inputs and their targets"
+        )
+
+
+def _is_text(part: object, vocab: Vocab) -> bool:
+    """Whether a part of the data is a text or a list, rather than a symbol."""
+    is_string = isinstance(part, str) and not vocab.has_words and len(part) != 1
+    return is_string or isinstance(part, list | tuple)
 
 
 def _check_tuples(sequences: Sequence[Any], vocab: Vocab) -> None:
     """Check that texts contain no (input, target) pair, as a list or among texts."""
-
-    def is_sequence(part: object) -> bool:
-        is_text = isinstance(part, str) and not vocab.has_words and len(part) != 1
-        return is_text or isinstance(part, list | tuple)
-
     for position, item in enumerate(sequences):
         is_like_pair = isinstance(item, list | tuple) and len(item) == 2
-        if not is_like_pair or not all(map(is_sequence, item)):
+        if not is_like_pair or not all(_is_text(part, vocab) for part in item):
             continue
         if isinstance(item, list):
             raise InputTypeError(
