@@ -303,7 +303,7 @@ def test_vary_data_holds_out_other_texts_for_each_seed() -> None:
                 rows = batch.take(part)
                 logits = model(rows.inputs)[0].double().flatten(0, 1)
                 expected = nn.functional.cross_entropy(logits, rows.targets.flatten())
-                assert loss == pytest.approx(expected.item(), rel=1e-12)
+                assert loss == pytest.approx(expected.item(), rel=1e-6)
             held.add(tuple(held_out.tolist()))
         assert len(held) == (4 if vary_data else 1)
 
