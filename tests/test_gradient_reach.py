@@ -75,6 +75,41 @@ def test_state_may_have_several_parts() -> None:
     assert sizes.tolist() == pytest.approx([whole / 2**k for k in range(4)])
 
 
+class Attention(nn.Module):
+    """A model without steps, whose embeddings of symbols and positions are added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.symbols, self.places = nn.Embedding(5, 4), nn.Embedding(9, 4)
+        self.readout = nn.Linear(4, 5)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.read(self.symbols(inputs))
+
+    def read(self, embedded: Tensor) -> Tensor:
+        states = embedded + self.places(torch.arange(embedded.shape[1]))
+        weights = (states @ states.mT).tril().exp().tril()
+        return cast(Tensor, self.readout(weights / weights.sum(-1, keepdim=True) @ states))
+
+
+def test_embeddings_take_the_place_of_states() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Attention().requires_grad_(requires_grad=False)
+    batch = Batch.from_texts(["hihello"], VOCAB)
+    embedded = model.symbols(batch.inputs).requires_grad_()
+    loss = nn.functional.cross_entropy(model.read(embedded)[0, -1], batch.targets[0, -1])
+    (gradient,) = torch.autograd.grad(loss, embedded)
+    expected = gradient[0].norm(dim=1).flip(0).tolist()
+    assert gradient_by_distance(model, batch).tolist() == pytest.approx(expected, rel=1e-5)
+    assert not model.symbols._forward_hooks
+
+
+class OneHot(nn.Module):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return nn.functional.one_hot(inputs, 5).float()
+
+
 def test_models_and_seeds_are_compared(draw: Draw) -> None:
     models: dict[str, Any] = {
         "tanh": ElmanEnsemble(VOCAB, range(5), hidden_size=7),
@@ -101,10 +136,10 @@ def test_models_without_gradients_raise(assert_error: Any) -> None:
         "expected one model, got an ensemble; pass a replica, as in ensemble[0]",
     )
     assert_error(
-        lambda: gradient_by_distance(nn.Embedding.from_pretrained(torch.eye(5)), batch),
+        lambda: gradient_by_distance(OneHot(), batch),
         OptionError,
-        "expected a model with step and initial_hidden, got Embedding; add these methods, as in "
-        "ElmanCharModel",
+        "expected a model with step and initial_hidden, or with a torch.nn.Embedding that reads "
+        "the symbols, got OneHot",
     )
 
     class Deaf(Fading):

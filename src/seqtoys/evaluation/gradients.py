@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqtoys.data.batch import Batch, check_targets
 from seqtoys.errors import OptionError
-from seqtoys.models.forward import State, StepwiseModel, count_replicas, in_mode
+from seqtoys.models.forward import State, StepwiseModel, count_replicas, in_mode, logits_of
 from seqtoys.models.metrics import symbol_losses
 from seqtoys.support.arguments import checked
 from seqtoys.support.devices import device_of
@@ -21,19 +21,21 @@ def gradient_by_distance(model: nn.Module, batch: Batch) -> Float[Tensor, " dist
     """Compute the size of the gradient of the last loss with respect to each earlier state.
 
     For each sequence, this is the Euclidean norm of the derivative of the loss at its last scored
-    symbol with respect to the state 0, 1, 2 … steps before. The state is that of all layers.
+    symbol with respect to the state 0, 1, 2 … steps before. The state is that of all layers. For a
+    model without `step`, the embeddings of the symbols take the place of the states.
 
     Args:
-        model: An `ElmanCharModel`, or any module with `step` and `initial_hidden` like it, whose
-            `step` computes its logits from the state that it returns.
+        model: An `ElmanCharModel`; any module with `step` and `initial_hidden` like it, whose
+            `step` computes its logits from the state that it returns; or any module that reads
+            the symbols through a `torch.nn.Embedding`.
         batch: The sequences.
 
     Returns:
         The mean over the sequences at each distance, as far back as the longest goes; in nats per
-        unit of the state.
+        unit of the state or embedding.
 
     Raises:
-        OptionError: If the model is an ensemble, or has no `step`.
+        OptionError: If the model is an ensemble, or has neither `step` nor an embedding.
         IndexRangeError: If an index is out of range.
 
     Examples:
@@ -44,14 +46,10 @@ def gradient_by_distance(model: nn.Module, batch: Batch) -> Float[Tensor, " dist
     """
     if count_replicas(model):
         raise OptionError("expected one model, got an ensemble; pass a replica, as in ensemble[0]")
-    if not isinstance(model, StepwiseModel):
-        raise OptionError(
-            f"expected a model with step and initial_hidden, got {type(model).__name__}; add "
-            "these methods, as in ElmanCharModel"
-        )
     batch = batch.repeated().to(device_of(model))
+    read = _read_states if isinstance(model, StepwiseModel) else _read_embeddings
     with torch.enable_grad(), in_mode(model, training=False):
-        logits, states = _read(model, batch)
+        logits, states = read(model, batch)
         check_targets(batch, logits.shape[-1])
         time = torch.arange(len(states), device=logits.device)
         last = torch.where(batch.scored, time, -1).amax(1, keepdim=True)  # (batch, 1)
@@ -66,7 +64,7 @@ def gradient_by_distance(model: nn.Module, batch: Batch) -> Float[Tensor, " dist
     return torch.stack([norms[distance == back].mean() for back in reached])
 
 
-def _read(model: StepwiseModel, batch: Batch) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
+def _read_states(model: Any, batch: Batch) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
     """Return the logits `(batch, time, vocab)`, and the parts of the state after each symbol."""
     hidden: Any = model.initial_hidden(len(batch))  # that of an LSTM is a tuple
     for part in _parts(hidden):
@@ -77,6 +75,31 @@ def _read(model: StepwiseModel, batch: Batch) -> tuple[Tensor, list[tuple[Tensor
         logits.append(step_logits)
         states.append(_parts(hidden))
     return torch.stack(logits, 1), states
+
+
+def _read_embeddings(model: nn.Module, batch: Batch) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
+    """Return the logits `(batch, time, vocab)`, and the embeddings of each symbol."""
+    found = list[tuple[Tensor, ...]]()
+
+    def split(module: nn.Module, given: tuple[Any, ...], embedded: Tensor) -> Tensor | None:
+        if tuple(given[0].shape) != tuple(batch.inputs.shape):  # positions, for example
+            return None
+        found.append(tuple(part.detach().requires_grad_() for part in embedded.unbind(1)))
+        return torch.stack(found[-1], 1)  # (batch, time, size)
+
+    tables = [part for part in model.modules() if isinstance(part, nn.Embedding)]
+    hooks = [table.register_forward_hook(split) for table in tables]
+    try:
+        logits = logits_of(model, batch.inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not found:
+        raise OptionError(
+            "expected a model with step and initial_hidden, or with a torch.nn.Embedding that "
+            f"reads the symbols, got {type(model).__name__}"
+        )
+    return logits, list(zip(*found, strict=True))
 
 
 def _parts(state: State) -> tuple[Tensor, ...]:

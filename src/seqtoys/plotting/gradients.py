@@ -35,16 +35,17 @@ def plot_gradient_reach(
     """Plot how the gradient of the last loss shrinks on its way back through time.
 
     The loss is that at the last scored symbol of a sequence, and its gradient that with respect to
-    the state 0, 1, 2 … steps before; the mean over the sequences is plotted relative to that at
-    distance 0. Where it is very small, a network can hardly learn that a symbol mattered
-    (Hochreiter, 1991; Bengio, Simard & Frasconi, 1994).
+    the state 0, 1, 2 … steps before (for a model without `step`, the embedding); the mean over the
+    sequences is plotted relative to that at distance 0. Where it is very small, a network can
+    hardly learn that a symbol mattered (Hochreiter, 1991; Bengio, Simard & Frasconi, 1994).
 
     Several models can be compared by name. For an ensemble or a list of models, the figure shows
     the median and the middle 50% and 90%.
 
     Args:
-        model: An `ElmanCharModel`, or any module with `step` and `initial_hidden` like it; an
-            ensemble, a list of models, or any of these by name.
+        model: An `ElmanCharModel`, or another module, as in
+            `seqtoys.inspection.gradient_by_distance`; an ensemble, a list of models, or any of
+            these by name.
         data: A text, an `(input, target)` pair, or a batch. A longer one shows a longer distance.
         vocab: The vocabulary. Defaults to that of the first model.
         ax: The axes. If None, those of a new figure.
@@ -53,7 +54,7 @@ def plot_gradient_reach(
         The axes, with a logarithmic vertical axis.
 
     Raises:
-        OptionError: If a model has no `step`, or there is no vocabulary.
+        OptionError: If a model has neither `step` nor an embedding, or there is no vocabulary.
         DataError: If there is no model, or one whose loss does not depend on its last state.
         SeqtoysError: If the data are invalid, for example with an unknown symbol.
         MissingPackageError: If matplotlib is not installed.
