@@ -22,6 +22,7 @@ from benchmarks.published import (
     deletang2023,
     edelman2024,
     guessing,
+    hewitt2020,
     lan2022,
     lan2022_corpora,
     liu2023,
@@ -325,6 +326,24 @@ def test_small_groups_are_solved_and_counted() -> None:
     trained, longer = merrill2024.summarize(group, [row, failed, failed])
     assert (trained.here, trained.solved) == (50, (1, 3))
     assert (longer.here, longer.what) == (20, "S3, all elements, length 100")
+
+
+# --- Hewitt et al. (2020)
+
+
+def test_stored_networks_of_eight_units_suffice_and_of_four_do_not() -> None:
+    solved = [(f.what.split()[-2], f.solved) for f in read("hewitt2020")["findings"]]
+    count = {int(units): found[0] for units, found in solved}  # as the page says
+    assert count[8] == count[12] == 20
+    assert count[6] > 10
+    assert count[2] == count[3] == count[4] == 0
+
+
+def test_excess_shrinks_with_more_units() -> None:
+    training = {**hewitt2020.TRAINING, "epochs": 60}
+    few, many = (hewitt2020.learn((units, training))[0] for units in (2, 12))
+    assert few.shape == (20,)
+    assert 0 < many.median() < few.median()
 
 
 # --- Stored results

@@ -13,7 +13,7 @@ from benchmarks.published.findings import store
 
 SCRIPTS = (
     *("lan2022", "elman1990", "reber", "notebook", "deletang2023", "guessing"),
-    *("shai2024", "edelman2024", "liu2023", "merrill2024"),
+    *("shai2024", "edelman2024", "liu2023", "merrill2024", "hewitt2020"),
 )
 
 
