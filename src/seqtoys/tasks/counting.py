@@ -89,7 +89,7 @@ class CountingLanguage(Task):
         self.p: float = check_probability("p", p, above=1e-4)
         self.name = name
         self.source = source
-        self.level = level
+        self.level: str | None = level
         self.vocab: Vocab = Vocab("#" + "abcdefgh"[: len(blocks)])
         self.blocks: Tensor = _check_blocks(blocks)  # (letters, counts)
         self._counts, self._unit = len(blocks[0]), sum(block[0] for block in blocks)

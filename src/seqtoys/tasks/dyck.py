@@ -84,7 +84,7 @@ class Dyck(Task):
 
     name = "dyck"
     source = "Lan et al. 2022"
-    level = "deterministic context-free"
+    level: str | None = "deterministic context-free"
     _starts_alike = True
 
     def __init__(self, kinds: int = 1, p: float = 0.3) -> None:

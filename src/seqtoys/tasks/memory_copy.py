@@ -44,7 +44,7 @@ class Copy(AnswerTask):
 
     name = "copy"
     source = "Graves et al. 2014"
-    level = "context-sensitive"
+    level: str | None = "context-sensitive"
     lengths: tuple[int, int] = (2, 21)
     longer: tuple[int, ...] = (31, 51, 101)
     blank = "."
@@ -116,7 +116,7 @@ class RepeatCopy(AnswerTask):
 
     name = "repeat_copy"
     source = "Graves et al. 2014"
-    level = "context-sensitive"
+    level: str | None = "context-sensitive"
     lengths: tuple[int, int] = (2, 11)
     longer: tuple[int, ...] = (16, 21, 31)
     blank = "."

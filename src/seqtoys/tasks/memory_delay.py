@@ -56,7 +56,7 @@ class DelayedCopy(Determined):
 
     name = "delayed_copy"
     source = "Arjovsky et al. 2016"
-    level = "regular"
+    level: str | None = "regular"
     letters = 10
     kinds = 8
 

@@ -49,7 +49,7 @@ class AssociativeRecall(AnswerTask):
 
     name = "associative_recall"
     source = "Ba et al. 2016"
-    level = "finite"
+    level: str | None = "finite"
 
     def __init__(self, pairs: int = 4) -> None:
         self.pairs: int = check_count("pairs", pairs, 1, len(LETTERS))
@@ -143,7 +143,7 @@ class NBack(Determined):
 
     name = "n_back"
     source = "Kirchner 1958"
-    level = "regular"
+    level: str | None = "regular"
 
     def __init__(self, n: int = 2, symbols: int = 8, *, matches: float = 0.5) -> None:
         self.n: int = (n := check_count("n", n, 1))
@@ -210,7 +210,7 @@ class FirstSymbol(AnswerTask):
 
     name = "first_symbol"
     source = "Bengio et al. 1994"
-    level = "regular"
+    level: str | None = "regular"
     lengths: tuple[int, int] = (1, 20)
     longer: tuple[int, ...] = (30, 50, 100, 200)
 

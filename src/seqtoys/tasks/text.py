@@ -34,7 +34,7 @@ class Listed(Task):
         source: The origin of the task.
     """
 
-    level = "finite"
+    level: str | None = "finite"
 
     def __init__(self, batch: Batch, vocab: Vocab, *, name: str, source: str) -> None:
         self.name = name

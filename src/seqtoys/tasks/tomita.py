@@ -94,7 +94,7 @@ class Tomita(AnswerTask):
     """
 
     source = "Tomita 1982"
-    level = "regular"
+    level: str | None = "regular"
     lengths: tuple[int, int] = (1, 20)
     longer: tuple[int, ...] = (30, 40, 60, 100)
 

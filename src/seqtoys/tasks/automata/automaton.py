@@ -124,7 +124,7 @@ class Automaton(Task):
         self.vocab: Vocab = Vocab(self.graph.symbols)
         self.name = name
         self.source = source
-        self.level = level
+        self.level: str | None = level
         self._strings = StringLengths(self.graph, CYCLES)
         self._known: dict[tuple[int, ...], KnownLengths] = {}
         self._sampler = StringSampler(self.graph, self._strings, CYCLES)

@@ -48,7 +48,7 @@ class AutomataInContext(KnownPairs):
         targets  babbaaaaaabbbaabbbb·ab·b
     """
 
-    level = "in context"
+    level: str | None = "in context"
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class AutomataInContext(KnownPairs):
         self.pool = pool
         self.name = name
         self.source = source
-        self.strings = StringsJoined(*strings)
+        self.strings: StringsJoined = StringsJoined(*strings)
         self.vocab: Vocab = Vocab("|" + LETTERS[: pool.letters])
         self.lengths: tuple[int, int] = (length, length)
         self.longer: tuple[int, ...] = tuple(n * length for n in (2, 4) if n * length <= LONGEST)

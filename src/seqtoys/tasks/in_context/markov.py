@@ -100,7 +100,7 @@ class InContextMarkov(Task):
 
     name = "in_context_markov"
     source = "Edelman et al. 2024"
-    level = "in context"
+    level: str | None = "in context"
 
     def __init__(
         self,

@@ -76,7 +76,7 @@ class Mixture(Task):
         targets  hhhhhhhhhhhhhthhhhhhhhhh
     """
 
-    level = "in context"
+    level: str | None = "in context"
 
     @checked
     def __init__(

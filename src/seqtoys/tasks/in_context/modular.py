@@ -72,7 +72,7 @@ class ModularTable(TaskSplit):
         self, modulus: int = 97, operation: str = "+", training: float = 0.5, *, seed: int = 0
     ) -> None:
         self.modulus: int = check_count("modulus", modulus, 2, LARGEST)
-        self.operation = _check_operation(operation, self.modulus)
+        self.operation: str = _check_operation(operation, self.modulus)
         sign = operation if len(operation) == 1 else "∘"
         vocab = Vocab([*map(str, range(self.modulus)), sign, "="])
         table = _write_table(self.modulus, operation)
@@ -88,7 +88,7 @@ class ModularTable(TaskSplit):
         self.equations: Batch = table.take(order[:count])
         whole = Listed(table, vocab, name="modular_table", source="Power et al. 2022")
         super().__init__(whole, 1 - training, NotListed(self.equations), is_held_out=False)
-        self.name = whole.name
+        self.name: str = whole.name
         self._training = Listed(self.equations, vocab, name=self.name, source=self.source)
 
     @property

@@ -80,7 +80,7 @@ class BoundedDyck(BracketLanguage):
     """
 
     source = SOURCE
-    level = "regular"
+    level: str | None = "regular"
 
     def __init__(self, kinds: int = 2, depth: int = 3) -> None:
         self.depth: int = check_count("depth", depth, 1, DEEPEST)

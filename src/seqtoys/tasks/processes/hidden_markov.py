@@ -134,7 +134,7 @@ class HiddenMarkov(KnownPairs):
         self.vocab: Vocab = Vocab([mark, *matrices])
         self.name = name
         self.source = source
-        self.level = level
+        self.level: str | None = level
         self.lengths: tuple[int, int] = check_lengths(lengths)
         more = [factor * self.lengths[1] for factor in (2, 5)] if longer is None else longer
         self.longer: tuple[int, ...] = tuple(more)

@@ -85,7 +85,7 @@ class ShuffleDyck(BracketLanguage):
     """
 
     source = "Bhattamishra et al. 2020"
-    level = "context-sensitive"
+    level: str | None = "context-sensitive"
 
     def __init__(self, kinds: int = 2, p: float = 0.4) -> None:
         self.p: float = check_probability("p", p, below=HIGHEST_P)

@@ -46,7 +46,7 @@ class Hop(Determined):
 
     name = "hop"
     source = "Sanford et al. 2024"
-    level = "in context"
+    level: str | None = "in context"
 
     def __init__(self, hops: int = 2, symbols: int = 4, length: int = 100) -> None:
         self.hops: int = check_count("hops", hops, 1)

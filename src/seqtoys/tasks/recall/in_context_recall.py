@@ -70,7 +70,7 @@ class InContextRecall(AnswerStream):
 
     name = "in_context_recall"
     source = "Poli et al. 2024"
-    level = "in context"
+    level: str | None = "in context"
     answers = "value"
 
     def __init__(

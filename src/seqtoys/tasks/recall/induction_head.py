@@ -61,7 +61,7 @@ class InductionHead(AnswerStream):
 
     name = "induction_head"
     source = "Olsson et al. 2022"
-    level = "in context"
+    level: str | None = "in context"
     answers = "letter"
     shows_end = True
 

@@ -63,7 +63,7 @@ class MQAR(Determined):
 
     name = "mqar"
     source = "Arora et al. 2024"
-    level = "in context"
+    level: str | None = "in context"
 
     def __init__(
         self,

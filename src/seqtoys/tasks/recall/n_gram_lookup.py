@@ -49,7 +49,7 @@ class NGramLookup(Determined):
 
     name = "n_gram_lookup"
     source = "Jelassi et al. 2024"
-    level = "in context"
+    level: str | None = "in context"
 
     def __init__(
         self, symbols: int = 26, n: int = 2, length: int | tuple[int, int] = (5, 30)

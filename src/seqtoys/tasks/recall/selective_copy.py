@@ -42,7 +42,7 @@ class SelectiveCopy(KnownProbabilities):
 
     name = "selective_copy"
     source = "Gu & Dao 2024"
-    level = "finite"
+    level: str | None = "finite"
 
     def __init__(self, kinds: int = 8, letters: int = 10, delay: int = 100) -> None:
         self.kinds: int = check_count("kinds", kinds, 2, len(LETTERS))

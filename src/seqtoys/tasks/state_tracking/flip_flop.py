@@ -80,7 +80,7 @@ class FlipFlop(KnownPairs):
 
     name = "flip_flop"
     source = "Liu et al. 2023"
-    level = "regular"
+    level: str | None = "regular"
     vocab: Vocab = Vocab("wri01")
     _starts_alike = True
 

@@ -65,7 +65,7 @@ class Majority(Determined):
 
     name = "majority"
     source = "Pérez et al. 2019"
-    level = "deterministic context-free"
+    level: str | None = "deterministic context-free"
     vocab: Vocab = Vocab("01")
     lengths: tuple[int, int] = (1, 40)
     longer: tuple[int, ...] = (50, 100, 200, 500)

@@ -122,7 +122,7 @@ class Semiautomaton(Determined, KnownPairs):
         self.longer: tuple[int, ...] = tuple(longer)
         self.name = name
         self.source = source
-        self.level = level
+        self.level: str | None = level
         check_tested(self, self.lengths, self.longer)
 
     def draw(self, batch_size: int, length: int | None, generator: torch.Generator) -> Batch:
