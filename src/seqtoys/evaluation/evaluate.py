@@ -238,13 +238,15 @@ def _score_part(model: nn.Module, whole: Task, part: Part, by: str | None) -> li
     """Measure each replica on sequences of one kind, against the optimum."""
     rows = None if by is None else find_rows(whole, part.batches, by)
     sums = sum_scores(model, part.batches, len(whole.vocab), allowed=whole.allowed, rows=rows)
-    best = to_tensor([part.source.optimal_loss(batch) for batch in part.batches]) * sums.scored
-    # The loss of the task's source, ignoring any split or chosen length.
-    source = to_tensor([whole.optimal_loss(b.with_length_range(None)) for b in part.batches])
+    best = to_tensor([part.source.optimal_loss(batch) for batch in part.batches])
+    # The loss of the task's source, ignoring any split or chosen length: the same without either.
+    is_same = part.source is whole and all(b.length_range is None for b in part.batches)
+    natural = (whole.optimal_loss(b.with_length_range(None)) for b in part.batches)
+    source = best if is_same else to_tensor(list(natural))
     scores = make_scores(
         sums,
         part.batches,
-        best,
+        best * sums.scored,
         is_given=part.is_given,
         # The optimum of a split may be an estimate.
         optimum_error=getattr(part.source.optimum, "standard_error", 0.0),
