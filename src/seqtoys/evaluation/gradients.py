@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from seqtoys.data.batch import Batch, check_targets
 from seqtoys.errors import OptionError
-from seqtoys.models.forward import State, StepwiseModel, count_replicas, in_mode, logits_of
+from seqtoys.models.checks import State
+from seqtoys.models.forward import StepwiseModel, count_replicas, in_mode, logits_of
 from seqtoys.models.metrics import symbol_losses
 from seqtoys.support.arguments import checked
 from seqtoys.support.devices import device_of

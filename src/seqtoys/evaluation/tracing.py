@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import ShapeError
+from seqtoys.models.char_model import CharModel
 from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.forward import Ensemble, StepwiseModel
 from seqtoys.models.reading import last_layer, make_reader
@@ -61,7 +62,7 @@ def trace(model: Any, text: Symbols, *, vocab: Vocab | None = None) -> Any:
     vocab = vocab_of(model, vocab)
     if isinstance(model, Ensemble):
         return [trace(replica, text, vocab=vocab) for replica in replicas_of(model)]
-    if isinstance(model, ElmanCharModel):
+    if isinstance(model, ElmanCharModel | CharModel):
         return model.trace(text)
     logits, states = _read(model, text, vocab)
     return Trace(

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError, ModelFileError
+from seqtoys.models.char_model import CharModel, plan
 from seqtoys.models.elman.initialization import weight_shapes
 from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.settings import ElmanSettings
 from seqtoys.models.ensemble import ElmanEnsemble
+from seqtoys.models.gru import GRUCharModel
+from seqtoys.models.lstm import LSTMCharModel
 from seqtoys.models.replaceable import loss_of
 from seqtoys.models.trained import note_training
 from seqtoys.records.ensemble_history import EnsembleHistory
@@ -37,7 +40,14 @@ from seqtoys.support.tensor_file import (
 )
 from seqtoys.support.values import check_length
 
-KINDS = {kind.__name__: kind for kind in (ElmanCharModel, ElmanEnsemble)}
+ElmanModel: TypeAlias = ElmanCharModel | ElmanEnsemble
+
+CHAR_MODELS: dict[str, type[Any]] = {kind.__name__: kind for kind in (GRUCharModel, LSTMCharModel)}
+KINDS: dict[str, type[Any]] = {
+    **{kind.__name__: kind for kind in (ElmanCharModel, ElmanEnsemble)},
+    **CHAR_MODELS,
+}
+"""The classes of the models that can be saved, by name."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ class Checkpoint:
 
 @named
 def save(
-    model: ElmanCharModel | ElmanEnsemble,
+    model: ElmanModel | CharModel,
     path: PathLike,
     *,
     history: History | EnsembleHistory | None = None,
@@ -120,7 +130,7 @@ def save(
     if type(model) not in KINDS.values():
         hint = ", whose code cannot be saved; save its weights with safetensors.torch.save_model"
         raise InputTypeError(
-            "expected model to be an ElmanCharModel or an ElmanEnsemble, got "
+            f"expected model to be one of {', '.join(KINDS)}, got "
             f"{described(model)}{hint if isinstance(model, nn.Module) else ''}"
         )
     device_of(model)  # raises an error if the model has no values
@@ -145,7 +155,7 @@ def save(
 
 
 @checked
-def load(path: PathLike) -> ElmanCharModel | ElmanEnsemble:
+def load(path: PathLike) -> Any:
     """Load a saved model, or the model of a checkpoint, on the CPU and with its original dtype.
 
     Nothing in a file is ever executed. The metadata is checked against the tensors before
@@ -153,6 +163,9 @@ def load(path: PathLike) -> ElmanCharModel | ElmanEnsemble:
 
     Args:
         path: The file.
+
+    Returns:
+        A model of the class that was saved, such as an `ElmanCharModel`.
 
     Raises:
         ModelFileError: If the file is missing, truncated, corrupted, foreign, too new, or
@@ -218,24 +231,23 @@ def describe(model: nn.Module) -> dict[str, Any]:
         >>> describe(nn.Linear(2, 2))
         {'kind': 'Linear'}
     """
-    is_own = type(model) not in KINDS.values()
-    if is_own or not isinstance(model, ElmanCharModel | ElmanEnsemble):
+    if type(model) not in KINDS.values():
         return {"kind": type(model).__name__}
     if not model.has_own_parts:  # cannot be rebuilt
         return {"kind": f"modified {type(model).__name__}"}
     return _facts_of(model)
 
 
-def _facts_of(model: ElmanCharModel | ElmanEnsemble) -> dict[str, Any]:
+def _facts_of(model: Any) -> dict[str, Any]:
     return {
         "kind": type(model).__name__,
         "vocab": list(model.vocab),
         "settings": asdict(model.settings),
-        "seeds": [model.seed] if isinstance(model, ElmanCharModel) else list(model.seeds),
+        "seeds": list(model.seeds) if isinstance(model, ElmanEnsemble) else [model.seed],
     }
 
 
-def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
+def _build(file: TensorFile) -> Any:
     about, weights = file.facts["model"], file.weights()
     if about["kind"] not in KINDS:
         raise file.file_error(
@@ -245,9 +257,7 @@ def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
     wrong = weights_mismatch(_shapes_and_types(about, weights), weights)
     if wrong is not None:
         raise file.file_error(f"weights that don't match its metadata: {wrong}")
-    # The initial weights are overwritten, so use the fastest initialization.
-    model = _make(about, {**about["settings"], "recurrent_init": "uniform"})
-    model.settings = ElmanSettings(**about["settings"])
+    model = _make(about)
     model.to(_dtype(weights)).load_state_dict(weights)
     if "history" in file.facts:
         history = file.state("history")
@@ -256,29 +266,43 @@ def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
 
 
 @on_cpu()
-def _make(about: Mapping[str, Any], settings: Mapping[str, Any]) -> ElmanCharModel | ElmanEnsemble:
+def _make(about: Mapping[str, Any]) -> Any:
+    """Build the model, with weights that are about to be overwritten."""
     vocab, seeds = Vocab(about["vocab"]), about["seeds"]
+    if about["kind"] in CHAR_MODELS:
+        (seed,) = seeds
+        return CHAR_MODELS[about["kind"]](vocab, seed=seed, **about["settings"])
+    model: ElmanModel
+    settings = {**about["settings"], "recurrent_init": "uniform"}  # the fastest initialization
     if about["kind"] == ElmanEnsemble.__name__:
-        return ElmanEnsemble(vocab, seeds, **settings)
-    (seed,) = seeds
-    return ElmanCharModel(vocab, seed=seed, **settings)
+        model = ElmanEnsemble(vocab, seeds, **settings)
+    else:
+        (seed,) = seeds
+        model = ElmanCharModel(vocab, seed=seed, **settings)
+    model.settings = ElmanSettings(**about["settings"])
+    return model
 
 
 def _shapes_and_types(
     about: Mapping[str, Any], weights: Mapping[str, Tensor]
 ) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
     """Return the expected shapes of a model's weights, with the dtype that the weights have."""
-    settings = ElmanSettings(**about["settings"])
+    kind = CHAR_MODELS.get(about["kind"])
+    settings: Any = (ElmanSettings if kind is None else kind.SETTINGS)(**about["settings"])
     if settings.num_layers > len(weights):  # guards the loops below against absurd metadata
         raise ValueError(f"{settings.num_layers} layers with {len(weights)} tensors")
+    symbols = len(about["vocab"])
+    if kind is not None:
+        planned = plan(kind, symbols, settings).state_dict()
+        shapes = {name: tuple(x.shape) for name, x in planned.items()}
+    else:
+        shapes = weight_shapes(symbols, settings)
     replicas = (len(about["seeds"]),) if about["kind"] == ElmanEnsemble.__name__ else ()
-    shapes = weight_shapes(len(about["vocab"]), settings)
     return {name: ((*replicas, *shape), _dtype(weights)) for name, shape in shapes.items()}
 
 
 def _dtype(weights: Mapping[str, Tensor]) -> torch.dtype:
-    dtype: torch.dtype = getattr(weights.get("rnn.weight_hh_l0"), "dtype", torch.float32)
-    return dtype if dtype.is_floating_point else torch.float32
+    return next((x.dtype for x in weights.values() if x.is_floating_point()), torch.float32)
 
 
 def _history_state(history: History | EnsembleHistory, vocab: Vocab) -> dict[str, Plain]:

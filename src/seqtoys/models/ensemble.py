@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
-from seqtoys.models.elman.checks import check_hidden, check_inputs
+from seqtoys.models.checks import check_hidden, check_inputs
 from seqtoys.models.elman.initialization import check_weights_room, draw_weights
 from seqtoys.models.elman.layers import LayerWeights, project, run_layers, weight_of
 from seqtoys.models.elman.layouts import choose_layout

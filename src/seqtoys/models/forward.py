@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from inspect import getattr_static, signature
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from seqtoys.data.batch import Batch
 from seqtoys.data.long_text import LongText
 from seqtoys.errors import InputTypeError, OptionError, ShapeError
+from seqtoys.models.checks import State
 from seqtoys.models.metrics import accuracy, cross_entropy
 from seqtoys.support.annotations import described
 
@@ -40,9 +41,6 @@ def count_replicas(model: object) -> int:
     """Return the number of replicas of an ensemble, or 0 for a single model."""
     return len(model.seeds) if isinstance(model, Ensemble) else 0
 
-
-State: TypeAlias = Tensor | tuple[Tensor, ...]
-"""The state of a model between two chunks; a tuple for an LSTM."""
 
 STATEFUL = (
     "chunk=… needs a model that returns (logits, state) and accepts that state, a tensor or a "

@@ -8,23 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from seqtoys.models.elman.settings import ElmanSettings
+from seqtoys.models.undrawn import draw_uniform, undrawn
 from seqtoys.support.devices import on_cpu
 from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.randomness import check_seed, seeded_generator
-
-Module = TypeVar("Module", bound=nn.Module)
-
-WITHOUT_INITIALIZATION: dict[type, Any] = {
-    kind: type(kind.__name__, (kind,), {"reset_parameters": lambda module: None})
-    for kind in (nn.Embedding, nn.RNN, nn.Linear)
-}
-"""The same modules, with constructors that leave the weights uninitialized."""
 
 
 @EnoughMemory()
@@ -63,9 +55,9 @@ def _draw_parts(
     units, features = settings.units(vocab_size), settings.features(vocab_size)
     embedding = readout = None
     if settings.embedding_size is not None:
-        embedding = _undrawn(nn.Embedding, vocab_size, features)
+        embedding = undrawn(nn.Embedding, vocab_size, features)
         nn.init.normal_(embedding.weight, generator=generator)
-    rnn = _undrawn(
+    rnn = undrawn(
         nn.RNN,
         features,
         units,
@@ -73,29 +65,12 @@ def _draw_parts(
         nonlinearity=settings.nonlinearity,
         batch_first=settings.batch_first,
     )
-    _draw_uniform(rnn, units, generator)
+    draw_uniform(rnn, units, generator)
     if settings.hidden_size is not None:
-        readout = _undrawn(nn.Linear, units, vocab_size)
-        _draw_uniform(readout, units, generator)
+        readout = undrawn(nn.Linear, units, vocab_size)
+        draw_uniform(readout, units, generator)
     _start_recurrence(dict(rnn.named_parameters(prefix="rnn")), settings, generator)
     return embedding, rnn, readout
-
-
-def _undrawn(kind: type[Module], *sizes: int, **options: Any) -> Module:
-    """Construct a PyTorch module without initializing its weights.
-
-    PyTorch's `skip_init` uses the meta device, whose first use takes half a second to import SymPy
-    and adds warning filters.
-    """
-    made: Module = WITHOUT_INITIALIZATION[kind](*sizes, **options)
-    made.__class__ = kind
-    return made
-
-
-def _draw_uniform(module: nn.Module, fan_in: int, generator: torch.Generator) -> None:
-    bound = 1 / math.sqrt(fan_in)
-    for parameter in module.parameters():
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
 
 @torch.no_grad()

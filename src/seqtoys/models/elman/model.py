@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError
-from seqtoys.models.elman.checks import check_hidden, check_inputs
+from seqtoys.models.checks import check_hidden, check_inputs
 from seqtoys.models.elman.initialization import build_parts
 from seqtoys.models.elman.layers import LayerWeights, run_layers, step_layers
 from seqtoys.models.elman.layouts import UNITS_LAST

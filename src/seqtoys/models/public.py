@@ -1,0 +1,15 @@
+"""The public names of `seqtoys.models`, which are loaded when one of them is first used."""
+
+from seqtoys.models.char_model import CharModel as CharModel
+from seqtoys.models.elman.model import ElmanCharModel as ElmanCharModel
+from seqtoys.models.ensemble import ElmanEnsemble as ElmanEnsemble
+from seqtoys.models.gru import GRUCharModel as GRUCharModel
+from seqtoys.models.lstm import LSTMCharModel as LSTMCharModel
+
+__all__ = [
+    "CharModel",
+    "ElmanCharModel",
+    "ElmanEnsemble",
+    "GRUCharModel",
+    "LSTMCharModel",
+]
