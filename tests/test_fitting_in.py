@@ -40,6 +40,7 @@ for network in (
     ElmanCharModel(vocab, hidden_size=4, embedding_size=3, num_layers=2, nonlinearity="relu"),
     ElmanCharModel(vocab, hidden_size=4, batch_first=False),
     ElmanEnsemble(vocab, range(3), hidden_size=4),
+    LRUCharModel(vocab, hidden_size=4),
 ):
     compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
     symbols = inputs if network.settings.batch_first else inputs.T

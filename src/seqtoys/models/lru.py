@@ -20,6 +20,7 @@ from seqtoys.models.scan import linear_scan
 from seqtoys.models.settings import Settings
 from seqtoys.models.undrawn import draw_uniform, undrawn
 from seqtoys.support.arguments import checked
+from seqtoys.support.values import to_real
 
 
 def eigenvalues(
@@ -118,7 +119,7 @@ def lru_scan(
     """
     parts = torch.view_as_real(torch.exp(gamma_log).unsqueeze(1) * B)  # (state, hidden, 2)
     into = parts.transpose(1, 2).flatten(0, 1)  # (2 * state, hidden)
-    out_of = torch.view_as_real(C.conj().resolve_conj()).flatten(1)  # (hidden, 2 * state)
+    out_of = torch.stack([C.real, -C.imag], -1).flatten(1)  # (hidden, 2 * state)
     inputs = torch.view_as_complex((u @ into.T).unflatten(-1, (-1, 2)))  # (time, batch, state)
     states, x = linear_scan(eigenvalues(nu_log, theta_log), inputs, x)
     read = torch.view_as_real(states).flatten(-2)  # (time, batch, 2 * state)
@@ -237,6 +238,7 @@ class LRUSettings(Settings):
     """The sizes and options of an `LRUCharModel`.
 
     Attributes:
+        num_layers: Number of blocks.
         state_size: Number of complex numbers in the state of a layer. If None, `hidden_size`.
         r_min: The smallest initial modulus of an eigenvalue.
         r_max: The largest initial modulus of an eigenvalue.
@@ -250,12 +252,16 @@ class LRUSettings(Settings):
         1.0
     """
 
+    num_layers: int = 2
     state_size: int | None = None
     r_min: float = 0.0
     r_max: float = 1.0
     max_phase: float = math.tau
 
     def __post_init__(self) -> None:
+        # As floats, since integers are checked to be sizes.
+        ring = {name: to_real(getattr(self, name)) for name in ("r_min", "r_max", "max_phase")}
+        vars(self).update({name: float(x) for name, x in ring.items() if x is not None})
         super().__post_init__()
         if not 0 <= self.r_min < self.r_max <= 1:
             raise OptionError(
@@ -291,7 +297,7 @@ class LRUCharModel(CharModel):
         r_max: The largest initial modulus of an eigenvalue.
         max_phase: The largest initial phase of an eigenvalue, in radians per step. A small one
             helps with long dependencies.
-        num_layers: Number of blocks.
+        num_layers: Number of blocks. With only one, no recurrence reads what another has computed.
         batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
             state is `(layers, batch, …)` either way.
         seed: The seed of the initial weights. Those of the recurrence are drawn as in the paper:
@@ -305,7 +311,7 @@ class LRUCharModel(CharModel):
         >>> model = LRUCharModel(Vocab("hielo"), parameters=10_000, seed=0)
         >>> logits, hidden = model(model.vocab.encode_batch(["hihell"]))
         >>> logits.shape, hidden.shape
-        (torch.Size([1, 6, 5]), torch.Size([1, 1, 39, 2]))
+        (torch.Size([1, 6, 5]), torch.Size([2, 1, 27, 2]))
     """
 
     SETTINGS: ClassVar[type[Settings]] = LRUSettings
@@ -324,7 +330,7 @@ class LRUCharModel(CharModel):
         r_min: float = 0.0,
         r_max: float = 1.0,
         max_phase: float = math.tau,
-        num_layers: int = 1,
+        num_layers: int = 2,
         batch_first: bool = True,
         seed: int = 0,
     ) -> None:

@@ -43,7 +43,7 @@ def linear_scan(
         >>> states.squeeze(1), final
         (tensor([1.0000, 1.5000, 1.7500, 1.8750]), tensor([1.8750]))
     """
-    states = _scan(decay.expand_as(inputs), inputs, initial, False)  # (1 + time, *shape)
+    states = _scan(decay, inputs, initial, False)  # (1 + time, *shape)
     return states[1:], states[-1]
 
 
@@ -59,8 +59,9 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(decay: Tensor, inputs: Tensor, initial: Tensor, reverse: bool) -> Tensor:
         order = slice(None, None, -1 if reverse else 1)
+        factors = decay.expand_as(inputs).unbind()[order]
         states = [initial]
-        for factor, term in zip(decay.unbind()[order], inputs.unbind()[order], strict=True):
+        for factor, term in zip(factors, inputs.unbind()[order], strict=True):
             states.append(torch.addcmul(term, factor, states[-1]))
         return torch.stack(states[order])
 
@@ -72,13 +73,15 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         decay, states = ctx.saved_tensors
+        conjugate = decay.conj().resolve_conj()  # once here, rather than in each step
         if ctx.reverse:
-            total = _scan(decay.conj(), grad[1:], grad[0], False)
+            total = _scan(conjugate, grad[1:], grad[0], False)
             grad_inputs, grad_initial, old = total[:-1], total[-1], states[1:]
         else:
-            total = _scan(decay.conj(), grad[:-1], grad[-1], True)
+            total = _scan(conjugate, grad[:-1], grad[-1], True)
             grad_inputs, grad_initial, old = total[1:], total[0], states[:-1]
-        return grad_inputs * old.conj(), grad_inputs, grad_initial, None
+        grad_decay = (grad_inputs * old.conj()).sum_to_size(decay.shape)
+        return grad_decay, grad_inputs, grad_initial, None
 
 
 _scan: Callable[[Tensor, Tensor, Tensor, bool], Tensor] = _Scan.apply
