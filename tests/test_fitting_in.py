@@ -21,6 +21,7 @@ COMPILED = """
 import runpy
 import torch
 from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit
+from seqtoys.models import LRUCharModel
 
 runpy.run_path("examples/fitting_in/compiled.py")["main"]("aot_eager")
 vocab = Vocab("hielo")

@@ -276,7 +276,7 @@ def test_options_are_saved(tmp_path: Path) -> None:
 
 def test_vmap_over_stacked_models_equals_each_alone() -> None:
     models, inputs, targets = [make(seed=0), make(seed=1)], symbols(3, 7), symbols(21)
-    weights, buffers = torch.func.stack_module_state(models)  # type: ignore[arg-type]
+    weights, buffers = torch.func.stack_module_state(models)
     assert not buffers
 
     def loss(weights: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -299,9 +299,7 @@ def test_weights_and_states_may_be_views_of_other_tensors() -> None:
     model, inputs = make(), symbols(2, 4)
     wanted, hidden = model(inputs)
     flat = torch.cat([torch.zeros(1), *(x.detach().flatten() for x in model.parameters())])
-    torch.nn.utils.vector_to_parameters(  # type: ignore[no-untyped-call]
-        flat[1:], model.parameters()
-    )
+    torch.nn.utils.vector_to_parameters(flat[1:], model.parameters())
     torch.testing.assert_close(model(inputs)[0], wanted)
     shifted = torch.cat([torch.zeros(1), hidden.detach().flatten()])[1:].view_as(hidden)
     torch.testing.assert_close(model(inputs, shifted)[0], model(inputs, hidden)[0])
