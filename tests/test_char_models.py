@@ -50,7 +50,12 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "lru": LRUCharModel,
 }
 OPTIONS: dict[str, dict[str, Any]] = {}  # of a small model, besides two layers of 8
-SMALLEST: dict[str, int] = {"elman": 18, "gru": 34, "lstm": 42, "lru": 45}  # parameters, of width 1
+SMALLEST: dict[str, int] = {  # parameters, of width 1
+    "elman": 18,
+    "gru": 34,
+    "lstm": 42,
+    "lru": 45,
+}
 
 every_model = pytest.mark.parametrize("name", MAKERS)
 
