@@ -147,6 +147,20 @@ class CharModel(nn.Module):
         states, hidden = self._step(vectors, self._state_or_initial(hidden, len(vectors)))
         return self.readout(states), hidden
 
+    def states_of(self, indices: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time hidden"]:
+        """Return the vectors that the readout reads at each position.
+
+        Args:
+            indices: Symbol indices, batch first whatever `batch_first` is.
+
+        Examples:
+            >>> from seqtoys.models.gru import GRUCharModel
+            >>> model = GRUCharModel(Vocab("hielo"), hidden_size=8)
+            >>> model.states_of(model.vocab.encode_batch(["hihell"])).shape
+            torch.Size([1, 6, 8])
+        """
+        return self._run(self._vectors(indices), self._initial(len(indices)))[0]
+
     def initial_hidden(self, batch_size: int) -> State:
         """Return the state before the first symbol: zeros, `(layers, batch, …)`.
 
@@ -189,7 +203,7 @@ class CharModel(nn.Module):
         """
         indices = self._encode(sequence)
         with in_mode(self, training=False):
-            states, _ = self._run(self._vectors(indices), self._initial(1))  # (1, time, hidden)
+            states = self.states_of(indices)  # (1, time, hidden)
             logits = self.readout(states)[0]  # (time, vocab)
         return Trace(
             vocab=self.vocab,

@@ -105,7 +105,7 @@ def rotation(
 ) -> tuple[Float[Tensor, "time pairs"], Float[Tensor, "time pairs"]]:
     """Return the cosines and sines of the rotary position embedding (Su et al., 2021).
 
-    Position `p` turns the `i`-th pair of numbers by the angle `p * 10_000 ** (-2 * i / size)`.
+    Position `p` turns pair `i` of a vector by the angle `p * 10_000 ** (-i / pairs)`.
 
     Args:
         start: The first position.
@@ -118,11 +118,11 @@ def rotation(
         tensor([[0.8415, 0.0100],
                 [0.9093, 0.0200]])
     """
-    size = like.shape[-1]
+    pairs = like.shape[-1] // 2
     # In half precision, large positions would be rounded to multiples of 2 and more.
     dtype = torch.promote_types(like.dtype, torch.float32)
     positions = torch.arange(start, start + length, dtype=dtype, device=like.device)
-    exponents = torch.arange(0, size, 2, dtype=dtype, device=like.device) / -size  # (pairs,)
+    exponents = torch.arange(pairs, dtype=dtype, device=like.device) / -max(pairs, 1)
     angles = torch.outer(positions, ROTARY_BASE**exponents)  # (time, pairs)
     return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
 
@@ -134,8 +134,10 @@ def rotated(
 ) -> Float[Tensor, "*batch time size"]:
     """Rotate each pair of numbers of queries or keys by the angle of its position.
 
-    The product of a rotated query and a rotated key depends on how far apart they are, not on
-    where they are.
+    The product of a rotated query and a rotated key depends on the distance between them, not on
+    where they are. The first half of the numbers is paired with the second, rather than each with
+    its neighbor as in the paper, which is the same but for the order of the numbers. If the size
+    is odd, the last number is kept as it is.
 
     Args:
         vectors: The queries or keys.
@@ -146,9 +148,9 @@ def rotated(
         >>> rotated(torch.tensor([[1.0, 0.0]]), torch.zeros(1, 1), torch.ones(1, 1))  # 90 degrees
         tensor([[0., 1.]])
     """
-    x, y = vectors.unflatten(-1, (-1, 2)).unbind(-1)  # (…, time, pairs)
-    turned = torch.stack((x * cosines - y * sines, x * sines + y * cosines), -1)
-    return turned.flatten(-2)  # (…, time, pairs, 2) -> (…, time, size)
+    pairs, size = cosines.shape[-1], vectors.shape[-1]
+    x, y, unpaired = vectors.split((pairs, pairs, size - 2 * pairs), -1)
+    return torch.cat((x * cosines - y * sines, x * sines + y * cosines, unpaired), -1)
 
 
 class Attention(nn.Module):
@@ -269,9 +271,9 @@ class TransformerSettings(Settings):
     Examples:
         >>> TransformerSettings(hidden_size=16).num_heads
         2
-        >>> TransformerSettings(hidden_size=18)
+        >>> TransformerSettings(hidden_size=15)
         Traceback (most recent call last):
-        seqtoys.errors.OptionError: expected hidden_size to be a multiple of 4 ...got 18; pass 20, ...
+        seqtoys.errors.OptionError: expected hidden_size to be a multiple of num_heads=2, got ...
     """
 
     num_layers: int = 2
@@ -281,38 +283,18 @@ class TransformerSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        divisor = width_divisor(self.num_heads, self.positions)
-        if self.hidden_size % divisor:
-            by = f"num_heads={self.num_heads}"
-            if self.positions == "rotary":
-                by = f"{divisor} (2 * num_heads, since rotary positions turn pairs of numbers)"
+        check_choice("positions", self.positions, POSITIONS)
+        if self.hidden_size % self.num_heads:
+            nearest = -(-self.hidden_size // self.num_heads) * self.num_heads
             raise OptionError(
-                f"expected hidden_size to be a multiple of {by}, got {self.hidden_size}; pass "
-                f"{-(-self.hidden_size // divisor) * divisor}, for example"
+                f"expected hidden_size to be a multiple of num_heads={self.num_heads}, got "
+                f"{self.hidden_size}; pass {nearest}, for example"
             )
         if self.positions == "learned" and self.context is None:
             raise OptionError(
                 "expected context, the largest number of positions, with positions='learned', got "
                 "None; pass context=…, or positions='rotary'"
             )
-
-
-def width_divisor(num_heads: int, positions: Positions) -> int:
-    """Return the number that must divide the width.
-
-    Args:
-        num_heads: The number of heads.
-        positions: How positions are marked. Rotary ones rotate pairs of numbers in each head.
-
-    Raises:
-        OptionError: If an option is out of range.
-
-    Examples:
-        >>> width_divisor(4, "rotary"), width_divisor(4, "none")
-        (8, 4)
-    """
-    check_choice("positions", positions, POSITIONS)
-    return check_count("num_heads", num_heads, 1) * (2 if positions == "rotary" else 1)
 
 
 class TransformerCharModel(CharModel):
@@ -329,8 +311,7 @@ class TransformerCharModel(CharModel):
     Args:
         vocab: The symbols it reads and predicts.
         hidden_size: The width: the size of the vectors between the blocks, a multiple of
-            `num_heads`, and of `2 * num_heads` with rotary positions. Defaults to 32, or the next
-            multiple, unless `parameters` is given.
+            `num_heads`. Defaults to 32, or the next multiple, unless `parameters` is given.
         parameters: The number of parameters: the largest `hidden_size` that needs no more is
             chosen.
         num_heads: Number of attention heads in each block.
@@ -342,7 +323,10 @@ class TransformerCharModel(CharModel):
         num_layers: Number of blocks.
         batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
             state is `(layers, batch, …)` either way.
-        seed: The seed of the initial weights. The global random state is left unchanged.
+        seed: The seed of the initial weights. Linear layers are drawn from Glorot & Bengio's (2010)
+            uniform distribution, as in `torch.nn.Transformer`, with biases of 0; embeddings have
+            a standard deviation of `1 / sqrt(hidden_size)`. The global random state is left
+            unchanged.
 
     Raises:
         OptionError: If an option is out of range, or `parameters` are too few.
@@ -351,7 +335,7 @@ class TransformerCharModel(CharModel):
         >>> model = TransformerCharModel(Vocab("hielo"), parameters=10_000, seed=0)
         >>> logits, (keys, values) = model(model.vocab.encode_batch(["hihell"]))
         >>> logits.shape, keys.shape
-        (torch.Size([1, 6, 5]), torch.Size([2, 1, 2, 6, 8]))
+        (torch.Size([1, 6, 5]), torch.Size([2, 1, 2, 6, 9]))
     """
 
     SETTINGS: ClassVar[type[Settings]] = TransformerSettings
@@ -384,7 +368,7 @@ class TransformerCharModel(CharModel):
             num_layers=num_layers,
             batch_first=batch_first,
         )
-        multiple_of = width_divisor(num_heads, positions)
+        multiple_of = check_count("num_heads", num_heads, 1)
         settings = self._choose(
             vocab, make_settings, hidden_size, parameters, multiple_of=multiple_of
         )
@@ -412,19 +396,16 @@ class TransformerCharModel(CharModel):
         }
 
     def _draw(self, generator: torch.Generator) -> None:
-        for name, weight in self.named_parameters():
-            part = self.get_submodule(name.rpartition(".")[0])
+        for part in self.modules():
             if isinstance(part, nn.LayerNorm):
-                nn.init.constant_(weight, float(name.endswith("weight")))
-            elif name.endswith("bias"):
-                nn.init.zeros_(weight)
+                part.weight.fill_(1)
+                part.bias.zero_()
             elif isinstance(part, nn.Embedding):
-                nn.init.normal_(weight, std=0.02, generator=generator)
-            else:
-                std = 0.02
-                if name.endswith(("attention.out.weight", "mlp.down.weight")):
-                    std /= math.sqrt(2 * self.settings.num_layers)
-                nn.init.normal_(weight, std=std, generator=generator)
+                std = 1 / math.sqrt(part.embedding_dim)
+                nn.init.normal_(part.weight, std=std, generator=generator)
+            elif isinstance(part, nn.Linear):
+                nn.init.xavier_uniform_(part.weight, generator=generator)
+                part.bias.zero_()
 
     def _state_shapes(self, batch: int) -> tuple[tuple[int | None, ...], ...]:
         sizes = self.settings
@@ -448,8 +429,8 @@ class TransformerCharModel(CharModel):
         rotary = self.settings.positions == "rotary"
         turn = rotation(start, new, hidden[0]) if rotary else None
         presents = []
-        for block, *past in zip(self.blocks, *hidden, strict=True):
-            x, present = block(x, past, turn, attend)
+        for block, keys, values in zip(self.blocks, *hidden, strict=True):
+            x, present = block(x, (keys, values), turn, attend)
             presents.append(present)
         keys, values = map(torch.stack, zip(*presents, strict=True))
         return self.norm(x), (keys, values)
