@@ -251,7 +251,8 @@ class CharModel(nn.Module):
         def count(width: int) -> int:
             return _numbers(plan(cls, len(vocab), make_settings(hidden_size=width)))
 
-        width = choose_width(hidden_size, parameters, count, multiple_of=multiple_of)
+        with EnoughMemory():  # absurd sizes overflow even without values
+            width = choose_width(hidden_size, parameters, count, multiple_of=multiple_of)
         return make_settings(hidden_size=width)
 
     @property

@@ -323,9 +323,9 @@ class TransformerCharModel(CharModel):
         num_layers: Number of blocks.
         batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
             state is `(layers, batch, …)` either way.
-        seed: The seed of the initial weights. Linear layers are drawn from Glorot & Bengio's (2010)
-            uniform distribution, as in `torch.nn.Transformer`, with biases of 0; embeddings have
-            a standard deviation of `1 / sqrt(hidden_size)`. The global random state is left
+        seed: The seed of the initial weights. Those of linear layers are uniform as in
+            `torch.nn.Transformer` (Glorot & Bengio, 2010), with biases of 0. Embeddings have a
+            standard deviation of `1 / sqrt(hidden_size)`. The global random state is left
             unchanged.
 
     Raises:
