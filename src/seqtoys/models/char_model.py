@@ -170,7 +170,13 @@ class CharModel(nn.Module):
         Raises:
             OptionError: If `batch_size` is not a non-negative integer.
         """
-        return self._initial(check_count("batch_size", batch_size, 0))
+        batch = check_count("batch_size", batch_size, 0)
+        numbers = sum(
+            math.prod(size or 0 for size in shape) for shape in self._state_shapes(batch)
+        )
+        check_room("states", numbers, self._weight.element_size())
+        with EnoughMemory():
+            return self._initial(batch)
 
     @torch.no_grad()
     def predict(self, sequence: Symbols) -> str | list[str]:
@@ -263,9 +269,7 @@ class CharModel(nn.Module):
     def _initial(self, batch: int) -> State:
         weight = self._weight
         shapes = [[size or 0 for size in shape] for shape in self._state_shapes(batch)]
-        check_room("states", sum(map(math.prod, shapes)), weight.element_size())
-        with EnoughMemory():
-            parts = tuple(weight.new_zeros(shape) for shape in shapes)
+        parts = tuple(weight.new_zeros(shape) for shape in shapes)
         return parts if len(parts) > 1 else parts[0]
 
     def _state_or_initial(self, hidden: State | None, batch: int) -> State:
