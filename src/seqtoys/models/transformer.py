@@ -316,8 +316,10 @@ class TransformerCharModel(CharModel):
             chosen.
         num_heads: Number of attention heads in each block.
         positions: "rotary" turns queries and keys by angles proportional to the position (Su et
-            al., 2021). "learned" adds a learned vector to each symbol, as in GPT-2. "none" leaves
-            positions to the causal mask, which reveals them (Kazemnejad et al., 2023).
+            al., 2021). "learned" adds a learned vector to each symbol, as in GPT-2; those of
+            positions beyond the trained lengths stay random. "none" leaves positions to the
+            causal mask (Kazemnejad et al., 2023). Defaults to "rotary", which learns toy tasks
+            most reliably and applies to any length.
         context: The largest number of positions, in the state and new ones together; required if
             they are learned. If None, there is no limit.
         num_layers: Number of blocks.
