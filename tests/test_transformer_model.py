@@ -350,6 +350,11 @@ def test_ten_thousand_parameters_are_nearly_used(symbols: int) -> None:
     assert 8_000 < sum(x.numel() for x in model.parameters()) <= 10_000
 
 
+def test_state_of_too_many_sequences() -> None:
+    with pytest.raises(OptionError, match="not enough memory"):
+        make().initial_hidden(10**18)
+
+
 def test_default_width_is_a_multiple_of_the_heads() -> None:
     assert TransformerCharModel(VOCAB).settings.hidden_size == 32
     assert TransformerCharModel(VOCAB, num_heads=5).settings.hidden_size == 35
