@@ -21,6 +21,7 @@ from seqtoys.models.gru import GRUCharModel
 from seqtoys.models.lstm import LSTMCharModel
 from seqtoys.models.replaceable import loss_of
 from seqtoys.models.trained import note_training
+from seqtoys.models.transformer import TransformerCharModel
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
@@ -42,7 +43,14 @@ from seqtoys.support.values import check_length
 
 ElmanModel: TypeAlias = ElmanCharModel | ElmanEnsemble
 
-CHAR_MODELS: dict[str, type[Any]] = {kind.__name__: kind for kind in (GRUCharModel, LSTMCharModel)}
+CHAR_MODELS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        GRUCharModel,
+        LSTMCharModel,
+        TransformerCharModel,
+    )
+}
 KINDS: dict[str, type[Any]] = {
     **{kind.__name__: kind for kind in (ElmanCharModel, ElmanEnsemble)},
     **CHAR_MODELS,
