@@ -18,6 +18,7 @@ from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.settings import ElmanSettings
 from seqtoys.models.ensemble import ElmanEnsemble
 from seqtoys.models.gru import GRUCharModel
+from seqtoys.models.lru import LRUCharModel
 from seqtoys.models.lstm import LSTMCharModel
 from seqtoys.models.replaceable import loss_of
 from seqtoys.models.trained import note_training
@@ -49,6 +50,7 @@ CHAR_MODELS: dict[str, type[Any]] = {
         GRUCharModel,
         LSTMCharModel,
         TransformerCharModel,
+        LRUCharModel,
     )
 }
 KINDS: dict[str, type[Any]] = {

@@ -4,6 +4,7 @@ from seqtoys.models.char_model import CharModel as CharModel
 from seqtoys.models.elman.model import ElmanCharModel as ElmanCharModel
 from seqtoys.models.ensemble import ElmanEnsemble as ElmanEnsemble
 from seqtoys.models.gru import GRUCharModel as GRUCharModel
+from seqtoys.models.lru import LRUCharModel as LRUCharModel
 from seqtoys.models.lstm import LSTMCharModel as LSTMCharModel
 from seqtoys.models.transformer import TransformerCharModel as TransformerCharModel
 
@@ -12,6 +13,7 @@ __all__ = [
     "ElmanCharModel",
     "ElmanEnsemble",
     "GRUCharModel",
+    "LRUCharModel",
     "LSTMCharModel",
     "TransformerCharModel",
 ]

@@ -60,7 +60,8 @@ def is_lack_of_memory(error: Exception) -> bool:
 def check_room(what: str, count: int, size: int) -> None:
     """Check that items fit in the memory of this machine before allocating them.
 
-    Some systems grant more memory than exists, and then swap for minutes.
+    Some systems grant more memory than exists, and then swap for minutes. While a graph is
+    compiled, nothing is checked.
 
     Args:
         what: What to call the items in messages.
@@ -75,7 +76,7 @@ def check_room(what: str, count: int, size: int) -> None:
         Traceback (most recent call last):
         seqtoys.errors.OptionError: not enough memory for 10,000,000,000,000,000 sequences: ...
     """
-    if count * size > physical_memory():
+    if not torch.compiler.is_compiling() and count * size > physical_memory():
         many, needed = (
             f"{n:,}" if n < 10**30 else quoted(n) for n in (count, count * size // 10**9)
         )
