@@ -19,6 +19,7 @@ from seqtoys.models.elman.settings import ElmanSettings
 from seqtoys.models.ensemble import ElmanEnsemble
 from seqtoys.models.gru import GRUCharModel
 from seqtoys.models.lstm import LSTMCharModel
+from seqtoys.models.mamba import MambaCharModel
 from seqtoys.models.replaceable import loss_of
 from seqtoys.models.trained import note_training
 from seqtoys.records.ensemble_history import EnsembleHistory
@@ -42,7 +43,14 @@ from seqtoys.support.values import check_length
 
 ElmanModel: TypeAlias = ElmanCharModel | ElmanEnsemble
 
-CHAR_MODELS: dict[str, type[Any]] = {kind.__name__: kind for kind in (GRUCharModel, LSTMCharModel)}
+CHAR_MODELS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        GRUCharModel,
+        LSTMCharModel,
+        MambaCharModel,
+    )
+}
 KINDS: dict[str, type[Any]] = {
     **{kind.__name__: kind for kind in (ElmanCharModel, ElmanEnsemble)},
     **CHAR_MODELS,

@@ -5,6 +5,7 @@ from seqtoys.models.elman.model import ElmanCharModel as ElmanCharModel
 from seqtoys.models.ensemble import ElmanEnsemble as ElmanEnsemble
 from seqtoys.models.gru import GRUCharModel as GRUCharModel
 from seqtoys.models.lstm import LSTMCharModel as LSTMCharModel
+from seqtoys.models.mamba import MambaCharModel as MambaCharModel
 
 __all__ = [
     "CharModel",
@@ -12,4 +13,5 @@ __all__ = [
     "ElmanEnsemble",
     "GRUCharModel",
     "LSTMCharModel",
+    "MambaCharModel",
 ]
