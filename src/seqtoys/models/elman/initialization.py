@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from seqtoys.models.elman.settings import ElmanSettings
 from seqtoys.models.undrawn import draw_uniform, undrawn
+from seqtoys.models.widths import choose_width
 from seqtoys.support.devices import on_cpu
 from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.randomness import check_seed, seeded_generator
@@ -129,16 +130,43 @@ def draw_weights(
     return {name: weight.to(device) for name, weight in weights.items()}
 
 
+def with_parameters(
+    settings: ElmanSettings, parameters: int | None, vocab_size: int
+) -> ElmanSettings:
+    """Return settings with the largest number of units that needs at most some parameters.
+
+    Args:
+        settings: The settings.
+        parameters: The number of parameters. If None, the settings are returned unchanged.
+        vocab_size: The number of symbols.
+
+    Raises:
+        OptionError: If the settings have a number of units, or the parameters are too few.
+
+    Examples:
+        >>> with_parameters(ElmanSettings(), 10_000, vocab_size=5).hidden_size
+        94
+    """
+    if parameters is None:
+        return settings
+
+    def count(units: int) -> int:
+        return _count(vocab_size, replace(settings, hidden_size=units))
+
+    return replace(settings, hidden_size=choose_width(settings.hidden_size, parameters, count))
+
+
+def _count(vocab_size: int, settings: ElmanSettings) -> int:
+    return sum(map(math.prod, weight_shapes(vocab_size, settings).values()))
+
+
 def check_weights_room(vocab_size: int, settings: ElmanSettings, seeds: int) -> None:
     """Check that the weights of many seeds fit in memory.
 
     Raises:
         OptionError: If they do not.
     """
-    one, two = (
-        sum(map(math.prod, weight_shapes(vocab_size, replace(settings, num_layers=n)).values()))
-        for n in (1, 2)
-    )
+    one, two = (_count(vocab_size, replace(settings, num_layers=n)) for n in (1, 2))
     numbers = seeds * (one + (settings.num_layers - 1) * (two - one))
     check_room("weights", numbers, torch.get_default_dtype().itemsize)
 

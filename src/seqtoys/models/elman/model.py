@@ -13,7 +13,7 @@ from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError
 from seqtoys.models.checks import check_hidden, check_inputs
-from seqtoys.models.elman.initialization import build_parts
+from seqtoys.models.elman.initialization import build_parts, with_parameters
 from seqtoys.models.elman.layers import LayerWeights, run_layers, step_layers
 from seqtoys.models.elman.layouts import UNITS_LAST
 from seqtoys.models.elman.network import ElmanNetwork
@@ -42,6 +42,8 @@ class ElmanCharModel(ElmanNetwork):
         vocab: The symbols it reads and predicts.
         hidden_size: Number of hidden units, read out by a linear layer. If None, there is one unit
             per symbol, and the hidden state itself is the logits.
+        parameters: The number of parameters: the largest `hidden_size` that needs no more is
+            chosen.
         embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.
@@ -55,7 +57,7 @@ class ElmanCharModel(ElmanNetwork):
             is left unchanged.
 
     Raises:
-        OptionError: If an option is out of range.
+        OptionError: If an option is out of range, or `parameters` are too few.
 
     Examples:
         >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
@@ -72,6 +74,7 @@ class ElmanCharModel(ElmanNetwork):
         vocab: Vocab,
         *,
         hidden_size: int | None = None,
+        parameters: int | None = None,
         embedding_size: int | None = None,
         num_layers: int = 1,
         nonlinearity: Nonlinearity = "tanh",
@@ -83,6 +86,7 @@ class ElmanCharModel(ElmanNetwork):
         settings = ElmanSettings(
             hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
         )
+        settings = with_parameters(settings, parameters, len(vocab))
         super().__init__(vocab, settings, UNITS_LAST)
         self.seed: int = seed
         self.embedding: nn.Embedding | None
