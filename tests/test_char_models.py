@@ -37,7 +37,7 @@ from seqtoys.errors import (
     UnknownSymbolError,
 )
 from seqtoys.evaluation.gradients import gradient_by_distance
-from seqtoys.models import CharModel, GRUCharModel, LSTMCharModel, public
+from seqtoys.models import CharModel, GRUCharModel, LSTMCharModel, MambaCharModel, public
 from seqtoys.models.forward import StepwiseModel
 from seqtoys.models.gru import gru_step
 from seqtoys.models.lstm import lstm_step
@@ -47,9 +47,15 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "elman": ElmanCharModel,
     "gru": GRUCharModel,
     "lstm": LSTMCharModel,
+    "mamba": MambaCharModel,
 }
 OPTIONS: dict[str, dict[str, Any]] = {}  # of a small model, besides two layers of 8
-SMALLEST: dict[str, int] = {"elman": 18, "gru": 34, "lstm": 42}  # parameters, of width 1
+SMALLEST: dict[str, int] = {
+    "elman": 18,
+    "gru": 34,
+    "lstm": 42,
+    "mamba": 132,
+}  # parameters, of width 1
 
 every_model = pytest.mark.parametrize("name", MAKERS)
 
