@@ -1,7 +1,7 @@
 """A Mamba network computes what its paper says, and what `transformers` computes.
 
 The test against `transformers` is skipped if that is missing:
-`pip install -c constraints.txt -e ".[interop]"`.
+`pip install -c constraints.txt -e ".[oracles]"`.
 """
 
 from __future__ import annotations
