@@ -68,7 +68,7 @@ SMALLEST: dict[str, int] = {  # parameters, of width 1
     "lstm": 42,
     "transformer": 177,
     "lru": 45,
-    "mamba": 0,
+    "mamba": 132,
     "deltanet": 0,
 }
 

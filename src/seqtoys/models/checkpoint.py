@@ -20,6 +20,7 @@ from seqtoys.models.ensemble import ElmanEnsemble
 from seqtoys.models.gru import GRUCharModel
 from seqtoys.models.lru import LRUCharModel
 from seqtoys.models.lstm import LSTMCharModel
+from seqtoys.models.mamba import MambaCharModel
 from seqtoys.models.replaceable import loss_of
 from seqtoys.models.trained import note_training
 from seqtoys.models.transformer import TransformerCharModel
@@ -51,6 +52,7 @@ CHAR_MODELS: dict[str, type[Any]] = {
         LSTMCharModel,
         TransformerCharModel,
         LRUCharModel,
+        MambaCharModel,
     )
 }
 KINDS: dict[str, type[Any]] = {

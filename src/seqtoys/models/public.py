@@ -7,6 +7,7 @@ from seqtoys.models.gru import GRUCharModel as GRUCharModel
 from seqtoys.models.lru import LRUCharModel as LRUCharModel
 from seqtoys.models.lstm import LSTMCharModel as LSTMCharModel
 from seqtoys.models.transformer import TransformerCharModel as TransformerCharModel
+from seqtoys.models.mamba import MambaCharModel as MambaCharModel
 
 __all__ = [
     "CharModel",
@@ -16,4 +17,5 @@ __all__ = [
     "LRUCharModel",
     "LSTMCharModel",
     "TransformerCharModel",
+    "MambaCharModel",
 ]
