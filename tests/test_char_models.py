@@ -37,19 +37,25 @@ from seqtoys.errors import (
     UnknownSymbolError,
 )
 from seqtoys.evaluation.gradients import gradient_by_distance
-from seqtoys.models import CharModel, GRUCharModel, LSTMCharModel, public
+from seqtoys.models import CharModel, DeltaNetCharModel, GRUCharModel, LSTMCharModel, public
 from seqtoys.models.forward import StepwiseModel
 from seqtoys.models.gru import gru_step
 from seqtoys.models.lstm import lstm_step
 
 VOCAB = Vocab("hielo")
 MAKERS: dict[str, Callable[..., Any]] = {
+    "deltanet": DeltaNetCharModel,
     "elman": ElmanCharModel,
     "gru": GRUCharModel,
     "lstm": LSTMCharModel,
 }
 OPTIONS: dict[str, dict[str, Any]] = {}  # of a small model, besides two layers of 8
-SMALLEST: dict[str, int] = {"elman": 18, "gru": 34, "lstm": 42}  # parameters, of width 1
+SMALLEST: dict[str, int] = {  # parameters, of the smallest width
+    "deltanet": 209,
+    "elman": 18,
+    "gru": 34,
+    "lstm": 42,
+}
 
 every_model = pytest.mark.parametrize("name", MAKERS)
 

@@ -107,5 +107,6 @@ def _parts(state: State) -> tuple[Tensor, ...]:
     return state if isinstance(state, tuple) else (state,)
 
 
-def _square(grad: Float[Tensor, "*layers batch hidden"]) -> Float[Tensor, " batch"]:
-    return grad.movedim(-2, 0).flatten(1).double().square().sum(1).cpu()
+def _square(grad: Float[Tensor, ...]) -> Float[Tensor, " batch"]:
+    batch_axis = min(grad.ndim - 2, 1)  # of (batch, hidden), or of (layers, batch, …)
+    return grad.movedim(batch_axis, 0).flatten(1).double().square().sum(1).cpu()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError, ModelFileError
 from seqtoys.models.char_model import CharModel, plan
+from seqtoys.models.deltanet import DeltaNetCharModel
 from seqtoys.models.elman.initialization import weight_shapes
 from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.settings import ElmanSettings
@@ -42,7 +43,14 @@ from seqtoys.support.values import check_length
 
 ElmanModel: TypeAlias = ElmanCharModel | ElmanEnsemble
 
-CHAR_MODELS: dict[str, type[Any]] = {kind.__name__: kind for kind in (GRUCharModel, LSTMCharModel)}
+CHAR_MODELS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        DeltaNetCharModel,
+        GRUCharModel,
+        LSTMCharModel,
+    )
+}
 KINDS: dict[str, type[Any]] = {
     **{kind.__name__: kind for kind in (ElmanCharModel, ElmanEnsemble)},
     **CHAR_MODELS,

@@ -1,6 +1,7 @@
 """The public names of `seqtoys.models`, which are loaded when one of them is first used."""
 
 from seqtoys.models.char_model import CharModel as CharModel
+from seqtoys.models.deltanet import DeltaNetCharModel as DeltaNetCharModel
 from seqtoys.models.elman.model import ElmanCharModel as ElmanCharModel
 from seqtoys.models.ensemble import ElmanEnsemble as ElmanEnsemble
 from seqtoys.models.gru import GRUCharModel as GRUCharModel
@@ -8,6 +9,7 @@ from seqtoys.models.lstm import LSTMCharModel as LSTMCharModel
 
 __all__ = [
     "CharModel",
+    "DeltaNetCharModel",
     "ElmanCharModel",
     "ElmanEnsemble",
     "GRUCharModel",
