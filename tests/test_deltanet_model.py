@@ -371,3 +371,13 @@ def test_stacked_models_run_as_each_alone() -> None:
         assert_same(states[at], torch.cat([part.detach().flatten() for part in state]))
         for name, weight in model.named_parameters():
             assert_same(grads[name][at], weight.grad)
+
+
+# PyTorch's own warning during export.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+def test_exported_model_reads_batches_of_any_size() -> None:
+    model = make(num_layers=1)
+    inputs = torch.randint(5, (4, 35), generator=torch.Generator().manual_seed(0))
+    any_size = {0: torch.export.Dim.DYNAMIC}
+    exported = torch.export.export(model, (inputs,), strict=False, dynamic_shapes=(any_size,))
+    assert_same(exported.module()(inputs[:3])[0], model(inputs[:3])[0])

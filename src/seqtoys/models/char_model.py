@@ -118,7 +118,8 @@ class CharModel(nn.Module):
         axes = ("batch", "time") if batch_first else ("time", "batch")
         check_inputs(inputs, axes, len(self.vocab), self._weight)
         vectors = self._vectors(inputs if batch_first else inputs.transpose(0, 1))
-        states, hidden = self._run(vectors, self._state_or_initial(hidden, len(vectors)))
+        # Not len(vectors), which torch.export would treat as a constant.
+        states, hidden = self._run(vectors, self._state_or_initial(hidden, vectors.shape[0]))
         logits = self.readout(states)  # (batch, time, hidden) -> (batch, time, vocab)
         return logits if batch_first else logits.transpose(0, 1), hidden
 
@@ -144,7 +145,7 @@ class CharModel(nn.Module):
         """
         check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
         vectors = self._vectors(inputs)  # (batch, features)
-        states, hidden = self._step(vectors, self._state_or_initial(hidden, len(vectors)))
+        states, hidden = self._step(vectors, self._state_or_initial(hidden, vectors.shape[0]))
         return self.readout(states), hidden
 
     def initial_hidden(self, batch_size: int) -> State:
@@ -156,7 +157,13 @@ class CharModel(nn.Module):
         Raises:
             OptionError: If `batch_size` is not a non-negative integer.
         """
-        return self._initial(check_count("batch_size", batch_size, 0))
+        count = check_count("batch_size", batch_size, 0)
+        numbers = sum(
+            math.prod(size or 0 for size in shape) for shape in self._state_shapes(count)
+        )
+        check_room("states", numbers, self._weight.element_size())
+        with EnoughMemory():
+            return self._initial(count)
 
     @torch.no_grad()
     def predict(self, sequence: Symbols) -> str | list[str]:
@@ -246,11 +253,9 @@ class CharModel(nn.Module):
         return next(self.parameters())
 
     def _initial(self, batch: int) -> State:
-        weight = self._weight
+        # Without the memory check of `initial_hidden`, which torch.compile can't trace.
         shapes = [[size or 0 for size in shape] for shape in self._state_shapes(batch)]
-        check_room("states", sum(map(math.prod, shapes)), weight.element_size())
-        with EnoughMemory():
-            parts = tuple(weight.new_zeros(shape) for shape in shapes)
+        parts = tuple(self._weight.new_zeros(shape) for shape in shapes)
         return parts if len(parts) > 1 else parts[0]
 
     def _state_or_initial(self, hidden: State | None, batch: int) -> State:
