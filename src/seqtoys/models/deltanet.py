@@ -38,9 +38,10 @@ def delta_rule_step(
 ) -> tuple[Float[Tensor, "*batch value"], Float[Tensor, "*batch value key"]]:
     """Write a value under a key, then read with a query: `S ← S(I - β k kᵀ) + β v kᵀ; o = S q`.
 
-    The state is a matrix that maps keys to values. The delta rule corrects what it returns for a
-    key, by a fraction β of the error: after a step with β = 1, a key of length 1 returns exactly
-    its new value. Along the key, the matrix `I - β k kᵀ` has the eigenvalue 1 - β.
+    The state is a matrix that maps keys to values. As `S(I - β k kᵀ) + β v kᵀ` is
+    `S + β (v - S k) kᵀ`, a step corrects the value `S k` of a key by a fraction β of its error:
+    with β = 1, a key of length 1 gets exactly its new value. The matrix `I - β k kᵀ` has the
+    eigenvalue 1 - β along the key, and 1 in all directions orthogonal to it.
 
     Args:
         state: The state S, the "fast weights".
@@ -199,11 +200,10 @@ class DeltaNetMixer(nn.Module):
             The outputs, and the next state.
         """
         mixed, conv = self.conv(self.qkv(x), hidden[0])  # (batch, time, 3 * width)
-        q, k, v = (
-            each.transpose(1, 2) for each in self._heads(mixed)
-        )  # (batch, heads, time, key)
+        heads = self._heads(mixed)  # three of (batch, time, heads, size)
+        q, k, v = (each.transpose(1, 2) for each in heads)  # (batch, heads, time, size)
         beta = self._strengths(x).transpose(1, 2)  # (batch, heads, time)
-        found, fast = delta_rule(hidden[1], q, k, v, beta)  # (batch, heads, time, value)
+        found, fast = delta_rule(hidden[1], q, k, v, beta)  # (batch, heads, time, size)
         return self._combined(found.transpose(1, 2)), (conv, fast)
 
     def step(
@@ -219,7 +219,7 @@ class DeltaNetMixer(nn.Module):
             The outputs, and the next state.
         """
         mixed, conv = self.conv.step(self.qkv(x), hidden[0])  # (batch, 3 * width)
-        q, k, v = self._heads(mixed)  # (batch, heads, key)
+        q, k, v = self._heads(mixed)  # (batch, heads, size)
         found, fast = delta_rule_step(hidden[1], q, k, v, self._strengths(x))
         return self._combined(found), (conv, fast)
 
