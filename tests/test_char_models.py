@@ -51,7 +51,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
 }
 OPTIONS: dict[str, dict[str, Any]] = {}  # of a small model, besides two layers of 8
 SMALLEST: dict[str, int] = {  # parameters, of the smallest width
-    "deltanet": 209,
+    "deltanet": 118,
     "elman": 18,
     "gru": 34,
     "lstm": 42,

@@ -205,7 +205,7 @@ def mixer_in_numpy(part: dict[str, Array], x: Array, settings: Any) -> Array:
     "options",
     [
         {},
-        {"negative_eigenvalues": True, "num_layers": 1},
+        {"negative_eigenvalues": True, "num_layers": 2},
         {"num_heads": 4, "conv_size": 2, "num_layers": 3},
         {"num_heads": 1, "conv_size": 1, "negative_eigenvalues": True},
     ],
@@ -342,7 +342,7 @@ def test_options_out_of_range() -> None:
     with pytest.raises(InputTypeError, match="expected negative_eigenvalues to be"):
         make(negative_eigenvalues="yes")
     conv, fast = make().initial_hidden(1)
-    with pytest.raises(ShapeError, match=r"expected hidden\[1\] of shape \(2, 1, 2, 4, 4\)"):
+    with pytest.raises(ShapeError, match=r"expected hidden\[1\] of shape \(1, 1, 2, 4, 4\)"):
         make().step(torch.tensor([0]), (conv, fast[..., 1:]))
 
 

@@ -318,7 +318,6 @@ class DeltaNetSettings(Settings):
         seqtoys.errors.OptionError: expected hidden_size to be a multiple of num_heads=3, got ...
     """
 
-    num_layers: int = 2
     num_heads: int = 2
     negative_eigenvalues: bool = False
     conv_size: int = 4
@@ -373,7 +372,7 @@ class DeltaNetCharModel(CharModel):
         >>> logits, hidden = model(model.vocab.encode_batch(["hihell"]))
         >>> conv, fast = hidden
         >>> logits.shape, conv.shape, fast.shape
-        (torch.Size([1, 6, 5]), torch.Size([2, 1, 54, 3]), torch.Size([2, 1, 2, 9, 9]))
+        (torch.Size([1, 6, 5]), torch.Size([1, 1, 78, 3]), torch.Size([1, 1, 2, 13, 13]))
     """
 
     SETTINGS: ClassVar[type[Settings]] = DeltaNetSettings
@@ -391,7 +390,7 @@ class DeltaNetCharModel(CharModel):
         num_heads: int = 2,
         negative_eigenvalues: bool = False,
         conv_size: int = 4,
-        num_layers: int = 2,
+        num_layers: int = 1,
         batch_first: bool = True,
         seed: int = 0,
     ) -> None:
