@@ -53,6 +53,7 @@ from seqtoys.models.lstm import lstm_step
 
 VOCAB = Vocab("hielo")
 MAKERS: dict[str, Callable[..., Any]] = {
+    "deltanet": DeltaNetCharModel,
     "elman": ElmanCharModel,
     "gru": GRUCharModel,
     "lstm": LSTMCharModel,
@@ -69,7 +70,7 @@ SMALLEST: dict[str, int] = {  # parameters, of width 1
     "transformer": 177,
     "lru": 45,
     "mamba": 132,
-    "deltanet": 0,
+    "deltanet": 118,
 }
 
 every_model = pytest.mark.parametrize("name", MAKERS)

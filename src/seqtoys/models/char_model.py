@@ -118,7 +118,8 @@ class CharModel(nn.Module):
         axes = ("batch", "time") if batch_first else ("time", "batch")
         check_inputs(inputs, axes, len(self.vocab), self._weight)
         vectors = self._vectors(inputs if batch_first else inputs.transpose(0, 1))
-        states, hidden = self._run(vectors, self._state_or_initial(hidden, len(vectors)))
+        # Not len(vectors), which torch.export would treat as a constant.
+        states, hidden = self._run(vectors, self._state_or_initial(hidden, vectors.shape[0]))
         logits = self.readout(states)  # (batch, time, hidden) -> (batch, time, vocab)
         return logits if batch_first else logits.transpose(0, 1), hidden
 
@@ -144,7 +145,7 @@ class CharModel(nn.Module):
         """
         check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
         vectors = self._vectors(inputs)  # (batch, features)
-        states, hidden = self._step(vectors, self._state_or_initial(hidden, len(vectors)))
+        states, hidden = self._step(vectors, self._state_or_initial(hidden, vectors.shape[0]))
         return self.readout(states), hidden
 
     def states_of(self, indices: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time hidden"]:
@@ -267,9 +268,9 @@ class CharModel(nn.Module):
         return next(self.parameters())
 
     def _initial(self, batch: int) -> State:
-        weight = self._weight
+        # Without the memory check of `initial_hidden`, which torch.compile can't trace.
         shapes = [[size or 0 for size in shape] for shape in self._state_shapes(batch)]
-        parts = tuple(weight.new_zeros(shape) for shape in shapes)
+        parts = tuple(self._weight.new_zeros(shape) for shape in shapes)
         return parts if len(parts) > 1 else parts[0]
 
     def _state_or_initial(self, hidden: State | None, batch: int) -> State:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError, ModelFileError
 from seqtoys.models.char_model import CharModel, plan
+from seqtoys.models.deltanet import DeltaNetCharModel
 from seqtoys.models.elman.initialization import weight_shapes
 from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.settings import ElmanSettings
@@ -53,6 +54,7 @@ CHAR_MODELS: dict[str, type[Any]] = {
         TransformerCharModel,
         LRUCharModel,
         MambaCharModel,
+        DeltaNetCharModel,
     )
 }
 KINDS: dict[str, type[Any]] = {
