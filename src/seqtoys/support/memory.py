@@ -15,8 +15,8 @@ from seqtoys.errors import OptionError, SeqtoysError, quoted
 # Out-of-memory messages that PyTorch, NumPy and Python raise without a dedicated error type. The
 # patterns are strict: any other error may come from user code, such as a task's `draw`.
 TOO_LARGE = re.compile(
-    "DefaultCPUAllocator: |Storage size calculation overflowed|Overflow when unpacking long"
-    "|^value cannot be converted to type int64_t without overflow"
+    "DefaultCPUAllocator: |(Storage size|Stride) calculation overflowed"
+    "|Overflow when unpacking long|^value cannot be converted to type int64_t without overflow"
     "|^array is too big; |^Maximum allowed (dimension|size) exceeded$"
     "|^Python int too large to convert to C |^cannot fit 'int' into an index-sized integer$"
 )
