@@ -351,7 +351,8 @@ class DeltaNetCharModel(CharModel):
             or the next multiple, unless `parameters` is given.
         parameters: The number of parameters: the largest `hidden_size` that needs no more is
             chosen.
-        num_heads: Number of heads of each layer.
+        num_heads: Number of heads of each layer. At most n keys of size n can be orthogonal, so
+            fewer heads keep more pairs of key and value apart; more heads train more reliably.
         negative_eigenvalues: Whether the writing strengths β are in (0, 2) rather than (0, 1).
             The eigenvalues 1 - β of a step are then in (-1, 1) rather than (0, 1).
         conv_size: Number of positions that the short convolutions of queries, keys and values
