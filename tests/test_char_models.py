@@ -37,7 +37,16 @@ from seqtoys.errors import (
     UnknownSymbolError,
 )
 from seqtoys.evaluation.gradients import gradient_by_distance
-from seqtoys.models import CharModel, DeltaNetCharModel, GRUCharModel, LSTMCharModel, public
+from seqtoys.models import (
+    CharModel,
+    DeltaNetCharModel,
+    GRUCharModel,
+    LRUCharModel,
+    LSTMCharModel,
+    MambaCharModel,
+    TransformerCharModel,
+    public,
+)
 from seqtoys.models.forward import StepwiseModel
 from seqtoys.models.gru import gru_step
 from seqtoys.models.lstm import lstm_step
@@ -48,13 +57,20 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "elman": ElmanCharModel,
     "gru": GRUCharModel,
     "lstm": LSTMCharModel,
+    "transformer": TransformerCharModel,
+    "lru": LRUCharModel,
+    "mamba": MambaCharModel,
+    "deltanet": DeltaNetCharModel,
 }
 OPTIONS: dict[str, dict[str, Any]] = {}  # of a small model, besides two layers of 8
-SMALLEST: dict[str, int] = {  # parameters, of the smallest width
-    "deltanet": 118,
+SMALLEST: dict[str, int] = {  # parameters, of width 1
     "elman": 18,
     "gru": 34,
     "lstm": 42,
+    "transformer": 177,
+    "lru": 45,
+    "mamba": 132,
+    "deltanet": 118,
 }
 
 every_model = pytest.mark.parametrize("name", MAKERS)

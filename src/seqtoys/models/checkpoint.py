@@ -19,9 +19,12 @@ from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.settings import ElmanSettings
 from seqtoys.models.ensemble import ElmanEnsemble
 from seqtoys.models.gru import GRUCharModel
+from seqtoys.models.lru import LRUCharModel
 from seqtoys.models.lstm import LSTMCharModel
+from seqtoys.models.mamba import MambaCharModel
 from seqtoys.models.replaceable import loss_of
 from seqtoys.models.trained import note_training
+from seqtoys.models.transformer import TransformerCharModel
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
@@ -46,9 +49,12 @@ ElmanModel: TypeAlias = ElmanCharModel | ElmanEnsemble
 CHAR_MODELS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        DeltaNetCharModel,
         GRUCharModel,
         LSTMCharModel,
+        TransformerCharModel,
+        LRUCharModel,
+        MambaCharModel,
+        DeltaNetCharModel,
     )
 }
 KINDS: dict[str, type[Any]] = {
