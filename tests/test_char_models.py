@@ -60,7 +60,6 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "transformer": TransformerCharModel,
     "lru": LRUCharModel,
     "mamba": MambaCharModel,
-    "deltanet": DeltaNetCharModel,
 }
 OPTIONS: dict[str, dict[str, Any]] = {}  # of a small model, besides two layers of 8
 SMALLEST: dict[str, int] = {  # parameters, of width 1
