@@ -200,8 +200,8 @@ class DeltaNetMixer(nn.Module):
             The outputs, and the next state.
         """
         mixed, conv = self.conv(self.qkv(x), hidden[0])  # (batch, time, 3 * width)
-        heads = self._heads(mixed)  # three of (batch, time, heads, size)
-        q, k, v = (each.transpose(1, 2) for each in heads)  # (batch, heads, time, size)
+        heads = [each.transpose(1, 2) for each in self._heads(mixed)]  # (batch, heads, time, size)
+        q, k, v = (each.contiguous() for each in heads)  # otherwise, each product would copy them
         beta = self._strengths(x).transpose(1, 2)  # (batch, heads, time)
         found, fast = delta_rule(hidden[1], q, k, v, beta)  # (batch, heads, time, size)
         return self._combined(found.transpose(1, 2)), (conv, fast)
