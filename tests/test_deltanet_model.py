@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 def make(**options: Any) -> DeltaNetCharModel:
-    chosen = {"hidden_size": 8, "seed": 1, **options}
+    chosen = {"hidden_size": 8, "num_heads": 2, "seed": 1, **options}
     return DeltaNetCharModel(VOCAB, **chosen).double()
 
 

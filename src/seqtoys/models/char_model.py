@@ -268,7 +268,7 @@ class CharModel(nn.Module):
         return next(self.parameters())
 
     def _initial(self, batch: int) -> State:
-        # Without the memory check of `initial_hidden`, which torch.compile can't trace.
+        # Not checked for memory as in `initial_hidden`: inputs of this batch size already exist.
         shapes = [[size or 0 for size in shape] for shape in self._state_shapes(batch)]
         parts = tuple(self._weight.new_zeros(shape) for shape in shapes)
         return parts if len(parts) > 1 else parts[0]

@@ -200,8 +200,8 @@ class DeltaNetMixer(nn.Module):
             The outputs, and the next state.
         """
         mixed, conv = self.conv(self.qkv(x), hidden[0])  # (batch, time, 3 * width)
-        heads = self._heads(mixed)  # three of (batch, time, heads, size)
-        q, k, v = (each.transpose(1, 2) for each in heads)  # (batch, heads, time, size)
+        heads = [each.transpose(1, 2) for each in self._heads(mixed)]  # (batch, heads, time, size)
+        q, k, v = (each.contiguous() for each in heads)  # otherwise, each product would copy them
         beta = self._strengths(x).transpose(1, 2)  # (batch, heads, time)
         found, fast = delta_rule(hidden[1], q, k, v, beta)  # (batch, heads, time, size)
         return self._combined(found.transpose(1, 2)), (conv, fast)
@@ -351,7 +351,8 @@ class DeltaNetCharModel(CharModel):
             or the next multiple, unless `parameters` is given.
         parameters: The number of parameters: the largest `hidden_size` that needs no more is
             chosen.
-        num_heads: Number of heads of each layer.
+        num_heads: Number of heads of each layer. At most n keys of size n can be orthogonal, so
+            fewer heads keep more pairs of key and value apart; more heads train more reliably.
         negative_eigenvalues: Whether the writing strengths β are in (0, 2) rather than (0, 1).
             The eigenvalues 1 - β of a step are then in (-1, 1) rather than (0, 1).
         conv_size: Number of positions that the short convolutions of queries, keys and values
