@@ -36,12 +36,15 @@ def selective_step(
     C: Float[Tensor, "batch state"],
     D: Float[Tensor, " inner"],
 ) -> tuple[Float[Tensor, "batch inner"], Float[Tensor, "batch inner state"]]:
-    """Compute one position of a selective state space model, as the paper writes it.
+    """Compute one position of a selective state space model: the paper's recurrence.
 
     Each channel of `x` has a linear state of its own. The step size `dt` depends on the input, and
     so decides what is remembered: a large step replaces the state by the input, and a step of 0
     skips the input. `B` and `C` also depend on the input; they decide where the input is written
     to the state and what is read from it.
+
+    The decay is the exact solution of the continuous equation (zero-order hold). For what is
+    written, the authors' code uses the first-order approximation `dt * B`, and so does this.
 
     Args:
         x: The inputs.
