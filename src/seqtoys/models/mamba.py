@@ -152,6 +152,10 @@ class MambaMixer(nn.Module):
 
     Args:
         settings: The sizes and options of the model.
+
+    Examples:
+        >>> MambaMixer(MambaSettings(hidden_size=8)).x_proj  # to a rank of 1, and twice 16
+        Linear(in_features=16, out_features=33, bias=False)
     """
 
     def __init__(self, settings: MambaSettings) -> None:
@@ -247,6 +251,10 @@ class MambaBlock(nn.Module):
 
     Args:
         settings: The sizes and options of the model.
+
+    Examples:
+        >>> MambaBlock(MambaSettings(hidden_size=8)).norm
+        RMSNorm((8,), eps=1e-05, elementwise_affine=True)
     """
 
     def __init__(self, settings: MambaSettings) -> None:
