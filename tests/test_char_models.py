@@ -37,25 +37,40 @@ from seqtoys.errors import (
     UnknownSymbolError,
 )
 from seqtoys.evaluation.gradients import gradient_by_distance
-from seqtoys.models import CharModel, GRUCharModel, LSTMCharModel, MambaCharModel, public
+from seqtoys.models import (
+    CharModel,
+    DeltaNetCharModel,
+    GRUCharModel,
+    LRUCharModel,
+    LSTMCharModel,
+    MambaCharModel,
+    TransformerCharModel,
+    public,
+)
 from seqtoys.models.forward import StepwiseModel
 from seqtoys.models.gru import gru_step
 from seqtoys.models.lstm import lstm_step
 
 VOCAB = Vocab("hielo")
 MAKERS: dict[str, Callable[..., Any]] = {
+    "deltanet": DeltaNetCharModel,
     "elman": ElmanCharModel,
     "gru": GRUCharModel,
     "lstm": LSTMCharModel,
+    "transformer": TransformerCharModel,
+    "lru": LRUCharModel,
     "mamba": MambaCharModel,
 }
 OPTIONS: dict[str, dict[str, Any]] = {}  # of a small model, besides two layers of 8
-SMALLEST: dict[str, int] = {
+SMALLEST: dict[str, int] = {  # parameters, of width 1
     "elman": 18,
     "gru": 34,
     "lstm": 42,
+    "transformer": 177,
+    "lru": 45,
     "mamba": 132,
-}  # parameters, of width 1
+    "deltanet": 118,
+}
 
 every_model = pytest.mark.parametrize("name", MAKERS)
 

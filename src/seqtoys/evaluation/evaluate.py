@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, overload
 
@@ -237,7 +238,8 @@ def _evaluate_task(
 def _score_part(model: nn.Module, whole: Task, part: Part, by: str | None) -> list[Score]:
     """Measure each replica on sequences of one kind, against the optimum."""
     rows = None if by is None else find_rows(whole, part.batches, by)
-    sums = sum_scores(model, part.batches, len(whole.vocab), allowed=whole.allowed, rows=rows)
+    with _naming(part):
+        sums = sum_scores(model, part.batches, len(whole.vocab), allowed=whole.allowed, rows=rows)
     best = to_tensor([part.source.optimal_loss(batch) for batch in part.batches])
     # The loss of the task's source, ignoring any split or chosen length: the same without either.
     is_same = part.source is whole and all(b.length_range is None for b in part.batches)
@@ -258,3 +260,14 @@ def _score_part(model: nn.Module, whole: Task, part: Part, by: str | None) -> li
     surprise = surprise_by_row(part.source, part.batches, rows)
     tables = tables_by_label(rows, part.batches, sums.by_row, surprise, is_given=part.is_given)
     return [replace(score, by_label=table) for score, table in zip(scores, tables, strict=True)]
+
+
+@contextmanager
+def _naming(part: Part) -> Iterator[None]:
+    """Add a note to what a model raises on sequences that may be longer than it can read."""
+    try:
+        yield
+    except Exception as error:
+        if part.is_longer:
+            error.add_note(f"on longer sequences, of {part.name}; longer=[…] chooses the lengths")
+        raise

@@ -118,7 +118,8 @@ class CharModel(nn.Module):
         axes = ("batch", "time") if batch_first else ("time", "batch")
         check_inputs(inputs, axes, len(self.vocab), self._weight)
         vectors = self._vectors(inputs if batch_first else inputs.transpose(0, 1))
-        states, hidden = self._run(vectors, self._state_or_initial(hidden, len(vectors)))
+        # Not len(vectors), which torch.export would treat as a constant.
+        states, hidden = self._run(vectors, self._state_or_initial(hidden, vectors.shape[0]))
         logits = self.readout(states)  # (batch, time, hidden) -> (batch, time, vocab)
         return logits if batch_first else logits.transpose(0, 1), hidden
 
@@ -144,8 +145,22 @@ class CharModel(nn.Module):
         """
         check_inputs(inputs, ("batch",), len(self.vocab), self._weight)
         vectors = self._vectors(inputs)  # (batch, features)
-        states, hidden = self._step(vectors, self._state_or_initial(hidden, len(vectors)))
+        states, hidden = self._step(vectors, self._state_or_initial(hidden, vectors.shape[0]))
         return self.readout(states), hidden
+
+    def states_of(self, indices: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time hidden"]:
+        """Return the vectors that the readout reads at each position.
+
+        Args:
+            indices: Symbol indices, batch first whatever `batch_first` is.
+
+        Examples:
+            >>> from seqtoys.models.gru import GRUCharModel
+            >>> model = GRUCharModel(Vocab("hielo"), hidden_size=8)
+            >>> model.states_of(model.vocab.encode_batch(["hihell"])).shape
+            torch.Size([1, 6, 8])
+        """
+        return self._run(self._vectors(indices), self._initial(len(indices)))[0]
 
     def initial_hidden(self, batch_size: int) -> State:
         """Return the state before the first symbol: zeros, `(layers, batch, …)`.
@@ -156,7 +171,13 @@ class CharModel(nn.Module):
         Raises:
             OptionError: If `batch_size` is not a non-negative integer.
         """
-        return self._initial(check_count("batch_size", batch_size, 0))
+        batch = check_count("batch_size", batch_size, 0)
+        numbers = sum(
+            math.prod(size or 0 for size in shape) for shape in self._state_shapes(batch)
+        )
+        check_room("states", numbers, self._weight.element_size())
+        with EnoughMemory():
+            return self._initial(batch)
 
     @torch.no_grad()
     def predict(self, sequence: Symbols) -> str | list[str]:
@@ -189,7 +210,7 @@ class CharModel(nn.Module):
         """
         indices = self._encode(sequence)
         with in_mode(self, training=False):
-            states, _ = self._run(self._vectors(indices), self._initial(1))  # (1, time, hidden)
+            states = self.states_of(indices)  # (1, time, hidden)
             logits = self.readout(states)[0]  # (time, vocab)
         return Trace(
             vocab=self.vocab,
@@ -237,7 +258,8 @@ class CharModel(nn.Module):
         def count(width: int) -> int:
             return _numbers(plan(cls, len(vocab), make_settings(hidden_size=width)))
 
-        width = choose_width(hidden_size, parameters, count, multiple_of=multiple_of)
+        with EnoughMemory():  # absurd sizes overflow even without values
+            width = choose_width(hidden_size, parameters, count, multiple_of=multiple_of)
         return make_settings(hidden_size=width)
 
     @property
@@ -246,11 +268,9 @@ class CharModel(nn.Module):
         return next(self.parameters())
 
     def _initial(self, batch: int) -> State:
-        weight = self._weight
+        # Without the memory check of `initial_hidden`, which torch.compile can't trace.
         shapes = [[size or 0 for size in shape] for shape in self._state_shapes(batch)]
-        check_room("states", sum(map(math.prod, shapes)), weight.element_size())
-        with EnoughMemory():
-            parts = tuple(weight.new_zeros(shape) for shape in shapes)
+        parts = tuple(self._weight.new_zeros(shape) for shape in shapes)
         return parts if len(parts) > 1 else parts[0]
 
     def _state_or_initial(self, hidden: State | None, batch: int) -> State:

@@ -13,15 +13,18 @@ from torch import Tensor, nn
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError, ModelFileError
 from seqtoys.models.char_model import CharModel, plan
+from seqtoys.models.deltanet import DeltaNetCharModel
 from seqtoys.models.elman.initialization import weight_shapes
 from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.settings import ElmanSettings
 from seqtoys.models.ensemble import ElmanEnsemble
 from seqtoys.models.gru import GRUCharModel
+from seqtoys.models.lru import LRUCharModel
 from seqtoys.models.lstm import LSTMCharModel
 from seqtoys.models.mamba import MambaCharModel
 from seqtoys.models.replaceable import loss_of
 from seqtoys.models.trained import note_training
+from seqtoys.models.transformer import TransformerCharModel
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
@@ -48,7 +51,10 @@ CHAR_MODELS: dict[str, type[Any]] = {
     for kind in (
         GRUCharModel,
         LSTMCharModel,
+        TransformerCharModel,
+        LRUCharModel,
         MambaCharModel,
+        DeltaNetCharModel,
     )
 }
 KINDS: dict[str, type[Any]] = {

@@ -140,5 +140,5 @@ class GRUCharModel(CharModel):
         return run_recurrent(self.rnn, vectors, hidden)
 
     def _step(self, vectors: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        states, hidden = self.rnn(vectors.unsqueeze(1), hidden)  # (batch, 1, hidden)
-        return states.squeeze(1), hidden
+        _, hidden = self.rnn(vectors.unsqueeze(1), hidden)
+        return hidden[-1], hidden  # from the returned state, so that gradients pass through it

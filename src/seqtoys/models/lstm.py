@@ -145,5 +145,5 @@ class LSTMCharModel(CharModel):
         return run_recurrent(self.rnn, vectors, hidden)
 
     def _step(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
-        states, hidden = self.rnn(vectors.unsqueeze(1), hidden)  # (batch, 1, hidden)
-        return states.squeeze(1), hidden
+        _, (h, c) = self.rnn(vectors.unsqueeze(1), hidden)
+        return h[-1], (h, c)  # from the returned state, so that gradients pass through it
