@@ -222,6 +222,7 @@ def test_initial_weights_are_those_of_the_reference() -> None:
         assert abs(weight.std() / (bound / math.sqrt(3)) - 1) < 0.1, name
     wide: Any = MambaCharModel(Vocab([str(i) for i in range(50)]), 64)
     assert abs(wide.embedding.weight.std() / 0.02 - 1) < 0.05
+    assert 0.9 / 8 < wide.readout.weight.abs().max() <= 1 / 8
     for norm in (wide.norm_f, wide.layers[0].norm):
         assert torch.equal(norm.weight, torch.ones(64))
 

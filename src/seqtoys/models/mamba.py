@@ -36,12 +36,15 @@ def selective_step(
     C: Float[Tensor, "batch state"],
     D: Float[Tensor, " inner"],
 ) -> tuple[Float[Tensor, "batch inner"], Float[Tensor, "batch inner state"]]:
-    """Compute one position of a selective state space model, as the paper writes it.
+    """Compute one position of a selective state space model: the paper's recurrence.
 
     Each channel of `x` has a linear state of its own. The step size `dt` depends on the input, and
     so decides what is remembered: a large step replaces the state by the input, and a step of 0
     skips the input. `B` and `C` also depend on the input; they decide where the input is written
     to the state and what is read from it.
+
+    The decay is the exact solution of the continuous equation (zero-order hold). For what is
+    written, the authors' code uses the first-order approximation `dt * B`, and so does this.
 
     Args:
         x: The inputs.
@@ -149,6 +152,10 @@ class MambaMixer(nn.Module):
 
     Args:
         settings: The sizes and options of the model.
+
+    Examples:
+        >>> MambaMixer(MambaSettings(hidden_size=8)).x_proj  # to a rank of 1, and twice 16
+        Linear(in_features=16, out_features=33, bias=False)
     """
 
     def __init__(self, settings: MambaSettings) -> None:
@@ -244,6 +251,10 @@ class MambaBlock(nn.Module):
 
     Args:
         settings: The sizes and options of the model.
+
+    Examples:
+        >>> MambaBlock(MambaSettings(hidden_size=8)).norm
+        RMSNorm((8,), eps=1e-05, elementwise_affine=True)
     """
 
     def __init__(self, settings: MambaSettings) -> None:
