@@ -216,21 +216,25 @@ class ElmanCharModel(ElmanNetwork):
 
     def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the states of the last layer, and the final states of all layers."""
-        if is_left_to_pytorch(inputs) or inputs.is_floating_point() or not self._has_plain_parts():
+        if not self._runs_own_layers(inputs):
             vectors = self._vectors(inputs)  # (batch, time) -> (batch, time, features)
             return run_rnn(self.rnn, vectors, hidden, self._weight)
         hidden = self._state_or_zeros(hidden, inputs.shape[self._batch_axis])
         symbols = inputs.T if self.settings.batch_first else inputs  # (time, batch)
-        layers = self._layers()
-        if self.embedding is None:
-            pass
-        elif len(self.vocab.symbols) > symbols.numel():
-            symbols = self.embedding(symbols.long())  # (time, batch, features)
-        else:
+        layers, activation = self._layers(), self.settings.nonlinearity
+        if self.embedding is not None:
             layers[0] = layers[0].after_embedding(self.embedding.weight)
-        activation = self.settings.nonlinearity
         states, hidden = run_layers(symbols, layers, hidden, UNITS_LAST, activation)
         return (states.transpose(0, 1) if self.settings.batch_first else states), hidden
+
+    def _runs_own_layers(self, inputs: Tensor) -> bool:
+        """Whether `run_layers` is used rather than the modules `embedding` and `rnn`."""
+        if is_left_to_pytorch(inputs) or inputs.is_floating_point():
+            return False
+        # The table of an embedding is multiplied as a whole, so each symbol has to occur often.
+        if self.embedding is not None and inputs.numel() < 4 * len(self.vocab.symbols):
+            return False
+        return self._has_plain_parts()
 
     def _can_look_up(self, inputs: Tensor) -> bool:
         """Whether inputs are indices that can be looked up as rows of `weight_ih`."""
@@ -240,13 +244,13 @@ class ElmanCharModel(ElmanNetwork):
 
     def _has_plain_parts(self) -> bool:
         """Whether calling `embedding` and `rnn` computes what the settings describe."""
-        symbols, embedding = len(self.vocab.symbols), self.embedding
-        features = symbols if embedding is None else embedding.weight.shape[-1]
+        symbols, features = len(self.vocab.symbols), len(self.vocab.symbols)
+        if self.embedding is not None:
+            if not is_plain_embedding(self.embedding) or len(self.embedding.weight) != symbols:
+                return False
+            features = self.embedding.weight.shape[-1]
         units = self.settings.units(symbols)
-        return (
-            embedding is None
-            or (is_plain_embedding(embedding) and embedding.weight.shape == (symbols, features))
-        ) and is_plain_rnn(self.rnn, features, units, self.settings)
+        return is_plain_rnn(self.rnn, features, units, self.settings)
 
     def _layers(self) -> list[LayerWeights]:
         rnn = self.rnn
