@@ -79,6 +79,8 @@ def run_layers(
             drive = project(states, layer.weight_ih, layer.bias, layout)
         else:
             drive = drive_by_symbols(states, layer, layout)
+        # Autocast computes products in another dtype, but the states keep that of the weights.
+        drive = drive.to(layer.weight_hh.dtype)
         states = recur(drive, layer.weight_hh, before, steps, layout, nonlinearity)
         last.append(states.narrow(layout.positions, -batch, batch) if steps else before)
     return unflattened(states, (steps, batch), layout), torch.stack(last, layout.time)

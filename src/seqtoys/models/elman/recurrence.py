@@ -233,6 +233,7 @@ def _back_out_of_place(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         driven.append(layout.multiply_add(step, layout.columns(driven[-1]), rows) * slope)
     drive = torch.cat(driven[::-1], layout.positions)  # (time * batch, units)
     before = torch.cat([h_0, *by_step(states, ctx.steps, layout)[:-1]], layout.positions)
-    grad_weight = layout.add_outer_(drive.new_zeros(weight_hh.shape), drive, before)
+    outer = layout.columns(swapped(drive, layout)), layout.rows(before)
+    grad_weight = layout.multiply_add(torch.zeros_like(weight_hh), *outer)
     grad_h_0 = layout.multiply_add(torch.zeros_like(h_0), layout.columns(driven[-1]), rows)
     return drive, grad_weight, grad_h_0
