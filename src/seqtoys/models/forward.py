@@ -213,8 +213,8 @@ def check_logits(
 def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
     """Temporarily put a model in training or evaluation mode."""
     before = [(part, part.training) for part in model.modules()]
-    model.train(training)
     try:
+        model.train(training)
         yield
     finally:
         for part, mode in before:
