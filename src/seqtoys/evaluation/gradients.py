@@ -70,7 +70,7 @@ def _has_state(model: nn.Module) -> bool:
     """Whether a model has a state of fixed size, not one that is empty at first and grows."""
     if not isinstance(model, StepwiseModel):
         return False
-    return all(part.numel() for part in _parts(model.initial_hidden(1)))
+    return any(part.numel() for part in _parts(model.initial_hidden(1)))
 
 
 def _read_states(model: Any, batch: Batch) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
