@@ -15,7 +15,7 @@ from seqtoys.errors import InputTypeError, ModelFileError
 from seqtoys.models.elman.initialization import weight_shapes
 from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.settings import ElmanSettings
-from seqtoys.models.ensemble import ElmanEnsemble
+from seqtoys.models.elman.ensemble import ElmanEnsemble
 from seqtoys.models.replaceable import loss_of
 from seqtoys.models.trained import note_training
 from seqtoys.records.ensemble_history import EnsembleHistory

@@ -77,7 +77,7 @@ def globally_seeded(seed: int) -> Iterator[None]:
     """Seed PyTorch's, Python's and NumPy's global generators, and restore them afterwards.
 
     Args:
-        seed: A seed of 32 bits.
+        seed: A seed of 64 bits, of which NumPy uses the lower 32.
 
     Examples:
         >>> with globally_seeded(7):
@@ -116,4 +116,4 @@ def _seed_random_states(seed: int) -> None:
     torch.default_generator.manual_seed(seed)
     torch.cuda.manual_seed_all(seed)
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
+    np.random.seed(seed % 2**32)  # noqa: NPY002

@@ -10,7 +10,7 @@ from torch import nn
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.models.checkpoint import Checkpoint
-from seqtoys.models.forward import Ensemble
+from seqtoys.models.forward import Replicated
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.row import Row
@@ -28,7 +28,7 @@ from seqtoys.training.stopping import Until
 
 
 @overload
-def fit(model: Ensemble, data: TrainingData, **options: Unpack[FitOptions]) -> EnsembleHistory: ...
+def fit(model: Replicated, data: TrainingData, **options: Unpack[FitOptions]) -> EnsembleHistory: ...
 
 
 @overload
