@@ -33,6 +33,8 @@ from seqtoys.support.devices import device_of
 from seqtoys.support.indices import check_index
 from seqtoys.support.randomness import check_seed
 
+COMPARED = 3  # sequences on which each replica is compared with the batched result, once
+
 
 class Ensemble(nn.Module):
     """The models of many seeds, trained together: any module that `fit` accepts.
@@ -163,10 +165,14 @@ class Ensemble(nn.Module):
                 f"{STATEFUL}, got {type(model).__name__}, whose forward accepts no state; omit it"
             )
 
-        def call(model: nn.Module, state: Any) -> Output:
-            return _named(*run_whole(model, inputs, *([] if state is None else [state])))
+        def reader(inputs: Tensor) -> Call:
+            def read(model: nn.Module, state: Any) -> Output:
+                return _named(*run_whole(model, inputs, *([] if state is None else [state])))
 
-        output = self._run("forward", call, state)
+            return read
+
+        trial = reader(inputs[:COMPARED]) if state is None else None
+        output = self._run("forward", reader(inputs), state, trial)
         return (output["logits"], output["state"]) if "state" in output else output["logits"]
 
     def step(
@@ -296,7 +302,7 @@ class Ensemble(nn.Module):
         """Return the number of seeds and the class of the models, for the ensemble's `repr`."""
         return f"{len(self)} seeds of {type(self._runner.models[0]).__name__}"
 
-    def _run(self, name: str, call: Call, state: Any) -> Output:
+    def _run(self, name: str, call: Call, state: Any, trial: Call | None = None) -> Output:
         """Run all replicas, and store the buffers that have changed."""
         if state is not None:
             self._check_state(state)
@@ -305,7 +311,7 @@ class Ensemble(nn.Module):
         for model in self._runner.models[: 1 if self.batched else None]:
             for part, mode in zip(model.modules(), own, strict=True):
                 part.training = mode
-        output, changed = self._runner.run(name, call, tensors, state)
+        output, changed = self._runner.run(name, call, tensors, state, trial=trial)
         if changed.buffers:
             after = {id(tensors.buffers[name]): new for name, new in changed.buffers.items()}
             for part in self.modules():

@@ -51,22 +51,23 @@ def run_rnn(
 ) -> tuple[list[Tensor], States]:
     """Run `h = activation(W_ih x + b_ih + W_hh h + b_hh)` over time."""
     (h,), states = state, []
-    recur = partial(_affine, weights.recurrent, weights.recurrent_bias)
-    for inner in _project(x, weights.input, weights.input_bias):
-        h = activation(inner + recur(h))
+    for inner in _project(x, weights.input, _sum(weights.input_bias, weights.recurrent_bias)):
+        h = activation(torch.baddbmm(inner, weights.recurrent, h))
         states.append(h)
     return states, (h,)
 
 
 def run_gru(x: Tensor, state: States, weights: Weights) -> tuple[list[Tensor], States]:
     """Run a GRU over time (Cho et al., 2014), in the form of `torch.nn.GRU`."""
-    (h,), states, units = state, [], weights.recurrent.shape[2]
-    recur = partial(_affine, weights.recurrent, weights.recurrent_bias)
-    for inner in _project(x, weights.input, weights.input_bias):
-        gates, new = inner.split((2 * units, units), 1)
-        recurrent_gates, recurrent_new = recur(h).split((2 * units, units), 1)
-        reset, update = torch.sigmoid(gates + recurrent_gates).chunk(2, 1)
-        candidate = torch.addcmul(new, reset, recurrent_new).tanh()
+    (h,), states, sizes = state, [], (2 * state[0].shape[1], state[0].shape[1])
+    gates_hh, new_hh = weights.recurrent.split(sizes, 1)
+    gates_bias, new_bias = _split(weights.recurrent_bias, sizes)
+    gates_ih, new_ih = weights.input.split(sizes, 1)
+    bias, new_input_bias = _split(weights.input_bias, sizes)
+    gates = _project(x, gates_ih, _sum(bias, gates_bias))
+    for inner, new in zip(gates, _project(x, new_ih, new_input_bias), strict=True):
+        reset, update = torch.sigmoid(torch.baddbmm(inner, gates_hh, h)).chunk(2, 1)
+        candidate = torch.addcmul(new, reset, _affine(new_hh, new_bias, h)).tanh()
         h = torch.lerp(candidate, h, update)
         states.append(h)
     return states, (h,)
@@ -75,10 +76,10 @@ def run_gru(x: Tensor, state: States, weights: Weights) -> tuple[list[Tensor], S
 def run_lstm(x: Tensor, state: States, weights: Weights) -> tuple[list[Tensor], States]:
     """Run an LSTM over time (Hochreiter & Schmidhuber, 1997), in the form of `torch.nn.LSTM`."""
     (h, c), states = state, []
-    recur = partial(_affine, weights.recurrent, weights.recurrent_bias)
-    for inner in _project(x, weights.input, weights.input_bias):
-        write, keep, new, read = (inner + recur(h)).chunk(4, 1)
-        c = torch.sigmoid(keep) * c + torch.sigmoid(write) * new.tanh()
+    for inner in _project(x, weights.input, _sum(weights.input_bias, weights.recurrent_bias)):
+        gates = torch.baddbmm(inner, weights.recurrent, h)
+        write, keep, new, read = gates.chunk(4, 1)
+        c = torch.addcmul(torch.sigmoid(keep) * c, torch.sigmoid(write), new.tanh())
         h = torch.sigmoid(read) * c.tanh()
         states.append(h)
     return states, (h, c)
@@ -228,6 +229,15 @@ def _with_replicas(tensor: Tensor, axis: int | None, replicas: int) -> Tensor:
     return tensor.expand(replicas, *tensor.shape) if axis is None else tensor.movedim(axis, 0)
 
 
+def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    """Add two biases; a network has both or neither."""
+    return None if one is None or other is None else one + other
+
+
+def _split(bias: Tensor | None, sizes: tuple[int, int]) -> Sequence[Tensor | None]:
+    return (None, None) if bias is None else bias.split(sizes, 1)
+
+
 def _affine(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
     """Compute `W x + b` for each replica: `(replicas, gates, batch)`."""
     if bias is None:
@@ -245,8 +255,10 @@ def _project(x: Tensor, weight: Tensor, bias: Tensor | None) -> Steps:
     """
     if x.ndim == 4:
         return [_affine(weight, bias, step.transpose(1, 2)) for step in x.unbind(1)]
-    joint = weight.flatten(0, 1)  # (replicas * gates, features)
-    steps = [joint @ step.T for step in x.unbind(0)]  # (replicas * gates, batch)
-    if bias is not None:
-        steps = [step + bias.reshape(-1, 1) for step in steps]
+    joint, column = weight.flatten(0, 1), None if bias is None else bias.reshape(-1, 1)
+    # Each (replicas * gates, features) @ (features, batch).
+    steps = [
+        joint @ step.T if column is None else torch.addmm(column, joint, step.T)
+        for step in x.unbind(0)
+    ]
     return [step.unflatten(0, weight.shape[:2]) for step in steps]

@@ -67,7 +67,9 @@ class Runner:
         self._proven: set[tuple[str, bool]] = set()
         self._is_shared: dict[str, tuple[Tensor, int, bool]] = {}
 
-    def run(self, name: str, call: Call, tensors: Tensors, state: Any) -> tuple[Output, Tensors]:
+    def run(
+        self, name: str, call: Call, tensors: Tensors, state: Any, *, trial: Call | None = None
+    ) -> tuple[Output, Tensors]:
         """Run all replicas.
 
         Args:
@@ -75,6 +77,8 @@ class Runner:
             call: Runs one model.
             tensors: The parameters and buffers.
             state: The states of all replicas, if any.
+            trial: Runs one model on part of the same inputs, to compare each replica with the
+                batched result. If None, the whole call is compared.
 
         Returns:
             What the models return, replicas first; and the buffers that have changed.
@@ -85,7 +89,7 @@ class Runner:
         level, reason = self.level, self.reason
         while level < IN_TURN:
             with _undone_on_failure(self.models[0], tensors) as failure:
-                found = self._run_batched(name, call, tensors, state, level)
+                found = self._run_batched(name, (call, trial or call), tensors, state, level)
             if not failure:
                 self.level = level
                 return found
@@ -96,7 +100,7 @@ class Runner:
         return found
 
     def _run_batched(
-        self, name: str, call: Call, tensors: Tensors, state: Any, level: int
+        self, name: str, calls: tuple[Call, Call], tensors: Tensors, state: Any, level: int
     ) -> tuple[Output, Tensors]:
         """Run all replicas at once; check the result if it is the first in this mode.
 
@@ -105,12 +109,12 @@ class Runner:
         """
         model = self.models[0]
         shared = self._shared(tensors) if level == WITH_SHARED else set()
-        case = name, model.training
+        case, (call, trial) = (name, model.training), calls
         if case in self._proven:
             return run_batched(model, call, tensors, state, shared)
         with warnings.catch_warnings():
             warnings.filterwarnings("error", NO_RULE)
-            self._check_agreement(call, tensors, state, shared)
+            self._check_agreement(trial, tensors, state, shared)
             before = contents_of(model)
             found = run_batched(model, call, tensors, state, shared)
         if has_changed(model, before):
