@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from seqtoys.errors import InputTypeError, ShapeError
+from seqtoys.models.elman.ensemble import ElmanEnsemble
 from seqtoys.models.elman.layers import weight_of
 from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.network import ElmanNetwork
-from seqtoys.models.elman.ensemble import ElmanEnsemble
 from seqtoys.models.forward import Replicated, count_replicas, in_mode
 from seqtoys.models.reading import make_reader
 from seqtoys.support.arrays import Array

@@ -43,6 +43,11 @@ SchedulerFactory: TypeAlias = Callable[[torch.optim.Optimizer], Any]
 
 DEFAULT_LR = 0.01
 
+MIXING: tuple[Any, ...] = tuple(
+    getattr(torch.optim, name) for name in ("Adafactor", "Muon") if hasattr(torch.optim, name)
+)
+"""The optimizers of PyTorch whose update of a number depends on others in the same tensor."""
+
 
 def make_optimizer(
     optimizer: OptimizerFactory, model: nn.Module, lr: float | None, *, is_scheduled: bool
@@ -213,7 +218,7 @@ def _check_usable(optimizer: Optimizer, *, replicas: int) -> None:
             f"expected an optimizer whose step needs no closure, got {name}; fit computes the "
             "loss only once per update"
         )
-    if replicas and isinstance(optimizer, torch.optim.Adafactor):
+    if replicas and isinstance(optimizer, MIXING):
         raise OptionError(
             f"{name} cannot be combined with an ensemble, as it would mix the replicas; use an "
             "optimizer that updates each parameter elementwise"

@@ -1,4 +1,4 @@
-"""What the replicas of an ensemble have besides tensors: plain attributes, hooks and generators."""
+"""What models have besides parameters and buffers: plain attributes, hooks and generators."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _is_same(one: Any, other: Any, depth: int = 0) -> bool:
         return one.keys() == other.keys() and all(
             _is_same(one[key], other[key], depth + 1) for key in one
         )
-    if type(one).__eq__ is not object.__eq__:
+    if "__eq__" in {name for kind in type(one).__mro__[:-1] for name in vars(kind)}:
         with suppress(Exception):  # such as an array, whose comparison isn't a boolean
             return bool(one == other)
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -125,6 +125,11 @@ class Ensemble(nn.Module):
         return "" if reason is None else f"The replicas ran one after another: {reason}."
 
     @property
+    def template(self) -> nn.Module:
+        """One of the models, without its weights: what all have in common."""
+        return self._runner.models[0]
+
+    @property
     def loss_floor(self) -> float:
         """The lowest loss that the readout of the models can reach; 0 if there is no such bound.
 
@@ -159,7 +164,7 @@ class Ensemble(nn.Module):
             >>> ensemble(torch.tensor([[0, 1, 2, 3]])).shape
             torch.Size([3, 1, 4, 5])
         """
-        model = self._runner.models[0]
+        model = self.template
         if state is not None and not accepts(model.forward, inputs, state):
             raise OptionError(
                 f"{STATEFUL}, got {type(model).__name__}, whose forward accepts no state; omit it"
@@ -256,7 +261,7 @@ class Ensemble(nn.Module):
         predicted = logits.argmax(-1).squeeze(1)  # (replicas, 1, time) -> (replicas, time)
         return [vocab.decode(row) for row in predicted]  # type: ignore[return-value]
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> Ensemble:
         """Set the mode of all parts as `train` of the models does, which may leave some out.
 
         Args:
@@ -267,7 +272,7 @@ class Ensemble(nn.Module):
             >>> ensemble.training, ensemble[0].training
             (False, False)
         """
-        model = self._runner.models[0].train(mode)
+        model = self.template.train(mode)
         for part, original in zip(self.modules(), model.modules(), strict=True):
             part.training = original.training
         return self
@@ -300,7 +305,7 @@ class Ensemble(nn.Module):
 
     def extra_repr(self) -> str:
         """Return the number of seeds and the class of the models, for the ensemble's `repr`."""
-        return f"{len(self)} seeds of {type(self._runner.models[0]).__name__}"
+        return f"{len(self)} seeds of {type(self.template).__name__}"
 
     def _run(self, name: str, call: Call, state: Any, trial: Call | None = None) -> Output:
         """Run all replicas, and store the buffers that have changed."""
@@ -326,7 +331,7 @@ class Ensemble(nn.Module):
             OptionError: If a part has been replaced.
         """
         tensors = Tensors(dict(self.named_parameters()), dict(self.named_buffers()))
-        model, replicas = self._runner.models[0], len(self)
+        model, replicas = self.template, len(self)
         names = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
         for name in names:
             found = tensors.parameters.get(name, tensors.buffers.get(name))
@@ -339,7 +344,7 @@ class Ensemble(nn.Module):
         return tensors
 
     def _check_stepwise(self) -> None:
-        model = self._runner.models[0]
+        model = self.template
         if not isinstance(model, StepwiseModel):
             raise OptionError(
                 "expected models with step and initial_hidden, got "

@@ -142,7 +142,7 @@ def _is_plain(*args: Any) -> bool:
     if not isinstance(has_biases, bool):  # a packed sequence has its weights there
         return False
     each = 4 if has_biases else 2
-    return len(args[2]) == each * num_layers * (1 + is_bidirectional)
+    return bool(len(args[2]) == each * num_layers * (1 + is_bidirectional))
 
 
 def _run_layers(
@@ -168,7 +168,7 @@ def _run_layers(
             index = at * directions + direction
             own = weights[each * index : each * (index + 1)]
             read = x.flip(0) if direction else x
-            output, *final = _Layer.apply(layer, read, *own, *[None] * (4 - each),
+            output, *final = _run_layer(layer, read, *own, *[None] * (4 - each),
                                           *(start[index] for start in starts))  # fmt: skip
             outputs.append(output.flip(0) if direction else output)
             finals.append(tuple(final))
@@ -183,7 +183,7 @@ def _run_cell(layer: Layer, inputs: Tensor, initial: Tensor | States, *weights: 
     """Run one step of one replica, with the arguments of `torch.nn`."""
     starts = initial if isinstance(initial, tuple) else (initial,)
     own = [*weights, *[None] * (4 - len(weights))]
-    _, *final = _Layer.apply(layer, inputs.unsqueeze(0), *own, *starts)
+    _, *final = _run_layer(layer, inputs.unsqueeze(0), *own, *starts)
     return tuple(final) if isinstance(initial, tuple) else final[0]
 
 
@@ -213,7 +213,7 @@ class _Layer(torch.autograd.Function):
         _, x_axis, *axes = in_dims
         if x_axis is not None:
             x = x.movedim(x_axis, 0)  # (replicas, time, batch, features)
-        stacked = [
+        stacked: list[Any] = [
             each if each is None else _with_replicas(each, axis, replicas)
             for each, axis in zip(tensors, axes, strict=True)
         ]
@@ -222,6 +222,9 @@ class _Layer(torch.autograd.Function):
         whole = torch.stack(outputs, 1).transpose(2, 3)  # (replicas, time, batch, units)
         found = (whole, *(state.transpose(1, 2) for state in final))
         return found, (0,) * len(found)
+
+
+_run_layer: Callable[..., tuple[Tensor, ...]] = _Layer.apply
 
 
 def _with_replicas(tensor: Tensor, axis: int | None, replicas: int) -> Tensor:

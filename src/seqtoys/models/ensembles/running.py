@@ -122,9 +122,7 @@ class Runner:
         self._proven.add(case)
         return found
 
-    def _check_agreement(
-        self, call: Call, tensors: Tensors, state: Any, shared: set[str]
-    ) -> None:
+    def _check_agreement(self, call: Call, tensors: Tensors, state: Any, shared: set[str]) -> None:
         """Check that each replica alone gives the same, in evaluation mode.
 
         Models that are random in that mode, too, can't be checked.
@@ -302,9 +300,9 @@ def _run_alone(
 
 
 def _changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> Tensors:
-    """Return the buffers that differ, or share memory between replicas as they did not before."""
+    """Return copies of the buffers that differ; others may be saved for the backward pass."""
     buffers = {
-        name: tensor.contiguous()
+        name: tensor.clone(memory_format=torch.contiguous_format)
         for name, tensor in after.items()
         if tensor.dtype != before[name].dtype or not torch.equal(tensor, before[name])
     }

@@ -161,7 +161,7 @@ def _register(part: nn.Module, method: str, name: str, *given: Any, **options: A
 def _check_initialized(model: nn.Module, seed: int) -> None:
     device_of(model)  # raises an error on the meta device
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+        if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise InputTypeError(
                 f"expected initialized weights, got {name} without a shape for seed {seed}; run "
                 "the model once inside make_model"
