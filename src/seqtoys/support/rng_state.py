@@ -72,6 +72,37 @@ class GlobalRngState:
             torch.cuda.set_rng_state(where, device)
 
 
+class GlobalDraws:
+    """Detects draws from PyTorch's, Python's and NumPy's global generators.
+
+    Examples:
+        >>> draws = GlobalDraws()
+        >>> draws.any()
+        False
+        >>> numbers = torch.rand(2)
+        >>> draws.any()
+        True
+    """
+
+    def __init__(self) -> None:
+        self._before = _random_states()
+
+    def any(self) -> bool:
+        """Whether there have been any."""
+        return _random_states() != self._before
+
+
+def _random_states() -> list[object]:
+    name, keys, *position = np.random.get_state()  # noqa: NPY002
+    numpy = (name, keys.tolist(), *position)
+    on_gpu = [state.tolist() for state in _states_on_gpus()]
+    return [torch.get_rng_state().tolist(), random.getstate(), numpy, *on_gpu]
+
+
+def _states_on_gpus() -> list[Tensor]:
+    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+
+
 @contextmanager
 def globally_seeded(seed: int) -> Iterator[None]:
     """Seed PyTorch's, Python's and NumPy's global generators, and restore them afterwards.

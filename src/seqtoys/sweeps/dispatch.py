@@ -14,6 +14,7 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from typing import TypeAlias
 
 from seqtoys.errors import OptionError
@@ -54,7 +55,13 @@ def run_cells(cells: Sequence[Cell], executor: Executor | None) -> Generator[Fin
         for future in futures:
             future.cancel()
     if isinstance(executor, ProcessPoolExecutor):
-        yield from _run_apart(lost, executor)
+        yield from _run_apart((part for cell in lost for part in _separated(cell)), executor)
+
+
+def _separated(cell: Cell) -> list[Cell]:
+    """Return a cell for each seed of single models, to know which seed a worker dies of."""
+    seeds = [cell.seeds] if cell.makes_ensemble else [(seed,) for seed in cell.seeds]
+    return [replace(cell, seeds=each) for each in seeds]
 
 
 def _run_apart(cells: Iterable[Cell], pool: ProcessPoolExecutor) -> Iterator[Finished]:

@@ -104,6 +104,20 @@ def leaves_lr_open(optimizer: OptimizerFactory) -> bool:
     return any(each.name == "lr" or each.kind is each.VAR_KEYWORD for each in takes)
 
 
+def updates_elementwise(optimizer: OptimizerFactory) -> bool:
+    """Whether an optimizer is one of PyTorch's that update each number on its own.
+
+    Examples:
+        >>> from torch.optim import SGD, Adafactor
+        >>> updates_elementwise(partial(SGD, lr=0.5)), updates_elementwise(Adafactor)
+        (True, False)
+    """
+    kind = optimizer.func if isinstance(optimizer, partial) else optimizer
+    if not isinstance(kind, type) or not kind.__module__.startswith("torch.optim."):
+        return False
+    return not issubclass(kind, MIXING)
+
+
 def rates_of(optimizer: Optimizer) -> list[float]:
     """Return the learning rate of each group of parameters."""
     return [float(group["lr"]) for group in optimizer.param_groups]

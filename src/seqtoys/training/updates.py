@@ -182,8 +182,8 @@ class Updates:
                 sums.predicted.append(predicted)
                 sums.rows.append(rows)
         self._sums = None
-        if self._frozen is not None:  # buffers change while the model runs
-            self._frozen.restore()
+        if self._frozen is not None:  # the model has run, but an update may be pending
+            self._frozen.restore_buffers()
         scored = self.source.scored
         accuracy = sums.hits / scored
         self.source.record_accuracy(accuracy)
@@ -197,7 +197,7 @@ class Updates:
                 clip_norms(list(self.model.parameters()), self.clip_norm, self.replicas)
             step_optimizer(self.optimizer)
             if self._frozen is not None:
-                self._frozen.restore()
+                self._frozen.restore_weights()
             self._has_pending_update = False  # last, as an update that fails may be incomplete
 
     def renew(self) -> None:
@@ -326,10 +326,14 @@ class Frozen:
         self._buffers = {n: b.detach()[self._rows] for n, b in self._stacked_buffers().items()}
 
     @torch.no_grad()
-    def restore(self) -> None:
-        """Undo the effect of an update on what is frozen."""
+    def restore_weights(self) -> None:
+        """Undo the effect of an update."""
         for parameter, kept in self._kept:
             parameter[self._rows] = kept
+
+    @torch.no_grad()
+    def restore_buffers(self) -> None:
+        """Undo the effect of running the model in training mode."""
         for name, buffer in self._stacked_buffers().items():  # which may be other tensors now
             buffer[self._rows] = self._buffers[name]
 
