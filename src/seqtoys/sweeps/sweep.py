@@ -50,11 +50,11 @@ def sweep(
     A cell is one setting with the seeds trained together, as an ensemble. Cells are distributed to
     the workers of an executor. Single models are trained as an `Ensemble` if this gives the same
     results as training each alone; otherwise, one after another. Each cell runs on one PyTorch
-    thread, with PyTorch's, Python's and NumPy's global generators seeded with its seed (for an ensemble,
-    its first seed) and restored afterwards. The results therefore do not depend on where and in
-    which order cells run, even with dropout and your own modules. Because these generators belong
-    to the process, cells in threads of the same process take turns; separate processes run in
-    parallel.
+    thread, with PyTorch's, Python's and NumPy's global generators seeded with its seed (for an
+    ensemble, its first seed) and restored afterwards. The results therefore do not depend on where
+    and in which order cells run, even with dropout and your own modules. Because these generators
+    belong to the process, cells in threads of the same process take turns; separate processes run
+    in parallel.
 
     All models are evaluated on the same sequences of a task, drawn from another stream of random
     numbers than the training sequences. A row is solved if its measured excess plus two standard
@@ -156,10 +156,11 @@ def _run(
     from tqdm import tqdm  # imported here because it is slow
 
     left = list(_missing(cells, journal))
+    total = sum(len(cell.seeds) for cell in cells)
     with tqdm(
-        total=len(cells),
-        initial=len(cells) - len(left),
-        unit="cell",
+        total=total,
+        initial=total - sum(len(cell.seeds) for cell in left),
+        unit="seed",
         disable=not is_wanted(progress),
     ) as bar:
         try:
@@ -167,7 +168,7 @@ def _run(
                 for _, rows in finished:
                     with postponed_interrupt() as raise_if_interrupted:
                         journal.add(rows)
-                        bar.update()
+                        bar.update(len(rows))
                         raise_if_interrupted()
         except KeyboardInterrupt:
             pass

@@ -33,7 +33,7 @@ from seqtoys.support.devices import device_of
 from seqtoys.support.indices import check_index
 from seqtoys.support.randomness import check_seed
 
-COMPARED = 3  # sequences on which each replica is compared with the batched result, once
+COMPARED, STEPS = 3, 16  # what each replica is compared with the batched result on, once
 
 
 class Ensemble(nn.Module):
@@ -176,7 +176,7 @@ class Ensemble(nn.Module):
 
             return read
 
-        trial = reader(inputs[:COMPARED]) if state is None else None
+        trial = reader(inputs[:COMPARED, :STEPS]) if state is None else None
         output = self._run("forward", reader(inputs), state, trial)
         return (output["logits"], output["state"]) if "state" in output else output["logits"]
 

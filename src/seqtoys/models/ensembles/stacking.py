@@ -171,14 +171,12 @@ def _check_initialized(model: nn.Module, seed: int) -> None:
 def _check_alike(first: nn.Module, other: nn.Module, seeds: tuple[int, int]) -> None:
     """Check that models have the same classes, names, shapes, dtypes and frozen weights."""
     one, two = seeds
-    mine, theirs = ({p: type(m) for p, m in each.named_modules()} for each in (first, other))
+    mine, theirs = _classes_of(first), _classes_of(other)
     for path in {**mine, **theirs}:
-        kinds = [kind and kind.__name__ for kind in (mine.get(path), theirs.get(path))]
-        if mine.get(path) is not theirs.get(path):
-            what = path or "a model"
+        if mine.get(path) != theirs.get(path):
             raise InputTypeError(
-                f"{ALIKE}got {what} of class {kinds[0]} with seed {one} and {kinds[1]} with seed "
-                f"{two}"
+                f"{ALIKE}got {path or 'a model'} of class {mine.get(path)} with seed {one} and "
+                f"{theirs.get(path)} with seed {two}"
             )
     facts, others = _facts_of(first), _facts_of(other)
     for name in {**facts, **others}:
@@ -189,6 +187,11 @@ def _check_alike(first: nn.Module, other: nn.Module, seeds: tuple[int, int]) -> 
                 f"{ALIKE}got {name} {mine_too or 'missing'} with seed {one} and "
                 f"{theirs_too or 'missing'} with seed {two}"
             )
+
+
+def _classes_of(model: nn.Module) -> dict[str, str]:
+    """Return the names of the classes of all parts; `make_model` may itself define a class."""
+    return {path: type(part).__qualname__ for path, part in model.named_modules()}
 
 
 def _facts_of(model: nn.Module) -> dict[str, str]:
