@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,8 +94,8 @@ class GlobalDraws:
 
 
 def _random_states() -> list[object]:
-    name, keys, *position = np.random.get_state()  # noqa: NPY002
-    numpy = (name, keys.tolist(), *position)
+    state: Any = np.random.get_state()  # noqa: NPY002
+    numpy = [part.tolist() if isinstance(part, np.ndarray) else part for part in state]
     on_gpu = [state.tolist() for state in _states_on_gpus()]
     return [torch.get_rng_state().tolist(), random.getstate(), numpy, *on_gpu]
 

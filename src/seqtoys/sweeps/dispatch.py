@@ -25,7 +25,7 @@ Finished: TypeAlias = tuple[Cell, list[SweepRow]]
 
 
 def run_cells(cells: Sequence[Cell], executor: Executor | None) -> Generator[Finished, None, None]:
-    """Run cells, and yield the rows of each, or of some of its seeds, as soon as they are finished.
+    """Run cells, and yield the rows of each, or of some of its seeds, once they are finished.
 
     Args:
         cells: The cells to run.

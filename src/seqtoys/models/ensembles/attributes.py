@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import ref
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -72,19 +73,14 @@ def has_changed(model: nn.Module, before: Sequence[Mapping[str, Any]]) -> bool:
         >>> has_changed(model, before)
         True
     """
-    after = contents_of(model)
-    if len(after) != len(before):
-        return True
-    for own, former in zip(after, before, strict=True):
-        if own.keys() != former.keys():
-            return True
-        for name, (value, items) in own.items():
-            old, old_items = former[name]
-            if value is not old or len(items) != len(old_items):
-                return True
-            if any(one is not other for one, other in zip(items, old_items, strict=True)):
-                return True
-    return False
+    return _identities(contents_of(model)) != _identities(before)
+
+
+def _identities(contents: Sequence[Mapping[str, Any]]) -> list[dict[str, list[int]]]:
+    return [
+        {name: [id(value), *map(id, items)] for name, (value, items) in part.items()}
+        for part in contents
+    ]
 
 
 def restore_contents(model: nn.Module, before: Sequence[Mapping[str, Any]]) -> None:
@@ -148,6 +144,8 @@ def _is_same(one: Any, other: Any, depth: int = 0) -> bool:
         return False
     if isinstance(one, Tensor):
         return one.shape == other.shape and torch.equal(one, other)
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(
             _is_same(a, b, depth + 1) for a, b in zip(one, other, strict=True)
@@ -157,7 +155,7 @@ def _is_same(one: Any, other: Any, depth: int = 0) -> bool:
             _is_same(one[key], other[key], depth + 1) for key in one
         )
     if "__eq__" in {name for kind in type(one).__mro__[:-1] for name in vars(kind)}:
-        with suppress(Exception):  # such as an array, whose comparison isn't a boolean
+        with suppress(Exception):  # from the user's class
             return bool(one == other)
         return False
     return _is_same(getattr(one, "__dict__", None), getattr(other, "__dict__", None), depth + 1)

@@ -101,7 +101,7 @@ class Ensemble(nn.Module):
         self.vocab: Vocab | None = vocab if isinstance(vocab, Vocab) else None
         self._runner: Runner = Runner(models, find_obstacle(models, chosen))
         stack_into(self, models)
-        self.train(models[0].training)
+        self.training = models[0].training
 
     @property
     def batched(self) -> bool:
@@ -123,6 +123,11 @@ class Ensemble(nn.Module):
         """
         reason = self._runner.reason
         return "" if reason is None else f"The replicas ran one after another: {reason}."
+
+    @property
+    def unregistered(self) -> list[nn.Module]:
+        """The models, without their weights; they are no parts of the ensemble."""
+        return self._runner.models
 
     @property
     def template(self) -> nn.Module:

@@ -17,6 +17,7 @@ from seqtoys.models.ensembles.attributes import contents_of, has_changed, restor
 from seqtoys.models.ensembles.recurrence import BatchedRecurrence, has_recurrence
 from seqtoys.models.ensembles.stacking import empty, fill
 from seqtoys.models.probing import undisturbed
+from seqtoys.support.rng_state import GlobalRngState
 
 Output: TypeAlias = dict[str, Any]
 """Tensors, and tuples of tensors, by name."""
@@ -265,17 +266,15 @@ def _undone_on_failure(model: nn.Module, tensors: Tensors) -> Iterator[list[str]
     """Catch an exception, undo the side effects before it, and describe it in the list."""
     failure: list[str] = []
     before = contents_of(model)
-    devices = {tensor.device for tensor in tensors.parameters.values()}
-    random = torch.get_rng_state()
-    on_gpu = {d: torch.cuda.get_rng_state(d) for d in devices if d.type == "cuda"}
+    stacks = iter([*tensors.parameters.values(), torch.zeros(0, device="cpu")])
+    generators = GlobalRngState(next(stacks).device)
+    drawn = generators.state()
     try:
         yield failure
     except Exception as error:  # from the model, or from vmap
         failure.append(_summary_of(error))
         restore_contents(model, before)
-        torch.set_rng_state(random)
-        for device, state in on_gpu.items():
-            torch.cuda.set_rng_state(state, device)
+        generators.restore(drawn)
 
 
 def _summary_of(error: Exception) -> str:
@@ -322,11 +321,9 @@ def _leaves(output: Output) -> list[Tensor]:
 
 def _differ(one: Tensor, other: Tensor) -> bool:
     """Whether tensors differ by more than rounding."""
-    if one.shape != other.shape:
-        return True
-    if not one.is_floating_point():
+    if not one.is_floating_point() and not one.is_complex():
         return not torch.equal(one, other)
-    finite = one[one.isfinite()].abs()
-    largest = max(1.0, float(finite.max())) if len(finite) else 1.0
+    sizes = one.abs().flatten()
+    largest = torch.cat([sizes[sizes.isfinite()], sizes.new_ones(1)]).max().item()
     near = torch.finfo(one.dtype).eps ** 0.5 * largest
     return not torch.allclose(one, other, rtol=0.0, atol=near, equal_nan=True)
