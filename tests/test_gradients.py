@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
-from seqtoys.models import ensemble as ensemble_module
 from seqtoys.models.elman import backprop as backprop_module
+from seqtoys.models.elman import ensemble as ensemble_module
 from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, Layout
 from seqtoys.models.elman.recurrence import recur
 from seqtoys.models.elman.settings import Nonlinearity

@@ -19,7 +19,7 @@ from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.evaluation.drawing import Part, draw_parts, in_groups
 from seqtoys.evaluation.labels import find_rows, surprise_by_row, tables_by_label
 from seqtoys.evaluation.scoring import make_scores, sum_scores, to_tensor
-from seqtoys.models.forward import Ensemble, count_replicas, loss_and_accuracy_in_chunks
+from seqtoys.models.forward import Replicated, count_replicas, loss_and_accuracy_in_chunks
 from seqtoys.models.vocabulary import find_vocab
 from seqtoys.records.report import Report
 from seqtoys.records.score import Score
@@ -38,7 +38,7 @@ COUNT = 1000  # sequences of each kind, by default
 
 @overload
 def evaluate(
-    model: Ensemble,
+    model: Replicated,
     data: Task,
     *,
     by: str | None = ...,
@@ -64,7 +64,7 @@ def evaluate(
 
 @overload
 def evaluate(
-    model: Ensemble, data: GivenData, *, chunk: int | None = ..., vocab: Vocab | None = ...
+    model: Replicated, data: GivenData, *, chunk: int | None = ..., vocab: Vocab | None = ...
 ) -> list[Score]: ...
 
 
@@ -76,7 +76,7 @@ def evaluate(
 
 @checked
 def evaluate(
-    model: nn.Module | Ensemble,
+    model: nn.Module | Replicated,
     data: Any,
     *,
     by: str | None = None,
@@ -162,7 +162,7 @@ def evaluate(
             if chunk is None
             else _evaluate_text(model, to_text(data, known), check_length(chunk, "chunk"), known)
         )
-    return found if isinstance(model, Ensemble) else found[0]
+    return found if isinstance(model, Replicated) else found[0]
 
 
 def _evaluate_given(model: nn.Module, data: TrainingData, vocab: Vocab | None) -> list[Score]:

@@ -2,8 +2,9 @@
 
 from seqtoys.models.char_model import CharModel as CharModel
 from seqtoys.models.deltanet import DeltaNetCharModel as DeltaNetCharModel
+from seqtoys.models.elman.ensemble import ElmanEnsemble as ElmanEnsemble
 from seqtoys.models.elman.model import ElmanCharModel as ElmanCharModel
-from seqtoys.models.ensemble import ElmanEnsemble as ElmanEnsemble
+from seqtoys.models.ensembles.ensemble import Ensemble as Ensemble
 from seqtoys.models.gru import GRUCharModel as GRUCharModel
 from seqtoys.models.lru import LRUCharModel as LRUCharModel
 from seqtoys.models.lstm import LSTMCharModel as LSTMCharModel
@@ -15,6 +16,7 @@ __all__ = [
     "DeltaNetCharModel",
     "ElmanCharModel",
     "ElmanEnsemble",
+    "Ensemble",
     "GRUCharModel",
     "LRUCharModel",
     "LSTMCharModel",

@@ -19,13 +19,13 @@ from typing import TypeAlias
 from seqtoys.errors import OptionError
 from seqtoys.sweeps.cells import Cell
 from seqtoys.sweeps.row import SweepRow
-from seqtoys.sweeps.run import failed_rows, run_cell
+from seqtoys.sweeps.run import failed_rows, run_cell, run_in_parts, separated
 
 Finished: TypeAlias = tuple[Cell, list[SweepRow]]
 
 
 def run_cells(cells: Sequence[Cell], executor: Executor | None) -> Generator[Finished, None, None]:
-    """Run cells, and yield each as soon as it is finished.
+    """Run cells, and yield the rows of each, or of some of its seeds, once they are finished.
 
     Args:
         cells: The cells to run.
@@ -35,7 +35,7 @@ def run_cells(cells: Sequence[Cell], executor: Executor | None) -> Generator[Fin
         OptionError: If a cell can't be pickled, or the executor does not accept work.
     """
     if executor is None:
-        yield from ((cell, run_cell(cell)) for cell in cells)
+        yield from ((cell, rows) for cell in cells for rows in run_in_parts(cell))
         return
     if isinstance(executor, ProcessPoolExecutor):
         _check_pickles(cells)
@@ -54,7 +54,7 @@ def run_cells(cells: Sequence[Cell], executor: Executor | None) -> Generator[Fin
         for future in futures:
             future.cancel()
     if isinstance(executor, ProcessPoolExecutor):
-        yield from _run_apart(lost, executor)
+        yield from _run_apart((part for cell in lost for part in separated(cell)), executor)
 
 
 def _run_apart(cells: Iterable[Cell], pool: ProcessPoolExecutor) -> Iterator[Finished]:
