@@ -317,16 +317,10 @@ class Ensemble(nn.Module):
         if state is not None:
             self._check_state(state)
         tensors = self._tensors()
-        own = [part.training for part in self.modules()]
-        for model in self._runner.models[: 1 if self.batched else None]:
-            for part, mode in zip(model.modules(), own, strict=True):
-                part.training = mode
+        self._runner.modes = [part.training for part in self.modules()]
         output, changed = self._runner.run(name, call, tensors, state, trial=trial)
         if changed.buffers:
-            after = {id(tensors.buffers[name]): new for name, new in changed.buffers.items()}
-            for part in self.modules():
-                for name, buffer in part._buffers.items():
-                    part._buffers[name] = after.get(id(buffer), buffer)
+            self._store(tensors.buffers, changed.buffers)
         return output
 
     def _tensors(self) -> Tensors:
@@ -335,7 +329,11 @@ class Ensemble(nn.Module):
         Raises:
             OptionError: If a part has been replaced.
         """
-        tensors = Tensors(dict(self.named_parameters()), dict(self.named_buffers()))
+        tensors = Tensors({}, {})
+        for path, part in self.named_modules():
+            for stored, found_here in zip(tensors, (part._parameters, part._buffers), strict=True):
+                named = ((f"{path}.{name}".lstrip("."), each) for name, each in found_here.items())
+                stored.update({name: each for name, each in named if each is not None})
         model, replicas = self.template, len(self)
         names = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
         for name in names:
@@ -347,6 +345,15 @@ class Ensemble(nn.Module):
                     "ensemble hold the weights of all replicas and cannot be replaced"
                 )
         return tensors
+
+    def _store(self, before: dict[str, Tensor], after: dict[str, Tensor]) -> None:
+        """Store the buffers that have changed; what was and is the same in two places stays so."""
+        known: dict[int, Tensor] = {}
+        for name, buffer in after.items():
+            path, _, leaf = name.rpartition(".")
+            new = known.setdefault(id(before[name]), buffer)
+            is_same = new.shape == buffer.shape and torch.equal(new, buffer)
+            self.get_submodule(path)._buffers[leaf] = new if is_same else buffer
 
     def _check_stepwise(self) -> None:
         model = self.template

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -34,7 +35,7 @@ NO_RULE = "There is a performance drop"
 
 
 class Tensors(NamedTuple):
-    """The stacked tensors of all replicas.
+    """The stacked tensors of all replicas; a shared one has the name of each of its places.
 
     Attributes:
         parameters: By name, replicas first.
@@ -59,12 +60,14 @@ class Runner:
     Attributes:
         level: How they are run.
         reason: Why they are run one after another, or None.
+        modes: Whether each part of a model is in training mode.
     """
 
     def __init__(self, models: Sequence[nn.Module], obstacle: str | None) -> None:
         self.models: list[nn.Module] = list(models)
         self.level: int = WITH_SHARED if obstacle is None else IN_TURN
         self.reason: str | None = obstacle
+        self.modes: list[bool] = [part.training for part in models[0].modules()]
         self._proven: set[tuple[str, bool]] = set()
         self._is_shared: dict[str, tuple[Tensor, int, bool]] = {}
 
@@ -96,6 +99,8 @@ class Runner:
                 return found
             reason = failure[0]
             level = BATCHED if level == WITH_SHARED and self._shared(tensors) else IN_TURN
+        for model in self.models:
+            self._set_modes(model)
         found = run_in_turn(self.models, call, tensors, state)
         self.level, self.reason = IN_TURN, reason
         return found
@@ -109,6 +114,7 @@ class Runner:
             Exception: If they can't be batched.
         """
         model = self.models[0]
+        self._set_modes(model)
         shared = self._shared(tensors) if level == WITH_SHARED else set()
         case, (call, trial) = (name, model.training), calls
         if case in self._proven:
@@ -141,6 +147,10 @@ class Runner:
                         f"batched, {type(model).__name__} computes something else than alone"
                     )
 
+    def _set_modes(self, model: nn.Module) -> None:
+        for part, mode in zip(model.modules(), self.modes, strict=True):
+            part.training = mode
+
     def _shared(self, tensors: Tensors) -> set[str]:
         """Return the names of the buffers that are the same in all replicas, such as masks."""
         for name, buffer in tensors.buffers.items():
@@ -170,8 +180,8 @@ def run_batched(
     Returns:
         As `Runner.run`.
     """
-    own = {name: b.clone() for name, b in tensors.buffers.items() if name not in shared}
-    common = {name: tensors.buffers[name][0].clone() for name in shared}
+    own = _copies({name: b for name, b in tensors.buffers.items() if name not in shared})
+    common = _copies({name: tensors.buffers[name] for name in shared}, itemgetter(0))
     calling = _Calling(model)
 
     def run(parameters: dict[str, Tensor], own: dict[str, Tensor], state: Any) -> Any:
@@ -191,9 +201,9 @@ def run_in_turn(
 ) -> tuple[Output, Tensors]:
     """Run replicas one after another, each with its own model; the rest is as in `run_batched`."""
     parameters = {name: stack.unbind(0) for name, stack in tensors.parameters.items()}
-    outputs, buffers = [], []
+    copies, outputs, buffers = _copies(tensors.buffers), [], []
     for at, model in enumerate(models):
-        own = {name: stack[at].clone() for name, stack in tensors.buffers.items()}
+        own = {name: copy[at] for name, copy in copies.items()}
         each = {**{name: stack[at] for name, stack in parameters.items()}, **own}
         given = {f"model.{name}": tensor for name, tensor in each.items()}
         output, after = _Calling(model).run(given, call, state_of(state, at), list(own))
@@ -240,7 +250,11 @@ class _Calling(nn.Module):
             if isinstance(value, list)
         ]
         try:
-            found: tuple[Output, dict[str, Tensor]] = functional_call(self, tensors, given)
+            # The names include each place of a shared tensor. PyTorch would find these by itself,
+            # but then keeps the other weights in a part that is used in two places.
+            found: tuple[Output, dict[str, Tensor]] = functional_call(
+                self, tensors, given, tie_weights=False
+            )
         finally:  # recurrent networks list their weights, and would keep the others in the list
             for part, name, value, items in kept:
                 value[:] = items
@@ -306,6 +320,14 @@ def _changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> Tenso
         if tensor.dtype != before[name].dtype or not torch.equal(tensor, before[name])
     }
     return Tensors({}, buffers)
+
+
+def _copies(
+    buffers: Mapping[str, Tensor], part: Callable[[Tensor], Tensor] = lambda buffer: buffer
+) -> dict[str, Tensor]:
+    """Copy buffers or a part of each, the same in two places only once."""
+    copies = {id(buffer): part(buffer).clone() for buffer in buffers.values()}
+    return {name: copies[id(buffer)] for name, buffer in buffers.items()}
 
 
 def _stack(values: Sequence[Any]) -> Any:
