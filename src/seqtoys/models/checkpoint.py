@@ -176,7 +176,7 @@ def save(
 
 
 @checked
-def load(path: PathLike) -> Saved:
+def load(path: PathLike) -> Any:
     """Load a saved model, or the model of a checkpoint, on the CPU and with its original dtype.
 
     Nothing in a file is ever executed. The metadata is checked against the tensors before
