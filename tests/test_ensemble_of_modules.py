@@ -491,7 +491,7 @@ NOT_BATCHED: dict[str, tuple[Callable[[int], nn.Module], str]] = {
     ),
     "a generator": (Generating, "noise is a random generator of each replica's own"),
     "hooks": (hooked, "Sequential has hooks"),
-    "packed": (packed, "NotImplementedError: "),
+    "packed": (packed, "torch.vmap has no batching rule for aten::_pack_padded_sequence"),
     "projections": (
         lambda seed: nn.Sequential(
             nn.Embedding(5, 4), nn.LSTM(4, 6, proj_size=5, batch_first=True)

@@ -295,6 +295,8 @@ def _summary_of(error: Exception) -> str:
     if isinstance(error, NotBatchedError):
         return str(error)
     line = str(error).partition("\n")[0].partition(". ")[0]
+    if line.startswith(NO_RULE):
+        return f"torch.vmap has no batching rule for {line.rpartition(' ')[2]}"
     return f"{type(error).__name__}: {line if len(line) <= ROOM else line[:ROOM] + '…'}"
 
 
