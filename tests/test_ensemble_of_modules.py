@@ -463,18 +463,18 @@ def hooked(seed: int) -> nn.Module:
     return model
 
 
-def packed(seed: int) -> nn.Module:
+def packed(seed: int, *, one_hot: bool = False) -> nn.Module:
     class Packed(Recurrent):
         def forward(self, inputs: Tensor, state: Any = None) -> Any:
             lengths = torch.full((len(inputs),), inputs.shape[1])
-            assert self.table is not None
-            vectors = self.table(inputs)
+            one_hot = F.one_hot(inputs, 5).to(self.readout.weight)
+            vectors = one_hot if self.table is None else self.table(inputs)
             rows = nn.utils.rnn.pack_padded_sequence(vectors, lengths, batch_first=True)
             return self.readout(
                 nn.utils.rnn.pad_packed_sequence(self.rnn(rows)[0], batch_first=True)[0]
             )
 
-    return Packed()
+    return Packed(one_hot=one_hot)
 
 
 NOT_BATCHED: dict[str, tuple[Callable[[int], nn.Module], str]] = {
@@ -491,7 +491,11 @@ NOT_BATCHED: dict[str, tuple[Callable[[int], nn.Module], str]] = {
     ),
     "a generator": (Generating, "noise is a random generator of each replica's own"),
     "hooks": (hooked, "Sequential has hooks"),
-    "packed": (packed, "NotImplementedError: "),
+    "packed": (packed, "torch.vmap has no batching rule for aten::_pack_padded_sequence"),
+    "packed, one-hot": (
+        partial(packed, one_hot=True),
+        "RuntimeError: Batching rule not implemented for aten::gru.data",
+    ),
     "projections": (
         lambda seed: nn.Sequential(
             nn.Embedding(5, 4), nn.LSTM(4, 6, proj_size=5, batch_first=True)
@@ -864,6 +868,14 @@ def test_sweep_trains_seeds_together_if_they_give_the_same_results(
             assert row.loss == pytest.approx(alone.loss, rel=0, abs=1e-9)
         else:
             assert (row.seed, row.error.partition(" (")[0]) == (2, "RuntimeError: no such seed")
+
+
+def test_sweep_with_a_curriculum_trains_each_seed_alone() -> None:
+    task, lengths = get_task("parity"), Curriculum(longest=6, shortest=3, threshold=0.1)
+    given: Any = {"grid": {}, "epochs": 6, "lengths": lengths, "longer": [], "count": 40}
+    rows = sweep(ElmanCharModel, task, seeds=[1, 2], **given).rows
+    alone = [sweep(ElmanCharModel, task, seeds=[n], **given).rows[0] for n in (1, 2)]
+    assert rows == alone
 
 
 def test_emptied_models_have_no_values() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -175,14 +176,8 @@ class Ensemble(nn.Module):
                 f"{STATEFUL}, got {type(model).__name__}, whose forward accepts no state; omit it"
             )
 
-        def reader(inputs: Tensor) -> Call:
-            def read(model: nn.Module, state: Any) -> Output:
-                return _named(*run_whole(model, inputs, *([] if state is None else [state])))
-
-            return read
-
-        trial = reader(inputs[:COMPARED, :STEPS]) if state is None else None
-        output = self._run("forward", reader(inputs), state, trial)
+        trial = partial(_read, inputs[:COMPARED, :STEPS]) if state is None else None
+        output = self._run("forward", partial(_read, inputs), state, trial)
         return (output["logits"], output["state"]) if "state" in output else output["logits"]
 
     def step(
@@ -371,6 +366,11 @@ class Ensemble(nn.Module):
                 raise OptionError(
                     f"expected states of shape ({len(self)}, …), with replicas first, got {got}"
                 )
+
+
+def _read(inputs: Tensor, model: nn.Module, state: Any) -> Output:
+    """Run one model on sequences."""
+    return _named(*run_whole(model, inputs, *([] if state is None else [state])))
 
 
 def _named(logits: Tensor, state: Any) -> Output:
