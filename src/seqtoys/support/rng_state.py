@@ -77,11 +77,10 @@ class GlobalDraws:
     """Detects draws from PyTorch's, Python's and NumPy's global generators.
 
     Examples:
-        >>> draws = GlobalDraws()
-        >>> draws.any()
-        False
-        >>> numbers = torch.rand(2)
-        >>> draws.any()
+        >>> with globally_seeded(7):
+        ...     draws = GlobalDraws()
+        ...     number = random.random()
+        ...     draws.any()
         True
     """
 
