@@ -1,4 +1,4 @@
-"""A short causal depthwise convolution, which lets a layer see the last few positions."""
+"""A short causal convolution, through which a layer reads the last few positions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 class CausalConv1d(nn.Module):
     """A depthwise convolution over time that reads only the current and earlier positions.
 
-    Each channel has a kernel of its own. The state is what the kernel still needs of the positions
-    read so far: the last `kernel_size - 1` inputs of each channel, zeros at the start.
+    Each channel has a kernel of its own. The state is the part of the past that the kernel still
+    covers: the last `kernel_size - 1` inputs of each channel, zeros at the start. The weights are
+    undefined until they are drawn.
 
     Args:
         channels: The number of channels.
@@ -20,8 +21,7 @@ class CausalConv1d(nn.Module):
 
     Attributes:
         weight: The kernels, `(channels, 1, kernel_size)`, as in a `torch.nn.Conv1d` with
-            `groups=channels`; the last entry is multiplied by the current position. The values
-            are undefined until they are drawn.
+            `groups=channels`; the last entry is multiplied by the current position.
         bias: The biases, `(channels,)`, or None.
 
     Examples:
@@ -34,7 +34,7 @@ class CausalConv1d(nn.Module):
     """
 
     def __init__(self, channels: int, kernel_size: int, *, bias: bool = True) -> None:
-        """Create undefined weights; the arguments are described with the class."""
+        """Create the weights."""
         super().__init__()
         self.weight: nn.Parameter = nn.Parameter(torch.empty(channels, 1, kernel_size))
         self.bias: nn.Parameter | None = nn.Parameter(torch.empty(channels)) if bias else None
@@ -57,12 +57,11 @@ class CausalConv1d(nn.Module):
         """
         time = x.shape[1]
         padded = torch.cat([state.mT, x], dim=1)  # (batch, kernel - 1 + time, channels)
-        # A few shifted products are faster on a CPU than conv1d, which needs channels before time.
+        # conv1d would have to copy the inputs, since it needs channels before time.
         y = self._offset
         for shift, kernel in enumerate(self.weight.squeeze(1).unbind(-1)):
-            y = torch.addcmul(
-                y, padded[:, shift : shift + time], kernel
-            )  # (batch, time, channels)
+            covered = padded[:, shift : shift + time]  # (batch, time, channels)
+            y = torch.addcmul(y, covered, kernel)
         return y, padded[:, time:].mT
 
     def step(

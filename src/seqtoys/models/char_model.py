@@ -1,4 +1,4 @@
-"""The common base class of the character models other than the Elman network."""
+"""The base class of all models in this package other than the Elman network."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 class CharModel(nn.Module):
-    """A network that reads a sequence and predicts each next symbol: an abstract base class.
+    """The interface of `GRUCharModel`, `LSTMCharModel` and all later architectures.
 
-    Symbols become vectors, subclasses map these to one vector per position, and a linear readout
-    maps each to logits. Subclasses define `make_parts`, `_draw`, `_run`, `_step` and
-    `_state_shapes`.
+    Each symbol becomes a vector; the network maps these to one vector per position, which depends
+    on the symbols so far; a linear readout maps each to logits. This is an abstract class:
+    subclasses define `make_parts`, `_draw`, `_run`, `_step` and `_state_shapes`.
 
     Args:
         vocab: The symbols it reads and predicts.
@@ -40,7 +40,7 @@ class CharModel(nn.Module):
         seed: The seed of the initial weights. The global random state is left unchanged.
 
     Attributes:
-        SETTINGS: The class of its settings; the fields are arguments of its constructor.
+        SETTINGS: The class of its settings, whose fields are also arguments of its constructor.
     """
 
     SETTINGS: ClassVar[type[Settings]]
@@ -65,7 +65,7 @@ class CharModel(nn.Module):
 
     @staticmethod
     def make_parts(symbols: int, settings: Any) -> dict[str, nn.Module | None]:
-        """Create the parts of a model with undefined weights, in the order they are drawn.
+        """Create the parts of a model, whose weights are drawn later, in this order.
 
         Args:
             symbols: The number of symbols.
@@ -78,19 +78,19 @@ class CharModel(nn.Module):
         raise NotImplementedError
 
     def _state_shapes(self, batch: int) -> Sequence[Sequence[int | None]]:
-        """Return the shapes of the tensors of a state; None is an axis that grows from 0."""
+        """Return the shape of each tensor of a state; None is an axis that grows from 0."""
         raise NotImplementedError
 
     def _run(
         self, vectors: Float[Tensor, "batch time features"], hidden: Any
     ) -> tuple[Float[Tensor, "batch time hidden"], Any]:
-        """Read whole sequences of vectors; return what is read out, and the final state."""
+        """Read whole sequences; return the inputs of the readout and the final state."""
         raise NotImplementedError
 
     def _step(
         self, vectors: Float[Tensor, "batch features"], hidden: Any
     ) -> tuple[Float[Tensor, "batch hidden"], Any]:
-        """Read one vector of each sequence; return what is read out, and the next state."""
+        """Read one position of each sequence; return the inputs of the readout and the next state."""
         raise NotImplementedError
 
     def forward(
@@ -118,7 +118,7 @@ class CharModel(nn.Module):
         axes = ("batch", "time") if batch_first else ("time", "batch")
         check_inputs(inputs, axes, len(self.vocab), self._weight)
         vectors = self._vectors(inputs if batch_first else inputs.transpose(0, 1))
-        # Not len(vectors), which torch.export would treat as a constant.
+        # torch.export would treat len(vectors) as a constant.
         states, hidden = self._run(vectors, self._state_or_initial(hidden, vectors.shape[0]))
         logits = self.readout(states)  # (batch, time, hidden) -> (batch, time, vocab)
         return logits if batch_first else logits.transpose(0, 1), hidden
@@ -149,7 +149,7 @@ class CharModel(nn.Module):
         return self.readout(states), hidden
 
     def states_of(self, indices: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time hidden"]:
-        """Return the vectors that the readout reads at each position.
+        """Return the inputs of the readout at each position.
 
         Args:
             indices: Symbol indices, batch first whatever `batch_first` is.
@@ -196,13 +196,13 @@ class CharModel(nn.Module):
 
     @torch.no_grad()
     def trace(self, sequence: Symbols) -> Trace:
-        """Record what is read out, the probabilities and the prediction at each step of a text.
+        """Record the state, the probabilities and the prediction at each step of a text.
 
         Args:
             sequence: A string, or a list of symbols.
 
         Returns:
-            A trace, whose `hidden` are the vectors that the readout reads.
+            A trace. Its `hidden` are the inputs of the readout, as in `states_of`.
 
         Raises:
             UnknownSymbolError: If a symbol is not in the vocabulary.
@@ -253,12 +253,12 @@ class CharModel(nn.Module):
         *,
         multiple_of: int = 1,
     ) -> AnySettings:
-        """Return settings with the given width, or one chosen by the number of parameters."""
+        """Return settings with the given width, or with one chosen by `choose_width`."""
 
         def count(width: int) -> int:
             return _numbers(plan(cls, len(vocab), make_settings(hidden_size=width)))
 
-        with EnoughMemory():  # absurd sizes overflow even without values
+        with EnoughMemory():  # absurd sizes overflow even on the meta device
             width = choose_width(hidden_size, parameters, count, multiple_of=multiple_of)
         return make_settings(hidden_size=width)
 

@@ -15,6 +15,9 @@ from seqtoys.support.tensors import INTEGERS
 State: TypeAlias = Tensor | tuple[Tensor, ...]
 """The state of a model after a symbol: a tensor, or a tuple of tensors."""
 
+Pair: TypeAlias = tuple[Tensor, Tensor]
+"""A state of two tensors."""
+
 
 def check_inputs(inputs: Tensor, axes: tuple[str, ...], vocab_size: int, weight: Tensor) -> None:
     """Check that inputs are indices with axes `axes`, or vectors with one more axis at the end.

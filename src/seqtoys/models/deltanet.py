@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -13,20 +12,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import OptionError
+from seqtoys.models.blocks import run_blocks
 from seqtoys.models.causal_conv import CausalConv1d
 from seqtoys.models.char_model import CharModel
+from seqtoys.models.checks import Pair
 from seqtoys.models.mlp import MLP
-from seqtoys.models.settings import Settings
+from seqtoys.models.settings import Settings, check_heads
 from seqtoys.models.undrawn import draw_uniform, undrawn
 from seqtoys.support.arguments import checked
 from seqtoys.support.values import check_count
 
-Pair: TypeAlias = tuple[Tensor, Tensor]
-"""The state of the convolution, and the fast weights."""
-
 CHUNK = 32  # measured: the fastest of 8, 16, 32 and 64 on a CPU, for heads of 10 to 24 units
-EPS = 1e-6
+EPSILON = 1e-6
 
 
 def delta_rule_step(
@@ -79,7 +76,7 @@ def delta_rule_chunk(
     `u_t = β_t (v_t - S k_t - Σ_{i<t} (k_iᵀ k_t) u_i)`, with S as the state before the chunk. These
     are the rows of a triangular system for all corrections U of the chunk:
     `(I + A) U = diag(β) (V - K Sᵀ)` with `A = tril(diag(β) K Kᵀ, -1)`. The paper calls
-    `(I + A)⁻¹ diag(β)` the UT transform; solving the system does not need the inverse.
+    `(I + A)⁻¹ diag(β)` the UT transform; here, the system is solved without an inverse.
 
     Args:
         state: The state before the chunk.
@@ -122,8 +119,8 @@ def delta_rule(
         k: The keys.
         v: The values.
         beta: The writing strengths.
-        chunk_size: The number of steps that are computed at once. It changes the time it takes,
-            and the results only by rounding.
+        chunk_size: The number of steps that are computed at once. It affects the speed, and the
+            results only by rounding.
 
     Returns:
         The outputs, and the final state.
@@ -150,7 +147,7 @@ def _solve_unit_lower(
 ) -> Float[Tensor, "*batch time value"]:
     """Solve `(I + lower) x = right` by forward substitution, which is as stable as the recurrence.
 
-    The inverse as a product of powers of `lower` would need matrix products alone, but with β near
+    The inverse as a product of powers of `lower` would need only matrix products, but with β near
     2, its terms are huge and cancel.
     """
     wide = torch.promote_types(right.dtype, torch.float32)  # there is no solver for half precision
@@ -164,7 +161,8 @@ class DeltaNetMixer(nn.Module):
     """The layer that mixes positions: heads that each store values under keys by the delta rule.
 
     Queries, keys and values are linear maps of the inputs, followed by a short convolution and
-    SiLU. Queries and keys are scaled to length 1; the outputs of each head are normalized.
+    SiLU. Queries and keys are scaled to length 1; the outputs of each head are normalized. The
+    weights are undefined until they are drawn.
 
     Args:
         settings: The sizes and options of the model.
@@ -177,14 +175,14 @@ class DeltaNetMixer(nn.Module):
     """
 
     def __init__(self, settings: DeltaNetSettings) -> None:
-        """Create undefined weights; the arguments are described with the class."""
+        """Create the layers."""
         super().__init__()
         width, heads = settings.hidden_size, settings.num_heads
         self.largest_beta: int = 2 if settings.negative_eigenvalues else 1
         self.qkv: nn.Linear = undrawn(nn.Linear, width, 3 * width, bias=False)
         self.conv: CausalConv1d = CausalConv1d(3 * width, settings.conv_size, bias=False)
         self.beta: nn.Linear = undrawn(nn.Linear, width, heads, bias=False)
-        self.norm: nn.RMSNorm = nn.RMSNorm(width // heads, eps=EPS)
+        self.norm: nn.RMSNorm = nn.RMSNorm(width // heads, eps=EPSILON)
         self.output: nn.Linear = undrawn(nn.Linear, width, width, bias=False)
 
     def forward(
@@ -228,7 +226,7 @@ class DeltaNetMixer(nn.Module):
         return f"largest_beta={self.largest_beta}"
 
     def _heads(self, mixed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys and values: (…, 3 * width) to three of (…, heads, size)."""
+        """Return queries, keys and values: `(…, 3 * width)` to three of `(…, heads, size)`."""
         sizes = 3, self.beta.out_features, self.norm.normalized_shape[0]
         q, k, v = F.silu(mixed).unflatten(-1, sizes).unbind(-3)
         return _unit(q), _unit(k), v
@@ -241,12 +239,14 @@ class DeltaNetMixer(nn.Module):
 
 
 def _unit(x: Tensor) -> Tensor:
-    """Scale vectors to length 1, with a gradient that stays finite for vectors of zeros."""
-    return x * torch.rsqrt(x.square().sum(-1, keepdim=True) + EPS)
+    """Scale vectors to length 1, with a finite gradient also for vectors of zeros."""
+    return x * torch.rsqrt(x.square().sum(-1, keepdim=True) + EPSILON)
 
 
 class DeltaNetBlock(nn.Module):
-    """A residual block: the mixer, then an MLP, each reading its normalized inputs.
+    """A residual block of the mixer and an MLP, which read normalized inputs.
+
+    The weights are undefined until they are drawn.
 
     Args:
         settings: The sizes and options of the model.
@@ -258,11 +258,11 @@ class DeltaNetBlock(nn.Module):
     """
 
     def __init__(self, settings: DeltaNetSettings) -> None:
-        """Create undefined weights; the arguments are described with the class."""
+        """Create the layers."""
         super().__init__()
-        self.mixer_norm: nn.RMSNorm = nn.RMSNorm(settings.hidden_size, eps=EPS)
+        self.mixer_norm: nn.RMSNorm = nn.RMSNorm(settings.hidden_size, eps=EPSILON)
         self.mixer: DeltaNetMixer = DeltaNetMixer(settings)
-        self.mlp_norm: nn.RMSNorm = nn.RMSNorm(settings.hidden_size, eps=EPS)
+        self.mlp_norm: nn.RMSNorm = nn.RMSNorm(settings.hidden_size, eps=EPSILON)
         self.mlp: MLP = MLP(settings.hidden_size)
 
     def forward(
@@ -305,12 +305,12 @@ class DeltaNetSettings(Settings):
     """The sizes and options of a `DeltaNetCharModel`.
 
     Attributes:
-        num_heads: Number of heads of each layer, which must divide `hidden_size`.
+        num_heads: Number of heads in each block, which divides `hidden_size`.
         negative_eigenvalues: Whether the writing strengths are in (0, 2) rather than (0, 1).
         conv_size: Number of positions that the short convolution reads.
 
     Raises:
-        OptionError: If `num_heads` does not divide `hidden_size`.
+        OptionError: If a size is not positive, or `num_heads` does not divide `hidden_size`.
 
     Examples:
         >>> DeltaNetSettings(hidden_size=8, num_heads=3)
@@ -324,46 +324,44 @@ class DeltaNetSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.hidden_size % self.num_heads:
-            raise OptionError(
-                f"expected hidden_size to be a multiple of num_heads={self.num_heads}, got "
-                f"{self.hidden_size}; pass parameters=…, which chooses one, or change num_heads"
-            )
+        check_heads(self.hidden_size, self.num_heads)
 
 
 class DeltaNetCharModel(CharModel):
     """A DeltaNet that reads a sequence and predicts each next symbol.
 
-    A linear transformer: instead of the positions read so far, each head has a matrix that maps
-    keys to values, and updates it by the delta rule (`delta_rule_step`; Schlag et al., 2021).
-    Whole sequences are computed chunk by chunk (`delta_rule`; Yang et al., 2024). With
-    `negative_eigenvalues=True`, a step can also reverse what is stored under a key, as in parity
-    and other state tracking (Grazzi et al., 2025).
+    `delta_rule_step` is the recurrence (Schlag et al., 2021); `forward` runs `delta_rule`, which
+    computes it chunk by chunk (Yang et al., 2024). The model is a linear transformer: where a
+    transformer keeps the keys and values of all positions, each head has one matrix that maps keys
+    to values. With `negative_eigenvalues=True`, a step can also reverse the sign of what is stored
+    under a key, which tracking a parity requires (Grazzi et al., 2025).
 
-    The weights are in `embedding`, in `blocks` (a `DeltaNetBlock` per layer), in `norm` and in
-    `readout`. The state is a pair: the inputs that the convolutions still need,
-    `(layers, batch, 3 * hidden, conv_size - 1)`, and the matrices,
+    The weights are in `embedding`, `blocks` of the class `DeltaNetBlock`, `norm` and `readout`.
+
+    The state is a pair: the last inputs of the convolutions,
+    `(layers, batch, 3 * hidden_size, conv_size - 1)`, and the matrices,
     `(layers, batch, heads, value, key)` with values and keys of size `hidden_size / num_heads`.
 
     Args:
         vocab: The symbols it reads and predicts.
-        hidden_size: Size of the vectors between layers, a multiple of `num_heads`. Defaults to 32
+        hidden_size: Size of the vectors between blocks, a multiple of `num_heads`. Defaults to 32
             or the next multiple, unless `parameters` is given.
-        parameters: The number of parameters: the largest `hidden_size` that needs no more is
-            chosen.
-        num_heads: Number of heads of each layer. At most n keys of size n can be orthogonal, so
-            fewer heads keep more pairs of key and value apart; more heads train more reliably.
+        parameters: The largest number of parameters, from which `hidden_size` is chosen; the two
+            cannot be combined.
+        num_heads: Number of heads in each block. At most n keys of size n can be orthogonal, so
+            with fewer heads, each can store more pairs of key and value without interference.
         negative_eigenvalues: Whether the writing strengths β are in (0, 2) rather than (0, 1).
             The eigenvalues 1 - β of a step are then in (-1, 1) rather than (0, 1).
         conv_size: Number of positions that the short convolutions of queries, keys and values
             read.
-        num_layers: Number of blocks.
+        num_layers: Number of blocks. Even with only one, the recurrence reads several neighboring
+            symbols at once, through the convolutions.
         batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
-            states are `(layers, batch, …)` either way.
-        seed: The seed of the initial weights, which are those that PyTorch draws for an embedding,
-            linear layers and convolutions. (The reference implementation draws from a normal
-            distribution with standard deviation 0.02, for widths of about 1,000; models of width
-            30 learn much more slowly from that.) The global random state is left unchanged.
+            state is `(layers, batch, …)` either way.
+        seed: The seed of the initial weights, which are PyTorch's defaults for embeddings, linear
+            layers and convolutions. (The reference implementation draws from a normal distribution
+            with standard deviation 0.02, which suits widths of about 1,000.) The global random
+            state is left unchanged.
 
     Raises:
         OptionError: If an option is out of range, or `parameters` are too few.
@@ -398,20 +396,19 @@ class DeltaNetCharModel(CharModel):
         """Draw the initial weights; the arguments are described with the class."""
         make_settings = partial(
             DeltaNetSettings,
-            num_heads=check_count("num_heads", num_heads, 1),
+            num_heads=num_heads,
             negative_eigenvalues=negative_eigenvalues,
             conv_size=conv_size,
             num_layers=num_layers,
             batch_first=batch_first,
         )
-        settings = self._choose(
-            vocab, make_settings, hidden_size, parameters, multiple_of=num_heads
-        )
+        heads = check_count("num_heads", num_heads, 1)
+        settings = self._choose(vocab, make_settings, hidden_size, parameters, multiple_of=heads)
         super().__init__(vocab, settings, seed)
 
     @staticmethod
     def make_parts(symbols: int, settings: DeltaNetSettings) -> dict[str, nn.Module | None]:
-        """Create the parts with undefined weights, in the order they are drawn.
+        """Create the parts, whose weights are drawn later, in this order.
 
         Args:
             symbols: The number of symbols.
@@ -421,7 +418,7 @@ class DeltaNetCharModel(CharModel):
         return {
             "embedding": undrawn(nn.Embedding, symbols, width),
             "blocks": nn.ModuleList(DeltaNetBlock(settings) for _ in range(settings.num_layers)),
-            "norm": nn.RMSNorm(width, eps=EPS),
+            "norm": nn.RMSNorm(width, eps=EPSILON),
             "readout": undrawn(nn.Linear, width, symbols),
         }
 
@@ -441,16 +438,10 @@ class DeltaNetCharModel(CharModel):
         return (settings.num_layers, batch, *conv), (settings.num_layers, batch, heads, size, size)
 
     def _run(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
-        return self._through(self.blocks, vectors, hidden)
+        x, hidden = run_blocks(self.blocks, vectors, hidden)
+        return self.norm(x), hidden
 
     def _step(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
-        return self._through([block.step for block in self.blocks], vectors, hidden)
-
-    def _through(self, readers: Iterable[Any], x: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
-        """Read vectors with each block in turn; return what is read out, and the next state."""
-        states = []
-        for read, before in zip(readers, zip(*hidden, strict=True), strict=True):
-            x, after = read(x, before)
-            states.append(after)
-        conv, fast = (torch.stack(parts) for parts in zip(*states, strict=True))
-        return self.norm(x), (conv, fast)
+        blocks = cast(Any, self.blocks)
+        x, hidden = run_blocks([block.step for block in blocks], vectors, hidden)
+        return self.norm(x), hidden

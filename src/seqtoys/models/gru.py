@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -12,7 +11,12 @@ from torch import Tensor, nn
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.models.char_model import CharModel
-from seqtoys.models.recurrent import draw_recurrent, make_recurrent_parts, run_recurrent
+from seqtoys.models.recurrent import (
+    RecurrentSettings,
+    draw_recurrent,
+    make_recurrent_parts,
+    run_recurrent,
+)
 from seqtoys.models.settings import Settings
 from seqtoys.support.arguments import checked
 
@@ -27,9 +31,9 @@ def gru_step(
 ) -> Float[Tensor, "batch hidden"]:
     """Compute the next state of a GRU, as the paper writes it, with PyTorch's biases.
 
-    The reset gate `r` decides how much of the old state the candidate `n` sees; the update gate
-    `z` decides how much of the old state is kept. Where `z` is 1, the state is copied unchanged,
-    so gradients neither vanish nor explode.
+    The reset gate `r` scales how much the candidate `n` depends on the old state; the update gate
+    `z` mixes the old state with the candidate. Where `z` is 1, the state is copied unchanged, so
+    gradients neither vanish nor explode.
 
     Args:
         x: The input vectors.
@@ -53,32 +57,18 @@ def gru_step(
     return (1 - z) * n + z * h
 
 
-@dataclass(frozen=True, kw_only=True)
-class GRUSettings(Settings):
-    """The sizes and options of a `GRUCharModel`.
-
-    Attributes:
-        embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
-
-    Examples:
-        >>> GRUSettings(hidden_size=8).embedding_size is None
-        True
-    """
-
-    embedding_size: int | None = None
-
-
 class GRUCharModel(CharModel):
     """A GRU that reads a sequence and predicts each next symbol (Cho et al., 2014).
 
     `gru_step` is the recurrence. The weights are in `rnn`, a `torch.nn.GRU` that runs it, in
-    `embedding` (None if not used) and in `readout`. The state is `(layers, batch, hidden)`.
+    `embedding` (None for one-hot vectors) and in `readout`. The state is
+    `(layers, batch, hidden)`.
 
     Args:
         vocab: The symbols it reads and predicts.
         hidden_size: Number of hidden units. Defaults to 32, unless `parameters` is given.
-        parameters: The number of parameters: the largest `hidden_size` that needs no more is
-            chosen.
+        parameters: The largest number of parameters, from which `hidden_size` is chosen; the two
+            cannot be combined.
         embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
@@ -96,7 +86,8 @@ class GRUCharModel(CharModel):
         (torch.Size([1, 6, 5]), torch.Size([1, 1, 53]))
     """
 
-    SETTINGS: ClassVar[type[Settings]] = GRUSettings
+    SETTINGS: ClassVar[type[Settings]] = RecurrentSettings
+    settings: RecurrentSettings
     rnn: nn.GRU
 
     @checked
@@ -113,7 +104,7 @@ class GRUCharModel(CharModel):
     ) -> None:
         """Draw the initial weights; the arguments are described with the class."""
         make_settings = partial(
-            GRUSettings,
+            RecurrentSettings,
             embedding_size=embedding_size,
             num_layers=num_layers,
             batch_first=batch_first,
@@ -121,14 +112,14 @@ class GRUCharModel(CharModel):
         super().__init__(vocab, self._choose(vocab, make_settings, hidden_size, parameters), seed)
 
     @staticmethod
-    def make_parts(symbols: int, settings: GRUSettings) -> dict[str, nn.Module | None]:
-        """Create the parts with undefined weights, in the order they are drawn.
+    def make_parts(symbols: int, settings: RecurrentSettings) -> dict[str, nn.Module | None]:
+        """Create the parts, whose weights are drawn later, in this order.
 
         Args:
             symbols: The number of symbols.
             settings: The sizes and options.
         """
-        return make_recurrent_parts(nn.GRU, symbols, settings, settings.embedding_size)
+        return make_recurrent_parts(nn.GRU, symbols, settings)
 
     def _draw(self, generator: torch.Generator) -> None:
         draw_recurrent(self, generator)
@@ -141,4 +132,6 @@ class GRUCharModel(CharModel):
 
     def _step(self, vectors: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         _, hidden = self.rnn(vectors.unsqueeze(1), hidden)
-        return hidden[-1], hidden  # from the returned state, so that gradients pass through it
+        return hidden[
+            -1
+        ], hidden  # so that the logits depend on the returned state, for its gradients

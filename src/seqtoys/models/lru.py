@@ -60,8 +60,8 @@ def lru_step(
     Args:
         u: The input vectors.
         x: The state.
-        nu_log: The logarithms of the decay rates; see `eigenvalues`.
-        theta_log: The logarithms of the phases.
+        nu_log: The logarithms of the decay rates per step; see `eigenvalues`.
+        theta_log: The logarithms of the phases, in radians per step.
         gamma_log: The logarithms of the factors that normalize the inputs.
         B: The weights of the inputs.
         C: The weights of the state. Only the real part of the result is used.
@@ -133,7 +133,8 @@ Recurrence: TypeAlias = Callable[..., tuple[Tensor, Tensor]]
 class LRU(nn.Module):
     """The weights of a linear recurrent unit, named as in the paper.
 
-    Real and imaginary parts are separate parameters, so that `.double()` applies to them.
+    Real and imaginary parts are separate parameters, since `.double()` leaves complex parameters
+    unchanged. The weights are undefined until they are drawn.
 
     Args:
         hidden_size: Size of the input and output vectors.
@@ -141,7 +142,7 @@ class LRU(nn.Module):
     """
 
     def __init__(self, hidden_size: int, state_size: int) -> None:
-        """Create the weights, with undefined values."""
+        """Create the weights."""
         super().__init__()
 
         def undefined(*shape: int) -> nn.Parameter:
@@ -167,8 +168,8 @@ class LRU(nn.Module):
         """Draw the weights as the paper does.
 
         The eigenvalues are uniform on the ring between the radii `r_min` and `r_max`, with phases
-        from 0 to `max_phase`. `gamma_log` gives each unit of the state the variance of its input
-        if inputs are white noise. The other weights are normal.
+        from 0 to `max_phase`. `gamma_log` scales the inputs so that each unit of the state has the
+        variance of its input if that is white noise. The other weights are normal.
 
         Args:
             r_min: The smallest modulus of an eigenvalue.
@@ -199,7 +200,9 @@ class LRU(nn.Module):
 
 
 class LRUBlock(nn.Module):
-    """The residual block of the paper: normalization, an LRU, GELU and a GLU, added to its input.
+    """The residual block of the paper: its input plus normalization, an LRU, GELU and a GLU.
+
+    The weights are undefined until they are drawn.
 
     Args:
         hidden_size: Size of the input and output vectors.
@@ -207,7 +210,7 @@ class LRUBlock(nn.Module):
     """
 
     def __init__(self, hidden_size: int, state_size: int) -> None:
-        """Create the parts; only the normalization has defined weights."""
+        """Create the layers."""
         super().__init__()
         self.norm: nn.LayerNorm = nn.LayerNorm(hidden_size)
         self.lru: LRU = LRU(hidden_size, state_size)
@@ -277,25 +280,25 @@ class LRUSettings(Settings):
 
 
 class LRUCharModel(CharModel):
-    """A stack of linear recurrent units that predicts each next symbol (Orvieto et al., 2023).
+    """A network of linear recurrent units that reads a sequence and predicts each next symbol.
 
-    `lru_step` is the recurrence, run by `step`; `forward` runs `lru_scan`. The vectors of
-    `embedding` go through `blocks` of the class `LRUBlock`, `norm`, and `readout`. The state is
+    `lru_step` is the recurrence (Orvieto et al., 2023); `forward` runs `lru_scan`. The weights are
+    in `embedding`, `blocks` of the class `LRUBlock`, `norm` and `readout`. The state is
     `(layers, batch, state, 2)`, with real and imaginary parts on the last axis.
 
     Args:
         vocab: The symbols it reads and predicts.
         hidden_size: Size of the vectors between blocks. Defaults to 32, unless `parameters` is
             given.
-        parameters: The number of parameters: the largest `hidden_size` that needs no more is
-            chosen.
+        parameters: The largest number of parameters, from which `hidden_size` is chosen; the two
+            cannot be combined.
         state_size: Number of complex numbers in the state of a layer. Defaults to `hidden_size`.
-        r_min: The smallest initial modulus of an eigenvalue. Values close to 1 help with long
-            dependencies: 0.9 for 100 positions.
+        r_min: The smallest initial modulus of an eigenvalue. A state with modulus r decays by the
+            factor r at each step, so the paper uses values close to 1 for long dependencies.
         r_max: The largest initial modulus of an eigenvalue.
-        max_phase: The largest initial phase of an eigenvalue, in radians per step. A small one
-            helps with long dependencies.
-        num_layers: Number of blocks. With only one, no recurrence reads what another has computed.
+        max_phase: The largest initial phase of an eigenvalue, in radians per step. The paper uses
+            a small one for the longest dependencies.
+        num_layers: Number of blocks. With only one, the recurrence reads only single symbols.
         batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
             state is `(layers, batch, …)` either way.
         seed: The seed of the initial weights. Those of the recurrence are drawn as in the paper:
@@ -346,7 +349,7 @@ class LRUCharModel(CharModel):
 
     @staticmethod
     def make_parts(symbols: int, settings: LRUSettings) -> dict[str, nn.Module | None]:
-        """Create the parts with undefined weights, in the order they are drawn.
+        """Create the parts, whose weights are drawn later, in this order.
 
         Args:
             symbols: The number of symbols.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -12,12 +11,15 @@ from torch import Tensor, nn
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.models.char_model import CharModel
-from seqtoys.models.recurrent import draw_recurrent, make_recurrent_parts, run_recurrent
+from seqtoys.models.checks import Pair
+from seqtoys.models.recurrent import (
+    RecurrentSettings,
+    draw_recurrent,
+    make_recurrent_parts,
+    run_recurrent,
+)
 from seqtoys.models.settings import Settings
 from seqtoys.support.arguments import checked
-
-Pair: TypeAlias = tuple[Tensor, Tensor]
-"""The hidden state and the cell."""
 
 
 def lstm_step(
@@ -30,9 +32,9 @@ def lstm_step(
 ) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]]:
     """Compute the next state of an LSTM with a forget gate, as the papers write it.
 
-    The cell `c` is a sum: what the forget gate `f` keeps of it, and what the input gate `i` lets
-    in of the candidate `g`. Where `f` is 1, errors flow back through time unchanged. The output
-    gate `o` decides what the rest of the network sees of the cell.
+    The next cell `c` is the sum of the old one, scaled by the forget gate `f`, and the candidate
+    `g`, scaled by the input gate `i`. Where `f` is 1, gradients flow back through time unchanged.
+    The output gate `o` scales what the rest of the network reads of the cell.
 
     Args:
         x: The input vectors.
@@ -56,37 +58,22 @@ def lstm_step(
     return torch.sigmoid(o) * torch.tanh(c), c
 
 
-@dataclass(frozen=True, kw_only=True)
-class LSTMSettings(Settings):
-    """The sizes and options of a `LSTMCharModel`.
-
-    Attributes:
-        embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
-
-    Examples:
-        >>> LSTMSettings(hidden_size=8).embedding_size is None
-        True
-    """
-
-    embedding_size: int | None = None
-
-
 class LSTMCharModel(CharModel):
     """An LSTM that reads a sequence and predicts each next symbol.
 
-    `lstm_step` is the recurrence. The weights are in `rnn`, a `torch.nn.LSTM` that runs it, in
-    `embedding` (None if not used) and in `readout`. The state is the pair `(h, c)`, each
-    `(layers, batch, hidden)`.
+    `lstm_step` is the recurrence (Hochreiter & Schmidhuber, 1997). The weights are in `rnn`, a
+    `torch.nn.LSTM` that runs it, in `embedding` (None for one-hot vectors) and in `readout`. The
+    state is the pair `(h, c)` of hidden state and cell, each `(layers, batch, hidden)`.
 
     Args:
         vocab: The symbols it reads and predicts.
         hidden_size: Number of hidden units. Defaults to 32, unless `parameters` is given.
-        parameters: The number of parameters: the largest `hidden_size` that needs no more is
-            chosen.
+        parameters: The largest number of parameters, from which `hidden_size` is chosen; the two
+            cannot be combined.
         embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
-            states are `(layers, batch, hidden)` either way, as in PyTorch.
+            state is `(layers, batch, hidden)` either way, as in PyTorch.
         seed: The seed of the initial weights, which are those PyTorch draws after
             `torch.manual_seed(seed)`. The global random state is left unchanged.
 
@@ -101,7 +88,8 @@ class LSTMCharModel(CharModel):
         (torch.Size([1, 6, 5]), torch.Size([1, 1, 46]))
     """
 
-    SETTINGS: ClassVar[type[Settings]] = LSTMSettings
+    SETTINGS: ClassVar[type[Settings]] = RecurrentSettings
+    settings: RecurrentSettings
     rnn: nn.LSTM
 
     @checked
@@ -118,7 +106,7 @@ class LSTMCharModel(CharModel):
     ) -> None:
         """Draw the initial weights; the arguments are described with the class."""
         make_settings = partial(
-            LSTMSettings,
+            RecurrentSettings,
             embedding_size=embedding_size,
             num_layers=num_layers,
             batch_first=batch_first,
@@ -126,14 +114,14 @@ class LSTMCharModel(CharModel):
         super().__init__(vocab, self._choose(vocab, make_settings, hidden_size, parameters), seed)
 
     @staticmethod
-    def make_parts(symbols: int, settings: LSTMSettings) -> dict[str, nn.Module | None]:
-        """Create the parts with undefined weights, in the order they are drawn.
+    def make_parts(symbols: int, settings: RecurrentSettings) -> dict[str, nn.Module | None]:
+        """Create the parts, whose weights are drawn later, in this order.
 
         Args:
             symbols: The number of symbols.
             settings: The sizes and options.
         """
-        return make_recurrent_parts(nn.LSTM, symbols, settings, settings.embedding_size)
+        return make_recurrent_parts(nn.LSTM, symbols, settings)
 
     def _draw(self, generator: torch.Generator) -> None:
         draw_recurrent(self, generator)
@@ -146,4 +134,4 @@ class LSTMCharModel(CharModel):
 
     def _step(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
         _, (h, c) = self.rnn(vectors.unsqueeze(1), hidden)
-        return h[-1], (h, c)  # from the returned state, so that gradients pass through it
+        return h[-1], (h, c)  # so that the logits depend on the returned state, for its gradients

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -13,18 +13,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqtoys.data.vocab import Vocab
+from seqtoys.models.blocks import run_blocks
 from seqtoys.models.causal_conv import CausalConv1d
 from seqtoys.models.char_model import CharModel
+from seqtoys.models.checks import Pair
 from seqtoys.models.settings import Settings
 from seqtoys.models.undrawn import draw_uniform, undrawn
 from seqtoys.support.arguments import checked
 
-DT_RANGE = 0.001, 0.1
+# The values of the reference implementation.
+DT_RANGE = 0.001, 0.1  # of the initial step sizes
 EMBEDDING_STD = 0.02
 EPSILON = 1e-5
-
-Pair: TypeAlias = tuple[Tensor, Tensor]
-"""The last inputs of the convolutions, and the states of the state space models."""
 
 
 def selective_step(
@@ -38,13 +38,13 @@ def selective_step(
 ) -> tuple[Float[Tensor, "batch inner"], Float[Tensor, "batch inner state"]]:
     """Compute one position of a selective state space model: the paper's recurrence.
 
-    Each channel of `x` has a linear state of its own. The step size `dt` depends on the input, and
+    Each channel of `x` has a linear state of its own. The step size `dt` depends on the input and
     so decides what is remembered: a large step replaces the state by the input, and a step of 0
-    skips the input. `B` and `C` also depend on the input; they decide where the input is written
-    to the state and what is read from it.
+    skips the input. `B` and `C` also depend on the input; they select the entries of the state
+    that are written and read.
 
-    The decay is the exact solution of the continuous equation (zero-order hold). For what is
-    written, the authors' code uses the first-order approximation `dt * B`, and so does this.
+    The decay is the exact solution of the continuous equation (zero-order hold). The input weights
+    are its first-order approximation `dt * B`, as in the authors' code.
 
     Args:
         x: The inputs.
@@ -81,13 +81,11 @@ def selective_scan(
     C: Float[Tensor, "batch time state"],
     D: Float[Tensor, " inner"],
 ) -> tuple[Float[Tensor, "batch time inner"], Float[Tensor, "batch inner state"]]:
-    """Run `selective_step` on all positions, in the form that is fastest on a CPU.
+    """Compute the outputs for whole sequences, and the final state.
 
-    One position is computed after another, so that the numbers of a position,
+    Positions are computed one after another, so that the decays and states of a position,
     `(batch, state, inner)`, are still in the cache when they are used again. For the same reason,
-    the paper's GPU kernel never writes the decays and states of all positions to slow memory. A
-    scan of precomputed decays takes 1.3 times as long at 32 positions and 4 times as long at 512;
-    a parallel scan, of `log2(time)` rounds, takes even longer.
+    the paper's GPU kernel never writes those of all positions to slow memory.
 
     Args:
         x: The inputs.
@@ -111,7 +109,7 @@ def selective_scan(
         >>> torch.allclose(end, h, atol=1e-5)
         True
     """
-    # With channels last, the innermost loops are `inner` long, and not `state`, which is short.
+    # Channels last: the innermost loops then run over `inner`, which is longer than `state`.
     h, A = h.mT, A.mT.contiguous()  # (batch, state, inner), (state, inner)
     read = []
     for x_t, dt_t, B_t, C_t in zip(*(v.unbind(1) for v in (dt * x, dt, B, C)), strict=True):
@@ -146,9 +144,10 @@ class MambaSettings(Settings):
 
 
 class MambaMixer(nn.Module):
-    """The part of a Mamba block that reads over time: convolution, selective scan, and gate.
+    """The layer that mixes positions: a short convolution, a selective scan and a gate.
 
-    Its weights have the names and shapes of those of the reference implementation.
+    The weights are undefined until they are drawn. They have the names and shapes of the reference
+    implementation.
 
     Args:
         settings: The sizes and options of the model.
@@ -159,7 +158,7 @@ class MambaMixer(nn.Module):
     """
 
     def __init__(self, settings: MambaSettings) -> None:
-        """Create the parts with undefined weights."""
+        """Create the layers."""
         super().__init__()
         width, state = settings.hidden_size, settings.state_size
         inner = settings.expand * width
@@ -173,42 +172,33 @@ class MambaMixer(nn.Module):
         self.out_proj: nn.Linear = undrawn(nn.Linear, inner, width, bias=False)
 
     def forward(
-        self,
-        vectors: Float[Tensor, "batch time hidden"],
-        conv: Float[Tensor, "batch inner conv_minus_1"],
-        h: Float[Tensor, "batch inner state"],
-    ) -> tuple[
-        Float[Tensor, "batch time hidden"],
-        Float[Tensor, "batch inner conv_minus_1"],
-        Float[Tensor, "batch inner state"],
-    ]:
-        """Read whole sequences; return the outputs and both states.
+        self, vectors: Float[Tensor, "batch time hidden"], hidden: Pair
+    ) -> tuple[Float[Tensor, "batch time hidden"], Pair]:
+        """Read whole sequences.
 
         Args:
             vectors: The inputs.
-            conv: The state of the convolution.
-            h: The state of the state space models.
+            hidden: The states of the convolution, `(batch, inner, conv_size - 1)`, and of the
+                state space models, `(batch, inner, state)`.
+
+        Returns:
+            The outputs, and the next states.
         """
-        return self._mix(vectors, conv, h, self.conv1d, selective_scan)
+        return self._mix(vectors, hidden, self.conv1d, selective_scan)
 
     def step(
-        self,
-        vectors: Float[Tensor, "batch hidden"],
-        conv: Float[Tensor, "batch inner conv_minus_1"],
-        h: Float[Tensor, "batch inner state"],
-    ) -> tuple[
-        Float[Tensor, "batch hidden"],
-        Float[Tensor, "batch inner conv_minus_1"],
-        Float[Tensor, "batch inner state"],
-    ]:
-        """Read one position of each sequence; return the outputs and both states.
+        self, vectors: Float[Tensor, "batch hidden"], hidden: Pair
+    ) -> tuple[Float[Tensor, "batch hidden"], Pair]:
+        """Read one position of each sequence.
 
         Args:
             vectors: The inputs.
-            conv: The state of the convolution.
-            h: The state of the state space models.
+            hidden: The states, as in `forward`.
+
+        Returns:
+            The outputs, and the next states.
         """
-        return self._mix(vectors, conv, h, self.conv1d.step, selective_step)
+        return self._mix(vectors, hidden, self.conv1d.step, selective_step)
 
     def draw(self, generator: torch.Generator, num_layers: int) -> None:
         """Draw the initial weights, as `MambaCharModel` describes.
@@ -229,15 +219,14 @@ class MambaMixer(nn.Module):
         self.A_log.copy_(torch.arange(1.0, self.A_log.shape[1] + 1).log())
         nn.init.ones_(self.D)
 
-    def _mix(
-        self, vectors: Tensor, conv: Tensor, h: Tensor, convolve: Any, scan: Any
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _mix(self, vectors: Tensor, hidden: Pair, convolve: Any, scan: Any) -> tuple[Tensor, Pair]:
         """Read vectors `(…, hidden)` with either form of the convolution and of the recurrence."""
+        conv, h = hidden
         x, z = self.in_proj(vectors).chunk(2, -1)  # (…, inner)
         x, conv = convolve(x, conv)
         x = F.silu(x)
         y, h = scan(x, h, *self._selected(x), self.D)  # (…, inner)
-        return self.out_proj(y * F.silu(z)), conv, h
+        return self.out_proj(y * F.silu(z)), (conv, h)
 
     def _selected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return `dt`, `A`, `B` and `C`; all but `A` depend on the input `(…, inner)`."""
@@ -247,7 +236,9 @@ class MambaMixer(nn.Module):
 
 
 class MambaBlock(nn.Module):
-    """A residual block: the input, plus what the mixer makes of the normalized input.
+    """A residual block: its input plus the mixer, which reads the normalized input.
+
+    The weights are undefined until they are drawn.
 
     Args:
         settings: The sizes and options of the model.
@@ -258,64 +249,73 @@ class MambaBlock(nn.Module):
     """
 
     def __init__(self, settings: MambaSettings) -> None:
-        """Create the parts with undefined weights."""
+        """Create the layers."""
         super().__init__()
-        self.norm: nn.RMSNorm = undrawn(nn.RMSNorm, settings.hidden_size, eps=EPSILON)
+        self.norm: nn.RMSNorm = nn.RMSNorm(settings.hidden_size, eps=EPSILON)
         self.mixer: MambaMixer = MambaMixer(settings)
 
-    def forward(self, vectors: Tensor, conv: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Read whole sequences `(batch, time, hidden)`.
+    def forward(
+        self, vectors: Float[Tensor, "batch time hidden"], hidden: Pair
+    ) -> tuple[Float[Tensor, "batch time hidden"], Pair]:
+        """Read whole sequences.
 
         Args:
             vectors: The inputs.
-            conv: The state of the convolution.
-            h: The state of the state space models.
-        """
-        mixed, conv, h = self.mixer(self.norm(vectors), conv, h)
-        return vectors + mixed, conv, h
+            hidden: The states of the mixer.
 
-    def step(self, vectors: Tensor, conv: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Read one position of each sequence, `(batch, hidden)`.
+        Returns:
+            The outputs, and the next states.
+        """
+        mixed, hidden = self.mixer(self.norm(vectors), hidden)
+        return vectors + mixed, hidden
+
+    def step(
+        self, vectors: Float[Tensor, "batch hidden"], hidden: Pair
+    ) -> tuple[Float[Tensor, "batch hidden"], Pair]:
+        """Read one position of each sequence.
 
         Args:
             vectors: The inputs.
-            conv: The state of the convolution.
-            h: The state of the state space models.
+            hidden: The states of the mixer.
+
+        Returns:
+            The outputs, and the next states.
         """
-        mixed, conv, h = self.mixer.step(self.norm(vectors), conv, h)
-        return vectors + mixed, conv, h
+        mixed, hidden = self.mixer.step(self.norm(vectors), hidden)
+        return vectors + mixed, hidden
 
 
 class MambaCharModel(CharModel):
-    """A Mamba network that reads a sequence and predicts each next symbol (Gu & Dao, 2024).
+    """A Mamba network that reads a sequence and predicts each next symbol.
 
-    Each layer adds to its input what a mixer makes of it (normalized by `torch.nn.RMSNorm`): a
-    projection to `expand * hidden_size` channels and as many gates, a short causal convolution,
-    a selective state space model (`selective_step` is its recurrence), and a projection back. The
-    state is a pair: the last inputs of the convolutions,
+    `selective_step` is the recurrence (Gu & Dao, 2024); `forward` runs `selective_scan`. The
+    weights are in `embedding`, `layers` of the class `MambaBlock`, `norm_f` and `readout`. They
+    have the names of the reference implementation, which uses the embedding as the readout, too.
+
+    The state is a pair: the last inputs of the convolutions,
     `(layers, batch, expand * hidden_size, conv_size - 1)`, and the states of the state space
     models, `(layers, batch, expand * hidden_size, state_size)`.
 
-    Initial weights are those of the reference implementation of the paper: `A` is -1, …,
-    -`state_size` in each channel (S4D-Real), `D` is 1, biases of the step sizes are such that
-    `dt` without input is log-uniform between 0.001 and 0.1, `out_proj` is divided by the square
-    root of `num_layers`, embeddings have standard deviation 0.02, and all other weights are
-    PyTorch's defaults. Unlike there, the readout has weights of its own.
-
     Args:
         vocab: The symbols it reads and predicts.
-        hidden_size: Width of the layers. Defaults to 32, unless `parameters` is given.
-        parameters: The number of parameters: the largest `hidden_size` that needs no more is
-            chosen.
+        hidden_size: Size of the vectors between blocks. Defaults to 32, unless `parameters` is
+            given.
+        parameters: The largest number of parameters, from which `hidden_size` is chosen; the two
+            cannot be combined.
         state_size: Size of the state of each channel.
         expand: Number of channels, as a multiple of `hidden_size`.
         conv_size: Number of positions that the convolution reads.
         dt_rank: Rank of the map from a channel vector to the step sizes. If None,
             `hidden_size / 16`, rounded up.
-        num_layers: Number of stacked layers.
+        num_layers: Number of blocks. Even with only one, the recurrence reads several neighboring
+            symbols at once, through the convolution.
         batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
-            states are `(layers, batch, …)` either way.
-        seed: The seed of the initial weights. The global random state is left unchanged.
+            state is `(layers, batch, …)` either way.
+        seed: The seed of the initial weights, which follow the reference implementation: in each
+            channel, `A` is -1, …, -`state_size` and `D` is 1; without input, `dt` is log-uniform
+            between 0.001 and 0.1; `out_proj` is divided by the square root of `num_layers`;
+            embeddings are normal with standard deviation 0.02; all others are PyTorch's defaults.
+            The global random state is left unchanged.
 
     Raises:
         OptionError: If an option is out of range, or `parameters` are too few.
@@ -362,7 +362,7 @@ class MambaCharModel(CharModel):
 
     @staticmethod
     def make_parts(symbols: int, settings: MambaSettings) -> dict[str, nn.Module | None]:
-        """Create the parts with undefined weights, in the order they are drawn.
+        """Create the parts, whose weights are drawn later, in this order.
 
         Args:
             symbols: The number of symbols.
@@ -372,16 +372,14 @@ class MambaCharModel(CharModel):
         return {
             "embedding": undrawn(nn.Embedding, symbols, width),
             "layers": nn.ModuleList(MambaBlock(settings) for _ in range(settings.num_layers)),
-            "norm_f": undrawn(nn.RMSNorm, width, eps=EPSILON),
+            "norm_f": nn.RMSNorm(width, eps=EPSILON),
             "readout": undrawn(nn.Linear, width, symbols, bias=False),
         }
 
     def _draw(self, generator: torch.Generator) -> None:
         nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD, generator=generator)
         for block in self._blocks():
-            nn.init.ones_(block.norm.weight)
             block.mixer.draw(generator, len(self.layers))
-        nn.init.ones_(self.norm_f.weight)
         draw_uniform(self.readout, self.readout.in_features, generator)
 
     def _state_shapes(self, batch: int) -> tuple[tuple[int, ...], ...]:
@@ -390,19 +388,13 @@ class MambaCharModel(CharModel):
         return (*channels, settings.conv_size - 1), (*channels, settings.state_size)
 
     def _run(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
-        return self._read(vectors, hidden, self._blocks())
+        vectors, hidden = run_blocks(self._blocks(), vectors, hidden)
+        return self.norm_f(vectors), hidden
 
     def _step(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
-        return self._read(vectors, hidden, [block.step for block in self._blocks()])
-
-    def _read(self, vectors: Tensor, hidden: Pair, blocks: Any) -> tuple[Tensor, Pair]:
-        """Run all layers, with either form of each; return what is read out, and the states."""
-        states = []
-        for block, conv, h in zip(blocks, *hidden, strict=True):
-            vectors, *state = block(vectors, conv, h)
-            states.append(state)
-        convs, hs = zip(*states, strict=True)
-        return self.norm_f(vectors), (torch.stack(convs), torch.stack(hs))
+        steps = [block.step for block in self._blocks()]
+        vectors, hidden = run_blocks(steps, vectors, hidden)
+        return self.norm_f(vectors), hidden
 
     def _blocks(self) -> list[MambaBlock]:
         return list(self.layers)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The multilayer perceptron of a block, which maps each position by itself."""
+"""The multilayer perceptron of a block, which is applied to each position separately."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from seqtoys.models.undrawn import undrawn
 class MLP(nn.Module):
     """Two linear layers with a GELU in between (Hendrycks & Gimpel, 2016).
 
-    Its weights are undefined until they are drawn.
+    The weights are undefined until they are drawn.
 
     Args:
-        width: The size of the vectors it maps.
-        expansion: The size of the hidden layer, as a multiple of the width.
+        width: Size of the input and output vectors.
+        expansion: Size of the hidden layer, as a multiple of the width.
 
     Examples:
         >>> sum(weight.numel() for weight in MLP(8).parameters())

@@ -1,7 +1,8 @@
-"""What models with a recurrent module of PyTorch have in common."""
+"""What the models built on a recurrent module of PyTorch have in common."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,25 +12,40 @@ from seqtoys.models.settings import Settings
 from seqtoys.models.undrawn import draw_uniform, undrawn
 
 
-def make_recurrent_parts(
-    kind: type[nn.RNNBase], symbols: int, settings: Settings, embedding_size: int | None
-) -> dict[str, nn.Module | None]:
-    """Create the embedding, the recurrent part and the readout, with undefined weights.
+@dataclass(frozen=True, kw_only=True)
+class RecurrentSettings(Settings):
+    """The sizes and options of a `GRUCharModel` or an `LSTMCharModel`.
 
-    Args:
-        kind: The class of the recurrent part.
-        symbols: The number of symbols.
-        settings: The sizes and options of the model.
-        embedding_size: Size of the learned input vectors, or None for one-hot vectors.
+    Attributes:
+        embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
 
     Examples:
-        >>> parts = make_recurrent_parts(nn.GRU, 5, Settings(hidden_size=8), None)
+        >>> RecurrentSettings(hidden_size=8).embedding_size is None
+        True
+    """
+
+    embedding_size: int | None = None
+
+
+def make_recurrent_parts(
+    kind: type[nn.RNNBase], symbols: int, settings: RecurrentSettings
+) -> dict[str, nn.Module | None]:
+    """Create the embedding, the recurrent module and the readout, with undefined weights.
+
+    Args:
+        kind: The class of the recurrent module.
+        symbols: The number of symbols.
+        settings: The sizes and options.
+
+    Examples:
+        >>> parts = make_recurrent_parts(nn.GRU, 5, RecurrentSettings(hidden_size=8))
         >>> parts["rnn"]
         GRU(5, 8, batch_first=True)
     """
     embedding, features = None, symbols
-    if embedding_size is not None:
-        embedding, features = undrawn(nn.Embedding, symbols, embedding_size), embedding_size
+    if settings.embedding_size is not None:
+        features = settings.embedding_size
+        embedding = undrawn(nn.Embedding, symbols, features)
     sizes = features, settings.hidden_size
     return {
         "embedding": embedding,
@@ -39,14 +55,14 @@ def make_recurrent_parts(
 
 
 def draw_recurrent(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw the weights of such a model as PyTorch's constructors would, one part after another.
+    """Draw the weights that the constructors of the parts would draw, in the same order.
 
     Args:
         model: The model, with the parts `embedding`, `rnn` and `readout`.
         generator: The source of random numbers.
 
     Examples:
-        >>> parts = make_recurrent_parts(nn.GRU, 5, Settings(hidden_size=8), None)
+        >>> parts = make_recurrent_parts(nn.GRU, 5, RecurrentSettings(hidden_size=8))
         >>> model = nn.Module()
         >>> for name, part in parts.items():
         ...     model.add_module(name, part)
@@ -63,22 +79,22 @@ def draw_recurrent(model: nn.Module, generator: torch.Generator) -> None:
 
 
 def run_recurrent(rnn: nn.RNNBase, vectors: Tensor, hidden: Any) -> tuple[Tensor, Any]:
-    """Run a recurrent part on vectors `(batch, time, features)`, which may be empty.
+    """Run a recurrent module on sequences, which may be empty.
 
     Args:
-        rnn: The part.
-        vectors: Its inputs.
+        rnn: The module.
+        vectors: Its inputs, `(batch, time, features)`.
         hidden: The state to resume from.
 
     Returns:
-        The states `(batch, time, hidden)`, and the final state.
+        The states of its last layer, `(batch, time, hidden)`, and the final state.
 
     Examples:
         >>> states, _ = run_recurrent(nn.GRU(5, 8, batch_first=True), torch.ones(2, 0, 5), None)
         >>> states.shape
         torch.Size([2, 0, 8])
     """
-    if 0 in vectors.shape[:2]:  # PyTorch's recurrent modules do not accept empty inputs
+    if 0 in vectors.shape[:2]:  # for which PyTorch's recurrent modules raise an error
         return vectors.new_empty(*vectors.shape[:2], rnn.hidden_size), hidden
     found: tuple[Tensor, Any] = rnn(vectors, hidden)
     return found

@@ -1,9 +1,10 @@
-"""The sizes and options that all models of this package share."""
+"""The sizes and options that all models other than the Elman network share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seqtoys.errors import OptionError
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.values import check_count
 
@@ -16,8 +17,8 @@ class Settings:
     positive.
 
     Attributes:
-        hidden_size: The width of the model: the size of the vectors that the readout reads.
-        num_layers: Number of stacked layers.
+        hidden_size: Size of the vectors that the readout reads.
+        num_layers: Number of recurrent layers or blocks, one after another.
         batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`.
 
     Raises:
@@ -41,3 +42,27 @@ class Settings:
         for name, value in vars(self).items():
             if type(value) is int:
                 check_count(name, value, 1)
+
+
+def check_heads(hidden_size: int, num_heads: int) -> None:
+    """Check that vectors can be split evenly between heads.
+
+    Args:
+        hidden_size: Size of the vectors.
+        num_heads: Number of heads.
+
+    Raises:
+        OptionError: If `num_heads` does not divide `hidden_size`.
+
+    Examples:
+        >>> check_heads(16, 2)
+        >>> check_heads(15, 2)
+        Traceback (most recent call last):
+        seqtoys.errors.OptionError: expected hidden_size to be a multiple of num_heads=2, got 15...
+    """
+    if hidden_size % num_heads:
+        nearest = -(-hidden_size // num_heads) * num_heads
+        raise OptionError(
+            f"expected hidden_size to be a multiple of num_heads={num_heads}, got {hidden_size}; "
+            f"pass {nearest}, for example"
+        )

@@ -15,16 +15,18 @@ from torch.nn import functional as F
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError, ShapeError
+from seqtoys.models.blocks import run_blocks
 from seqtoys.models.char_model import CharModel
+from seqtoys.models.checks import Pair
 from seqtoys.models.mlp import MLP
-from seqtoys.models.settings import Settings
+from seqtoys.models.settings import Settings, check_heads
 from seqtoys.models.undrawn import undrawn
 from seqtoys.support.arguments import checked
 from seqtoys.support.values import check_choice, check_count
 
 Positions: TypeAlias = Literal["learned", "rotary", "none"]
-Pair: TypeAlias = tuple[Tensor, Tensor]
 Attend: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""`attention` or `fast_attention`."""
 
 POSITIONS = ("learned", "rotary", "none")
 ROTARY_BASE = 10_000  # the base of the wavelengths, as in both papers
@@ -37,8 +39,8 @@ def attention(
 ) -> Float[Tensor, "*batch new size"]:
     """Compute causal scaled dot-product attention, as Vaswani et al. (2017) write it.
 
-    Each position averages the values of itself and all earlier positions. The weight of a value
-    depends on how well its key matches the query: `softmax(Q Kᵀ / √size) V`.
+    The output at a position is a weighted average of the values up to this position. The weight of
+    a value depends on how well its key matches the query: `softmax(Q Kᵀ / √size) V`.
 
     Args:
         queries: The queries of the last positions, or of all.
@@ -58,7 +60,7 @@ def attention(
 def causal_mask(
     queries: Float[Tensor, "*batch new size"], keys: Float[Tensor, "*batch time size"]
 ) -> Float[Tensor, "new time"]:
-    """Return what is added to the scores: -inf at later positions, 0 elsewhere.
+    """Return a mask to add to the scores: -inf at later positions, 0 elsewhere.
 
     Args:
         queries: The queries of the last positions.
@@ -79,7 +81,7 @@ def fast_attention(
     keys: Float[Tensor, "*batch time size"],
     values: Float[Tensor, "*batch time size"],
 ) -> Float[Tensor, "*batch new size"]:
-    """Compute `attention` with PyTorch's kernels, which never store the weights of all pairs.
+    """Compute `attention` with PyTorch's kernels, which need not store the weights of all pairs.
 
     Args:
         queries: The queries of the last positions, or of all.
@@ -92,7 +94,7 @@ def fast_attention(
         >>> torch.allclose(attention(queries, keys, values), fast, atol=1e-6)
         True
     """
-    if torch._C._are_functorch_transforms_active():  # the kernel for CPUs has no batching rule
+    if torch._C._are_functorch_transforms_active():  # vmap has no rule for the CPU kernel
         return attention(queries, keys, values)
     if queries.shape[-2] == keys.shape[-2]:
         return F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
@@ -132,12 +134,12 @@ def rotated(
     cosines: Float[Tensor, "time pairs"],
     sines: Float[Tensor, "time pairs"],
 ) -> Float[Tensor, "*batch time size"]:
-    """Rotate each pair of numbers of queries or keys by the angle of its position.
+    """Rotate each pair of numbers in queries or keys by the angle of its position.
 
-    The product of a rotated query and a rotated key depends on the distance between them, not on
-    where they are. The first half of the numbers is paired with the second, rather than each with
-    its neighbor as in the paper, which is the same but for the order of the numbers. If the size
-    is odd, the last number is kept as it is.
+    The product of a rotated query and a rotated key depends on the distance between their
+    positions, not on the positions themselves. The paper pairs neighboring numbers; here, the
+    first half of the numbers is paired with the second half, which only changes their order. If
+    the size is odd, the last number stays as it is.
 
     Args:
         vectors: The queries or keys.
@@ -154,11 +156,13 @@ def rotated(
 
 
 class Attention(nn.Module):
-    """Causal multi-head self-attention (Vaswani et al., 2017), with undefined weights.
+    """Causal multi-head self-attention (Vaswani et al., 2017).
+
+    The weights are undefined until they are drawn.
 
     Args:
-        width: The size of the vectors it maps.
-        num_heads: The number of heads, which divides the width.
+        width: Size of the input and output vectors.
+        num_heads: Number of heads, which divides the width.
 
     Examples:
         >>> sum(weight.numel() for weight in Attention(8, 2).parameters())
@@ -181,7 +185,7 @@ class Attention(nn.Module):
         past: tuple[
             Float[Tensor, "batch heads past size"], Float[Tensor, "batch heads past size"]
         ],
-        turn: tuple[Float[Tensor, "new pairs"], Float[Tensor, "new pairs"]] | None,
+        angles: tuple[Float[Tensor, "new pairs"], Float[Tensor, "new pairs"]] | None,
         attend: Attend,
     ) -> tuple[Float[Tensor, "batch new width"], Pair]:
         """Let new positions attend to all positions up to themselves.
@@ -189,16 +193,17 @@ class Attention(nn.Module):
         Args:
             x: The vectors of the new positions.
             past: The keys and values of earlier positions.
-            turn: The cosines and sines of the new positions, or None not to rotate.
-            attend: Computes `attention`.
+            angles: The cosines and sines by which to rotate the new queries and keys. If None,
+                they are not rotated.
+            attend: `attention` or `fast_attention`.
 
         Returns:
-            What is added to the vectors, and the keys and values of all positions.
+            The outputs at the new positions, and the keys and values of all positions.
         """
         split = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))  # (batch, new, 3, heads, size)
         queries_and_keys, values = split.permute(2, 0, 3, 1, 4).split((2, 1))
-        if turn is not None:
-            queries_and_keys = rotated(queries_and_keys, *turn)
+        if angles is not None:
+            queries_and_keys = rotated(queries_and_keys, *angles)
         queries, keys = queries_and_keys.unbind()  # (batch, heads, new, size)
         keys = torch.cat((past[0], keys), -2)  # (batch, heads, past + new, size)
         values = torch.cat((past[1], values.squeeze(0)), -2)
@@ -211,13 +216,13 @@ class Attention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """A pre-norm block: attention and an MLP, each added to the vectors (Radford et al., 2019).
+    """A pre-norm residual block of attention and an MLP (Radford et al., 2019).
 
-    Its weights are undefined until they are drawn.
+    The weights are undefined until they are drawn.
 
     Args:
-        width: The size of the vectors it maps.
-        num_heads: The number of attention heads.
+        width: Size of the input and output vectors.
+        num_heads: Number of attention heads.
 
     Examples:
         >>> sum(weight.numel() for weight in TransformerBlock(8, 2).parameters())
@@ -230,26 +235,26 @@ class TransformerBlock(nn.Module):
     def __init__(self, width: int, num_heads: int) -> None:
         """Create the layers."""
         super().__init__()
-        self.attention_norm = undrawn(nn.LayerNorm, width)
+        self.attention_norm = nn.LayerNorm(width)
         self.attention: Attention = Attention(width, num_heads)
-        self.mlp_norm = undrawn(nn.LayerNorm, width)
+        self.mlp_norm = nn.LayerNorm(width)
         self.mlp: MLP = MLP(width)
 
     def forward(
-        self, x: Float[Tensor, "batch new width"], past: Pair, turn: Pair | None, attend: Attend
+        self, x: Float[Tensor, "batch new width"], past: Pair, angles: Pair | None, attend: Attend
     ) -> tuple[Float[Tensor, "batch new width"], Pair]:
-        """Map the vectors of new positions; the arguments are those of `Attention`.
+        """Compute the outputs at new positions.
 
         Args:
             x: The vectors of the new positions.
-            past: The keys and values of earlier positions.
-            turn: The cosines and sines of the new positions, or None.
-            attend: Computes `attention`.
+            past: See `Attention.forward`, like all others.
+            angles: See `Attention.forward`.
+            attend: See `Attention.forward`.
 
         Returns:
-            The vectors for the next block, and the keys and values of all positions.
+            The outputs at the new positions, and the keys and values of all positions.
         """
-        attended, present = self.attention(self.attention_norm(x), past, turn, attend)
+        attended, present = self.attention(self.attention_norm(x), past, angles, attend)
         x = x + attended
         return x + self.mlp(self.mlp_norm(x)), present
 
@@ -261,12 +266,12 @@ class TransformerSettings(Settings):
     Attributes:
         num_layers: Number of blocks.
         num_heads: Number of attention heads in each block.
-        positions: How positions are marked: "learned", "rotary" or "none".
+        positions: How positions are encoded: "learned", "rotary" or "none".
         context: The largest number of positions. If None, there is no limit.
 
     Raises:
-        OptionError: If an option is out of range, the width is not a multiple of the number of
-            heads, or learned positions have no `context`.
+        OptionError: If an option is out of range, `num_heads` does not divide `hidden_size`, or
+            learned positions have no `context`.
 
     Examples:
         >>> TransformerSettings(hidden_size=16).num_heads
@@ -284,12 +289,7 @@ class TransformerSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("positions", self.positions, POSITIONS)
-        if self.hidden_size % self.num_heads:
-            nearest = -(-self.hidden_size // self.num_heads) * self.num_heads
-            raise OptionError(
-                f"expected hidden_size to be a multiple of num_heads={self.num_heads}, got "
-                f"{self.hidden_size}; pass {nearest}, for example"
-            )
+        check_heads(self.hidden_size, self.num_heads)
         if self.positions == "learned" and self.context is None:
             raise OptionError(
                 "expected context, the largest number of positions, with positions='learned', got "
@@ -300,9 +300,10 @@ class TransformerSettings(Settings):
 class TransformerCharModel(CharModel):
     """A decoder-only transformer that reads a sequence and predicts each next symbol.
 
-    `attention` is its core (Vaswani et al., 2017). Each block normalizes first, as in GPT-2
-    (Radford et al., 2019). The weights are in `embedding`, `position_embedding` (None unless
-    positions are learned), `blocks`, `norm` and `readout`.
+    `attention` is its core (Vaswani et al., 2017); `forward` runs `fast_attention`. Each block
+    normalizes first, as in GPT-2 (Radford et al., 2019). The weights are in `embedding`,
+    `position_embedding` (None unless positions are learned), `blocks` of the class
+    `TransformerBlock`, `norm` and `readout`.
 
     The state is a key-value cache: the pair `(keys, values)` of all positions so far, each
     `(layers, batch, heads, time, head size)`. It grows by one position with each symbol, so
@@ -310,24 +311,25 @@ class TransformerCharModel(CharModel):
 
     Args:
         vocab: The symbols it reads and predicts.
-        hidden_size: The width: the size of the vectors between the blocks, a multiple of
-            `num_heads`. Defaults to 32, or the next multiple, unless `parameters` is given.
-        parameters: The number of parameters: the largest `hidden_size` that needs no more is
-            chosen.
+        hidden_size: Size of the vectors between blocks, a multiple of `num_heads`. Defaults to 32
+            or the next multiple, unless `parameters` is given.
+        parameters: The largest number of parameters, from which `hidden_size` is chosen; the two
+            cannot be combined.
         num_heads: Number of attention heads in each block.
-        positions: "rotary" turns queries and keys by angles proportional to the position (Su et
-            al., 2021). "learned" adds a learned vector to each symbol, as in GPT-2; those of
-            positions beyond the trained lengths stay random. "none" leaves positions to the
-            causal mask (Kazemnejad et al., 2023). Defaults to "rotary", which learns toy tasks
-            most reliably and applies to any length.
-        context: The largest number of positions, in the state and new ones together; required if
-            they are learned. If None, there is no limit.
-        num_layers: Number of blocks.
+        positions: How positions are encoded. "rotary" rotates queries and keys by angles
+            proportional to the position, which works at any length (Su et al., 2021). "learned"
+            adds a learned vector to that of each symbol, as in GPT-2; the vectors of positions
+            beyond the trained lengths stay random. "none" leaves only the causal mask
+            (Kazemnejad et al., 2023).
+        context: The largest number of positions, those in the state included; required for
+            learned positions. If None, there is no limit.
+        num_layers: Number of blocks. With only one, attention compares single symbols and their
+            positions.
         batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
             state is `(layers, batch, …)` either way.
         seed: The seed of the initial weights. Those of linear layers are uniform as in
-            `torch.nn.Transformer` (Glorot & Bengio, 2010), with biases of 0. Embeddings have a
-            standard deviation of `1 / sqrt(hidden_size)`. The global random state is left
+            `torch.nn.Transformer` (Glorot & Bengio, 2010), with biases of 0. Embeddings are normal
+            with standard deviation `1 / sqrt(hidden_size)`. The global random state is left
             unchanged.
 
     Raises:
@@ -370,15 +372,13 @@ class TransformerCharModel(CharModel):
             num_layers=num_layers,
             batch_first=batch_first,
         )
-        multiple_of = check_count("num_heads", num_heads, 1)
-        settings = self._choose(
-            vocab, make_settings, hidden_size, parameters, multiple_of=multiple_of
-        )
+        heads = check_count("num_heads", num_heads, 1)
+        settings = self._choose(vocab, make_settings, hidden_size, parameters, multiple_of=heads)
         super().__init__(vocab, settings, seed)
 
     @staticmethod
     def make_parts(symbols: int, settings: TransformerSettings) -> dict[str, nn.Module | None]:
-        """Create the parts with undefined weights, in the order they are drawn.
+        """Create the parts, whose weights are drawn later, in this order.
 
         Args:
             symbols: The number of symbols.
@@ -393,16 +393,13 @@ class TransformerCharModel(CharModel):
             "embedding": undrawn(nn.Embedding, symbols, width),
             "position_embedding": positions,
             "blocks": nn.ModuleList(blocks),
-            "norm": undrawn(nn.LayerNorm, width),
+            "norm": nn.LayerNorm(width),
             "readout": undrawn(nn.Linear, width, symbols),
         }
 
     def _draw(self, generator: torch.Generator) -> None:
         for part in self.modules():
-            if isinstance(part, nn.LayerNorm):
-                part.weight.fill_(1)
-                part.bias.zero_()
-            elif isinstance(part, nn.Embedding):
+            if isinstance(part, nn.Embedding):
                 std = 1 / math.sqrt(part.embedding_dim)
                 nn.init.normal_(part.weight, std=std, generator=generator)
             elif isinstance(part, nn.Linear):
@@ -415,30 +412,27 @@ class TransformerCharModel(CharModel):
         return ((sizes.num_layers, batch, sizes.num_heads, None, head_size),) * 2
 
     def _run(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
-        return self._read(vectors, hidden, fast_attention)
+        return self._through_blocks(vectors, hidden, fast_attention)
 
     def _step(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
-        states, hidden = self._read(vectors.unsqueeze(1), hidden, attention)  # (batch, 1, width)
-        return states.squeeze(1), hidden
+        x = vectors.unsqueeze(1)  # (batch, 1, width)
+        x, hidden = self._through_blocks(x, hidden, attention)
+        return x.squeeze(1), hidden
 
-    def _read(
+    def _through_blocks(
         self, x: Float[Tensor, "batch new width"], hidden: Pair, attend: Attend
     ) -> tuple[Float[Tensor, "batch new width"], Pair]:
-        """Read new positions after those in the state."""
-        start, new = self._check_room(hidden, x.shape[1]), x.shape[1]
+        start, new = self._check_context(hidden, x.shape[1]), x.shape[1]
         if self.position_embedding is not None:
             x = x + self.position_embedding(torch.arange(start, start + new, device=x.device))
-        rotary = self.settings.positions == "rotary"
-        turn = rotation(start, new, hidden[0]) if rotary else None
-        presents = []
-        for block, keys, values in zip(self.blocks, *hidden, strict=True):
-            x, present = block(x, (keys, values), turn, attend)
-            presents.append(present)
-        keys, values = map(torch.stack, zip(*presents, strict=True))
-        return self.norm(x), (keys, values)
+        is_rotary = self.settings.positions == "rotary"
+        angles = rotation(start, new, hidden[0]) if is_rotary else None
+        blocks = [partial(block, angles=angles, attend=attend) for block in self.blocks]
+        x, hidden = run_blocks(blocks, x, hidden)
+        return self.norm(x), hidden
 
-    def _check_room(self, hidden: Pair, new: int) -> int:
-        """Return the number of positions in a state, if there is room for the new ones."""
+    def _check_context(self, hidden: Pair, new: int) -> int:
+        """Return the number of positions in a state, after checking that new ones fit."""
         past, others = (part.shape[3] for part in hidden)
         if past != others:
             raise ShapeError(

@@ -1,7 +1,7 @@
-"""Modules of PyTorch without initial weights, and the numbers PyTorch would draw for them.
+"""PyTorch's modules without initial weights, and the initial weights PyTorch would draw.
 
-PyTorch's constructors draw from the global generator. Here, modules are built without weights and
-initialized afterwards, from a generator that is passed.
+PyTorch's constructors draw from the global generator. Here, modules are built with undefined
+weights, which are then drawn from a generator that is passed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Module = TypeVar("Module", bound=nn.Module)
 def undrawn(kind: type[Module], *sizes: int, **options: Any) -> Module:
     """Construct a PyTorch module without initializing its weights.
 
-    PyTorch's `skip_init` uses the meta device, whose first use takes half a second to import SymPy
-    and adds warning filters.
+    PyTorch's `skip_init` does the same, but imports SymPy when it is first used, which is slow and
+    changes the warning filters.
 
     Args:
         kind: A class such as `nn.Linear`, which draws its weights in `reset_parameters`.

@@ -19,10 +19,11 @@ def choose_width(
     """Return the width of a model: the one given, or the largest with at most `parameters`.
 
     Args:
-        hidden_size: The width, or None.
-        parameters: The largest number of parameters, or None.
+        hidden_size: The width. If None, it is chosen.
+        parameters: The largest number of parameters. If None, a chosen width is 32, or the next
+            multiple.
         count: Returns the number of parameters of a model of some width; it grows with the width.
-        multiple_of: A number that divides the width, such as the number of attention heads.
+        multiple_of: A number that divides the chosen width, such as that of attention heads.
 
     Raises:
         OptionError: If both are given, or the smallest model has more parameters.
@@ -54,7 +55,7 @@ def choose_width(
 
 
 def _largest(fits: Callable[[int], bool]) -> int:
-    """Return the largest number that fits, if 1 fits and all below a number that fits do."""
+    """Return the largest number that fits, given that 1 fits and that smaller ones always fit."""
     low, high = 1, 2
     while fits(high):
         low, high = high, 2 * high
