@@ -485,7 +485,7 @@ NOT_BATCHED: dict[str, tuple[Callable[[int], nn.Module], str]] = {
     ),
     "a list": (lambda seed: Greedy(in_list=True), "Greedy stores values in attributes"),
     "an attribute": (lambda seed: Greedy(in_list=False), "Greedy stores values in attributes"),
-    "another function": (Scaled, "batched, Scaled computes something else than alone"),
+    "another function": (Scaled, "Scaled gives different results when batched"),
     "another dropout": (
         lambda seed: nn.Sequential(nn.Embedding(5, 5), nn.Dropout(seed / 10)),
         "1.p differs between the replicas",

@@ -1,4 +1,4 @@
-"""Sequence toy tasks in PyTorch, and the character-level Elman network that learns them."""
+"""Sequence toy tasks in PyTorch, and seven architectures that learn them."""
 
 import importlib
 

@@ -90,7 +90,7 @@ class CharModel(nn.Module):
     def _step(
         self, vectors: Float[Tensor, "batch features"], hidden: Any
     ) -> tuple[Float[Tensor, "batch hidden"], Any]:
-        """Read one position of each sequence; return the inputs of the readout and the next state."""
+        """Read one position; return the inputs of the readout and the next state."""
         raise NotImplementedError
 
     def forward(
@@ -300,8 +300,8 @@ def plan(kind: type[CharModel], symbols: int, settings: Settings) -> nn.ModuleDi
         settings: Its sizes and options.
 
     Examples:
-        >>> from seqtoys.models.gru import GRUCharModel, GRUSettings
-        >>> parts = plan(GRUCharModel, 5, GRUSettings(hidden_size=8))
+        >>> from seqtoys.models.gru import GRUCharModel
+        >>> parts = plan(GRUCharModel, 5, GRUCharModel.SETTINGS(hidden_size=8))
         >>> sum(weight.numel() for weight in parts.parameters())
         405
     """

@@ -64,7 +64,7 @@ OWN: dict[str, type[Any]] = {
 ENSEMBLE_OF = "Ensemble of "
 
 KINDS = (*OWN, ElmanEnsemble.__name__, *(f"{ENSEMBLE_OF}{name}" for name in OWN))
-"""What a file can hold."""
+"""The kinds of models that a file can hold."""
 
 Saved: TypeAlias = ElmanCharModel | ElmanEnsemble | CharModel | Ensemble
 
@@ -121,7 +121,8 @@ def save(
     metadata, except for the columns of a history, which are additional tensors.
 
     Args:
-        model: An `ElmanCharModel`, an `ElmanEnsemble`, or an `Ensemble` of the former.
+        model: An `ElmanCharModel` or another model of `seqtoys.models`, an `ElmanEnsemble`, or an
+            `Ensemble` of one of these models.
         path: The file. A saved model or a finished training run at this path is replaced; an
             unfinished run, or a file that this library did not write, is not.
         history: The history returned by `fit`; `load_history` loads it.
@@ -150,8 +151,8 @@ def save(
         hint = ", whose code cannot be saved; save its weights with safetensors.torch.save_model"
         got = _kind_of(model) if isinstance(model, Ensemble) else described(model)
         raise InputTypeError(
-            f"expected model to be one of {', '.join(OWN)}, an ElmanEnsemble, or an Ensemble of "
-            f"the former, got {got}{hint if isinstance(model, nn.Module) else ''}"
+            f"expected model to be one of {', '.join(OWN)}, an Ensemble of one of these, or an "
+            f"ElmanEnsemble, got {got}{hint if isinstance(model, nn.Module) else ''}"
         )
     device_of(model)  # raises an error if the model has no values
     weights = model.state_dict()

@@ -19,7 +19,7 @@ from seqtoys.training.options import TrainingOptions, Written, as_written
 MakeModel: TypeAlias = Callable[..., nn.Module]
 """Creates an ensemble from a vocabulary and `seeds=`, or a model from a vocabulary and `seed=`."""
 
-DISTRIBUTED = 8  # the seeds in one cell, if there are workers
+DISTRIBUTED = 8  # the most single models in one cell, so that all workers of an executor get some
 
 FIT_OPTIONS = TrainingOptions.__annotations__
 
@@ -65,7 +65,7 @@ class Cell:
 
     @property
     def most_together(self) -> int:
-        """The most seeds in one cell; single models are distributed to the workers, if any."""
+        """The largest number of seeds in one cell."""
         is_distributed = self.has_executor and not self.makes_ensemble
         return min(len(self.seeds), DISTRIBUTED) if is_distributed else len(self.seeds)
 

@@ -47,23 +47,23 @@ def run_cell(cell: Cell) -> list[SweepRow]:
 
 
 def run_in_parts(cell: Cell) -> Iterator[list[SweepRow]]:
-    """Train and evaluate as many seeds of a cell together as possible, and yield their rows.
+    """Train and evaluate the seeds of a cell, and yield the rows of those trained together.
 
-    Single models are trained together if the results are those of training each alone.
+    Single models are trained together if each gets the results of being trained alone.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, even if `fit` caught it first.
     """
-    is_single = cell.makes_ensemble or len(cell.seeds) == 1
-    rows = None if is_single else _run_together(cell)
+    is_one_model = cell.makes_ensemble or len(cell.seeds) == 1
+    rows = None if is_one_model else _run_together(cell)
     if rows is not None:
         yield rows
     else:
-        yield from (_run(part) for part in ([cell] if is_single else separated(cell)))
+        yield from map(_run, separated(cell))
 
 
 def separated(cell: Cell) -> list[Cell]:
-    """Return a cell for each seed of single models; the cell itself if it makes an ensemble."""
+    """Return a cell for each seed, or the cell itself if its model is an ensemble."""
     seeds = [cell.seeds] if cell.makes_ensemble else [(seed,) for seed in cell.seeds]
     return [replace(cell, seeds=each) for each in seeds]
 
@@ -83,7 +83,7 @@ def _run(cell: Cell) -> list[SweepRow]:
 def _run_together(cell: Cell) -> list[SweepRow] | None:
     """Train the single models of a cell as an ensemble; None if that might affect the results.
 
-    Whatever fails here is repeated for each seed alone, which assigns the error to its seed.
+    If anything fails here, each seed is trained alone, which assigns the error to its seed.
     """
     optimizer = cell.fit_options.get("optimizer", torch.optim.Adam)
     if isinstance(cell.fit_options.get("lengths"), Curriculum):  # grows with the mean accuracy
@@ -103,8 +103,8 @@ def _measure_together(cell: Cell) -> list[Facts]:
     """Create, train and evaluate the models of a cell as an ensemble.
 
     Raises:
-        _ApartError: If the models can't be batched, or draw random numbers; each alone would draw
-            others.
+        _ApartError: If the models can't be batched, or draw random numbers: alone, each would draw
+            different ones.
     """
     made: list[nn.Module] = []
 
@@ -191,7 +191,7 @@ def _measure_cell(
 
 
 def _make(cell: Cell) -> nn.Module:
-    """Create the model or ensemble of a cell, and note that it will be trained."""
+    """Create the model or ensemble of a cell, and add it to those that must not be reused."""
     model = _make_model(cell)
     if isinstance(model, nn.Module):
         _MADE[id(model)] = model

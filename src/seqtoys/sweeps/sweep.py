@@ -47,14 +47,18 @@ def sweep(
 ) -> SweepResult:
     """Train many seeds of many settings, and evaluate each.
 
-    A cell is one setting with the seeds trained together, as an ensemble. Cells are distributed to
-    the workers of an executor. Single models are trained as an `Ensemble` if this gives the same
-    results as training each alone; otherwise, one after another. Each cell runs on one PyTorch
-    thread, with PyTorch's, Python's and NumPy's global generators seeded with its seed (for an
-    ensemble, its first seed) and restored afterwards. The results therefore do not depend on where
-    and in which order cells run, even with dropout and your own modules. Because these generators
-    belong to the process, cells in threads of the same process take turns; separate processes run
-    in parallel.
+    A cell is one setting with the seeds that are trained together. Cells are distributed to the
+    workers of an executor. Each runs on one PyTorch thread, with PyTorch's, Python's and NumPy's
+    global generators seeded with its seed (for an ensemble, its first seed) and restored
+    afterwards. The results therefore do not depend on where and in which order cells run, even
+    with dropout and your own modules. Because these generators belong to the process, cells in
+    threads of the same process take turns; separate processes run in parallel.
+
+    Single models of different seeds are trained together, as an `Ensemble`, if each gets the
+    results of being trained alone, up to rounding. They are trained one after another if they
+    can't be batched or draw random numbers during training (dropout, for example), with a
+    `Curriculum`, with `vary_data=True`, or with an optimizer that is not elementwise or not one of
+    PyTorch's.
 
     All models are evaluated on the same sequences of a task, drawn from another stream of random
     numbers than the training sequences. A row is solved if its measured excess plus two standard
@@ -66,12 +70,9 @@ def sweep(
 
     Args:
         make_model: `ElmanEnsemble`, or any callable that takes a vocabulary, options from the grid
-            by name, and either `seeds` (and returns an ensemble) or `seed` (and returns a model).
-            Models that draw random numbers during training, such as those with dropout, and models
-            trained with a `Curriculum` or an optimizer that isn't PyTorch's are trained one after
-            another, each with its own seeded generators, as are those that can't be batched. The
-            values of the grid and of a `functools.partial` are
-            copied for each cell. If None, the models are in the grid, as `"model"`.
+            by name, and either `seeds` (and returns an ensemble) or `seed` (and returns one
+            model). The values of the grid and of a `functools.partial` are copied for each cell.
+            If None, the models are in the grid, as `"model"`.
         task: The task, or any other training data for `fit`. If None, the tasks are in the grid,
             as `"task"`.
         grid: A list or array of values for each name, or a dict with a label for each value, such

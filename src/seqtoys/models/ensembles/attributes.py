@@ -1,4 +1,4 @@
-"""What models have besides parameters and buffers: plain attributes, hooks and generators."""
+"""The attributes of models besides parameters and buffers: plain values, hooks and generators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEEPEST = 5  # levels of nested attributes that are compared
 
 
 def find_obstacle(models: Sequence[nn.Module], seeds: Sequence[int]) -> str | None:
-    """Return why models can't be run as one, judging by their attributes, or None.
+    """Return why models can't be batched, judging by their attributes, or None if they can.
 
     Args:
         models: Models of the same structure.
@@ -56,7 +56,7 @@ def find_obstacle(models: Sequence[nn.Module], seeds: Sequence[int]) -> str | No
 
 
 def contents_of(model: nn.Module) -> list[dict[str, Any]]:
-    """Return everything the parts of a model refer to, to detect changes by `has_changed`."""
+    """Return everything that the parts of a model refer to, for `has_changed`."""
     return [
         {name: (value, _items(value)) for name, value in vars(part).items()}
         for part in model.modules()
@@ -109,7 +109,7 @@ def restore_contents(model: nn.Module, before: Sequence[Mapping[str, Any]]) -> N
 
 
 def _items(value: Any) -> tuple[Any, ...]:
-    """Return what a container refers to; the keys and values of a dict by turns."""
+    """Return the items of a container; of a dict, keys and values alternate."""
     if isinstance(value, dict):
         return tuple(part for pair in value.items() for part in pair)
     return tuple(value) if isinstance(value, list | set) else ()
@@ -135,7 +135,7 @@ def _has_hooks(part: nn.Module) -> bool:
 
 
 def _is_same(one: Any, other: Any, depth: int = 0) -> bool:
-    """Whether two attributes are equal, as far as that can be found out."""
+    """Whether two attributes are equal, as far as can be determined."""
     if one is other or depth == DEEPEST:
         return True
     if isinstance(one, ref):  # as in PyTorch's recurrent networks, to their own weights

@@ -34,11 +34,11 @@ from seqtoys.support.devices import device_of
 from seqtoys.support.indices import check_index
 from seqtoys.support.randomness import check_seed
 
-COMPARED, STEPS = 3, 16  # what each replica is compared with the batched result on, once
+COMPARED, STEPS = 3, 16  # sequences and steps on which batched replicas are checked, once
 
 
 class Ensemble(nn.Module):
-    """The models of many seeds, trained together: any module that `fit` accepts.
+    """Models of many seeds, trained together: any module that `fit` accepts.
 
     Replica `i` is equivalent to `make_model(seeds[i])`: it starts from the same weights, sees the
     same sequences and gets the same updates, up to rounding. Dropout is drawn for each replica.
@@ -106,7 +106,7 @@ class Ensemble(nn.Module):
 
     @property
     def batched(self) -> bool:
-        """Whether all replicas run in one pass, as far as is known: the first inputs decide.
+        """Whether all replicas run in one pass; the first inputs may show that they can't.
 
         Examples:
             >>> Ensemble(lambda seed: nn.Embedding(5, 5), seeds=[1, 2]).batched
@@ -127,12 +127,12 @@ class Ensemble(nn.Module):
 
     @property
     def unregistered(self) -> list[nn.Module]:
-        """The models, without their weights; they are no parts of the ensemble."""
+        """The models, without their weights. They are not submodules of the ensemble."""
         return self._runner.models
 
     @property
     def template(self) -> nn.Module:
-        """One of the models, without its weights: what all have in common."""
+        """One of the models, without its weights."""
         return self._runner.models[0]
 
     @property
@@ -175,7 +175,6 @@ class Ensemble(nn.Module):
             raise OptionError(
                 f"{STATEFUL}, got {type(model).__name__}, whose forward accepts no state; omit it"
             )
-
         trial = partial(_read, inputs[:COMPARED, :STEPS]) if state is None else None
         output = self._run("forward", partial(_read, inputs), state, trial)
         return (output["logits"], output["state"]) if "state" in output else output["logits"]
@@ -262,10 +261,10 @@ class Ensemble(nn.Module):
         return [vocab.decode(row) for row in predicted]  # type: ignore[return-value]
 
     def train(self, mode: bool = True) -> Ensemble:
-        """Set the mode of all parts as `train` of the models does, which may leave some out.
+        """Set the mode of all parts by the models' own `train`, which may leave some unchanged.
 
         Args:
-            mode: Whether to put them in training mode rather than evaluation mode.
+            mode: Whether to set training mode rather than evaluation mode.
 
         Examples:
             >>> ensemble = Ensemble(lambda seed: nn.Dropout(0.1), seeds=[1, 2]).train(False)
@@ -342,7 +341,7 @@ class Ensemble(nn.Module):
         return tensors
 
     def _store(self, before: dict[str, Tensor], after: dict[str, Tensor]) -> None:
-        """Store the buffers that have changed; what was and is the same in two places stays so."""
+        """Store the buffers that have changed; shared ones with equal values stay shared."""
         known: dict[int, Tensor] = {}
         for name, buffer in after.items():
             path, _, leaf = name.rpartition(".")

@@ -137,7 +137,7 @@ class BatchedRecurrence(TorchFunctionMode):
 
 
 def _is_plain(*args: Any) -> bool:
-    """Whether the arguments are those of a sequence that isn't packed, without projections."""
+    """Whether the arguments are those of a network without projections on unpacked sequences."""
     has_biases, num_layers, is_bidirectional = args[3], args[4], args[7]
     if not isinstance(has_biases, bool):  # a packed sequence has its weights there
         return False
@@ -190,13 +190,13 @@ def _run_cell(layer: Layer, inputs: Tensor, initial: Tensor | States, *weights: 
 class _Layer(torch.autograd.Function):
     """One layer in one direction: `(time, batch, features)` to `(time, batch, units)`.
 
-    A function only because `vmap` passes it the tensors of all replicas; its operations are
-    recorded by autograd as usual.
+    It has no backward pass of its own. As a `Function`, it gets the tensors of all replicas from
+    `vmap`; autograd records its operations as usual.
     """
 
     @staticmethod
     def forward(layer: Layer, x: Tensor, *tensors: Any) -> tuple[Tensor, ...]:
-        """Run the layer for one replica, of which nothing differs from the others'."""
+        """Run the layer once, since none of its tensors differs between the replicas."""
         outputs, _ = _Layer.vmap(None, (None,) * (2 + len(tensors)), layer, x, *tensors)
         return tuple(output.squeeze(0) for output in outputs)
 

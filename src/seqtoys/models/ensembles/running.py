@@ -49,9 +49,9 @@ class Tensors(NamedTuple):
 class Runner:
     """Runs models of the same structure, batched as far as possible.
 
-    Whether they can be batched is found out by trying, on the first inputs of each mode: if
-    `torch.vmap` can't run the model, if the model stores something, or if the logits differ from
-    those of a replica alone, the replicas run one after another from then on.
+    The first inputs in each mode decide whether they can be batched: if `torch.vmap` can't run the
+    model, if the model stores something, or if the logits differ from those of a replica alone,
+    the replicas run one after another from then on.
 
     Args:
         models: The models, whose parameters and buffers are empty.
@@ -59,7 +59,7 @@ class Runner:
 
     Attributes:
         level: How they are run.
-        reason: Why they are run one after another, or None.
+        reason: Why they are run one after another, or None if they are not.
         modes: Whether each part of a model is in training mode.
     """
 
@@ -130,9 +130,9 @@ class Runner:
         return found
 
     def _check_agreement(self, call: Call, tensors: Tensors, state: Any, shared: set[str]) -> None:
-        """Check that each replica alone gives the same, in evaluation mode.
+        """Check, in evaluation mode, that each replica gives the same result alone.
 
-        Models that are random in that mode, too, can't be checked.
+        Models that are random even in that mode can't be checked.
 
         Raises:
             NotBatchedError: If not.
@@ -146,7 +146,7 @@ class Runner:
                 *_run_alone(model, call, tensors, state, at, times=2)
             ):
                 raise NotBatchedError(
-                    f"batched, {type(model).__name__} computes something else than alone"
+                    f"{type(model).__name__} gives different results when batched"
                 )
 
     def _set_modes(self, model: nn.Module) -> None:
@@ -164,7 +164,7 @@ class Runner:
 
 
 class NotBatchedError(Exception):
-    """Replicas run together would not do what they do alone."""
+    """Replicas that run together would not compute what each computes alone."""
 
 
 def run_batched(
@@ -201,7 +201,7 @@ def run_batched(
 def run_in_turn(
     models: Sequence[nn.Module], call: Call, tensors: Tensors, state: Any
 ) -> tuple[Output, Tensors]:
-    """Run replicas one after another, each with its own model; the rest is as in `run_batched`."""
+    """Run replicas one after another, each with its own model; otherwise as `run_batched`."""
     parameters = {name: stack.unbind(0) for name, stack in tensors.parameters.items()}
     copies, outputs, buffers = _copies(tensors.buffers), [], []
     for at, model in enumerate(models):
@@ -229,7 +229,7 @@ def state_of(state: Any, replica: int) -> Any:
 
 
 class _Calling(nn.Module):
-    """Calls a function with a model, and returns the model's buffers afterwards as well."""
+    """Calls a function with a model, and also returns the model's buffers afterwards."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -252,12 +252,12 @@ class _Calling(nn.Module):
             if isinstance(value, list)
         ]
         try:
-            # The names include each place of a shared tensor. PyTorch would find these by itself,
-            # but then keeps the other weights in a part that is used in two places.
+            # The names include all places of a shared tensor. With tie_weights=True, PyTorch would
+            # find these itself, but leave the new weights in a part that is used in two places.
             found: tuple[Output, dict[str, Tensor]] = functional_call(
                 self, tensors, given, tie_weights=False
             )
-        finally:  # recurrent networks list their weights, and would keep the others in the list
+        finally:  # recurrent networks also keep their weights in a list, which has the new ones
             for part, name, value, items in kept:
                 value[:] = items
                 vars(part)[name] = value
@@ -328,7 +328,7 @@ def _changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> Tenso
 def _copies(
     buffers: Mapping[str, Tensor], part: Callable[[Tensor], Tensor] = lambda buffer: buffer
 ) -> dict[str, Tensor]:
-    """Copy buffers or a part of each, the same in two places only once."""
+    """Copy buffers, or a part of each; a buffer in two places is copied once."""
     copies = {id(buffer): part(buffer).clone() for buffer in buffers.values()}
     return {name: copies[id(buffer)] for name, buffer in buffers.items()}
 

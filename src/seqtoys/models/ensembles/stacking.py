@@ -1,4 +1,4 @@
-"""The models of an ensemble: making them, checking that they are alike, and stacking them."""
+"""Creating the models of an ensemble, checking that they are alike, and stacking their tensors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALIKE = "expected make_model to return models that differ only in their values, 
 class Part(nn.Module):
     """A part of an ensemble: the stacked parameters and buffers of one part of its models.
 
-    It is never called; it exists for the names of the tensors and for the mode of each part.
+    It is never called. It gives the tensors their names, and stores the mode of each part.
 
     Args:
         part: The part of one of the models.
@@ -39,12 +39,12 @@ class Part(nn.Module):
         return self._name
 
     def extra_repr(self) -> str:
-        """Return what PyTorch shows of the part."""
+        """Return the description of the original part, for the `repr`."""
         return self._about
 
 
 def make_models(make_model: Callable[[int], nn.Module], seeds: Sequence[int]) -> list[nn.Module]:
-    """Make the model of each seed, with the global generators seeded with that seed.
+    """Create the model of each seed, with the global generators seeded with that seed.
 
     Args:
         make_model: Returns the model of a seed.
@@ -83,8 +83,8 @@ def make_models(make_model: Callable[[int], nn.Module], seeds: Sequence[int]) ->
 def stack_into(ensemble: nn.Module, models: Sequence[nn.Module]) -> None:
     """Register the stacked parameters and buffers of models in an ensemble, by their names.
 
-    The tensors of the models are emptied. Tensors that a model shares between parts are shared
-    between the parts of the ensemble, too.
+    The tensors of the models are emptied. Tensors shared by parts of a model are shared by the
+    parts of the ensemble, too.
 
     Args:
         ensemble: The ensemble.
