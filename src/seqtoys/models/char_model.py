@@ -41,6 +41,14 @@ class CharModel(nn.Module):
 
     Attributes:
         SETTINGS: The class of its settings, whose fields are also arguments of its constructor.
+
+    Examples:
+        >>> from seqtoys.models import GRUCharModel
+        >>> model = GRUCharModel(Vocab("hielo"), hidden_size=8)
+        >>> logits, hidden = model.step(model.vocab.encode("h"))
+        >>> logits, hidden = model.step(model.vocab.encode("i"), hidden)
+        >>> logits.shape, hidden.shape
+        (torch.Size([1, 5]), torch.Size([1, 1, 8]))
     """
 
     SETTINGS: ClassVar[type[Settings]]

@@ -48,7 +48,8 @@ class ElmanEnsemble(ElmanNetwork):
         vocab: The symbols the networks read and predict.
         seeds: The seed of each replica.
         hidden_size: As for `ElmanCharModel`, like all options below.
-        parameters: The largest number of parameters of each network.
+        parameters: The largest number of parameters of each network, from which `hidden_size` is
+            chosen.
         embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.

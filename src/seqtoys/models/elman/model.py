@@ -47,8 +47,8 @@ class ElmanCharModel(ElmanNetwork):
         vocab: The symbols it reads and predicts.
         hidden_size: Number of hidden units, read out by a linear layer. If None, there is one unit
             per symbol, and the hidden state itself is the logits.
-        parameters: The number of parameters: the largest `hidden_size` that needs no more is
-            chosen.
+        parameters: The largest number of parameters, from which `hidden_size` is chosen; the two
+            cannot be combined.
         embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.

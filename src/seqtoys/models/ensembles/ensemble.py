@@ -127,7 +127,7 @@ class Ensemble(nn.Module):
 
     @property
     def unregistered(self) -> list[nn.Module]:
-        """The models, without their weights. They are not submodules of the ensemble."""
+        """The models without their weights; they are not submodules of the ensemble."""
         return self._runner.models
 
     @property
