@@ -191,7 +191,7 @@ def _measure_cell(
 
 
 def _make(cell: Cell) -> nn.Module:
-    """Create the model or ensemble of a cell, and add it to those that must not be reused."""
+    """Create the model or ensemble of a cell, and record it, to detect that it is reused."""
     model = _make_model(cell)
     if isinstance(model, nn.Module):
         _MADE[id(model)] = model

@@ -235,7 +235,7 @@ class ElmanCharModel(ElmanNetwork):
         """Whether `run_layers` is used rather than the modules `embedding` and `rnn`."""
         if is_left_to_pytorch(inputs) or inputs.is_floating_point():
             return False
-        # The table of an embedding is multiplied as a whole, so each symbol has to occur often.
+        # The table of the embedding is multiplied as a whole, which pays only for many symbols.
         if self.embedding is not None and inputs.numel() < 4 * len(self.vocab.symbols):
             return False
         return self._has_plain_parts()
