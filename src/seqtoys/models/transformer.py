@@ -188,7 +188,7 @@ class Attention(nn.Module):
         angles: tuple[Float[Tensor, "new pairs"], Float[Tensor, "new pairs"]] | None,
         attend: Attend,
     ) -> tuple[Float[Tensor, "batch new width"], Pair]:
-        """Let new positions attend to all positions up to themselves.
+        """Compute the outputs at new positions, which attend to all positions up to themselves.
 
         Args:
             x: The vectors of the new positions.

@@ -266,7 +266,7 @@ class _Calling(nn.Module):
 
 @contextmanager
 def _batchable(model: nn.Module) -> Iterator[None]:
-    """Let PyTorch use only operations that `vmap` can batch."""
+    """Restrict PyTorch to operations that `vmap` can batch."""
     with ExitStack() as contexts:
         if has_recurrence(model):
             contexts.enter_context(BatchedRecurrence())
