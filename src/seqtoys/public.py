@@ -15,6 +15,8 @@ from seqtoys.models.ensemble import ElmanEnsemble as ElmanEnsemble
 from seqtoys.sampling.generate import generate as generate
 from seqtoys.sampling.generate import stream as stream
 from seqtoys.sampling.novelty import novelty as novelty
+from seqtoys.scorecards.scorecard import scorecard as scorecard
+from seqtoys.scorecards.skills import list_skills as list_skills
 from seqtoys.sweeps.sweep import sweep as sweep
 from seqtoys.tasks.answers import AnswerTask as AnswerTask
 from seqtoys.tasks.automata.automaton import Automaton as Automaton
@@ -60,12 +62,14 @@ __all__ = [
     "fit",
     "generate",
     "get_task",
+    "list_skills",
     "list_tasks",
     "load",
     "load_history",
     "novelty",
     "recipe",
     "save",
+    "scorecard",
     "stream",
     "sweep",
     "trace",

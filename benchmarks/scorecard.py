@@ -1,0 +1,147 @@
+"""Score cards of known architectures, which are shipped with the package.
+
+    python -m benchmarks.scorecard                     # show what is shipped
+    python -m benchmarks.scorecard --write             # make it again; resumes after a stop
+
+Finished rows are kept in benchmarks/scorecards/, one file per architecture, size and level.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from torch import nn
+
+import seqtoys.models
+from seqtoys import ElmanCharModel, Vocab, scorecard
+from seqtoys.results import ScoreCard
+from seqtoys.scorecards.references import FILE, write_references
+from seqtoys.scorecards.skills import RECIPES, Level
+from seqtoys.support.atomic_file import write_whole
+from seqtoys.training.options import as_written
+
+ARCHITECTURES = (
+    "ElmanCharModel",
+    "GRUCharModel",
+    "LSTMCharModel",
+    "TransformerCharModel",
+    "LRUCharModel",
+    "MambaCharModel",
+    "DeltaNetCharModel",
+)
+ROWS = Path(__file__).with_name("scorecards")
+SHIPPED = Path(seqtoys.__file__).parent / "scorecards" / FILE
+LARGEST = 200_000  # bytes of the shipped file
+
+
+class ElmanOfSize:
+    """Makes Elman networks of about some number of parameters.
+
+    Args:
+        parameters: The number of parameters.
+    """
+
+    def __init__(self, parameters: int) -> None:
+        self.parameters = parameters
+        self.__qualname__ = f"ElmanCharModel(parameters={parameters})"
+
+    def __call__(self, vocab: Vocab, seed: int) -> nn.Module:
+        """Return the network whose number of parameters is nearest."""
+        sizes = range(1, 1 + round(self.parameters**0.5))
+        best = min(sizes, key=lambda size: abs(self._count(len(vocab), size) - self.parameters))
+        return ElmanCharModel(vocab, hidden_size=best, seed=seed)
+
+    @staticmethod
+    def _count(symbols: int, size: int) -> int:
+        """Return the parameters of one layer with its two biases, and of the readout."""
+        return size * (symbols + size + 2) + symbols * (size + 1)
+
+
+def find_architectures(parameters: int) -> Iterator[Callable[..., nn.Module]]:
+    """Yield a factory for each architecture that this version of the package has.
+
+    Args:
+        parameters: The number of parameters of each model.
+    """
+    for name in ARCHITECTURES:
+        found: Any = getattr(seqtoys.models, name, None)
+        if found is not None:
+            yield partial(found, parameters=parameters)
+        elif name == ARCHITECTURES[0]:
+            yield ElmanOfSize(parameters)
+        else:
+            print(f"skipped: seqtoys.models has no {name} yet")
+
+
+def measure(
+    make_model: Callable[..., nn.Module], level: Level, seeds: int, workers: int
+) -> ScoreCard:
+    """Measure one architecture, or read what is left of it from its file.
+
+    Args:
+        make_model: The factory.
+        level: The level of the recipes.
+        seeds: The number of seeds.
+        workers: The number of processes.
+    """
+    name = re.sub(r"\W+", "-", f"{as_written(make_model)}{level}")
+    ROWS.mkdir(exist_ok=True)
+    path = ROWS / f"{name}-recipes-{RECIPES}.jsonl"
+    with ProcessPoolExecutor(workers) as pool:
+        return scorecard(make_model, seeds=range(seeds), level=level, executor=pool, path=path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Show the shipped score cards, or make them again.
+
+    Args:
+        arguments: The command-line arguments. If None, they are taken from `sys.argv`.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="make them, and write the file")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000], help="parameters")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of each skill")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--level", choices=get_args(Level), default="quick")
+    options = parser.parse_args(arguments)
+    if not options.write:
+        print("\n\n".join(map(str, ScoreCard.references(options.level))))
+        return
+    made = {
+        (card.model, card.level): card
+        for level in get_args(Level)
+        for card in ScoreCard.references(level)
+    }
+    for size in options.sizes:
+        for make_model in find_architectures(size):
+            card = measure(make_model, options.level, options.seeds, options.workers)
+            print(f"{card}\n", flush=True)
+            if card.is_complete:
+                made[card.model, card.level] = card
+                write(list(made.values()))
+
+
+def write(cards: list[ScoreCard]) -> None:
+    """Write the shipped file, in the order of the architectures.
+
+    Args:
+        cards: The score cards.
+    """
+    order = [(name, size) for size in (10_000, 1000, 100_000) for name in ARCHITECTURES]
+    names = [f"{name}(parameters={size})" for name, size in order]
+    cards = sorted(cards, key=lambda card: (card.level, names.index(card.model)))
+    contents = write_references([card.to_json() for card in cards]).encode()
+    if len(contents) > LARGEST:
+        raise SystemExit(f"the file would have {len(contents):,} bytes, above {LARGEST:,}")
+    write_whole(SHIPPED, contents)
+
+
+if __name__ == "__main__":
+    main()
