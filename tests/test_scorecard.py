@@ -387,13 +387,13 @@ def test_result_of_a_factory_is_checked() -> None:
     assert "a model with trainable parameters" in (row.error or "")
 
 
-class Opaque:
-    """A callable whose signature Python can't find."""
-
-    __signature__ = "nothing"
-
-    def __call__(self, vocab: Vocab, seed: int) -> nn.Module:
-        return Net(vocab, seed)
+def test_factory_must_return_a_new_model_each_time() -> None:
+    with torch.random.fork_rng(devices=[]):
+        model = Net(list_skills()["parity"].make_task("quick").vocab, 0)
+    first, second = scorecard(lambda vocab, seed: model, seeds=[0, 1], skills=["parity"]).rows
+    message = "OptionError: expected make_model to return a new model at each call, got one that"
+    assert (first.error or "").startswith(message)  # at its second learning rate
+    assert (second.error or "").startswith(message)
 
 
 def test_factory_without_a_signature_is_called_by_position(

@@ -96,9 +96,9 @@ def brackets(prefix: str) -> dict[str, float]:
 
 
 def laplace(prefix: str) -> dict[str, float]:
-    """Predict a Markov chain of three symbols by the add-one rule."""
+    """Predict a Markov chain of two symbols by the add-one rule."""
     counts = Counter(b for a, b in pairwise(prefix) if a == prefix[-1])
-    return {s: (counts[s] + 1) / (counts.total() + 3) for s in "abc"}
+    return {s: (counts[s] + 1) / (counts.total() + 2) for s in "ab"}
 
 
 def filtered(prefix: str) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from argparse import Namespace
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import nullcontext
@@ -34,8 +35,9 @@ def run(options: Namespace) -> int:
             executor=executor,
             path=options.path,
         )
-    print("\n".join(map(fold, str(card).split("\n"))))
-    _write(card, options)
+        # Before the workers end, which after Ctrl-C may take a while.
+        print("\n".join(map(fold, str(card).split("\n"))), flush=True)
+        _write(card, options)
     if not card.is_complete:
         return 130
     return 1 if all(row.error is not None for row in card) else 0
@@ -45,7 +47,11 @@ def _workers(count: int | None) -> ProcessPoolExecutor | nullcontext[Executor | 
     """Return the processes to run in, or nothing for this process alone."""
     cores = min(os.cpu_count() or 1, MOST_WORKERS)
     chosen = cores if count is None else check_count("--workers", count, 1)
-    return nullcontext(None) if chosen == 1 else ProcessPoolExecutor(chosen)
+    if chosen == 1:
+        return nullcontext(None)
+    # Ctrl-C reaches the workers, too, which would each print a traceback.
+    quietly = (signal.SIGINT, signal.SIG_DFL)
+    return ProcessPoolExecutor(chosen, initializer=signal.signal, initargs=quietly)
 
 
 def _check_folder(path: str) -> None:

@@ -59,7 +59,7 @@ def plot_scorecard(card: Card, others: Iterable[Card] = (), *, ax: Axes | None =
         raise DataError("cannot plot a score card without skills")
     cards = [check_type("others", each, Card) for each in listed("others", others)]
     names = [printable(_short(card.model)), "longer", *(printable(_short(c.model)) for c in cards)]
-    ax = new_axes(ax, inches(14 + 5.2 * len(names)), inches(4 + 2 * len(card.skills)))
+    ax = new_axes(ax, inches(14 + 5.2 * len(names)), inches(4 + 2.0 * len(card.skills)))
     for y, skill in enumerate(card.skills, 1):
         own = card[skill]
         scores = [own.score, own.longer, *(each[skill].score for each in cards)]

@@ -21,7 +21,8 @@ def advise(card: Results, references: Sequence[Results] = ()) -> list[str]:
 
     Examples:
         >>> from seqtoys.results import Estimate, ScoreCard
-        >>> rows = [CardRow("add", "quick", 0, score=Estimate(99.0), solved=True)]
+        >>> good = Estimate(99.0)
+        >>> rows = [CardRow("add", "quick", 0, score=good, longer=good, solved=True)]
         >>> advise(ScoreCard("GRU", "quick", ["add"], [0], rows))
         ['Everything is solved. Try level="full": longer sequences and larger vocabularies.']
     """

@@ -57,7 +57,7 @@ class _Scale:
         self.most: float = high + ABOVE * span
         self.least: float = max(min(low, *losses), low - ABOVE * span) - 0.05 * span
 
-    def x(self, update: float) -> float:
+    def x(self, update: int) -> float:
         """Return the place of an update."""
         return LEFT + (WIDTH - LEFT - RIGHT) * update / self.updates
 
@@ -103,7 +103,7 @@ def _lines(scale: _Scale, rows: list[CardRow]) -> Iterator[str]:
         )
 
 
-def _text(x: float, y: float, text: str, anchor: str) -> str:
+def _text(x: int | float, y: int | float, text: str, anchor: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any, TypeAlias
+from weakref import WeakSet
 
 from torch import nn
 
@@ -17,6 +18,9 @@ from seqtoys.training.options import as_written
 
 MakeModel: TypeAlias = Callable[..., nn.Module]
 """Creates a model from a vocabulary and a seed: `make_model(vocab, seed)`."""
+
+_MADE: WeakSet[nn.Module] = WeakSet()
+"""The models that factories returned in this process and that still exist."""
 
 FORM = "expected make_model to accept a vocabulary and a seed, as make_model(vocab, seed)"
 
@@ -103,6 +107,7 @@ def make(make_model: MakeModel, vocab: Vocab, seed: int) -> nn.Module:
 
     Raises:
         InputTypeError: If the result is not a module with a trainable parameter.
+        OptionError: If it is a model that was returned before.
 
     Examples:
         >>> from seqtoys import ElmanCharModel
@@ -120,6 +125,12 @@ def make(make_model: MakeModel, vocab: Vocab, seed: int) -> nn.Module:
             "expected make_model to return a model with trainable parameters, got "
             f"{described(model)} without any"
         )
+    if model in _MADE:
+        raise OptionError(
+            "expected make_model to return a new model at each call, got one that another cell "
+            "has trained; create the model inside make_model"
+        )
+    _MADE.add(model)
     return model
 
 

@@ -97,7 +97,7 @@ class CardRow:
 
     @classmethod
     def from_plain(cls, facts: dict[str, Any]) -> CardRow:
-        """Restore a row from the values of `to_plain`.
+        """Restore a row from the `facts` that `to_plain` returned.
 
         Raises:
             DataError: If they are not a row.

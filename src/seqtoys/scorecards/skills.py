@@ -36,6 +36,11 @@ class SkillRecipe:
         held_out: The proportion of the sequences that is held out from training. If None, nothing
             is held out, as the next symbols are random: the test sequences are fresh draws.
         count: The number of test sequences of each kind.
+
+    Examples:
+        >>> recipe = list_skills()["parity"].quick
+        >>> recipe.lengths, recipe.longer, recipe.held_out
+        ((1, 10), 20, 0.1)
     """
 
     options: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -72,11 +77,11 @@ class Skill:
     full: SkillRecipe
 
     def recipe(self, level: Level) -> SkillRecipe:
-        """Return the recipe of a level."""
+        """Return the recipe of a `level`."""
         return self.quick if level == "quick" else self.full
 
     def make_task(self, level: Level) -> Task:
-        """Return the task of a level, with the lengths of its recipe."""
+        """Return the task of a `level`, with the lengths of its recipe."""
         recipe = self.recipe(level)
         task = get_task(self.task, **recipe.options)
         task.lengths = recipe.lengths or task.lengths
@@ -84,7 +89,7 @@ class Skill:
         return task
 
     def make_training_task(self, level: Level) -> Task | TaskSplit:
-        """Return what a model is trained on: the task, or the part of it that is not held out."""
+        """Return what a model is trained on at a `level`: the part that is not held out."""
         fraction, task = self.recipe(level).held_out, self.make_task(level)
         return task if fraction is None else task.held_out(fraction)[0]
 
@@ -159,7 +164,7 @@ _ALL = (
         "learn in context",
         "Does it learn the rule of a sequence while it reads it?",
         "in_context_markov",
-        SkillRecipe({"symbols": 3, "length": 40}, longer=80, updates=700, held_out=None),
+        SkillRecipe({"symbols": 2, "length": 40}, longer=80, updates=700, held_out=None),
         SkillRecipe({"symbols": 4, "length": 100}, longer=200, updates=4000, held_out=None),
     ),
     Skill(
@@ -173,7 +178,7 @@ _ALL = (
         "add",
         "Does it add two binary numbers?",
         "binary_addition",
-        SkillRecipe(lengths=(3, 9), longer=18, updates=900),
+        SkillRecipe(lengths=(3, 8), longer=16, updates=1200),
         SkillRecipe(lengths=(3, 16), longer=32, updates=8000),
     ),
 )
