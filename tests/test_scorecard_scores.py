@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqtoys import Task, Vocab, evaluate, get_task, list_skills
+from seqtoys import Batch, Task, Vocab, evaluate, get_task, list_skills
 from seqtoys.results import Estimate, SkillRecipe
 from seqtoys.scorecards.baselines import Memoryless, make_memoryless
 from seqtoys.scorecards.measure import Yardstick, make_yardsticks
@@ -119,7 +120,7 @@ def counted_shares(task: Task) -> np.ndarray[Any, Any]:
     """Count how often each target follows each symbol, in sequences of our own."""
     counts = np.full((len(task.vocab),) * 2, 0.1)
     generator = seeded_generator(12345)
-    for _ in range(300):
+    for _ in range(200):
         batch = task.sample(50, generator=generator)
         scored = batch.scored.numpy()
         np.add.at(counts, (batch.inputs.numpy()[scored], batch.targets.numpy()[scored]), 1)
@@ -168,14 +169,15 @@ def test_score_follows_from_public_functions(skill: str) -> None:
     training, _ = task.held_out(0.1)
     size = len(task.vocab)
     torch_model.logits = torch_model.logits[:size, :size].log_softmax(1)
-    for part, yardstick in zip(("unseen", None), make_yardsticks(skill, "quick"), strict=True):
-        model, memoryless = (
-            evaluate(m, training, count=recipe.count) for m in (torch_model, make_memoryless(task))
-        )
-        one, other = (
-            report.unseen if part else report.longer[recipe.longer]
-            for report in (model, memoryless)
-        )
+    model, memoryless = (
+        evaluate(each, training, count=recipe.count)
+        for each in (torch_model, memoryless_of(task.name))
+    )
+    pairs = [
+        (model.unseen, memoryless.unseen),
+        (model.longer[recipe.longer], memoryless.longer[recipe.longer]),
+    ]
+    for (one, other), yardstick in zip(pairs, make_yardsticks(skill, "quick"), strict=True):
         expected = 100 * (other.loss - one.loss) / (other.loss - 0.0)
         score, accuracy = yardstick.score(torch_model)
         assert score == pytest.approx(expected, rel=1e-9)
@@ -187,30 +189,36 @@ def test_score_follows_from_public_functions(skill: str) -> None:
 def test_standard_error_is_that_of_repetitions() -> None:
     task = list_skills()["track"].make_task("quick")
     model = Memoryless(torch.ones(len(task.vocab), len(task.vocab)))
-    yardstick, _ = make_yardsticks("track", "quick")
+    yardstick = first_batches(make_yardsticks("track", "quick")[0], 16)
     scores = list[float]()
-    for seed in range(40):
-        batches = draw_again(task, seed)
-        score, _ = type(yardstick)(batches, *measured(task, batches), len(task.vocab)).score(model)
-        scores.append(float(score))
+    for seed in range(30):
+        batches = draw_again(task, yardstick.batches, seed)
+        again = Yardstick(batches, *measured(task, batches), len(task.vocab))
+        scores.append(float(again.score(model)[0]))
     spread = float(np.std(scores))
     score, _ = yardstick.score(model)
     assert spread / 2 < score.standard_error < 2 * spread
 
 
-def draw_again(task: Task, seed: int) -> list[Any]:
+def draw_again(task: Task, known: Sequence[Batch], seed: int) -> list[Batch]:
     """Draw other test sequences, as many and with the same lengths."""
     generator = seeded_generator(seed)
-    known = make_yardsticks("track", "quick")[0].batches
     return [
         task.sample(len(batch), length=batch.inputs.shape[1], generator=generator)
         for batch in known
     ]
 
 
-def measured(task: Task, batches: list[Any]) -> tuple[Tensor, Tensor, Tensor]:
+@cache
+def memoryless_of(name: str) -> Memoryless:
+    """Return the model without memory of a skill with this task."""
+    skills = list_skills().values()
+    return make_memoryless(next(s for s in skills if s.task == name).make_task("quick"))
+
+
+def measured(task: Task, batches: Sequence[Batch]) -> tuple[Tensor, Tensor, Tensor]:
     """Return the loss of the source, that of no memory minus it, and the sizes."""
-    table = make_memoryless(task)
+    table = memoryless_of(task.name)
     spans = [float(nn.functional.cross_entropy(
         table(b.inputs).flatten(0, 1), b.targets.flatten(), reduction="sum"
     )) for b in batches]  # fmt: skip
@@ -221,7 +229,7 @@ def measured(task: Task, batches: list[Any]) -> tuple[Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("skill", ["count", "nest", "infer", "learn in context"])
 def test_memoryless_model_reaches_the_known_loss(skill: str) -> None:
     task = list_skills()[skill].make_task("quick")
-    score = evaluate(make_memoryless(task), task, count=4000, longer=[]).seen
+    score = evaluate(make_memoryless(task), task, count=2000, longer=[]).seen
     known = Estimate(float(task.memoryless))
     assert abs(score.loss - known) < 4 * score.loss.standard_error
 
