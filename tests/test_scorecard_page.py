@@ -194,7 +194,7 @@ ADVICE = {
     "Much better on training sequences than on unseen ones: add.": row(score=60.0, trained=98.0),
     "Solved, but not on longer sequences: add.": row(longer=Estimate(50.0)),
     "Solved, but not on longer": row(longer=None),
-    "Training ended on a plateau for add.": row(score=60.0),
+    "Training ended on a plateau: add.": row(score=60.0),
     "A score above 100 is impossible.": row(score=120.0, remark="impossible"),
     'Everything is solved. Try level="full"': row(),
 }
@@ -212,9 +212,14 @@ def test_advice_for_seeds_that_differ_and_rows_without_curves() -> None:
     assert lines == ["Some seeds solve it and others don't: add. Use more seeds."]
 
 
+def test_chance_in_training_batches_is_not_memorizing() -> None:
+    lines = advise(card(row("infer", score=60.0, trained=98.0, optimum=0.1)))
+    assert lines[0].startswith("Training ended on a plateau: infer.")
+
+
 def test_advice_lists_skills_in_words() -> None:
     rows = [row(skill, score=60.0) for skill in ("keep", "count", "add")]
-    assert "a plateau for keep, count and add." in advise(card(*rows))[0]
+    assert "a plateau: keep, count and add." in advise(card(*rows))[0]
 
 
 def test_curve_leaves_no_point_outside() -> None:

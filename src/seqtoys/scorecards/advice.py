@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from statistics import fmean
 
 from seqtoys.scorecards.results import Results
 from seqtoys.scorecards.row import CardRow
 from seqtoys.scorecards.summary import SkillSummary
 
-IMPROVING = 5.0  # points gained in the last fifth of a training that was still improving
+IMPROVING = 3.0  # points from one fifth of a training to the last, if it was still improving
 GAP = 10.0  # points between training and unseen sequences, or those and longer ones
 
 
@@ -27,19 +28,12 @@ def advise(card: Results, references: Sequence[Results] = ()) -> list[str]:
         ['Everything is solved. Try level="full": longer sequences and larger vocabularies.']
     """
     found = [*_failures(card), *_unreliable(card), *_improving(card), *_memorized(card)]
-    found += [*_short_sighted(card), *_lucky(card), *_behind(card, references)]
+    found += [*_short_sighted(card), *_lucky(card), *_flat(card), *_behind(card, references)]
     if found:
         return found
     if not card.rows:
         return ["Nothing was run. Call scorecard again, or run the command again."]
-    if len(card.solved) == len(card.skills):
-        return [
-            'Everything is solved. Try level="full": longer sequences and larger vocabularies.'
-        ]
-    return [
-        f"Training ended on a plateau for {_listed(_unsolved(card))}. More updates would hardly "
-        "help; the model, its size or its learning rate would have to change."
-    ]
+    return ['Everything is solved. Try level="full": longer sequences and larger vocabularies.']
 
 
 def training_score(row: CardRow) -> float | None:
@@ -83,8 +77,14 @@ def _improving(card: Results) -> Iterator[str]:
 
 
 def _is_improving(summary: SkillSummary) -> bool:
-    curves = [_scores(row) for row in summary.finished if row.curve and not row.solved]
-    return any(curve[-1] - curve[-1 - len(curve) // 5] > IMPROVING for curve in curves)
+    curves = [_scores(row) for row in summary.finished if len(row.curve) > 9 and not row.solved]
+    return any(_gain(curve) > IMPROVING for curve in curves)
+
+
+def _gain(curve: Sequence[float]) -> float:
+    """Return the mean of the last fifth of a curve, minus that of the fifth before it."""
+    size = len(curve) // 5
+    return fmean(curve[-size:]) - fmean(curve[-2 * size : -size])
 
 
 def _memorized(card: Results) -> Iterator[str]:
@@ -100,6 +100,7 @@ def _is_memorized(summary: SkillSummary) -> bool:
     return any(
         row.score is not None and (training_score(row) or 0.0) - row.score > GAP
         for row in summary.rows
+        if row.optimum == 0  # otherwise, a few training batches may be easy by chance
     )
 
 
@@ -120,9 +121,27 @@ def _fails_longer(summary: SkillSummary) -> bool:
 
 
 def _lucky(card: Results) -> Iterator[str]:
-    found = _where(card, lambda each: 0 < each.solved.count < each.solved.trials)
+    found = _where(card, _is_lucky)
     if found:
         yield f"Some seeds solve it and others don't: {_listed(found)}. Use more seeds."
+
+
+def _is_lucky(summary: SkillSummary) -> bool:
+    return 0 < summary.solved.count < summary.solved.trials
+
+
+def _flat(card: Results) -> Iterator[str]:
+    explained = (_is_improving, _is_memorized, _is_lucky, lambda each: bool(each.failed))
+    flat = [
+        skill
+        for skill in _unsolved(card)
+        if not any(explains(card[skill]) for explains in explained)
+    ]
+    if flat:
+        yield (
+            f"Training ended on a plateau: {_listed(flat)}. More updates would hardly help; the "
+            "model, its size or its learning rate would have to change."
+        )
 
 
 def _behind(card: Results, references: Sequence[Results]) -> Iterator[str]:

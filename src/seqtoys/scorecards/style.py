@@ -17,7 +17,8 @@ p { margin: .4rem 0; }
 .wide { overflow-x: auto; }
 table { border-collapse: separate; border-spacing: 2px; font-variant-numeric: tabular-nums; }
 th { font-weight: 600; text-align: left; padding: .3rem .5rem; vertical-align: bottom; }
-.map th:first-child { position: sticky; left: 0; background: var(--page); }
+li, p { max-width: 46rem; }
+.map th:first-child { min-width: 5.5rem; position: sticky; left: 0; background: var(--page); }
 .map td { text-align: right; padding: .3rem .5rem; min-width: 3.6rem; border-radius: 3px;
   background: color-mix(in srgb, var(--good) calc(var(--share) * 62%), var(--soft)); }
 .map td.none { background: none; color: var(--dim); text-align: center;
