@@ -489,8 +489,8 @@ def test_worst_mistakes_are_shown_in_their_place() -> None:
             answer = torch.where(inputs[:, 0] == 1, 1 - odd, odd)  # wrong after a first 1
             return 3.0 * nn.functional.one_hot(answer, 3).float().unsqueeze(1).expand(-1, 6, -1)
 
-    shown = worst_mistakes(Wrong(), task, [batch])
-    assert len(shown) == 3
+    shown = worst_mistakes(Wrong(), task, [batch, batch])
+    assert len(set(shown)) == len(shown) == 3
     for text in shown:
         inputs, targets, predicted, mark, chances = text.split("\n")
         assert inputs.startswith("inputs     1")

@@ -39,7 +39,8 @@ def worst_mistakes(model: nn.Module, task: Task, batches: Sequence[Batch]) -> li
     """
     found = [mistake for batch in batches for mistake in _mistakes(model, task, batch)]
     found.sort(reverse=True)
-    return [text for _, text in found[:SHOWN]]
+    different = dict.fromkeys(text for _, text in found)  # short sequences occur repeatedly
+    return list(different)[:SHOWN]
 
 
 @torch.no_grad()
