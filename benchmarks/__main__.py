@@ -10,7 +10,16 @@ from benchmarks.machine import count_cores, describe, has_jax, is_busy
 from benchmarks.results import show, store
 from benchmarks.timing import Row
 
-BENCHMARKS = ("hihello", "seeds", "text", "sampling", "memory", "tasks")
+BENCHMARKS = (
+    "hihello",
+    "seeds",
+    "ensembles",
+    "text",
+    "own_loop",
+    "sampling",
+    "memory",
+    "tasks",
+)
 THREADS = (1, 2)
 
 

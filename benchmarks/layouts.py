@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.timing import Contestant, take_turns
 from seqtoys import Batch, ElmanEnsemble, Vocab, fit
-from seqtoys.models import ensemble
+from seqtoys.models.elman import ensemble
 from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, Layout
 
 REPLICAS, UNITS, SEQUENCES = (64, 128, 256, 1000), (4, 8, 16, 24, 32), (1, 32)

@@ -83,6 +83,45 @@ class Network(nn.Module):
         return self.readout(states), hidden
 
 
+class Reader(nn.Module):
+    """A module that reads symbol indices: one-hots or an embedding, `nn.RNN`, `nn.Linear`.
+
+    Args:
+        symbols: The size of the vocabulary.
+        units: The size of the hidden state.
+        features: The size of the embedding. If None, symbols are one-hot vectors.
+        layers: The number of recurrent layers.
+        batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`.
+        seed: The seed of the initial weights.
+    """
+
+    def __init__(
+        self,
+        symbols: int,
+        units: int,
+        *,
+        features: int | None = None,
+        layers: int = 1,
+        batch_first: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.embedding = None if features is None else nn.Embedding(symbols, features)
+            self.rnn = nn.RNN(features or symbols, units, layers, batch_first=batch_first)
+            self.readout = nn.Linear(units, symbols)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the logits and the final state."""
+        if self.embedding is None:
+            vectors = F.one_hot(inputs, self.rnn.input_size).to(self.readout.weight.dtype)
+        else:
+            vectors = self.embedding(inputs)
+        states, hidden = self.rnn(vectors)
+        return self.readout(states), hidden
+
+
 def cut_text(text: str, symbols: str, streams: int, chunk: int) -> list[Part]:
     """Split a text into parallel streams, and those into chunks; the remainder is dropped."""
     index = {symbol: i for i, symbol in enumerate(symbols)}

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 from tools.benchmarks import STORED, amount, machine, number, table
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import peers, results, tasks, text, timing
+from benchmarks import own_loop, peers, results, tasks, text, timing
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.shares import answer_shares
 from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit, generate, get_task
@@ -64,6 +65,23 @@ def test_text_loop_matches_fit() -> None:
     options: dict[str, Any] = {"chunk": CHUNK, "batch_size": STREAMS, "epochs": 1}
     history = fit(model, TEXT, lr=0.01, **options)
     assert history.loss == pytest.approx([sum(losses) / len(losses)], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [own_loop.Network(7), own_loop.Network(7, batch_first=True, features=3, layers=2)],
+)
+def test_own_loops_match(network: own_loop.Network) -> None:
+    network = replace(network, dtype=torch.float64)
+    assert "double precision" in network.title
+    ours, peer = network.ours(), network.peer()
+    symbols = [torch.arange(24).view(4, 6) % 5 + shift for shift in (0, 1)]
+    losses = [own_loop.update(each, *symbols) for each in (ours, peer)]
+    torch.testing.assert_close(*losses)
+    peers_parameters = dict(peer.named_parameters())
+    assert peers_parameters.keys() == dict(ours.named_parameters()).keys()
+    for name, parameter in ours.named_parameters():
+        torch.testing.assert_close(parameter.grad, peers_parameters[name].grad)
 
 
 def test_precomputed_one_hots_change_nothing() -> None:

@@ -56,7 +56,7 @@ def test_network_creates_no_tensor_on_another_device(network: str, variant: str)
     if isinstance(model, ElmanEnsemble):
         weights = list(model.parameters())
         clip_norms(weights, 1.0, len(model))
-        Frozen(weights, torch.arange(len(model)) == 1).restore()
+        Frozen(model, torch.arange(len(model)) == 1).restore_weights()
 
 
 @gpu

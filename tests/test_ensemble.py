@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys.errors import OptionError, ShapeError
-from seqtoys.models import ensemble as ensemble_module
+from seqtoys.models.elman import ensemble as ensemble_module
 from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, ReplicasLast
 from seqtoys.results import History, Proportion, Row
 

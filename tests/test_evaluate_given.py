@@ -130,7 +130,7 @@ class Seeds:
         (lambda: evaluate(UNIFORM, "hello"), OptionError, "pass vocab=…"),
         (lambda: evaluate(MODEL, "hello", vocab=Vocab("helo")), OptionError, "omit vocab=…"),
         (lambda: evaluate("model", "hello"), InputTypeError,  # type: ignore[call-overload]
-         "expected model to be a torch.nn.Module or an Ensemble, got 'model'"),
+         "expected model to be a torch.nn.Module or a Replicated, got 'model'"),
         (lambda: evaluate(Seeds(), "hello"), InputTypeError,
          "expected model to be a torch.nn.Module, got a Seeds"),
     ],

@@ -21,6 +21,7 @@ COMPILED = """
 import runpy
 import torch
 from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit
+from seqtoys.models import LRUCharModel
 
 runpy.run_path("examples/fitting_in/compiled.py")["main"]("aot_eager")
 vocab = Vocab("hielo")
@@ -40,6 +41,7 @@ for network in (
     ElmanCharModel(vocab, hidden_size=4, embedding_size=3, num_layers=2, nonlinearity="relu"),
     ElmanCharModel(vocab, hidden_size=4, batch_first=False),
     ElmanEnsemble(vocab, range(3), hidden_size=4),
+    LRUCharModel(vocab, hidden_size=4),
 ):
     compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
     symbols = inputs if network.settings.batch_first else inputs.T

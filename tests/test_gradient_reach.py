@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab
 from seqtoys.errors import DataError, OptionError
 from seqtoys.inspection import gradient_by_distance
+from seqtoys.models import GRUCharModel, LSTMCharModel
 from seqtoys.plotting import plot_gradient_reach
 
 VOCAB = Vocab("hielo")
@@ -73,6 +74,33 @@ def test_state_may_have_several_parts() -> None:
     # softmax minus one-hot, in both parts of the state
     whole = math.sqrt(2 * (0.8**2 + 4 * 0.2**2))
     assert sizes.tolist() == pytest.approx([whole / 2**k for k in range(4)])
+
+
+class FadingMatrices(nn.Module):
+    """A state of matrices that loses half of each at every step."""
+
+    def initial_hidden(self, batch: int) -> Tensor:
+        return torch.zeros(1, batch, 5, 2)
+
+    def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = hidden / 2
+        return hidden.sum(-1)[-1], hidden
+
+
+def test_state_may_have_several_axes() -> None:
+    sizes = gradient_by_distance(FadingMatrices(), Batch.from_texts(["hello"] * 3, VOCAB))
+    whole = math.sqrt(2 * (0.8**2 + 4 * 0.2**2))
+    assert sizes.tolist() == pytest.approx([whole / 2**k for k in range(4)])
+
+
+@pytest.mark.parametrize("kind", [GRUCharModel, LSTMCharModel])
+def test_last_loss_depends_on_the_state_that_step_returns(kind: Any) -> None:
+    model = kind(VOCAB, hidden_size=7, seed=3)
+    trace = model.trace("hihell")
+    error = trace.probabilities[-1] - VOCAB.one_hot("o")[0].numpy()
+    expected = np.linalg.norm(model.readout.weight.detach().numpy().T @ error)
+    sizes = gradient_by_distance(model, Batch.from_texts(["hihello"], VOCAB))
+    assert sizes[0].item() == pytest.approx(expected, rel=1e-5)
 
 
 class Attention(nn.Module):

@@ -211,7 +211,8 @@ def test_unloadable_models_are_not_saved(tmp_path: Path, assert_error: ErrorChec
         assert_error(
             lambda model=model: save(model, tmp_path / "x"),  # type: ignore[misc]
             InputTypeError,
-            f"expected model to be an ElmanCharModel or an ElmanEnsemble, got {got}",
+            f"expected model to be an ElmanCharModel, an ElmanEnsemble or an Ensemble of "
+            f"the former, got {got}",
         )
     changed = ElmanCharModel(VOCAB)
     changed.rnn.extra = nn.Parameter(torch.zeros(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import random
@@ -273,7 +274,8 @@ def test_cells_do_not_change_the_arguments_of_make_model(name: str, place: str) 
     for row in rows:
         model = greedy(PARITY.vocab, row.seed, [4, 3], torch.Generator().manual_seed(5))
         fit(model, PARITY, lr=0.05, epochs=3, batch_size=8)
-        assert row.loss == evaluate(model, PARITY, count=32, longer=[]).seen.loss
+        loss = evaluate(model, PARITY, count=32, longer=[]).seen.loss
+        assert row.loss == pytest.approx(loss, rel=1e-6)
 
 
 def test_vary_data_gives_each_seed_its_own_batches() -> None:
@@ -284,9 +286,15 @@ def test_vary_data_gives_each_seed_its_own_batches() -> None:
         fit(model, PARITY, lr=lr, epochs=3, batch_size=8, seed=row.seed)
         assert row.loss == evaluate(model, PARITY, count=32, longer=[]).seen.loss
     same = sweep(ElmanCharModel, PARITY, **QUICK).rows
-    assert [a == b for a, b in zip(rows, same, strict=True)] == [False, True, False] * 2  # seed 0
+    assert are_close(rows, same) == [False, True, False] * 2  # seed 0
     fixed = sweep(ElmanCharModel, PARITY, seed=7, **QUICK).rows
-    assert [a == b for a, b in zip(rows, fixed, strict=True)] == [False, False, True] * 2
+    assert are_close(rows, fixed) == [False, False, True] * 2
+
+
+def are_close(rows: list[SweepRow], others: list[SweepRow]) -> list[bool]:
+    """Compare losses up to rounding, as seeds may be trained together or alone."""
+    pairs = zip(rows, others, strict=True)
+    return [a.loss == pytest.approx(b.loss, rel=1e-6) for a, b in pairs]
 
 
 def test_vary_data_holds_out_other_texts_for_each_seed() -> None:
@@ -354,6 +362,7 @@ class Spy(nn.Module):
         self.logits = nn.Embedding(len(vocab), len(vocab))
 
     def forward(self, inputs: Tensor) -> Tensor:
+        assert math.isfinite(self.logits.weight.sum().item())  # so that it isn't batched
         if inputs.shape[1] > 30:
             rows = SEEN.setdefault((self.seed, self.training), set())
             rows.update(map(bytes, inputs.tolist()))

@@ -10,8 +10,9 @@ from seqtoys.models.checkpoint import Checkpoint as Checkpoint
 from seqtoys.models.checkpoint import load as load
 from seqtoys.models.checkpoint import load_history as load_history
 from seqtoys.models.checkpoint import save as save
+from seqtoys.models.elman.ensemble import ElmanEnsemble as ElmanEnsemble
 from seqtoys.models.elman.model import ElmanCharModel as ElmanCharModel
-from seqtoys.models.ensemble import ElmanEnsemble as ElmanEnsemble
+from seqtoys.models.ensembles.ensemble import Ensemble as Ensemble
 from seqtoys.sampling.generate import generate as generate
 from seqtoys.sampling.generate import stream as stream
 from seqtoys.sampling.novelty import novelty as novelty
@@ -45,6 +46,7 @@ __all__ = [
     "Curriculum",
     "ElmanCharModel",
     "ElmanEnsemble",
+    "Ensemble",
     "FiniteLanguage",
     "HiddenMarkov",
     "Mixture",

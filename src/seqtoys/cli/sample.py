@@ -6,18 +6,19 @@ from argparse import Namespace
 from collections.abc import Iterable
 from typing import Any
 
-from seqtoys import ElmanEnsemble, Vocab, generate, load, stream
+from seqtoys import ElmanEnsemble, Ensemble, Vocab, generate, load, stream
 from seqtoys.cli.reading import NEWLINE, join, words_of
 from seqtoys.cli.terminal import print_json
 from seqtoys.data.symbols import Symbols
 from seqtoys.errors import OptionError
+from seqtoys.models.vocabulary import vocab_of
 from seqtoys.support.randomness import seeded_generator
 
 
 def run(options: Namespace) -> int:
     """Print the prompt and its continuation by the model, or by each replica of an ensemble."""
     model = load(options.file)
-    vocab = model.vocab
+    vocab = vocab_of(model)
     prompt, stop = _ends(options, vocab)
     count = 1 if options.num is None else options.num
     sampling: dict[str, Any] = {
@@ -26,7 +27,7 @@ def run(options: Namespace) -> int:
         "stop": stop,
         "generator": seeded_generator(options.seed),
     }
-    if isinstance(model, ElmanEnsemble):
+    if isinstance(model, ElmanEnsemble | Ensemble):
         written = generate(model, prompt, options.length, num=count, **sampling)
         for seed, texts in zip(model.seeds, written, strict=True):
             _print(prompt, texts, vocab, options, seed=seed)

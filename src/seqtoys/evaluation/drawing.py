@@ -31,12 +31,14 @@ class Part:
         source: The task, or the part of its split, that they were drawn from.
         batches: The batches. Unless given, consecutive ones form pairs with the same length.
         is_given: Whether these are the training sequences themselves rather than fresh ones.
+        is_longer: Whether these are longer sequences, of one chosen length.
     """
 
     name: str
     source: Task
     batches: list[Batch]
     is_given: bool = False
+    is_longer: bool = False
 
 
 def draw_parts(
@@ -71,7 +73,7 @@ def draw_parts(
     else:
         yield Part(FRESH, task, _draw(task, count, generator))
     for n in longer:
-        yield Part(f"length {n}", whole, _draw(whole, count, generator, n))
+        yield Part(f"length {n}", whole, _draw(whole, count, generator, n), is_longer=True)
 
 
 def in_groups(batch: Batch) -> list[Batch]:

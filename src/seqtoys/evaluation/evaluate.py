@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, overload
 
@@ -18,7 +19,7 @@ from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.evaluation.drawing import Part, draw_parts, in_groups
 from seqtoys.evaluation.labels import find_rows, surprise_by_row, tables_by_label
 from seqtoys.evaluation.scoring import make_scores, sum_scores, to_tensor
-from seqtoys.models.forward import Ensemble, count_replicas, loss_and_accuracy_in_chunks
+from seqtoys.models.forward import Replicated, count_replicas, loss_and_accuracy_in_chunks
 from seqtoys.models.vocabulary import find_vocab
 from seqtoys.records.report import Report
 from seqtoys.records.score import Score
@@ -37,7 +38,7 @@ COUNT = 1000  # sequences of each kind, by default
 
 @overload
 def evaluate(
-    model: Ensemble,
+    model: Replicated,
     data: Task,
     *,
     by: str | None = ...,
@@ -63,7 +64,7 @@ def evaluate(
 
 @overload
 def evaluate(
-    model: Ensemble, data: GivenData, *, chunk: int | None = ..., vocab: Vocab | None = ...
+    model: Replicated, data: GivenData, *, chunk: int | None = ..., vocab: Vocab | None = ...
 ) -> list[Score]: ...
 
 
@@ -75,7 +76,7 @@ def evaluate(
 
 @checked
 def evaluate(
-    model: nn.Module | Ensemble,
+    model: nn.Module | Replicated,
     data: Any,
     *,
     by: str | None = None,
@@ -161,7 +162,7 @@ def evaluate(
             if chunk is None
             else _evaluate_text(model, to_text(data, known), check_length(chunk, "chunk"), known)
         )
-    return found if isinstance(model, Ensemble) else found[0]
+    return found if isinstance(model, Replicated) else found[0]
 
 
 def _evaluate_given(model: nn.Module, data: TrainingData, vocab: Vocab | None) -> list[Score]:
@@ -237,7 +238,8 @@ def _evaluate_task(
 def _score_part(model: nn.Module, whole: Task, part: Part, by: str | None) -> list[Score]:
     """Measure each replica on sequences of one kind, against the optimum."""
     rows = None if by is None else find_rows(whole, part.batches, by)
-    sums = sum_scores(model, part.batches, len(whole.vocab), allowed=whole.allowed, rows=rows)
+    with _naming(part):
+        sums = sum_scores(model, part.batches, len(whole.vocab), allowed=whole.allowed, rows=rows)
     best = to_tensor([part.source.optimal_loss(batch) for batch in part.batches])
     # The loss of the task's source, ignoring any split or chosen length: the same without either.
     is_same = part.source is whole and all(b.length_range is None for b in part.batches)
@@ -258,3 +260,14 @@ def _score_part(model: nn.Module, whole: Task, part: Part, by: str | None) -> li
     surprise = surprise_by_row(part.source, part.batches, rows)
     tables = tables_by_label(rows, part.batches, sums.by_row, surprise, is_given=part.is_given)
     return [replace(score, by_label=table) for score, table in zip(scores, tables, strict=True)]
+
+
+@contextmanager
+def _naming(part: Part) -> Iterator[None]:
+    """Add a note to what a model raises on sequences that may be longer than it can read."""
+    try:
+        yield
+    except Exception as error:
+        if part.is_longer:
+            error.add_note(f"on longer sequences, of {part.name}; longer=[…] chooses the lengths")
+        raise

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from seqtoys.data.batch import Batch, check_targets
 from seqtoys.errors import OptionError
-from seqtoys.models.forward import State, StepwiseModel, count_replicas, in_mode, logits_of
+from seqtoys.models.checks import State
+from seqtoys.models.forward import StepwiseModel, count_replicas, in_mode, logits_of
 from seqtoys.models.metrics import symbol_losses
 from seqtoys.support.arguments import checked
 from seqtoys.support.devices import device_of
@@ -22,7 +23,8 @@ def gradient_by_distance(model: nn.Module, batch: Batch) -> Float[Tensor, " dist
 
     For each sequence, this is the Euclidean norm of the derivative of the loss at its last scored
     symbol with respect to the state 0, 1, 2 … steps before. The state is that of all layers. For a
-    model without `step`, the embeddings of the symbols take the place of the states.
+    model without `step`, or whose state grows with each symbol like the key-value cache of a
+    transformer, the embeddings of the symbols take the place of the states.
 
     Args:
         model: An `ElmanCharModel`; any module with `step` and `initial_hidden` like it, whose
@@ -47,7 +49,7 @@ def gradient_by_distance(model: nn.Module, batch: Batch) -> Float[Tensor, " dist
     if count_replicas(model):
         raise OptionError("expected one model, got an ensemble; pass a replica, as in ensemble[0]")
     batch = batch.repeated().to(device_of(model))
-    read = _read_states if isinstance(model, StepwiseModel) else _read_embeddings
+    read = _read_states if _has_state(model) else _read_embeddings
     with torch.enable_grad(), in_mode(model, training=False):
         logits, states = read(model, batch)
         check_targets(batch, logits.shape[-1])
@@ -62,6 +64,13 @@ def gradient_by_distance(model: nn.Module, batch: Batch) -> Float[Tensor, " dist
     distance = (last - time).cpu()  # (batch, time): negative after the last loss
     reached = range(int(distance.max()) + 1)
     return torch.stack([norms[distance == back].mean() for back in reached])
+
+
+def _has_state(model: nn.Module) -> bool:
+    """Whether a model has a state of fixed size, not one that is empty at first and grows."""
+    if not isinstance(model, StepwiseModel):
+        return False
+    return any(part.numel() for part in _parts(model.initial_hidden(1)))
 
 
 def _read_states(model: Any, batch: Batch) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
@@ -106,5 +115,6 @@ def _parts(state: State) -> tuple[Tensor, ...]:
     return state if isinstance(state, tuple) else (state,)
 
 
-def _square(grad: Float[Tensor, "*layers batch hidden"]) -> Float[Tensor, " batch"]:
-    return grad.movedim(-2, 0).flatten(1).double().square().sum(1).cpu()
+def _square(grad: Float[Tensor, ...]) -> Float[Tensor, " batch"]:
+    batch_axis = min(grad.ndim - 2, 1)  # of (batch, hidden), or of (layers, batch, …)
+    return grad.movedim(batch_axis, 0).flatten(1).double().square().sum(1).cpu()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from seqtoys.data.batch import Batch, check_range, check_targets
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, ShapeError, quoted
+from seqtoys.models.char_model import CharModel
 from seqtoys.models.forward import in_mode, logits_of
 from seqtoys.models.metrics import symbol_losses
 from seqtoys.models.reading import last_layer, make_reader
@@ -69,7 +70,7 @@ def mean_hidden_by_symbol(
 
     Args:
         model: An `ElmanCharModel`, or any module that has a state as in `trace`. The state of its
-            last layer is used.
+            last layer is used; of a `CharModel`, the vectors that its readout reads.
         batch: The sequences.
         vocab: Their vocabulary. Defaults to the model's.
 
@@ -148,6 +149,9 @@ def principal_components(
 
 
 def _states(model: nn.Module, batch: Batch) -> Float[Tensor, "batch time hidden"]:
+    if isinstance(model, CharModel):
+        with in_mode(model, training=False):
+            return model.states_of(batch.inputs)
     read, states = make_reader(model, len(batch)), []
     with in_mode(model, training=False):
         for symbols in batch.inputs.unbind(1):  # (batch, time) -> time of (batch,)

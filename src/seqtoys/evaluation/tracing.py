@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import ShapeError
+from seqtoys.models.char_model import CharModel
 from seqtoys.models.elman.model import ElmanCharModel
-from seqtoys.models.forward import Ensemble, StepwiseModel
+from seqtoys.models.forward import Replicated, StepwiseModel
 from seqtoys.models.reading import last_layer, make_reader
 from seqtoys.models.stepping import evaluating, replicas_of
 from seqtoys.models.vocabulary import vocab_of
@@ -20,7 +21,7 @@ from seqtoys.records.trace import Trace, widened
 
 
 @overload
-def trace(model: Ensemble, text: Symbols, *, vocab: Vocab | None = ...) -> list[Trace]: ...
+def trace(model: Replicated, text: Symbols, *, vocab: Vocab | None = ...) -> list[Trace]: ...
 
 
 @overload
@@ -59,9 +60,9 @@ def trace(model: Any, text: Symbols, *, vocab: Vocab | None = None) -> Any:
         ((6, 5), (6, 0))
     """
     vocab = vocab_of(model, vocab)
-    if isinstance(model, Ensemble):
+    if isinstance(model, Replicated):
         return [trace(replica, text, vocab=vocab) for replica in replicas_of(model)]
-    if isinstance(model, ElmanCharModel):
+    if isinstance(model, ElmanCharModel | CharModel):
         return model.trace(text)
     logits, states = _read(model, text, vocab)
     return Trace(

@@ -5,19 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError, ModelFileError
+from seqtoys.models.char_model import CharModel, plan
+from seqtoys.models.deltanet import DeltaNetCharModel
+from seqtoys.models.elman.ensemble import ElmanEnsemble
 from seqtoys.models.elman.initialization import weight_shapes
 from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.settings import ElmanSettings
-from seqtoys.models.ensemble import ElmanEnsemble
+from seqtoys.models.ensembles.ensemble import Ensemble
+from seqtoys.models.forward import count_replicas
+from seqtoys.models.gru import GRUCharModel
+from seqtoys.models.lru import LRUCharModel
+from seqtoys.models.lstm import LSTMCharModel
+from seqtoys.models.mamba import MambaCharModel
 from seqtoys.models.replaceable import loss_of
 from seqtoys.models.trained import note_training
+from seqtoys.models.transformer import TransformerCharModel
+from seqtoys.models.vocabulary import vocab_of
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.predictions import Predictions
@@ -37,7 +47,26 @@ from seqtoys.support.tensor_file import (
 )
 from seqtoys.support.values import check_length
 
-KINDS = {kind.__name__: kind for kind in (ElmanCharModel, ElmanEnsemble)}
+OWN: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        ElmanCharModel,
+        GRUCharModel,
+        LSTMCharModel,
+        TransformerCharModel,
+        LRUCharModel,
+        MambaCharModel,
+        DeltaNetCharModel,
+    )
+}
+"""The classes of models that can be rebuilt from a vocabulary, settings and a seed."""
+
+ENSEMBLE_OF = "Ensemble of "
+
+KINDS = (*OWN, ElmanEnsemble.__name__, *(f"{ENSEMBLE_OF}{name}" for name in OWN))
+"""What a file can hold."""
+
+Saved: TypeAlias = ElmanCharModel | ElmanEnsemble | CharModel | Ensemble
 
 
 @dataclass(frozen=True)
@@ -78,7 +107,7 @@ class Checkpoint:
 
 @named
 def save(
-    model: ElmanCharModel | ElmanEnsemble,
+    model: Saved,
     path: PathLike,
     *,
     history: History | EnsembleHistory | None = None,
@@ -92,7 +121,7 @@ def save(
     metadata, except for the columns of a history, which are additional tensors.
 
     Args:
-        model: The model, or an ensemble.
+        model: An `ElmanCharModel`, an `ElmanEnsemble`, or an `Ensemble` of the former.
         path: The file. A saved model or a finished training run at this path is replaced; an
             unfinished run, or a file that this library did not write, is not.
         history: The history returned by `fit`; `load_history` loads it.
@@ -117,24 +146,26 @@ def save(
     check_type("path", path, PathLike)
     check_type("history", history, History | EnsembleHistory | None)
     check_type("overwrite", overwrite, bool)
-    if type(model) not in KINDS.values():
+    if not isinstance(model, nn.Module) or _kind_of(model) not in KINDS:
         hint = ", whose code cannot be saved; save its weights with safetensors.torch.save_model"
+        got = _kind_of(model) if isinstance(model, Ensemble) else described(model)
         raise InputTypeError(
-            "expected model to be an ElmanCharModel or an ElmanEnsemble, got "
-            f"{described(model)}{hint if isinstance(model, nn.Module) else ''}"
+            f"expected model to be one of {', '.join(OWN)}, an ElmanEnsemble, or an Ensemble of "
+            f"the former, got {got}{hint if isinstance(model, nn.Module) else ''}"
         )
     device_of(model)  # raises an error if the model has no values
     weights = model.state_dict()
     wrong = weights_mismatch(_shapes_and_types(_facts_of(model), weights), weights)
     if wrong is not None:
         raise InputTypeError(f"expected a model with its original weights, but {wrong}")
-    if not model.has_own_parts:
+    if not _is_unmodified(model):
         raise InputTypeError(
             "expected an unmodified model, got one with replaced parts, options or methods, or "
             "with shared weights, which cannot be saved; save its weights with "
             "safetensors.torch.save_model"
         )
-    states = {} if history is None else {"history": _history_state(history, model.vocab)}
+    vocab = vocab_of(model)
+    states = {} if history is None else {"history": _history_state(history, vocab)}
     lost = None if overwrite else loss_of(path)
     if lost is not None:
         raise ModelFileError(
@@ -145,7 +176,7 @@ def save(
 
 
 @checked
-def load(path: PathLike) -> ElmanCharModel | ElmanEnsemble:
+def load(path: PathLike) -> Any:
     """Load a saved model, or the model of a checkpoint, on the CPU and with its original dtype.
 
     Nothing in a file is ever executed. The metadata is checked against the tensors before
@@ -153,6 +184,9 @@ def load(path: PathLike) -> ElmanCharModel | ElmanEnsemble:
 
     Args:
         path: The file.
+
+    Returns:
+        A model of the class that was saved, such as an `ElmanCharModel`.
 
     Raises:
         ModelFileError: If the file is missing, truncated, corrupted, foreign, too new, or
@@ -218,24 +252,51 @@ def describe(model: nn.Module) -> dict[str, Any]:
         >>> describe(nn.Linear(2, 2))
         {'kind': 'Linear'}
     """
-    is_own = type(model) not in KINDS.values()
-    if is_own or not isinstance(model, ElmanCharModel | ElmanEnsemble):
-        return {"kind": type(model).__name__}
-    if not model.has_own_parts:  # cannot be rebuilt
-        return {"kind": f"modified {type(model).__name__}"}
+    kind = _kind_of(model)
+    seeds = {"seeds": list(model.seeds)} if isinstance(model, Ensemble) else {}
+    if kind not in KINDS:
+        return {"kind": kind, **seeds}
+    if not _is_unmodified(model):  # cannot be rebuilt
+        return {"kind": f"modified {kind}", **seeds}
     return _facts_of(model)
 
 
-def _facts_of(model: ElmanCharModel | ElmanEnsemble) -> dict[str, Any]:
+def _kind_of(model: nn.Module) -> str:
+    """Return the class of a model; of an ensemble, also that of its models."""
+    if type(model) is Ensemble:
+        return f"{ENSEMBLE_OF}{_class_name(model.template)}"
+    return _class_name(model)
+
+
+def _class_name(model: nn.Module) -> str:
+    """Return the name of a class; another one for a class that is only named like our own."""
+    name = type(model).__name__
+    ours = {**OWN, ElmanEnsemble.__name__: ElmanEnsemble}
+    return name if ours.get(name, type(model)) is type(model) else f"another {name}"
+
+
+def _is_unmodified(model: Any) -> bool:
+    """Whether a model of the library's classes can be rebuilt from its settings."""
+    if not isinstance(model, Ensemble):
+        return bool(model.has_own_parts)
+    first = model[0]
+    return all(
+        each.has_own_parts and (each.settings, each.vocab) == (first.settings, first.vocab)
+        for each in model
+    )
+
+
+def _facts_of(model: Any) -> dict[str, Any]:
+    member = model[0] if isinstance(model, Ensemble) else model
     return {
-        "kind": type(model).__name__,
-        "vocab": list(model.vocab),
-        "settings": asdict(model.settings),
-        "seeds": [model.seed] if isinstance(model, ElmanCharModel) else list(model.seeds),
+        "kind": _kind_of(model),
+        "vocab": list(member.vocab),
+        "settings": asdict(member.settings),
+        "seeds": list(model.seeds) if count_replicas(model) else [model.seed],
     }
 
 
-def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
+def _build(file: TensorFile) -> Saved:
     about, weights = file.facts["model"], file.weights()
     if about["kind"] not in KINDS:
         raise file.file_error(
@@ -245,9 +306,7 @@ def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
     wrong = weights_mismatch(_shapes_and_types(about, weights), weights)
     if wrong is not None:
         raise file.file_error(f"weights that don't match its metadata: {wrong}")
-    # The initial weights are overwritten, so use the fastest initialization.
-    model = _make(about, {**about["settings"], "recurrent_init": "uniform"})
-    model.settings = ElmanSettings(**about["settings"])
+    model = _make(about)
     model.to(_dtype(weights)).load_state_dict(weights)
     if "history" in file.facts:
         history = file.state("history")
@@ -256,29 +315,52 @@ def _build(file: TensorFile) -> ElmanCharModel | ElmanEnsemble:
 
 
 @on_cpu()
-def _make(about: Mapping[str, Any], settings: Mapping[str, Any]) -> ElmanCharModel | ElmanEnsemble:
-    vocab, seeds = Vocab(about["vocab"]), about["seeds"]
-    if about["kind"] == ElmanEnsemble.__name__:
-        return ElmanEnsemble(vocab, seeds, **settings)
-    (seed,) = seeds
-    return ElmanCharModel(vocab, seed=seed, **settings)
+def _make(about: Mapping[str, Any]) -> Saved:
+    vocab, seeds, kind = Vocab(about["vocab"]), about["seeds"], about["kind"]
+
+    def make(seed: int) -> Any:
+        return _initialized_fast(OWN[kind.removeprefix(ENSEMBLE_OF)], about, vocab, seed=seed)
+
+    if kind == ElmanEnsemble.__name__:
+        model: Saved = _initialized_fast(ElmanEnsemble, about, vocab, seeds)
+    elif kind.startswith(ENSEMBLE_OF):
+        model = Ensemble(make, seeds)
+    else:
+        (seed,) = seeds
+        model = make(seed)
+    return model
+
+
+def _initialized_fast(kind: Any, about: Mapping[str, Any], *given: Any, **options: Any) -> Any:
+    """Make a model whose initial weights will be overwritten, by the fastest initialization."""
+    if issubclass(kind, CharModel):
+        return kind(*given, **options, **about["settings"])
+    model = kind(*given, **options, **{**about["settings"], "recurrent_init": "uniform"})
+    model.settings = ElmanSettings(**about["settings"])
+    return model
 
 
 def _shapes_and_types(
     about: Mapping[str, Any], weights: Mapping[str, Tensor]
 ) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
     """Return the expected shapes of a model's weights, with the dtype that the weights have."""
-    settings = ElmanSettings(**about["settings"])
+    kind: Any = OWN.get(about["kind"].removeprefix(ENSEMBLE_OF), ElmanEnsemble)
+    is_elman = not issubclass(kind, CharModel)
+    settings: Any = (ElmanSettings if is_elman else kind.SETTINGS)(**about["settings"])
     if settings.num_layers > len(weights):  # guards the loops below against absurd metadata
         raise ValueError(f"{settings.num_layers} layers with {len(weights)} tensors")
-    replicas = (len(about["seeds"]),) if about["kind"] == ElmanEnsemble.__name__ else ()
-    shapes = weight_shapes(len(about["vocab"]), settings)
+    replicas = () if about["kind"] in OWN else (len(about["seeds"]),)
+    symbols = len(about["vocab"])
+    if is_elman:
+        shapes = weight_shapes(symbols, settings)
+    else:
+        planned = plan(kind, symbols, settings).state_dict()
+        shapes = {name: tuple(x.shape) for name, x in planned.items()}
     return {name: ((*replicas, *shape), _dtype(weights)) for name, shape in shapes.items()}
 
 
 def _dtype(weights: Mapping[str, Tensor]) -> torch.dtype:
-    dtype: torch.dtype = getattr(weights.get("rnn.weight_hh_l0"), "dtype", torch.float32)
-    return dtype if dtype.is_floating_point else torch.float32
+    return next((x.dtype for x in weights.values() if x.is_floating_point()), torch.float32)
 
 
 def _history_state(history: History | EnsembleHistory, vocab: Vocab) -> dict[str, Plain]:

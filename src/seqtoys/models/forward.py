@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import getattr_static, signature
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from seqtoys.data.batch import Batch
 from seqtoys.data.long_text import LongText
 from seqtoys.errors import InputTypeError, OptionError, ShapeError
+from seqtoys.models.checks import State
 from seqtoys.models.metrics import accuracy, cross_entropy
 from seqtoys.support.annotations import described
 
@@ -30,7 +31,7 @@ class StepwiseModel(Protocol):
 
 
 @runtime_checkable
-class Ensemble(Protocol):
+class Replicated(Protocol):
     """Many replicas of a model in one module; its logits have a leading axis of replicas."""
 
     seeds: tuple[int, ...]
@@ -38,11 +39,8 @@ class Ensemble(Protocol):
 
 def count_replicas(model: object) -> int:
     """Return the number of replicas of an ensemble, or 0 for a single model."""
-    return len(model.seeds) if isinstance(model, Ensemble) else 0
+    return len(model.seeds) if isinstance(model, Replicated) else 0
 
-
-State: TypeAlias = Tensor | tuple[Tensor, ...]
-"""The state of a model between two chunks; a tuple for an LSTM."""
 
 STATEFUL = (
     "chunk=… needs a model that returns (logits, state) and accepts that state, a tensor or a "
@@ -153,11 +151,10 @@ def logits_and_state(
     """
     # Without a state, the model is called with the inputs alone, and starts from its own state.
     resumed = () if state is None else (state,)
-    run = _run_by_steps if _only_steps(model) else run_from
     try:
-        logits, final = run(model, inputs, *resumed)
+        logits, final = run_whole(model, inputs, *resumed)
     except TypeError:
-        if not resumed or _accepts(model, inputs, state):
+        if not resumed or accepts(model.forward, inputs, state):
             raise  # from the code of the model
         raise OptionError(
             f"{STATEFUL}, got {type(model).__name__}, whose forward accepts no state; omit chunk"
@@ -173,9 +170,23 @@ def logits_and_state(
     return check_logits(logits, model, inputs, symbols), state
 
 
-def _accepts(model: nn.Module, *arguments: Any) -> bool:
+def run_whole(
+    model: nn.Module, inputs: Int[Tensor, "batch time"], *state: Any
+) -> tuple[Tensor, Any]:
+    """Run a model as `run_from` does, or by its `step` if it has no `forward`."""
+    run = _run_by_steps if _only_steps(model) else run_from
+    return run(model, inputs, *state)
+
+
+def accepts(function: Callable[..., object], *arguments: Any) -> bool:
+    """Whether a function can be called with some arguments.
+
+    Examples:
+        >>> accepts(nn.Linear(2, 2).forward, torch.ones(2), "a state")
+        False
+    """
     try:
-        signature(model.forward).bind(*arguments)
+        signature(function).bind(*arguments)
     except (TypeError, ValueError):  # ValueError: it has no signature
         return False
     return True
@@ -215,8 +226,8 @@ def check_logits(
 def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
     """Temporarily put a model in training or evaluation mode."""
     before = [(part, part.training) for part in model.modules()]
-    model.train(training)
     try:
+        model.train(training)
         yield
     finally:
         for part, mode in before:

@@ -30,7 +30,8 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     gpus = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(gpus), torch.no_grad():
         copies: dict[int, Tensor] = {}  # one per tensor, even if it is used in several places
-        restores = [_set_apart(part, copies) for part in model.modules()]
+        whole = [model, *getattr(model, "unregistered", ())]  # an `Ensemble` keeps models apart
+        restores = [_set_apart(part, copies) for each in whole for part in each.modules()]
         model.eval()
         try:
             yield

@@ -15,11 +15,11 @@ import torch
 from torch import nn
 
 from seqtoys.errors import InputTypeError, ShapeError
+from seqtoys.models.elman.ensemble import ElmanEnsemble
 from seqtoys.models.elman.layers import weight_of
 from seqtoys.models.elman.model import ElmanCharModel
 from seqtoys.models.elman.network import ElmanNetwork
-from seqtoys.models.ensemble import ElmanEnsemble
-from seqtoys.models.forward import Ensemble, count_replicas, in_mode
+from seqtoys.models.forward import Replicated, count_replicas, in_mode
 from seqtoys.models.reading import make_reader
 from seqtoys.support.arrays import Array
 
@@ -65,7 +65,7 @@ def make_stepper(model: object, texts: tuple[int, ...], vocab_size: int) -> Step
     if _is_for_numpy(model):
         quiet = partial(np.errstate, over="ignore", invalid="ignore")
         return Stepper(_elman_reader(model), quiet)
-    if not isinstance(model, Ensemble):
+    if not isinstance(model, Replicated):
         return Stepper(_text_reader(model, texts, vocab_size), partial(evaluating, model))
     if isinstance(model, ElmanEnsemble) or not hasattr(model, "__getitem__"):
         return Stepper(_ensemble_reader(model, texts, vocab_size), partial(evaluating, model))
@@ -141,7 +141,7 @@ def _elman_reader(model: ElmanCharModel | ElmanEnsemble) -> Read:
     return read
 
 
-def _ensemble_reader(ensemble: Ensemble, texts: tuple[int, ...], vocab_size: int) -> Read:
+def _ensemble_reader(ensemble: Replicated, texts: tuple[int, ...], vocab_size: int) -> Read:
     """Read with an ensemble whose replicas can't be separated, such as a modified `ElmanEnsemble`.
 
     All replicas read all texts, but only the logits for its own texts are kept for each.
@@ -174,7 +174,7 @@ def _text_reader(
     return read
 
 
-def replicas_of(ensemble: Ensemble) -> list[Any]:
+def replicas_of(ensemble: Replicated) -> list[Any]:
     """Return the replicas of an ensemble as separate models.
 
     Raises:

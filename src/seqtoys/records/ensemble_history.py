@@ -66,6 +66,7 @@ class EnsembleHistory:
         data: What the replicas were trained on, such as `"1 pair of 6 symbols"`.
         epochs_before: For how many epochs `fit` had trained the ensemble before, if training
             continued from those weights.
+        note: Why the replicas of an `Ensemble` could not be run together; "" if they were.
 
     Examples:
         >>> from seqtoys import ElmanEnsemble, Vocab, fit
@@ -94,6 +95,7 @@ class EnsembleHistory:
     )
     data: str = ""
     epochs_before: int = 0
+    note: str = ""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -292,7 +294,8 @@ class EnsembleHistory:
             "The weights are those of each replica's epoch with the lowest held-out loss,\n"
             "unless it reached the goal or diverged."
         )
-        return foot_of(self.data, self.epochs_before, f"seeds: {self.ending}", kept * is_put_back)
+        end = f"seeds: {self.ending}"
+        return foot_of(self.data, self.epochs_before, end, kept * is_put_back, self.note)
 
     def _summary(self) -> str:
         solved = f"solved: {self.solve_rate}"

@@ -56,7 +56,7 @@ def endings(stopped: Sequence[str]) -> str:
     return ", ".join(f"{count:,} {PHRASES.get(why, why)}" for why, count in counts)
 
 
-def foot_of(data: str, epochs_before: int, end: str, kept: str) -> str:
+def foot_of(data: str, epochs_before: int, end: str, kept: str, note: str = "") -> str:
     """Return the lines below a printed history.
 
     Args:
@@ -64,6 +64,7 @@ def foot_of(data: str, epochs_before: int, end: str, kept: str) -> str:
         epochs_before: The number of epochs of earlier trainings of the model.
         end: How training ended.
         kept: Which weights are kept, if not the last ones, or "".
+        note: How the replicas of an ensemble were run, if not together, or "".
 
     Examples:
         >>> print(foot_of("1 pair of 6 symbols", 100, "solved at epoch 1 of 9", ""))
@@ -77,5 +78,6 @@ def foot_of(data: str, epochs_before: int, end: str, kept: str) -> str:
         f"The model had already been trained for {before}." if epochs_before else "",
         f"{end[:1].upper()}{end[1:]}.",
         kept,
+        fill(note, WIDTH),
     ]
     return "\n".join(filter(None, lines))

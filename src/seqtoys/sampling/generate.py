@@ -12,7 +12,7 @@ from torch import nn
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
-from seqtoys.models.forward import Ensemble, StepwiseModel, count_replicas
+from seqtoys.models.forward import Replicated, StepwiseModel, count_replicas
 from seqtoys.models.stepping import Stepper, make_stepper
 from seqtoys.models.vocabulary import vocab_of
 from seqtoys.sampling.decoding import SamplingConfig, draw_text, draw_texts
@@ -37,7 +37,7 @@ class DrawingOptions(TypedDict, total=False):
 
 @overload
 def generate(
-    model: Ensemble,
+    model: Replicated,
     prompt: Symbols,
     length: int,
     *,
@@ -48,7 +48,7 @@ def generate(
 
 @overload
 def generate(
-    model: Ensemble, prompt: Symbols, length: int, *, num: int, **options: Unpack[DrawingOptions]
+    model: Replicated, prompt: Symbols, length: int, *, num: int, **options: Unpack[DrawingOptions]
 ) -> list[list[str]] | list[list[list[str]]]: ...
 
 
@@ -201,7 +201,7 @@ def stream(
     """
     if length is not None:
         length = check_count("length", length, 0)
-    if isinstance(model, Ensemble):
+    if isinstance(model, Replicated):
         raise InputTypeError(
             f"expected one model to stream from, got an ensemble of {len(model.seeds)}; "
             "use a single replica, as in stream(model[0], …)"

@@ -29,6 +29,9 @@ from seqtoys.training.options import as_written
 from seqtoys.training.progress import is_wanted
 from seqtoys.version import __version__
 
+# A cell has one seed, and so only one part.
+WORK = Work(run_skill, failed_rows, lambda cell: [run_skill(cell)], lambda cell: [cell])
+
 
 @checked
 def scorecard(
@@ -140,7 +143,7 @@ def _run(
                 left = [cell for cell in missing if (cell.seed == first) is is_first]
                 if not is_first:
                     left = [_at_known_rate(cell, first, journal) for cell in left]
-                with closing(run_cells(left, executor, Work(run_skill, failed_rows))) as finished:
+                with closing(run_cells(left, executor, WORK)) as finished:
                     for _, rows in finished:
                         with postponed_interrupt() as raise_if_interrupted:
                             journal.add(rows)

@@ -15,8 +15,8 @@ from seqtoys.errors import OptionError, SeqtoysError, quoted
 # Out-of-memory messages that PyTorch, NumPy and Python raise without a dedicated error type. The
 # patterns are strict: any other error may come from user code, such as a task's `draw`.
 TOO_LARGE = re.compile(
-    "DefaultCPUAllocator: |Storage size calculation overflowed|Overflow when unpacking long"
-    "|^value cannot be converted to type int64_t without overflow"
+    "DefaultCPUAllocator: |(Storage size|Stride) calculation overflowed"
+    "|Overflow when unpacking long|^value cannot be converted to type int64_t without overflow"
     "|^array is too big; |^Maximum allowed (dimension|size) exceeded$"
     "|^Python int too large to convert to C |^cannot fit 'int' into an index-sized integer$"
 )
@@ -60,7 +60,8 @@ def is_lack_of_memory(error: Exception) -> bool:
 def check_room(what: str, count: int, size: int) -> None:
     """Check that items fit in the memory of this machine before allocating them.
 
-    Some systems grant more memory than exists, and then swap for minutes.
+    Some systems grant more memory than exists, and then swap for minutes. While a graph is
+    compiled, nothing is checked.
 
     Args:
         what: What to call the items in messages.
@@ -75,7 +76,7 @@ def check_room(what: str, count: int, size: int) -> None:
         Traceback (most recent call last):
         seqtoys.errors.OptionError: not enough memory for 10,000,000,000,000,000 sequences: ...
     """
-    if count * size > physical_memory():
+    if not torch.compiler.is_compiling() and count * size > physical_memory():
         many, needed = (
             f"{n:,}" if n < 10**30 else quoted(n) for n in (count, count * size // 10**9)
         )

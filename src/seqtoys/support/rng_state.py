@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,12 +73,43 @@ class GlobalRngState:
             torch.cuda.set_rng_state(where, device)
 
 
+class GlobalDraws:
+    """Detects draws from PyTorch's, Python's and NumPy's global generators.
+
+    Examples:
+        >>> draws = GlobalDraws()
+        >>> draws.any()
+        False
+        >>> numbers = torch.rand(2)
+        >>> draws.any()
+        True
+    """
+
+    def __init__(self) -> None:
+        self._before = _random_states()
+
+    def any(self) -> bool:
+        """Whether there have been any."""
+        return _random_states() != self._before
+
+
+def _random_states() -> list[object]:
+    state: Any = np.random.get_state()  # noqa: NPY002
+    numpy = [part.tolist() if isinstance(part, np.ndarray) else part for part in state]
+    on_gpu = [state.tolist() for state in _states_on_gpus()]
+    return [torch.get_rng_state().tolist(), random.getstate(), numpy, *on_gpu]
+
+
+def _states_on_gpus() -> list[Tensor]:
+    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+
+
 @contextmanager
 def globally_seeded(seed: int) -> Iterator[None]:
     """Seed PyTorch's, Python's and NumPy's global generators, and restore them afterwards.
 
     Args:
-        seed: A seed of 32 bits.
+        seed: A seed of 64 bits, of which NumPy uses the lower 32.
 
     Examples:
         >>> with globally_seeded(7):
@@ -116,4 +148,4 @@ def _seed_random_states(seed: int) -> None:
     torch.default_generator.manual_seed(seed)
     torch.cuda.manual_seed_all(seed)
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
+    np.random.seed(seed % 2**32)  # noqa: NPY002

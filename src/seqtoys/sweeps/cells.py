@@ -19,6 +19,8 @@ from seqtoys.training.options import TrainingOptions, Written, as_written
 MakeModel: TypeAlias = Callable[..., nn.Module]
 """Creates an ensemble from a vocabulary and `seeds=`, or a model from a vocabulary and `seed=`."""
 
+DISTRIBUTED = 8  # the seeds in one cell, if there are workers
+
 FIT_OPTIONS = TrainingOptions.__annotations__
 
 AXES = {"model": "make_model", "task": "data"}
@@ -31,7 +33,7 @@ class Cell:
 
     Attributes:
         settings: The setting, as in its rows.
-        seeds: One seed, or those of an ensemble.
+        seeds: The seeds that are trained together.
         makes_ensemble: Whether `make_model` returns an ensemble rather than one model.
         make_model: Creates the model or ensemble.
         model_options: Its arguments besides the vocabulary and the seeds.
@@ -42,6 +44,7 @@ class Cell:
         longer: The lengths of longer sequences. If None, those of the task.
         goal: The excess that counts as solved. If None, see `sweep`.
         curves: Whether the rows have learning curves.
+        has_executor: Whether cells may run in parallel.
         versions: Digests of the code and of the data, for the rows.
     """
 
@@ -57,7 +60,14 @@ class Cell:
     longer: tuple[int, ...] | None
     goal: float | None
     curves: bool
+    has_executor: bool
     versions: dict[str, str]
+
+    @property
+    def most_together(self) -> int:
+        """The most seeds in one cell; single models are distributed to the workers, if any."""
+        is_distributed = self.has_executor and not self.makes_ensemble
+        return min(len(self.seeds), DISTRIBUTED) if is_distributed else len(self.seeds)
 
 
 def check_names(

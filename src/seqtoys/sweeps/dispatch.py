@@ -30,16 +30,20 @@ class Work(Generic[AnyCell, AnyRow]):
     Attributes:
         run: Returns the rows of a cell; exceptions are recorded in them.
         failed: Returns the rows of a cell that could not be run, with the error in each.
+        run_in_parts: Runs a cell in this process, and yields the rows of some seeds at a time.
+        separated: Returns a cell for each part that can be lost without the others.
     """
 
     run: Callable[[AnyCell], list[AnyRow]]
     failed: Callable[[AnyCell, str], list[AnyRow]]
+    run_in_parts: Callable[[AnyCell], Iterable[list[AnyRow]]]
+    separated: Callable[[AnyCell], Iterable[AnyCell]]
 
 
 def run_cells(
     cells: Sequence[AnyCell], executor: Executor | None, work: Work[AnyCell, AnyRow]
 ) -> Generator[tuple[AnyCell, list[AnyRow]], None, None]:
-    """Run cells, and yield each with its rows as soon as it is finished.
+    """Run cells, and yield the rows of each, or of some of its seeds, once they are finished.
 
     Args:
         cells: The cells to run.
@@ -50,7 +54,7 @@ def run_cells(
         OptionError: If a cell can't be pickled, or the executor does not accept work.
     """
     if executor is None:
-        yield from ((cell, work.run(cell)) for cell in cells)
+        yield from ((cell, rows) for cell in cells for rows in work.run_in_parts(cell))
         return
     if isinstance(executor, ProcessPoolExecutor):
         _check_pickles(cells)
@@ -69,7 +73,8 @@ def run_cells(
         for future in futures:
             future.cancel()
     if isinstance(executor, ProcessPoolExecutor):
-        yield from _run_apart(lost, executor, work)
+        parts = (part for cell in lost for part in work.separated(cell))
+        yield from _run_apart(parts, executor, work)
 
 
 def _run_apart(

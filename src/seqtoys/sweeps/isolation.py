@@ -49,6 +49,15 @@ def isolated(seed: int) -> Iterator[None]:
     with _Turn.lock, ExitStack() as at_the_end:
         at_the_end.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(1)
-        own = generator_for("model", seed).initial_seed()
-        at_the_end.enter_context(globally_seeded(own))
+        at_the_end.enter_context(globally_seeded(state_seed(seed)))
         yield
+
+
+def state_seed(seed: int) -> int:
+    """Return the seed of the global random states in which the model of a seed is made.
+
+    Examples:
+        >>> state_seed(1) == state_seed(1), state_seed(1) == state_seed(2)
+        (True, False)
+    """
+    return generator_for("model", seed).initial_seed()

@@ -54,8 +54,9 @@ def make_cells(
         if has_file:
             versions = {"code": _code_version(cell), "data": fingerprints[id(cell.data)]}
             cell = replace(cell, versions=versions)
-        apart = vary_data or not cell.makes_ensemble
-        for seeds in [(seed,) for seed in cell.seeds] if apart else [cell.seeds]:
+        most = 1 if vary_data else cell.most_together
+        for start in range(0, len(cell.seeds), most):
+            seeds = cell.seeds[start : start + most]
             own_data = {"seed": seeds[0]} if vary_data else {}
             yield replace(cell, seeds=seeds, fit_options={**cell.fit_options, **own_data})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from traceback import extract_tb
@@ -14,16 +16,20 @@ import torch
 from torch import nn
 
 from seqtoys.errors import NonFiniteLossError, OptionError
+from seqtoys.models.ensembles.ensemble import Ensemble
 from seqtoys.models.forward import count_replicas
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
+from seqtoys.support.rng_state import GlobalDraws, globally_seeded
 from seqtoys.sweeps.cells import Cell, MakeModel
 from seqtoys.sweeps.goal import find_goal, first_epochs, is_solved, remark_on
-from seqtoys.sweeps.isolation import isolated
+from seqtoys.sweeps.isolation import isolated, state_seed
 from seqtoys.sweeps.longest import TRIAL, try_longest
 from seqtoys.sweeps.measured import Facts, measure_cell
 from seqtoys.sweeps.row import SweepRow
+from seqtoys.training.curriculum import Curriculum
 from seqtoys.training.fit import fit
+from seqtoys.training.optimizers import updates_elementwise
 
 DIVERGED: Facts = {"solved": False, "stopped": "diverged"}
 
@@ -37,15 +43,94 @@ def run_cell(cell: Cell) -> list[SweepRow]:
     Raises:
         KeyboardInterrupt: After Ctrl-C, even if `fit` caught it first.
     """
+    return [row for rows in run_in_parts(cell) for row in rows]
+
+
+def run_in_parts(cell: Cell) -> Iterator[list[SweepRow]]:
+    """Train and evaluate as many seeds of a cell together as possible, and yield their rows.
+
+    Single models are trained together if the results are those of training each alone.
+
+    Raises:
+        KeyboardInterrupt: After Ctrl-C, even if `fit` caught it first.
+    """
+    is_single = cell.makes_ensemble or len(cell.seeds) == 1
+    rows = None if is_single else _run_together(cell)
+    if rows is not None:
+        yield rows
+    else:
+        yield from (_run(part) for part in ([cell] if is_single else separated(cell)))
+
+
+def separated(cell: Cell) -> list[Cell]:
+    """Return a cell for each seed of single models; the cell itself if it makes an ensemble."""
+    seeds = [cell.seeds] if cell.makes_ensemble else [(seed,) for seed in cell.seeds]
+    return [replace(cell, seeds=each) for each in seeds]
+
+
+def _run(cell: Cell) -> list[SweepRow]:
     started = time.perf_counter()
     try:
         # Weights created in inference mode could not be trained.
         with isolated(cell.seeds[0]), torch.inference_mode(False):
             started = time.perf_counter()  # excluding the wait for other cells
-            facts = _measure_cell(cell)
+            facts = _measure_cell(cell, _make(cell))
     except Exception as error:  # from the user's model, or an invalid setting
         return failed_rows(cell, _summary_of(error), time.perf_counter() - started)
-    seconds = time.perf_counter() - started
+    return _rows(cell, facts, time.perf_counter() - started)
+
+
+def _run_together(cell: Cell) -> list[SweepRow] | None:
+    """Train the single models of a cell as an ensemble; None if that might affect the results.
+
+    Whatever fails here is repeated for each seed alone, which assigns the error to its seed.
+    """
+    optimizer = cell.fit_options.get("optimizer", torch.optim.Adam)
+    if isinstance(cell.fit_options.get("lengths"), Curriculum):  # grows with the mean accuracy
+        return None
+    if not updates_elementwise(optimizer):
+        return None
+    try:
+        with isolated(cell.seeds[0]), torch.inference_mode(False):
+            started = time.perf_counter()
+            facts = _measure_together(cell)
+    except Exception:
+        return None
+    return _rows(cell, facts, time.perf_counter() - started)
+
+
+def _measure_together(cell: Cell) -> list[Facts]:
+    """Create, train and evaluate the models of a cell as an ensemble.
+
+    Raises:
+        _ApartError: If the models can't be batched, or draw random numbers; each alone would draw
+            others.
+    """
+    made: list[nn.Module] = []
+
+    def make(seed: int) -> nn.Module:
+        with globally_seeded(state_seed(seed)):
+            made.append(_make_model(replace(cell, seeds=(seed,))))
+        return made[-1]
+
+    ensemble = Ensemble(make, cell.seeds)
+    _MADE.update((id(model), model) for model in made)
+    draws = GlobalDraws()
+
+    def check(_: object = None) -> None:
+        if draws.any() or not ensemble.batched:
+            raise _ApartError
+
+    facts = _measure_cell(cell, ensemble, check)
+    check()
+    return facts
+
+
+class _ApartError(Exception):
+    """The seeds of a cell must be trained one after another."""
+
+
+def _rows(cell: Cell, facts: list[Facts], seconds: float) -> list[SweepRow]:
     common: Facts = {"settings": cell.settings, "seconds": seconds, "versions": cell.versions}
     return [
         SweepRow(seed=seed, **common, **of_seed)
@@ -73,14 +158,23 @@ def _summary_of(error: Exception) -> str:
     return f"{type(error).__name__}: {message} ({where})"
 
 
-def _measure_cell(cell: Cell) -> list[Facts]:
-    """Create, train and evaluate the models of a cell; return the facts of each seed."""
-    model = _make(cell)
+def _measure_cell(
+    cell: Cell, model: nn.Module, check: Callable[[object], object] | None = None
+) -> list[Facts]:
+    """Train and evaluate the model of a cell; return the facts of each seed.
+
+    Args:
+        cell: The cell.
+        model: Its model, or an ensemble.
+        check: Called before training, and after each epoch.
+    """
     try_longest(cell, model)
+    if check is not None:
+        check(None)
     options = copy.deepcopy(cell.fit_options)  # as pickling for another process would
     try:
         history: History | EnsembleHistory = fit(
-            model, cell.data, vocab=cell.vocab, progress=False, **options
+            model, cell.data, vocab=cell.vocab, progress=False, on_epoch=check, **options
         )
     except NonFiniteLossError:  # a single model; in an ensemble, the other replicas continue
         return [DIVERGED] * len(cell.seeds)
@@ -97,6 +191,14 @@ def _measure_cell(cell: Cell) -> list[Facts]:
 
 
 def _make(cell: Cell) -> nn.Module:
+    """Create the model or ensemble of a cell, and note that it will be trained."""
+    model = _make_model(cell)
+    if isinstance(model, nn.Module):
+        _MADE[id(model)] = model
+    return model
+
+
+def _make_model(cell: Cell) -> nn.Module:
     """Create the model or ensemble of a cell.
 
     The arguments of `make_model` are copied, as pickling for another process would: it may modify
@@ -120,8 +222,6 @@ def _make(cell: Cell) -> nn.Module:
         expected = f"an ensemble of {wanted} seeds" if wanted else "one model"
         found = f" of {replicas}" if replicas or wanted else ""
         raise OptionError(f"expected {expected}, got a {type(model).__name__}{found}")
-    if isinstance(model, nn.Module):
-        _MADE[id(model)] = model
     return model
 
 

@@ -21,11 +21,13 @@ from seqtoys.sweeps.journal import Journal, key_of
 from seqtoys.sweeps.plan import describe, make_cells
 from seqtoys.sweeps.result import SweepResult
 from seqtoys.sweeps.row import SweepRow
-from seqtoys.sweeps.run import failed_rows, run_cell
+from seqtoys.sweeps.run import failed_rows, run_cell, run_in_parts, separated
 from seqtoys.tasks.given_data import TrainingData
 from seqtoys.training.interrupt import postponed_interrupt
 from seqtoys.training.options import TrainingOptions
 from seqtoys.training.progress import is_wanted
+
+WORK = Work(run_cell, failed_rows, run_in_parts, separated)
 
 
 @checked
@@ -48,13 +50,14 @@ def sweep(
 ) -> SweepResult:
     """Train many seeds of many settings, and evaluate each.
 
-    A cell is one setting with the seeds trained together: all of them as an ensemble, or a single
-    one. Cells are distributed to the workers of an executor. Each cell runs on one PyTorch thread,
-    with PyTorch's, Python's and NumPy's global generators seeded with its seed (for an ensemble,
-    its first seed) and restored afterwards. The results therefore do not depend on where and in
-    which order cells run, even with dropout and your own modules. Because these generators belong
-    to the process, cells in threads of the same process take turns; separate processes run in
-    parallel.
+    A cell is one setting with the seeds trained together, as an ensemble. Cells are distributed to
+    the workers of an executor. Single models are trained as an `Ensemble` if this gives the same
+    results as training each alone; otherwise, one after another. Each cell runs on one PyTorch
+    thread, with PyTorch's, Python's and NumPy's global generators seeded with its seed (for an
+    ensemble, its first seed) and restored afterwards. The results therefore do not depend on where
+    and in which order cells run, even with dropout and your own modules. Because these generators
+    belong to the process, cells in threads of the same process take turns; separate processes run
+    in parallel.
 
     All models are evaluated on the same sequences of a task, drawn from another stream of random
     numbers than the training sequences. A row is solved if its measured excess plus two standard
@@ -66,8 +69,11 @@ def sweep(
 
     Args:
         make_model: `ElmanEnsemble`, or any callable that takes a vocabulary, options from the grid
-            by name, and either `seeds` (and returns an ensemble) or `seed` (and returns one model,
-            trained as a separate cell). The values of the grid and of a `functools.partial` are
+            by name, and either `seeds` (and returns an ensemble) or `seed` (and returns a model).
+            Models that draw random numbers during training, such as those with dropout, and models
+            trained with a `Curriculum` or an optimizer that isn't PyTorch's are trained one after
+            another, each with its own seeded generators, as are those that can't be batched. The
+            values of the grid and of a `functools.partial` are
             copied for each cell. If None, the models are in the grid, as `"model"`.
         task: The task, or any other training data for `fit`. If None, the tasks are in the grid,
             as `"task"`.
@@ -131,6 +137,7 @@ def sweep(
         longer=_check_longer(longer),
         goal=check_excess_goal(goal),
         curves=curves,
+        has_executor=executor is not None,
         versions={},
     )
     has_file = path is not None
@@ -155,18 +162,19 @@ def _run(
     from tqdm import tqdm  # imported here because it is slow
 
     left = list(_missing(cells, journal))
+    total = sum(len(cell.seeds) for cell in cells)
     with tqdm(
-        total=len(cells),
-        initial=len(cells) - len(left),
-        unit="cell",
+        total=total,
+        initial=total - sum(len(cell.seeds) for cell in left),
+        unit="seed",
         disable=not is_wanted(progress),
     ) as bar:
         try:
-            with closing(run_cells(left, executor, Work(run_cell, failed_rows))) as finished:
+            with closing(run_cells(left, executor, WORK)) as finished:
                 for _, rows in finished:
                     with postponed_interrupt() as raise_if_interrupted:
                         journal.add(rows)
-                        bar.update()
+                        bar.update(len(rows))
                         raise_if_interrupted()
         except KeyboardInterrupt:
             pass

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqtoys.data.batch import UNSCORED, Batch
+from seqtoys.data.batch import UNSCORED, Batch, trusted_batch
 from seqtoys.support.uncertainty import Estimate, entropy
 from seqtoys.tasks.known_pairs import KnownPairs
 from seqtoys.tasks.scoring import Scoring
@@ -86,7 +86,7 @@ class AnswerStream(KnownPairs):
         inputs, targets = symbols[:, :-1], symbols[:, 1:]  # (batch, length)
         if self.score == "answers":
             targets = targets.masked_fill(~self.find_answers(symbols)[:, 1:], UNSCORED)
-        return Batch(inputs, targets)
+        return trusted_batch(inputs, targets)
 
     def surprise(self, batch: Batch) -> Float[Tensor, "batch time"]:
         """Compute the surprise at each scored symbol, in nats.

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqtoys.models.ensembles.ensemble import Ensemble
 from seqtoys.models.forward import count_replicas
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
@@ -20,7 +21,8 @@ class BestWeights:
     """A copy of the weights with the lowest held-out loss, for each replica of an ensemble.
 
     Args:
-        model: The model, or an ensemble, whose parameters have replicas first.
+        model: The model, or an ensemble, whose parameters have replicas first; in an `Ensemble`,
+            the buffers have them, too.
 
     Examples:
         >>> from seqtoys.results import Baselines
@@ -95,8 +97,8 @@ class BestWeights:
         return _shapes_of(self._kept) == _shapes_of(self._current())
 
     def _current(self) -> dict[str, Any]:
-        """Return what is kept: the parameters of an ensemble, the whole state of a model."""
-        if not self._replicas:
+        """Return what is kept: the whole state, or the parameters of another ensemble."""
+        if not self._replicas or isinstance(self._model, Ensemble):
             return self._model.state_dict()
         return {name: weight.detach() for name, weight in self._model.named_parameters()}
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.models.checkpoint import Checkpoint
-from seqtoys.models.forward import Ensemble
+from seqtoys.models.forward import Replicated
 from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.row import Row
@@ -28,7 +28,9 @@ from seqtoys.training.stopping import Until
 
 
 @overload
-def fit(model: Ensemble, data: TrainingData, **options: Unpack[FitOptions]) -> EnsembleHistory: ...
+def fit(
+    model: Replicated, data: TrainingData, **options: Unpack[FitOptions]
+) -> EnsembleHistory: ...
 
 
 @overload
@@ -70,10 +72,10 @@ def fit(
     `history`, and the model keeps its current weights.
 
     Args:
-        model: An `ElmanCharModel`; an `ElmanEnsemble`, whose replicas are trained in parallel,
-            each exactly as it would be alone, including when it stops; or any module that maps
-            indices `(batch, time)` to logits `(batch, time, vocab)`: alone, as the first element
-            of a tuple, or as `logits` in a dict or an object, like Hugging Face models.
+        model: An `ElmanCharModel`; an `ElmanEnsemble` or `Ensemble`, whose replicas are trained
+            together, each exactly as it would be alone, including when it stops; or any module
+            that maps indices `(batch, time)` to logits `(batch, time, vocab)`: alone, as the first
+            element of a tuple, or as `logits` in a dict or an object, like Hugging Face models.
         data: A text (the targets are its next symbols), an `(input, target)` tuple, a list of
             texts or tuples of any lengths, a `Batch`, or a task, which generates one new batch per
             epoch.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seqtoys.errors import SeqtoysError
 from seqtoys.models.checkpoint import Checkpoint
+from seqtoys.models.ensembles.ensemble import Ensemble
 from seqtoys.models.forward import in_mode
 from seqtoys.models.trained import note_training
 from seqtoys.records.ensemble_row import EnsembleRow
@@ -84,6 +85,8 @@ def _close(run: TrainingState, stopped: str, started: float) -> None:
         run.rule.close(history, stopped)
     if isinstance(history, History):
         history.predictions = run.predictions.written()
+    elif isinstance(run.model, Ensemble):
+        history.note = run.model.note
     history.seconds = time.perf_counter() - started
 
 

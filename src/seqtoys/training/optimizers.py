@@ -43,6 +43,11 @@ SchedulerFactory: TypeAlias = Callable[[torch.optim.Optimizer], Any]
 
 DEFAULT_LR = 0.01
 
+MIXING: tuple[Any, ...] = tuple(
+    getattr(torch.optim, name) for name in ("Adafactor", "Muon") if hasattr(torch.optim, name)
+)
+"""The optimizers of PyTorch whose update of a number depends on others in the same tensor."""
+
 
 def make_optimizer(
     optimizer: OptimizerFactory, model: nn.Module, lr: float | None, *, is_scheduled: bool
@@ -97,6 +102,20 @@ def leaves_lr_open(optimizer: OptimizerFactory) -> bool:
     except (TypeError, ValueError):  # not a function, or not written in Python
         return True
     return any(each.name == "lr" or each.kind is each.VAR_KEYWORD for each in takes)
+
+
+def updates_elementwise(optimizer: OptimizerFactory) -> bool:
+    """Whether an optimizer is one of PyTorch's that update each number on its own.
+
+    Examples:
+        >>> from torch.optim import SGD, Adafactor
+        >>> updates_elementwise(partial(SGD, lr=0.5)), updates_elementwise(Adafactor)
+        (True, False)
+    """
+    kind = optimizer.func if isinstance(optimizer, partial) else optimizer
+    if not isinstance(kind, type) or not kind.__module__.startswith("torch.optim."):
+        return False
+    return not issubclass(kind, MIXING)
 
 
 def rates_of(optimizer: Optimizer) -> list[float]:
@@ -213,7 +232,7 @@ def _check_usable(optimizer: Optimizer, *, replicas: int) -> None:
             f"expected an optimizer whose step needs no closure, got {name}; fit computes the "
             "loss only once per update"
         )
-    if replicas and isinstance(optimizer, torch.optim.Adafactor):
+    if replicas and isinstance(optimizer, MIXING):
         raise OptionError(
             f"{name} cannot be combined with an ensemble, as it would mix the replicas; use an "
             "optimizer that updates each parameter elementwise"

@@ -14,7 +14,7 @@ from seqtoys.data.batch import check_targets
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.models.checkpoint import describe
-from seqtoys.models.forward import Ensemble, count_replicas, logits_of
+from seqtoys.models.forward import Replicated, count_replicas, logits_of
 from seqtoys.models.probing import undisturbed
 from seqtoys.models.trained import epochs_trained
 from seqtoys.models.vocabulary import find_vocab
@@ -259,7 +259,7 @@ def _make_history(
     """Create the empty history of a model or an ensemble."""
     floor, baselines = getattr(model, "loss_floor", 0.0), sources.training.baselines(symbols)
     held_out = sources.held_rows
-    if isinstance(model, Ensemble):
+    if isinstance(model, Replicated):
         return EnsembleHistory(
             model.seeds, baselines, floor, held_out=held_out, predictions=predictions
         )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from seqtoys.data.batch import Batch
 from seqtoys.errors import DataError, NonFiniteLossError, OptionError
+from seqtoys.models.ensembles.ensemble import Ensemble
 from seqtoys.models.forward import count_replicas, in_mode
 from seqtoys.models.metrics import count_hits
 from seqtoys.models.model_checks import check_model
@@ -181,6 +182,8 @@ class Updates:
                 sums.predicted.append(predicted)
                 sums.rows.append(rows)
         self._sums = None
+        if self._frozen is not None:  # the model has run, but an update may be pending
+            self._frozen.restore_buffers()
         scored = self.source.scored
         accuracy = sums.hits / scored
         self.source.record_accuracy(accuracy)
@@ -194,7 +197,7 @@ class Updates:
                 clip_norms(list(self.model.parameters()), self.clip_norm, self.replicas)
             step_optimizer(self.optimizer)
             if self._frozen is not None:
-                self._frozen.restore()
+                self._frozen.restore_weights()
             self._has_pending_update = False  # last, as an update that fails may be incomplete
 
     def renew(self) -> None:
@@ -206,7 +209,7 @@ class Updates:
     def freeze(self, ended: Bool[Tensor, " replicas"]) -> None:
         """Freeze the weights of replicas that have ended."""
         if ended.any():
-            self._frozen = Frozen(list(self.model.parameters()), ended)
+            self._frozen = Frozen(self.model, ended)
 
     def step_scheduler(self, row: Callable[[int], Row]) -> None:
         """Step the scheduler at the end of an epoch.
@@ -309,22 +312,34 @@ def _state_of(part: Any) -> Plain:
 
 
 class Frozen:
-    """The frozen weights of replicas that have ended.
+    """The frozen weights of replicas that have ended, and their buffers in an `Ensemble`.
 
     Args:
-        parameters: The weights of all replicas, replicas first.
+        model: The ensemble.
         ended: Which replicas have ended.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], ended: Bool[Tensor, " replicas"]) -> None:
-        rows = ended.nonzero().flatten()
-        self._kept = [(p, rows, p.detach()[rows]) for p in parameters]
+    def __init__(self, model: nn.Module, ended: Bool[Tensor, " replicas"]) -> None:
+        self._model = model
+        self._rows = ended.nonzero().flatten()
+        self._kept = [(p, p.detach()[self._rows]) for p in model.parameters()]
+        self._buffers = {n: b.detach()[self._rows] for n, b in self._stacked_buffers().items()}
 
     @torch.no_grad()
-    def restore(self) -> None:
-        """Undo the effect of an update on the frozen weights."""
-        for parameter, rows, kept in self._kept:
-            parameter[rows] = kept
+    def restore_weights(self) -> None:
+        """Undo the effect of an update."""
+        for parameter, kept in self._kept:
+            parameter[self._rows] = kept
+
+    @torch.no_grad()
+    def restore_buffers(self) -> None:
+        """Undo the effect of running the model in training mode."""
+        for name, buffer in self._stacked_buffers().items():  # which may be other tensors now
+            buffer[self._rows] = self._buffers[name]
+
+    def _stacked_buffers(self) -> dict[str, Tensor]:
+        """Return the buffers that have replicas first, which only an `Ensemble` guarantees."""
+        return dict(self._model.named_buffers()) if isinstance(self._model, Ensemble) else {}
 
 
 def clip_norms(parameters: Sequence[nn.Parameter], max_norm: float, replicas: int) -> None:

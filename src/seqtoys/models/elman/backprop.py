@@ -191,7 +191,9 @@ class Backprop:
             self._slope_steps,
             self._rows_backward,
             layout,
-            in_place=self._step_columns,
+            totals=self._steps,
+            driven=self._steps,
+            columns=self._step_columns,
         )
         layout.add_outer_(grads["weight_hh"].zero_(), self._drive, self._before)
         self._grad_rows.zero_().index_add_(at, self._symbols, self._drive)

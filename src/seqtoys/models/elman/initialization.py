@@ -8,23 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from seqtoys.models.elman.settings import ElmanSettings
+from seqtoys.models.undrawn import draw_uniform, undrawn
+from seqtoys.models.widths import choose_width
 from seqtoys.support.devices import on_cpu
 from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.randomness import check_seed, seeded_generator
-
-Module = TypeVar("Module", bound=nn.Module)
-
-WITHOUT_INITIALIZATION: dict[type, Any] = {
-    kind: type(kind.__name__, (kind,), {"reset_parameters": lambda module: None})
-    for kind in (nn.Embedding, nn.RNN, nn.Linear)
-}
-"""The same modules, with constructors that leave the weights uninitialized."""
 
 
 @EnoughMemory()
@@ -63,9 +56,9 @@ def _draw_parts(
     units, features = settings.units(vocab_size), settings.features(vocab_size)
     embedding = readout = None
     if settings.embedding_size is not None:
-        embedding = _undrawn(nn.Embedding, vocab_size, features)
+        embedding = undrawn(nn.Embedding, vocab_size, features)
         nn.init.normal_(embedding.weight, generator=generator)
-    rnn = _undrawn(
+    rnn = undrawn(
         nn.RNN,
         features,
         units,
@@ -73,29 +66,12 @@ def _draw_parts(
         nonlinearity=settings.nonlinearity,
         batch_first=settings.batch_first,
     )
-    _draw_uniform(rnn, units, generator)
+    draw_uniform(rnn, units, generator)
     if settings.hidden_size is not None:
-        readout = _undrawn(nn.Linear, units, vocab_size)
-        _draw_uniform(readout, units, generator)
+        readout = undrawn(nn.Linear, units, vocab_size)
+        draw_uniform(readout, units, generator)
     _start_recurrence(dict(rnn.named_parameters(prefix="rnn")), settings, generator)
     return embedding, rnn, readout
-
-
-def _undrawn(kind: type[Module], *sizes: int, **options: Any) -> Module:
-    """Construct a PyTorch module without initializing its weights.
-
-    PyTorch's `skip_init` uses the meta device, whose first use takes half a second to import SymPy
-    and adds warning filters.
-    """
-    made: Module = WITHOUT_INITIALIZATION[kind](*sizes, **options)
-    made.__class__ = kind
-    return made
-
-
-def _draw_uniform(module: nn.Module, fan_in: int, generator: torch.Generator) -> None:
-    bound = 1 / math.sqrt(fan_in)
-    for parameter in module.parameters():
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
 
 @torch.no_grad()
@@ -154,16 +130,43 @@ def draw_weights(
     return {name: weight.to(device) for name, weight in weights.items()}
 
 
+def with_parameters(
+    settings: ElmanSettings, parameters: int | None, vocab_size: int
+) -> ElmanSettings:
+    """Return settings with the largest number of units that needs at most some parameters.
+
+    Args:
+        settings: The settings.
+        parameters: The number of parameters. If None, the settings are returned unchanged.
+        vocab_size: The number of symbols.
+
+    Raises:
+        OptionError: If the settings have a number of units, or the parameters are too few.
+
+    Examples:
+        >>> with_parameters(ElmanSettings(), 10_000, vocab_size=5).hidden_size
+        94
+    """
+    if parameters is None:
+        return settings
+
+    def count(units: int) -> int:
+        return _count(vocab_size, replace(settings, hidden_size=units))
+
+    return replace(settings, hidden_size=choose_width(settings.hidden_size, parameters, count))
+
+
+def _count(vocab_size: int, settings: ElmanSettings) -> int:
+    return sum(map(math.prod, weight_shapes(vocab_size, settings).values()))
+
+
 def check_weights_room(vocab_size: int, settings: ElmanSettings, seeds: int) -> None:
     """Check that the weights of many seeds fit in memory.
 
     Raises:
         OptionError: If they do not.
     """
-    one, two = (
-        sum(map(math.prod, weight_shapes(vocab_size, replace(settings, num_layers=n)).values()))
-        for n in (1, 2)
-    )
+    one, two = (_count(vocab_size, replace(settings, num_layers=n)) for n in (1, 2))
     numbers = seeds * (one + (settings.num_layers - 1) * (two - one))
     check_room("weights", numbers, torch.get_default_dtype().itemsize)
 

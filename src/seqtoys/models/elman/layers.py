@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -38,6 +38,11 @@ class LayerWeights:
         )
         return cls(weight_ih, weight_hh, bias_ih + bias_hh)
 
+    def after_embedding(self, table: Tensor) -> LayerWeights:
+        """Return the same layer on symbols instead of their vectors, the rows of a table."""
+        # The product of (symbols, features) with (features, units), as (units, symbols).
+        return replace(self, weight_ih=(table @ self.weight_ih.T).T)
+
 
 def weight_of(module: nn.Module, name: str) -> Tensor:
     """Return a weight, stored as a parameter or computed by a parametrization."""
@@ -64,15 +69,21 @@ def run_layers(
     Returns:
         The states of the last layer, and the states of all layers after the last step.
     """
-    states, last = inputs, []
+    vectors = inputs.is_floating_point()
+    steps = inputs.shape[layout.time if vectors else 0]
+    batch = h_0.shape[layout.positions]
+    # From here on, steps and sequences are flattened: (time * batch, units).
+    states, last = flattened(inputs, layout) if vectors else inputs.flatten(), []
     for layer, before in zip(layers, h_0.unbind(layout.time), strict=True):
         if states.is_floating_point():
-            drive = drive_by_vectors(states, layer, layout)
+            drive = project(states, layer.weight_ih, layer.bias, layout)
         else:
             drive = drive_by_symbols(states, layer, layout)
-        states = recur(drive, layer.weight_hh, before, layout, nonlinearity)
-        last.append(states.select(layout.time, -1) if states.shape[layout.time] else before)
-    return states, torch.stack(last, layout.time)
+        # Autocast computes products in another dtype, but the states keep that of the weights.
+        drive = drive.to(layer.weight_hh.dtype)
+        states = recur(drive, layer.weight_hh, before, steps, layout, nonlinearity)
+        last.append(states.narrow(layout.positions, -batch, batch) if steps else before)
+    return unflattened(states, (steps, batch), layout), torch.stack(last, layout.time)
 
 
 def step_layers(
@@ -102,28 +113,22 @@ def step_layers(
 
 
 def drive_by_symbols(symbols: Tensor, layer: LayerWeights, layout: Layout) -> Tensor:
-    """Compute the drive of symbols `(time, batch)` without one-hot vectors.
+    """Compute the drive `(time * batch, units)` of symbols `(time * batch,)` without one-hots.
 
     A one-hot vector times a matrix is a row of that matrix, so the rows are looked up directly.
 
     Examples:
         >>> from seqtoys.models.elman.layouts import UNITS_LAST
         >>> layer = LayerWeights(torch.tensor([[1.0, 2.0, 3.0]]), torch.eye(1), torch.zeros(1))
-        >>> drive_by_symbols(torch.tensor([[2], [0]]), layer, UNITS_LAST).flatten()
+        >>> drive_by_symbols(torch.tensor([2, 0]), layer, UNITS_LAST).flatten()
         tensor([3., 1.])
     """
     at = layout.positions
-    rows = swapped(layer.weight_ih, layout)  # (symbols, units)
-    drive = rows.index_select(at, symbols.flatten().long()) + layer.bias.unsqueeze(at)
-    # (time * batch, units) -> (time, batch, units)
-    return unflattened(drive, symbols.shape, layout)
-
-
-def drive_by_vectors(vectors: Tensor, layer: LayerWeights, layout: Layout) -> Tensor:
-    """Compute the drive of input vectors `(time, batch, features)`, in the layout."""
-    steps, batch = vectors.shape[layout.time], vectors.shape[layout.positions]
-    flat = project(flattened(vectors, layout), layer.weight_ih, layer.bias, layout)
-    return unflattened(flat, (steps, batch), layout)
+    rows, bias = swapped(layer.weight_ih, layout), layer.bias.unsqueeze(at)  # (symbols, units)
+    if rows.shape[at] > len(symbols):
+        return rows.index_select(at, symbols.long()) + bias
+    # With fewer symbols than positions, it is cheaper to add the bias to each symbol's row.
+    return (rows + bias).contiguous().index_select(at, symbols.long())
 
 
 def project(

@@ -12,15 +12,20 @@ from torch.nn import functional as F
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError
-from seqtoys.models.elman.checks import check_hidden, check_inputs
-from seqtoys.models.elman.initialization import build_parts
+from seqtoys.models.checks import check_hidden, check_inputs
+from seqtoys.models.elman.initialization import build_parts, with_parameters
 from seqtoys.models.elman.layers import LayerWeights, run_layers, step_layers
 from seqtoys.models.elman.layouts import UNITS_LAST
 from seqtoys.models.elman.network import ElmanNetwork
 from seqtoys.models.elman.parts import read_out, run_rnn, zero_state
 from seqtoys.models.elman.recurrence import is_left_to_pytorch
 from seqtoys.models.elman.settings import ElmanSettings, Nonlinearity, RecurrentInit
-from seqtoys.models.elman.unmodified import PartTypes, is_plain_embedding, is_plain_rnn
+from seqtoys.models.elman.unmodified import (
+    PartTypes,
+    calls_only_forward,
+    is_plain_embedding,
+    is_plain_rnn,
+)
 from seqtoys.models.forward import in_mode, logits_of
 from seqtoys.records.trace import Trace, widened
 from seqtoys.support.arguments import checked
@@ -42,6 +47,8 @@ class ElmanCharModel(ElmanNetwork):
         vocab: The symbols it reads and predicts.
         hidden_size: Number of hidden units, read out by a linear layer. If None, there is one unit
             per symbol, and the hidden state itself is the logits.
+        parameters: The number of parameters: the largest `hidden_size` that needs no more is
+            chosen.
         embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.
@@ -55,7 +62,7 @@ class ElmanCharModel(ElmanNetwork):
             is left unchanged.
 
     Raises:
-        OptionError: If an option is out of range.
+        OptionError: If an option is out of range, or `parameters` are too few.
 
     Examples:
         >>> model = ElmanCharModel(Vocab("hielo"), seed=777)
@@ -72,6 +79,7 @@ class ElmanCharModel(ElmanNetwork):
         vocab: Vocab,
         *,
         hidden_size: int | None = None,
+        parameters: int | None = None,
         embedding_size: int | None = None,
         num_layers: int = 1,
         nonlinearity: Nonlinearity = "tanh",
@@ -83,6 +91,7 @@ class ElmanCharModel(ElmanNetwork):
         settings = ElmanSettings(
             hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
         )
+        settings = with_parameters(settings, parameters, len(vocab))
         super().__init__(vocab, settings, UNITS_LAST)
         self.seed: int = seed
         self.embedding: nn.Embedding | None
@@ -122,7 +131,7 @@ class ElmanCharModel(ElmanNetwork):
         axes = ("batch", "time") if self.settings.batch_first else ("time", "batch")
         check_inputs(inputs, axes, len(self.vocab), self._weight)
         states, hidden = self._run(inputs, hidden)
-        return self._read_out(states), hidden
+        return self._read_out_sequences(states), hidden
 
     if TYPE_CHECKING:
         __call__ = forward
@@ -211,22 +220,41 @@ class ElmanCharModel(ElmanNetwork):
 
     def _run(self, inputs: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the states of the last layer, and the final states of all layers."""
-        if self._can_look_up(inputs) and not is_left_to_pytorch(inputs):
-            hidden = self._state_or_zeros(hidden, inputs.shape[self._batch_axis])
-            symbols = inputs.T if self.settings.batch_first else inputs  # (time, batch)
-            activation = self.settings.nonlinearity
-            states, hidden = run_layers(symbols, self._layers(), hidden, UNITS_LAST, activation)
-            return (states.transpose(0, 1) if self.settings.batch_first else states), hidden
-        vectors = self._vectors(inputs)  # (batch, time) -> (batch, time, features)
-        return run_rnn(self.rnn, vectors, hidden, self._weight)
+        if not self._runs_own_layers(inputs):
+            vectors = self._vectors(inputs)  # (batch, time) -> (batch, time, features)
+            return run_rnn(self.rnn, vectors, hidden, self._weight)
+        hidden = self._state_or_zeros(hidden, inputs.shape[self._batch_axis])
+        symbols = inputs.T if self.settings.batch_first else inputs  # (time, batch)
+        layers, activation = self._layers(), self.settings.nonlinearity
+        if self.embedding is not None:
+            layers[0] = layers[0].after_embedding(self.embedding.weight)
+        states, hidden = run_layers(symbols, layers, hidden, UNITS_LAST, activation)
+        return (states.transpose(0, 1) if self.settings.batch_first else states), hidden
+
+    def _runs_own_layers(self, inputs: Tensor) -> bool:
+        """Whether `run_layers` is used rather than the modules `embedding` and `rnn`."""
+        if is_left_to_pytorch(inputs) or inputs.is_floating_point():
+            return False
+        # The table of an embedding is multiplied as a whole, so each symbol has to occur often.
+        if self.embedding is not None and inputs.numel() < 4 * len(self.vocab.symbols):
+            return False
+        return self._has_plain_parts()
 
     def _can_look_up(self, inputs: Tensor) -> bool:
         """Whether inputs are indices that can be looked up as rows of `weight_ih`."""
         if torch.compiler.is_compiling() or inputs.is_floating_point():
             return False
-        symbols = len(self.vocab.symbols)
+        return self.embedding is None and self._has_plain_parts()
+
+    def _has_plain_parts(self) -> bool:
+        """Whether calling `embedding` and `rnn` computes what the settings describe."""
+        symbols, features = len(self.vocab.symbols), len(self.vocab.symbols)
+        if self.embedding is not None:
+            if not is_plain_embedding(self.embedding) or len(self.embedding.weight) != symbols:
+                return False
+            features = self.embedding.weight.shape[-1]
         units = self.settings.units(symbols)
-        return self.embedding is None and is_plain_rnn(self.rnn, symbols, units, self.settings)
+        return is_plain_rnn(self.rnn, features, units, self.settings)
 
     def _layers(self) -> list[LayerWeights]:
         rnn = self.rnn
@@ -258,6 +286,21 @@ class ElmanCharModel(ElmanNetwork):
 
     def _read_out(self, states: Tensor) -> Tensor:
         return read_out(self.readout, states)
+
+    def _read_out_sequences(self, states: Tensor) -> Tensor:
+        """Compute the logits of states `(batch, time, hidden)`, or with the time axis first."""
+        if not self.settings.batch_first or not self._has_narrow_readout(states):
+            return self._read_out(states)
+        # The states of a step are adjacent in memory; rearranging the smaller logits is cheaper.
+        logits = self._read_out(states.transpose(0, 1))  # (time, batch, vocab)
+        return logits.transpose(0, 1).contiguous()
+
+    def _has_narrow_readout(self, states: Tensor) -> bool:
+        """Whether calling `readout` computes fewer logits than there are units, on the CPU."""
+        if self.readout is None or is_left_to_pytorch(states):
+            return False
+        plain = type(self.readout) is nn.Linear and calls_only_forward(self.readout)
+        return plain and self.readout.out_features < self.readout.in_features
 
     def _logits_and_states(self, sequence: Symbols) -> tuple[Tensor, Tensor]:
         """Return the logits `(time, vocab)` and states `(time, hidden)` for one sequence."""

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from seqtoys.errors import InputTypeError, OptionError, ShapeError
-from seqtoys.models.elman.checks import check_hidden
+from seqtoys.models.checks import check_hidden
 from seqtoys.support.annotations import described
 
 

@@ -25,31 +25,38 @@ SQUASH_IN_PLACE: dict[Nonlinearity, Squash] = {"tanh": torch.tanh_, "relu": torc
 
 
 def recur(
-    drive: Tensor, weight_hh: Tensor, h_0: Tensor, layout: Layout, nonlinearity: Nonlinearity
+    drive: Tensor,
+    weight_hh: Tensor,
+    h_0: Tensor,
+    steps: int,
+    layout: Layout,
+    nonlinearity: Nonlinearity,
 ) -> Tensor:
-    """Compute the states `(time, batch, units)` from the drive, with gradients of any order.
+    """Compute the states `(time * batch, units)` from the drive, with gradients of any order.
 
     Args:
-        drive: `(time, batch, units)`, in the layout.
+        drive: `(time * batch, units)`, in the layout. The states may overwrite it, so it must be
+            neither a leaf of the autograd graph nor a view.
         weight_hh: `(units, units)`, in the layout.
         h_0: The state before the first step, `(batch, units)`, in the layout.
+        steps: The number of steps.
         layout: The order of the axes.
         nonlinearity: `"tanh"` or `"relu"`.
 
     Examples:
         >>> from seqtoys.models.elman.layouts import UNITS_LAST
-        >>> drive, double = torch.ones(3, 1, 1), torch.tensor([[2.0]])
-        >>> recur(drive, double, torch.zeros(1, 1), UNITS_LAST, "relu").flatten()
+        >>> drive, double = torch.ones(3, 1), torch.tensor([[2.0]])
+        >>> recur(drive, double, torch.zeros(1, 1), 3, UNITS_LAST, "relu").flatten()
         tensor([1., 3., 7.])
     """
-    if drive.shape[layout.time] > 1 and _is_written_out(drive):
+    if steps > 1 and _is_written_out(drive):
         written: Callable[..., Tensor] = _Recurrence.apply
-        return written(drive, weight_hh, h_0, layout, nonlinearity)
+        return written(drive, weight_hh, h_0, steps, layout, nonlinearity)
     states, rows = [h_0], layout.rows(swapped(weight_hh, layout))
-    for step in drive.unbind(layout.time):
+    for step in by_step(drive, steps, layout) if steps else ():
         total = layout.multiply_add(step, layout.columns(states[-1]), rows)
         states.append(SQUASH[nonlinearity](total))
-    return torch.stack(states[1:], layout.time) if len(states) > 1 else drive
+    return torch.cat(states[1:], layout.positions) if steps else drive
 
 
 def run_forward(
@@ -85,8 +92,10 @@ def run_backward(
     rows: Sequence[Tensor],
     layout: Layout,
     *,
-    in_place: Sequence[Sequence[Tensor]] | None = None,
-) -> list[Tensor]:
+    totals: Sequence[Tensor],
+    driven: Sequence[Tensor],
+    columns: Sequence[Sequence[Tensor]],
+) -> None:
     """Run backward through time: compute the gradients of the drive from those of the states.
 
     A state affects the loss directly and through the next step, whose drive gradient `weight_hh`
@@ -98,17 +107,17 @@ def run_backward(
         slopes: The slope of the nonlinearity at each state.
         rows: `weight_hh`, split into rows.
         layout: The order of the axes.
-        in_place: `grads` split into columns, to overwrite them: faster, but without higher-order
-            gradients.
+        totals: Output tensors for the whole gradient of each state; they may be those of `grads`,
+            or one tensor for all steps.
+        driven: Output tensors for the gradient of each drive; they may be those of `totals` or
+            `slopes`.
+        columns: `driven`, split into columns.
     """
-    driven: list[Tensor] = []
-    for step in reversed(range(len(grads))):
-        total, place = grads[step], None if in_place is None else grads[step]
-        if driven:
-            after = layout.columns(driven[-1]) if in_place is None else in_place[step + 1]
-            total = layout.multiply_add(total, after, rows, out=place)
-        driven.append(torch.mul(total, slopes[step], out=place))
-    return driven[::-1]
+    last = len(grads) - 1
+    torch.mul(grads[last], slopes[last], out=driven[last])
+    for step in range(last - 1, -1, -1):
+        total = layout.multiply_add(grads[step], columns[step + 1], rows, out=totals[step])
+        torch.mul(total, slopes[step], out=driven[step])
 
 
 def slopes_at(states: Tensor, nonlinearity: Nonlinearity, *, out: Tensor | None = None) -> Tensor:
@@ -134,22 +143,29 @@ def unflattened(states: Tensor, shape: Sequence[int], layout: Layout) -> Tensor:
     return parted
 
 
+def by_step(states: Tensor, steps: int, layout: Layout) -> tuple[Tensor, ...]:
+    """Split states `(time * batch, units)` into those of each step, `(batch, units)`."""
+    batch = states.shape[layout.positions] // steps
+    return unflattened(states, (steps, batch), layout).unbind(layout.time)
+
+
 def is_left_to_pytorch(tensor: Tensor) -> bool:
     """Whether to use PyTorch's own recurrence: on a GPU, or while compiling."""
     return tensor.device.type != "cpu" or torch.compiler.is_compiling()
 
 
 def _is_written_out(tensor: Tensor) -> bool:
-    """Whether to use the hand-written backward pass instead of PyTorch's.
+    """Whether to use the hand-written backward pass instead of PyTorch's."""
+    return not is_left_to_pytorch(tensor) and not _is_transformed()
 
-    Under `torch.func` and forward-mode differentiation, only PyTorch operations work.
-    """
-    transformed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
-    return not is_left_to_pytorch(tensor) and not transformed
+
+def _is_transformed() -> bool:
+    """Whether `torch.func` or forward-mode differentiation is active: no hand-written formulas."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 class _Recurrence(torch.autograd.Function):
-    """The recurrence with a hand-written backward pass."""
+    """The recurrence with a hand-written backward pass; the states replace the drive."""
 
     @staticmethod
     def forward(
@@ -157,29 +173,67 @@ class _Recurrence(torch.autograd.Function):
         drive: Tensor,
         weight_hh: Tensor,
         h_0: Tensor,
+        steps: int,
         layout: Layout,
         nonlinearity: Nonlinearity,
     ) -> Tensor:
-        states = torch.empty_like(drive)
-        steps = states.unbind(layout.time)
-        before = [layout.columns(state) for state in (h_0, *steps[:-1])]
+        ctx.mark_dirty(drive)
+        states = by_step(drive, steps, layout)
+        before = [layout.columns(state) for state in (h_0, *states[:-1])]
         rows = layout.rows(swapped(weight_hh, layout))
-        run_forward(drive.unbind(layout.time), before, steps, rows, layout, nonlinearity)
-        ctx.save_for_backward(states, weight_hh, h_0)
-        ctx.layout, ctx.nonlinearity = layout, nonlinearity
-        return states
+        run_forward(states, before, states, rows, layout, nonlinearity)
+        ctx.save_for_backward(drive, weight_hh, h_0)
+        ctx.steps, ctx.layout, ctx.nonlinearity = steps, layout, nonlinearity
+        return drive
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        states, weight_hh, h_0 = ctx.saved_tensors
-        layout: Layout = ctx.layout
-        slopes = slopes_at(states, ctx.nonlinearity).unbind(layout.time)
-        steps = grads[0].unbind(layout.time)
-        rows = layout.rows(weight_hh)
-        driven = run_backward(steps, slopes, rows, layout)
-        before = torch.stack([h_0, *states.unbind(layout.time)[:-1]], layout.time)
-        drive = torch.stack(driven, layout.time)  # (time, batch, units)
-        pairs = flattened(drive, layout), flattened(before, layout)
-        grad_weight = layout.add_outer_(torch.zeros_like(weight_hh), *pairs)
+        # Autograd enables gradients within a backward pass only if it is to be differentiated.
+        differentiable = torch.is_grad_enabled() or _is_transformed()
+        back = _back_out_of_place if differentiable else _back_in_place
+        return (*back(ctx, *grads), None, None, None)
+
+
+def _back_in_place(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Compute the gradients of drive, weight and first state; the incoming one is only read."""
+    states, weight_hh, h_0 = ctx.saved_tensors
+    layout: Layout = ctx.layout
+    rows = layout.rows(weight_hh)
+    drive = slopes_at(states, ctx.nonlinearity)  # overwritten by the gradients, step by step
+    driven = by_step(drive, ctx.steps, layout)
+    run_backward(
+        by_step(grad, ctx.steps, layout),
+        driven,
+        rows,
+        layout,
+        totals=[torch.empty_like(driven[0])] * ctx.steps,
+        driven=driven,
+        columns=[layout.columns(step) for step in driven],
+    )
+    _, needs_weight, needs_h_0, *_ = ctx.needs_input_grad
+    grad_weight = grad_h_0 = None
+    if needs_weight:
+        batch, at = h_0.shape[layout.positions], layout.positions
+        rest = states.shape[at] - batch
+        grad_weight = layout.add_outer_(torch.zeros_like(weight_hh), driven[0], h_0)
+        layout.add_outer_(grad_weight, drive.narrow(at, batch, rest), states.narrow(at, 0, rest))
+    if needs_h_0:
         grad_h_0 = layout.multiply_add(torch.zeros_like(h_0), layout.columns(driven[0]), rows)
-        return drive, grad_weight, grad_h_0, None, None
+    return drive, grad_weight, grad_h_0
+
+
+def _back_out_of_place(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Compute the same gradients by operations that can be differentiated or vectorized."""
+    states, weight_hh, h_0 = ctx.saved_tensors
+    layout: Layout = ctx.layout
+    rows, steps = layout.rows(weight_hh), by_step(grad, ctx.steps, layout)
+    slopes = by_step(slopes_at(states, ctx.nonlinearity), ctx.steps, layout)
+    driven = [steps[-1] * slopes[-1]]
+    for step, slope in zip(steps[-2::-1], slopes[-2::-1], strict=True):
+        driven.append(layout.multiply_add(step, layout.columns(driven[-1]), rows) * slope)
+    drive = torch.cat(driven[::-1], layout.positions)  # (time * batch, units)
+    before = torch.cat([h_0, *by_step(states, ctx.steps, layout)[:-1]], layout.positions)
+    outer = layout.columns(swapped(drive, layout)), layout.rows(before)
+    grad_weight = layout.multiply_add(torch.zeros_like(weight_hh), *outer)
+    grad_h_0 = layout.multiply_add(torch.zeros_like(h_0), layout.columns(driven[-1]), rows)
+    return drive, grad_weight, grad_h_0

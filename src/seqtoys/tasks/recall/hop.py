@@ -7,7 +7,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqtoys.data.batch import Batch
+from seqtoys.data.batch import Batch, trusted_batch
 from seqtoys.data.vocab import Vocab
 from seqtoys.support.values import check_count
 from seqtoys.tasks.determined import Determined
@@ -65,7 +65,7 @@ class Hop(Determined):
         steps[:, 0] = torch.randint(self.symbols, size[:1], generator=generator, device="cpu")
         letters = steps.cumsum(1) % self.symbols
         ends = F.pad(letters, (1, 0), value=self.symbols)  # (batch, 1 + length): ~, then letters
-        return Batch(letters, ends.gather(1, self._reach(letters)))
+        return trusted_batch(letters, ends.gather(1, self._reach(letters)))
 
     def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
         """Return the distance to the letter that is reached, `"gap"`; 0 if none is."""

@@ -6,13 +6,14 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from seqtoys.data.batch import UNSCORED, Batch
+from seqtoys.data.batch import UNSCORED, Batch, trusted_batch
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
 from seqtoys.support.values import check_count, check_lengths
 from seqtoys.tasks.determined import Determined
 from seqtoys.tasks.memory_copy import LETTERS
 
+COUNTED = 4096  # up to this number of n-grams, counting them is faster than sorting
 ROUNDS = 100  # the rounds of sampling after which there is considered to be no question
 
 
@@ -62,7 +63,6 @@ class NGramLookup(Determined):
             raise OptionError(f"length {lengths[0]} is impossible: {reason}")
         self.lengths: tuple[int, int] = lengths
         self.longer: tuple[int, ...] = (2 * lengths[1], 4 * lengths[1])
-        self._powers = self.symbols ** torch.arange(self.n, device="cpu")  # number the n-grams
 
     def why_no_length(self, length: int) -> str | None:
         """Return why this length is impossible, or None if it is possible."""
@@ -79,7 +79,7 @@ class NGramLookup(Determined):
         inputs = torch.cat([strings, mark, asked], 1)  # (batch, length + 1 + n)
         targets = torch.full_like(inputs, UNSCORED)
         targets[:, -1:] = strings.gather(1, place + self.n)
-        return Batch(inputs, targets)
+        return trusted_batch(inputs, targets)
 
     def labels(self, batch: Batch) -> dict[str, Int[Tensor, "batch time"]]:
         """Return the distance from the question to the same letters in the string, `"gap"`."""
@@ -116,9 +116,21 @@ class NGramLookup(Determined):
 
     def _occurs_once(self, strings: Int[Tensor, "batch length"]) -> Bool[Tensor, "batch places"]:
         """Return whether the n-gram at each position but the last occurs nowhere else."""
-        grams = (strings.unfold(1, self.n, 1) * self._powers).sum(2)  # (batch, places + 1)
-        ordered, order = grams.sort(1)
-        is_new = torch.ones(grams.shape[0], grams.shape[1] + 1, dtype=torch.bool, device="cpu")
-        is_new[:, 1:-1] = ordered[:, 1:] != ordered[:, :-1]
-        is_once = torch.empty_like(ordered, dtype=torch.bool)
-        return is_once.scatter_(1, order, is_new[:, 1:] & is_new[:, :-1])[:, :-1]
+        places = strings.shape[1] - self.n  # of n-grams with a letter after them
+        grams = strings[:, : places + 1]
+        for later in range(1, self.n):
+            grams = self.symbols * grams + strings[:, later : later + places + 1]
+        if self.symbols**self.n > COUNTED:
+            return _occur_once(grams)[:, :-1]
+        counts = torch.zeros(len(grams), self.symbols**self.n, dtype=torch.int32, device="cpu")
+        counts.scatter_add_(1, grams, torch.ones_like(grams, dtype=torch.int32))
+        return counts.gather(1, grams)[:, :-1] == 1
+
+
+def _occur_once(numbers: Int[Tensor, "batch places"]) -> Bool[Tensor, "batch places"]:
+    """Return whether each number occurs nowhere else in its row."""
+    ordered, order = numbers.sort(1)
+    is_new = torch.ones(numbers.shape[0], numbers.shape[1] + 1, dtype=torch.bool, device="cpu")
+    is_new[:, 1:-1] = ordered[:, 1:] != ordered[:, :-1]
+    is_once = torch.empty_like(ordered, dtype=torch.bool)
+    return is_once.scatter_(1, order, is_new[:, 1:] & is_new[:, :-1])

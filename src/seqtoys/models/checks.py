@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 
 from seqtoys.errors import DeviceError, IndexRangeError, InputTypeError, ShapeError
 from seqtoys.support.annotations import described
 from seqtoys.support.tensors import INTEGERS
+
+State: TypeAlias = Tensor | tuple[Tensor, ...]
+"""The state of a model after a symbol: a tensor, or a tuple of tensors."""
 
 
 def check_inputs(inputs: Tensor, axes: tuple[str, ...], vocab_size: int, weight: Tensor) -> None:
@@ -65,6 +71,44 @@ def check_hidden(hidden: Tensor, expected: tuple[int, ...], weight: Tensor) -> N
             f"expected hidden of shape ({', '.join(axes)}) = {expected}, got {tuple(hidden.shape)}"
         )
     _check_device(hidden, "hidden", weight)
+
+
+def check_state(hidden: State, shapes: Sequence[Sequence[int | None]], weight: Tensor) -> None:
+    """Check that a state matches the model and the batch.
+
+    Args:
+        hidden: The state passed to the model: a tensor, or a tuple of tensors.
+        shapes: The shape of each tensor; None is an axis of any size.
+        weight: A weight of the model, for its device and dtype.
+
+    Raises:
+        InputTypeError: If it is not a tensor or tuple as expected, or has another dtype.
+        ShapeError: If it has another shape.
+        DeviceError: If it is on another device.
+    """
+    if len(shapes) == 1:
+        _check_part(hidden, "hidden", shapes[0], weight)
+        return
+    if not isinstance(hidden, tuple) or len(hidden) != len(shapes):
+        got = f"a tuple of {len(hidden)}" if isinstance(hidden, tuple) else described(hidden)
+        raise InputTypeError(
+            f"expected hidden to be a tuple of {len(shapes)} tensors, as initial_hidden returns, "
+            f"got {got}"
+        )
+    for at, (part, shape) in enumerate(zip(hidden, shapes, strict=True)):
+        _check_part(part, f"hidden[{at}]", shape, weight)
+
+
+def _check_part(part: object, name: str, shape: Sequence[int | None], weight: Tensor) -> None:
+    if not isinstance(part, Tensor):
+        raise InputTypeError(f"expected {name} to be a tensor, got {described(part)}")
+    _check_dense(part, name)
+    _check_dtype(part, name, weight)
+    sizes = zip(part.shape, shape, strict=False)
+    if part.ndim != len(shape) or any(want is not None and got != want for got, want in sizes):
+        wanted = ", ".join("…" if size is None else str(size) for size in shape)
+        raise ShapeError(f"expected {name} of shape ({wanted}), got {tuple(part.shape)}")
+    _check_device(part, name, weight)
 
 
 def _check_dense(values: Tensor, name: str) -> None:

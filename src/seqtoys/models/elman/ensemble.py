@@ -13,8 +13,12 @@ from torch import Tensor, nn
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError
-from seqtoys.models.elman.checks import check_hidden, check_inputs
-from seqtoys.models.elman.initialization import check_weights_room, draw_weights
+from seqtoys.models.checks import check_hidden, check_inputs
+from seqtoys.models.elman.initialization import (
+    check_weights_room,
+    draw_weights,
+    with_parameters,
+)
 from seqtoys.models.elman.layers import LayerWeights, project, run_layers, weight_of
 from seqtoys.models.elman.layouts import choose_layout
 from seqtoys.models.elman.model import ElmanCharModel
@@ -44,6 +48,7 @@ class ElmanEnsemble(ElmanNetwork):
         vocab: The symbols the networks read and predict.
         seeds: The seed of each replica.
         hidden_size: As for `ElmanCharModel`, like all options below.
+        parameters: The largest number of parameters of each network.
         embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
         num_layers: Number of stacked recurrent layers.
         nonlinearity: `"tanh"` or `"relu"`.
@@ -73,6 +78,7 @@ class ElmanEnsemble(ElmanNetwork):
         seeds: Iterable[int],
         *,
         hidden_size: int | None = None,
+        parameters: int | None = None,
         embedding_size: int | None = None,
         num_layers: int = 1,
         nonlinearity: Nonlinearity = "tanh",
@@ -83,6 +89,7 @@ class ElmanEnsemble(ElmanNetwork):
         settings = ElmanSettings(
             hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first
         )
+        settings = with_parameters(settings, parameters, len(vocab))
         if isinstance(seeds, range):  # before a list is made of it, which may take minutes
             with EnoughMemory():
                 check_weights_room(len(vocab), settings, 2 * len(seeds))  # drawn, then laid out

@@ -1,0 +1,1 @@
+"""Replicas of any module, trained together."""

@@ -1,0 +1,358 @@
+"""Running the replicas of an ensemble: all at once with `torch.vmap`, or one after another."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from seqtoys.errors import ROOM
+from seqtoys.models.ensembles.attributes import contents_of, has_changed, restore_contents
+from seqtoys.models.ensembles.recurrence import BatchedRecurrence, has_recurrence
+from seqtoys.models.ensembles.stacking import empty, fill
+from seqtoys.models.probing import undisturbed
+from seqtoys.support.rng_state import GlobalRngState
+
+Output: TypeAlias = dict[str, Any]
+"""Tensors, and tuples of tensors, by name."""
+
+Call: TypeAlias = Callable[[nn.Module, Any], Output]
+"""Runs one model, from a state of its own: a tensor, a tuple of tensors, or None."""
+
+WITH_SHARED, BATCHED, IN_TURN = range(3)
+"""How replicas are run: with buffers that are the same in all replicas left unbatched; with all
+tensors batched; one after another."""
+
+NO_RULE = "There is a performance drop"
+"""The warning of PyTorch about an operation that it runs for one replica after another."""
+
+
+class Tensors(NamedTuple):
+    """The stacked tensors of all replicas; a shared one has the name of each of its places.
+
+    Attributes:
+        parameters: By name, replicas first.
+        buffers: The same.
+    """
+
+    parameters: dict[str, Tensor]
+    buffers: dict[str, Tensor]
+
+
+class Runner:
+    """Runs models of the same structure, batched as far as possible.
+
+    Whether they can be batched is found out by trying, on the first inputs of each mode: if
+    `torch.vmap` can't run the model, if the model stores something, or if the logits differ from
+    those of a replica alone, the replicas run one after another from then on.
+
+    Args:
+        models: The models, whose parameters and buffers are empty.
+        obstacle: Why they can't be batched, if that is already known.
+
+    Attributes:
+        level: How they are run.
+        reason: Why they are run one after another, or None.
+        modes: Whether each part of a model is in training mode.
+    """
+
+    def __init__(self, models: Sequence[nn.Module], obstacle: str | None) -> None:
+        self.models: list[nn.Module] = list(models)
+        self.level: int = WITH_SHARED if obstacle is None else IN_TURN
+        self.reason: str | None = obstacle
+        self.modes: list[bool] = [part.training for part in models[0].modules()]
+        self._proven: set[tuple[str, bool]] = set()
+        self._is_shared: dict[str, tuple[Tensor, int, bool]] = {}
+
+    def run(
+        self, name: str, call: Call, tensors: Tensors, state: Any, *, trial: Call | None = None
+    ) -> tuple[Output, Tensors]:
+        """Run all replicas.
+
+        Args:
+            name: What the call does: it is checked once for each name and mode.
+            call: Runs one model.
+            tensors: The parameters and buffers.
+            state: The states of all replicas, if any.
+            trial: Runs one model on part of the same inputs, to compare each replica with the
+                batched result. If None, the whole call is compared.
+
+        Returns:
+            What the models return, replicas first; and the buffers that have changed.
+
+        Raises:
+            Exception: Whatever the models raise when run one after another.
+        """
+        level, reason = self.level, self.reason
+        while level < IN_TURN:
+            with _undone_on_failure(self.models[0], tensors) as failure:
+                found = self._run_batched(name, (call, trial or call), tensors, state, level)
+            if not failure:
+                self.level = level
+                return found
+            reason = failure[0]
+            level = BATCHED if level == WITH_SHARED and self._shared(tensors) else IN_TURN
+        for model in self.models:
+            self._set_modes(model)
+        found = run_in_turn(self.models, call, tensors, state)
+        self.level, self.reason = IN_TURN, reason
+        return found
+
+    def _run_batched(
+        self, name: str, calls: tuple[Call, Call], tensors: Tensors, state: Any, level: int
+    ) -> tuple[Output, Tensors]:
+        """Run all replicas at once; check the result if it is the first in this mode.
+
+        Raises:
+            Exception: If they can't be batched.
+        """
+        model = self.models[0]
+        self._set_modes(model)
+        shared = self._shared(tensors) if level == WITH_SHARED else set()
+        case, (call, trial) = (name, model.training), calls
+        if case in self._proven:
+            return run_batched(model, call, tensors, state, shared)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", NO_RULE)
+            self._check_agreement(trial, tensors, state, shared)
+            before = contents_of(model)
+            found = run_batched(model, call, tensors, state, shared)
+        if has_changed(model, before):
+            raise NotBatchedError(f"{type(model).__name__} stores values in attributes")
+        self._proven.add(case)
+        return found
+
+    def _check_agreement(self, call: Call, tensors: Tensors, state: Any, shared: set[str]) -> None:
+        """Check that each replica alone gives the same, in evaluation mode.
+
+        Models that are random in that mode, too, can't be checked.
+
+        Raises:
+            NotBatchedError: If not.
+        """
+        with undisturbed(self.models[0]):
+            batched, _ = run_batched(self.models[0], call, tensors, state, shared)
+        for at, model in enumerate(self.models):
+            together = {name: state_of(values, at) for name, values in batched.items()}
+            (alone,) = _run_alone(model, call, tensors, state, at, times=1)
+            if not _agree(alone, together) and _agree(
+                *_run_alone(model, call, tensors, state, at, times=2)
+            ):
+                raise NotBatchedError(
+                    f"batched, {type(model).__name__} computes something else than alone"
+                )
+
+    def _set_modes(self, model: nn.Module) -> None:
+        for part, mode in zip(model.modules(), self.modes, strict=True):
+            part.training = mode
+
+    def _shared(self, tensors: Tensors) -> set[str]:
+        """Return the names of the buffers that are the same in all replicas, such as masks."""
+        for name, buffer in tensors.buffers.items():
+            known = self._is_shared.get(name)
+            if known is None or known[0] is not buffer or known[1] != buffer._version:
+                is_same = torch.equal(buffer, buffer[:1].expand_as(buffer))
+                self._is_shared[name] = buffer, buffer._version, is_same
+        return {name for name in tensors.buffers if self._is_shared[name][2]}
+
+
+class NotBatchedError(Exception):
+    """Replicas run together would not do what they do alone."""
+
+
+def run_batched(
+    model: nn.Module, call: Call, tensors: Tensors, state: Any, shared: set[str]
+) -> tuple[Output, Tensors]:
+    """Run all replicas at once.
+
+    Args:
+        model: One of the models.
+        call: Runs it.
+        tensors: The parameters and buffers of all replicas.
+        state: The states of all replicas, if any.
+        shared: The buffers that are the same in all replicas.
+
+    Returns:
+        As `Runner.run`.
+    """
+    own = _copies({name: b for name, b in tensors.buffers.items() if name not in shared})
+    common = _copies({name: tensors.buffers[name] for name in shared}, itemgetter(0))
+    calling = _Calling(model)
+
+    def run(parameters: dict[str, Tensor], own: dict[str, Tensor], state: Any) -> Any:
+        given = {f"model.{name}": x for name, x in {**parameters, **own, **common}.items()}
+        return calling.run(given, call, state, [*own, *common])
+
+    axes = (0, 0 if own else None, None if state is None else 0)
+    with _batchable(model):
+        output, buffers = torch.vmap(run, axes, randomness="different")(
+            tensors.parameters, own, state
+        )
+    return output, _changed(tensors.buffers, buffers)
+
+
+def run_in_turn(
+    models: Sequence[nn.Module], call: Call, tensors: Tensors, state: Any
+) -> tuple[Output, Tensors]:
+    """Run replicas one after another, each with its own model; the rest is as in `run_batched`."""
+    parameters = {name: stack.unbind(0) for name, stack in tensors.parameters.items()}
+    copies, outputs, buffers = _copies(tensors.buffers), [], []
+    for at, model in enumerate(models):
+        own = {name: copy[at] for name, copy in copies.items()}
+        each = {**{name: stack[at] for name, stack in parameters.items()}, **own}
+        given = {f"model.{name}": tensor for name, tensor in each.items()}
+        output, after = _Calling(model).run(given, call, state_of(state, at), list(own))
+        outputs.append(output)
+        buffers.append(after)
+    stacked = {name: torch.stack([each[name] for each in buffers]) for name in buffers[0]}
+    output = {name: _stack([each[name] for each in outputs]) for name in outputs[0]}
+    return output, _changed(tensors.buffers, stacked)
+
+
+def state_of(state: Any, replica: int) -> Any:
+    """Return the state of one replica.
+
+    Examples:
+        >>> state_of((torch.zeros(3, 1, 2), torch.ones(3, 1, 2)), 1)
+        (tensor([[0., 0.]]), tensor([[1., 1.]]))
+    """
+    if isinstance(state, tuple):
+        return tuple(part[replica] for part in state)
+    return None if state is None else state[replica]
+
+
+class _Calling(nn.Module):
+    """Calls a function with a model, and returns the model's buffers afterwards as well."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model: nn.Module = model
+
+    def forward(
+        self, call: Call, state: Any, names: Sequence[str]
+    ) -> tuple[Output, dict[str, Tensor]]:
+        """Return what `call` returns, and the buffers."""
+        output = call(self.model, state)
+        return output, {name: self.model.get_buffer(name) for name in names}
+
+    def run(self, tensors: dict[str, Tensor], *given: Any) -> tuple[Output, dict[str, Tensor]]:
+        """Run `forward` with other parameters and buffers, whose names begin with "model."."""
+        kept = [
+            (part, name, value, list(value))
+            for part in self.model.modules()
+            if isinstance(part, nn.RNNBase)
+            for name, value in vars(part).items()
+            if isinstance(value, list)
+        ]
+        try:
+            # The names include each place of a shared tensor. PyTorch would find these by itself,
+            # but then keeps the other weights in a part that is used in two places.
+            found: tuple[Output, dict[str, Tensor]] = functional_call(
+                self, tensors, given, tie_weights=False
+            )
+        finally:  # recurrent networks list their weights, and would keep the others in the list
+            for part, name, value, items in kept:
+                value[:] = items
+                vars(part)[name] = value
+        return found
+
+
+@contextmanager
+def _batchable(model: nn.Module) -> Iterator[None]:
+    """Let PyTorch use only operations that `vmap` can batch."""
+    with ExitStack() as contexts:
+        if has_recurrence(model):
+            contexts.enter_context(BatchedRecurrence())
+        contexts.enter_context(sdpa_kernel(SDPBackend.MATH))
+        contexts.callback(torch.backends.mha.set_fastpath_enabled,
+                          torch.backends.mha.get_fastpath_enabled())  # fmt: skip
+        torch.backends.mha.set_fastpath_enabled(False)
+        yield
+
+
+@contextmanager
+def _undone_on_failure(model: nn.Module, tensors: Tensors) -> Iterator[list[str]]:
+    """Catch an exception, undo the side effects before it, and describe it in the list."""
+    failure: list[str] = []
+    before = contents_of(model)
+    stacks = iter([*tensors.parameters.values(), torch.zeros(0, device="cpu")])
+    generators = GlobalRngState(next(stacks).device)
+    drawn = generators.state()
+    try:
+        yield failure
+    except Exception as error:  # from the model, or from vmap
+        failure.append(_summary_of(error))
+        restore_contents(model, before)
+        generators.restore(drawn)
+
+
+def _summary_of(error: Exception) -> str:
+    if isinstance(error, NotBatchedError):
+        return str(error)
+    line = str(error).partition("\n")[0].partition(". ")[0]
+    if line.startswith(NO_RULE):
+        return f"torch.vmap has no batching rule for {line.rpartition(' ')[2]}"
+    return f"{type(error).__name__}: {line if len(line) <= ROOM else line[:ROOM] + '…'}"
+
+
+def _run_alone(
+    model: nn.Module, call: Call, tensors: Tensors, state: Any, at: int, *, times: int
+) -> list[Output]:
+    """Run a replica as an ordinary module, one or more times, without side effects."""
+    stacks = {**tensors.parameters, **tensors.buffers}
+    fill(model, {name: stack[at] for name, stack in stacks.items()})
+    try:
+        with undisturbed(model):
+            return [call(model, state_of(state, at)) for _ in range(times)]
+    finally:
+        empty(model)
+
+
+def _changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> Tensors:
+    """Return copies of the buffers that differ; others may be saved for the backward pass."""
+    buffers = {
+        name: tensor.clone(memory_format=torch.contiguous_format)
+        for name, tensor in after.items()
+        if tensor.dtype != before[name].dtype or not torch.equal(tensor, before[name])
+    }
+    return Tensors({}, buffers)
+
+
+def _copies(
+    buffers: Mapping[str, Tensor], part: Callable[[Tensor], Tensor] = lambda buffer: buffer
+) -> dict[str, Tensor]:
+    """Copy buffers or a part of each, the same in two places only once."""
+    copies = {id(buffer): part(buffer).clone() for buffer in buffers.values()}
+    return {name: copies[id(buffer)] for name, buffer in buffers.items()}
+
+
+def _stack(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], tuple):
+        return tuple(torch.stack(parts) for parts in zip(*values, strict=True))
+    return torch.stack(list(values))
+
+
+def _leaves(output: Output) -> list[Tensor]:
+    nested = (v if isinstance(v, tuple) else (v,) for v in output.values())
+    return [tensor for values in nested for tensor in values]
+
+
+def _agree(one: Output, other: Output) -> bool:
+    return not any(map(_differ, _leaves(one), _leaves(other)))
+
+
+def _differ(one: Tensor, other: Tensor) -> bool:
+    """Whether tensors differ by more than rounding."""
+    if not one.is_floating_point() and not one.is_complex():
+        return not torch.equal(one, other)
+    sizes = one.abs().flatten()
+    largest = torch.cat([sizes[sizes.isfinite()], sizes.new_ones(1)]).max().item()
+    near = torch.finfo(one.dtype).eps ** 0.5 * largest
+    return not torch.allclose(one, other, rtol=0.0, atol=near, equal_nan=True)

@@ -1,0 +1,144 @@
+"""The gated recurrent unit (Cho et al., 2014)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seqtoys.data.vocab import Vocab
+from seqtoys.models.char_model import CharModel
+from seqtoys.models.recurrent import draw_recurrent, make_recurrent_parts, run_recurrent
+from seqtoys.models.settings import Settings
+from seqtoys.support.arguments import checked
+
+
+def gru_step(
+    x: Float[Tensor, "batch features"],
+    h: Float[Tensor, "batch hidden"],
+    weight_ih: Float[Tensor, "three_hidden features"],
+    weight_hh: Float[Tensor, "three_hidden hidden"],
+    bias_ih: Float[Tensor, " three_hidden"],
+    bias_hh: Float[Tensor, " three_hidden"],
+) -> Float[Tensor, "batch hidden"]:
+    """Compute the next state of a GRU, as the paper writes it, with PyTorch's biases.
+
+    The reset gate `r` decides how much of the old state the candidate `n` sees; the update gate
+    `z` decides how much of the old state is kept. Where `z` is 1, the state is copied unchanged,
+    so gradients neither vanish nor explode.
+
+    Args:
+        x: The input vectors.
+        h: The state.
+        weight_ih: The weights of the inputs, stacked for `r`, `z` and `n`, like all others.
+        weight_hh: The weights of the state.
+        bias_ih: The biases of the inputs.
+        bias_hh: The biases of the state. That of `n` is inside the reset gate.
+
+    Examples:
+        >>> cell = nn.GRUCell(5, 8)
+        >>> x, h = torch.randn(3, 5), torch.randn(3, 8)
+        >>> torch.allclose(gru_step(x, h, *cell.parameters()), cell(x, h), atol=1e-6)
+        True
+    """
+    x_r, x_z, x_n = (x @ weight_ih.T + bias_ih).chunk(3, -1)  # (batch, hidden)
+    h_r, h_z, h_n = (h @ weight_hh.T + bias_hh).chunk(3, -1)  # (batch, hidden)
+    r = torch.sigmoid(x_r + h_r)
+    z = torch.sigmoid(x_z + h_z)
+    n = torch.tanh(x_n + r * h_n)
+    return (1 - z) * n + z * h
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRUSettings(Settings):
+    """The sizes and options of a `GRUCharModel`.
+
+    Attributes:
+        embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
+
+    Examples:
+        >>> GRUSettings(hidden_size=8).embedding_size is None
+        True
+    """
+
+    embedding_size: int | None = None
+
+
+class GRUCharModel(CharModel):
+    """A GRU that reads a sequence and predicts each next symbol (Cho et al., 2014).
+
+    `gru_step` is the recurrence. The weights are in `rnn`, a `torch.nn.GRU` that runs it, in
+    `embedding` (None if not used) and in `readout`. The state is `(layers, batch, hidden)`.
+
+    Args:
+        vocab: The symbols it reads and predicts.
+        hidden_size: Number of hidden units. Defaults to 32, unless `parameters` is given.
+        parameters: The number of parameters: the largest `hidden_size` that needs no more is
+            chosen.
+        embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
+        num_layers: Number of stacked recurrent layers.
+        batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
+            state is `(layers, batch, hidden)` either way, as in PyTorch.
+        seed: The seed of the initial weights, which are those PyTorch draws after
+            `torch.manual_seed(seed)`. The global random state is left unchanged.
+
+    Raises:
+        OptionError: If an option is out of range, or `parameters` are too few.
+
+    Examples:
+        >>> model = GRUCharModel(Vocab("hielo"), parameters=10_000, seed=0)
+        >>> logits, hidden = model(model.vocab.encode_batch(["hihell"]))
+        >>> logits.shape, hidden.shape
+        (torch.Size([1, 6, 5]), torch.Size([1, 1, 53]))
+    """
+
+    SETTINGS: ClassVar[type[Settings]] = GRUSettings
+    rnn: nn.GRU
+
+    @checked
+    def __init__(
+        self,
+        vocab: Vocab,
+        hidden_size: int | None = None,
+        *,
+        parameters: int | None = None,
+        embedding_size: int | None = None,
+        num_layers: int = 1,
+        batch_first: bool = True,
+        seed: int = 0,
+    ) -> None:
+        """Draw the initial weights; the arguments are described with the class."""
+        make_settings = partial(
+            GRUSettings,
+            embedding_size=embedding_size,
+            num_layers=num_layers,
+            batch_first=batch_first,
+        )
+        super().__init__(vocab, self._choose(vocab, make_settings, hidden_size, parameters), seed)
+
+    @staticmethod
+    def make_parts(symbols: int, settings: GRUSettings) -> dict[str, nn.Module | None]:
+        """Create the parts with undefined weights, in the order they are drawn.
+
+        Args:
+            symbols: The number of symbols.
+            settings: The sizes and options.
+        """
+        return make_recurrent_parts(nn.GRU, symbols, settings, settings.embedding_size)
+
+    def _draw(self, generator: torch.Generator) -> None:
+        draw_recurrent(self, generator)
+
+    def _state_shapes(self, batch: int) -> tuple[tuple[int, int, int]]:
+        return ((self.settings.num_layers, batch, self.settings.hidden_size),)
+
+    def _run(self, vectors: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        return run_recurrent(self.rnn, vectors, hidden)
+
+    def _step(self, vectors: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        _, hidden = self.rnn(vectors.unsqueeze(1), hidden)
+        return hidden[-1], hidden  # from the returned state, so that gradients pass through it

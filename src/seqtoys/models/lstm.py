@@ -1,0 +1,149 @@
+"""The long short-term memory (Hochreiter & Schmidhuber, 1997; Gers et al., 2000)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seqtoys.data.vocab import Vocab
+from seqtoys.models.char_model import CharModel
+from seqtoys.models.recurrent import draw_recurrent, make_recurrent_parts, run_recurrent
+from seqtoys.models.settings import Settings
+from seqtoys.support.arguments import checked
+
+Pair: TypeAlias = tuple[Tensor, Tensor]
+"""The hidden state and the cell."""
+
+
+def lstm_step(
+    x: Float[Tensor, "batch features"],
+    state: tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]],
+    weight_ih: Float[Tensor, "four_hidden features"],
+    weight_hh: Float[Tensor, "four_hidden hidden"],
+    bias_ih: Float[Tensor, " four_hidden"],
+    bias_hh: Float[Tensor, " four_hidden"],
+) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]]:
+    """Compute the next state of an LSTM with a forget gate, as the papers write it.
+
+    The cell `c` is a sum: what the forget gate `f` keeps of it, and what the input gate `i` lets
+    in of the candidate `g`. Where `f` is 1, errors flow back through time unchanged. The output
+    gate `o` decides what the rest of the network sees of the cell.
+
+    Args:
+        x: The input vectors.
+        state: The hidden state `h` and the cell `c`.
+        weight_ih: The weights of the inputs, stacked for `i`, `f`, `g` and `o`, like all others.
+        weight_hh: The weights of the hidden state.
+        bias_ih: The biases of the inputs.
+        bias_hh: The biases of the hidden state; PyTorch adds both.
+
+    Examples:
+        >>> cell = nn.LSTMCell(5, 8)
+        >>> x, state = torch.randn(3, 5), (torch.randn(3, 8), torch.randn(3, 8))
+        >>> (h, c), (same_h, same_c) = lstm_step(x, state, *cell.parameters()), cell(x, state)
+        >>> torch.allclose(h, same_h, atol=1e-6), torch.allclose(c, same_c, atol=1e-6)
+        (True, True)
+    """
+    h, c = state
+    total = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh  # (batch, 4 * hidden)
+    i, f, g, o = total.chunk(4, -1)  # (batch, hidden)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTMSettings(Settings):
+    """The sizes and options of a `LSTMCharModel`.
+
+    Attributes:
+        embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
+
+    Examples:
+        >>> LSTMSettings(hidden_size=8).embedding_size is None
+        True
+    """
+
+    embedding_size: int | None = None
+
+
+class LSTMCharModel(CharModel):
+    """An LSTM that reads a sequence and predicts each next symbol.
+
+    `lstm_step` is the recurrence. The weights are in `rnn`, a `torch.nn.LSTM` that runs it, in
+    `embedding` (None if not used) and in `readout`. The state is the pair `(h, c)`, each
+    `(layers, batch, hidden)`.
+
+    Args:
+        vocab: The symbols it reads and predicts.
+        hidden_size: Number of hidden units. Defaults to 32, unless `parameters` is given.
+        parameters: The number of parameters: the largest `hidden_size` that needs no more is
+            chosen.
+        embedding_size: Size of the learned input vectors. If None, inputs are one-hot vectors.
+        num_layers: Number of stacked recurrent layers.
+        batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
+            states are `(layers, batch, hidden)` either way, as in PyTorch.
+        seed: The seed of the initial weights, which are those PyTorch draws after
+            `torch.manual_seed(seed)`. The global random state is left unchanged.
+
+    Raises:
+        OptionError: If an option is out of range, or `parameters` are too few.
+
+    Examples:
+        >>> model = LSTMCharModel(Vocab("hielo"), parameters=10_000, seed=0)
+        >>> logits, hidden = model(model.vocab.encode_batch(["hihell"]))
+        >>> h, c = hidden
+        >>> logits.shape, c.shape
+        (torch.Size([1, 6, 5]), torch.Size([1, 1, 46]))
+    """
+
+    SETTINGS: ClassVar[type[Settings]] = LSTMSettings
+    rnn: nn.LSTM
+
+    @checked
+    def __init__(
+        self,
+        vocab: Vocab,
+        hidden_size: int | None = None,
+        *,
+        parameters: int | None = None,
+        embedding_size: int | None = None,
+        num_layers: int = 1,
+        batch_first: bool = True,
+        seed: int = 0,
+    ) -> None:
+        """Draw the initial weights; the arguments are described with the class."""
+        make_settings = partial(
+            LSTMSettings,
+            embedding_size=embedding_size,
+            num_layers=num_layers,
+            batch_first=batch_first,
+        )
+        super().__init__(vocab, self._choose(vocab, make_settings, hidden_size, parameters), seed)
+
+    @staticmethod
+    def make_parts(symbols: int, settings: LSTMSettings) -> dict[str, nn.Module | None]:
+        """Create the parts with undefined weights, in the order they are drawn.
+
+        Args:
+            symbols: The number of symbols.
+            settings: The sizes and options.
+        """
+        return make_recurrent_parts(nn.LSTM, symbols, settings, settings.embedding_size)
+
+    def _draw(self, generator: torch.Generator) -> None:
+        draw_recurrent(self, generator)
+
+    def _state_shapes(self, batch: int) -> tuple[tuple[int, int, int], ...]:
+        return ((self.settings.num_layers, batch, self.settings.hidden_size),) * 2
+
+    def _run(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
+        return run_recurrent(self.rnn, vectors, hidden)
+
+    def _step(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
+        _, (h, c) = self.rnn(vectors.unsqueeze(1), hidden)
+        return h[-1], (h, c)  # from the returned state, so that gradients pass through it

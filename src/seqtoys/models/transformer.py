@@ -1,0 +1,455 @@
+"""The decoder-only transformer (Vaswani et al., 2017; Radford et al., 2019)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Literal, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqtoys.data.vocab import Vocab
+from seqtoys.errors import OptionError, ShapeError
+from seqtoys.models.char_model import CharModel
+from seqtoys.models.mlp import MLP
+from seqtoys.models.settings import Settings
+from seqtoys.models.undrawn import undrawn
+from seqtoys.support.arguments import checked
+from seqtoys.support.values import check_choice, check_count
+
+Positions: TypeAlias = Literal["learned", "rotary", "none"]
+Pair: TypeAlias = tuple[Tensor, Tensor]
+Attend: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+POSITIONS = ("learned", "rotary", "none")
+ROTARY_BASE = 10_000  # the base of the wavelengths, as in both papers
+
+
+def attention(
+    queries: Float[Tensor, "*batch new size"],
+    keys: Float[Tensor, "*batch time size"],
+    values: Float[Tensor, "*batch time size"],
+) -> Float[Tensor, "*batch new size"]:
+    """Compute causal scaled dot-product attention, as Vaswani et al. (2017) write it.
+
+    Each position averages the values of itself and all earlier positions. The weight of a value
+    depends on how well its key matches the query: `softmax(Q Kᵀ / √size) V`.
+
+    Args:
+        queries: The queries of the last positions, or of all.
+        keys: The keys of all positions.
+        values: The values of all positions.
+
+    Examples:
+        >>> queries = keys = values = torch.randn(2, 6, 8)
+        >>> expected = F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+        >>> torch.allclose(attention(queries, keys, values), expected, atol=1e-6)
+        True
+    """
+    scores = queries @ keys.mT / math.sqrt(queries.shape[-1])  # (…, new, time)
+    return (scores + causal_mask(queries, keys)).softmax(-1) @ values
+
+
+def causal_mask(
+    queries: Float[Tensor, "*batch new size"], keys: Float[Tensor, "*batch time size"]
+) -> Float[Tensor, "new time"]:
+    """Return what is added to the scores: -inf at later positions, 0 elsewhere.
+
+    Args:
+        queries: The queries of the last positions.
+        keys: The keys of all positions.
+
+    Examples:
+        >>> causal_mask(torch.ones(2, 8), torch.ones(3, 8))
+        tensor([[0., 0., -inf],
+                [0., 0., 0.]])
+    """
+    new, time = queries.shape[-2], keys.shape[-2]
+    blocked = torch.full((new, time), -math.inf, dtype=queries.dtype, device=queries.device)
+    return blocked.triu(time - new + 1)
+
+
+def fast_attention(
+    queries: Float[Tensor, "*batch new size"],
+    keys: Float[Tensor, "*batch time size"],
+    values: Float[Tensor, "*batch time size"],
+) -> Float[Tensor, "*batch new size"]:
+    """Compute `attention` with PyTorch's kernels, which never store the weights of all pairs.
+
+    Args:
+        queries: The queries of the last positions, or of all.
+        keys: The keys of all positions.
+        values: The values of all positions.
+
+    Examples:
+        >>> queries, keys, values = torch.randn(3, 2, 6, 8)
+        >>> fast = fast_attention(queries, keys, values)
+        >>> torch.allclose(attention(queries, keys, values), fast, atol=1e-6)
+        True
+    """
+    if torch._C._are_functorch_transforms_active():  # the kernel for CPUs has no batching rule
+        return attention(queries, keys, values)
+    if queries.shape[-2] == keys.shape[-2]:
+        return F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+    mask = causal_mask(queries, keys)  # is_causal would align the first query with the first key
+    return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+
+
+def rotation(
+    start: int, length: int, like: Float[Tensor, "*batch size"]
+) -> tuple[Float[Tensor, "time pairs"], Float[Tensor, "time pairs"]]:
+    """Return the cosines and sines of the rotary position embedding (Su et al., 2021).
+
+    Position `p` turns pair `i` of a vector by the angle `p * 10_000 ** (-i / pairs)`.
+
+    Args:
+        start: The first position.
+        length: The number of positions.
+        like: A tensor of the dtype, the device and the size of the vectors to rotate.
+
+    Examples:
+        >>> cosines, sines = rotation(1, 2, torch.zeros(4))
+        >>> sines
+        tensor([[0.8415, 0.0100],
+                [0.9093, 0.0200]])
+    """
+    pairs = like.shape[-1] // 2
+    # In half precision, large positions would be rounded to multiples of 2 and more.
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    positions = torch.arange(start, start + length, dtype=dtype, device=like.device)
+    exponents = torch.arange(pairs, dtype=dtype, device=like.device) / -max(pairs, 1)
+    angles = torch.outer(positions, ROTARY_BASE**exponents)  # (time, pairs)
+    return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
+
+
+def rotated(
+    vectors: Float[Tensor, "*batch time size"],
+    cosines: Float[Tensor, "time pairs"],
+    sines: Float[Tensor, "time pairs"],
+) -> Float[Tensor, "*batch time size"]:
+    """Rotate each pair of numbers of queries or keys by the angle of its position.
+
+    The product of a rotated query and a rotated key depends on the distance between them, not on
+    where they are. The first half of the numbers is paired with the second, rather than each with
+    its neighbor as in the paper, which is the same but for the order of the numbers. If the size
+    is odd, the last number is kept as it is.
+
+    Args:
+        vectors: The queries or keys.
+        cosines: The cosines of the angles.
+        sines: The sines of the angles.
+
+    Examples:
+        >>> rotated(torch.tensor([[1.0, 0.0]]), torch.zeros(1, 1), torch.ones(1, 1))  # 90 degrees
+        tensor([[0., 1.]])
+    """
+    pairs, size = cosines.shape[-1], vectors.shape[-1]
+    x, y, unpaired = vectors.split((pairs, pairs, size - 2 * pairs), -1)
+    return torch.cat((x * cosines - y * sines, x * sines + y * cosines, unpaired), -1)
+
+
+class Attention(nn.Module):
+    """Causal multi-head self-attention (Vaswani et al., 2017), with undefined weights.
+
+    Args:
+        width: The size of the vectors it maps.
+        num_heads: The number of heads, which divides the width.
+
+    Examples:
+        >>> sum(weight.numel() for weight in Attention(8, 2).parameters())
+        288
+    """
+
+    qkv: nn.Linear
+    out: nn.Linear
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        """Create the layers."""
+        super().__init__()
+        self.num_heads: int = num_heads
+        self.qkv = undrawn(nn.Linear, width, 3 * width)
+        self.out = undrawn(nn.Linear, width, width)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch new width"],
+        past: tuple[
+            Float[Tensor, "batch heads past size"], Float[Tensor, "batch heads past size"]
+        ],
+        turn: tuple[Float[Tensor, "new pairs"], Float[Tensor, "new pairs"]] | None,
+        attend: Attend,
+    ) -> tuple[Float[Tensor, "batch new width"], Pair]:
+        """Let new positions attend to all positions up to themselves.
+
+        Args:
+            x: The vectors of the new positions.
+            past: The keys and values of earlier positions.
+            turn: The cosines and sines of the new positions, or None not to rotate.
+            attend: Computes `attention`.
+
+        Returns:
+            What is added to the vectors, and the keys and values of all positions.
+        """
+        split = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))  # (batch, new, 3, heads, size)
+        queries_and_keys, values = split.permute(2, 0, 3, 1, 4).split((2, 1))
+        if turn is not None:
+            queries_and_keys = rotated(queries_and_keys, *turn)
+        queries, keys = queries_and_keys.unbind()  # (batch, heads, new, size)
+        keys = torch.cat((past[0], keys), -2)  # (batch, heads, past + new, size)
+        values = torch.cat((past[1], values.squeeze(0)), -2)
+        heads = attend(queries, keys, values)  # (batch, heads, new, size)
+        return self.out(heads.transpose(1, 2).flatten(2)), (keys, values)
+
+    def extra_repr(self) -> str:
+        """Return the number of heads, for the module's `repr`."""
+        return f"num_heads={self.num_heads}"
+
+
+class TransformerBlock(nn.Module):
+    """A pre-norm block: attention and an MLP, each added to the vectors (Radford et al., 2019).
+
+    Its weights are undefined until they are drawn.
+
+    Args:
+        width: The size of the vectors it maps.
+        num_heads: The number of attention heads.
+
+    Examples:
+        >>> sum(weight.numel() for weight in TransformerBlock(8, 2).parameters())
+        872
+    """
+
+    attention_norm: nn.LayerNorm
+    mlp_norm: nn.LayerNorm
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        """Create the layers."""
+        super().__init__()
+        self.attention_norm = undrawn(nn.LayerNorm, width)
+        self.attention: Attention = Attention(width, num_heads)
+        self.mlp_norm = undrawn(nn.LayerNorm, width)
+        self.mlp: MLP = MLP(width)
+
+    def forward(
+        self, x: Float[Tensor, "batch new width"], past: Pair, turn: Pair | None, attend: Attend
+    ) -> tuple[Float[Tensor, "batch new width"], Pair]:
+        """Map the vectors of new positions; the arguments are those of `Attention`.
+
+        Args:
+            x: The vectors of the new positions.
+            past: The keys and values of earlier positions.
+            turn: The cosines and sines of the new positions, or None.
+            attend: Computes `attention`.
+
+        Returns:
+            The vectors for the next block, and the keys and values of all positions.
+        """
+        attended, present = self.attention(self.attention_norm(x), past, turn, attend)
+        x = x + attended
+        return x + self.mlp(self.mlp_norm(x)), present
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerSettings(Settings):
+    """The sizes and options of a `TransformerCharModel`.
+
+    Attributes:
+        num_layers: Number of blocks.
+        num_heads: Number of attention heads in each block.
+        positions: How positions are marked: "learned", "rotary" or "none".
+        context: The largest number of positions. If None, there is no limit.
+
+    Raises:
+        OptionError: If an option is out of range, the width is not a multiple of the number of
+            heads, or learned positions have no `context`.
+
+    Examples:
+        >>> TransformerSettings(hidden_size=16).num_heads
+        2
+        >>> TransformerSettings(hidden_size=15)
+        Traceback (most recent call last):
+        seqtoys.errors.OptionError: expected hidden_size to be a multiple of num_heads=2, got ...
+    """
+
+    num_layers: int = 2
+    num_heads: int = 2
+    positions: Positions = "rotary"
+    context: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("positions", self.positions, POSITIONS)
+        if self.hidden_size % self.num_heads:
+            nearest = -(-self.hidden_size // self.num_heads) * self.num_heads
+            raise OptionError(
+                f"expected hidden_size to be a multiple of num_heads={self.num_heads}, got "
+                f"{self.hidden_size}; pass {nearest}, for example"
+            )
+        if self.positions == "learned" and self.context is None:
+            raise OptionError(
+                "expected context, the largest number of positions, with positions='learned', got "
+                "None; pass context=…, or positions='rotary'"
+            )
+
+
+class TransformerCharModel(CharModel):
+    """A decoder-only transformer that reads a sequence and predicts each next symbol.
+
+    `attention` is its core (Vaswani et al., 2017). Each block normalizes first, as in GPT-2
+    (Radford et al., 2019). The weights are in `embedding`, `position_embedding` (None unless
+    positions are learned), `blocks`, `norm` and `readout`.
+
+    The state is a key-value cache: the pair `(keys, values)` of all positions so far, each
+    `(layers, batch, heads, time, head size)`. It grows by one position with each symbol, so
+    `step` takes time proportional to the number of positions.
+
+    Args:
+        vocab: The symbols it reads and predicts.
+        hidden_size: The width: the size of the vectors between the blocks, a multiple of
+            `num_heads`. Defaults to 32, or the next multiple, unless `parameters` is given.
+        parameters: The number of parameters: the largest `hidden_size` that needs no more is
+            chosen.
+        num_heads: Number of attention heads in each block.
+        positions: "rotary" turns queries and keys by angles proportional to the position (Su et
+            al., 2021). "learned" adds a learned vector to each symbol, as in GPT-2; those of
+            positions beyond the trained lengths stay random. "none" leaves positions to the
+            causal mask (Kazemnejad et al., 2023). Defaults to "rotary", which learns toy tasks
+            most reliably and applies to any length.
+        context: The largest number of positions, in the state and new ones together; required if
+            they are learned. If None, there is no limit.
+        num_layers: Number of blocks.
+        batch_first: Whether tensors are `(batch, time, …)` rather than `(time, batch, …)`. The
+            state is `(layers, batch, …)` either way.
+        seed: The seed of the initial weights. Those of linear layers are uniform as in
+            `torch.nn.Transformer` (Glorot & Bengio, 2010), with biases of 0. Embeddings have a
+            standard deviation of `1 / sqrt(hidden_size)`. The global random state is left
+            unchanged.
+
+    Raises:
+        OptionError: If an option is out of range, or `parameters` are too few.
+
+    Examples:
+        >>> model = TransformerCharModel(Vocab("hielo"), parameters=10_000, seed=0)
+        >>> logits, (keys, values) = model(model.vocab.encode_batch(["hihell"]))
+        >>> logits.shape, keys.shape
+        (torch.Size([1, 6, 5]), torch.Size([2, 1, 2, 6, 9]))
+    """
+
+    SETTINGS: ClassVar[type[Settings]] = TransformerSettings
+    settings: TransformerSettings
+    embedding: nn.Embedding
+    position_embedding: nn.Embedding | None
+    blocks: nn.ModuleList
+    norm: nn.LayerNorm
+
+    @checked
+    def __init__(
+        self,
+        vocab: Vocab,
+        hidden_size: int | None = None,
+        *,
+        parameters: int | None = None,
+        num_heads: int = 2,
+        positions: Positions = "rotary",
+        context: int | None = None,
+        num_layers: int = 2,
+        batch_first: bool = True,
+        seed: int = 0,
+    ) -> None:
+        """Draw the initial weights; the arguments are described with the class."""
+        make_settings = partial(
+            TransformerSettings,
+            num_heads=num_heads,
+            positions=positions,
+            context=context,
+            num_layers=num_layers,
+            batch_first=batch_first,
+        )
+        multiple_of = check_count("num_heads", num_heads, 1)
+        settings = self._choose(
+            vocab, make_settings, hidden_size, parameters, multiple_of=multiple_of
+        )
+        super().__init__(vocab, settings, seed)
+
+    @staticmethod
+    def make_parts(symbols: int, settings: TransformerSettings) -> dict[str, nn.Module | None]:
+        """Create the parts with undefined weights, in the order they are drawn.
+
+        Args:
+            symbols: The number of symbols.
+            settings: The sizes and options.
+        """
+        width, positions = settings.hidden_size, None
+        if settings.positions == "learned":
+            assert settings.context is not None, "the settings check it"
+            positions = undrawn(nn.Embedding, settings.context, width)
+        blocks = [TransformerBlock(width, settings.num_heads) for _ in range(settings.num_layers)]
+        return {
+            "embedding": undrawn(nn.Embedding, symbols, width),
+            "position_embedding": positions,
+            "blocks": nn.ModuleList(blocks),
+            "norm": undrawn(nn.LayerNorm, width),
+            "readout": undrawn(nn.Linear, width, symbols),
+        }
+
+    def _draw(self, generator: torch.Generator) -> None:
+        for part in self.modules():
+            if isinstance(part, nn.LayerNorm):
+                part.weight.fill_(1)
+                part.bias.zero_()
+            elif isinstance(part, nn.Embedding):
+                std = 1 / math.sqrt(part.embedding_dim)
+                nn.init.normal_(part.weight, std=std, generator=generator)
+            elif isinstance(part, nn.Linear):
+                nn.init.xavier_uniform_(part.weight, generator=generator)
+                part.bias.zero_()
+
+    def _state_shapes(self, batch: int) -> tuple[tuple[int | None, ...], ...]:
+        sizes = self.settings
+        head_size = sizes.hidden_size // sizes.num_heads
+        return ((sizes.num_layers, batch, sizes.num_heads, None, head_size),) * 2
+
+    def _run(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
+        return self._read(vectors, hidden, fast_attention)
+
+    def _step(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
+        states, hidden = self._read(vectors.unsqueeze(1), hidden, attention)  # (batch, 1, width)
+        return states.squeeze(1), hidden
+
+    def _read(
+        self, x: Float[Tensor, "batch new width"], hidden: Pair, attend: Attend
+    ) -> tuple[Float[Tensor, "batch new width"], Pair]:
+        """Read new positions after those in the state."""
+        start, new = self._check_room(hidden, x.shape[1]), x.shape[1]
+        if self.position_embedding is not None:
+            x = x + self.position_embedding(torch.arange(start, start + new, device=x.device))
+        rotary = self.settings.positions == "rotary"
+        turn = rotation(start, new, hidden[0]) if rotary else None
+        presents = []
+        for block, keys, values in zip(self.blocks, *hidden, strict=True):
+            x, present = block(x, (keys, values), turn, attend)
+            presents.append(present)
+        keys, values = map(torch.stack, zip(*presents, strict=True))
+        return self.norm(x), (keys, values)
+
+    def _check_room(self, hidden: Pair, new: int) -> int:
+        """Return the number of positions in a state, if there is room for the new ones."""
+        past, others = (part.shape[3] for part in hidden)
+        if past != others:
+            raise ShapeError(
+                f"expected keys and values of the same number of positions, got {past} keys and "
+                f"{others} values; pass the state that the model returned"
+            )
+        context = self.settings.context
+        if context is not None and past + new > context:
+            before = f" ({past} in the state and {new} new)" if past else ""
+            raise ShapeError(
+                f"expected at most {context} positions, the context of the model, got "
+                f"{past + new}{before}; create the model with context={past + new} or more"
+            )
+        return past
