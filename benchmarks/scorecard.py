@@ -11,16 +11,16 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from torch import nn
 
 import seqtoys.models
-from seqtoys import ElmanCharModel, Vocab, scorecard
+from seqtoys import scorecard
 from seqtoys.results import ScoreCard
 from seqtoys.scorecards.references import FILE, write_references
 from seqtoys.scorecards.skills import RECIPES, Level
@@ -41,43 +41,15 @@ SHIPPED = Path(seqtoys.__file__).parent / "scorecards" / FILE
 LARGEST = 200_000  # bytes of the shipped file
 
 
-class ElmanOfSize:
-    """Makes Elman networks of about some number of parameters.
-
-    Args:
-        parameters: The number of parameters.
-    """
-
-    def __init__(self, parameters: int) -> None:
-        self.parameters = parameters
-        self.__qualname__ = f"ElmanCharModel(parameters={parameters})"
-
-    def __call__(self, vocab: Vocab, seed: int) -> nn.Module:
-        """Return the network whose number of parameters is nearest."""
-        sizes = range(1, 1 + round(self.parameters**0.5))
-        best = min(sizes, key=lambda size: abs(self._count(len(vocab), size) - self.parameters))
-        return ElmanCharModel(vocab, hidden_size=best, seed=seed)
-
-    @staticmethod
-    def _count(symbols: int, size: int) -> int:
-        """Return the parameters of one layer with its two biases, and of the readout."""
-        return size * (symbols + size + 2) + symbols * (size + 1)
-
-
-def find_architectures(parameters: int) -> Iterator[Callable[..., nn.Module]]:
-    """Yield a factory for each architecture that this version of the package has.
+def find_architectures(parameters: int) -> list[Callable[..., nn.Module]]:
+    """Return a factory for each architecture.
 
     Args:
         parameters: The number of parameters of each model.
     """
-    for name in ARCHITECTURES:
-        found: Any = getattr(seqtoys.models, name, None)
-        if found is not None:
-            yield partial(found, parameters=parameters)
-        elif name == ARCHITECTURES[0]:
-            yield ElmanOfSize(parameters)
-        else:
-            print(f"skipped: seqtoys.models has no {name} yet")
+    return [
+        partial(getattr(seqtoys.models, name), parameters=parameters) for name in ARCHITECTURES
+    ]
 
 
 def measure(
