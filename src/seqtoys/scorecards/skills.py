@@ -148,7 +148,7 @@ _ALL = (
         "recall",
         "Does it recall the value of a key from pairs that are new in each sequence?",
         "mqar",
-        SkillRecipe({"pairs": 4, "keys": 16, "values": 16, "length": 24}, longer=48, updates=700),
+        SkillRecipe({"pairs": 4, "keys": 8, "values": 8, "length": 16}, longer=32, updates=700),
         SkillRecipe(
             {"pairs": 8, "keys": 32, "values": 32, "length": 64}, longer=128, updates=4000
         ),
@@ -193,7 +193,7 @@ def list_skills() -> dict[str, Skill]:
         >>> list(list_skills())[:4]
         ['keep', 'reverse', 'count', 'nest']
         >>> list_skills()["recall"].quick.longer
-        48
+        32
     """
     return dict(_BY_NAME)
 
