@@ -361,7 +361,7 @@ def test_file_truncated_anywhere_is_repaired(
     about = json.loads(whole.splitlines()[0])["sweep"]
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        with Journal(path, about) as journal:
+        with Journal(path, about, SweepRow.from_json) as journal:
             kept = max(whole.count(b"\n", 0, length) - 1, 0)
             assert list(journal.rows.values()) == rows[:kept]
             journal.add(rows)

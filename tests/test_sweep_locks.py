@@ -18,7 +18,7 @@ import pytest
 
 from seqtoys import ElmanEnsemble, Vocab, sweep
 from seqtoys.errors import DataError, ModelFileError
-from seqtoys.results import SweepResult
+from seqtoys.results import SweepResult, SweepRow
 from seqtoys.support import file_lock
 from seqtoys.sweeps.journal import Journal
 
@@ -130,7 +130,9 @@ def test_killed_process_leaves_no_lock(in_pool: bool, tmp_path: Path) -> None:
         process.join()
         try:
             content = path.read_bytes()
-            with Journal(path, json.loads(content.splitlines()[0])["sweep"]) as journal:
+            with Journal(
+                path, json.loads(content.splitlines()[0])["sweep"], SweepRow.from_json
+            ) as journal:
                 assert len(journal.rows) == content.count(b"\n") - 1
         finally:
             for child in children:
@@ -171,12 +173,16 @@ def test_lock_is_released_after_a_finished_or_rejected_sweep(
     tmp_path: Path, assert_error: ErrorCheck
 ) -> None:
     path = tmp_path / "rows.jsonl"
-    with Journal(path, {"n": 1}):
-        assert_error(lambda: Journal(path, {"n": 1}), ModelFileError, lock_error(path))
-        assert_error(lambda: Journal(path, {"n": 2}), ModelFileError, lock_error(path))
+    with Journal(path, {"n": 1}, SweepRow.from_json):
+        assert_error(
+            lambda: Journal(path, {"n": 1}, SweepRow.from_json), ModelFileError, lock_error(path)
+        )
+        assert_error(
+            lambda: Journal(path, {"n": 2}, SweepRow.from_json), ModelFileError, lock_error(path)
+        )
     with pytest.raises(DataError, match="holds another sweep"):
-        Journal(path, {"n": 2})
-    with Journal(path, {"n": 1}):
+        Journal(path, {"n": 2}, SweepRow.from_json)
+    with Journal(path, {"n": 1}, SweepRow.from_json):
         pass
 
 
@@ -190,7 +196,10 @@ def test_without_locks_no_row_is_lost(
     path.unlink()
     monkeypatch.setattr("seqtoys.sweeps.journal.try_lock", lambda file: None)
     about = json.loads(lines[0])["sweep"]
-    with Journal(path, about) as one, Journal(path, about) as other:
+    with (
+        Journal(path, about, SweepRow.from_json) as one,
+        Journal(path, about, SweepRow.from_json) as other,
+    ):
         one.add(rows[:4])
         other.add(rows[4:8])
         one.add(rows[8:])
@@ -232,7 +241,7 @@ def test_file_replaced_during_a_sweep_raises(tmp_path: Path, assert_error: Error
 @on_posix
 def test_forked_process_closes_inherited_files(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
-    with Journal(tmp_path / "rows.jsonl", {}) as journal:
+    with Journal(tmp_path / "rows.jsonl", {}, SweepRow.from_json) as journal:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             assert pool.submit(_are_closed).result()
         assert journal._file is not None

@@ -16,6 +16,8 @@ from seqtoys.models.ensembles.ensemble import Ensemble as Ensemble
 from seqtoys.sampling.generate import generate as generate
 from seqtoys.sampling.generate import stream as stream
 from seqtoys.sampling.novelty import novelty as novelty
+from seqtoys.scorecards.scorecard import scorecard as scorecard
+from seqtoys.scorecards.skills import list_skills as list_skills
 from seqtoys.sweeps.sweep import sweep as sweep
 from seqtoys.tasks.answers import AnswerTask as AnswerTask
 from seqtoys.tasks.automata.automaton import Automaton as Automaton
@@ -62,12 +64,14 @@ __all__ = [
     "fit",
     "generate",
     "get_task",
+    "list_skills",
     "list_tasks",
     "load",
     "load_history",
     "novelty",
     "recipe",
     "save",
+    "scorecard",
     "stream",
     "sweep",
     "trace",

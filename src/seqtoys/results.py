@@ -12,6 +12,12 @@ from seqtoys.records.score import ByPosition as ByPosition
 from seqtoys.records.score import Score as Score
 from seqtoys.records.trace import Trace as Trace
 from seqtoys.sampling.novelty import Novelty as Novelty
+from seqtoys.scorecards.card import ScoreCard as ScoreCard
+from seqtoys.scorecards.row import CardRow as CardRow
+from seqtoys.scorecards.skills import Skill as Skill
+from seqtoys.scorecards.skills import SkillRecipe as SkillRecipe
+from seqtoys.scorecards.summary import SkillSummary as SkillSummary
+from seqtoys.scorecards.summary import Spread as Spread
 from seqtoys.support.uncertainty import Estimate as Estimate
 from seqtoys.support.uncertainty import Proportion as Proportion
 from seqtoys.sweeps.result import SweepResult as SweepResult
@@ -23,6 +29,7 @@ __all__ = [
     "Baselines",
     "ByLabel",
     "ByPosition",
+    "CardRow",
     "EnsembleHistory",
     "EnsembleRow",
     "Estimate",
@@ -33,6 +40,11 @@ __all__ = [
     "Report",
     "Row",
     "Score",
+    "ScoreCard",
+    "Skill",
+    "SkillRecipe",
+    "SkillSummary",
+    "Spread",
     "SweepResult",
     "SweepRow",
     "TaskCheck",

@@ -32,8 +32,11 @@ def make_parser() -> Parser:
     for name, (add, about) in COMMANDS.items():
         command = commands.add_parser(name, help=about, description=f"{about.capitalize()}.")
         add(command)
-        command.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
-        command.add_argument("--json", action="store_true", help="print JSON, one object per line")
+        if name != "card":  # which has several seeds, and writes JSON to a file
+            command.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+            command.add_argument(
+                "--json", action="store_true", help="print JSON, one object per line"
+            )
         command.set_defaults(command=name)
     return parser
 
@@ -148,9 +151,51 @@ def _add_sample(parser: ArgumentParser) -> None:
     parser.add_argument("--stop", metavar="SYMBOLS", help="symbols that end a text")
 
 
+def _add_card(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "factory",
+        metavar="MODULE:NAME",
+        help="class or function that returns a model, called as make_model(vocab, seed), such as "
+        "mypackage.mymodule:make_model or seqtoys:ElmanCharModel",
+    )
+    levels = parser.add_mutually_exclusive_group()
+    levels.add_argument(
+        "--quick",
+        dest="level",
+        action="store_const",
+        const="quick",
+        default="quick",
+        help="a few minutes (the default)",
+    )
+    levels.add_argument(
+        "--full",
+        dest="level",
+        action="store_const",
+        const="full",
+        help="longer sequences and larger vocabularies",
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="number of seeds per skill (default: 3)"
+    )
+    parser.add_argument(
+        "--skills",
+        metavar="NAMES",
+        help='names separated by commas (default: all), such as "track,recall"',
+    )
+    parser.add_argument("--html", metavar="FILE", help="write the card as an HTML page to FILE")
+    parser.add_argument("--json", metavar="FILE", help="write the card as JSON to FILE")
+    parser.add_argument(
+        "--path", metavar="FILE", help="keep finished results in FILE, to resume after a stop"
+    )
+    parser.add_argument(
+        "--workers", type=int, help="number of processes (default: one per core, at most 8)"
+    )
+
+
 COMMANDS = {
     "learn": (_add_learn, "learn your own texts, by characters or words"),
     "tasks": (_add_tasks, "list the classic tasks, or show one"),
     "train": (_add_train, "train on a task, with one seed or many"),
+    "card": (_add_card, "measure what a model of your own can do, skill by skill"),
     "sample": (_add_sample, "generate text from a saved model"),
 }

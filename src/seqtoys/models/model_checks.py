@@ -52,25 +52,43 @@ def check_model(
     Raises:
         ShapeError: If the logits are not `(batch, time, vocab)`, whatever the sizes of the batch.
     """
+    for fault in find_faults(model, batch, symbols=symbols, stepwise=stepwise):
+        _warn(fault)
+
+
+def find_faults(
+    model: nn.Module, batch: Batch, *, symbols: int | None = None, stepwise: bool = False
+) -> list[str]:
+    """Return what `check_model` warns of.
+
+    Args:
+        model: As for `check_model`.
+        batch: As for `check_model`.
+        symbols: As for `check_model`.
+        stepwise: As for `check_model`.
+
+    Raises:
+        ShapeError: If the logits are not `(batch, time, vocab)`, whatever the sizes of the batch.
+    """
     network = getattr(model, "_orig_mod", model)  # of torch.compile, which would compile again
     if isinstance(network, ElmanNetwork) and network.is_unmodified:
-        return
+        return []
     inputs = _part_of(batch.inputs, symbols)
     changed = _other_symbols(inputs, symbols)
     given = (inputs, inputs, _change_later(inputs, changed), _change_middle_row(inputs, changed))
     found = [_read(network, each, symbols, stepwise) for each in given]
     if any(logits is None or not logits.is_floating_point() for logits in found):
-        return
+        return []
     base, again, after_later, after_other = (x for x in found if x is not None)
     if _differ(base, again):
-        return
-    if _are_probabilities(base):
-        _warn(RETURNS_PROBABILITIES, model)
+        return []
     half = _half(inputs)
-    if _differ(base[..., :half, :], after_later[..., :half, :]):
-        _warn(LOOKS_AHEAD, model)
-    if _differ(base[..., ::2, :, :], after_other[..., ::2, :, :]):
-        _warn(MIXES_SEQUENCES, model)
+    faults = {
+        RETURNS_PROBABILITIES: _are_probabilities(base),
+        LOOKS_AHEAD: _differ(base[..., :half, :], after_later[..., :half, :]),
+        MIXES_SEQUENCES: _differ(base[..., ::2, :, :], after_other[..., ::2, :, :]),
+    }
+    return [fault.format(type(model).__name__) for fault, is_found in faults.items() if is_found]
 
 
 def _part_of(inputs: Int[Tensor, "batch time"], symbols: int | None) -> Int[Tensor, "rows steps"]:
@@ -130,12 +148,12 @@ def _differ(logits: Tensor, others: Tensor) -> bool:
     return bool(((logits - others).abs() > rounding).any())
 
 
-def _warn(message: str, model: nn.Module) -> None:
+def _warn(message: str) -> None:
     """Warn at the line that called the library."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message.format(type(model).__name__), UserWarning, stacklevel=level)
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def _is_inside(module: str) -> bool:

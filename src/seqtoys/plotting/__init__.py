@@ -15,6 +15,7 @@ from seqtoys.plotting.one_hot import plot_one_hot as plot_one_hot
 from seqtoys.plotting.page import to_svg as to_svg
 from seqtoys.plotting.positions import plot_loss_by_position as plot_loss_by_position
 from seqtoys.plotting.reports import plot_accuracy_by_length as plot_accuracy_by_length
+from seqtoys.plotting.scorecards import plot_scorecard as plot_scorecard
 from seqtoys.plotting.traces import plot_hidden as plot_hidden
 from seqtoys.plotting.traces import plot_probabilities as plot_probabilities
 from seqtoys.plotting.trajectories import plot_trajectory as plot_trajectory
@@ -30,6 +31,7 @@ __all__ = [
     "plot_loss_by_position",
     "plot_one_hot",
     "plot_probabilities",
+    "plot_scorecard",
     "plot_solve_rate",
     "plot_trajectory",
     "to_svg",

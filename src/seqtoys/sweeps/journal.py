@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from seqtoys.errors import DataError, ModelFileError
 from seqtoys.support.atomic_file import PathLike, writing
 from seqtoys.support.file_kinds import stat_regular
 from seqtoys.support.file_lock import close_in_forks, try_lock
 from seqtoys.support.serialization import MALFORMED
-from seqtoys.sweeps.row import SweepRow
 from seqtoys.training.options import Written
 from seqtoys.version import __version__
 
@@ -25,12 +24,39 @@ CHANGES = {"code": "other code or values (or another Python version)", "data": "
 SHOWN = 60  # characters of a value in an error message
 
 
+@runtime_checkable
+class JournalRow(Protocol):
+    """A row that a journal can keep: the result of one seed of one setting."""
+
+    @property
+    def settings(self) -> Mapping[str, Written]:
+        """The setting."""
+
+    @property
+    def seed(self) -> int:
+        """The seed."""
+
+    @property
+    def error(self) -> str | None:
+        """Why the seed failed, or None."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Digests of what the result depends on."""
+
+    def to_json(self) -> str:
+        """Serialize the row as one line of JSON."""
+
+
+AnyRow = TypeVar("AnyRow", bound=JournalRow)
+
+
 def key_of(settings: Mapping[str, Written], seed: int) -> Key:
     """Return the key of a row, whatever the order of its settings."""
     return json.dumps(settings, sort_keys=True), seed
 
 
-class Journal:
+class Journal(Generic[AnyRow]):
     """The rows of a sweep, in memory and in a file.
 
     The first line of the file identifies the sweep and the version that created it; each further
@@ -43,20 +69,25 @@ class Journal:
     Args:
         path: The file, new or existing. If None, there is no file.
         about: The description that identifies the sweep.
+        read: Restores a row from its line.
 
     Raises:
         DataError: If the file belongs to another sweep, or is not a sweep file.
         ModelFileError: If it can't be read or written, or another sweep is writing to it.
 
     Examples:
-        >>> journal = Journal(None, {})
+        >>> from seqtoys.results import SweepRow
+        >>> journal = Journal(None, {}, SweepRow.from_json)
         >>> journal.add([SweepRow({"lr": 0.1}, 7)])
         >>> journal.rows[key_of({"lr": 0.1}, 7)].seed
         7
     """
 
-    def __init__(self, path: PathLike | None, about: dict[str, Any]) -> None:
-        self.rows: dict[Key, SweepRow] = {}
+    def __init__(
+        self, path: PathLike | None, about: dict[str, Any], read: Callable[[str], AnyRow]
+    ) -> None:
+        self.rows: dict[Key, AnyRow] = {}
+        self._read = read
         self._file: io.FileIO | None = None
         if path is None:
             return
@@ -88,7 +119,7 @@ class Journal:
         whole = known[: known.rfind(b"\n") + 1]
         if whole:
             _check_same(_read_head(self._path, whole), json.loads(head)["sweep"], self._path)
-            self._keep(read_rows(self._path, whole))
+            self._keep(read_rows(self._path, whole, self._read))
         elif not head.startswith(known):
             raise _foreign(self._path)
         if len(known) > len(whole):
@@ -125,13 +156,13 @@ class Journal:
                     f"seed {seed}; use another path, or delete it"
                 )
 
-    def add(self, rows: Iterable[SweepRow]) -> None:
+    def add(self, rows: Iterable[AnyRow]) -> None:
         """Add the rows of a cell, except those that already exist."""
         new = [row for row in rows if not self.has(key_of(row.settings, row.seed))]
         self._keep(new)
         self._write("".join(f"{row.to_json()}\n" for row in new).encode(*ENCODING))
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Journal[AnyRow]:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -144,7 +175,7 @@ class Journal:
         if self._file is not None:
             self._file.close()
 
-    def _keep(self, rows: Iterable[SweepRow]) -> None:
+    def _keep(self, rows: Iterable[AnyRow]) -> None:
         self.rows |= {key_of(row.settings, row.seed): row for row in rows}
 
     def _write(self, lines: bytes) -> None:
@@ -163,8 +194,8 @@ class Journal:
             os.fsync(self._file.fileno())
 
 
-def read_rows(path: PathLike, whole: bytes) -> list[SweepRow]:
-    """Read the rows after the first line.
+def read_rows(path: PathLike, whole: bytes, read: Callable[[str], AnyRow]) -> list[AnyRow]:
+    """Read the rows after the first line, each with `read`.
 
     Raises:
         DataError: If a line is not a row.
@@ -175,7 +206,7 @@ def read_rows(path: PathLike, whole: bytes) -> list[SweepRow]:
         if line == head:  # two sweeps created the file at once, without support for locks
             continue
         try:
-            rows.append(SweepRow.from_json(line.decode(*ENCODING)))
+            rows.append(read(line.decode(*ENCODING)))
         except (DataError, UnicodeDecodeError) as error:
             raise DataError(f"line {number} of {path} is not a row of a sweep: {error}") from None
     return rows

@@ -14,17 +14,20 @@ from seqtoys.support.arguments import checked, listed
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.values import check_length
 from seqtoys.sweeps.cells import Cell, MakeModel, check_seeds
-from seqtoys.sweeps.dispatch import run_cells
+from seqtoys.sweeps.dispatch import Work, run_cells
 from seqtoys.sweeps.goal import check_excess_goal
 from seqtoys.sweeps.grid import Grid, read_grid
 from seqtoys.sweeps.journal import Journal, key_of
 from seqtoys.sweeps.plan import describe, make_cells
 from seqtoys.sweeps.result import SweepResult
 from seqtoys.sweeps.row import SweepRow
+from seqtoys.sweeps.run import failed_rows, run_cell, run_in_parts, separated
 from seqtoys.tasks.given_data import TrainingData
 from seqtoys.training.interrupt import postponed_interrupt
 from seqtoys.training.options import TrainingOptions
 from seqtoys.training.progress import is_wanted
+
+WORK = Work(run_cell, failed_rows, run_in_parts, separated)
 
 
 @checked
@@ -141,7 +144,7 @@ def sweep(
     has_file = path is not None
     cells = list(make_cells(common, choices, vary_data=vary_data, has_file=has_file))
     about = describe(common, choices, vary_data=vary_data) if has_file else {}
-    with Journal(path, about) as journal:
+    with Journal(path, about, SweepRow.from_json) as journal:
         for cell in cells:
             for seed in cell.seeds:
                 journal.check_version(key_of(cell.settings, seed), cell.versions)
@@ -151,7 +154,10 @@ def sweep(
 
 
 def _run(
-    cells: Sequence[Cell], journal: Journal, executor: Executor | None, progress: bool | None
+    cells: Sequence[Cell],
+    journal: Journal[SweepRow],
+    executor: Executor | None,
+    progress: bool | None,
 ) -> None:
     """Run the cells missing from a journal, and add their rows to it; Ctrl-C stops early."""
     from tqdm import tqdm  # imported here because it is slow
@@ -165,7 +171,7 @@ def _run(
         disable=not is_wanted(progress),
     ) as bar:
         try:
-            with closing(run_cells(left, executor)) as finished:
+            with closing(run_cells(left, executor, WORK)) as finished:
                 for _, rows in finished:
                     with postponed_interrupt() as raise_if_interrupted:
                         journal.add(rows)
@@ -181,7 +187,7 @@ def _check_longer(longer: Iterable[int] | None) -> tuple[int, ...] | None:
     return tuple(check_length(length, "longer") for length in listed("longer", longer))
 
 
-def _missing(cells: Iterable[Cell], journal: Journal) -> Iterator[Cell]:
+def _missing(cells: Iterable[Cell], journal: Journal[SweepRow]) -> Iterator[Cell]:
     """Yield the cells with the seeds that are missing from a journal."""
     for cell in cells:
         seeds = tuple(seed for seed in cell.seeds if not journal.has(key_of(cell.settings, seed)))
@@ -189,7 +195,7 @@ def _missing(cells: Iterable[Cell], journal: Journal) -> Iterator[Cell]:
             yield replace(cell, seeds=seeds)
 
 
-def _found(cells: Iterable[Cell], journal: Journal) -> Iterator[SweepRow]:
+def _found(cells: Iterable[Cell], journal: Journal[SweepRow]) -> Iterator[SweepRow]:
     """Yield the rows of the cells, with the settings in the order of the grid."""
     for cell in cells:
         keys = [key_of(cell.settings, seed) for seed in cell.seeds]

@@ -1,0 +1,556 @@
+"""scorecard: what it trains, what fails alone, and how it resumes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqtoys import ElmanCharModel, Vocab, fit, list_skills, scorecard
+from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.results import CardRow, Estimate, ScoreCard, Skill
+from seqtoys.scorecards import measure, run, skills
+from seqtoys.scorecards.factory import import_factory, make
+from seqtoys.scorecards.mistakes import worst_mistakes
+from seqtoys.scorecards.run import SkillCell, run_skill
+from seqtoys.scorecards.state_size import state_size
+
+AssertError = Callable[[Callable[[], object], type[Exception], str], None]
+FORM = "expected make_model to accept a vocabulary and a seed, as make_model(vocab, seed)"
+
+pytestmark = pytest.mark.usefixtures("unchecked")
+
+
+class Net(nn.Module):
+    """An embedding, a layer over the steps, and a readout."""
+
+    def __init__(self, vocab: Vocab, seed: int, middle: nn.Module | None = None) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.embedding = nn.Embedding(len(vocab), 16)
+        self.middle = nn.GRU(16, 16, batch_first=True) if middle is None else middle
+        self.readout = nn.Linear(16, len(vocab))
+
+    def forward(self, inputs: Tensor) -> Any:
+        states = self.middle(self.embedding(inputs))
+        return self.readout(states[0] if isinstance(states, tuple) else states)
+
+
+def make_net(vocab: Vocab, seed: int) -> nn.Module:
+    return Net(vocab, seed)
+
+
+def without_memory(vocab: Vocab, seed: int) -> nn.Module:
+    return Net(vocab, seed, nn.Identity())
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Shorten the recipes of three skills; the library's own are timed elsewhere."""
+    short: dict[str, dict[str, Any]] = {
+        "parity": {"lengths": (1, 6), "longer": 12, "updates": 30, "count": 60},
+        "latch": {"options": {"instructions": 6}, "longer": 23, "updates": 200, "count": 60},
+        "infer": {"lengths": (8, 8), "longer": 16, "updates": 20, "count": 60},
+    }
+    known = {
+        name: replace(skill, quick=replace(skill.quick, **short[name]))
+        for name, skill in list_skills().items()
+        if name in short
+    }
+    monkeypatch.setattr(run, "BATCH", 16)
+    monkeypatch.setattr(skills, "_BY_NAME", known)
+    monkeypatch.setattr(skills, "_ALL", tuple(known.values()))
+    for cached in (measure.make_tasks, measure.make_yardsticks):
+        cached.cache_clear()
+    yield
+    for cached in (measure.make_tasks, measure.make_yardsticks):
+        cached.cache_clear()
+
+
+def one_row(make_model: Any, skill: str = "parity", **options: Any) -> CardRow:
+    (row,) = scorecard(make_model, seeds=[0], skills=[skill], **options).rows
+    return row
+
+
+def test_recurrent_network_solves_what_it_should() -> None:
+    card = scorecard(make_net, seeds=[0, 1], skills=["latch"])
+    assert card.is_complete
+    assert card.solved == ["latch"]
+    for row in card:
+        assert row.solved
+        assert row.score is not None
+        assert row.score > 95
+        assert row.updates is not None
+        assert 0 < row.updates < 200  # stopped early
+        assert row.parameters == 5 * 16 + 2 * 48 * 16 + 2 * 48 + 16 * 5 + 5
+        assert row.memoryless == pytest.approx(math.log(2), abs=0.01)
+        assert row.optimum == 0
+        assert row.curve[-1][0] == row.updates
+    (tried,) = card.rows[1].tried
+    assert tried == (card.rows[0].lr, card.rows[1].score)
+
+
+def test_embedding_and_readout_stay_at_0() -> None:
+    row = one_row(without_memory, "latch")
+    assert row.error is None
+    assert row.score is not None
+    assert abs(row.score) < 4 * row.score.standard_error + 3  # its weights still move
+    assert row.longer is not None
+    assert abs(row.longer) < 4 * row.longer.standard_error + 3
+    assert not row.solved
+    assert [rate for rate, _ in row.tried] == [0.01, 0.003]
+    assert len(row.mistakes) == 3
+
+
+def test_row_follows_from_fit() -> None:
+    """The weights are those of `fit` with the recipe, so the last loss of the curve is, too."""
+    row = one_row(make_net, "latch")
+    recipe = list_skills()["latch"].quick
+    task = list_skills()["latch"].make_training_task("quick")
+    with torch.random.fork_rng(devices=[]):
+        model = make_net(task.vocab, 0)
+    history = fit(
+        model,
+        task,
+        epochs=row.updates or 0,
+        lr=row.lr,
+        batch_size=16,
+        optimizer=torch.optim.AdamW,
+        clip_norm=1.0,
+        vocab=task.vocab,
+    )
+    points = -(-len(history) // 60)
+    assert row.curve[0][1] == pytest.approx(sum(history.loss[:points]) / points, rel=1e-4)
+    last = [(loss - 0.0) / math.log(2) for loss in history.loss[-20:]]
+    assert sum(last) / 20 <= 0.011
+    assert recipe.updates > len(history)
+
+
+class Ahead(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs.flip(1)).flip(1)
+
+
+class Mixed(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        logits = super().forward(inputs)
+        return logits + logits.mean(0, keepdim=True)
+
+
+class Wide(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        return torch.cat([super().forward(inputs)] * 2, -1)
+
+
+class Nan(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs) * math.nan
+
+
+class Probable(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs).softmax(-1)
+
+
+class Broken(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        raise MemoryError("no room for this")
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+class Awkward(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        raise Unprintable
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (Ahead, "DataError: Ahead looks ahead: changing symbols at later positions changes its"),
+        (Mixed, "DataError: Mixed mixes the sequences of a batch: changing symbols in one"),
+        (Probable, "DataError: Probable returns probabilities: its logits are positive"),
+        (Wide, "ShapeError: expected logits of shape (8, "),
+        (Nan, "NonFiniteLossError: the logits are inf or nan before training"),
+        (Broken, "MemoryError: no room for this (test_scorecard.py, line "),
+        (Awkward, "Unprintable: its message can't be shown (test_scorecard.py, line "),
+    ],
+)
+def test_faulty_model_fails_with_its_reason(kind: Any, reason: str) -> None:
+    card = scorecard(kind, seeds=[0, 1], skills=["parity", "latch"])
+    assert [row.score for row in card] == [None] * 4
+    for row in card:
+        assert row.error is not None
+        assert row.error.startswith(reason), row.error
+        assert "check=False" not in row.error
+    assert "failed: parity (seed 0)" in str(card)
+    assert card.solved == []
+
+
+def test_failure_costs_only_its_own_cell() -> None:
+    def sometimes(vocab: Vocab, seed: int) -> nn.Module:
+        if seed == 1 and "w" in vocab.symbols:  # latch
+            raise RuntimeError("CUDA out of memory")
+        return Net(vocab, seed)
+
+    card = scorecard(sometimes, seeds=[1, 2], skills=["latch", "parity"])
+    assert [row.error is not None for row in card] == [False, False, True, False]
+    assert card["latch"].solved.trials == 2
+    assert len(card["latch"].rows[1].tried) >= 1  # seed 2 had to find its own learning rate
+    assert "failed: latch (seed 1): RuntimeError: CUDA out of memory" in str(card)
+
+
+class Diverging(Net):
+    """Diverges at the learning rate that is tried first, or at all."""
+
+    calls = 0
+
+    def __init__(self, vocab: Vocab, seed: int, always: bool = False) -> None:
+        super().__init__(vocab, seed)
+        Diverging.calls += 1
+        self.diverges = always or Diverging.calls == 1
+        self.count = 0
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.count += self.training
+        return super().forward(inputs) * (math.inf if self.diverges and self.count > 3 else 1)
+
+
+def test_learning_rate_that_diverges_is_passed_over() -> None:
+    Diverging.calls = 0
+    row = one_row(Diverging)
+    assert row.error is None
+    assert row.lr == 0.003
+    assert math.isnan(dict(row.tried)[0.01])
+
+
+def test_model_that_always_diverges_fails() -> None:
+    row = one_row(partial(Diverging, always=True))
+    assert row.error is not None
+    assert row.error.startswith("NonFiniteLossError: ")
+
+
+class Bursting(Net):
+    """Is finite in training, but not afterwards."""
+
+    is_trained = False
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.is_trained = self.is_trained or self.training
+        burst = self.is_trained and not self.training
+        return super().forward(inputs) * (math.inf if burst else 1)
+
+
+def test_model_that_is_not_finite_on_test_sequences_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "worst_mistakes", lambda *_: [])
+    row = one_row(Bursting, "infer")
+    assert row.error is not None
+    assert "on new sequences" in row.error
+
+
+class Short(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        if inputs.shape[1] > 8:
+            raise IndexError("position 8 is out of range")
+        return super().forward(inputs)
+
+
+def test_model_that_cannot_read_longer_sequences_has_a_score_without_them() -> None:
+    card = scorecard(Short, seeds=[0], skills=["parity"])
+    (row,) = card.rows
+    assert row.score is not None
+    assert row.longer is None
+    reason = "failed on longer sequences: IndexError: position 8 is out of range"
+    assert row.remark == reason
+    assert f"parity (seed 0): {reason}" in str(card)
+
+
+def test_score_above_100_is_not_trusted() -> None:
+    assert run._doubt(Estimate(100.9, 0.01)) is None
+    assert run._doubt(Estimate(105.0, 2.0)) is None
+    doubt = run._doubt(Estimate(105.0, 0.1))
+    assert doubt is not None
+    assert doubt.startswith("a score of 105.0 is impossible: the model can see its targets")
+
+
+def test_threads_give_the_same_rows() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        card = scorecard(make_net, seeds=[0, 3], skills=["parity", "infer"], executor=pool)
+    assert card == scorecard(make_net, seeds=[0, 3], skills=["parity", "infer"])
+
+
+def test_finished_rows_are_kept_and_failed_ones_retried(tmp_path: Path) -> None:
+    path, made = tmp_path / "rows.jsonl", list[tuple[int, int]]()
+
+    class Factory:
+        failing = True
+
+        def __call__(self, vocab: Vocab, seed: int) -> nn.Module:
+            made.append((len(vocab), seed))
+            if self.failing and len(vocab) == 3:  # parity
+                raise RuntimeError("not yet")
+            return Net(vocab, seed)
+
+    factory = Factory()
+    first = scorecard(factory, seeds=[0], skills=["parity", "infer"], path=path)
+    assert [row.error is None for row in first] == [False, True]
+    factory.failing, made[:] = False, []
+    again = scorecard(factory, seeds=[0, 1], skills=["parity", "infer"], path=path)
+    assert again.rows[2:3] == first.rows[1:]
+    assert again.is_complete
+    assert (4, 0) not in made  # infer, seed 0
+    assert again.rows[0].error is None
+    made.clear()
+    assert scorecard(factory, seeds=[0, 1], skills=["parity", "infer"], path=path) == again
+    assert made == []
+
+
+def test_file_of_other_code_or_another_card_is_rejected(
+    tmp_path: Path, assert_error: AssertError
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    scorecard(make_net, seeds=[0], skills=["infer"], path=path)
+    with pytest.raises(DataError, match="holds another sweep"):
+        scorecard(without_memory, seeds=[0], skills=["infer"], path=path)
+    text = path.read_text().replace('"code": "', '"code": "0')
+    path.write_text(text)
+    with pytest.raises(DataError, match="holds a result of other code"):
+        scorecard(make_net, seeds=[0], skills=["infer"], path=path)
+
+
+def test_ctrl_c_returns_what_is_finished() -> None:
+    def interrupted(vocab: Vocab, seed: int) -> nn.Module:
+        if seed == 1:
+            raise KeyboardInterrupt
+        return Net(vocab, seed)
+
+    card = scorecard(interrupted, seeds=[0, 1], skills=["parity", "infer"])
+    assert len(card) == 2
+    assert not card.is_complete
+    assert "not run: 2 of 4 cells" in str(card)
+
+
+def test_ctrl_c_during_training_is_not_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        stopped = "interrupted"
+
+    monkeypatch.setattr(run, "fit", lambda *_, **__: Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        run_skill(SkillCell("infer", "quick", 0, 0.01, make_net))
+
+
+def with_more(vocab: Vocab, seed: int, width: int) -> nn.Module:
+    return Net(vocab, seed)
+
+
+@pytest.mark.parametrize(
+    ("factory", "got"),
+    [
+        (Net(Vocab("ab"), 0), "a Net; pass a class, or a function that returns a new model"),
+        (
+            with_more,
+            "with_more(vocab: 'Vocab', seed: 'int', width: 'int') -> 'nn.Module': missing a "
+            "required argument: 'width'; set its other arguments with functools.partial",
+        ),
+        (
+            lambda vocab: None,
+            "test_factory_that_cannot_be_called_is_rejected.<lambda>(vocab): too many positional "
+            "arguments; set its other arguments with functools.partial",
+        ),
+    ],
+    ids=["a model", "more", "fewer"],
+)
+def test_factory_that_cannot_be_called_is_rejected(factory: Any, got: str) -> None:
+    with pytest.raises((OptionError, InputTypeError)) as caught:
+        scorecard(factory)
+    message = str(caught.value)
+    assert message.startswith(FORM)
+    assert message.endswith(got.partition("test_factory")[2].partition("<lambda>")[2] or got)
+
+
+def test_result_of_a_factory_is_checked() -> None:
+    row = one_row(lambda vocab, seed: [1])
+    expected = "InputTypeError: expected make_model to return a torch.nn.Module, got a list"
+    assert (row.error or "").startswith(expected)
+    row = one_row(lambda vocab, seed: nn.Identity())
+    assert "a model with trainable parameters" in (row.error or "")
+
+
+def test_factory_must_return_a_new_model_each_time() -> None:
+    with torch.random.fork_rng(devices=[]):
+        model = Net(list_skills()["parity"].make_task("quick").vocab, 0)
+    first, second = scorecard(lambda vocab, seed: model, seeds=[0, 1], skills=["parity"]).rows
+    message = "OptionError: expected make_model to return a new model at each call, got one that"
+    assert (first.error or "").startswith(message)  # at its second learning rate
+    assert (second.error or "").startswith(message)
+
+
+def test_factory_without_a_signature_is_called_by_position(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_signature(_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr("seqtoys.scorecards.factory.signature", no_signature)
+    assert one_row(make_net).error is None
+
+
+def test_seed_is_passed_by_name_if_there_is_one() -> None:
+    assert make(ElmanCharModel, Vocab("ab"), 5).seed == 5
+    with torch.random.fork_rng(devices=[]):
+        assert isinstance(make(lambda v, s: Net(v, s), Vocab("ab"), 5), Net)
+
+
+def test_factory_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my_factories.py").write_text("class A:\n    def make(vocab, seed): pass\nONE = 1\n")
+    Path("my_broken.py").write_text("1 / 0\n")
+    assert import_factory("my_factories:A.make").__name__ == "make"
+    for path, message in (
+        ("make_model", "expected module:name, such as mypackage.mymodule:make_model, got 'make"),
+        ("my_factories:B", "cannot find 'B' in my_factories; expected module:name"),
+        ("my_factories:ONE", f"{FORM}, got 1; pass a class, or a function that"),
+        ("my_broken:make", "cannot import my_broken: ZeroDivisionError: division by zero"),
+        ("my_missing:make", "cannot import my_missing: ModuleNotFoundError"),
+    ):
+        with pytest.raises(OptionError) as caught:
+            import_factory(path)
+        assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"level": "slow"}, "expected level to be 'quick' or 'full', got 'slow'"),
+        ({"skills": ["dance"]}, "expected skills to be 'parity', 'latch' or 'infer', got 'dance'"),
+        ({"skills": []}, "expected one or more different skills, got []"),
+        ({"skills": ["infer", "infer"]}, "expected one or more different skills, got ['infer'"),
+        ({"seeds": [1, 1]}, "expected one or more distinct seeds, got [1, 1]"),
+    ],
+)
+def test_bad_options(options: Any, message: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        scorecard(make_net, **options)
+    assert str(caught.value).startswith(message)
+
+
+class Stateful(Net):
+    state: Any = None
+
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs), self.state
+
+
+class Steps(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.readout = nn.Linear(3, 2)
+
+    def initial_hidden(self, batch_size: int) -> Tensor:
+        return torch.zeros(batch_size, 3)
+
+    def step(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        return self.readout(hidden), hidden
+
+
+def test_state_is_counted() -> None:
+    inputs, vocab = torch.tensor([[0, 1, 0], [1, 1, 1]]), Vocab("ab")
+    with torch.random.fork_rng(devices=[]):
+        model = Stateful(vocab, 0)
+        steps = Steps()
+    assert state_size(model, inputs) is None
+    assert state_size(steps, inputs) == 3
+    model.state = {"h": torch.zeros(1, 4), "conv": [torch.zeros(1, 2, 3)]}
+    assert state_size(model, inputs) == 10
+    model.state = torch.zeros(1, 5, dtype=torch.complex64), None
+    assert state_size(model, inputs) == 10  # a complex number is two
+
+
+def test_worst_mistakes_are_shown_in_their_place() -> None:
+    skill: Skill = list_skills()["parity"]
+    task = skill.make_task("quick")
+    batch = task.sample(30, length=5)
+
+    class Wrong(nn.Module):
+        def forward(self, inputs: Tensor) -> Tensor:
+            odd = inputs[:, :5].sum(1) % 2
+            answer = torch.where(inputs[:, 0] == 1, 1 - odd, odd)  # wrong after a first 1
+            return 3.0 * nn.functional.one_hot(answer, 3).float().unsqueeze(1).expand(-1, 6, -1)
+
+    shown = worst_mistakes(Wrong(), task, [batch, batch])
+    assert len(set(shown)) == len(shown) == 3
+    for text in shown:
+        inputs, targets, predicted, mark, chances = text.split("\n")
+        assert inputs.startswith("inputs     1")
+        assert inputs.endswith("=")
+        bits = [int(bit) for bit in inputs.removeprefix("inputs     ")[:5]]
+        assert targets == f"targets    ·····{sum(bits) % 2}"
+        assert predicted == f"predicted  ·····{1 - sum(bits) % 2}"
+        assert mark == " " * 16 + "^"
+        share = 1 / (2 + math.exp(3))
+        assert chances.startswith(f"probability of the target: {share:.1%} by the model, 100.0% ")
+
+
+def test_long_mistakes_are_cut_around_the_mistake() -> None:
+    task = list_skills()["latch"].make_task("quick")
+    batch = task.sample(4, length=199)
+
+    class Never(nn.Module):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return torch.zeros(*inputs.shape, 5).index_fill(2, torch.tensor([3, 4]), -9.0)
+
+    for text in worst_mistakes(Never(), task, [batch]):
+        lines = text.split("\n")
+        assert max(map(len, lines)) <= 85
+        assert "…" in lines[0]
+        place = lines[3].index("^")
+        assert lines[0][place] == "r"
+        assert lines[1][place] in "01"
+
+
+def test_card_survives_json(tmp_path: Path) -> None:
+    rows = [
+        CardRow(
+            "parity", "quick", 0, score=Estimate(99.5, 0.1), longer=Estimate(-12.0, math.inf),
+            tried=[(0.01, math.nan), (0.003, 99.5)], curve=[(5, 0.7), (10, 0.1)],
+            mistakes=["inputs  1"], solved=True, seconds=1.5, versions={"code": "1"}, lr=0.003,
+        ),
+        CardRow("parity", "quick", 1, error="MemoryError: full"),
+    ]  # fmt: skip
+    card = ScoreCard("net", "quick", ["parity"], [0, 1], rows, {"date": "2026-01-01"})
+    again = ScoreCard.from_json(card.to_json(tmp_path / "card.json"))
+    assert again.to_json() == card.to_json() == (tmp_path / "card.json").read_text()
+    assert again.facts == card.facts
+    assert math.isnan(again.rows[0].tried[0][1])
+    assert again.rows[0].longer is not None
+    assert math.isnan(again.rows[0].longer.standard_error)
+    assert again.rows[1] == card.rows[1]
+    assert json.loads(card.to_json())["scorecard"]["model"] == "net"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"scorecard": {"rows": [1]}}', "null"])
+def test_other_json_is_rejected(text: str) -> None:
+    with pytest.raises(DataError, match=r"expected a (score card|row)"):
+        ScoreCard.from_json(text)
+    with pytest.raises(DataError, match="expected a row of a score card"):
+        CardRow.from_json(text)
+
+
+def test_card_of_other_skills_is_rejected() -> None:
+    with pytest.raises(DataError, match=r"got 'quick' with \['dance'\]"):
+        ScoreCard("net", "quick", ["dance"], [0], [])
+    level: Any = "slow"
+    with pytest.raises(DataError, match="got 'slow' with"):
+        ScoreCard("net", level, ["parity"], [0], [])
