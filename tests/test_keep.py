@@ -213,7 +213,7 @@ def test_an_error_leaves_the_last_weights_and_a_file_with_the_best(tmp_path: Pat
     best = vars(caught.value)["history"].best_epoch
     assert 0 < best < 9
     assert_equal(load(path).state_dict(), states[best - 1])
-    assert not torch.equal(model.rnn.weight_hh_l0, load(path).rnn.weight_hh_l0)  # type: ignore[union-attr,arg-type]
+    assert not torch.equal(model.rnn.weight_hh_l0, load(path).rnn.weight_hh_l0)  # type: ignore[arg-type]
 
 
 def test_more_epochs_go_on_from_the_last_weights(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ _ALL = (
         "add",
         "Does it add two binary numbers?",
         "binary_addition",
-        SkillRecipe(lengths=(3, 8), longer=16, updates=1200),
+        SkillRecipe(lengths=(6, 9), longer=18, updates=2500, rates=(0.01,)),
         SkillRecipe(lengths=(3, 16), longer=32, updates=8000),
     ),
 )
