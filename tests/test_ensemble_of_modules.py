@@ -19,6 +19,7 @@ from torch.optim import lr_scheduler as schedulers
 
 from seqtoys import (
     Checkpoint,
+    Curriculum,
     ElmanCharModel,
     Ensemble,
     Vocab,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from seqtoys.errors import InputTypeError, OptionError
 from seqtoys.models.checks import State
 from seqtoys.models.ensembles.attributes import find_obstacle
 from seqtoys.models.ensembles.running import Call, Output, Runner, Tensors
-from seqtoys.models.ensembles.stacking import fill, make_models, stack_into
+from seqtoys.models.ensembles.stacking import copied, fill, make_models, stack_into
 from seqtoys.models.forward import (
     STATEFUL,
     StepwiseModel,
@@ -287,7 +286,7 @@ class Ensemble(nn.Module):
             IndexRangeError: If there is no such replica.
         """
         at = check_index(replica, len(self), "replica")
-        model = copy.deepcopy(self._runner.models[at])
+        model = copied(self._runner.models[at])
         tensors = self._tensors()
         stacks = {**tensors.parameters, **tensors.buffers}
         fill(model, {name: stack[at].clone() for name, stack in stacks.items()})
