@@ -764,6 +764,15 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         lambda: together(Recurrent)(INPUTS, ([1.0],)), OptionError,
         "expected states of shape (3, …), with replicas first, got a list of 1",
     ),
+    "a text": (
+        lambda: together(bigram)("hello"), InputTypeError,
+        "expected indices as a tensor, got 'hello'",
+    ),
+    "one sequence": (
+        lambda: together(bigram)(INPUTS[0]), ShapeError,
+        "expected inputs of shape (batch, time), got (6,); inputs.unsqueeze(0) adds an axis of "
+        "size 1",
+    ),
     "no step": (
         lambda: together(bigram).step(INPUTS[0], torch.zeros(3, 1)), OptionError,
         "expected models with step and initial_hidden, got Sequential; call the ensemble on whole "

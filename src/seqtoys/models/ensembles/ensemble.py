@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import InputTypeError, OptionError
+from seqtoys.errors import InputTypeError, OptionError, ShapeError
 from seqtoys.models.checks import State
 from seqtoys.models.ensembles.attributes import find_obstacle
 from seqtoys.models.ensembles.running import Call, Output, Runner, Tensors
@@ -161,6 +161,8 @@ class Ensemble(nn.Module):
             state as well, a tensor or a tuple of tensors, a tuple of the logits and the states.
 
         Raises:
+            InputTypeError: If the inputs are not a tensor.
+            ShapeError: If they are not `(batch, time)`.
             OptionError: If a state is passed, but the models accept none.
             Exception: Whatever the models raise.
 
@@ -169,6 +171,7 @@ class Ensemble(nn.Module):
             >>> ensemble(torch.tensor([[0, 1, 2, 3]])).shape
             torch.Size([3, 1, 4, 5])
         """
+        _check_sequences(inputs)
         model = self.template
         if state is not None and not accepts(model.forward, inputs, state):
             raise OptionError(
@@ -365,6 +368,16 @@ class Ensemble(nn.Module):
                 raise OptionError(
                     f"expected states of shape ({len(self)}, …), with replicas first, got {got}"
                 )
+
+
+def _check_sequences(inputs: object) -> None:
+    if not isinstance(inputs, Tensor):
+        raise InputTypeError(f"expected indices as a tensor, got {described(inputs)}")
+    if inputs.ndim < 2:
+        raise ShapeError(
+            f"expected inputs of shape (batch, time), got {tuple(inputs.shape)}; "
+            "inputs.unsqueeze(0) adds an axis of size 1"
+        )
 
 
 def _read(inputs: Tensor, model: nn.Module, state: Any) -> Output:
