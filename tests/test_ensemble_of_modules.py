@@ -696,6 +696,10 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         lambda: Ensemble(5, [1]), InputTypeError,  # type: ignore[arg-type]
         "expected make_model to be a function, got 5",
     ),
+    "no argument": (
+        lambda: Ensemble(lambda: bigram(), SEEDS), InputTypeError,  # type: ignore[arg-type, misc]
+        "expected make_model to accept a seed, got a function of (); use lambda seed: …",
+    ),
     "no module": (
         lambda: Ensemble(lambda seed: None, SEEDS), InputTypeError,  # type: ignore[arg-type, return-value]
         "expected make_model to return a torch.nn.Module, got None for seed 5",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from inspect import Signature, signature
 from typing import Any
 
 import torch
@@ -60,6 +62,8 @@ def make_models(make_model: Callable[[int], nn.Module], seeds: Sequence[int]) ->
         >>> torch.equal(one.weight, other.weight)
         True
     """
+    with suppress(ValueError):  # built-in functions may have no signature
+        _check_accepts_seed(signature(make_model), seeds[0])
     models: list[nn.Module] = []
     for seed in seeds:
         with globally_seeded(seed):
@@ -79,6 +83,16 @@ def make_models(make_model: Callable[[int], nn.Module], seeds: Sequence[int]) ->
         if len(models) > 1:
             _check_alike(models[0], model, (seeds[0], seed))
     return models
+
+
+def _check_accepts_seed(parameters: Signature, seed: int) -> None:
+    try:
+        parameters.bind(seed)
+    except TypeError as error:
+        raise InputTypeError(
+            f"expected make_model to accept a seed, got a function of {parameters}; use lambda "
+            "seed: …"
+        ) from error
 
 
 def stack_into(ensemble: nn.Module, models: Sequence[nn.Module]) -> None:
