@@ -504,3 +504,31 @@ def test_a_subclass_is_not_saved_as_its_base(tmp_path: Path) -> None:
     assert not Doubled(VOCAB).has_own_parts
     with pytest.raises(InputTypeError, match="got a Doubled, whose code cannot be saved"):
         save(Doubled(VOCAB), tmp_path / "doubled.safetensors")
+
+
+@every_model
+@pytest.mark.parametrize("has_autocast", [False, True])
+def test_half_precision_matches_single_precision(name: str, has_autocast: bool) -> None:
+    model = make(name).float()
+    inputs = symbols(2, 6)
+    with torch.no_grad():
+        expected = model(inputs)[0]
+    if not has_autocast:
+        model = model.to(torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_autocast):
+        logits, _ = model(inputs)
+        resumed = torch.cat([model(inputs[:, :3])[0], *resume(model, inputs)], 1)
+    assert logits.dtype == torch.bfloat16
+    torch.testing.assert_close(logits.float(), expected, rtol=0, atol=0.06)
+    torch.testing.assert_close(resumed.float(), expected, rtol=0, atol=0.06)
+    logits.float().square().sum().backward()
+    assert all(weight.grad.isfinite().all() for weight in model.parameters())
+
+
+def resume(model: Any, inputs: Tensor) -> list[Tensor]:
+    """Return the logits of the last three symbols, by `forward` and then by `step`."""
+    _, state = model(inputs[:, :3])
+    logits, state = model(inputs[:, 3:4], state)
+    one, state = model.step(inputs[:, 4], state)
+    other, _ = model.step(inputs[:, 5], state)
+    return [logits, one.unsqueeze(1), other.unsqueeze(1)]

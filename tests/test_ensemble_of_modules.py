@@ -696,6 +696,10 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         lambda: Ensemble(5, [1]), InputTypeError,  # type: ignore[arg-type]
         "expected make_model to be a function, got 5",
     ),
+    "no argument": (
+        lambda: Ensemble(lambda: bigram(), SEEDS), InputTypeError,  # type: ignore[arg-type, misc]
+        "expected make_model to accept a seed, got a function of (); use lambda seed: …",
+    ),
     "no module": (
         lambda: Ensemble(lambda seed: None, SEEDS), InputTypeError,  # type: ignore[arg-type, return-value]
         "expected make_model to return a torch.nn.Module, got None for seed 5",
@@ -763,6 +767,15 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "a state of lists": (
         lambda: together(Recurrent)(INPUTS, ([1.0],)), OptionError,
         "expected states of shape (3, …), with replicas first, got a list of 1",
+    ),
+    "a text": (
+        lambda: together(bigram)("hello"), InputTypeError,
+        "expected indices as a tensor, got 'hello'",
+    ),
+    "one sequence": (
+        lambda: together(bigram)(INPUTS[0]), ShapeError,
+        "expected inputs of shape (batch, time), got (6,); inputs.unsqueeze(0) adds an axis of "
+        "size 1",
     ),
     "no step": (
         lambda: together(bigram).step(INPUTS[0], torch.zeros(3, 1)), OptionError,

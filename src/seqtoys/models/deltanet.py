@@ -235,6 +235,7 @@ class DeltaNetMixer(nn.Module):
         return self.largest_beta * torch.sigmoid(self.beta(x))  # (…, width) -> (…, heads)
 
     def _combined(self, found: Tensor) -> Tensor:
+        found = found.to(self.norm.weight.dtype)  # autocast may have rounded it
         return self.output(self.norm(found).flatten(-2))  # type: ignore[no-any-return]
 
 

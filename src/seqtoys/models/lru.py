@@ -120,7 +120,10 @@ def lru_scan(
     parts = torch.view_as_real(torch.exp(gamma_log).unsqueeze(1) * B)  # (state, hidden, 2)
     into = parts.transpose(1, 2).flatten(0, 1)  # (2 * state, hidden)
     out_of = torch.stack([C.real, -C.imag], -1).flatten(1)  # (hidden, 2 * state)
-    inputs = torch.view_as_complex((u @ into.T).unflatten(-1, (-1, 2)))  # (time, batch, state)
+    projected = (u @ into.T).to(
+        into.dtype
+    )  # (time, batch, 2 * state); autocast may have rounded it
+    inputs = torch.view_as_complex(projected.unflatten(-1, (-1, 2)))  # (time, batch, state)
     states, x = linear_scan(eigenvalues(nu_log, theta_log), inputs, x)
     read = torch.view_as_real(states).flatten(-2)  # (time, batch, 2 * state)
     return read @ out_of.T + D * u, x
@@ -158,9 +161,14 @@ class LRU(nn.Module):
         self.D: nn.Parameter = undefined(hidden_size)
 
     def weights(self) -> tuple[Tensor, ...]:
-        """Return the weights, as arguments of `lru_step` and `lru_scan`."""
-        B, C = torch.complex(self.B_re, self.B_im), torch.complex(self.C_re, self.C_im)
-        return self.nu_log, self.theta_log, self.gamma_log, B, C, self.D
+        """Return the weights, as arguments of `lru_step` and `lru_scan`.
+
+        In single precision if they are in half precision, which has no complex numbers.
+        """
+        B, C = _complex(self.B_re, self.B_im), _complex(self.C_re, self.C_im)
+        real = (self.nu_log, self.theta_log, self.gamma_log, self.D)
+        nu_log, theta_log, gamma_log, D = map(_widened, real)
+        return nu_log, theta_log, gamma_log, B, C, D
 
     def draw(
         self, r_min: float, r_max: float, max_phase: float, generator: torch.Generator
@@ -230,8 +238,18 @@ class LRUBlock(nn.Module):
             state: The state to resume from.
             recurrence: `lru_step` or `lru_scan`.
         """
-        read, state = recurrence(self.norm(vectors), state, *self.lru.weights())
+        inputs = _widened(self.norm(vectors))
+        read, state = recurrence(inputs, state, *self.lru.weights())
+        read = read.to(vectors.dtype)
         return vectors + F.glu(self.gate(F.gelu(read)), dim=-1), state
+
+
+def _widened(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _complex(real: Tensor, imaginary: Tensor) -> Tensor:
+    return torch.complex(_widened(real), _widened(imaginary))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -386,9 +404,10 @@ class LRUCharModel(CharModel):
     def _through_blocks(
         self, vectors: Tensor, hidden: Tensor, recurrence: Recurrence
     ) -> tuple[Tensor, Tensor]:
-        states = torch.complex(*hidden.unbind(-1))  # (layers, batch, state)
+        states = _complex(*hidden.unbind(-1))  # (layers, batch, state)
         final = []
         for block, state in zip(self.blocks, states, strict=True):
             vectors, state = block(vectors, state, recurrence)
             final.append(state)
-        return self.norm(vectors), torch.view_as_real(torch.stack(final))
+        after = torch.view_as_real(torch.stack(final))  # (layers, batch, state, 2)
+        return self.norm(vectors), after.to(hidden.dtype)

@@ -135,6 +135,7 @@ class Learner:
                 )
             self.model.zero_grad()
             self._loss.sum().backward()  # replicas share no weights, so each gets its own gradient
+            _separate_gradients(self.model)
             self._loss = None
 
     def _prepare(self, batch: Batch) -> Gradients | None:
@@ -149,3 +150,17 @@ class Learner:
             known.load(batch)
         self._batch = batch
         return known
+
+
+def _separate_gradients(model: nn.Module) -> None:
+    """Copy gradients that share memory, as those of `a.view(2) + b.view(2)` may in autograd.
+
+    Clipping changes gradients in place, and would scale what two weights share twice.
+    """
+    known: set[int] = set()
+    for weight in model.parameters():
+        if weight.grad is not None and not weight.grad.is_sparse:
+            memory = weight.grad.untyped_storage().data_ptr()
+            if memory in known:
+                weight.grad = weight.grad.clone()
+            known.add(memory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import ref
 
@@ -108,6 +108,39 @@ def restore_contents(model: nn.Module, before: Sequence[Mapping[str, Any]]) -> N
                 value.update(items)
 
 
+@contextmanager
+def attributes_replaced(model: nn.Module, tensors: Mapping[int, Tensor]) -> Iterator[None]:
+    """Temporarily replace tensors that plain attributes refer to, such as a list of weights.
+
+    Args:
+        model: The model.
+        tensors: What replaces a tensor, by its id.
+
+    Examples:
+        >>> model = nn.Linear(2, 2)
+        >>> model.decayed = [model.weight]
+        >>> with attributes_replaced(model, {id(model.weight): torch.ones(2, 2)}):
+        ...     total = model.decayed[0].sum()
+        >>> total, model.decayed[0] is model.weight
+        (tensor(4.), True)
+    """
+    replaced: list[tuple[Any, Any, Any]] = []
+    for part in model.modules():
+        plain = {name: value for name, value in vars(part).items() if name not in OF_PYTORCH}
+        containers = [value for value in plain.values() if isinstance(value, list | dict)]
+        for container in (vars(part), *containers):
+            items = enumerate(container) if isinstance(container, list) else container.items()
+            replaced += [(container, key, old) for key, old in items if id(old) in tensors]
+    for container, key, old in replaced:
+        container[key] = tensors[id(old)]
+    try:
+        yield
+    finally:
+        for container, key, old in replaced:
+            with suppress(LookupError):  # the model may have removed or replaced it
+                container[key] = old if container[key] is tensors[id(old)] else container[key]
+
+
 def _items(value: Any) -> tuple[Any, ...]:
     """Return the items of a container; of a dict, keys and values alternate."""
     if isinstance(value, dict):
@@ -124,6 +157,8 @@ def _attributes(model: nn.Module) -> Iterator[tuple[str, Any]]:
                 continue
             if isinstance(value, list | tuple):
                 value = [each for each in value if id(each) not in registered]
+            elif isinstance(value, dict):
+                value = {key: each for key, each in value.items() if id(each) not in registered}
             yield f"{path}.{name}".lstrip("."), value
 
 

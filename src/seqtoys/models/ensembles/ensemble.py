@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -13,11 +12,11 @@ from torch import Tensor, nn
 
 from seqtoys.data.symbols import Symbols
 from seqtoys.data.vocab import Vocab
-from seqtoys.errors import InputTypeError, OptionError
+from seqtoys.errors import InputTypeError, OptionError, ShapeError
 from seqtoys.models.checks import State
 from seqtoys.models.ensembles.attributes import find_obstacle
 from seqtoys.models.ensembles.running import Call, Output, Runner, Tensors
-from seqtoys.models.ensembles.stacking import fill, make_models, stack_into
+from seqtoys.models.ensembles.stacking import copied, fill, make_models, stack_into
 from seqtoys.models.forward import (
     STATEFUL,
     StepwiseModel,
@@ -162,6 +161,8 @@ class Ensemble(nn.Module):
             state as well, a tensor or a tuple of tensors, a tuple of the logits and the states.
 
         Raises:
+            InputTypeError: If the inputs are not a tensor.
+            ShapeError: If they are not `(batch, time)`.
             OptionError: If a state is passed, but the models accept none.
             Exception: Whatever the models raise.
 
@@ -170,6 +171,7 @@ class Ensemble(nn.Module):
             >>> ensemble(torch.tensor([[0, 1, 2, 3]])).shape
             torch.Size([3, 1, 4, 5])
         """
+        _check_sequences(inputs)
         model = self.template
         if state is not None and not accepts(model.forward, inputs, state):
             raise OptionError(
@@ -286,7 +288,7 @@ class Ensemble(nn.Module):
             IndexRangeError: If there is no such replica.
         """
         at = check_index(replica, len(self), "replica")
-        model = copy.deepcopy(self._runner.models[at])
+        model = copied(self._runner.models[at])
         tensors = self._tensors()
         stacks = {**tensors.parameters, **tensors.buffers}
         fill(model, {name: stack[at].clone() for name, stack in stacks.items()})
@@ -365,6 +367,16 @@ class Ensemble(nn.Module):
                 raise OptionError(
                     f"expected states of shape ({len(self)}, …), with replicas first, got {got}"
                 )
+
+
+def _check_sequences(inputs: object) -> None:
+    if not isinstance(inputs, Tensor):
+        raise InputTypeError(f"expected indices as a tensor, got {described(inputs)}")
+    if inputs.ndim < 2:
+        raise ShapeError(
+            f"expected inputs of shape (batch, time), got {tuple(inputs.shape)}; "
+            "inputs.unsqueeze(0) adds an axis of size 1"
+        )
 
 
 def _read(inputs: Tensor, model: nn.Module, state: Any) -> Output:

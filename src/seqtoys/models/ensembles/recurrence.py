@@ -229,6 +229,8 @@ _run_layer: Callable[..., tuple[Tensor, ...]] = _Layer.apply
 
 def _with_replicas(tensor: Tensor, axis: int | None, replicas: int) -> Tensor:
     """Return a tensor with the axis of replicas first."""
+    if axis == 0:
+        return tensor  # a view would make the gradients of two biases share memory
     return tensor.expand(replicas, *tensor.shape) if axis is None else tensor.movedim(axis, 0)
 
 

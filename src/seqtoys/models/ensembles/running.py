@@ -13,8 +13,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from seqtoys.errors import ROOM
-from seqtoys.models.ensembles.attributes import contents_of, has_changed, restore_contents
+from seqtoys.errors import ROOM, InputTypeError
+from seqtoys.models.ensembles.attributes import (
+    attributes_replaced,
+    contents_of,
+    has_changed,
+    restore_contents,
+)
 from seqtoys.models.ensembles.recurrence import BatchedRecurrence, has_recurrence
 from seqtoys.models.ensembles.stacking import empty, fill
 from seqtoys.models.probing import undisturbed
@@ -88,6 +93,7 @@ class Runner:
             What the models return, replicas first; and the buffers that have changed.
 
         Raises:
+            InputTypeError: If the models keep their weights where they can't be replaced.
             Exception: Whatever the models raise when run one after another.
         """
         level, reason = self.level, self.reason
@@ -101,7 +107,11 @@ class Runner:
             level = BATCHED if level == WITH_SHARED and self._shared(tensors) else IN_TURN
         for model in self.models:
             self._set_modes(model)
-        found = run_in_turn(self.models, call, tensors, state)
+        try:
+            found = run_in_turn(self.models, call, tensors, state)
+        except Exception as error:
+            self._check_uses_given_weights(call, tensors, state, error)
+            raise
         self.level, self.reason = IN_TURN, reason
         return found
 
@@ -121,7 +131,10 @@ class Runner:
             return run_batched(model, call, tensors, state, shared)
         with warnings.catch_warnings():
             warnings.filterwarnings("error", NO_RULE)
-            self._check_agreement(trial, tensors, state, shared)
+            copies = _with_copied_weights(tensors)
+            self._check_agreement(trial, copies, state, shared)
+            if torch.is_grad_enabled():
+                self._check_gradients(trial, copies, state, shared)
             before = contents_of(model)
             found = run_batched(model, call, tensors, state, shared)
         if has_changed(model, before):
@@ -148,6 +161,51 @@ class Runner:
                 raise NotBatchedError(
                     f"{type(model).__name__} gives different results when batched"
                 )
+
+    def _check_gradients(self, call: Call, tensors: Tensors, state: Any, shared: set[str]) -> None:
+        """Check that the gradients of the first replica are those it has alone.
+
+        Raises:
+            Exception: If not, or if they can't be computed.
+        """
+        model = self.models[0]
+        names = [name for name, weight in model.named_parameters() if weight.requires_grad]
+        names = [name for name in names if tensors.parameters[name].requires_grad]
+        with undisturbed(model), torch.enable_grad():
+            batched, _ = run_batched(model, call, tensors, state, shared)
+            found = _gradients(batched, [tensors.parameters[name] for name in names])
+        stacks = {**tensors.parameters, **tensors.buffers}
+        fill(model, {name: stack[0] for name, stack in stacks.items()})
+        try:
+            # In evaluation mode, cuDNN has no gradients of recurrent networks.
+            cudnn = torch.backends.cudnn.flags(enabled=False)
+            with undisturbed(model), torch.enable_grad(), cudnn:
+                weights = [dict(model.named_parameters())[name] for name in names]
+                expected = _gradients(call(model, state_of(state, 0)), weights)
+        finally:
+            empty(model)
+        if any(_differ(one[0], other) for one, other in zip(found, expected, strict=True)):
+            raise NotBatchedError(f"{type(model).__name__} gives different gradients when batched")
+
+    def _check_uses_given_weights(
+        self, call: Call, tensors: Tensors, state: Any, error: Exception
+    ) -> None:
+        """Check that an error is the model's own: that its first replica fails alone, too."""
+        model = self.models[0]
+        stacks = {**tensors.parameters, **tensors.buffers}
+        fill(model, {name: stack[0] for name, stack in stacks.items()})
+        try:
+            with undisturbed(model):
+                self._set_modes(model)
+                call(model, state_of(state, 0))
+        except Exception:
+            return
+        finally:
+            empty(model)
+        raise InputTypeError(
+            f"expected {type(model).__name__} to refer to its weights as self.… in forward, got "
+            "weights stored elsewhere, such as in a closure; an Ensemble can't replace those"
+        ) from error
 
     def _set_modes(self, model: nn.Module) -> None:
         for part, mode in zip(model.modules(), self.modes, strict=True):
@@ -201,14 +259,17 @@ def run_batched(
 def run_in_turn(
     models: Sequence[nn.Module], call: Call, tensors: Tensors, state: Any
 ) -> tuple[Output, Tensors]:
-    """Run replicas one after another, each with its own model; otherwise as `run_batched`."""
-    parameters = {name: stack.unbind(0) for name, stack in tensors.parameters.items()}
+    """Run replicas one after another, each with its own model; the rest is as in `run_batched`."""
+    # Only rows by index may be changed in place, but their gradients take longer.
+    rows = _rows_by_index if _changes_weights(models[0]) else torch.unbind
+    parameters = {name: rows(stack) for name, stack in tensors.parameters.items()}
     copies, outputs, buffers = _copies(tensors.buffers), [], []
     for at, model in enumerate(models):
         own = {name: copy[at] for name, copy in copies.items()}
         each = {**{name: stack[at] for name, stack in parameters.items()}, **own}
         given = {f"model.{name}": tensor for name, tensor in each.items()}
         output, after = _Calling(model).run(given, call, state_of(state, at), list(own))
+        _store_assigned({name: rows[at] for name, rows in parameters.items()}, tensors, at)
         outputs.append(output)
         buffers.append(after)
     stacked = {name: torch.stack([each[name] for each in buffers]) for name in buffers[0]}
@@ -226,6 +287,23 @@ def state_of(state: Any, replica: int) -> Any:
     if isinstance(state, tuple):
         return tuple(part[replica] for part in state)
     return None if state is None else state[replica]
+
+
+def _rows_by_index(stack: Tensor) -> tuple[Tensor, ...]:
+    return tuple(stack[at] for at in range(len(stack)))
+
+
+def _store_assigned(rows: Mapping[str, Tensor], tensors: Tensors, at: int) -> None:
+    """Store the weights of a replica whose `data` its model has replaced."""
+    for name, row in rows.items():
+        stack = tensors.parameters[name].data
+        if row.data_ptr() != stack[at].data_ptr():
+            stack[at] = row.detach()
+
+
+def _changes_weights(model: nn.Module) -> bool:
+    """Whether a model has embeddings that rescale their vectors when they are read."""
+    return any(getattr(part, "max_norm", None) is not None for part in model.modules())
 
 
 class _Calling(nn.Module):
@@ -251,13 +329,16 @@ class _Calling(nn.Module):
             for name, value in vars(part).items()
             if isinstance(value, list)
         ]
+        named = (*self.model.named_parameters(), *self.model.named_buffers())
+        replaced = {id(tensor): tensors[f"model.{name}"] for name, tensor in named}
         try:
-            # The names include all places of a shared tensor. With tie_weights=True, PyTorch would
-            # find these itself, but leave the new weights in a part that is used in two places.
-            found: tuple[Output, dict[str, Tensor]] = functional_call(
-                self, tensors, given, tie_weights=False
-            )
-        finally:  # recurrent networks also keep their weights in a list, which has the new ones
+            # The names include each place of a shared tensor. PyTorch would find these by itself,
+            # but then keeps the other weights in a part that is used in two places.
+            with attributes_replaced(self.model, replaced):
+                found: tuple[Output, dict[str, Tensor]] = functional_call(
+                    self, tensors, given, tie_weights=False
+                )
+        finally:  # recurrent networks list their weights, and would keep the others in the list
             for part, name, value, items in kept:
                 value[:] = items
                 vars(part)[name] = value
@@ -313,6 +394,23 @@ def _run_alone(
             return [call(model, state_of(state, at)) for _ in range(times)]
     finally:
         empty(model)
+
+
+def _with_copied_weights(tensors: Tensors) -> Tensors:
+    """Copy the weights, which a model may change."""
+    copies = {id(weight): weight.detach().clone() for weight in tensors.parameters.values()}
+    for weight in tensors.parameters.values():
+        copies[id(weight)].requires_grad_(weight.requires_grad)
+    parameters = {name: copies[id(weight)] for name, weight in tensors.parameters.items()}
+    return Tensors(parameters, tensors.buffers)
+
+
+def _gradients(output: Output, weights: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return the gradients of the logits, or nothing if they do not depend on any weight."""
+    if "logits" not in output or not output["logits"].requires_grad:
+        return []
+    total = output["logits"].square().sum()
+    return torch.autograd.grad(total, weights, allow_unused=True, materialize_grads=True)
 
 
 def _changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> Tensors:

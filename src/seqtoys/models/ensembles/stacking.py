@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from inspect import Signature, signature
 from typing import Any
 
 import torch
@@ -59,6 +62,8 @@ def make_models(make_model: Callable[[int], nn.Module], seeds: Sequence[int]) ->
         >>> torch.equal(one.weight, other.weight)
         True
     """
+    with suppress(ValueError):  # built-in functions may have no signature
+        _check_accepts_seed(signature(make_model), seeds[0])
     models: list[nn.Module] = []
     for seed in seeds:
         with globally_seeded(seed):
@@ -73,11 +78,21 @@ def make_models(make_model: Callable[[int], nn.Module], seeds: Sequence[int]) ->
                 "expected make_model to return a new model for each seed, got the same one for "
                 f"seed {seed}; create the model inside make_model"
             )
-        _check_initialized(model, seed)
+        _check_replaceable(model, seed)
         models.append(model)
         if len(models) > 1:
             _check_alike(models[0], model, (seeds[0], seed))
     return models
+
+
+def _check_accepts_seed(parameters: Signature, seed: int) -> None:
+    try:
+        parameters.bind(seed)
+    except TypeError as error:
+        raise InputTypeError(
+            f"expected make_model to accept a seed, got a function of {parameters}; use lambda "
+            "seed: …"
+        ) from error
 
 
 def stack_into(ensemble: nn.Module, models: Sequence[nn.Module]) -> None:
@@ -148,6 +163,27 @@ def fill(model: nn.Module, tensors: dict[str, Tensor]) -> None:
         tensor.data = tensors[name].detach()
 
 
+def copied(model: nn.Module) -> Any:
+    """Return a deep copy of a model.
+
+    Unlike `copy.deepcopy`, it accepts computed tensors, such as the weights that
+    `torch.nn.utils.weight_norm` stores in an attribute.
+
+    Examples:
+        >>> model = nn.Identity()
+        >>> model.last = 2 * torch.ones(2, requires_grad=True)
+        >>> copied(model).last
+        tensor([2., 2.])
+    """
+    computed = [
+        value
+        for part in model.modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    ]
+    return copy.deepcopy(model, {id(value): value.detach().clone() for value in computed})
+
+
 def _register(part: nn.Module, method: str, name: str, *given: Any, **options: Any) -> None:
     try:
         getattr(part, method)(name, *given, **options)
@@ -158,13 +194,24 @@ def _register(part: nn.Module, method: str, name: str, *given: Any, **options: A
         ) from error
 
 
-def _check_initialized(model: nn.Module, seed: int) -> None:
+def _check_replaceable(model: nn.Module, seed: int) -> None:
+    """Check that all weights have values, and that others may take their place."""
     device_of(model)  # raises an error on the meta device
+    if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
+        raise InputTypeError(
+            f"expected modules written in Python, got TorchScript for seed {seed}; return the "
+            "module before it is compiled"
+        )
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise InputTypeError(
                 f"expected initialized weights, got {name} without a shape for seed {seed}; run "
                 "the model once inside make_model"
+            )
+        if tensor._backward_hooks or getattr(tensor, "_post_accumulate_grad_hooks", None):
+            raise InputTypeError(
+                f"expected weights without hooks, got {name} with a hook for seed {seed}; "
+                "register the hook with a tensor inside forward"
             )
 
 
