@@ -351,7 +351,7 @@ def test_chunks_of_a_text_resume_from_the_state(name: str) -> None:
 def test_evaluate_and_gradients_by_distance(name: str) -> None:
     task = get_task("parity")
     model = MAKERS[name](task.vocab, hidden_size=8)
-    report = evaluate(model, task, count=20)
+    report = evaluate(model, task, count=20, longer=[])
     assert report.seen.loss > report.seen.optimum
     batch = task.sample(2, generator=torch.Generator().manual_seed(0))
     assert (gradient_by_distance(model, batch) >= 0).all()
@@ -373,10 +373,10 @@ def test_saved_model_and_history_are_loaded(name: str, tmp_path: Path) -> None:
 def test_training_resumes_from_a_checkpoint(name: str, tmp_path: Path) -> None:
     path = tmp_path / "training.safetensors"
     whole, half = make(name), make(name)
-    expected = fit(whole, "hihello", epochs=8)
-    fit(half, "hihello", epochs=4, checkpoint=Checkpoint(path, every=4))
+    expected = fit(whole, "hihello", epochs=4)
+    fit(half, "hihello", epochs=2, checkpoint=Checkpoint(path, every=2))
     again = load(path)
-    found = fit(again, "hihello", epochs=8, resume=path)
+    found = fit(again, "hihello", epochs=4, resume=path)
     assert found.loss == expected.loss
     assert_same(again(symbols(2, 6))[0], whole(symbols(2, 6))[0], 0)
 
@@ -394,6 +394,13 @@ def test_changed_models_are_not_saved(name: str, tmp_path: Path) -> None:
     derived = type("Derived", (type(make(name)),), {})(VOCAB)
     with pytest.raises(InputTypeError, match="Derived"):
         save(derived, tmp_path / "a")
+    assert not derived.has_own_parts
+
+
+@every_model
+def test_repr_shows_vocabulary_and_seed(name: str) -> None:
+    kind, first, *_ = repr(MAKERS[name](VOCAB, seed=6)).splitlines()
+    assert (kind, first) == (f"{MAKERS[name].__name__}(", f"  {VOCAB!r}, seed=6")
 
 
 @every_model

@@ -235,6 +235,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.filterwarnings("ignore:.* mixes the sequences")
 @pytest.mark.parametrize(
     ("name", "options"),
@@ -377,6 +378,7 @@ def checkpointed(make: Callable[[], nn.Module], path: Path, epochs: int, **optio
     return ensemble, history
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.filterwarnings("ignore:.* mixes the sequences")
 @pytest.mark.parametrize("make", [Noisy, Conv, Attention, ByValue], ids=lambda make: make.__name__)
 def test_resumed_training_is_the_same_bit_for_bit(make: Any, tmp_path: Path) -> None:

@@ -269,6 +269,7 @@ SOLVED: list[tuple[str, dict[str, Any]]] = [
     ("n_gram_lookup", {"n": 1, "symbols": 20, "length": (3, 6)}),
     ("n_gram_lookup", {"n": 3, "symbols": 2, "length": 9}),
     ("n_gram_lookup", {"n": 2, "symbols": 3, "length": 3}),
+    ("n_gram_lookup", {"n": 3, "symbols": 17, "length": 30}),  # too many n-grams to count each
     ("selective_copy", {"letters": 5, "delay": 9}),
     ("selective_copy", {"letters": 3, "delay": 0, "kinds": 2}),
 ]

@@ -42,7 +42,7 @@ QUICK: dict[str, Any] = {
     "seeds": [3, 0, 7],
     "epochs": 3,
     "batch_size": 8,
-    "count": 32,
+    "count": 8,
     "longer": [],
 }
 ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
@@ -171,7 +171,7 @@ def test_row_can_be_reproduced_from_its_documented_seed() -> None:
             np.random.seed(own)  # noqa: NPY002
             model = Careless(PARITY.vocab, seed)
             fit(model, PARITY, lr=0.05, epochs=3, batch_size=8)
-            assert row.loss == evaluate(model, PARITY, count=32, longer=[]).seen.loss
+            assert row.loss == evaluate(model, PARITY, count=8, longer=[]).seen.loss
         random.setstate(state[0])
         np.random.set_state(state[1])  # noqa: NPY002
 
@@ -274,7 +274,7 @@ def test_cells_do_not_change_the_arguments_of_make_model(name: str, place: str) 
     for row in rows:
         model = greedy(PARITY.vocab, row.seed, [4, 3], torch.Generator().manual_seed(5))
         fit(model, PARITY, lr=0.05, epochs=3, batch_size=8)
-        loss = evaluate(model, PARITY, count=32, longer=[]).seen.loss
+        loss = evaluate(model, PARITY, count=8, longer=[]).seen.loss
         assert row.loss == pytest.approx(loss, rel=1e-6)
 
 
@@ -284,7 +284,7 @@ def test_vary_data_gives_each_seed_its_own_batches() -> None:
         model = ElmanCharModel(PARITY.vocab, seed=row.seed)
         lr: Any = row.settings["lr"]
         fit(model, PARITY, lr=lr, epochs=3, batch_size=8, seed=row.seed)
-        assert row.loss == evaluate(model, PARITY, count=32, longer=[]).seen.loss
+        assert row.loss == evaluate(model, PARITY, count=8, longer=[]).seen.loss
     same = sweep(ElmanCharModel, PARITY, **QUICK).rows
     assert are_close(rows, same) == [False, True, False] * 2  # seed 0
     fixed = sweep(ElmanCharModel, PARITY, seed=7, **QUICK).rows

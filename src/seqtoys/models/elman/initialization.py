@@ -147,12 +147,12 @@ def with_parameters(
         >>> with_parameters(ElmanSettings(), 10_000, vocab_size=5).hidden_size
         94
     """
-    if parameters is None:
-        return settings
 
     def count(units: int) -> int:
         return _count(vocab_size, replace(settings, hidden_size=units))
 
+    if parameters is None:
+        return settings
     return replace(settings, hidden_size=choose_width(settings.hidden_size, parameters, count))
 
 
