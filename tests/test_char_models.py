@@ -500,10 +500,6 @@ def test_base_class_is_abstract() -> None:
             call()
 
 
-def test_repr_shows_vocabulary_and_seed() -> None:
-    assert "Vocab('hielo'), seed=4" in repr(GRUCharModel(VOCAB, seed=4))
-
-
 def test_a_subclass_is_not_saved_as_its_base(tmp_path: Path) -> None:
     class Doubled(GRUCharModel):
         """It might override any method."""

@@ -137,7 +137,7 @@ STRANGERS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "checkpointed": (Recomputing, "RuntimeError: "),
     "hook inside": (
         ClippingInside,
-        "batched, ClippingInside gives different gradients when batched",
+        "ClippingInside gives different gradients when batched",
     ),
     "weight_norm": (normalized, "Linear has hooks"),
 }
