@@ -27,7 +27,14 @@ from seqtoys.errors import MissingPackageError
 from seqtoys.inspection import mean_hidden_by_symbol
 from seqtoys.plotting.labels import Mark, label_levels, printable, spread
 from seqtoys.plotting.style import COLOURS
-from seqtoys.results import Baselines, EnsembleHistory, History
+from seqtoys.results import (
+    Baselines,
+    CardRow,
+    EnsembleHistory,
+    Estimate,
+    History,
+    ScoreCard,
+)
 from seqtoys.support.notebook import html_figure
 
 VOCAB = Vocab("hielo")
@@ -38,6 +45,9 @@ REPORT = evaluate(ElmanCharModel(PARITY.vocab), PARITY, count=40, longer=[50])
 DYCK = get_task("dyck")
 BY_DEPTH = evaluate(ElmanCharModel(DYCK.vocab), DYCK, count=40, longer=[], by="depth")
 Draw = Callable[[Axes], Any]
+
+ADDING = CardRow("add", "quick", 0, score=Estimate(97.0), longer=Estimate(-12.0))
+CARD = ScoreCard("GRU", "quick", ["add"], [0], [ADDING])
 
 FIGURES: dict[str, Callable[..., Axes]] = {
     "plot_accuracy_by_label": lambda **ax: plotting.plot_accuracy_by_label(BY_DEPTH, **ax),
@@ -52,6 +62,7 @@ FIGURES: dict[str, Callable[..., Axes]] = {
     "plot_loss_by_position": lambda **ax: plotting.plot_loss_by_position(MODEL, "hihello", **ax),
     "plot_one_hot": lambda **ax: plotting.plot_one_hot(VOCAB, "hihell", **ax),
     "plot_probabilities": lambda **ax: plotting.plot_probabilities(MODEL.trace("hihell"), **ax),
+    "plot_scorecard": lambda **ax: plotting.plot_scorecard(CARD, **ax),
     "plot_solve_rate": lambda **ax: plotting.plot_solve_rate(
         [[0.25, 0.5]], ("lr", [0.1]), ("epochs", [50, 100]), **ax
     ),
