@@ -53,7 +53,7 @@ def make_page(card: Results, others: Sequence[Results] = ()) -> str:
 def _map(card: Results, others: Sequence[Results]) -> Iterator[str]:
     """Yield the heat map: a line per skill, the model first, then known architectures."""
     yield "<h2>Scores</h2>"
-    names = "".join(f"<th>{escape(_short(other.model))}</th>" for other in others)
+    names = "".join(f'<th scope="col">{escape(name)}</th>' for name in _names(others))
     yield (
         '<div class="wide" tabindex="0"><table class="map"><thead><tr><th scope="col">skill</th>'
         f'<th scope="col" class="own">this model</th><th scope="col" class="own">longer</th>'
@@ -84,6 +84,12 @@ def _cell(score: Spread | None, is_solved: bool, *, failed: bool = False) -> str
         f'<td class="{style}" style="--share:{share:.2f}" '
         f'title="{digits(score.low)} to {digits(score.high)}">{digits(score.value)}</td>'
     )
+
+
+def _names(cards: Sequence[Results]) -> list[str]:
+    """Return short names of models, or whole ones if the short ones are not distinct."""
+    names = [_short(card.model) for card in cards]
+    return names if len(set(names)) == len(names) else [card.model for card in cards]
 
 
 def _short(model: str) -> str:

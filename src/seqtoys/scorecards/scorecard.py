@@ -106,7 +106,7 @@ def scorecard(
     name = str(as_written(make_model))
     versions = {} if path is None else {"code": code_digest(make_model)}
     about = {"scorecard": name, "level": level, "recipes": RECIPES}
-    with Journal(path, about, CardRow.from_json) as journal:
+    with Journal(path, about, CardRow.from_json, "score card") as journal:
         cells = [
             SkillCell(skill, level, seed, None, make_model, versions)
             for seed in chosen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
 from seqtoys.errors import OptionError, quoted
@@ -213,6 +214,9 @@ def choose_skills(names: Iterable[str] | None) -> list[Skill]:
         return list(_ALL)
     chosen = listed("skills", names)
     for name in chosen:
+        near = get_close_matches(name, _BY_NAME, n=1) if isinstance(name, str) else []
+        if name not in _BY_NAME and near:
+            raise OptionError(f"no skill is named {quoted(name)}; did you mean {quoted(near[0])}?")
         check_choice("skills", name, tuple(_BY_NAME))
     if not chosen or len(set(chosen)) < len(chosen):
         raise OptionError(f"expected one or more different skills, got {quoted(chosen)}")
