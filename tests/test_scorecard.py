@@ -506,6 +506,11 @@ def test_bad_options(options: Any, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+def test_name_of_one_skill_is_not_read_letter_by_letter(assert_error: AssertError) -> None:
+    message = "expected skills to be a list, got a string; pass ['parity']"
+    assert_error(lambda: scorecard(make_net, skills="parity"), InputTypeError, message)
+
+
 class Stateful(Net):
     state: Any = None
 

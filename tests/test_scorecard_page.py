@@ -18,6 +18,7 @@ from seqtoys.results import CardRow, Estimate, ScoreCard, SkillSummary, Spread
 from seqtoys.scorecards.advice import advise
 from seqtoys.scorecards.curves import draw_curves
 from seqtoys.scorecards.references import FILE, write_references
+from seqtoys.scorecards.skills import RECIPES
 from seqtoys.scorecards.summary import spread
 from seqtoys.training.options import as_written
 
@@ -140,6 +141,23 @@ def test_references_of_several_sizes_keep_their_sizes(monkeypatch: pytest.Monkey
     monkeypatch.setattr("seqtoys.scorecards.card.shipped_references", lambda: texts)
     page = card(row()).to_html()
     assert all(f'<th scope="col">{name}</th>' in page for name in names)
+
+
+def test_larger_reference_is_not_of_this_size() -> None:
+    solved = card(row(parameters=100_000), model="Large")
+    for own in (row(score=40.0), CardRow("add", "quick", 0, error="no memory left")):
+        assert not any("within reach" in line for line in advise(card(own), [solved]))
+    same = card(row(score=40.0, parameters=99_000))
+    assert "Add is within reach at this size and budget: Large solved it." in advise(
+        same, [solved]
+    )
+
+
+def test_recipe_of_another_version_is_not_described() -> None:
+    old = card(row(), facts={"recipes": "0"}).to_html(references=False)
+    new = card(row(), facts={"recipes": str(RECIPES)}).to_html(references=False)
+    assert "Task binary_addition: recipe of version 0." in old
+    assert "Task binary_addition: lengths 6 to 9" in new
 
 
 def test_aligned_text_is_never_wrapped() -> None:

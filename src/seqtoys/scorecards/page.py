@@ -8,7 +8,7 @@ from html import escape
 from seqtoys.scorecards.advice import advise, verdict
 from seqtoys.scorecards.curves import draw_curves
 from seqtoys.scorecards.results import MEANING, Results
-from seqtoys.scorecards.skills import BATCH, CLIP, SkillRecipe, list_skills
+from seqtoys.scorecards.skills import BATCH, CLIP, RECIPES, SkillRecipe, list_skills
 from seqtoys.scorecards.style import STYLE
 from seqtoys.scorecards.summary import SkillSummary, Spread, digits
 
@@ -125,8 +125,11 @@ def _skill(card: Results, summary: SkillSummary) -> Iterator[str]:
     yield f'<div class="columns"><div>{draw_curves(summary)}</div><div>'
     yield from _mistakes(summary)
     yield "</div></div>"
-    recipe = skill.recipe(card.level)
-    yield f'<p class="dim">{escape(f"Task {skill.task}: {describe_recipe(recipe)}")}</p></section>'
+    recipe = describe_recipe(skill.recipe(card.level))
+    made_with = card.facts.get("recipes", str(RECIPES))
+    if made_with != str(RECIPES):  # the recipes of this version are others
+        recipe = f"recipe of version {made_with}."
+    yield f'<p class="dim">{escape(f"Task {skill.task}: {recipe}")}</p></section>'
 
 
 def _mistakes(summary: SkillSummary) -> Iterator[str]:

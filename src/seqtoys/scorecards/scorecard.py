@@ -61,11 +61,11 @@ def scorecard(
     It is 0 without memory and 100 at the optimum, and is not clipped: a model that is confidently
     wrong is below 0, as happens on sequences longer than any in training.
 
-    A model that looks ahead, mixes the sequences of a batch, or returns logits of the wrong shape
-    or nan fails, with the reason in its row. Any other exception also fails only its own cell. One
-    cell is one seed of one skill; each runs on one PyTorch thread, with the global random
-    generators seeded and restored, so that the scores do not depend on where and in which order
-    cells run. Ctrl-C stops cleanly and returns the finished rows.
+    A model that looks ahead or mixes the sequences of a batch, before or after training, or
+    returns logits of the wrong shape or nan, fails with the reason in its row. Any other exception
+    also fails only its own cell. One cell is one seed of one skill; each runs on one PyTorch
+    thread, with the global random generators seeded and restored, so that the scores do not depend
+    on where and in which order cells run. Ctrl-C stops cleanly and returns the finished rows.
 
     Args:
         make_model: Called as `make_model(vocab, seed)`; returns a `torch.nn.Module` that maps

@@ -40,7 +40,7 @@ li { margin: .3rem 0; }
 @media print { :root { color-scheme: light; --ink: #000; --dim: #444; --page: #fff;
   --line: #bbb; --good: #00897b; --bad: #b34700; --soft: #f3f3f3; }
   body { max-width: none; padding: 0; font-size: 10pt; } .wide { overflow: visible; }
-  .columns { grid-template-columns: 15rem minmax(0, 1fr); gap: .8rem; } .map { font-size: 8pt; }
-  pre { overflow: visible; font-size: 7pt; padding: .3rem .5rem; }
+  .columns { grid-template-columns: 18rem minmax(0, 1fr); gap: .8rem; } .map { font-size: 8pt; }
+  pre { overflow: visible; font-size: 6.5pt; padding: .3rem .5rem; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
