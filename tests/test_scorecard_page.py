@@ -193,6 +193,11 @@ def test_remark_of_several_seeds_is_printed_once() -> None:
     assert note == "add (seed 0), add (seed 1): failed on longer sequences"
 
 
+def test_repr_of_a_row_is_its_result() -> None:
+    assert repr(row(score=40.0)) == "CardRow(add, seed 0: not solved, score 40.00 ± 0.50)"
+    assert repr(CardRow("add", "quick", 1, error="boom")) == "CardRow(add, seed 1: failed)"
+
+
 def test_files_are_written(tmp_path: Path) -> None:
     page = full_card().to_html(tmp_path / "card.html", references=False)
     assert (tmp_path / "card.html").read_text() == page
