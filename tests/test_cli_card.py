@@ -62,7 +62,7 @@ def test_card_is_printed_and_written(
     assert json.loads(data.read_text())["scorecard"]["model"] == "Net"
     printed = capsys.readouterr()
     assert printed.out.startswith("Net: 1 of 1 skill solved")
-    assert printed.err == f"wrote {page}\nwrote {data}\n"
+    assert printed.err == f"wrote {data}\nwrote {page}\n"
 
 
 def test_defaults_are_quick_with_all_skills_in_processes(
@@ -87,6 +87,7 @@ def test_exit_code_is_that_of_the_outcome(measured: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ([FACTORY, "--html", "."], "can't write .: it is a folder; give the path of a file in it"),
         (
             ["nowhere:make"],
             "cannot import nowhere: ModuleNotFoundError: No module named 'nowhere'",
@@ -106,6 +107,23 @@ def test_bad_input_ends_with_one_line(
     assert printed.out == ""
     assert printed.err.startswith(f"seqtoys: {message}")
     assert printed.err.count("\n") == 1
+
+
+def test_read_only_file_is_noticed_before_training(
+    measured: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The permissions are replaced, as they do not apply to root."""
+    calls, page = measured(SOLVED), tmp_path / "card.html"
+    page.touch()
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) != page)
+    assert main(["card", FACTORY, "--workers", "1", "--html", str(page)]) == 2
+    assert capsys.readouterr().err == (
+        f"seqtoys: can't write {page}: permission denied; use another path\n"
+    )
+    assert calls == []
 
 
 def test_help_does_not_load_torch() -> None:

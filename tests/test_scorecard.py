@@ -176,6 +176,16 @@ class Awkward(Net):
         raise Unprintable
 
 
+class Silent(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        raise MemoryError
+
+
+class Leaving(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        raise SystemExit(3)
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
@@ -185,6 +195,8 @@ class Awkward(Net):
         (Wide, "ShapeError: expected logits of shape (8, "),
         (Nan, "NonFiniteLossError: the logits are inf or nan before training"),
         (Broken, "MemoryError: no room for this (test_scorecard.py, line "),
+        (Silent, "MemoryError (test_scorecard.py, line "),
+        (Leaving, "SystemExit: 3 (test_scorecard.py, line "),
         (Awkward, "Unprintable: its message can't be shown (test_scorecard.py, line "),
     ],
 )
@@ -195,8 +207,28 @@ def test_faulty_model_fails_with_its_reason(kind: Any, reason: str) -> None:
         assert row.error is not None
         assert row.error.startswith(reason), row.error
         assert "check=False" not in row.error
+        assert ".py" not in row.error or "test_scorecard.py" in row.error  # no line of the library
     assert "failed: parity (seed 0)" in str(card)
     assert card.solved == []
+
+
+class Gated(Net):
+    """Sees later symbols through a gate that is initially closed."""
+
+    def __init__(self, vocab: Vocab, seed: int) -> None:
+        super().__init__(vocab, seed)
+        self.gate = nn.Parameter(torch.zeros(()))
+
+    def forward(self, inputs: Tensor) -> Any:
+        states = self.embedding(inputs)
+        backwards = self.middle(states.flip(1))[0].flip(1)
+        return self.readout(states + self.gate * backwards)
+
+
+def test_model_that_looks_ahead_only_once_trained_fails() -> None:
+    row = one_row(Gated)
+    assert row.score is None
+    assert (row.error or "").startswith("DataError: Gated looks ahead: ")
 
 
 def test_failure_costs_only_its_own_cell() -> None:
@@ -317,12 +349,22 @@ def test_finished_rows_are_kept_and_failed_ones_retried(tmp_path: Path) -> None:
     assert made == []
 
 
+def test_file_of_something_else_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes\n")
+    with pytest.raises(DataError) as caught:
+        scorecard(make_net, seeds=[0], skills=["parity"], path=path)
+    message = f"expected {path} to be the file of a score card, got another file; use another path"
+    assert str(caught.value) == message
+    assert path.read_text() == "my notes\n"
+
+
 def test_file_of_other_code_or_another_card_is_rejected(
     tmp_path: Path, assert_error: AssertError
 ) -> None:
     path = tmp_path / "rows.jsonl"
     scorecard(make_net, seeds=[0], skills=["infer"], path=path)
-    with pytest.raises(DataError, match="holds another sweep"):
+    with pytest.raises(DataError, match="holds another score card"):
         scorecard(without_memory, seeds=[0], skills=["infer"], path=path)
     text = path.read_text().replace('"code": "', '"code": "0')
     path.write_text(text)
@@ -417,13 +459,30 @@ def test_factory_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
     Path("my_factories.py").write_text("class A:\n    def make(vocab, seed): pass\nONE = 1\n")
     Path("my_broken.py").write_text("1 / 0\n")
+    Path("my_script.py").write_text("raise SystemExit(7)\n")
     assert import_factory("my_factories:A.make").__name__ == "make"
     for path, message in (
         ("make_model", "expected module:name, such as mypackage.mymodule:make_model, got 'make"),
         ("my_factories:B", "cannot find 'B' in my_factories; expected module:name"),
         ("my_factories:ONE", f"{FORM}, got 1; pass a class, or a function that"),
-        ("my_broken:make", "cannot import my_broken: ZeroDivisionError: division by zero"),
-        ("my_missing:make", "cannot import my_missing: ModuleNotFoundError"),
+        (
+            "my_broken:make",
+            "cannot import my_broken: ZeroDivisionError: division by zero; fix the error in that "
+            "module",
+        ),
+        (
+            "my_missing:make",
+            "cannot import my_missing: ModuleNotFoundError: No module named 'my_missing'; run the "
+            "command in the folder that contains the package, or install it",
+        ),
+        (
+            "my_script:make",
+            'cannot import my_script: SystemExit: 7; run its commands only if __name__ == "__main',
+        ),
+        (
+            "folder/my_broken.py:make",
+            "expected the name of a module, such as folder.my_broken:make, got the file folder/my",
+        ),
     ):
         with pytest.raises(OptionError) as caught:
             import_factory(path)
@@ -435,6 +494,7 @@ def test_factory_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     [
         ({"level": "slow"}, "expected level to be 'quick' or 'full', got 'slow'"),
         ({"skills": ["dance"]}, "expected skills to be 'parity', 'latch' or 'infer', got 'dance'"),
+        ({"skills": ["parit"]}, "no skill is named 'parit'; did you mean 'parity'?"),
         ({"skills": []}, "expected one or more different skills, got []"),
         ({"skills": ["infer", "infer"]}, "expected one or more different skills, got ['infer'"),
         ({"seeds": [1, 1]}, "expected one or more distinct seeds, got [1, 1]"),
@@ -444,6 +504,11 @@ def test_bad_options(options: Any, message: str) -> None:
     with pytest.raises(OptionError) as caught:
         scorecard(make_net, **options)
     assert str(caught.value).startswith(message)
+
+
+def test_name_of_one_skill_is_not_read_letter_by_letter(assert_error: AssertError) -> None:
+    message = "expected skills to be a list, got a string; pass ['parity']"
+    assert_error(lambda: scorecard(make_net, skills="parity"), InputTypeError, message)
 
 
 class Stateful(Net):
@@ -500,7 +565,7 @@ def test_worst_mistakes_are_shown_in_their_place() -> None:
         assert predicted == f"predicted  ·····{1 - sum(bits) % 2}"
         assert mark == " " * 16 + "^"
         share = 1 / (2 + math.exp(3))
-        assert chances.startswith(f"probability of the target: {share:.1%} by the model, 100.0% ")
+        assert chances.startswith(f"probability of the target: model {share:.1%}, optimum 100.0%")
 
 
 def test_long_mistakes_are_cut_around_the_mistake() -> None:

@@ -18,6 +18,7 @@ from seqtoys.results import CardRow, Estimate, ScoreCard, SkillSummary, Spread
 from seqtoys.scorecards.advice import advise
 from seqtoys.scorecards.curves import draw_curves
 from seqtoys.scorecards.references import FILE, write_references
+from seqtoys.scorecards.skills import RECIPES
 from seqtoys.scorecards.summary import spread
 from seqtoys.training.options import as_written
 
@@ -129,9 +130,72 @@ def test_page_and_references_are_shown_side_by_side(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("seqtoys.scorecards.card.shipped_references", lambda: texts)
     page = card(row("add", score=40.0)).to_html()
     text = " ".join(Outline(page).texts)
-    assert "<th>GRU</th>" in page
+    assert '<th scope="col">GRU</th>' in page
     assert "Old" not in text
     assert "Add is within reach at this size and budget: GRUCharModel solved it." in text
+
+
+def test_references_of_several_sizes_keep_their_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"GRUCharModel(parameters={size})" for size in (1000, 10000)]
+    texts = [card(row(), model=name, facts={"recipes": "1"}).to_json() for name in names]
+    monkeypatch.setattr("seqtoys.scorecards.card.shipped_references", lambda: texts)
+    page = card(row()).to_html()
+    assert all(f'<th scope="col">{name}</th>' in page for name in names)
+
+
+def test_larger_reference_is_not_of_this_size() -> None:
+    solved = card(row(parameters=100_000), model="Large")
+    for own in (row(score=40.0), CardRow("add", "quick", 0, error="no memory left")):
+        assert not any("within reach" in line for line in advise(card(own), [solved]))
+    same = card(row(score=40.0, parameters=99_000))
+    assert "Add is within reach at this size and budget: Large solved it." in advise(
+        same, [solved]
+    )
+
+
+def test_recipe_of_another_version_is_not_described() -> None:
+    old = card(row(), facts={"recipes": "0"}).to_html(references=False)
+    new = card(row(), facts={"recipes": str(RECIPES)}).to_html(references=False)
+    assert "Task binary_addition: recipe of version 0." in old
+    assert "Task binary_addition: lengths 6 to 9" in new
+
+
+def test_aligned_text_is_never_wrapped() -> None:
+    """The mark under a mistake would no longer be under it, not even in print."""
+    page = full_card().to_html(references=False)
+    assert "<pre" in page
+    assert "pre-wrap" not in page
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_text_has_enough_contrast() -> None:
+    """WCAG 2.2 asks for a ratio of 4.5 between text and its background."""
+    page = full_card().to_html(references=False)
+    schemes = re.findall(r":root \{([^}]*--page[^}]*)\}", page)
+    assert len(schemes) == 3  # light, dark and print
+    for scheme in schemes:
+        colors = dict(re.findall(r"--(\w+): (#\w+)", scheme))
+        long = {k: v if len(v) == 7 else "#" + "".join(c * 2 for c in v[1:])
+                for k, v in colors.items()}  # fmt: skip
+        for name in ("ink", "dim", "bad"):
+            one, other = sorted((luminance(long[name]), luminance(long["page"])))
+            assert (other + 0.05) / (one + 0.05) >= 4.5, (name, scheme)
+
+
+def test_remark_of_several_seeds_is_printed_once() -> None:
+    rows = [row(seed=seed, remark="failed on longer sequences") for seed in (0, 1)]
+    (note,) = [n for n in card(*rows, seeds=2).notes() if "longer" in n]
+    assert note == "add (seed 0), add (seed 1): failed on longer sequences"
+
+
+def test_repr_of_a_row_is_its_result() -> None:
+    assert repr(row(score=40.0)) == "CardRow(add, seed 0: not solved, score 40.00 ± 0.50)"
+    assert repr(CardRow("add", "quick", 1, error="boom")) == "CardRow(add, seed 1: failed)"
 
 
 def test_files_are_written(tmp_path: Path) -> None:

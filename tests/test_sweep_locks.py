@@ -229,8 +229,8 @@ def test_file_replaced_during_a_sweep_raises(tmp_path: Path, assert_error: Error
         return ElmanEnsemble(vocab, seeds)
 
     message = (
-        f"can't write {path}: the file was replaced by another one; call sweep again with "
-        "another path"
+        f"can't write {path}: the file was replaced by another one; start the sweep again "
+        "with another path"
     )
     assert_error(
         lambda: sweep(replacing, "hihello", path=path, **OPTIONS), ModelFileError, message

@@ -25,7 +25,7 @@ def run(options: Namespace) -> int:
     seeds = range(check_count("--seeds", options.seeds, 1))
     skills = None if options.skills is None else [s.strip() for s in options.skills.split(",")]
     for path in filter(None, (options.html, options.json)):
-        _check_folder(path)
+        _check_file(path)
     with _workers(options.workers) as executor:
         card = scorecard(
             make_model,
@@ -54,17 +54,21 @@ def _workers(count: int | None) -> ProcessPoolExecutor | nullcontext[Executor | 
     return ProcessPoolExecutor(chosen, initializer=signal.signal, initargs=quietly)
 
 
-def _check_folder(path: str) -> None:
+def _check_file(path: str) -> None:
     """Check that a file can be written, before minutes of training."""
     folder = Path(path).parent
     if not folder.is_dir():
         raise ModelFileError(f"can't write {path}: there is no folder {folder}; create it first")
+    if Path(path).is_dir():
+        raise ModelFileError(f"can't write {path}: it is a folder; give the path of a file in it")
+    if not os.access(path if Path(path).exists() else folder, os.W_OK):
+        raise ModelFileError(f"can't write {path}: permission denied; use another path")
 
 
 def _write(card: ScoreCard, options: Namespace) -> None:
-    if options.html is not None:
-        card.to_html(options.html)
-        note(f"wrote {options.html}")
     if options.json is not None:
         card.to_json(options.json)
         note(f"wrote {options.json}")
+    if options.html is not None:
+        card.to_html(options.html)
+        note(f"wrote {options.html}")

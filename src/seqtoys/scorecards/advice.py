@@ -11,6 +11,7 @@ from seqtoys.scorecards.summary import SkillSummary
 
 IMPROVING = 3.0  # points from one fifth of a training to the last, if it was still improving
 GAP = 10.0  # points between training and unseen sequences, or those and longer ones
+SIMILAR = 1.2  # times the parameters of a model that a reference of "this size" may have
 
 
 def advise(card: Results, references: Sequence[Results] = ()) -> list[str]:
@@ -146,12 +147,22 @@ def _flat(card: Results) -> Iterator[str]:
 
 def _behind(card: Results, references: Sequence[Results]) -> Iterator[str]:
     for skill in _unsolved(card):
-        better = [other.model.partition("(")[0] for other in references if skill in other.solved]
+        most = SIMILAR * _largest(card[skill])
+        better = [
+            other.model.partition("(")[0]
+            for other in references
+            if skill in other.solved and _largest(other[skill]) <= most
+        ]
         if better:
             yield (
                 f"{skill.capitalize()} is within reach at this size and budget: "
                 f"{_listed(list(dict.fromkeys(better)))} solved it."
             )
+
+
+def _largest(summary: SkillSummary) -> int:
+    """Return the largest number of parameters of the seeds; 0 if all failed."""
+    return max((row.parameters or 0 for row in summary.finished), default=0)
 
 
 def _unsolved(card: Results) -> list[str]:

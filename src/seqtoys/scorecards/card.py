@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -197,17 +197,20 @@ class ScoreCard:
                 yield f"{ends} {text}"
 
     def _failures(self) -> Iterator[str]:
-        reasons = dict[str, list[str]]()
-        for row in self.rows:
-            if row.error is not None:
-                reasons.setdefault(row.error, []).append(f"{row.skill} (seed {row.seed})")
-        for reason, places in reasons.items():
-            yield truncated(f"failed: {_several(places)}: {reason}", 400)
+        yield from (f"failed: {note}" for note in self._grouped(lambda row: row.error))
 
     def _remarks(self) -> Iterator[str]:
+        yield from self._grouped(lambda row: row.remark)
+
+    def _grouped(self, reason_of: Callable[[CardRow], str | None]) -> Iterator[str]:
+        """Yield each reason once, after the rows that share it."""
+        reasons = dict[str, list[str]]()
         for row in self.rows:
-            if row.remark is not None:
-                yield truncated(f"{row.skill} (seed {row.seed}): {row.remark}", 400)
+            reason = reason_of(row)
+            if reason is not None:
+                reasons.setdefault(reason, []).append(f"{row.skill} (seed {row.seed})")
+        for reason, places in reasons.items():
+            yield truncated(f"{_several(places)}: {reason}", 400)
 
     def _missing(self) -> Iterator[str]:
         left = len(self.skills) * len(self.seeds) - len(self.rows)

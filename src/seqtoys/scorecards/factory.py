@@ -47,13 +47,17 @@ def import_factory(path: str) -> MakeModel:
         raise OptionError(
             f"expected module:name, such as mypackage.mymodule:make_model, got {quoted(path)}"
         )
+    if place.endswith(".py"):
+        module = place.removesuffix(".py").replace("/", ".").strip(".")
+        raise OptionError(
+            f"expected the name of a module, such as {module}:{name}, got the file {place}"
+        )
     sys.path.insert(0, "")  # the current folder, also if seqtoys was not started with python -m
     try:
         found: Any = import_module(place)
-    except Exception as error:  # from the user's module
+    except (Exception, SystemExit) as error:  # from the user's module
         raise OptionError(
-            f"cannot import {place}: {type(error).__name__}: {error}; run the command in the "
-            "folder that contains the package, or install it"
+            f"cannot import {place}: {type(error).__name__}: {error}; {_advice_on(error)}"
         ) from error
     finally:
         sys.path.remove("")
@@ -67,6 +71,15 @@ def import_factory(path: str) -> MakeModel:
     check_factory(found)
     factory: MakeModel = found
     return factory
+
+
+def _advice_on(error: BaseException) -> str:
+    """Return what to do about an error while a module was imported."""
+    if isinstance(error, ImportError):
+        return "run the command in the folder that contains the package, or install it"
+    if isinstance(error, SystemExit):
+        return 'run its commands only if __name__ == "__main__"'
+    return "fix the error in that module"
 
 
 def check_factory(make_model: object) -> None:

@@ -90,10 +90,7 @@ def _compare(
     losses: Float[Tensor, "batch time"], best: Float[Tensor, "batch time"], row: int, place: int
 ) -> str:
     right, source = (float(torch.exp(-each[row, place])) for each in (losses, best))
-    return (
-        f"\nprobability of the target: {right:.1%} by the model, {source:.1%} by the best model "
-        "possible"
-    )
+    return f"\nprobability of the target: model {right:.1%}, optimum {source:.1%}"
 
 
 def _cell(index: int, vocab: Vocab) -> str:

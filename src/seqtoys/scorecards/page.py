@@ -8,7 +8,7 @@ from html import escape
 from seqtoys.scorecards.advice import advise, verdict
 from seqtoys.scorecards.curves import draw_curves
 from seqtoys.scorecards.results import MEANING, Results
-from seqtoys.scorecards.skills import BATCH, CLIP, SkillRecipe, list_skills
+from seqtoys.scorecards.skills import BATCH, CLIP, RECIPES, SkillRecipe, list_skills
 from seqtoys.scorecards.style import STYLE
 from seqtoys.scorecards.summary import SkillSummary, Spread, digits
 
@@ -53,7 +53,7 @@ def make_page(card: Results, others: Sequence[Results] = ()) -> str:
 def _map(card: Results, others: Sequence[Results]) -> Iterator[str]:
     """Yield the heat map: a line per skill, the model first, then known architectures."""
     yield "<h2>Scores</h2>"
-    names = "".join(f"<th>{escape(_short(other.model))}</th>" for other in others)
+    names = "".join(f'<th scope="col">{escape(name)}</th>' for name in _names(others))
     yield (
         '<div class="wide" tabindex="0"><table class="map"><thead><tr><th scope="col">skill</th>'
         f'<th scope="col" class="own">this model</th><th scope="col" class="own">longer</th>'
@@ -84,6 +84,12 @@ def _cell(score: Spread | None, is_solved: bool, *, failed: bool = False) -> str
         f'<td class="{style}" style="--share:{share:.2f}" '
         f'title="{digits(score.low)} to {digits(score.high)}">{digits(score.value)}</td>'
     )
+
+
+def _names(cards: Sequence[Results]) -> list[str]:
+    """Return short names of models, or whole ones if the short ones are not distinct."""
+    names = [_short(card.model) for card in cards]
+    return names if len(set(names)) == len(names) else [card.model for card in cards]
 
 
 def _short(model: str) -> str:
@@ -119,8 +125,11 @@ def _skill(card: Results, summary: SkillSummary) -> Iterator[str]:
     yield f'<div class="columns"><div>{draw_curves(summary)}</div><div>'
     yield from _mistakes(summary)
     yield "</div></div>"
-    recipe = skill.recipe(card.level)
-    yield f'<p class="dim">{escape(f"Task {skill.task}: {describe_recipe(recipe)}")}</p></section>'
+    recipe = describe_recipe(skill.recipe(card.level))
+    made_with = card.facts.get("recipes", str(RECIPES))
+    if made_with != str(RECIPES):  # the recipes of this version are others
+        recipe = f"recipe of version {made_with}."
+    yield f'<p class="dim">{escape(f"Task {skill.task}: {recipe}")}</p></section>'
 
 
 def _mistakes(summary: SkillSummary) -> Iterator[str]:

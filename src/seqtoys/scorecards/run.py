@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from seqtoys.errors import NonFiniteLossError
+from seqtoys.errors import NonFiniteLossError, SeqtoysError
 from seqtoys.records.history import History
 from seqtoys.records.row import Row
 from seqtoys.scorecards.factory import MakeModel, make
@@ -29,7 +29,7 @@ from seqtoys.scorecards.skills import (
     Level,
     list_skills,
 )
-from seqtoys.scorecards.soundness import check_sound
+from seqtoys.scorecards.soundness import check_causal, check_sound
 from seqtoys.scorecards.state_size import state_size
 from seqtoys.support.randomness import generator_for
 from seqtoys.support.uncertainty import Estimate
@@ -76,7 +76,7 @@ def run_skill(cell: SkillCell) -> list[CardRow]:
         with isolated(cell.seed), torch.inference_mode(False):
             started = time.perf_counter()  # excluding the wait for other cells
             facts = _run_rates(cell)
-    except Exception as error:  # from the user's model
+    except (Exception, SystemExit) as error:  # from the user's model
         return failed_rows(cell, _summary_of(error), time.perf_counter() - started)
     total = time.perf_counter() - started
     return [_row(cell, **facts, total_seconds=total, versions=cell.versions)]
@@ -91,14 +91,17 @@ def _row(cell: SkillCell, **facts: Any) -> CardRow:
     return CardRow(cell.skill, cell.level, cell.seed, **facts)
 
 
-def _summary_of(error: Exception) -> str:
-    """Format an error with the place where it was raised."""
-    at = extract_tb(error.__traceback__)[-1]
+def _summary_of(error: BaseException) -> str:
+    """Format an error with the place where it was raised, if that is in the user's code."""
     try:
         message = str(error)
     except Exception:  # from the user's error class
         message = "its message can't be shown"
-    return f"{type(error).__name__}: {message} ({Path(at.filename).name}, line {at.lineno})"
+    summary = f"{type(error).__name__}: {message}".removesuffix(": ")
+    if isinstance(error, SeqtoysError):  # a line of this package would not help
+        return summary
+    at = extract_tb(error.__traceback__)[-1]
+    return f"{summary} ({Path(at.filename).name}, line {at.lineno})"
 
 
 def _run_rates(cell: SkillCell) -> dict[str, Any]:
@@ -130,6 +133,7 @@ def _train_and_measure(cell: SkillCell, lr: float) -> dict[str, Any]:
     sample = task.sample(CHECKED, generator=generator_for("check"))
     check_sound(model, sample, len(task.vocab))
     history = _train(cell, model, lr)
+    check_causal(model, sample, len(task.vocab))
     near, longer = make_yardsticks(cell.skill, cell.level)
     score, accuracy = near.score(model)
     if not math.isfinite(score):

@@ -61,11 +61,11 @@ def scorecard(
     It is 0 without memory and 100 at the optimum, and is not clipped: a model that is confidently
     wrong is below 0, as happens on sequences longer than any in training.
 
-    A model that looks ahead, mixes the sequences of a batch, or returns logits of the wrong shape
-    or nan fails, with the reason in its row. Any other exception also fails only its own cell. One
-    cell is one seed of one skill; each runs on one PyTorch thread, with the global random
-    generators seeded and restored, so that the scores do not depend on where and in which order
-    cells run. Ctrl-C stops cleanly and returns the finished rows.
+    A model that looks ahead or mixes the sequences of a batch, before or after training, or
+    returns logits of the wrong shape or nan, fails with the reason in its row. Any other exception
+    also fails only its own cell. One cell is one seed of one skill; each runs on one PyTorch
+    thread, with the global random generators seeded and restored, so that the scores do not depend
+    on where and in which order cells run. Ctrl-C stops cleanly and returns the finished rows.
 
     Args:
         make_model: Called as `make_model(vocab, seed)`; returns a `torch.nn.Module` that maps
@@ -106,7 +106,7 @@ def scorecard(
     name = str(as_written(make_model))
     versions = {} if path is None else {"code": code_digest(make_model)}
     about = {"scorecard": name, "level": level, "recipes": RECIPES}
-    with Journal(path, about, CardRow.from_json) as journal:
+    with Journal(path, about, CardRow.from_json, "score card") as journal:
         cells = [
             SkillCell(skill, level, seed, None, make_model, versions)
             for seed in chosen

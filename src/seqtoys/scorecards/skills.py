@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
-from seqtoys.errors import OptionError, quoted
+from seqtoys.errors import InputTypeError, OptionError, quoted
 from seqtoys.support.arguments import checked, listed
 from seqtoys.support.values import check_choice
 from seqtoys.tasks.catalogue import get_task
@@ -203,6 +204,7 @@ def choose_skills(names: Iterable[str] | None) -> list[Skill]:
     """Return the skills with some names, in their usual order; if None, all.
 
     Raises:
+        InputTypeError: If `names` is a string.
         OptionError: If there is no such skill, or a name is given twice.
 
     Examples:
@@ -211,8 +213,13 @@ def choose_skills(names: Iterable[str] | None) -> list[Skill]:
     """
     if names is None:
         return list(_ALL)
+    if isinstance(names, str):
+        raise InputTypeError(f"expected skills to be a list, got a string; pass [{quoted(names)}]")
     chosen = listed("skills", names)
     for name in chosen:
+        near = get_close_matches(name, _BY_NAME, n=1) if isinstance(name, str) else []
+        if name not in _BY_NAME and near:
+            raise OptionError(f"no skill is named {quoted(name)}; did you mean {quoted(near[0])}?")
         check_choice("skills", name, tuple(_BY_NAME))
     if not chosen or len(set(chosen)) < len(chosen):
         raise OptionError(f"expected one or more different skills, got {quoted(chosen)}")

@@ -1,4 +1,4 @@
-"""Checks of a model before it is trained: shapes, finite logits, and no look ahead."""
+"""Checks of a model: shapes, finite logits, and no look ahead."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ADVICE = ", or pass check=False if this is intended"
 
 
 def check_sound(model: nn.Module, batch: Batch, symbols: int) -> None:
-    """Check that the scores of a model would mean something.
+    """Check that the scores of a model would mean something, before it is trained.
 
     Unlike `fit`, which only warns, the score card has no use for a model that can see its targets.
 
@@ -40,5 +40,27 @@ def check_sound(model: nn.Module, batch: Batch, symbols: int) -> None:
         raise NonFiniteLossError(
             "the logits are inf or nan before training; check the initialization of the model"
         )
+    check_causal(model, batch, symbols)
+
+
+def check_causal(model: nn.Module, batch: Batch, symbols: int) -> None:
+    """Check that a model does not look ahead, mix sequences, or return probabilities.
+
+    A part whose weights are initially zero, such as a gated residual branch, does so only once it
+    has been trained.
+
+    Args:
+        model: The model.
+        batch: Sequences as in training.
+        symbols: The number of symbols.
+
+    Raises:
+        DataError: If it does.
+
+    Examples:
+        >>> from seqtoys import ElmanCharModel, get_task
+        >>> task = get_task("parity")
+        >>> check_causal(ElmanCharModel(task.vocab), task.sample(8), len(task.vocab))
+    """
     for fault in find_faults(model, batch, symbols=symbols):
         raise DataError(fault.replace(ADVICE, ""))

@@ -2,7 +2,7 @@
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2321; --dim: #56605d; --page: #fdfdfc;
-  --line: #d5dad8; --good: #00897b; --bad: #d55e00; --soft: #f0f3f2; }
+  --line: #d5dad8; --good: #00897b; --bad: #b34700; --soft: #f0f3f2; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8edeb; --dim: #a3aeaa; --page: #151a18;
   --line: #3a4340; --good: #26a69a; --bad: #ff8f4d; --soft: #1f2624; } }
 * { box-sizing: border-box; }
@@ -40,6 +40,7 @@ li { margin: .3rem 0; }
 @media print { :root { color-scheme: light; --ink: #000; --dim: #444; --page: #fff;
   --line: #bbb; --good: #00897b; --bad: #b34700; --soft: #f3f3f3; }
   body { max-width: none; padding: 0; font-size: 10pt; } .wide { overflow: visible; }
-  pre { overflow: visible; white-space: pre-wrap; } .map { font-size: 8pt; }
+  .columns { grid-template-columns: 18rem minmax(0, 1fr); gap: .8rem; } .map { font-size: 8pt; }
+  pre { overflow: visible; font-size: 6.5pt; padding: .3rem .5rem; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """

@@ -70,6 +70,7 @@ class Journal(Generic[AnyRow]):
         path: The file, new or existing. If None, there is no file.
         about: The description that identifies the sweep.
         read: Restores a row from its line.
+        kind: What the file belongs to, for messages.
 
     Raises:
         DataError: If the file belongs to another sweep, or is not a sweep file.
@@ -84,10 +85,14 @@ class Journal(Generic[AnyRow]):
     """
 
     def __init__(
-        self, path: PathLike | None, about: dict[str, Any], read: Callable[[str], AnyRow]
+        self,
+        path: PathLike | None,
+        about: dict[str, Any],
+        read: Callable[[str], AnyRow],
+        kind: str = "sweep",
     ) -> None:
         self.rows: dict[Key, AnyRow] = {}
-        self._read = read
+        self._read, self._kind = read, kind
         self._file: io.FileIO | None = None
         if path is None:
             return
@@ -110,18 +115,19 @@ class Journal(Generic[AnyRow]):
         is_locked = try_lock(file)
         if is_locked is False:
             raise ModelFileError(
-                f"can't write {os.fsdecode(self._path)}: another sweep is writing to it; wait for "
-                "it to finish, or use another path"
+                f"can't write {os.fsdecode(self._path)}: another {self._kind} is writing to it; "
+                "wait for it to finish, or use another path"
             )
         with writing(self._path):
             file.seek(0)
             known = file.readall()
         whole = known[: known.rfind(b"\n") + 1]
         if whole:
-            _check_same(_read_head(self._path, whole), json.loads(head)["sweep"], self._path)
-            self._keep(read_rows(self._path, whole, self._read))
+            there = _read_head(self._path, whole, self._kind)
+            _check_same(there, json.loads(head)["sweep"], self._path, self._kind)
+            self._keep(read_rows(self._path, whole, self._read, self._kind))
         elif not head.startswith(known):
-            raise _foreign(self._path)
+            raise _foreign(self._path, self._kind)
         if len(known) > len(whole):
             self._remove_cut_line(file, len(whole), is_locked=bool(is_locked))
         if not whole:
@@ -186,7 +192,7 @@ class Journal(Generic[AnyRow]):
         if not os.path.samestat(there, os.fstat(self._file.fileno())):
             raise ModelFileError(
                 f"can't write {os.fsdecode(self._path)}: the file was replaced by another one; "
-                "call sweep again with another path"
+                f"start the {self._kind} again with another path"
             )
         with writing(self._path, ". All previous rows are in it"):
             while lines:  # a disk that is filling up may write only part of them
@@ -194,7 +200,9 @@ class Journal(Generic[AnyRow]):
             os.fsync(self._file.fileno())
 
 
-def read_rows(path: PathLike, whole: bytes, read: Callable[[str], AnyRow]) -> list[AnyRow]:
+def read_rows(
+    path: PathLike, whole: bytes, read: Callable[[str], AnyRow], kind: str = "sweep"
+) -> list[AnyRow]:
     """Read the rows after the first line, each with `read`.
 
     Raises:
@@ -208,32 +216,32 @@ def read_rows(path: PathLike, whole: bytes, read: Callable[[str], AnyRow]) -> li
         try:
             rows.append(read(line.decode(*ENCODING)))
         except (DataError, UnicodeDecodeError) as error:
-            raise DataError(f"line {number} of {path} is not a row of a sweep: {error}") from None
+            raise DataError(f"line {number} of {path} is not a row of a {kind}: {error}") from None
     return rows
 
 
-def _read_head(path: PathLike, whole: bytes) -> dict[str, Any]:
+def _read_head(path: PathLike, whole: bytes, kind: str) -> dict[str, Any]:
     try:
         about = json.loads(whole.partition(b"\n")[0].decode(*ENCODING))["sweep"]
         return dict(about)
     except MALFORMED:
-        raise _foreign(path) from None
+        raise _foreign(path, kind) from None
 
 
-def _foreign(path: object) -> DataError:
+def _foreign(path: object, kind: str) -> DataError:
     return DataError(
-        f"expected {path} to be the file of a sweep, got another file; use another path"
+        f"expected {path} to be the file of a {kind}, got another file; use another path"
     )
 
 
-def _check_same(there: dict[str, Any], here: dict[str, Any], path: object) -> None:
+def _check_same(there: dict[str, Any], here: dict[str, Any], path: object, kind: str) -> None:
     differing = [name for name in here if there.get(name) != here[name]]
     if differing:
         differences = (
             f"{name} {_short(there.get(name))}, not {_short(here[name])}" for name in differing
         )
         raise DataError(
-            f"{path} holds another sweep, with {'; '.join(differences)}; use another path, or "
+            f"{path} holds another {kind}, with {'; '.join(differences)}; use another path, or "
             "delete it"
         )
 
