@@ -148,9 +148,12 @@ def _check_range(inputs: Tensor, vocab_size: int) -> None:
 
 
 def _check_dtype(values: Tensor, name: str, weight: Tensor) -> None:
+    if values.dtype == weight.dtype:
+        return
     # Under autocast, a model returns states in half precision, and may get them back.
-    is_autocast = values.is_floating_point() and torch.is_autocast_enabled(weight.device.type)
-    if values.dtype != weight.dtype and not is_autocast:
+    device = weight.device.type
+    is_autocast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    if not (values.is_floating_point() and is_autocast):
         raise InputTypeError(f"expected {name} of dtype {weight.dtype}, got {values.dtype}")
 
 
