@@ -59,7 +59,7 @@ def heat_table(*, longer: bool = False) -> str:
 def _cell(summary: SkillSummary, longer: bool) -> str:
     score = summary.longer if longer else summary.score
     if score is None:
-        return "<td>–</td>"
+        return "<td></td>"
     share = DARKEST * min(max(score.value / 100, 0), 1)
     text = f"{round(score.value) + 0}"
     if not longer and 0 < summary.solved.count < summary.solved.trials:
@@ -107,3 +107,71 @@ def made() -> str:
     """Return with which versions and when the rows were made, as a sentence."""
     facts = ScoreCard.references()[0].facts
     return ", ".join(f"{name} {value}" for name, value in facts.items())
+
+
+def score(name: str, skill: str, *, longer: bool = False) -> str:
+    """Return the median score of a network on a skill, rounded.
+
+    Args:
+        name: The short name of the network.
+        skill: The name of the skill.
+        longer: Whether to return the score on longer sequences.
+
+    Examples:
+        >>> score("GRU", "parity")
+        '100'
+    """
+    (card,) = (card for card in ScoreCard.references() if network(card) == name)
+    found = card[skill].longer if longer else card[skill].score
+    return "" if found is None else f"{round(found.value) + 0}"
+
+
+def solved(name: str, skill: str) -> str:
+    """Return how many seeds of a network solved a skill.
+
+    Args:
+        name: The short name of the network.
+        skill: The name of the skill.
+
+    Examples:
+        >>> solved("GRU", "parity")
+        '3 of 3'
+    """
+    (card,) = (card for card in ScoreCard.references() if network(card) == name)
+    rate = card[skill].solved
+    return f"{rate.count} of {rate.trials}"
+
+
+def lessons() -> str:
+    """Return what the rows teach, with the numbers of the tables, as a Markdown list."""
+    far = {name: score(name, "latch", longer=True) for name in ("GRU", "LSTM", "Transformer")}
+    count = {name: score(name, "count", longer=True) for name in ("GRU", "LSTM", "Transformer")}
+    return f"""
+- **State tracking needs a recurrence.** On *track*, where each symbol permutes three objects,
+  the GRU reaches {score("GRU", "track")} and the LSTM {score("LSTM", "track")}; the transformer,
+  whose two layers see all symbols at once, reaches {score("Transformer", "track")}. This agrees
+  with [Liu et al. (2023)](https://arxiv.org/abs/2210.10749) and [Merrill et al.
+  (2024)](https://arxiv.org/abs/2404.08819): a fixed number of layers without a nonlinear
+  recurrence cannot compose permutations of any number. *Parity* is the smallest such problem.
+- **Recall needs an addressable memory.** On *recall*, {solved("Transformer", "recall")} seeds of
+  the transformer solve the skill within these few updates, and no seed of the GRU (median score
+  {score("GRU", "recall")}) or the LSTM ({score("LSTM", "recall")}); [Arora et al.
+  (2023)](https://arxiv.org/abs/2312.04927) found the same gap in larger models. A score of 33 is
+  that of a model that knows which values occurred but not under which key: seeds of the
+  transformer that have not yet found the lookup wait there.
+- **Gates hold a bit at any distance, attention doesn't.** All three solve *latch* at training
+  lengths. On sequences twice as long, the GRU keeps {far["GRU"]} and the LSTM {far["LSTM"]}, but
+  the transformer falls to {far["Transformer"]}: the "attention glitches" of [Liu et al.
+  (2023)](https://arxiv.org/abs/2306.00946).
+- **LSTMs count.** On longer strings of *count*, the LSTM reaches {count["LSTM"]}, the GRU
+  {count["GRU"]} and the transformer {count["Transformer"]}. [Weiss et al.
+  (2018)](https://doi.org/10.18653/v1/P18-2117) explain the first two: an LSTM's cell can be
+  incremented without bound, a GRU's state cannot.
+- **The Elman network has the memory but not the gradients.** It solves *parity* and *reverse*,
+  but reaches {score("Elman", "latch")} on *latch* and {score("Elman", "copy a pattern")} on
+  *copy a pattern*, which need a symbol to survive many steps ([chapter
+  10](course/10-limits.md)).
+- **Nobody extrapolates *reverse* and *add*.** Every network that solves one of them is below 0
+  at twice the length: it has learned the lengths, not the algorithm, as [Delétang et al.
+  (2023)](https://arxiv.org/abs/2207.02098) report for *add* with all networks that lack a tape.
+"""
