@@ -1,4 +1,4 @@
-"""Tables of the page "Which network can do what?", from the score cards shipped with the package."""
+"""Tables of the page on networks and skills, from the score cards shipped with the package."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def _section(name: str) -> str:
     solved = [network(card) for card in ScoreCard.references() if card[name].is_solved]
     return (
         f"### {name[0].upper()}{name[1:]} {{ #{anchor(name)} }}\n\n"
-        f"{skill.question} `get_task({skill.task!r}{options})`, {lengths}, then {recipe.longer}; at "
-        f"most {recipe.updates} updates. Solved by: {', '.join(solved) or 'none of them'}.\n\n"
+        f"{skill.question} `get_task({skill.task!r}{options})`, {lengths}, then {recipe.longer}; "
+        f"at most {recipe.updates} updates. Solved by: {', '.join(solved) or 'none of them'}.\n\n"
         f"```python\n"
         f"scorecard(make_model, skills=[{name!r}])\n"
         f"```"
