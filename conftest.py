@@ -59,6 +59,11 @@ def pytest_sessionstart() -> None:
     import_module("seqtoys")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run pages first: a worker takes tests of another from its end, and must not split a page."""
+    items.sort(key=lambda item: item.path.suffix != ".md")
+
+
 @pytest.fixture
 def unchecked() -> Iterator[None]:
     """Switch the run-time type checks off, to meet what users meet."""

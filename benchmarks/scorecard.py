@@ -107,8 +107,8 @@ def write(cards: list[ScoreCard]) -> None:
         cards: The score cards.
     """
     order = [(name, size) for size in (10_000, 1000, 100_000) for name in ARCHITECTURES]
-    names = [f"{name}(parameters={size})" for name, size in order]
-    cards = sorted(cards, key=lambda card: (card.level, names.index(card.model)))
+    places = {f"{name}(parameters={size})": at for at, (name, size) in enumerate(order)}
+    cards = sorted(cards, key=lambda card: (card.level, places.get(card.model, len(places))))
     contents = write_references([card.to_json() for card in cards]).encode()
     if len(contents) > LARGEST:
         raise SystemExit(f"the file would have {len(contents):,} bytes, above {LARGEST:,}")

@@ -45,6 +45,7 @@ from seqtoys.plotting import (
     plot_loss_by_position,
     plot_one_hot,
     plot_probabilities,
+    plot_scorecard,
     plot_solve_rate,
     plot_trajectory,
     to_svg,
@@ -64,6 +65,7 @@ from tests.fuzz_targets import (
     model,
     report,
     result,
+    score_card,
 )
 
 
@@ -106,6 +108,7 @@ def figures(rng: random.Random, folder: Path) -> Call:
             Call(plot_trajectory, [], {"traces": rng.choice((trace, [trace] * 2)), **drawn}),
             Call(plot_dendrogram, [], {"states": states, **drawn}),
             Call(plot_solve_rate, [], {**grid, "mark": (0.1, 2), **drawn}),
+            Call(plot_scorecard, [score_card()], {"others": [score_card()], **drawn}),
             Call(to_svg, [plot_hidden(trace)]),
         ]
     )  # fmt: skip

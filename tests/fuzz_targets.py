@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 import seqtoys
 from seqtoys import (
@@ -20,6 +21,7 @@ from seqtoys import (
     Curriculum,
     ElmanCharModel,
     ElmanEnsemble,
+    Ensemble,
     FiniteLanguage,
     HiddenMarkov,
     Mixture,
@@ -34,11 +36,13 @@ from seqtoys import (
     fit,
     generate,
     get_task,
+    list_skills,
     load,
     load_history,
     novelty,
     recipe,
     save,
+    scorecard,
     stream,
     sweep,
     trace,
@@ -48,6 +52,7 @@ from seqtoys.results import (
     Baselines,
     ByLabel,
     ByPosition,
+    CardRow,
     EnsembleHistory,
     EnsembleRow,
     Estimate,
@@ -58,6 +63,11 @@ from seqtoys.results import (
     Report,
     Row,
     Score,
+    ScoreCard,
+    Skill,
+    SkillRecipe,
+    SkillSummary,
+    Spread,
     SweepResult,
     SweepRow,
     TaskCheck,
@@ -89,6 +99,17 @@ class Call:
     positional: list[Any] = field(default_factory=list)
     named: dict[str, Any] = field(default_factory=dict)
     amounts: tuple[str, ...] = ()
+
+
+@cache
+def score_card() -> ScoreCard:
+    """A score card of one seed that failed."""
+    return ScoreCard("GRU", "quick", ["add"], [0], [CardRow("add", "quick", 0, error="failed")])
+
+
+def broken_factory(vocab: Vocab, seed: int) -> nn.Module:
+    """Fail, so that a score card has nothing to train."""
+    raise RuntimeError("no model")
 
 
 @cache
@@ -472,6 +493,16 @@ def results(rng: random.Random, folder: Path) -> Call:
             Call(Proportion, [], {"count": 3, "trials": 4}),
             Call(Recipe, [8, 200, 128, 0.05], {"nonlinearity": "relu", "lengths": Curriculum(9)}),
             Call(recipe, ["parity"]),
+            Call(list_skills),
+            Call(SkillRecipe, [], {"lengths": (1, 4), "longer": 8, "rates": (0.01,)}),
+            Call(Skill, ["add", "Does it?", "parity", SkillRecipe(), SkillRecipe()]),
+            Call(Spread, [98.0, 97.0, 99.0]),
+            Call(CardRow, ["add", "quick", 0], {"score": Estimate(97.0), "solved": True}),
+            Call(SkillSummary, ["add", [CardRow("add", "quick", 0)]]),
+            Call(ScoreCard, ["GRU", "quick", ["add"], [0], [CardRow("add", "quick", 0)]]),
+            Call(ScoreCard.from_json, [score_card().to_json()]),
+            Call(score_card().to_json, [rng.choice((None, folder / f"card {rng.random()}"))]),
+            Call(scorecard, [broken_factory], {"seeds": [0], "skills": ["add"]}),
             Call(Novelty, [], {"training": 3, "held_out": None, "new": 4}),
             Call(Row, [], dict(vars(row))),
             Call(EnsembleRow, [], dict(vars(ensemble_row))),
@@ -604,8 +635,11 @@ def build(rng: random.Random, folder: Path) -> Call:
         "recurrent_init": "orthogonal",
         "batch_first": True,
     }
-    if rng.random() < 0.5:
+    chance = rng.random()
+    if chance < 0.4:
         return Call(ElmanCharModel, [VOCAB], {**options, "seed": 5}, ("num_layers",))
+    if chance < 0.6:
+        return Call(Ensemble, [lambda seed: ElmanCharModel(VOCAB, seed=seed), [1, 2]])
     return Call(ElmanEnsemble, [VOCAB, [1, 2]], options, ("num_layers",))
 
 

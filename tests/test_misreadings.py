@@ -321,7 +321,8 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "an odd value without a name": (
         lambda: ElmanCharModel(VOCAB, MODEL), InputTypeError,  # type: ignore[call-arg,arg-type]
         "ElmanCharModel takes 1 argument without a name, got 2; pass the others by name: "
-        "hidden_size, embedding_size, num_layers, nonlinearity, recurrent_init, batch_first, seed",
+        "hidden_size, parameters, embedding_size, num_layers, nonlinearity, recurrent_init, "
+        "batch_first, seed",
     ),
     "an argument too many": (
         lambda: Batch.join([BATCH], BATCH), InputTypeError,  # type: ignore[call-arg]

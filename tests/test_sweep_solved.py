@@ -260,14 +260,23 @@ class NanInEvaluation(InfiniteLoss):
         return logits if self.training else logits * math.nan
 
 
+class NanInTraining(InfiniteLoss):
+    """A model whose logits are nan in training mode."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.logits(inputs)
+        return logits * math.nan if self.training else logits
+
+
 def test_infinite_and_nan_losses_have_no_excess_error() -> None:
     row = sweep(InfiniteLoss, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
     assert (row.loss, row.excess) == (math.inf, math.inf)
     assert row.excess is not None
     assert math.isnan(row.excess.standard_error)
     assert (row.solved, row.stopped, row.error) == (False, "epochs", None)
-    row = sweep(NanInEvaluation, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
-    assert row == SweepRow({}, 0, solved=False, stopped="diverged")
+    for diverging in (NanInEvaluation, NanInTraining):
+        row = sweep(diverging, HEADS_OR_TAILS, epochs=2, **ONE).rows[0]
+        assert row == SweepRow({}, 0, solved=False, stopped="diverged")
 
 
 def test_impossible_longer_lengths_raise_before_training(assert_error: ErrorCheck) -> None:
