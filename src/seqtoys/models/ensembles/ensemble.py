@@ -101,7 +101,7 @@ class Ensemble(nn.Module):
         self.vocab: Vocab | None = vocab if isinstance(vocab, Vocab) else None
         self._runner: Runner = Runner(models, find_obstacle(models, chosen))
         stack_into(self, models)
-        self.training = models[0].training
+        self.training: bool = models[0].training
 
     @property
     def batched(self) -> bool:

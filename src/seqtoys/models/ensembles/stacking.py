@@ -36,7 +36,7 @@ class Part(nn.Module):
         super().__init__()
         self._name: str = part._get_name()
         self._about: str = part.extra_repr()
-        self.training = part.training
+        self.training: bool = part.training
 
     def _get_name(self) -> str:
         return self._name
