@@ -115,7 +115,11 @@ def everything_in(value: Any, depth: int = 0) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(everything_in(item, depth) for item in value)}]"
     if isinstance(value, dict):
-        items = sorted((str(key), key, item) for key, item in value.items() if key != "seconds")
+        items = sorted(
+            (str(key), key, item)
+            for key, item in value.items()
+            if not str(key).endswith("seconds")
+        )
         return ", ".join(f"{key!r}: {everything_in(item, depth)}" for _, key, item in items)
     if type(value).__module__.startswith("seqtoys") and hasattr(value, "__dict__") and depth < 4:
         public = {name: part for name, part in vars(value).items() if not name.startswith("_")}
