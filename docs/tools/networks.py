@@ -121,8 +121,8 @@ def score(name: str, skill: str, *, longer: bool = False) -> str:
         >>> score("GRU", "parity")
         '100'
     """
-    (card,) = (card for card in ScoreCard.references() if network(card) == name)
-    found = card[skill].longer if longer else card[skill].score
+    summary = _summary(name, skill)
+    found = summary.longer if longer else summary.score
     return "" if found is None else f"{round(found.value) + 0}"
 
 
@@ -137,9 +137,13 @@ def solved(name: str, skill: str) -> str:
         >>> solved("GRU", "parity")
         '3 of 3'
     """
-    (card,) = (card for card in ScoreCard.references() if network(card) == name)
-    rate = card[skill].solved
+    rate = _summary(name, skill).solved
     return f"{rate.count} of {rate.trials}"
+
+
+def _summary(name: str, skill: str) -> SkillSummary:
+    (card,) = (card for card in ScoreCard.references() if network(card) == name)
+    return card[skill]
 
 
 def lessons() -> str:

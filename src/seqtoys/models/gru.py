@@ -132,6 +132,5 @@ class GRUCharModel(CharModel):
 
     def _step(self, vectors: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         _, hidden = self.rnn(vectors.unsqueeze(1), hidden)
-        return hidden[
-            -1
-        ], hidden  # so that the logits depend on the returned state, for its gradients
+        # The state is read out, so that the logits depend on it, for its gradients.
+        return hidden[-1], hidden

@@ -134,4 +134,5 @@ class LSTMCharModel(CharModel):
 
     def _step(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
         _, (h, c) = self.rnn(vectors.unsqueeze(1), hidden)
-        return h[-1], (h, c)  # so that the logits depend on the returned state, for its gradients
+        # The state is read out, so that the logits depend on it, for its gradients.
+        return h[-1], (h, c)

@@ -174,16 +174,12 @@ class Runner:
         with undisturbed(model), torch.enable_grad():
             batched, _ = run_batched(model, call, tensors, state, shared)
             found = _gradients(batched, [tensors.parameters[name] for name in names])
-        stacks = {**tensors.parameters, **tensors.buffers}
-        fill(model, {name: stack[0] for name, stack in stacks.items()})
-        try:
-            # In evaluation mode, cuDNN has no gradients of recurrent networks.
-            cudnn = torch.backends.cudnn.flags(enabled=False)
-            with undisturbed(model), torch.enable_grad(), cudnn:
-                weights = [dict(model.named_parameters())[name] for name in names]
-                expected = _gradients(call(model, state_of(state, 0)), weights)
-        finally:
-            empty(model)
+        # In evaluation mode, cuDNN has no gradients of recurrent networks.
+        cudnn = torch.backends.cudnn.flags(enabled=False)
+        with _as_replica(model, tensors, 0), torch.enable_grad(), cudnn:
+            weights = dict(model.named_parameters())
+            output = call(model, state_of(state, 0))
+            expected = _gradients(output, [weights[name] for name in names])
         if any(_differ(one[0], other) for one, other in zip(found, expected, strict=True)):
             raise NotBatchedError(f"{type(model).__name__} gives different gradients when batched")
 
@@ -192,16 +188,12 @@ class Runner:
     ) -> None:
         """Check that an error is the model's own: that its first replica fails alone, too."""
         model = self.models[0]
-        stacks = {**tensors.parameters, **tensors.buffers}
-        fill(model, {name: stack[0] for name, stack in stacks.items()})
         try:
-            with undisturbed(model):
+            with _as_replica(model, tensors, 0):
                 self._set_modes(model)
                 call(model, state_of(state, 0))
         except Exception:
             return
-        finally:
-            empty(model)
         raise InputTypeError(
             f"expected {type(model).__name__} to refer to its weights as self.… in forward, got "
             "weights stored elsewhere, such as in a closure; an Ensemble can't replace those"
@@ -387,11 +379,18 @@ def _run_alone(
     model: nn.Module, call: Call, tensors: Tensors, state: Any, at: int, *, times: int
 ) -> list[Output]:
     """Run a replica as an ordinary module, one or more times, without side effects."""
+    with _as_replica(model, tensors, at):
+        return [call(model, state_of(state, at)) for _ in range(times)]
+
+
+@contextmanager
+def _as_replica(model: nn.Module, tensors: Tensors, at: int) -> Iterator[None]:
+    """Temporarily give a model the tensors of a replica; all its side effects are undone."""
     stacks = {**tensors.parameters, **tensors.buffers}
     fill(model, {name: stack[at] for name, stack in stacks.items()})
     try:
         with undisturbed(model):
-            return [call(model, state_of(state, at)) for _ in range(times)]
+            yield
     finally:
         empty(model)
 
