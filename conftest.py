@@ -17,6 +17,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.abstract.doctest import DocTestStringParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
+pytest_plugins = ["tests.browsers"]
 os.environ["MPLBACKEND"] = "agg"  # figures are drawn, not shown
 
 
