@@ -231,6 +231,20 @@ def test_model_that_looks_ahead_only_once_trained_fails() -> None:
     assert (row.error or "").startswith("DataError: Gated looks ahead: ")
 
 
+class Distant(Net):
+    """Adds the vector of the symbol 20 positions later."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        vectors = self.embedding(inputs)
+        later = nn.functional.pad(vectors[:, 20:], (0, 0, 0, min(20, inputs.shape[1])))
+        return self.readout(vectors + later)
+
+
+def test_model_that_looks_far_ahead_fails() -> None:
+    row = one_row(Distant, "latch")  # sequences of more than 20 symbols
+    assert (row.error or "").startswith("DataError: Distant looks ahead: ")
+
+
 def test_failure_costs_only_its_own_cell() -> None:
     def sometimes(vocab: Vocab, seed: int) -> nn.Module:
         if seed == 1 and "w" in vocab.symbols:  # latch

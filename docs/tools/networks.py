@@ -24,19 +24,6 @@ def anchor(skill: str) -> str:
     return skill.replace(" ", "-")
 
 
-def network(card: ScoreCard) -> str:
-    """Return the short name of the network of a score card.
-
-    Args:
-        card: The score card.
-
-    Examples:
-        >>> network(ScoreCard.references()[0])
-        'Elman'
-    """
-    return card.model.partition("(")[0].removesuffix("CharModel")
-
-
 def heat_table(*, longer: bool = False) -> str:
     """Return a table of all skills and networks, colored by score, as HTML.
 
@@ -44,7 +31,7 @@ def heat_table(*, longer: bool = False) -> str:
         longer: Whether to show the scores on longer sequences.
     """
     cards = ScoreCard.references()
-    head = "".join(f"<th>{escape(network(card))}</th>" for card in cards)
+    head = "".join(f"<th>{escape(card.short_name)}</th>" for card in cards)
     rows = "".join(
         f'<tr><th scope="row"><a href="#{anchor(skill)}">{escape(skill)}</a></th>'
         f"{''.join(_cell(card[skill], longer) for card in cards)}</tr>"
@@ -78,7 +65,7 @@ def _section(name: str) -> str:
     options = "".join(f", {key}={value!r}" for key, value in recipe.options.items())
     low, high = task.lengths
     lengths = f"length {low}" if low == high else f"lengths {low} to {high}"
-    solved = [network(card) for card in ScoreCard.references() if card[name].is_solved]
+    solved = [card.short_name for card in ScoreCard.references() if card[name].is_solved]
     return (
         f"### {name[0].upper()}{name[1:]} {{ #{anchor(name)} }}\n\n"
         f"{skill.question} `get_task({skill.task!r}{options})`, {lengths}, then {recipe.longer}; "
@@ -97,7 +84,7 @@ def sizes() -> str:
         parameters = [row.parameters or 0 for row in rows]
         states = [row.state or 0 for row in rows]
         lines.append(
-            f"| {network(card)} | {min(parameters):,} to {max(parameters):,} | "
+            f"| {card.short_name} | {min(parameters):,} to {max(parameters):,} | "
             f"{min(states):,} to {max(states):,} |"
         )
     return "\n".join(lines)
@@ -142,7 +129,7 @@ def solved(name: str, skill: str) -> str:
 
 
 def _summary(name: str, skill: str) -> SkillSummary:
-    (card,) = (card for card in ScoreCard.references() if network(card) == name)
+    (card,) = (card for card in ScoreCard.references() if card.short_name == name)
     return card[skill]
 
 
