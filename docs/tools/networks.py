@@ -133,23 +133,47 @@ def _summary(name: str, skill: str) -> SkillSummary:
     return card[skill]
 
 
+def states(name: str) -> str:
+    """Return the number of numbers in the state of a network, on its largest task.
+
+    Args:
+        name: The short name of the network.
+
+    Examples:
+        >>> states("GRU")
+        '55'
+    """
+    (card,) = (card for card in ScoreCard.references() if card.short_name == name)
+    return f"{max(row.state or 0 for row in card.rows):,}"
+
+
 def lessons() -> str:
     """Return what the rows teach, with the numbers of the tables, as a Markdown list."""
     far = {name: score(name, "latch", longer=True) for name in ("GRU", "LSTM", "Transformer")}
     count = {name: score(name, "count", longer=True) for name in ("GRU", "LSTM", "Transformer")}
     return f"""
-- **State tracking needs a recurrence.** On *track*, where each symbol permutes three objects,
-  the GRU reaches {score("GRU", "track")} and the LSTM {score("LSTM", "track")}; the transformer,
-  whose two layers see all symbols at once, reaches {score("Transformer", "track")}. This agrees
-  with [Liu et al. (2023)](https://arxiv.org/abs/2210.10749) and [Merrill et al.
+- **State tracking needs a nonlinear recurrence.** On *track*, where each symbol permutes three
+  objects, the GRU reaches {score("GRU", "track")} and the LSTM {score("LSTM", "track")}; the
+  transformer, whose two layers see all symbols at once, reaches {score("Transformer", "track")}.
+  This agrees with [Liu et al. (2023)](https://arxiv.org/abs/2210.10749) and [Merrill et al.
   (2024)](https://arxiv.org/abs/2404.08819): a fixed number of layers without a nonlinear
-  recurrence cannot compose permutations of any number. *Parity* is the smallest such problem.
+  recurrence cannot compose permutations of any number.
+- **Linear recurrences do not track, either.** Here the LRU reaches {score("LRU", "track")}, Mamba
+  {score("Mamba", "track")} and DeltaNet {score("DeltaNet", "track")}. Even on *parity*, which
+  needs a single bit that flips, Mamba stays at {score("Mamba", "parity")} and DeltaNet at
+  {score("DeltaNet", "parity")}: their states can be kept or shrunk, but not negated ([Grazzi
+  et al., 2025](https://arxiv.org/abs/2411.12537)). The complex states of the LRU
+  can rotate, and it comes nearer: {score("LRU", "parity")}.
+  `DeltaNetCharModel(vocab, negative_eigenvalues=True)` lifts the restriction.
 - **Recall needs an addressable memory.** On *recall*, {solved("Transformer", "recall")} seeds of
   the transformer solve the skill within these few updates, and no seed of the GRU (median score
   {score("GRU", "recall")}) or the LSTM ({score("LSTM", "recall")}); [Arora et al.
   (2023)](https://arxiv.org/abs/2312.04927) found the same gap in larger models. A score of 33 is
   that of a model that knows which values occurred but not under which key: seeds of the
-  transformer that have not yet found the lookup wait there.
+  transformer that have not yet found the lookup wait there. Two recurrent
+  networks do better: {solved("DeltaNet", "recall")} seeds of DeltaNet solve it, whose state is a
+  table that is written to by key, and {solved("Mamba", "recall")} of Mamba, whose state has
+  {states("Mamba")} numbers rather than the {states("GRU")} of the GRU.
 - **Gates hold a bit at any distance, attention doesn't.** All three solve *latch* at training
   lengths. On sequences twice as long, the GRU keeps {far["GRU"]} and the LSTM {far["LSTM"]}, but
   the transformer falls to {far["Transformer"]}: the "attention glitches" of [Liu et al.
