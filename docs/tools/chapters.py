@@ -61,7 +61,7 @@ def read(path: Path) -> Chapter:
         ('3 · The Elman network', (2,), False)
     """
     text, front = get_data(path.read_text(encoding="utf-8"))
-    heading = HEADING.search(text)
+    heading, number = HEADING.search(text), int(path.name[:2])
     if heading is None:
         raise ValueError(
             f"expected a heading in {path.name}, got none; add a line such as # Title"
@@ -72,7 +72,7 @@ def read(path: Path) -> Chapter:
         title=heading[1],
         question=front.get("question", ""),
         minutes=minutes(text),
-        needs=tuple(front.get("needs", [int(path.name[:2]) - 1])),
+        needs=tuple(front.get("needs", range(max(1, number - 1), number))),
         is_plotting=any(name.startswith(PLOTTING) for name in imported),
     )
 
@@ -175,8 +175,17 @@ def _row(chapter: Chapter) -> str:
 
 
 def _needed(chapter: Chapter) -> list[tuple[int, str]]:
-    """Return number and file name of each chapter that this one needs."""
+    """Return number and file name of each chapter that this one needs.
+
+    Raises:
+        ValueError: If one does not exist.
+    """
     names = {int(path.name[:2]): path.name for path in COURSE.glob("[0-9][0-9]-*.md")}
+    for number in chapter.needs:
+        if number not in names:
+            raise ValueError(
+                f"expected chapter {number}, which {chapter.name} needs, got none; change needs"
+            )
     return [(number, names[number]) for number in chapter.needs]
 
 

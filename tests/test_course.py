@@ -1,0 +1,166 @@
+"""The course: what each chapter says about itself, and the sources it names."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from mkdocs.utils.meta import get_data
+from tools import hooks
+from tools.chapters import Chapter, chapters, minutes, read, table, with_facts
+from tools.shown import BLOCK
+
+COURSE = Path("docs/course")
+PAGES = sorted(COURSE.glob("[0-9]*.md"))
+YEAR = re.compile(r"\b(?:18|19|20)\d\d\b")
+LINK = re.compile(r"\[([^]]*)\]\((https://[^)]*)\)")
+READER = re.compile(r'source="above"')
+
+
+def shown(page: Path) -> list[str]:
+    """Return the code of a page that a reader enters, without that of folded answers."""
+    return [
+        re.sub(r".*markdown-exec: hide\n", "", block["code"])
+        for block in BLOCK.finditer(page.read_text())
+        if READER.search(block["options"]) and not block["indent"]
+    ]
+
+
+def prose(page: Path) -> list[str]:
+    """Return the paragraphs of a page, without front matter, code and folded notes."""
+    text, _ = get_data(page.read_text())
+    parts = BLOCK.sub("", text).split("\n\n")
+    return [part.strip() for part in parts if not part.startswith(("    ", "???"))]
+
+
+def rendered(text: str, name: str) -> str:
+    """Return the Markdown that MkDocs gets for a page."""
+    page = SimpleNamespace(file=SimpleNamespace(src_uri=name))
+    return hooks.on_page_markdown(text, page)  # type: ignore[arg-type]
+
+
+def test_chapters_are_numbered_in_order() -> None:
+    found = chapters()
+    assert [chapter.name for chapter in found] == [page.name for page in PAGES]
+    for number, chapter in enumerate(found, 1):
+        assert chapter.title.startswith(f"{number} · ")
+
+
+@pytest.mark.parametrize("chapter", chapters(), ids=lambda chapter: chapter.name)
+def test_chapter_needs_earlier_ones_only(chapter: Chapter) -> None:
+    number = int(chapter.name[:2])
+    assert all(1 <= needed < number for needed in chapter.needs)
+    assert bool(chapter.needs) == (number > 1)
+
+
+def test_facts_stand_between_heading_and_text() -> None:
+    text = (COURSE / "10-limits.md").read_text()
+    heading, facts, start = rendered(get_data(text)[0], "course/10-limits.md").split("\n\n")[:3]
+    assert heading.startswith("# 10 · ")
+    assert start.startswith("*By the end of this chapter")
+    expected = (
+        "needs chapters [6](06-whole-sequence.md) and [8](08-memorising.md) · installs: `plot`"
+    )
+    assert expected in facts
+    assert re.match(r"About \d+ minutes · ", facts)
+
+
+def test_first_chapter_needs_python_alone() -> None:
+    facts = with_facts("# 1 · Vectors\n", "course/01-vectors.md").splitlines()[2]
+    assert facts.endswith("needs Python")
+
+
+def test_other_pages_stay_as_they_are() -> None:
+    assert rendered("# Results\n\nThe end.", "results.md") == "# Results\n\nThe end."
+
+
+def test_page_of_the_course_lists_each_chapter() -> None:
+    page = rendered((COURSE / "index.md").read_text(), "course/index.md")
+    rows = [line for line in page.splitlines() if line.startswith("| [")]
+    assert [re.findall(r"\((.*?)\)", row)[0] for row in rows] == [page.name for page in PAGES]
+    spent = sum(int(row.split("|")[2]) for row in rows)
+    assert f"about {spent / 60:.0f} hours" in page
+    assert "<!--" not in page
+
+
+def test_table_answers_what_pages_leave_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "01-one.md").write_text("# 1 · One\n")
+    (tmp_path / "02-two.md").write_text("---\nneeds: [1]\nquestion: Why?\n---\n\n# 2 · Two\n")
+    (tmp_path / "03-three.md").write_text("---\nneeds: [1, 2]\n---\n# 3 · Three\n")
+    (tmp_path / "04-four.md").write_text("# 4 · Four\n")
+    monkeypatch.setattr("tools.chapters.COURSE", tmp_path)
+    rows = table().splitlines()[2:6]
+    assert rows[0].startswith("| [1 · One](01-one.md) | 5 | Python |")
+    assert rows[1].startswith("| [2 · Two](02-two.md)<br>Why? | 5 | [1](01-one.md) |")
+    assert "| [1](01-one.md) and [2](02-two.md) |" in rows[2]
+    assert "| [3](03-three.md) |" in rows[3]
+
+
+def test_chapter_that_is_missing_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "02-two.md").write_text("# 2 · Two\n")
+    monkeypatch.setattr("tools.chapters.COURSE", tmp_path)
+    with pytest.raises(ValueError, match=r"expected chapter 1, which 02-two\.md needs, got none"):
+        table()
+
+
+def test_page_without_heading_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "01-none.md"
+    path.write_text("no heading")
+    with pytest.raises(ValueError, match=r"expected a heading in 01-none\.md"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "lines", "exercises", "expected"),
+    [(0, 0, 0, 5), (1500, 0, 0, 10), (0, 120, 0, 10), (0, 0, 4, 20), (1500, 120, 4, 40)],
+)
+def test_minutes_add_up(words: int, lines: int, exercises: int, expected: int) -> None:
+    code = '```python exec="on" source="above"\n' + "x = 1\n" * lines + "```\n"
+    text = "word " * words + "\n\n" + code + "\n**1.** Why?\n" * exercises
+    assert minutes(text) == expected
+    unseen = '```python exec="on" html="on"\n' + "x = 1\n" * 500 + "```\n"
+    assert minutes(text + unseen) == expected
+
+
+@pytest.mark.parametrize(
+    "chapter",
+    [chapter for chapter in chapters() if not chapter.is_plotting],
+    ids=lambda chapter: chapter.name,
+)
+def test_code_runs_without_what_the_page_does_not_name(
+    chapter: Chapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("matplotlib", "matplotlib.pyplot", "scipy"):
+        monkeypatch.setitem(sys.modules, name, None)
+    space: dict[str, object] = {}
+    for code in shown(COURSE / chapter.name):
+        exec(code, space)
+
+
+def test_plotting_is_named_where_it_is_used() -> None:
+    for chapter in chapters():
+        is_plotting = any(" plot_" in code for code in shown(COURSE / chapter.name))
+        assert chapter.is_plotting >= is_plotting
+    assert sum(chapter.is_plotting for chapter in chapters()) >= 8
+
+
+@pytest.mark.parametrize("page", [*PAGES, COURSE / "index.md"], ids=str)
+def test_every_paper_is_linked(page: Path) -> None:
+    for paragraph in prose(page):
+        text = re.sub(r"\]\([^)]*\)", "]", paragraph)  # a year in an address names no paper
+        if YEAR.search(text):
+            assert LINK.search(paragraph), paragraph
+
+
+def test_sources_are_lasting_addresses() -> None:
+    hosts = {"doi.org", "arxiv.org", "people.idsia.ch"}
+    found = {link for page in PAGES for _, link in LINK.findall("\n".join(prose(page)))}
+    assert len(found) >= 15
+    assert {link.split("/")[2] for link in found} <= hosts
