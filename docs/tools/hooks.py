@@ -59,7 +59,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Add the facts of a chapter; fold the code of figures and, in the course, of numbers."""
-    from tools.chapters import with_facts
+    from tools.chapter_facts import with_facts
     from tools.shown import fold_code
 
     name = page.file.src_uri
