@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from mkdocs.utils.meta import get_data
-from tools import hooks
 from tools.chapter_facts import Chapter, chapters, minutes, read, table, with_facts
 from tools.shown import BLOCK
 
@@ -36,12 +35,6 @@ def prose(page: Path) -> list[str]:
     return [part.strip() for part in parts if not part.startswith(("    ", "???"))]
 
 
-def rendered(text: str, name: str) -> str:
-    """Return the Markdown that MkDocs gets for a page."""
-    page = SimpleNamespace(file=SimpleNamespace(src_uri=name))
-    return hooks.on_page_markdown(text, page)  # type: ignore[arg-type]
-
-
 def test_chapters_are_numbered_in_order() -> None:
     found = chapters()
     assert [chapter.name for chapter in found] == [page.name for page in PAGES]
@@ -58,7 +51,7 @@ def test_chapter_needs_earlier_ones_only(chapter: Chapter) -> None:
 
 def test_facts_stand_between_heading_and_text() -> None:
     text = (COURSE / "10-limits.md").read_text()
-    heading, facts, start = rendered(get_data(text)[0], "course/10-limits.md").split("\n\n")[:3]
+    heading, facts, start = with_facts(get_data(text)[0], "course/10-limits.md").split("\n\n")[:3]
     assert heading.startswith("# 10 · ")
     assert start.startswith("*By the end of this chapter")
     expected = (
@@ -74,11 +67,24 @@ def test_first_chapter_needs_python_alone() -> None:
 
 
 def test_other_pages_stay_as_they_are() -> None:
-    assert rendered("# Results\n\nThe end.", "results.md") == "# Results\n\nThe end."
+    assert with_facts("# Results\n\nThe end.", "results.md") == "# Results\n\nThe end."
+
+
+def test_build_adds_the_facts(tmp_path: Path) -> None:
+    folder = tmp_path / "docs/course"
+    folder.mkdir(parents=True)
+    (folder / "index.md").write_text("# Course\n\nNothing is listed.\n")
+    (folder / "03-elman.md").write_text("---\nneeds: [2]\n---\n\n# 3 · Elman\n\nA text.\n")
+    hook, settings = Path("docs/tools/hooks.py").resolve(), "markdown_extensions: [attr_list]\n"
+    (tmp_path / "mkdocs.yml").write_text(f"site_name: specimen\nhooks: [{hook}]\n{settings}")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    page = (tmp_path / "site/course/03-elman/index.html").read_text()
+    assert re.search(r'</h1>\s*<p class="chapter-facts">About \d+ minutes · needs ', page)
 
 
 def test_page_of_the_course_lists_each_chapter() -> None:
-    page = rendered((COURSE / "index.md").read_text(), "course/index.md")
+    page = with_facts((COURSE / "index.md").read_text(), "course/index.md")
     rows = [line for line in page.splitlines() if line.startswith("| [")]
     assert [re.findall(r"\((.*?)\)", row)[0] for row in rows] == [page.name for page in PAGES]
     spent = sum(int(row.split("|")[2]) for row in rows)
