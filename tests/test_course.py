@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from mkdocs.utils.meta import get_data
 from tools.chapter_facts import Chapter, chapters, minutes, read, table, with_facts
 from tools.shown import BLOCK
+from torch.optim import SGD
+from torch.optim.lr_scheduler import StepLR
+
+from seqtoys import ElmanEnsemble, Vocab, fit
 
 COURSE = Path("docs/course")
 PAGES = sorted(COURSE.glob("[0-9]*.md"))
@@ -155,6 +160,19 @@ def test_plotting_is_named_where_it_is_used() -> None:
         is_plotting = any(" plot_" in code for code in shown(COURSE / chapter.name))
         assert chapter.is_plotting >= is_plotting
     assert sum(chapter.is_plotting for chapter in chapters()) >= 8
+
+
+def test_scheduler_does_what_chapter_7_says() -> None:
+    halving = partial(StepLR, step_size=25, gamma=0.5)
+    shares = {}
+    for lr in (1.0, 3.0):
+        for scheduler in (None, halving):
+            model = ElmanEnsemble(Vocab("hielo"), range(300))
+            pair = ("hihell", "ihello")
+            history = fit(model, pair, epochs=100, lr=lr, optimizer=SGD, scheduler=scheduler)
+            shares[lr, scheduler is None] = history.solve_rate.value
+    assert shares[3.0, False] > 1.7 * shares[3.0, True]  # "nearly doubles"
+    assert shares[1.0, True] > shares[1.0, False]  # "only slow it down"
 
 
 @pytest.mark.parametrize("page", [*PAGES, COURSE / "index.md"], ids=str)
