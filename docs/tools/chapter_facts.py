@@ -86,7 +86,12 @@ def _visible(text: str) -> Iterator[str]:
 
 
 def chapters() -> list[Chapter]:
-    """Return the chapters, in order."""
+    """Return the chapters, in order.
+
+    Examples:
+        >>> [chapter.name for chapter in chapters()][:2]
+        ['01-vectors.md', '02-symbols.md']
+    """
     return [read(path) for path in sorted(COURSE.glob("[0-9][0-9]-*.md"))]
 
 
