@@ -14,6 +14,7 @@ def lab(
     figure: str,
     *,
     learn: str = "hihello",
+    read: str | None = None,
     units: int | None = None,
     seed: int = 777,
     rate: float = 0.05,
@@ -30,6 +31,7 @@ def lab(
             `steps`, `map`, `weights` and `code` show the network or change it.
         figure: The figure to show without JavaScript.
         learn: The text to learn.
+        read: The text to read at first. If None, the text to learn without its last letter.
         units: The number of hidden units. If None, one per symbol, and no readout.
         seed: The seed of the initial weights.
         rate: The learning rate.
@@ -45,6 +47,7 @@ def lab(
     settings = {
         "show": panels,
         "learn": learn,
+        "read": read,
         "units": "" if units is None else units,
         "seed": seed,
         "rate": rate,

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 # In this order: each needs those before it. Plain scripts, not modules, which browsers do not load
 # from a folder that is opened without a server.
 SCRIPTS = (
-    "random", "network", "training", "elements", "fields", "curves", "steps", "weights", "lab"
+    "random", "network", "training", "elements", "fields", "train", "chart", "seeds", "steps",
+    "map", "weights", "code", "lab",
 )  # fmt: skip
 
 

@@ -22,15 +22,15 @@
 
   /** Write a number into a cell, and color the cell: fully if the number is `largest`. */
   function paint(cell, value, written, largest = 1) {
-    // Never more than 60% of the color, so that text in front of it keeps its contrast.
-    const strength = 0.6 * Math.min(Math.abs(value) / largest, 1);
+    // Never more than half of the color, so that text in front of it keeps its contrast.
+    const strength = 0.5 * Math.min(Math.abs(value) / largest, 1);
     cell.style.backgroundColor = `rgb(${value < 0 ? NEGATIVE : POSITIVE} / ${strength.toFixed(3)})`;
     cell.textContent = written;
   }
 
   const signed = (value) => value.toFixed(2).replace("-", "\u2212").replace(/^\u2212(?=0\.00$)/, "");
   const visible = (symbol) => (symbol === " " ? "\u2423" : symbol);
-  const showing = (text) => Array.from(text, visible).join("");
+  const quoted = (text) => `\u201c${Array.from(text, visible).join("")}\u201d`;
 
   /** Call `work` once per frame until it returns false; return a function that stops it. */
   function everyFrame(work) {
@@ -41,6 +41,6 @@
 
   const prefersStillness = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  const helpers = { button, everyFrame, make, paint, prefersStillness, showing, signed, visible };
+  const helpers = { button, everyFrame, make, paint, prefersStillness, quoted, signed, visible };
   Object.assign(seqtoysLab, helpers, { panels: {} });
 }

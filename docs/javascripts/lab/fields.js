@@ -3,7 +3,8 @@
 
 {
   const { make, panels, symbolsOf } = seqtoysLab;
-  const LONGEST = 60, MOST_UNITS = 16;
+  const LONGEST = 60, MOST_UNITS = 16, MOST_SEEDS = 2 ** 32;
+  const RATES = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
 
   const labeled = (name, input) => make("label", { class: "lab-field" }, make("span", {}, name), input);
 
@@ -37,7 +38,7 @@
   panels.read = (lab) => textField("Text to read", (text) => {
     const symbols = symbolsOf(lab.settings.learn);
     const strange = Array.from(text).find((symbol) => !symbols.includes(symbol));
-    if (strange) return `expected letters among ${symbols.join(" ")}, got ${strange}; it has not learned that one`;
+    if (strange) return `expected letters among ${symbols.join(" ")}, got ${strange}; type only those`;
     if (text === "") return "expected at least one letter; type one";
     lab.readText(text);
   }, () => lab.reading);
@@ -50,16 +51,31 @@
   };
 
   panels.rate = (lab) => {
-    const rates = ["0.005", "0.01", "0.02", "0.05", "0.1", "0.2"].map((rate) => [rate, rate]);
-    return choice("Learning rate", rates, () => String(lab.settings.rate),
+    const options = RATES.map((rate) => [rate, rate]);
+    return choice("Learning rate", options, () => lab.settings.rate,
       (value) => lab.change({ rate: Number(value) }));
   };
 
   panels.seed = (lab) => {
-    const input = make("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, input: () => {
+    const input = make("input", { type: "number", min: 0, max: MOST_SEEDS - 1, step: 1, input: () => {
       if (input.value !== "" && input.validity.valid) lab.change({ seed: input.valueAsNumber });
     } });
     const refresh = () => document.activeElement !== input && (input.value = lab.settings.seed);
     return { element: labeled("Seed", input), refresh };
   };
+
+  /** Return the settings that an address contains; invalid ones are those of an address without. */
+  function settingsFrom(address) {
+    const found = new URLSearchParams(address);
+    const number = (name, isValid, otherwise) =>
+      isValid(Number(found.get(name))) ? Number(found.get(name)) : otherwise;
+    return {
+      learn: Array.from(found.get("text") ?? "").slice(0, LONGEST).join(""),
+      units: number("units", (n) => Number.isInteger(n) && n > 0 && n <= MOST_UNITS, null),
+      seed: number("seed", (n) => Number.isInteger(n) && n >= 0 && n < MOST_SEEDS, 0),
+      rate: number("rate", (n) => RATES.includes(n), 0.05),
+    };
+  }
+
+  Object.assign(seqtoysLab, { settingsFrom });
 }

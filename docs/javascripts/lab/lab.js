@@ -2,17 +2,18 @@
 "use strict";
 
 {
-  const { Network, Trainer, make, panels, symbolsOf } = seqtoysLab;
+  const { Network, Trainer, make, panels, settingsFrom, symbolsOf, visible } = seqtoysLab;
 
   class Lab {
     /** @param {HTMLElement} root Its attributes `data-…` are the settings, and the panels to show. */
     constructor(root) {
-      const { show, learn, units, seed, rate, epochs, weights } = root.dataset;
+      const { show, learn, read, units, seed, rate, epochs, weights } = root.dataset;
       this.root = root;
-      this.settings = { learn, units: units ? Number(units) : null, seed: Number(seed), rate: Number(rate) };
+      this.settings = { learn, units: Number(units) || null, seed: Number(seed), rate: Number(rate) };
       this.epochs = Number(epochs); // of training before the reader sees the network
       this.given = weights && JSON.parse(weights);
-      if ("linked" in root.dataset) this.#readAddress();
+      this.reading = read; // without one, all that it learns to continue
+      if ("linked" in root.dataset) this.#follow();
       this.parts = show.split(" ").map((name) => panels[name](this));
       root.replaceChildren(...this.parts.map((part) => this.#framed(part)));
       this.restart();
@@ -75,24 +76,25 @@
       for (const part of this.parts) part.refresh(isRunning);
     }
 
-    /** Return the network's predictions on the text it learns. */
-    guesses() {
-      return this.network.read(this.trainer.inputs).map(({ guess }) => guess);
-    }
-
     /** Without a readout, each unit is the score of a symbol and has its name. */
     unitNames() {
       const { hasReadout, symbols, units } = this.network;
-      return hasReadout ? Array.from({ length: units }, (_, i) => String(i + 1)) : symbols.map(seqtoysLab.visible);
+      return hasReadout ? Array.from({ length: units }, (_, i) => String(i + 1)) : symbols.map(visible);
+    }
+
+    /** Take the settings from the address of the page, now and whenever a link changes it. */
+    #follow() {
+      this.#readAddress();
+      addEventListener("hashchange", () => {
+        this.reading = undefined;
+        this.#readAddress();
+        this.restart();
+      });
     }
 
     #readAddress() {
-      const found = new URLSearchParams(location.hash.slice(1)), { settings } = this;
-      if ([...(found.get("text") ?? "")].length > 1) settings.learn = found.get("text");
-      for (const name of ["units", "seed", "rate"]) {
-        const value = Number(found.get(name));
-        if (found.get(name) && value >= 0) settings[name] = value;
-      }
+      const settings = settingsFrom(location.hash.slice(1));
+      if (Array.from(settings.learn).length > 1) this.settings = settings; // else a link to a heading
     }
 
     #writeAddress() {

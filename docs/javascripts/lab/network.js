@@ -1,4 +1,4 @@
-/* The Elman network: h_t = tanh(U x_t + V h_{t-1} + b), y_t = W h_t + c. Without a readout, y_t = h_t. */
+/* The Elman network: h_t = tanh(U x_t + V h_{t-1} + b), y_t = W h_t + c; without a readout, y_t = h_t. */
 "use strict";
 
 {
