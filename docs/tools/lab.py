@@ -41,8 +41,8 @@ def lab(
         is_linked: Whether the address of the page keeps the settings, and panels have headings.
 
     Examples:
-        >>> lab("read steps", "<svg></svg>", seed=3)[:70]
-        '<div class="lab" data-show="read steps" data-learn="hihello" data-units'
+        >>> lab("read steps", "<svg></svg>", seed=3)
+        '<div class="lab" data-show="read steps" ... data-seed="3" ...><svg></svg></div>'
     """
     settings = {
         "show": panels,
