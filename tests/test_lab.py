@@ -86,8 +86,17 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     """Run JavaScript in Node, and in a page of the site that has a lab."""
     if request.param == "node":
         return run_in_node
-    page: Page = request.getfixturevalue("lab_page")
+    page: Page = request.getfixturevalue("open_page")
     return lambda body, argument: page.evaluate(f"(input) => {{{body}}}", argument)
+
+
+@pytest.fixture(scope="module")
+def open_page(browser: Browser, site: str) -> Iterator[Page]:
+    """Open the page of the lab once, for tests that only compute."""
+    page = browser.new_page()
+    page.goto(f"{site}/lab/")
+    yield page
+    page.close()
 
 
 @pytest.fixture
@@ -219,6 +228,24 @@ def test_train_a_word_of_your_own(lab_page: Page) -> None:
     exec(code.replace("print(", "said = ("), names)
     assert names["said"] == model.predict("banan")
     assert "#text=banana&seed=12&rate=0.05" in lab_page.url
+
+
+def test_training_can_be_paused(browser: Browser, site: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{site}/course/05-hihello/")
+    page.get_by_role("button", name="Train 100 epochs").click()
+    page.get_by_role("button", name="Pause").click()
+    paused = status(page)
+    found = re.search(r"epoch (\d+), loss (\d\.\d+)", paused)
+    assert found is not None
+    epochs = int(found[1])
+    assert 0 < epochs < 100
+    page.wait_for_timeout(100)
+    assert status(page) == paused
+    page.get_by_role("button", name="One epoch").click()
+    history = trained("hihello", None, 777, epochs + 1, rate=0.005)[1]
+    assert f"epoch {epochs + 1}, loss {history.loss[-1]:.4f}" in status(page)
+    page.close()
 
 
 def test_memory_can_be_taken_away_and_given_back(browser: Browser, site: str) -> None:

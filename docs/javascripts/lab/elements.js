@@ -22,6 +22,7 @@
 
   /** Write a number into a cell, and color the cell: fully if the number is `largest`. */
   function paint(cell, value, written, largest = 1) {
+    if (cell.textContent === String(written)) return; // most cells change little from epoch to epoch
     // Never more than half of the color, so that text in front of it keeps its contrast.
     const strength = 0.5 * Math.min(Math.abs(value) / largest, 1);
     cell.style.backgroundColor = `rgb(${value < 0 ? NEGATIVE : POSITIVE} / ${strength.toFixed(3)})`;

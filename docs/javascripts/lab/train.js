@@ -4,6 +4,7 @@
 {
   const { button, everyFrame, make, panels, prefersStillness, quoted } = seqtoysLab;
   const SPAN = 100; // epochs that a click on the main button trains for
+  const PACE = 16; // milliseconds per epoch
 
   class Train {
     title = "Train";
@@ -24,9 +25,13 @@
     }
 
     start() {
-      this.goal = this.lab.trainer.losses.length + SPAN;
+      const begun = performance.now(), first = this.lab.trainer.losses.length;
+      this.goal = first + SPAN;
       this.stop = everyFrame(() => {
-        this.train(prefersStillness() ? SPAN : 1);
+        // By the clock, so that large tables, which take long to draw, do not slow down training.
+        const passed = Math.ceil((performance.now() - begun) / PACE);
+        const due = prefersStillness() ? this.goal : Math.min(first + passed, this.goal);
+        this.train(due - this.lab.trainer.losses.length);
         return this.goal !== null;
       });
     }
