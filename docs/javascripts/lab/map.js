@@ -12,7 +12,7 @@
       this.path = make("path", { class: "lab-path" });
       this.letters = make("g");
       const frame = make("path", { d: "M-1-1H1V1H-1ZM-1 0H1M0-1V1" });
-      this.drawing = make("svg", { viewBox: "-1.1 -1.1 2.2 2.2", class: "lab-map", role: "img" },
+      this.drawing = make("svg", { viewBox: "-1.2 -1.2 2.4 2.4", class: "lab-map", role: "img" },
         frame, this.path, this.letters);
       this.places = make("p", { "aria-live": "polite" });
       this.element = make("div", {}, this.drawing, this.places);
