@@ -14,7 +14,9 @@ from tools.figures import show
 HEIGHT = 3.9  # inches, so that the squares of two heads fit side by side
 
 
-def attention_maps(weights: Mapping[str, Float[Tensor, "time time"]], symbols: Sequence[str]) -> str:
+def attention_maps(
+    weights: Mapping[str, Float[Tensor, "time time"]], symbols: Sequence[str]
+) -> str:
     """Draw the attention weights of some heads as heat maps, one row per attending position.
 
     Args:
