@@ -42,5 +42,5 @@ def attention_maps(
         ax.set_xlabel("looks at")
         ax.spines[:].set_alpha(FAINT)
     panels[0].set_ylabel("reading")
-    plt.colorbar(drawn, ax=panels, label="attention weight", shrink=0.7, location="bottom")
+    plt.colorbar(drawn, ax=panels, label="attention weight", shrink=0.5, location="bottom")
     return show(panels[0])
