@@ -238,14 +238,14 @@ def beliefs_of_shai() -> str:
     for axes, (name, networks) in zip(panels, rows.items(), strict=True):
         for ax, stored in zip(axes[1:], networks, strict=True):
             beliefs, image = read_beliefs(*load_observer(stored))
-            _draw_beliefs(ax, image, beliefs)
+            draw_beliefs(ax, image, beliefs)
             ax.set_title(f"{stored['units']} units: {explained(beliefs, image):.1%}")
-        _draw_beliefs(axes[0], beliefs, beliefs)
+        draw_beliefs(axes[0], beliefs, beliefs)
         axes[0].set_title(name)
     return show(panels[0, 0])
 
 
-def _draw_beliefs(ax: Axes, places: Tensor, beliefs: Tensor) -> None:
+def draw_beliefs(ax: Axes, places: Tensor, beliefs: Tensor) -> None:
     """Draw points in the triangle of beliefs, each in the color of a belief."""
     x, y = (places.numpy() @ CORNERS).T
     colours = beliefs.numpy() @ np.array([to_rgb(colour) for colour in COLOURS])
