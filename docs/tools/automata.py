@@ -30,7 +30,15 @@ def hierarchy() -> str:
     """Draw the levels of the Chomsky hierarchy as nested boxes, with tasks of each."""
     height = (BAND + BELOW) * (len(LEVELS) - 1) + BAND
     parts = [part for depth, level in enumerate(LEVELS) for part in _level(depth, level, height)]
-    title = "The Chomsky hierarchy: each class of languages is contained in the next larger one"
+    title = (
+        "The Chomsky hierarchy, from the largest class of languages to the one inside all: "
+        + (
+            "; ".join(
+                f"{level}, which needs {needs}, such as {', '.join(SHOWN[level])}"
+                for level, (needs, _) in LEVELS.items()
+            )
+        )
+    )
     return drawing(WIDTH + 4, height + 4, title, *parts)
 
 

@@ -57,6 +57,12 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         files.append(File.generated(config, name, content=to_notebook(path)))
 
 
+def on_post_page(output: str, **_: object) -> str:
+    """Name the dialog of the search, which the theme does not, for screen readers."""
+    dialog = 'data-md-component="search" role="dialog"'
+    return output.replace(dialog, f'{dialog} aria-label="Search"')
+
+
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Fold the code of each figure below it; in the course, also that of printed numbers."""
     from tools.shown import fold_code
