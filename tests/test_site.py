@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urldefrag, urljoin, urlparse
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.parse import urldefrag, urljoin
+from urllib.request import Request, urlopen
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize
 
-WIDE, NARROW = {"width": 1300, "height": 1900}, {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1300, "height": 1900}
+NARROW: ViewportSize = {"width": 390, "height": 844}
 SCHEMES = {"light": "default", "dark": "slate"}
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important }"
 READ = """() => {
@@ -108,24 +110,20 @@ def names(index: list[dict[str, str]]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def visits(browser: Browser, site: str, names: list[str]) -> Iterator[dict[str, Visit]]:
+def visits(browser: Browser, site: str, names: list[str]) -> dict[str, Visit]:
     """Open every page once, in both sizes and both color schemes."""
-    page = browser.new_page(reduced_motion="reduce")
-    yield {name: visited(page, f"{site}/{name}") for name in names}
-    page.close()
+    return {name: visited(browser, f"{site}/{name}") for name in names}
 
 
-def visited(page: Page, address: str) -> Visit:
-    visit = Visit()
+def visited(browser: Browser, address: str) -> Visit:
+    visit, page = Visit(), browser.new_page(viewport=WIDE, reduced_motion="reduce")
     page.on("pageerror", lambda error: visit.errors.append(str(error)))
-    page.on("console", lambda message: visit.errors.extend(
-        [message.text] if message.type in ("error", "warning") else []))  # fmt: skip
+    page.on("console", lambda message: visit.errors.extend([message.text] * is_bad(message)))
     page.on("request", lambda request: visit.requests.add(request.url))
-    page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     page.goto(address)
     page.add_style_tag(content=STILL)
     for size in (WIDE, NARROW):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.set_viewport_size(size)
         page.evaluate("() => new Promise(requestAnimationFrame)")
         for scheme, name in SCHEMES.items():
             page.evaluate("(s) => document.body.setAttribute('data-md-color-scheme', s)", name)
@@ -133,15 +131,18 @@ def visited(page: Page, address: str) -> Visit:
             # Only colors depend on the scheme.
             visit.violations += violations(page, mode, only_colors=scheme == "dark")
             texts = page.evaluate(TEXTS)
-            visit.faint += [f"{mode}: {t}" for t in texts if t["contrast"] < 4.5]
+            visit.faint += [f"{mode}: {each}" for each in texts if each["contrast"] < 4.5]
         found = page.evaluate(READ)
         visit.unnamed += found["unnamed"]
         visit.unfocusable += found["unfocusable"]
     visit.overflow = found["overflow"]
     visit.small = [text for text in texts if text["size"] < 9]
-    for event in ("pageerror", "console", "request"):
-        page.remove_all_listeners(event) if hasattr(page, "remove_all_listeners") else None
+    page.close()
     return visit
+
+
+def is_bad(message: ConsoleMessage) -> bool:
+    return message.type in ("error", "warning")
 
 
 def violations(page: Page, mode: str, *, only_colors: bool) -> list[str]:
@@ -160,3 +161,104 @@ def violations(page: Page, mode: str, *, only_colors: bool) -> list[str]:
 
 def test_axe_finds_no_violation_on_any_page(visits: dict[str, Visit]) -> None:
     assert {name: v.violations for name, v in visits.items() if v.violations} == {}
+
+
+def test_no_page_is_wider_than_a_phone(visits: dict[str, Visit]) -> None:
+    assert {name: v.overflow for name, v in visits.items() if v.overflow > 0} == {}
+
+
+def test_no_page_reports_an_error_or_asks_another_host(
+    visits: dict[str, Visit], site: str
+) -> None:
+    assert {name: v.errors for name, v in visits.items() if v.errors} == {}
+    asked = {request for visit in visits.values() for request in visit.requests}
+    assert [request for request in asked if not request.startswith((site, "data:", "blob:"))] == []
+
+
+def test_every_picture_has_a_text_alternative(visits: dict[str, Visit]) -> None:
+    assert {name: v.unnamed for name, v in visits.items() if v.unnamed} == {}
+
+
+def test_what_scrolls_can_be_scrolled_by_keyboard(visits: dict[str, Visit]) -> None:
+    assert {name: v.unfocusable for name, v in visits.items() if v.unfocusable} == {}
+
+
+def test_text_in_figures_is_legible(visits: dict[str, Visit]) -> None:
+    assert {name: v.small for name, v in visits.items() if v.small} == {}
+    assert {name: v.faint for name, v in visits.items() if v.faint} == {}
+
+
+class Anchors(HTMLParser):
+    """The links of a page, and the places in it that a link can lead to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.places: set[str] = {""}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.places |= {value for key in ("id", "name") if (value := found.get(key))}
+        self.links += [value for key in ("href", "src") if (value := found.get(key))]
+
+
+def test_every_link_within_the_site_leads_somewhere(site: str, names: list[str]) -> None:
+    pages: dict[str, Anchors] = {}
+    for name in names:
+        pages[f"{site}/{name}"] = anchors = Anchors()
+        with urlopen(f"{site}/{name}") as file:
+            anchors.feed(file.read().decode())
+    links = {
+        (address, *urldefrag(urljoin(address, link)))
+        for address, anchors in pages.items()
+        for link in anchors.links
+    }
+    within = {link for link in links if link[1].startswith(site)}
+    assert len(within) > len(names)
+    files = {target for _, target, _ in within if target not in pages}
+    broken = [target for target in files if not answers(target)]
+    broken += [
+        f"{address}: {target}#{place}"
+        for address, target, place in within
+        if target in pages and place not in pages[target].places
+    ]
+    assert broken == []
+
+
+def answers(address: str) -> bool:
+    try:
+        with urlopen(Request(address, method="HEAD")):
+            return True
+    except HTTPError:
+        return False
+
+
+def test_search_finds_words_and_no_letters_of_figures(index: list[dict[str, str]]) -> None:
+    texts = {entry["location"]: f"{entry['title']} {entry['text']}" for entry in index}
+    assert any("08-memorising" in at and "overfitting" in text for at, text in texts.items())
+    # The ticks of an axis, one after the other, are in a figure only.
+    assert not [at for at, text in texts.items() if re.search(r"\b0\s+20\s+40\s+60\b", text)]
+
+
+def test_animation_can_be_paused_and_respects_reduced_motion(browser: Browser, site: str) -> None:
+    address = f"{site}/course/05-hihello/"
+    moving = "document.querySelector('.figure svg:has(animate)').getCurrentTime()"
+    page = browser.new_page()
+    page.goto(address)
+    page.get_by_role("button", name="Pause").click()
+    stopped = page.evaluate(moving)
+    page.wait_for_timeout(100)
+    assert page.evaluate(moving) == stopped
+    page.get_by_role("button", name="Resume").click()
+    page.wait_for_timeout(100)
+    assert page.evaluate(moving) > stopped
+    page.close()
+    still = browser.new_page(reduced_motion="reduce")
+    still.goto(address)
+    still.get_by_role("button", name="Play").wait_for()
+    shown = "getComputedStyle(document.querySelector('.figure svg circle animate').parentNode).cx"
+    end = still.evaluate(shown)
+    still.get_by_role("button", name="Play").click()
+    still.wait_for_timeout(100)
+    assert float(still.evaluate(shown)[:-2]) < float(end[:-2])  # it showed the last epoch
+    still.close()

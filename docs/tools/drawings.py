@@ -43,7 +43,7 @@ def unrolled(symbols: str = "hih", answers: str = "ihe") -> str:
     title = (
         "An Elman network, once with a loop and once unrolled over three steps. In each step, the "
         "input x is multiplied by U, the previous hidden state h by V, and the hidden state by W "
-        f"to give the output y. The inputs are {_spelled(symbols)}; the outputs {_spelled(answers)}."
+        f"to give the output y. Inputs: {_spelled(symbols)}; outputs: {_spelled(answers)}."
     )
     return drawing(660, 310, title, *parts)
 

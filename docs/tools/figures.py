@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib import pyplot
+from matplotlib.colors import to_hex
 
 from seqtoys.plotting import to_svg
 from seqtoys.plotting.alternatives import tables
-from seqtoys.plotting.style import figure_of
+from seqtoys.plotting.readings import labels_beside, plain
+from seqtoys.plotting.style import figure_of, ink
 from tools.svg import framed
 
 if TYPE_CHECKING:
@@ -28,9 +30,20 @@ def show(ax: Axes) -> str:
         ax: Axes of the figure.
     """
     svg, figure = to_svg(ax), figure_of(ax)
-    numbers = "".join(map(_table, tables(ax)))
+    below = _labels(figure) + _folded("".join(map(_table, tables(ax))))
     pyplot.close(figure)
-    return framed(svg, figure.get_figwidth() * INCH) + _folded(numbers)
+    return framed(svg, figure.get_figwidth() * INCH) + below
+
+
+def _labels(figure: Any) -> str:
+    """Repeat the labels on the right of the axes, for narrow pages, where they need scrolling."""
+    labels = [text for ax in figure.axes for text in labels_beside(ax)]
+    spans = (
+        f'<span style="color: {to_hex(each.get_color())}">{escape(plain(each.get_text()))}</span>'
+        for each in labels
+    )
+    text = " · ".join(spans).replace(to_hex(ink()), "currentColor")
+    return f'<p class="labels" data-search-exclude aria-hidden="true">{text}</p>' if text else ""
 
 
 def _folded(numbers: str) -> str:

@@ -24,9 +24,8 @@ RING = 45  # area in square points
 CELL = 38.0  # pixels
 LEFT, TOP = 70.0, 62.0  # offset of the cells
 SECONDS = 10
-BEGIN = (
-    f'begin="indefinite" dur="{SECONDS}s" fill="freeze"'  # docs/javascripts/reading.js starts it
-)
+# A script of the page, docs/javascripts/reading.js, starts the animation.
+BEGIN = f'begin="indefinite" dur="{SECONDS}s" fill="freeze"'
 CURVE = (400.0, 270.0, 660.0, 62.0)  # left, bottom, right, top
 
 

@@ -23,10 +23,8 @@ def intervals(solved: Sequence[bool], size: int) -> str:
     for place, rate in enumerate(samples, 1):
         is_right = rate.low <= everyone <= rate.high
         colour = TEAL if is_right else VERMILLION
-        name = f"intervals that {'contain' if is_right else 'miss'} the rate of all seeds"
-        ax.plot(
-            [place, place], [rate.low, rate.high], color=colour, linewidth=1.5, label=f"_{name}"
-        )
+        name = f"_intervals that {'contain' if is_right else 'miss'} the rate of all seeds"
+        ax.plot([place, place], [rate.low, rate.high], color=colour, linewidth=1.5, label=name)
         ax.plot(place, rate.value, "o", color=colour, markersize=3)
     ax.yaxis.set_major_formatter("{x:.0%}")
     ax.set(xlabel=f"sample of {size} seeds", ylabel="solved", ylim=(0, 1.02))

@@ -88,9 +88,8 @@ def balance_figure() -> str:
     ax.set(xlabel="length", xlim=(0.4, 20.6), ylim=(-0.02, len(TOMITA)))
     ax.set_xticks([1, 5, 10, 15, 20])
     text = "; ".join(f"{name} {', '.join(shares[:10])}" for name, shares in found.items())
-    rows = [
-        [str(length), *shares] for length, *shares in zip(LENGTHS, *found.values(), strict=True)
-    ]
+    columns = [map(str, LENGTHS), *found.values()]
+    rows = list(zip(*columns, strict=True))
     table = Table("proportion of strings in the language", ["length", *found], rows)
     set_alternative(ax, f"Proportion of strings in the language, by length from 1: {text}.", table)
     return show(ax)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,9 +11,7 @@ import numpy as np
 
 from seqtoys.plotting.readings import (
     Cells,
-    Floats,
     Series,
-    Writer,
     plain,
     read_cells,
     read_labels,
@@ -158,37 +156,31 @@ def _of_extras(ax: Any, cells: Cells | None) -> Iterator[str]:
 
 def _of_series(series: Series) -> str:
     name = series.name or ("line" if series.is_joined else "points")
-    places = series.places
-    if len(places) <= (NAMED if series.is_named and not series.is_joined else LISTED):
-        return f"{name}: {_listed(series, range(len(places)))}."
+    last = len(series.places) - 1
+    if last < (NAMED if series.is_named and not series.is_joined else LISTED):
+        return f"{name}: {_listed(series, range(last + 1), {})}."
     if not series.is_joined:
-        low, high = min(map(np.min, series.values)), max(map(np.max, series.values))
-        amount = f"{sum(map(len, series.values)):,} numbers"
-        return f"{name}: {amount} from {series.write(low)} to {series.write(high)}."
-    middles = [float(np.median(each)) for each in series.values]
-    last = len(places) - 1
-    extremes = {
-        place: word
-        for word, place in (("lowest ", np.argmin(middles)), ("highest ", np.argmax(middles)))
-        if middles[place] not in (middles[0], middles[last])
-    }
-    order = sorted({0, *extremes, last})
-    return f"{name}: {_listed(series, order, extremes)}."
+        low, high = series.write(series.low.min()), series.write(series.high.max())
+        return f"{name}: {series.count:,} numbers from {low} to {high}."
+    extremes, middles = dict[int, str](), series.middle.tolist()
+    for word, find in (("lowest ", np.argmin), ("highest ", np.argmax)):
+        if middles[place := int(find(middles))] not in (middles[0], middles[last]):
+            extremes[place] = word
+    return f"{name}: {_listed(series, sorted({0, *extremes, last}), extremes)}."
 
 
-def _listed(series: Series, order: Sequence[int], words: dict[int, str] | None = None) -> str:
-    words = words or {}
+def _listed(series: Series, order: Sequence[int], words: Mapping[int, str]) -> str:
     parts = (
-        f"{words.get(i, '')}{_value(series.values[i], series.write)} "
-        f"at {series.name_place(series.places[i])}"
+        f"{words.get(i, '')}{_value(series, i)} at {series.name_place(series.places[i])}"
         for i in order
     )
     return ", ".join(parts)
 
 
-def _value(values: Floats, write: Writer) -> str:
+def _value(series: Series, index: int) -> str:
     """Format the numbers at one place: the only one, or the median with the range."""
-    low, middle, high = (write(float(f(values))) for f in (np.min, np.median, np.max))
+    numbers = (each[index] for each in (series.low, series.middle, series.high))
+    low, middle, high = map(series.write, numbers)
     return middle if low == high else f"{middle} ({low} to {high})"
 
 
@@ -218,18 +210,18 @@ def _tables(ax: Any) -> Iterator[Table]:
     if (cells := read_cells(ax)) is not None:
         rows = [[name, *row] for name, row in zip(cells.rows, cells.texts, strict=True)]
         yield Table(title or across, [up, *cells.columns], rows)
-    if series := [each for each in read_series(ax) if any(map(len, each.values))]:
+    if series := read_series(ax):
         yield _table_of(title or up or across, across, series)
 
 
 def _table_of(caption: str, across: str, series: Sequence[Series]) -> Table:
     """Return a row for each place that some series has, thinned to a fixed number of rows."""
-    found = [dict(zip(each.places, each.values, strict=True)) for each in series]
+    found = [{place: i for i, place in enumerate(each.places)} for each in series]
     places = list(dict.fromkeys(place for each in found for place in each))
     chosen = np.unique(np.linspace(0, len(places) - 1, min(len(places), ROWS)).round())
     rows = [
-        [series[0].name_place(place), *(_value(each[place], one.write) if place in each else ""
-                  for each, one in zip(found, series, strict=True))]
+        [series[0].name_place(place), *(_value(one, each[place]) if place in each else ""
+                                        for each, one in zip(found, series, strict=True))]
         for place in (places[int(index)] for index in chosen)
     ]  # fmt: skip
     return Table(caption, [across, *(each.name for each in series)], rows)

@@ -62,19 +62,19 @@ def plot_automaton(automaton: Task, *, ax: Axes | None = None) -> Axes:
 
 def _describe(ax: Axes, names: dict[Hashable, str], labels: Labels, ends: set[Hashable]) -> None:
     """Describe the graph in words: the arrows from each state, and a table of them."""
+    order = list(names.values())
     arrows = [
         (names[at], plain(symbol), names[after])
         for (at, after), symbols in labels.items()
         for symbol in symbols
     ]
+    arrows.sort(key=lambda arrow: order.index(arrow[0]))
     ways = (
         f"From {at}: " + ", ".join(f"{symbol} to {after}" for _, symbol, after in found) + "."
-        for at, found in groupby(
-            sorted(arrows, key=lambda arrow: arrow[0]), lambda arrow: arrow[0]
-        )
+        for at, found in groupby(arrows, lambda arrow: arrow[0])
     )
     last = ", ".join(names[state] for state in names if state in ends) or "none"
-    head = f"A graph of {len(names)} states. Start: {next(iter(names.values()))}; ends: {last}."
+    head = f"A graph of {len(names)} states. Start: {order[0]}; ends: {last}."
     table = Table("arrows", ["from", "symbol", "to"], arrows)
     set_alternative(ax, " ".join([head, *ways]), table)
 

@@ -17,7 +17,7 @@ Points: TypeAlias = tuple[Floats, Floats]
 Writer: TypeAlias = Callable[[float], str]
 LARGE, COUNT = 1e3, 1e9  # numbers between are written in full
 NEAR = 0.45  # a point this close to a named row belongs to it
-NUMBER = re.compile(r"[-−]?[\d.,]+%?")
+NUMBER = re.compile(r"[-\N{MINUS SIGN}]?[\d.,]+%?")
 NAMELESS = re.compile(r"_(child\d+|container\d+|nolegend_)?")  # what matplotlib calls an artist
 
 
@@ -30,12 +30,14 @@ class Artist:
         colour: The color, without opacity.
         label: The label of the artist, or `""`.
         is_joined: Whether a line joins the points.
+        is_bound: Whether the points are the bounds of a band.
     """
 
     points: Points
     colour: str
     label: str
-    is_joined: bool
+    is_joined: bool = False
+    is_bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,10 @@ class Series:
     Attributes:
         name: The name, or `""`.
         places: The places, in order.
-        values: The numbers at each place.
+        low: The lowest number at each place.
+        middle: The median at each place; bounds count only where there is nothing else.
+        high: The highest number at each place.
+        count: The amount of numbers in all.
         name_place: Formats a place.
         write: Formats a number.
         is_joined: Whether a line joins them.
@@ -54,7 +59,10 @@ class Series:
 
     name: str
     places: Sequence[float]
-    values: Sequence[Floats]
+    low: Floats
+    middle: Floats
+    high: Floats
+    count: int
     name_place: Writer
     write: Writer
     is_joined: bool
@@ -111,9 +119,8 @@ def tick_names(axis: Any) -> dict[float, str]:
     """
     ticker, locator = load("matplotlib.ticker"), axis.get_major_locator()
     written = axis.get_major_formatter()
-    if not (
-        isinstance(locator, ticker.FixedLocator) and isinstance(written, ticker.FuncFormatter)
-    ):
+    is_fixed = isinstance(locator, ticker.FixedLocator)
+    if not (is_fixed and isinstance(written, ticker.FuncFormatter)):
         return {}
     places = [float(place) for place in locator.locs]
     texts = map(plain, written.format_ticks(places))
@@ -180,6 +187,7 @@ def _named(ax: Any, label: str, colour: str) -> str:
 def _series(ax: Any, name: str, group: Sequence[Artist]) -> Series:
     """Join artists; the places are along the axis whose ticks have names, or along x."""
     x, y = (np.concatenate([each.points[side] for each in group]) for side in (0, 1))
+    bounds = np.concatenate([np.full(len(each.points[0]), each.is_bound) for each in group])
     named = np.array([*tick_names(ax.yaxis)])
     is_across = len(named) > 0 and not tick_names(ax.xaxis)
     if is_across:
@@ -190,9 +198,16 @@ def _series(ax: Any, name: str, group: Sequence[Artist]) -> Series:
     order = np.argsort(along, kind="stable")
     places, starts = np.unique(along[order], return_index=True)
     found = np.split(values[order], starts[1:])  # one array per place
+    inner = np.split(np.where(bounds, np.nan, values)[order], starts[1:])
+    middles = [
+        np.median(each if np.isnan(known).all() else known[~np.isnan(known)])
+        for each, known in zip(found, inner, strict=True)
+    ]
+    low, high = (np.array([f(each) for each in found]) for f in (np.min, np.max))
     joined = any(each.is_joined for each in group)
     is_named = {round(place, 6) for place in places.tolist()} <= tick_names(axis).keys()
-    return Series(name, places.tolist(), found, writer(axis), writer(other), joined, is_named)
+    numbers = places.tolist(), low, np.array(middles), high, len(values)
+    return Series(name, *numbers, writer(axis), writer(other), joined, is_named)
 
 
 def _label(artist: Any) -> str:
@@ -245,7 +260,9 @@ def _bands(ax: Any) -> Iterator[Artist]:
         if isinstance(each, module.PolyCollection) and is_in_data:
             for path in each.get_paths():
                 points = _finite(*np.asarray(path.vertices, np.float64).T)
-                yield Artist(points, colours.to_hex(each.get_facecolor()[0]), _label(each), False)
+                yield Artist(
+                    points, colours.to_hex(each.get_facecolor()[0]), _label(each), is_bound=True
+                )
 
 
 def _bars(ax: Any) -> Iterator[tuple[str, list[Artist]]]:
@@ -258,7 +275,7 @@ def _bars(ax: Any) -> Iterator[tuple[str, list[Artist]]]:
                 points = np.array([(box.x0 + box.x1) / 2 for box in boxes]), lengths
             else:
                 points = lengths, np.array([(box.y0 + box.y1) / 2 for box in boxes])
-            yield _label(bars) or "bars", [Artist(points, "", "", False)]
+            yield _label(bars) or "bars", [Artist(points, "", "")]
 
 
 def read_spans(ax: Any) -> list[str]:
@@ -279,7 +296,8 @@ def read_levels(ax: Any) -> list[str]:
     Args:
         ax: The axes.
     """
-    write, labeled = writer(ax.yaxis), {_place(text)[1] for text in _texts(ax)}
+    write = writer(ax.yaxis)
+    labeled = {_place(text)[1] for text in _texts(ax) if _coordinates(ax, text)[1]}
     lines = [line for line in ax.lines if _moves_with(ax, line) == (False, True)]
     heights = dict.fromkeys(round(float(line.get_ydata()[0]), 6) for line in lines)
     return [write(height) for height in heights if height not in labeled]
@@ -360,12 +378,24 @@ def read_labels(ax: Any) -> list[str]:
         if NUMBER.fullmatch(plain(text.get_text())):
             continue
         x, y = _place(text)
-        at = f" at ({across(x)}, {up(y)})" if ax.axison and _is_at_data(ax, text) else ""
+        at = f" at ({across(x)}, {up(y)})" if ax.axison and all(_coordinates(ax, text)) else ""
         labels.append(plain(text.get_text()) + at)
     return labels
 
 
-def _is_at_data(ax: Any, text: Any) -> bool:
-    if (system := getattr(text, "xycoords", None)) is not None:
-        return bool(system == "data")
-    return _moves_with(ax, text) == (True, True)
+def labels_beside(ax: Any) -> list[Any]:
+    """Return the texts beside axes that label a height, such as the end of a curve.
+
+    Args:
+        ax: The axes.
+    """
+    return [text for text in _texts(ax) if _coordinates(ax, text) == (False, True)]
+
+
+def _coordinates(ax: Any, text: Any) -> tuple[bool, bool]:
+    """Return whether x and y of a text, or of what it labels, are coordinates of the data."""
+    system = getattr(text, "xycoords", text.get_transform())
+    if isinstance(system, str):
+        return system == "data", system == "data"
+    x, y = system.contains_branch_seperately(ax.transData)
+    return bool(x), bool(y)
