@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from matplotlib.transforms import ScaledTranslation
 from tools import drawings, through_time
 from tools.automata import hierarchy
 from tools.figures import show
@@ -122,7 +124,7 @@ def test_rows_with_names_are_the_places() -> None:
     ax.plot([0.5, 0.7], [1, 1], "o", label="seeds")
     ax.plot([0.9, 0.9], [1.8, 2.2], label="chance")
     ax.set_yticks([1, 2], ["parity", "reber"])
-    ax.xaxis.set_major_formatter(plt.matplotlib.ticker.PercentFormatter(1))  # type: ignore[attr-defined]
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
     assert described(ax) == "seeds: 60.0% (50.0% to 70.0%) at parity. chance: 90.0% at reber."
 
 
@@ -144,6 +146,13 @@ def test_labels_at_points_have_coordinates_and_numbers_are_not_labels() -> None:
     ax.text(1, 1, "12.5%")
     ax.text(1, 1, " ")
     assert described(ax) == "Labels: start at (1, 2), aside."
+
+
+def test_line_moved_by_some_points_is_read_like_any_other() -> None:
+    ax = axes()
+    moved = ScaledTranslation(0, 0.1, ax.figure.dpi_scale_trans)
+    ax.plot([1, 2], [0.5, 0.5], label="seen", transform=ax.transData + moved)
+    assert described(ax) == "seen: 0.5 at 1, 0.5 at 2."
 
 
 def test_invisible_and_missing_points_are_left_out() -> None:

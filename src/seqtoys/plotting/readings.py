@@ -94,21 +94,23 @@ def writer(axis: Any) -> Writer:
     Args:
         axis: `ax.xaxis` or `ax.yaxis`.
     """
-    ticker, written = load("matplotlib.ticker"), axis.get_major_formatter()
-    names = tick_names(axis)
-    largest = 1.0
-    is_percent = isinstance(written, ticker.PercentFormatter)
-    if is_percent:
-        largest = written.xmax
-    elif isinstance(written, ticker.StrMethodFormatter):
-        is_percent = "%" in written.fmt
+    names, whole = tick_names(axis), _hundred_percent(axis.get_major_formatter())
 
     def write(value: float) -> str:
         if (name := names.get(round(value, 6))) is not None:
             return name
-        return f"{value / largest:.1%}" if is_percent else number(value)
+        return f"{value / whole:.1%}" if whole else number(value)
 
     return write
+
+
+def _hundred_percent(formatter: Any) -> float:
+    """Return the number that ticks show as 100%, or 0 if they don't show percentages."""
+    ticker = load("matplotlib.ticker")
+    if isinstance(formatter, ticker.PercentFormatter):
+        return float(formatter.xmax)
+    is_percent = isinstance(formatter, ticker.StrMethodFormatter) and "%" in formatter.fmt
+    return float(is_percent)
 
 
 def tick_names(axis: Any) -> dict[float, str]:
