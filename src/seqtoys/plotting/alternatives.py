@@ -69,7 +69,7 @@ def set_alternative(ax: Axes, text: str, *tables: Table) -> None:
 
 
 def describe(ax: Axes) -> str:
-    """Return sentences that say what a figure shows, with its numbers.
+    """Return a text description of a figure, with its numbers.
 
     Args:
         ax: Axes of the figure, which must have been drawn; all axes of the figure are described.
@@ -82,8 +82,8 @@ def describe(ax: Axes) -> str:
         >>> from seqtoys import ElmanCharModel, Vocab, fit
         >>> from seqtoys.plotting import plot_loss
         >>> ax = plot_loss(fit(ElmanCharModel(Vocab("hielo"), seed=777), "hihello", epochs=2))
-        >>> describe(ax)[:71]
-        'loss (nats per scored symbol) by epoch. model: 1.7 at 1, 1.666 at 2. Lab'
+        >>> describe(ax)[:70]
+        'loss (nats per scored symbol) by epoch. model: 1.693 at 1, 1.666 at 2.'
     """
     return " ".join(text for panel in _panels(ax) for text in _sentences(panel))
 
