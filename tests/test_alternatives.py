@@ -232,6 +232,7 @@ def test_texts_in_a_grid_are_a_matrix() -> None:
     ax = plotting.plot_solve_rate(rates, ("lr", [0.1]), ("epochs", [50, 100]))
     assert described(ax) == "lr by epochs (cells: solved, of 4 seeds). 0.1: 25%, 50%."
     (table,) = tables(ax)
+    assert table.caption == "lr by epochs (cells: solved, of 4 seeds)"
     assert (table.head, table.rows) == (["lr", "50", "100"], [["0.1", "25%", "50%"]])
 
 

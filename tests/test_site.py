@@ -122,6 +122,7 @@ def visited(browser: Browser, address: str) -> Visit:
     page.on("request", lambda request: visit.requests.add(request.url))
     page.goto(address)
     page.add_style_tag(content=STILL)
+    page.evaluate("document.querySelectorAll('.numbers').forEach((each) => { each.open = true })")
     for size in (WIDE, NARROW):
         page.set_viewport_size(size)
         page.evaluate("() => new Promise(requestAnimationFrame)")

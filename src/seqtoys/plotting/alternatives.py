@@ -155,7 +155,7 @@ def _of_extras(ax: Any, cells: Cells | None) -> Iterator[str]:
 
 
 def _of_series(series: Series) -> str:
-    name = series.name or ("line" if series.is_joined else "points")
+    name = _name(series)
     last = len(series.places) - 1
     if last < (NAMED if series.is_named and not series.is_joined else LISTED):
         return f"{name}: {_listed(series, range(last + 1), {})}."
@@ -167,6 +167,10 @@ def _of_series(series: Series) -> str:
         if middles[place := int(find(middles))] not in (middles[0], middles[last]):
             extremes[place] = word
     return f"{name}: {_listed(series, sorted({0, *extremes, last}), extremes)}."
+
+
+def _name(series: Series) -> str:
+    return series.name or ("line" if series.is_joined else "points")
 
 
 def _listed(series: Series, order: Sequence[int], words: Mapping[int, str]) -> str:
@@ -207,11 +211,12 @@ def _tables(ax: Any) -> Iterator[Table]:
         yield from _given[ax.title].tables
         return
     up, across = _axis_names(ax)
+    caption = title or " by ".join(filter(None, (up, across)))
     if (cells := read_cells(ax)) is not None:
         rows = [[name, *row] for name, row in zip(cells.rows, cells.texts, strict=True)]
-        yield Table(title or across, [up, *cells.columns], rows)
+        yield Table(caption, [up or "row", *cells.columns], rows)
     if series := read_series(ax):
-        yield _table_of(title or up or across, across, series)
+        yield _table_of(caption, across or "place", series)
 
 
 def _table_of(caption: str, across: str, series: Sequence[Series]) -> Table:
@@ -224,4 +229,4 @@ def _table_of(caption: str, across: str, series: Sequence[Series]) -> Table:
                                         for each, one in zip(found, series, strict=True))]
         for place in (places[int(index)] for index in chosen)
     ]  # fmt: skip
-    return Table(caption, [across, *(each.name for each in series)], rows)
+    return Table(caption, [across, *map(_name, series)], rows)
