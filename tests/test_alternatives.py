@@ -12,17 +12,19 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 from tools import drawings, through_time
 from tools.automata import hierarchy
-from tools.figures import show
+from tools.figures import CLOUD, show
 from tools.frames import learning_film
 
 from seqtoys import get_task, plotting
 from seqtoys.plotting import to_svg
 from seqtoys.plotting.alternatives import Table, describe, set_alternative, tables
 from seqtoys.plotting.readings import number
+from seqtoys.plotting.style import COLOURS
 from seqtoys.results import Proportion
 
 DRAWINGS: dict[str, Callable[[], str]] = {
@@ -304,6 +306,34 @@ def test_figure_of_a_page_has_its_numbers_folded_below() -> None:
     assert '<span style="color: #112233">end</span></p>' in show(labeled)
     empty = show(axes())
     assert "<details" not in empty
+
+
+def contrast(colour: str, page: str, alpha: float = 1) -> float:
+    """Return the contrast ratio of a color with some opacity on a page (WCAG 2)."""
+    below = np.array(to_rgb(page))
+    both = np.stack([alpha * np.array(to_rgb(colour)) + (1 - alpha) * below, below])  # (2, rgb)
+    linear = np.where(both <= 0.04045, both / 12.92, ((both + 0.055) / 1.055) ** 2.4)
+    low, high = sorted(linear @ [0.2126, 0.7152, 0.0722])
+    return float((high + 0.05) / (low + 0.05))
+
+
+def test_points_that_overlap_have_contrast_on_light_and_dark_pages() -> None:
+    css = Path("docs/stylesheets/extra.css").read_text()
+    lighter = re.findall(r"--figure-(?:teal|vermillion|violet): (#\w{6});", css)
+    assert len(lighter) == len(COLOURS)
+    for colour, page in [
+        *zip(COLOURS, 3 * ["#ffffff"], strict=True),
+        *zip(lighter, 3 * ["#1e2129"], strict=True),
+    ]:
+        assert contrast(colour, page, CLOUD) >= 3
+        assert contrast(colour, page) >= 4.5
+
+
+def test_dark_pages_replace_every_color_of_figures() -> None:
+    css = Path("docs/stylesheets/extra.css").read_text()
+    for colour in COLOURS:
+        for part in ("fill", "stroke"):
+            assert f'[style*="{part}: {colour}"], [{part}="{colour}"]' in css
 
 
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
