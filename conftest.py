@@ -27,8 +27,8 @@ SESSION = re.compile(r'session="([^"]*)"')
 class FencedPython:
     """Reads fences that start with ```python or ```pycon, whatever options follow.
 
-    As when the site is built, blocks of the same `session="…"` share a namespace, and a block without
-    one starts with an empty namespace, like a block pasted into a new process.
+    As when the site is built, blocks of the same `session="…"` share a namespace, and a block
+    without one starts with an empty namespace, like a block pasted into a new process.
     """
 
     lexer = RawFencedCodeBlockLexer(

@@ -57,8 +57,17 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         files.append(File.generated(config, name, content=to_notebook(path)))
 
 
-def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
     """Fold the code of each figure below it; in the course, also that of printed numbers."""
+    from tools.chapters import add_position
     from tools.shown import fold_code
 
-    return fold_code(markdown, numbers=page.file.src_uri.startswith("course/"))
+    path = page.file.src_uri
+    pages = [each.src_uri for each in files.documentation_pages()]
+    before, after = map(_neighbor, (page.previous_page, page.next_page))
+    markdown = add_position(markdown, path, pages, before, after)
+    return fold_code(markdown, numbers=path.startswith("course/"))
+
+
+def _neighbor(page: Page | None) -> tuple[str, str] | None:
+    return None if page is None else (page.file.src_uri, str(page.title))
