@@ -69,5 +69,12 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> st
     return fold_code(markdown, numbers=path.startswith("course/"))
 
 
+def on_page_content(html: str, **_: object) -> str:
+    """Link the papers that a page cites."""
+    from tools.citations import link_papers
+
+    return link_papers(html)
+
+
 def _neighbor(page: Page | None) -> tuple[str, str] | None:
     return None if page is None else (page.file.src_uri, str(page.title))
