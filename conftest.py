@@ -7,11 +7,13 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
+from functools import partial
 from importlib import import_module
+from typing import Any
 
 import jaxtyping
 import pytest
-from sybil import Document, Region, Sybil
+from sybil import Document, Example, Region, Sybil
 from sybil.evaluators.doctest import DocTestEvaluator
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.abstract.doctest import DocTestStringParser
@@ -19,12 +21,14 @@ from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 pytest_plugins = ["tests.browsers"]
 os.environ["MPLBACKEND"] = "agg"  # figures are drawn, not shown
+SESSION = re.compile(r'session="([^"]*)"')
 
 
 class FencedPython:
     """Reads fences that start with ```python or ```pycon, whatever options follow.
 
-    Blocks without `>>>` share one namespace, so a page reads from top to bottom.
+    As when the site is built, blocks of the same `session="…"` share a namespace, and a block
+    without one starts with an empty namespace, like a block pasted into a new process.
     """
 
     lexer = RawFencedCodeBlockLexer(
@@ -37,6 +41,7 @@ class FencedPython:
 
     def __call__(self, document: Document) -> Iterable[Region]:
         """Find the blocks of a document."""
+        sessions: dict[str, dict[str, Any]] = {}
         for region in self.lexer(document):
             source = region.lexemes["source"]
             if source.startswith(">>>"):
@@ -44,8 +49,15 @@ class FencedPython:
                     example.adjust(region, source)
                     yield example
             elif "--8<--" not in source and "output_of(" not in source:  # examples have tests
-                region.parsed, region.evaluator = source, self.python
+                named = SESSION.search(region.lexemes["options"] or "")
+                names = sessions.setdefault(named[1], {}) if named else {}
+                region.parsed, region.evaluator = source, partial(self.run, names)
                 yield region
+
+    def run(self, names: dict[str, Any], example: Example) -> None:
+        """Run a block in a namespace of its own."""
+        example.namespace = names
+        self.python(example)
 
 
 pytest_collect_file = Sybil(

@@ -12,8 +12,9 @@ from markdown import markdown
 from mkdocs.exceptions import PluginError
 from sybil import Document
 from tools import maths
+from tools.shown import BLOCK
 
-from conftest import FencedPython
+from conftest import SESSION, FencedPython
 
 FOLDED = """
 ??? success "Answer"
@@ -29,6 +30,40 @@ EXTENSIONS = [
     *["pymdownx.arithmatex", "pymdownx.details", "pymdownx.superfences"],
     *["admonition", "md_in_html", "tables"],
 ]
+PASTED = [
+    *sorted(Path("docs/guides").glob("*.md")),
+    *sorted(Path("docs/tasks").glob("*.md")),
+    *map(Path, ("README.md", "docs/index.md", "docs/getting-started.md")),
+]
+
+
+@pytest.mark.parametrize("path", PASTED, ids=str)
+def test_shown_blocks_run_as_pasted(path: Path) -> None:
+    # A block without a session starts with an empty namespace, here and on the page; so does the
+    # first block of a session. Only blocks that print or draw more, unseen, may follow.
+    begun: set[str] = set()
+    for found in BLOCK.finditer(path.read_text(encoding="utf-8")):
+        session = SESSION.search(found["options"])
+        is_shown = 'exec="on"' not in found["options"] or "source=" in found["options"]
+        assert not (session and is_shown and session[1] in begun), found["code"]
+        begun |= {session[1]} if session else set()
+
+
+def test_blocks_share_names_only_within_a_session(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    blocks = [("a", "x = 1"), ("b", "x = 2"), ("a", "assert x == 1"), (None, "x")]
+    fences = [f'session="{name}"' if name else "" for name, _ in blocks]
+    codes = [code for _, code in blocks]
+    page.write_text(
+        "\n".join(
+            f"```python {fence}\n{code}\n```\n" for fence, code in zip(fences, codes, strict=True)
+        )
+    )
+    *shared, alone = Document.parse(str(page), FencedPython()).examples()
+    for block in shared:
+        block.evaluate()
+    with pytest.raises(NameError):
+        alone.evaluate()
 
 
 def test_folded_blocks_are_run(tmp_path: Path) -> None:

@@ -57,16 +57,31 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         files.append(File.generated(config, name, content=to_notebook(path)))
 
 
+def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
+    """Add place and facts of a chapter; fold the code of figures and, in the course, of numbers."""
+    from tools.chapter_facts import with_facts
+    from tools.chapters import add_position
+    from tools.shown import fold_code
+
+    path = page.file.src_uri
+    pages = [each.src_uri for each in files.documentation_pages()]
+    before, after = map(_neighbor, (page.previous_page, page.next_page))
+    markdown = add_position(with_facts(markdown, path), path, pages, before, after)
+    return fold_code(markdown, numbers=path.startswith("course/"))
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Link the papers that a page cites."""
+    from tools.citations import link_papers
+
+    return link_papers(html)
+
+
 def on_post_page(output: str, **_: object) -> str:
     """Name the dialog of the search, which the theme does not, for screen readers."""
     dialog = 'data-md-component="search" role="dialog"'
     return output.replace(dialog, f'{dialog} aria-label="Search"')
 
 
-def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Add the facts of a chapter; fold the code of figures and, in the course, of numbers."""
-    from tools.chapter_facts import with_facts
-    from tools.shown import fold_code
-
-    name = page.file.src_uri
-    return fold_code(with_facts(markdown, name), numbers=name.startswith("course/"))
+def _neighbor(page: Page | None) -> tuple[str, str] | None:
+    return None if page is None else (page.file.src_uri, str(page.title))

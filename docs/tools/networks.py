@@ -168,7 +168,7 @@ def lessons() -> str:
 - **Recall needs an addressable memory.** On *recall*, {solved("Transformer", "recall")} seeds of
   the transformer solve the skill within these few updates, and no seed of the GRU (median score
   {score("GRU", "recall")}) or the LSTM ({score("LSTM", "recall")}); [Arora et al.
-  (2023)](https://arxiv.org/abs/2312.04927) found the same gap in larger models. A score of 33 is
+  (2024)](https://arxiv.org/abs/2312.04927) found the same gap in larger models. A score of 33 is
   that of a model that knows which values occurred but not under which key: seeds of the
   transformer that have not yet found the lookup wait there. Two recurrent
   networks do better: {solved("DeltaNet", "recall")} seeds of DeltaNet solve it, whose state is a

@@ -79,11 +79,18 @@ def _unseen(code: str, options: str) -> str:
 
 
 def _fold(code: str, tools: dict[str, Definition], *, is_figure: bool) -> str:
-    used = _names(ast.parse(code)) & tools.keys()
-    if not used or used & UNFOLDED:
+    tree = ast.parse(code)
+    used = _names(tree) & tools.keys()
+    if not used or used & UNFOLDED or _only_places(tree):
         return ""
     what = "this figure" if is_figure else "these numbers"
     return folded(what, code, [tools[name] for name in sorted(used - {PLACING})])
+
+
+def _only_places(tree: ast.Module) -> bool:
+    """Return whether code only places a figure that a shown block has drawn."""
+    rest = [node for node in tree.body if not isinstance(node, ast.ImportFrom)]
+    return all(re.fullmatch(rf"print\({PLACING}\(\w+\)\)", ast.unparse(node)) for node in rest)
 
 
 def folded(what: str, code: str, wanted: Sequence[Definition]) -> str:

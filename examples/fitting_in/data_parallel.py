@@ -1,4 +1,6 @@
-"""Two processes train one model; start with torchrun --nproc-per-node 2."""
+"""Two processes train one model; start with torchrun --nproc-per-node 2 (otherwise, one does)."""
+
+import os
 
 import torch
 from torch import distributed
@@ -9,6 +11,8 @@ from seqtoys import ElmanCharModel, fit, get_task
 
 def main() -> None:
     """Train each process on part of a batch; compare with one process on the whole batch."""
+    if "RANK" not in os.environ:  # not started by torchrun
+        os.environ.update(RANK="0", WORLD_SIZE="1", MASTER_ADDR="localhost", MASTER_PORT="0")
     distributed.init_process_group("gloo")
     rank, processes = distributed.get_rank(), distributed.get_world_size()
     task = get_task("parity")

@@ -190,7 +190,7 @@ def salted(values: Int[Tensor, " batch"], salt: int) -> Int[Tensor, " batch"]:
 
 
 def mix(values: Int[Tensor, ...]) -> Int[Tensor, ...]:
-    """Mix integers over all 64 bits with the finalizer of SplitMix64 (Steele, 2014)."""
+    """Mix integers over all 64 bits with the finalizer of SplitMix64 (Steele et al., 2014)."""
     for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15)):
         values = (values ^ _shifted(values, shift)) * factor  # overflow wraps around
     return values ^ _shifted(values, 31)
