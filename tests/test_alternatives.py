@@ -197,6 +197,23 @@ def test_more_names_than_fit_are_counted() -> None:
     assert described(ax).endswith("t39 at (39, 1), and 5 more.")
 
 
+def test_artists_without_points_or_colors_are_left_out() -> None:
+    ax = axes()
+    ax.scatter([], [])
+    ax.bar([], [])
+    ax.fill_between([1, 2], [1, 1], [2, 2], facecolor="none", label="band")
+    ax.scatter([1], [3], facecolors="none", edgecolors="none", label="hidden")
+    assert described(ax) == "hidden: 3 at 1. band: 1 to 2 at 1, 1 to 2 at 2."
+
+
+def test_labels_in_other_coordinates_have_no_place() -> None:
+    ax = axes()
+    ax.axhline(0.5)
+    ax.annotate("end", (1, 0.5), xycoords=("axes fraction", "data"))
+    ax.annotate("title", (0, 0), xycoords=ax.title)
+    assert described(ax) == "Labels: end, title."
+
+
 # --- matrices
 
 

@@ -185,7 +185,7 @@ def lessons() -> str:
 - **The Elman network has the memory but not the gradients.** It solves *parity* and *reverse*,
   but reaches {score("Elman", "latch")} on *latch* and {score("Elman", "copy a pattern")} on
   *copy a pattern*, which need a symbol to survive many steps ([chapter
-  10](course/10-limits.md)).
+  10](../course/10-limits/)).
 - **Nobody extrapolates *reverse* and *add*.** Every network that solves one of them is below 0
   at twice the length: it has learned the lengths, not the algorithm, as [Delétang et al.
   (2023)](https://arxiv.org/abs/2207.02098) report for *add* with all networks that lack a tape.

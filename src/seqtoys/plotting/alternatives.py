@@ -163,7 +163,7 @@ def _of_series(series: Series) -> str:
         low, high = series.write(series.low.min()), series.write(series.high.max())
         return f"{name}: {series.count:,} numbers from {low} to {high}."
     extremes, middles = dict[int, str](), series.middle.tolist()
-    for word, find in (("lowest ", np.argmin), ("highest ", np.argmax)):
+    for word, find in (("lowest ", np.nanargmin), ("highest ", np.nanargmax)):
         if middles[place := int(find(middles))] not in (middles[0], middles[last]):
             extremes[place] = word
     return f"{name}: {_listed(series, sorted({0, *extremes, last}), extremes)}."
@@ -185,7 +185,10 @@ def _value(series: Series, index: int) -> str:
     """Format the numbers at one place: the only one, or the median with the range."""
     numbers = (each[index] for each in (series.low, series.middle, series.high))
     low, middle, high = map(series.write, numbers)
-    return middle if low == high else f"{middle} ({low} to {high})"
+    if low == high:
+        return low
+    is_band = np.isnan(series.middle[index])
+    return f"{low} to {high}" if is_band else f"{middle} ({low} to {high})"
 
 
 def _of_cells(cells: Cells) -> Iterator[str]:

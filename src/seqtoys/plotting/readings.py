@@ -48,7 +48,7 @@ class Series:
         name: The name, or `""`.
         places: The places, in order.
         low: The lowest number at each place.
-        middle: The median at each place; bounds count only where there is nothing else.
+        middle: The median at each place, without bounds; nan where there is nothing else.
         high: The highest number at each place.
         count: The amount of numbers in all.
         name_place: Formats a place.
@@ -161,7 +161,7 @@ def read_series(ax: Any) -> list[Series]:
     """
     if not ax.axison:
         return []
-    artists = [*_lines(ax), *_scattered(ax), *_bands(ax)]
+    artists = [each for each in (*_lines(ax), *_scattered(ax), *_bands(ax)) if len(each.points[0])]
     groups: dict[tuple[str, str], list[Artist]] = {}
     for each in artists:
         groups.setdefault(_key(each, artists), []).append(each)
@@ -201,10 +201,8 @@ def _series(ax: Any, name: str, group: Sequence[Artist]) -> Series:
     places, starts = np.unique(along[order], return_index=True)
     found = np.split(values[order], starts[1:])  # one array per place
     inner = np.split(np.where(bounds, np.nan, values)[order], starts[1:])
-    middles = [
-        np.median(each if np.isnan(known).all() else known[~np.isnan(known)])
-        for each, known in zip(found, inner, strict=True)
-    ]
+    known = (each[~np.isnan(each)] for each in inner)
+    middles = [float(np.median(each)) if len(each) else np.nan for each in known]
     low, high = (np.array([f(each) for each in found]) for f in (np.min, np.max))
     joined = any(each.is_joined for each in group)
     is_named = {round(place, 6) for place in places.tolist()} <= tick_names(axis).keys()
@@ -225,8 +223,7 @@ def _lines(ax: Any) -> Iterator[Artist]:
         if _moves_with(ax, line) == (True, True) and line.get_alpha() != 0:
             points = _finite(*np.asarray(line.get_xydata(), np.float64).T)
             joined = line.get_linestyle() not in ("None", "", " ")
-            if len(points[0]):
-                yield Artist(points, colours.to_hex(line.get_color()), _label(line), joined)
+            yield Artist(points, colours.to_hex(line.get_color()), _label(line), joined)
 
 
 def _finite(x: Floats, y: Floats) -> Points:
@@ -245,32 +242,35 @@ def _moves_with(ax: Any, artist: Any) -> tuple[bool, bool]:
 
 def _scattered(ax: Any) -> Iterator[Artist]:
     """Yield scattered points; those that are not filled are rings."""
-    colours, module = load("matplotlib.colors"), load("matplotlib.collections")
+    module = load("matplotlib.collections")
     for each in ax.collections:
         if isinstance(each, module.PathCollection):
             x, y = np.asarray(each.get_offsets(), np.float64).T
-            filled, edges = each.get_facecolor(), each.get_edgecolor()
-            colour = colours.to_hex((filled if len(filled) else edges)[0])
-            yield Artist(_finite(x, y), colour, _label(each) or "rings" * (not len(filled)), False)
+            label = _label(each) or "rings" * (not len(each.get_facecolor()))
+            yield Artist(_finite(x, y), _colour(each), label)
+
+
+def _colour(collection: Any) -> str:
+    """Return the color of the areas of a collection, or of its edges; "" if it has neither."""
+    found = [*collection.get_facecolor(), *collection.get_edgecolor()]
+    return str(load("matplotlib.colors").to_hex(found[0])) if found else ""
 
 
 def _bands(ax: Any) -> Iterator[Artist]:
     """Yield the lower and upper bounds of bands."""
-    colours, module = load("matplotlib.colors"), load("matplotlib.collections")
+    module = load("matplotlib.collections")
     for each in ax.collections:
         is_in_data = each.get_transform().contains_branch(ax.transData)  # not that of a quiver
         if isinstance(each, module.PolyCollection) and is_in_data:
             for path in each.get_paths():
                 points = _finite(*np.asarray(path.vertices, np.float64).T)
-                yield Artist(
-                    points, colours.to_hex(each.get_facecolor()[0]), _label(each), is_bound=True
-                )
+                yield Artist(points, _colour(each), _label(each), is_bound=True)
 
 
 def _bars(ax: Any) -> Iterator[tuple[str, list[Artist]]]:
     """Yield the bars of each container."""
     for bars in ax.containers:
-        if isinstance(bars, load("matplotlib.container").BarContainer):
+        if isinstance(bars, load("matplotlib.container").BarContainer) and bars.patches:
             lengths = np.asarray(bars.datavalues, np.float64)
             boxes = [bar.get_bbox() for bar in bars.patches]
             if bars.orientation == "vertical":
@@ -397,7 +397,8 @@ def labels_beside(ax: Any) -> list[Any]:
 def _coordinates(ax: Any, text: Any) -> tuple[bool, bool]:
     """Return whether x and y of a text, or of what it labels, are coordinates of the data."""
     system = getattr(text, "xycoords", text.get_transform())
-    if isinstance(system, str):
-        return system == "data", system == "data"
-    x, y = system.contains_branch_seperately(ax.transData)
-    return bool(x), bool(y)
+    if isinstance(system, load("matplotlib.transforms").Transform):
+        x, y = system.contains_branch_seperately(ax.transData)
+        return bool(x), bool(y)
+    across, up = system if isinstance(system, tuple) else (system, system)
+    return across == "data", up == "data"
