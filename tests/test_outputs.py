@@ -296,6 +296,22 @@ def test_impatient_runs_return_while_code_is_running(runs: Runs) -> None:
     assert RAN == ["fast"]
 
 
+def test_outputs_of_a_build_that_is_stopped_are_kept(
+    runs: Runs, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "PAUSE", 0.05)
+    slow, fast = f"{USE}GO.wait()", noting("fast")
+    pages = [page_of(slow), page_of(fast, session="b")]
+    digest = Dependencies(root).digest([fast])
+    with ThreadPoolExecutor(1) as builder:
+        build = builder.submit(runs.start, pages)
+        while runs.outputs.read(digest) is None:
+            time.sleep(0.01)
+        assert not build.done()
+        GO.set()
+    assert runs.are_finished()
+
+
 def test_crash_of_a_process_is_an_error(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> None:
         raise MemoryError("killed")

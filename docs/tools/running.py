@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
@@ -13,6 +15,7 @@ from tools.blocks import Block, Output, run, sessions_of
 from tools.dependencies import Dependencies
 from tools.outputs import Outputs
 
+PAUSE = 10.0  # seconds: how often outputs are stored
 UNFINISHED = "This code is still running. The page reloads when it has finished."
 
 
@@ -43,6 +46,7 @@ class Runs:
         self._now: Dependencies = Dependencies(root)
         self._pool: ProcessPoolExecutor | None = None
         self._runs: dict[str, Run] = {}
+        self._seen: set[str] = set()  # the outputs that `store` has dealt with
         self._codes: dict[str, tuple[str, ...]] = {}  # for each digest
         self._failed: dict[str, Output] = {}  # kept, as later builds would fail again, and wait
 
@@ -58,8 +62,18 @@ class Runs:
             for blocks in sessions_of(text):
                 if any(self._known(digest) is None for digest in self._digests(blocks)):
                     self._submit(page, blocks)
-        wait([each.future for each in self._runs.values()], self.patience)
-        self.store()
+        self._wait()
+
+    def _wait(self) -> None:
+        """Wait, and store outputs meanwhile: a build that is stopped can go on from there."""
+        end = math.inf if self.patience is None else time.monotonic() + self.patience
+        futures = {each.future for each in self._runs.values()}
+        while futures:
+            left = max(end - time.monotonic(), 0.0)
+            _, futures = wait(futures, min(left, PAUSE))
+            self.store()
+            if left <= PAUSE:
+                return
 
     def are_finished(self) -> bool:
         """Return whether no session is running."""
@@ -69,8 +83,9 @@ class Runs:
         """Store what has run, unless its dependencies changed while it ran."""
         now = Dependencies(self.root)
         for digest, (future, place) in self._runs.items():
-            if not future.done() or future.cancelled() or future.exception():
+            if digest in self._seen or not _has_ended(future):
                 continue
+            self._seen.add(digest)
             output = future.result()[place]
             if output.error is not None:
                 self._failed[digest] = output
@@ -81,7 +96,7 @@ class Runs:
         """Forget the sessions that are running; those that have begun end in the background."""
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
-        self._pool, self._runs = None, {}
+        self._pool, self._runs, self._seen = None, {}, set()
 
     def output(self, page: str, codes: Sequence[str]) -> Output:
         """Return the output of the last block of a session.
@@ -119,6 +134,10 @@ class Runs:
         future = self._pool.submit(run_alone, page, blocks)
         for index, digest in enumerate(self._digests(blocks)):
             self._runs.setdefault(digest, Run(future, index))
+
+
+def _has_ended(future: Future[list[Output]]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def cores() -> int:
