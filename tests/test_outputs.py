@@ -251,6 +251,13 @@ def test_blocks_run_once_until_something_changes(runs: Runs, root: Path) -> None
     assert RAN[4:] == ["one", "three"]
 
 
+def test_sessions_with_much_code_run_first(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "cores", lambda: 1)
+    short, long = noting("short"), f"{noting('long')}\n# {'x' * 99}"
+    runs.start([page_of(short), page_of(long, session="b"), page_of(short, "x = 1", session="c")])
+    assert RAN == ["long", "short", "short"]
+
+
 def test_block_that_was_not_expected_runs_when_it_is_rendered(runs: Runs) -> None:
     runs.start([])
     codes = ["x = 2", "print(x)"]

@@ -58,10 +58,15 @@ class Runs:
         """
         self.stop()
         self._now = Dependencies(self.root)
-        for page, text in pages:
-            for blocks in sessions_of(text):
-                if any(self._known(digest) is None for digest in self._digests(blocks)):
-                    self._submit(page, blocks)
+        missing = [
+            (page, blocks)
+            for page, text in pages
+            for blocks in sessions_of(text)
+            if any(self._known(digest) is None for digest in self._digests(blocks))
+        ]
+        # Much code tends to run for long, and should not be left alone at the end.
+        for page, blocks in sorted(missing, key=_length, reverse=True):
+            self._submit(page, blocks)
         self._wait()
 
     def _wait(self) -> None:
@@ -134,6 +139,10 @@ class Runs:
         future = self._pool.submit(run_alone, page, blocks)
         for index, digest in enumerate(self._digests(blocks)):
             self._runs.setdefault(digest, Run(future, index))
+
+
+def _length(session: tuple[str, Sequence[Block]]) -> int:
+    return sum(len(block.code) for block in session[1])
 
 
 def _has_ended(future: Future[list[Output]]) -> bool:
