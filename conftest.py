@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
 from functools import partial
 from importlib import import_module
@@ -72,17 +73,30 @@ def pytest_sessionstart() -> None:
     import_module("seqtoys")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without run-time type checks: test files build tasks when they are imported."""
+    with _unchecked():
+        return (yield)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run pages first: a worker takes tests of another from its end, and must not split a page."""
     items.sort(key=lambda item: item.path.suffix != ".md")
 
 
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Switch the run-time type checks off, to meet what users meet."""
+@contextmanager
+def _unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Switch the run-time type checks off, to meet what users meet."""
+    with _unchecked():
+        yield
 
 
 @pytest.fixture(autouse=True)

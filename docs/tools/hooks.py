@@ -12,25 +12,31 @@ from mkdocs.structure.files import File
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.livereload import LiveReloadServer
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
+
+    from tools.fences import Fences
 
 DOCS = Path(__file__).parents[1]
 EXAMPLES = DOCS.parent / "examples"
 LOG = logging.getLogger("mkdocs.hooks.documented")  # in strict mode, a warning fails the build
 
 
-def on_startup(**_: object) -> None:
-    """Add docs and repository to the path, as pytest's `pythonpath` does; set up the packages."""
+fences: Fences
+
+
+def on_startup(command: str, **_: object) -> None:
+    """Add docs and repository to the path, as pytest's `pythonpath` does; get ready for blocks."""
+    global fences
     # The tensors are tiny: a second thread costs more than it brings, and waits in a busy loop.
     # PyTorch reads both when it is imported, which is later.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    import matplotlib
-
     sys.path[:0] = [str(DOCS), str(DOCS.parent)]
-    matplotlib.use("agg")  # a page needs no window
-    matplotlib.rcParams["font.size"] = 12  # points: 16 pixels, like the text of the page
+    from tools.fences import Fences
+
+    fences = Fences(DOCS.parent, is_served=command == "serve")
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -49,12 +55,13 @@ def on_pre_build(**_: object) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    """Add each example as a notebook, next to the page of examples."""
+    """Add each example as a notebook, next to the page of examples; run the code of the pages."""
     from tools.notebooks import to_notebook
 
     for path in sorted(EXAMPLES.glob("*.py")):
         name = f"examples/{path.stem}.ipynb"
         files.append(File.generated(config, name, content=to_notebook(path)))
+    fences.start(files, config)
 
 
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
@@ -64,6 +71,7 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> st
     from tools.shown import fold_code
 
     path = page.file.src_uri
+    fences.begin(path)
     pages = [each.src_uri for each in files.documentation_pages()]
     before, after = map(_neighbor, (page.previous_page, page.next_page))
     markdown = add_position(with_facts(markdown, path), path, pages, before, after)
@@ -81,6 +89,21 @@ def on_post_page(output: str, **_: object) -> str:
     """Name the dialog of the search, which the theme does not, for screen readers."""
     dialog = 'data-md-component="search" role="dialog"'
     return output.replace(dialog, f'{dialog} aria-label="Search"')
+
+
+def on_post_build(**_: object) -> None:
+    """Tidy up the outputs."""
+    fences.end()
+
+
+def on_serve(server: LiveReloadServer, **_: object) -> None:
+    """Watch for outputs that were still missing when the pages were built."""
+    fences.watch(server)
+
+
+def on_shutdown(**_: object) -> None:
+    """Start no more code."""
+    fences.runs.stop()
 
 
 def _neighbor(page: Page | None) -> tuple[str, str] | None:

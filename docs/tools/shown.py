@@ -13,6 +13,7 @@ from textwrap import dedent, indent
 TOOLS = Path(__file__).parent
 BLOCK = re.compile(r"^(?P<indent> *)```python(?P<options>[^\n]*)\n(?P<code>.*?)^(?P=indent)```$",
                    re.MULTILINE | re.DOTALL)  # fmt: skip
+SESSION = re.compile(r'session="([^"]*)"')
 HIDDEN = "# markdown-exec: hide"
 PLACING = "show"  # only places a figure on the page
 UNFOLDED = {"code_of", "lab"}  # what they print is code already, or runs in the page
@@ -58,7 +59,7 @@ def fold_code(markdown: str, *, numbers: bool = False) -> str:
         options, code = found["options"], dedent(found["code"])
         if 'exec="on"' not in options:
             return found[0]
-        session = re.search(r'session="([^"]*)"', options)
+        session = SESSION.search(options)
         tools = known.setdefault(session[1], {}) if session else {}
         tools |= _tools_of(ast.parse(code))
         if not (numbers or 'html="on"' in options):

@@ -1,0 +1,63 @@
+"""Outputs of code blocks, stored in files under a digest of what they depend on."""
+
+from __future__ import annotations
+
+import os
+import time
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+DAYS = 30.0  # an output that no build has used for this long is deleted
+
+
+class Outputs:
+    r"""Printed texts in a folder, each in a file named by a digest.
+
+    A file begins with the checksum of its text. One that is damaged counts as missing. Several
+    builds can use the folder at once: a file is complete when it gets its name.
+
+    Args:
+        folder: The folder, which is made when needed.
+
+    Examples:
+        >>> folder = getfixture("tmp_path")
+        >>> outputs = Outputs(folder)
+        >>> outputs.write("0123", "h e l l o\n")
+        >>> outputs.read("0123"), outputs.read("4567")
+        ('h e l l o\n', None)
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder: Path = folder
+
+    def read(self, digest: str) -> str | None:
+        """Return a text, or None if it isn't stored or is damaged."""
+        path = self.folder / digest
+        try:
+            checksum, _, text = path.read_bytes().decode().partition("\n")
+            os.utime(path)  # `prune` keeps what was read lately
+        except (OSError, UnicodeDecodeError):
+            return None
+        return text if checksum == _checksum(text) else None
+
+    def write(self, digest: str, text: str) -> None:
+        """Store a text."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
+            file.write(f"{_checksum(text)}\n{text}".encode())
+        os.replace(file.name, self.folder / digest)
+
+    def prune(self, days: float = DAYS) -> None:
+        """Delete what was neither written nor read for a number of days."""
+        oldest = time.time() - days * 24 * 3600
+        for path in self.folder.glob("*") if self.folder.exists() else []:
+            try:
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+            except FileNotFoundError:
+                pass  # another build has deleted it
+
+
+def _checksum(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
