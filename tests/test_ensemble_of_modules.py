@@ -218,7 +218,7 @@ def assert_equal_states(one: nn.Module, other: nn.Module, near: float = 1e-9) ->
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "Adam": {"epochs": 20},
+    "Adam": {},
     "AdamW, schedule, clipped": {
         "optimizer": optim.AdamW,
         "scheduler": partial(schedulers.StepLR, step_size=5),
