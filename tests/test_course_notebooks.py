@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from base64 import b64decode
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -120,7 +119,7 @@ def sources(**options: Any) -> list[str]:
 
 
 @pytest.fixture
-def displayed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def displayed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect what is displayed; hide the repository's own modules, which no reader has."""
     shown: list[str] = []
     jupyter = ModuleType("IPython.display")
@@ -130,7 +129,7 @@ def displayed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         monkeypatch.setitem(sys.modules, package, None)
     for name in [name for name in sys.modules if name.startswith(("tools.", "benchmarks."))]:
         monkeypatch.delitem(sys.modules, name)
-    yield shown
+    return shown
 
 
 def run(notebook: list[dict[str, Any]]) -> str:

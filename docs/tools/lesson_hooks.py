@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mkdocs.structure.files import File
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 CHAPTER = re.compile(r"course/\d\d-[\w-]+\.md")
+PLACE = "<!-- handouts -->"
+COURSE = Path(__file__).parents[1] / "course"
 serving = False
 
 
@@ -41,7 +43,8 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Link to the notebooks and slides at the end of a chapter."""
+    """Link to the notebooks and slides at the end of a chapter; list them all for teachers."""
+    markdown = markdown.replace(PLACE, handouts()) if PLACE in markdown else markdown
     if not CHAPTER.fullmatch(page.file.src_uri):
         return markdown
     return f"{markdown.rstrip()}\n\n{links(page.file.src_uri)}\n{{ .take-along }}\n"
@@ -80,3 +83,24 @@ def notebook_of(page: str, *, answers: bool) -> str:
         'notebooks/03-elman-answers.ipynb'
     """
     return f"notebooks/{PurePosixPath(page).stem}{'-answers' if answers else ''}.ipynb"
+
+
+def handouts() -> str:
+    """Return a table of the notebooks and slides of all chapters, in Markdown.
+
+    Examples:
+        >>> print(handouts())
+        | chapter | notebook | slides |
+        | --- | --- | --- |
+        | [1 · Vectors, templates, similarity](01-vectors.md) | ... |
+        ...
+    """
+    rows = ["| chapter | notebook | slides |", "| --- | --- | --- |"]
+    for path in sorted(COURSE.glob("[0-9][0-9]-*.md")):
+        name, markdown = f"course/{path.name}", path.read_text(encoding="utf-8")
+        title = re.search("^# (.*)", markdown, re.MULTILINE)
+        assert title is not None, name
+        blank, full = (notebook_of(name, answers=answers) for answers in (False, True))
+        notebooks = f'[blank]({blank}){{ download="" }}, [answers]({full}){{ download="" }}'
+        rows.append(f"| [{title[1]}]({path.name}) | {notebooks} | [slides]({path.name}?slides) |")
+    return "\n".join(rows)
