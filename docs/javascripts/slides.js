@@ -5,7 +5,7 @@
   if (!new URLSearchParams(location.search).has("slides")) return;
 
   const WIDTH = 1280, HEIGHT = 720; // pixels, also in stylesheets/teaching.css
-  const SCALES = Array.from({ length: 27 }, (_, i) => (170 - 5 * i) / 100); // down to 0.4
+  const SCALES = Array.from({ length: 14 }, (_, i) => (17 - i) / 10); // down to 0.4
   const article = document.querySelector("article.md-content__inner");
 
   function divide() {
@@ -24,22 +24,23 @@
     return slides;
   }
 
-  // Use the largest scale at which a slide holds its section, in one to three columns. A section that
-  // needs small type is reduced to its main paragraphs first.
+  // A section that needs small type is reduced to its main paragraphs, then set in three columns,
+  // in which long lines of code wrap.
   function fit(slide) {
-    if (scale(slide) >= 1) return;
+    if (scale(slide, [1, 2]) >= 1) return;
     slide.classList.add("dense");
-    scale(slide);
+    if (scale(slide, [1, 2]) < 0.8) scale(slide, [1, 2, 3]);
   }
 
-  function scale(slide) {
+  // Use the largest scale at which a slide holds its section, and return it.
+  function scale(slide, numbersOfColumns) {
     const body = slide.firstChild;
-    for (const scale of SCALES) {
-      for (const columns of [1, 2, 3]) {
-        body.style.setProperty("--scale", scale);
+    for (const size of SCALES) {
+      for (const columns of numbersOfColumns) {
+        body.style.setProperty("--scale", size);
         body.style.columnCount = columns;
         const isWide = body.scrollWidth > body.clientWidth + 1;
-        if (!isWide && body.scrollHeight <= body.clientHeight + 1) return scale;
+        if (!isWide && body.scrollHeight <= body.clientHeight + 1) return size;
       }
     }
     return 0;
