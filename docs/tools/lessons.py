@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
@@ -39,6 +39,8 @@ ONLY_FOR_PAGES = re.compile(
 FOLDED_AWAY = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # JupyterLab; Colab
 SHOWS = "from IPython.display import HTML, display"
 LEFT_OUT = "*(On the page of this chapter, stored results follow here.)*"
+LAB = "lab"  # a figure that scripts of the site replace by a network to play with
+PLAYED = "*(On the page of this chapter, this network runs in your browser.)*"
 EMPTY = "# Your answer\n"
 
 
@@ -167,13 +169,29 @@ def _fold(found: re.Match[str], lesson: Lesson) -> Iterator[Cell]:
 def _block(found: re.Match[str], lesson: Lesson) -> Iterator[Cell]:
     """Yield the cells of a block: the code that the page shows, then the code that it hides."""
     options, code = found["options"], dedent(found["code"])
+    is_figure = 'html="on"' in options
     lesson.tools |= tools_of(ast.parse(code))
     if "source=" in options:
         shown = "\n".join(line for line in code.splitlines() if HIDDEN not in line).strip("\n")
-        yield code_cell(_silent(shown) if 'html="on"' in options else shown)
+        yield from _shown(shown, is_figure, lesson)
     hidden = unseen(code, options)
     if hidden.strip():
-        yield from _hidden(hidden, 'html="on"' in options, lesson)
+        yield from _hidden(hidden, is_figure, lesson)
+
+
+def _shown(code: str, is_figure: bool, lesson: Lesson) -> Iterator[Cell]:
+    """Yield the code that a page shows; before it, the functions of this folder that it uses."""
+    used = _used(code, lesson)
+    if not used:
+        yield code_cell(_silent(code) if is_figure else code)
+    elif _is_stored(used):
+        yield text_cell(f"```python\n{code}\n```")
+        yield _stored(code, is_figure, lesson)
+    else:
+        listed, own = listing(used, lesson.defined), _own_lines(code)
+        lesson.defined |= required(used)
+        yield _folded_away([SHOWS, listed])
+        yield code_cell(_displayed(own) if is_figure else own)
 
 
 def _silent(code: str) -> str:
@@ -184,17 +202,31 @@ def _silent(code: str) -> str:
 
 
 def _hidden(code: str, is_figure: bool, lesson: Lesson) -> Iterator[Cell]:
-    used = [lesson.tools[name] for name in sorted(names_in(ast.parse(code)) & lesson.tools.keys())]
-    listed = listing(used, lesson.defined)
-    if "from benchmarks" in listing(used):
-        yield _stored(code, is_figure, lesson) if lesson.stored else text_cell(LEFT_OUT)
+    """Yield code that a page hides, with the functions of this folder that it uses."""
+    used = _used(code, lesson)
+    if _is_stored(used):
+        yield _stored(code, is_figure, lesson)
         return
-    own = _own_lines(code)
-    if is_figure:
-        listed, own = f"{SHOWS}\n{listed}", _displayed(own)
+    listed, own = listing(used, lesson.defined), _own_lines(code)
     lesson.defined |= required(used)
-    whole = "\n\n\n".join(part.strip() for part in (listed, own) if part.strip())
-    yield {**code_cell(f"from __future__ import annotations\n\n{whole}"), "metadata": FOLDED_AWAY}
+    if LAB in names_in(ast.parse(code)) & lesson.tools.keys():
+        yield text_cell(PLAYED)
+    yield _folded_away([SHOWS, listed, _displayed(own)] if is_figure else [listed, own])
+
+
+def _used(code: str, lesson: Lesson) -> list[Definition]:
+    names = names_in(ast.parse(code)) & lesson.tools.keys()
+    return [lesson.tools[name] for name in sorted(names)]
+
+
+def _is_stored(used: Sequence[Definition]) -> bool:
+    return "from benchmarks" in listing(used)
+
+
+def _folded_away(parts: Sequence[str]) -> Cell:
+    whole = "\n\n\n".join(part.strip() for part in parts if part.strip())
+    cell = code_cell(f"from __future__ import annotations\n\n{whole}")
+    return {**cell, "metadata": FOLDED_AWAY}
 
 
 def _own_lines(code: str) -> str:
@@ -232,6 +264,8 @@ def _inserted(line: str, column: int | None) -> str:
 
 def _stored(code: str, is_figure: bool, lesson: Lesson) -> Cell:
     """Run a block that needs stored results, and return its output as text or an image."""
+    if not lesson.stored:
+        return text_cell(LEFT_OUT)
     with redirect_stdout(StringIO()) as printed:
         exec(code, lesson.space)
     output = printed.getvalue().strip()
