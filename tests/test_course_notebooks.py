@@ -119,7 +119,7 @@ print(guesses())
 
 
 def cells(**options: Any) -> list[dict[str, Any]]:
-    options = {"answers": True, **options}
+    options = {"answers": True, "stored": False, **options}
     notebook = json.loads(to_lesson(PAGE.lstrip(), "course/01-page.md", **options))
     nbformat.validate(notebook)
     found: list[dict[str, Any]] = notebook["cells"]
@@ -208,7 +208,7 @@ def test_answers_are_left_blank_on_request() -> None:
 
 
 def test_hidden_code_brings_the_functions_it_needs(displayed: list[str]) -> None:
-    notebook = cells(stored=False)
+    notebook = cells()
     assert run(notebook) == "aside\ncounted\n"
     assert len(displayed) == 4
     assert displayed[0].startswith('<div class="figure"><svg')
@@ -224,7 +224,7 @@ def test_last_line_of_a_figure_prints_nothing() -> None:
 
 
 def test_stored_results_are_included_as_they_are() -> None:
-    notebook = cells()
+    notebook = cells(stored=True)
     first, image = (cell for cell in notebook if "attachments" in cell)
     assert first["attachments"] == image["attachments"]
     assert "print(guessed())" in notebook[notebook.index(first) - 1]["source"]
@@ -234,4 +234,4 @@ def test_stored_results_are_included_as_they_are() -> None:
     assert "background: white" in root.attrib["style"]
     place = notebook.index(image)
     assert "seed" in notebook[place - 1]["source"]
-    assert "stored results follow here" in sources(stored=False)[place]
+    assert "stored results follow here" in sources()[place]

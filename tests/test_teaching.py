@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
+from tools.course_pdf import main
 
 from tests.browsers import SITE
 
@@ -76,6 +77,13 @@ def test_arrow_keys_turn_the_slides(page: Page, site: str) -> None:
     page.keyboard.press("Escape")
     page.wait_for_url(lambda url: "slides" not in url)
     assert page.locator(".slide").count() == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["docs"], ["a", "b"]], ids=" ".join)
+def test_pdf_needs_a_built_site(arguments: list[str]) -> None:
+    got = " ".join(arguments) or "nothing"
+    with pytest.raises(SystemExit, match=f"expected a folder .* got {got}; run `mkdocs build`"):
+        main(arguments)
 
 
 def test_pdf_contains_every_chapter(site: str) -> None:
