@@ -15,13 +15,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqtoys import ElmanCharModel, Vocab, fit, list_skills, scorecard
+from seqtoys import ElmanCharModel, Vocab, fit, get_task, list_skills, scorecard
 from seqtoys.errors import DataError, InputTypeError, OptionError
 from seqtoys.results import CardRow, Estimate, ScoreCard, Skill
 from seqtoys.scorecards import measure, run, skills
 from seqtoys.scorecards.factory import import_factory, make
 from seqtoys.scorecards.mistakes import worst_mistakes
 from seqtoys.scorecards.run import SkillCell, run_skill
+from seqtoys.scorecards.soundness import check_causal
 from seqtoys.scorecards.state_size import state_size
 
 AssertError = Callable[[Callable[[], object], type[Exception], str], None]
@@ -229,6 +230,23 @@ def test_model_that_looks_ahead_only_once_trained_fails() -> None:
     row = one_row(Gated)
     assert row.score is None
     assert (row.error or "").startswith("DataError: Gated looks ahead: ")
+
+
+class Distant(Net):
+    """Adds the vector of the symbol 20 positions later."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        vectors = self.embedding(inputs)
+        later = nn.functional.pad(vectors[:, 20:], (0, 0, 0, min(20, inputs.shape[1])))
+        return self.readout(vectors + later)
+
+
+def test_model_that_looks_far_ahead_fails() -> None:
+    task = get_task("flip_flop", instructions=24)  # 47 symbols
+    with torch.random.fork_rng():
+        model = Distant(task.vocab, 0)
+    with pytest.raises(DataError, match="Distant looks ahead"):
+        check_causal(model, task.sample(8), len(task.vocab))
 
 
 def test_failure_costs_only_its_own_cell() -> None:

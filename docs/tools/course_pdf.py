@@ -40,8 +40,8 @@ body { background: white; }
 .md-typeset .figure svg { max-width: 100%; height: auto; }
 .md-typeset :is(pre, code) { white-space: pre-wrap; }
 .md-typeset .contents li { display: flex; justify-content: space-between; }
-.md-typeset :is(.headerlink, .take-along, .chapter-facts, .seeds label, .seeds input,
-  .md-content__button) { display: none; }
+.md-typeset :is(.headerlink, .take-along, .chapter, .chapter-facts, .labels, .numbers,
+  .seeds label, .seeds input, .md-content__button) { display: none; }
 """
 LAST_FRAME = """
 for (const moving of document.querySelectorAll("animate")) {

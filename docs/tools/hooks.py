@@ -58,7 +58,9 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Fold the code of each figure below it; in the course, also that of printed numbers."""
+    """Add the facts of a chapter; fold the code of figures and, in the course, of numbers."""
+    from tools.chapter_facts import with_facts
     from tools.shown import fold_code
 
-    return fold_code(markdown, numbers=page.file.src_uri.startswith("course/"))
+    name = page.file.src_uri
+    return fold_code(with_facts(markdown, name), numbers=name.startswith("course/"))

@@ -24,19 +24,6 @@ def anchor(skill: str) -> str:
     return skill.replace(" ", "-")
 
 
-def network(card: ScoreCard) -> str:
-    """Return the short name of the network of a score card.
-
-    Args:
-        card: The score card.
-
-    Examples:
-        >>> network(ScoreCard.references()[0])
-        'Elman'
-    """
-    return card.model.partition("(")[0].removesuffix("CharModel")
-
-
 def heat_table(*, longer: bool = False) -> str:
     """Return a table of all skills and networks, colored by score, as HTML.
 
@@ -44,7 +31,7 @@ def heat_table(*, longer: bool = False) -> str:
         longer: Whether to show the scores on longer sequences.
     """
     cards = ScoreCard.references()
-    head = "".join(f"<th>{escape(network(card))}</th>" for card in cards)
+    head = "".join(f"<th>{escape(card.short_name)}</th>" for card in cards)
     rows = "".join(
         f'<tr><th scope="row"><a href="#{anchor(skill)}">{escape(skill)}</a></th>'
         f"{''.join(_cell(card[skill], longer) for card in cards)}</tr>"
@@ -78,7 +65,7 @@ def _section(name: str) -> str:
     options = "".join(f", {key}={value!r}" for key, value in recipe.options.items())
     low, high = task.lengths
     lengths = f"length {low}" if low == high else f"lengths {low} to {high}"
-    solved = [network(card) for card in ScoreCard.references() if card[name].is_solved]
+    solved = [card.short_name for card in ScoreCard.references() if card[name].is_solved]
     return (
         f"### {name[0].upper()}{name[1:]} {{ #{anchor(name)} }}\n\n"
         f"{skill.question} `get_task({skill.task!r}{options})`, {lengths}, then {recipe.longer}; "
@@ -97,7 +84,7 @@ def sizes() -> str:
         parameters = [row.parameters or 0 for row in rows]
         states = [row.state or 0 for row in rows]
         lines.append(
-            f"| {network(card)} | {min(parameters):,} to {max(parameters):,} | "
+            f"| {card.short_name} | {min(parameters):,} to {max(parameters):,} | "
             f"{min(states):,} to {max(states):,} |"
         )
     return "\n".join(lines)
@@ -142,8 +129,22 @@ def solved(name: str, skill: str) -> str:
 
 
 def _summary(name: str, skill: str) -> SkillSummary:
-    (card,) = (card for card in ScoreCard.references() if network(card) == name)
+    (card,) = (card for card in ScoreCard.references() if card.short_name == name)
     return card[skill]
+
+
+def states(name: str) -> str:
+    """Return the number of numbers in the state of a network, on its largest task.
+
+    Args:
+        name: The short name of the network.
+
+    Examples:
+        >>> states("GRU")
+        '55'
+    """
+    (card,) = (card for card in ScoreCard.references() if card.short_name == name)
+    return f"{max(row.state or 0 for row in card.rows):,}"
 
 
 def lessons() -> str:
@@ -151,18 +152,28 @@ def lessons() -> str:
     far = {name: score(name, "latch", longer=True) for name in ("GRU", "LSTM", "Transformer")}
     count = {name: score(name, "count", longer=True) for name in ("GRU", "LSTM", "Transformer")}
     return f"""
-- **State tracking needs a recurrence.** On *track*, where each symbol permutes three objects,
-  the GRU reaches {score("GRU", "track")} and the LSTM {score("LSTM", "track")}; the transformer,
-  whose two layers see all symbols at once, reaches {score("Transformer", "track")}. This agrees
-  with [Liu et al. (2023)](https://arxiv.org/abs/2210.10749) and [Merrill et al.
+- **State tracking needs a nonlinear recurrence.** On *track*, where each symbol permutes three
+  objects, the GRU reaches {score("GRU", "track")} and the LSTM {score("LSTM", "track")}; the
+  transformer, whose two layers see all symbols at once, reaches {score("Transformer", "track")}.
+  This agrees with [Liu et al. (2023)](https://arxiv.org/abs/2210.10749) and [Merrill et al.
   (2024)](https://arxiv.org/abs/2404.08819): a fixed number of layers without a nonlinear
-  recurrence cannot compose permutations of any number. *Parity* is the smallest such problem.
+  recurrence cannot compose permutations of any number.
+- **Linear recurrences do not track, either.** Here the LRU reaches {score("LRU", "track")}, Mamba
+  {score("Mamba", "track")} and DeltaNet {score("DeltaNet", "track")}. Even on *parity*, which
+  needs a single bit that flips, Mamba stays at {score("Mamba", "parity")} and DeltaNet at
+  {score("DeltaNet", "parity")}: their states can be kept or shrunk, but not negated ([Grazzi
+  et al., 2025](https://arxiv.org/abs/2411.12537)). The complex states of the LRU
+  can rotate, and it comes nearer: {score("LRU", "parity")}.
+  `DeltaNetCharModel(vocab, negative_eigenvalues=True)` lifts the restriction.
 - **Recall needs an addressable memory.** On *recall*, {solved("Transformer", "recall")} seeds of
   the transformer solve the skill within these few updates, and no seed of the GRU (median score
   {score("GRU", "recall")}) or the LSTM ({score("LSTM", "recall")}); [Arora et al.
   (2023)](https://arxiv.org/abs/2312.04927) found the same gap in larger models. A score of 33 is
   that of a model that knows which values occurred but not under which key: seeds of the
-  transformer that have not yet found the lookup wait there.
+  transformer that have not yet found the lookup wait there. Two recurrent
+  networks do better: {solved("DeltaNet", "recall")} seeds of DeltaNet solve it, whose state is a
+  table that is written to by key, and {solved("Mamba", "recall")} of Mamba, whose state has
+  {states("Mamba")} numbers rather than the {states("GRU")} of the GRU.
 - **Gates hold a bit at any distance, attention doesn't.** All three solve *latch* at training
   lengths. On sequences twice as long, the GRU keeps {far["GRU"]} and the LSTM {far["LSTM"]}, but
   the transformer falls to {far["Transformer"]}: the "attention glitches" of [Liu et al.

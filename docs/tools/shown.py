@@ -15,7 +15,7 @@ BLOCK = re.compile(r"^(?P<indent> *)```python(?P<options>[^\n]*)\n(?P<code>.*?)^
                    re.MULTILINE | re.DOTALL)  # fmt: skip
 HIDDEN = "# markdown-exec: hide"
 PLACING = "show"  # only places a figure on the page
-ITSELF = "code_of"  # its output is code already
+UNFOLDED = {"code_of", "lab"}  # what they print is code already, or runs in the page
 SCRIPT = re.compile(r'\bread\("(\w+)"\)')
 
 Definition = tuple[str, str]
@@ -85,7 +85,7 @@ def unseen(code: str, options: str) -> str:
 
 def _fold(code: str, tools: dict[str, Definition], *, is_figure: bool) -> str:
     used = names_in(ast.parse(code)) & tools.keys()
-    if not used or ITSELF in used:
+    if not used or used & UNFOLDED:
         return ""
     what = "this figure" if is_figure else "these numbers"
     return folded(what, code, [tools[name] for name in sorted(used - {PLACING})])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -23,8 +22,6 @@ from seqtoys.support.devices import device_of, on_cpu
 from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.values import check_count
-
-AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 class CharModel(nn.Module):
@@ -71,8 +68,8 @@ class CharModel(nn.Module):
                 self._draw(generator)
             self.to(torch.get_default_device())
 
-    @staticmethod
-    def make_parts(symbols: int, settings: Any) -> dict[str, nn.Module | None]:
+    @classmethod
+    def make_parts(cls, symbols: int, settings: Any) -> dict[str, nn.Module | None]:
         """Create the parts of a model, whose weights are drawn later, in this order.
 
         Args:
@@ -255,20 +252,20 @@ class CharModel(nn.Module):
     def _choose(
         cls,
         vocab: Vocab,
-        make_settings: partial[AnySettings],
         hidden_size: int | None,
         parameters: int | None,
         *,
         multiple_of: int = 1,
-    ) -> AnySettings:
+        **options: Any,
+    ) -> Any:
         """Return settings with the given width, or with one chosen by `choose_width`."""
 
         def count(width: int) -> int:
-            return _numbers(plan(cls, len(vocab), make_settings(hidden_size=width)))
+            return _numbers(plan(cls, len(vocab), cls.SETTINGS(hidden_size=width, **options)))
 
         with EnoughMemory():  # absurd sizes overflow even on the meta device
             width = choose_width(hidden_size, parameters, count, multiple_of=multiple_of)
-        return make_settings(hidden_size=width)
+        return cls.SETTINGS(hidden_size=width, **options)
 
     @property
     def _weight(self) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, cast
 
 import torch
@@ -395,20 +394,22 @@ class DeltaNetCharModel(CharModel):
         seed: int = 0,
     ) -> None:
         """Draw the initial weights; the arguments are described with the class."""
-        make_settings = partial(
-            DeltaNetSettings,
+        heads = check_count("num_heads", num_heads, 1)
+        settings = self._choose(
+            vocab,
+            hidden_size,
+            parameters,
+            multiple_of=heads,
             num_heads=num_heads,
             negative_eigenvalues=negative_eigenvalues,
             conv_size=conv_size,
             num_layers=num_layers,
             batch_first=batch_first,
         )
-        heads = check_count("num_heads", num_heads, 1)
-        settings = self._choose(vocab, make_settings, hidden_size, parameters, multiple_of=heads)
         super().__init__(vocab, settings, seed)
 
-    @staticmethod
-    def make_parts(symbols: int, settings: DeltaNetSettings) -> dict[str, nn.Module | None]:
+    @classmethod
+    def make_parts(cls, symbols: int, settings: DeltaNetSettings) -> dict[str, nn.Module | None]:
         """Create the parts, whose weights are drawn later, in this order.
 
         Args:

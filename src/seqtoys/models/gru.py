@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqtoys.data.vocab import Vocab
-from seqtoys.models.char_model import CharModel
-from seqtoys.models.recurrent import (
-    RecurrentSettings,
-    draw_recurrent,
-    make_recurrent_parts,
-    run_recurrent,
-)
+from seqtoys.models.recurrent import RecurrentCharModel, RecurrentSettings
 from seqtoys.models.settings import Settings
-from seqtoys.support.arguments import checked
 
 
 def gru_step(
@@ -57,7 +48,7 @@ def gru_step(
     return (1 - z) * n + z * h
 
 
-class GRUCharModel(CharModel):
+class GRUCharModel(RecurrentCharModel):
     """A GRU that reads a sequence and predicts each next symbol (Cho et al., 2014).
 
     `gru_step` is the recurrence. The weights are in `rnn`, a `torch.nn.GRU` that runs it, in
@@ -80,6 +71,7 @@ class GRUCharModel(CharModel):
         OptionError: If an option is out of range, or `parameters` are too few.
 
     Examples:
+        >>> from seqtoys import Vocab
         >>> model = GRUCharModel(Vocab("hielo"), parameters=10_000, seed=0)
         >>> logits, hidden = model(model.vocab.encode_batch(["hihell"]))
         >>> logits.shape, hidden.shape
@@ -87,48 +79,11 @@ class GRUCharModel(CharModel):
     """
 
     SETTINGS: ClassVar[type[Settings]] = RecurrentSettings
-    settings: RecurrentSettings
+    KIND: ClassVar[type[nn.RNNBase]] = nn.GRU
     rnn: nn.GRU
-
-    @checked
-    def __init__(
-        self,
-        vocab: Vocab,
-        hidden_size: int | None = None,
-        *,
-        parameters: int | None = None,
-        embedding_size: int | None = None,
-        num_layers: int = 1,
-        batch_first: bool = True,
-        seed: int = 0,
-    ) -> None:
-        """Draw the initial weights; the arguments are described with the class."""
-        make_settings = partial(
-            RecurrentSettings,
-            embedding_size=embedding_size,
-            num_layers=num_layers,
-            batch_first=batch_first,
-        )
-        super().__init__(vocab, self._choose(vocab, make_settings, hidden_size, parameters), seed)
-
-    @staticmethod
-    def make_parts(symbols: int, settings: RecurrentSettings) -> dict[str, nn.Module | None]:
-        """Create the parts, whose weights are drawn later, in this order.
-
-        Args:
-            symbols: The number of symbols.
-            settings: The sizes and options.
-        """
-        return make_recurrent_parts(nn.GRU, symbols, settings)
-
-    def _draw(self, generator: torch.Generator) -> None:
-        draw_recurrent(self, generator)
 
     def _state_shapes(self, batch: int) -> tuple[tuple[int, int, int]]:
         return ((self.settings.num_layers, batch, self.settings.hidden_size),)
-
-    def _run(self, vectors: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        return run_recurrent(self.rnn, vectors, hidden)
 
     def _step(self, vectors: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         _, hidden = self.rnn(vectors.unsqueeze(1), hidden)

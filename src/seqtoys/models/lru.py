@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, TypeAlias, cast
 
 import torch
@@ -354,8 +353,10 @@ class LRUCharModel(CharModel):
         seed: int = 0,
     ) -> None:
         """Draw the initial weights; the arguments are described with the class."""
-        make_settings = partial(
-            LRUSettings,
+        settings = self._choose(
+            vocab,
+            hidden_size,
+            parameters,
             state_size=state_size,
             r_min=r_min,
             r_max=r_max,
@@ -363,10 +364,10 @@ class LRUCharModel(CharModel):
             num_layers=num_layers,
             batch_first=batch_first,
         )
-        super().__init__(vocab, self._choose(vocab, make_settings, hidden_size, parameters), seed)
+        super().__init__(vocab, settings, seed)
 
-    @staticmethod
-    def make_parts(symbols: int, settings: LRUSettings) -> dict[str, nn.Module | None]:
+    @classmethod
+    def make_parts(cls, symbols: int, settings: LRUSettings) -> dict[str, nn.Module | None]:
         """Create the parts, whose weights are drawn later, in this order.
 
         Args:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqtoys.data.vocab import Vocab
-from seqtoys.models.char_model import CharModel
 from seqtoys.models.checks import Pair
-from seqtoys.models.recurrent import (
-    RecurrentSettings,
-    draw_recurrent,
-    make_recurrent_parts,
-    run_recurrent,
-)
+from seqtoys.models.recurrent import RecurrentCharModel, RecurrentSettings
 from seqtoys.models.settings import Settings
-from seqtoys.support.arguments import checked
 
 
 def lstm_step(
@@ -58,7 +49,7 @@ def lstm_step(
     return torch.sigmoid(o) * torch.tanh(c), c
 
 
-class LSTMCharModel(CharModel):
+class LSTMCharModel(RecurrentCharModel):
     """An LSTM that reads a sequence and predicts each next symbol.
 
     `lstm_step` is the recurrence (Hochreiter & Schmidhuber, 1997). The weights are in `rnn`, a
@@ -81,6 +72,7 @@ class LSTMCharModel(CharModel):
         OptionError: If an option is out of range, or `parameters` are too few.
 
     Examples:
+        >>> from seqtoys import Vocab
         >>> model = LSTMCharModel(Vocab("hielo"), parameters=10_000, seed=0)
         >>> logits, hidden = model(model.vocab.encode_batch(["hihell"]))
         >>> h, c = hidden
@@ -89,48 +81,11 @@ class LSTMCharModel(CharModel):
     """
 
     SETTINGS: ClassVar[type[Settings]] = RecurrentSettings
-    settings: RecurrentSettings
+    KIND: ClassVar[type[nn.RNNBase]] = nn.LSTM
     rnn: nn.LSTM
-
-    @checked
-    def __init__(
-        self,
-        vocab: Vocab,
-        hidden_size: int | None = None,
-        *,
-        parameters: int | None = None,
-        embedding_size: int | None = None,
-        num_layers: int = 1,
-        batch_first: bool = True,
-        seed: int = 0,
-    ) -> None:
-        """Draw the initial weights; the arguments are described with the class."""
-        make_settings = partial(
-            RecurrentSettings,
-            embedding_size=embedding_size,
-            num_layers=num_layers,
-            batch_first=batch_first,
-        )
-        super().__init__(vocab, self._choose(vocab, make_settings, hidden_size, parameters), seed)
-
-    @staticmethod
-    def make_parts(symbols: int, settings: RecurrentSettings) -> dict[str, nn.Module | None]:
-        """Create the parts, whose weights are drawn later, in this order.
-
-        Args:
-            symbols: The number of symbols.
-            settings: The sizes and options.
-        """
-        return make_recurrent_parts(nn.LSTM, symbols, settings)
-
-    def _draw(self, generator: torch.Generator) -> None:
-        draw_recurrent(self, generator)
 
     def _state_shapes(self, batch: int) -> tuple[tuple[int, int, int], ...]:
         return ((self.settings.num_layers, batch, self.settings.hidden_size),) * 2
-
-    def _run(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
-        return run_recurrent(self.rnn, vectors, hidden)
 
     def _step(self, vectors: Tensor, hidden: Pair) -> tuple[Tensor, Pair]:
         _, (h, c) = self.rnn(vectors.unsqueeze(1), hidden)

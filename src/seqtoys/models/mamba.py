@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -349,8 +348,10 @@ class MambaCharModel(CharModel):
         seed: int = 0,
     ) -> None:
         """Draw the initial weights; the arguments are described with the class."""
-        make_settings = partial(
-            MambaSettings,
+        settings = self._choose(
+            vocab,
+            hidden_size,
+            parameters,
             state_size=state_size,
             expand=expand,
             conv_size=conv_size,
@@ -358,10 +359,10 @@ class MambaCharModel(CharModel):
             num_layers=num_layers,
             batch_first=batch_first,
         )
-        super().__init__(vocab, self._choose(vocab, make_settings, hidden_size, parameters), seed)
+        super().__init__(vocab, settings, seed)
 
-    @staticmethod
-    def make_parts(symbols: int, settings: MambaSettings) -> dict[str, nn.Module | None]:
+    @classmethod
+    def make_parts(cls, symbols: int, settings: MambaSettings) -> dict[str, nn.Module | None]:
         """Create the parts, whose weights are drawn later, in this order.
 
         Args:

@@ -14,7 +14,7 @@ from seqtoys.models.elman.network import ElmanNetwork
 from seqtoys.models.forward import check_logits, run_model
 from seqtoys.models.probing import undisturbed
 
-ROWS, STEPS = 3, 16  # size of the part of a batch that is checked
+ROWS, STEPS = 3, 16  # the part of a batch that is checked, unless more steps are asked for
 
 LOOKS_AHEAD = (
     "{} looks ahead: changing symbols at later positions changes its logits at earlier ones. It "
@@ -57,7 +57,12 @@ def check_model(
 
 
 def find_faults(
-    model: nn.Module, batch: Batch, *, symbols: int | None = None, stepwise: bool = False
+    model: nn.Module,
+    batch: Batch,
+    *,
+    symbols: int | None = None,
+    stepwise: bool = False,
+    steps: int = STEPS,
 ) -> list[str]:
     """Return what `check_model` warns of.
 
@@ -66,6 +71,8 @@ def find_faults(
         batch: As for `check_model`.
         symbols: As for `check_model`.
         stepwise: As for `check_model`.
+        steps: The number of positions that are read. A model that looks further ahead than this
+            is not found.
 
     Raises:
         ShapeError: If the logits are not `(batch, time, vocab)`, whatever the sizes of the batch.
@@ -73,7 +80,7 @@ def find_faults(
     network = getattr(model, "_orig_mod", model)  # of torch.compile, which would compile again
     if isinstance(network, ElmanNetwork) and network.is_unmodified:
         return []
-    inputs = _part_of(batch.inputs, symbols)
+    inputs = _part_of(batch.inputs, symbols, steps)
     changed = _other_symbols(inputs, symbols)
     given = (inputs, inputs, _change_later(inputs, changed), _change_middle_row(inputs, changed))
     found = [_read(network, each, symbols, stepwise) for each in given]
@@ -91,12 +98,14 @@ def find_faults(
     return [fault.format(type(model).__name__) for fault, is_found in faults.items() if is_found]
 
 
-def _part_of(inputs: Int[Tensor, "batch time"], symbols: int | None) -> Int[Tensor, "rows steps"]:
+def _part_of(
+    inputs: Int[Tensor, "batch time"], symbols: int | None, steps: int
+) -> Int[Tensor, "rows steps"]:
     """Select a few rows and steps, such that the numbers of rows, steps and symbols all differ.
 
     This reveals wrong shapes of logits, such as (batch, vocab, time).
     """
-    most = min(inputs.shape[1], STEPS)
+    most = min(inputs.shape[1], steps)
     steps = next((n for n in range(most, 0, -1) if n not in (ROWS, symbols)), most)
     rows = torch.arange(ROWS, device=inputs.device) % len(inputs)
     return inputs[rows, :steps]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from seqtoys.data.vocab import Vocab
+from seqtoys.models.char_model import CharModel
 from seqtoys.models.settings import Settings
 from seqtoys.models.undrawn import draw_uniform, undrawn
+from seqtoys.support.arguments import checked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,74 +30,76 @@ class RecurrentSettings(Settings):
     embedding_size: int | None = None
 
 
-def make_recurrent_parts(
-    kind: type[nn.RNNBase], symbols: int, settings: RecurrentSettings
-) -> dict[str, nn.Module | None]:
-    """Create the embedding, the recurrent module and the readout, with undefined weights.
+class RecurrentCharModel(CharModel):
+    """A model whose weights are in a recurrent module of PyTorch, which runs it.
 
-    Args:
-        kind: The class of the recurrent module.
-        symbols: The number of symbols.
-        settings: The sizes and options.
+    Subclasses define `KIND`, `_state_shapes` and `_step`, and describe the arguments.
+
+    Attributes:
+        KIND: The class of the recurrent module.
 
     Examples:
-        >>> parts = make_recurrent_parts(nn.GRU, 5, RecurrentSettings(hidden_size=8))
-        >>> parts["rnn"]
-        GRU(5, 8, batch_first=True)
+        >>> from seqtoys.models.lstm import LSTMCharModel
+        >>> LSTMCharModel(Vocab("hielo"), hidden_size=8).rnn
+        LSTM(5, 8, batch_first=True)
     """
-    embedding, features = None, symbols
-    if settings.embedding_size is not None:
-        features = settings.embedding_size
-        embedding = undrawn(nn.Embedding, symbols, features)
-    sizes = features, settings.hidden_size
-    return {
-        "embedding": embedding,
-        "rnn": undrawn(kind, *sizes, num_layers=settings.num_layers, batch_first=True),
-        "readout": undrawn(nn.Linear, settings.hidden_size, symbols),
-    }
 
+    SETTINGS: ClassVar[type[Settings]] = RecurrentSettings
+    KIND: ClassVar[type[nn.RNNBase]]
+    settings: RecurrentSettings
+    rnn: nn.RNNBase
 
-def draw_recurrent(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw the weights that the constructors of the parts would draw, in the same order.
+    @checked
+    def __init__(
+        self,
+        vocab: Vocab,
+        hidden_size: int | None = None,
+        *,
+        parameters: int | None = None,
+        embedding_size: int | None = None,
+        num_layers: int = 1,
+        batch_first: bool = True,
+        seed: int = 0,
+    ) -> None:
+        """Draw the initial weights; the arguments are described with each subclass."""
+        settings = self._choose(
+            vocab,
+            hidden_size,
+            parameters,
+            embedding_size=embedding_size,
+            num_layers=num_layers,
+            batch_first=batch_first,
+        )
+        super().__init__(vocab, settings, seed)
 
-    Args:
-        model: The model, with the parts `embedding`, `rnn` and `readout`.
-        generator: The source of random numbers.
+    @classmethod
+    def make_parts(cls, symbols: int, settings: RecurrentSettings) -> dict[str, nn.Module | None]:
+        """Create the parts, whose weights are drawn later, in this order.
 
-    Examples:
-        >>> parts = make_recurrent_parts(nn.GRU, 5, RecurrentSettings(hidden_size=8))
-        >>> model = nn.Module()
-        >>> for name, part in parts.items():
-        ...     model.add_module(name, part)
-        >>> draw_recurrent(model, torch.Generator().manual_seed(0))
-        >>> _ = torch.manual_seed(0)
-        >>> torch.equal(model.rnn.weight_hh_l0, nn.GRU(5, 8).weight_hh_l0)
-        True
-    """
-    parts: Any = model
-    if parts.embedding is not None:
-        nn.init.normal_(parts.embedding.weight, generator=generator)
-    for part in (parts.rnn, parts.readout):
-        draw_uniform(part, parts.rnn.hidden_size, generator)
+        Args:
+            symbols: The number of symbols.
+            settings: The sizes and options.
+        """
+        embedding, features = None, symbols
+        if settings.embedding_size is not None:
+            features = settings.embedding_size
+            embedding = undrawn(nn.Embedding, symbols, features)
+        sizes = features, settings.hidden_size
+        return {
+            "embedding": embedding,
+            "rnn": undrawn(cls.KIND, *sizes, num_layers=settings.num_layers, batch_first=True),
+            "readout": undrawn(nn.Linear, settings.hidden_size, symbols),
+        }
 
+    def _draw(self, generator: torch.Generator) -> None:
+        """Draw the weights that the constructors of the parts would draw, in the same order."""
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, generator=generator)
+        for part in (self.rnn, self.readout):
+            draw_uniform(part, self.rnn.hidden_size, generator)
 
-def run_recurrent(rnn: nn.RNNBase, vectors: Tensor, hidden: Any) -> tuple[Tensor, Any]:
-    """Run a recurrent module on sequences, which may be empty.
-
-    Args:
-        rnn: The module.
-        vectors: Its inputs, `(batch, time, features)`.
-        hidden: The state to resume from.
-
-    Returns:
-        The states of its last layer, `(batch, time, hidden)`, and the final state.
-
-    Examples:
-        >>> states, _ = run_recurrent(nn.GRU(5, 8, batch_first=True), torch.ones(2, 0, 5), None)
-        >>> states.shape
-        torch.Size([2, 0, 8])
-    """
-    if 0 in vectors.shape[:2]:  # for which PyTorch's recurrent modules raise an error
-        return vectors.new_empty(*vectors.shape[:2], rnn.hidden_size), hidden
-    found: tuple[Tensor, Any] = rnn(vectors, hidden)
-    return found
+    def _run(self, vectors: Tensor, hidden: Any) -> tuple[Tensor, Any]:
+        if 0 in vectors.shape[:2]:  # for which PyTorch's recurrent modules raise an error
+            return vectors.new_empty(*vectors.shape[:2], self.rnn.hidden_size), hidden
+        states, hidden = self.rnn(vectors, hidden)
+        return states, hidden

@@ -364,20 +364,24 @@ class TransformerCharModel(CharModel):
         seed: int = 0,
     ) -> None:
         """Draw the initial weights; the arguments are described with the class."""
-        make_settings = partial(
-            TransformerSettings,
+        heads = check_count("num_heads", num_heads, 1)
+        settings = self._choose(
+            vocab,
+            hidden_size,
+            parameters,
+            multiple_of=heads,
             num_heads=num_heads,
             positions=positions,
             context=context,
             num_layers=num_layers,
             batch_first=batch_first,
         )
-        heads = check_count("num_heads", num_heads, 1)
-        settings = self._choose(vocab, make_settings, hidden_size, parameters, multiple_of=heads)
         super().__init__(vocab, settings, seed)
 
-    @staticmethod
-    def make_parts(symbols: int, settings: TransformerSettings) -> dict[str, nn.Module | None]:
+    @classmethod
+    def make_parts(
+        cls, symbols: int, settings: TransformerSettings
+    ) -> dict[str, nn.Module | None]:
         """Create the parts, whose weights are drawn later, in this order.
 
         Args:

@@ -16,8 +16,8 @@ class Card(Protocol):
     """What is plotted of a `ScoreCard`."""
 
     @property
-    def model(self) -> str:
-        """The name of the factory of the model."""
+    def short_name(self) -> str:
+        """The name of the model, without its arguments."""
 
     @property
     def skills(self) -> list[str]:
@@ -58,7 +58,7 @@ def plot_scorecard(card: Card, others: Iterable[Card] = (), *, ax: Axes | None =
     if not card.skills:
         raise DataError("cannot plot a score card without skills")
     cards = [check_type("others", each, Card) for each in listed("others", others)]
-    names = [printable(_short(card.model)), "longer", *(printable(_short(c.model)) for c in cards)]
+    names = [printable(card.short_name), "longer", *(printable(c.short_name) for c in cards)]
     ax = new_axes(ax, inches(14 + 5.2 * len(names)), inches(4 + 2.0 * len(card.skills)))
     for y, skill in enumerate(card.skills, 1):
         own = card[skill]
@@ -74,11 +74,6 @@ def plot_scorecard(card: Card, others: Iterable[Card] = (), *, ax: Axes | None =
     fit_ticks(ax.xaxis)
     fit_ticks(ax.yaxis)
     return ax
-
-
-def _short(model: str) -> str:
-    """Return the name of a model without its arguments."""
-    return model.partition("(")[0].removesuffix("CharModel") or model
 
 
 def _draw_row(ax: Axes, y: int, scores: Sequence[Any]) -> None:

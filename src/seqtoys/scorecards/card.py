@@ -78,6 +78,16 @@ class ScoreCard:
             )
 
     @property
+    def short_name(self) -> str:
+        """The name of the factory, without its arguments and without `CharModel`.
+
+        Examples:
+            >>> ScoreCard("GRUCharModel(parameters=10000)", "quick", [], [], []).short_name
+            'GRU'
+        """
+        return self.model.partition("(")[0].removesuffix("CharModel") or self.model
+
+    @property
     def summaries(self) -> list[SkillSummary]:
         """The results by skill, without skills that were not run."""
         return [self[skill] for skill in self.skills if any(r.skill == skill for r in self.rows)]

@@ -7,20 +7,17 @@ from collections.abc import Callable
 from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any, TypeAlias
-from weakref import WeakSet
 
 from torch import nn
 
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError, OptionError, quoted
 from seqtoys.support.annotations import described
+from seqtoys.sweeps.reuse import check_new, record_new
 from seqtoys.training.options import as_written
 
 MakeModel: TypeAlias = Callable[..., nn.Module]
 """Creates a model from a vocabulary and a seed: `make_model(vocab, seed)`."""
-
-_MADE: WeakSet[nn.Module] = WeakSet()
-"""The models that factories returned in this process and that still exist."""
 
 FORM = "expected make_model to accept a vocabulary and a seed, as make_model(vocab, seed)"
 
@@ -138,12 +135,8 @@ def make(make_model: MakeModel, vocab: Vocab, seed: int) -> nn.Module:
             "expected make_model to return a model with trainable parameters, got "
             f"{described(model)} without any"
         )
-    if model in _MADE:
-        raise OptionError(
-            "expected make_model to return a new model at each call, got one that another cell "
-            "has trained; create the model inside make_model"
-        )
-    _MADE.add(model)
+    check_new(model)
+    record_new(model)
     return model
 
 

@@ -88,18 +88,8 @@ def _cell(score: Spread | None, is_solved: bool, *, failed: bool = False) -> str
 
 def _names(cards: Sequence[Results]) -> list[str]:
     """Return short names of models, or whole ones if the short ones are not distinct."""
-    names = [_short(card.model) for card in cards]
+    names = [card.short_name for card in cards]
     return names if len(set(names)) == len(names) else [card.model for card in cards]
-
-
-def _short(model: str) -> str:
-    """Return the name of a reference without its arguments and what all have in common.
-
-    Examples:
-        >>> _short("GRUCharModel(parameters=10000)"), _short("make_model")
-        ('GRU', 'make_model')
-    """
-    return model.partition("(")[0].removesuffix("CharModel") or model
 
 
 def _notes(card: Results) -> Iterator[str]:

@@ -24,6 +24,10 @@ class Results(Protocol):
         """The name of the factory."""
 
     @property
+    def short_name(self) -> str:
+        """The same without its arguments."""
+
+    @property
     def level(self) -> Level:
         """The level of the recipes."""
 

@@ -6,14 +6,12 @@ import copy
 import math
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from traceback import extract_tb
 from typing import Any
 
 import torch
 from torch import nn
 
-from seqtoys.errors import NonFiniteLossError, SeqtoysError
+from seqtoys.errors import NonFiniteLossError
 from seqtoys.records.history import History
 from seqtoys.records.row import Row
 from seqtoys.scorecards.factory import MakeModel, make
@@ -33,6 +31,7 @@ from seqtoys.scorecards.soundness import check_causal, check_sound
 from seqtoys.scorecards.state_size import state_size
 from seqtoys.support.randomness import generator_for
 from seqtoys.support.uncertainty import Estimate
+from seqtoys.sweeps.failures import describe_error
 from seqtoys.sweeps.isolation import isolated
 from seqtoys.training.fit import fit
 
@@ -77,7 +76,7 @@ def run_skill(cell: SkillCell) -> list[CardRow]:
             started = time.perf_counter()  # excluding the wait for other cells
             facts = _run_rates(cell)
     except (Exception, SystemExit) as error:  # from the user's model
-        return failed_rows(cell, _summary_of(error), time.perf_counter() - started)
+        return failed_rows(cell, describe_error(error), time.perf_counter() - started)
     total = time.perf_counter() - started
     return [_row(cell, **facts, total_seconds=total, versions=cell.versions)]
 
@@ -89,19 +88,6 @@ def failed_rows(cell: SkillCell, error: str, seconds: float = 0.0) -> list[CardR
 
 def _row(cell: SkillCell, **facts: Any) -> CardRow:
     return CardRow(cell.skill, cell.level, cell.seed, **facts)
-
-
-def _summary_of(error: BaseException) -> str:
-    """Format an error with the place where it was raised, if that is in the user's code."""
-    try:
-        message = str(error)
-    except Exception:  # from the user's error class
-        message = "its message can't be shown"
-    summary = f"{type(error).__name__}: {message}".removesuffix(": ")
-    if isinstance(error, SeqtoysError):  # a line of this package would not help
-        return summary
-    at = extract_tb(error.__traceback__)[-1]
-    return f"{summary} ({Path(at.filename).name}, line {at.lineno})"
 
 
 def _run_rates(cell: SkillCell) -> dict[str, Any]:

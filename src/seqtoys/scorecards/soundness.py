@@ -62,5 +62,5 @@ def check_causal(model: nn.Module, batch: Batch, symbols: int) -> None:
         >>> task = get_task("parity")
         >>> check_causal(ElmanCharModel(task.vocab), task.sample(8), len(task.vocab))
     """
-    for fault in find_faults(model, batch, symbols=symbols):
+    for fault in find_faults(model, batch, symbols=symbols, steps=batch.inputs.shape[1]):
         raise DataError(fault.replace(ADVICE, ""))

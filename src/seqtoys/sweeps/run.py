@@ -8,9 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from traceback import extract_tb
-from weakref import WeakValueDictionary
 
 import torch
 from torch import nn
@@ -22,19 +19,18 @@ from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.support.rng_state import GlobalDraws, globally_seeded
 from seqtoys.sweeps.cells import Cell, MakeModel
+from seqtoys.sweeps.failures import describe_error
 from seqtoys.sweeps.goal import find_goal, first_epochs, is_solved, remark_on
 from seqtoys.sweeps.isolation import isolated, state_seed
-from seqtoys.sweeps.longest import TRIAL, try_longest
+from seqtoys.sweeps.longest import try_longest
 from seqtoys.sweeps.measured import Facts, measure_cell
+from seqtoys.sweeps.reuse import check_new, record_new
 from seqtoys.sweeps.row import SweepRow
 from seqtoys.training.curriculum import Curriculum
 from seqtoys.training.fit import fit
 from seqtoys.training.optimizers import updates_elementwise
 
 DIVERGED: Facts = {"solved": False, "stopped": "diverged"}
-
-_MADE: WeakValueDictionary[int, nn.Module] = WeakValueDictionary()
-"""The models that `make_model` returned in this process and that still exist, by id."""
 
 
 def run_cell(cell: Cell) -> list[SweepRow]:
@@ -76,7 +72,7 @@ def _run(cell: Cell) -> list[SweepRow]:
             started = time.perf_counter()  # excluding the wait for other cells
             facts = _measure_cell(cell, _make(cell))
     except Exception as error:  # from the user's model, or an invalid setting
-        return failed_rows(cell, _summary_of(error), time.perf_counter() - started)
+        return failed_rows(cell, describe_error(error), time.perf_counter() - started)
     return _rows(cell, facts, time.perf_counter() - started)
 
 
@@ -114,7 +110,8 @@ def _measure_together(cell: Cell) -> list[Facts]:
         return made[-1]
 
     ensemble = Ensemble(make, cell.seeds)
-    _MADE.update((id(model), model) for model in made)
+    for model in made:
+        record_new(model)
     draws = GlobalDraws()
 
     def check(_: object = None) -> None:
@@ -144,18 +141,6 @@ def failed_rows(cell: Cell, error: str, seconds: float = 0.0) -> list[SweepRow]:
         SweepRow(settings=cell.settings, seed=seed, seconds=seconds, error=error)
         for seed in cell.seeds
     ]
-
-
-def _summary_of(error: Exception) -> str:
-    """Format an error with the place where it was raised, and the length of a trial, if any."""
-    at = extract_tb(error.__traceback__)[-1]
-    try:
-        message = str(error)
-    except Exception:  # from the user's error class
-        message = "its message can't be shown"
-    notes = [note for note in getattr(error, "__notes__", []) if note.startswith(TRIAL)]
-    where = ", ".join([Path(at.filename).name, f"line {at.lineno}", *notes])
-    return f"{type(error).__name__}: {message} ({where})"
 
 
 def _measure_cell(
@@ -194,7 +179,7 @@ def _make(cell: Cell) -> nn.Module:
     """Create the model or ensemble of a cell, and record it, to detect that it is reused."""
     model = _make_model(cell)
     if isinstance(model, nn.Module):
-        _MADE[id(model)] = model
+        record_new(model)
     return model
 
 
@@ -212,11 +197,7 @@ def _make_model(cell: Cell) -> nn.Module:
         model, wanted = make_model(cell.vocab, seeds=cell.seeds, **options), len(cell.seeds)
     else:
         model, wanted = make_model(cell.vocab, seed=cell.seeds[0], **options), 0
-    if _MADE.get(id(model)) is model:
-        raise OptionError(
-            "expected make_model to return a new model at each call, got one that another cell "
-            "has trained; create the model inside make_model"
-        )
+    check_new(model)
     replicas = count_replicas(model)
     if replicas != wanted:
         expected = f"an ensemble of {wanted} seeds" if wanted else "one model"

@@ -1,0 +1,64 @@
+"""A network that runs in the page, and the figure shown where scripts don't run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+
+Matrix = Sequence[Sequence[float]]
+
+
+def lab(
+    panels: str,
+    figure: str,
+    *,
+    learn: str = "hihello",
+    read: str | None = None,
+    units: int | None = None,
+    seed: int = 777,
+    rate: float = 0.05,
+    epochs: int = 0,
+    weights: Mapping[str, Matrix] | None = None,
+    matrices: str | None = None,
+    is_linked: bool = False,
+) -> str:
+    """Return a network that the scripts in `javascripts/lab` run in the page.
+
+    Args:
+        panels: The names of the panels, in order, such as `"read steps"`: `learn`, `read`,
+            `units`, `rate` and `seed` are fields; `train`, `chart`, `seeds` (which needs `chart`),
+            `steps`, `map`, `weights` and `code` show the network or change it.
+        figure: The figure to show without JavaScript.
+        learn: The text to learn.
+        read: The text to read at first. If None, the text to learn without its last letter.
+        units: The number of hidden units. If None, one per symbol, and no readout.
+        seed: The seed of the initial weights.
+        rate: The learning rate.
+        epochs: The number of epochs to train before the network is shown.
+        weights: The matrices `U` and `V`, instead of random ones; all other weights are zero.
+        matrices: The matrices to show, such as `"U V"`. If None, all.
+        is_linked: Whether the address of the page keeps the settings, and panels have headings.
+
+    Examples:
+        >>> lab("read steps", "<svg></svg>", seed=3)
+        '<div class="lab" data-show="read steps" ... data-seed="3" ...><svg></svg></div>'
+    """
+    settings = {
+        "show": panels,
+        "learn": learn,
+        "read": read,
+        "units": "" if units is None else units,
+        "seed": seed,
+        "rate": rate,
+        "epochs": epochs,
+        "weights": json.dumps(weights) if weights else None,
+        "matrices": matrices,
+        "linked": "" if is_linked else None,
+    }
+    written = [
+        f'data-{name}="{escape(str(value))}"'
+        for name, value in settings.items()
+        if value is not None
+    ]
+    return f'<div class="lab" {" ".join(written)}>{figure}</div>'
