@@ -64,7 +64,9 @@
   page.textContent = `@page { size: ${WIDTH}px ${HEIGHT}px; margin: 0; }`;
   document.head.append(page);
   const slides = divide();
-  document.fonts.ready.then(() => {
+  // The lab of a page builds its parts before the page has loaded.
+  const loaded = new Promise((resolve) => addEventListener("load", resolve));
+  Promise.all([loaded, document.fonts.ready]).then(() => {
     slides.forEach(fit);
     resize();
     document.documentElement.classList.add("slides-ready");
