@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
+import torch
 from mkdocs.utils.meta import get_data
 from tools.lessons import to_lesson
 
@@ -147,7 +148,7 @@ def displayed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def run(notebook: list[dict[str, Any]]) -> str:
     """Run the cells of code one after the other, and return what they print."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    with redirect_stdout(StringIO()) as printed:
+    with redirect_stdout(StringIO()) as printed, torch.random.fork_rng():  # readers may use it
         for cell in notebook:
             if cell["cell_type"] == "code":
                 code = compile(cell["source"], cell["id"], "exec", dont_inherit=True)
