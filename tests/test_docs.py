@@ -88,6 +88,10 @@ def test_functions_and_operators_are_spaced_as_in_latex() -> None:
     assert spaces(r"2 \ln p") == [("ln", maths.THIN, maths.THIN)]
     assert spaces(r"\max(a)") == [("max", "0", "0"), ("(", None, None), (")", None, None)]
     assert spaces(r"h_{t-1} - 1") == [("\N{MINUS SIGN}", "0", "0"), ("\N{MINUS SIGN}", None, None)]
+    assert spaces(r"\begin{split} a &= {-} b \end{split}") == [
+        ("=", None, None),
+        ("\N{MINUS SIGN}", "0", "0"),
+    ]
     assert spaces("a / b .") == [("/", "0", "0"), (".", "0", "0")]
 
 

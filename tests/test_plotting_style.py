@@ -92,6 +92,12 @@ def test_colors_have_contrast_on_any_page(page: str) -> None:
         assert contrast(colour, page) >= 3  # WCAG 2 for graphics
 
 
+def test_colors_have_contrast_as_text_and_under_text() -> None:
+    for colour in COLOURS:
+        assert contrast(colour, "#ffffff") >= 4.5  # WCAG 2 for text
+    assert min(contrast(COLOURS[0], text) for text in ("#000000", "#ffffff")) >= 4.5
+
+
 # Linear RGB as seen with three kinds of color blindness (Machado et al., 2009).
 BLINDNESS = {
     "protanopia": [

@@ -214,6 +214,34 @@ def test_steps_and_resumed_sequences_read_on(positions: str) -> None:
 
 
 @every_position
+@pytest.mark.parametrize("num_heads", [1, 3])
+def test_attention_weights_are_those_of_pytorch(positions: str, num_heads: int) -> None:
+    """What a layer computes from the weights is what PyTorch's attention computes without them."""
+    model, inputs = make(positions, num_heads=num_heads), symbols(3, 7)
+    whole, (_, values) = model(inputs)
+    heads = list[Tensor]()
+    hooks = [
+        block.attention.out.register_forward_pre_hook(lambda _, given: heads.append(given[0]))
+        for block in model.blocks
+    ]
+    again, _ = model(inputs)
+    for hook in hooks:
+        hook.remove()
+    weights = model.attention_of(inputs)
+    assert weights.shape == (2, 3, num_heads, 7, 7)
+    assert_close(weights.sum(-1), torch.ones(2, 3, num_heads, 7).double())
+    assert not weights.triu(1).any()
+    mixed = (weights @ values).transpose(2, 3).flatten(3)  # (layers, batch, time, width)
+    assert_close(mixed, torch.stack(heads))
+    assert_close(again, whole)
+
+
+def test_attention_weights_of_a_context_that_is_too_long() -> None:
+    with pytest.raises(ShapeError, match=r"expected at most 4 positions, .*, got 5"):
+        make(context=4).attention_of(symbols(1, 5))
+
+
+@every_position
 def test_order_of_earlier_symbols_matters(positions: str) -> None:
     """Also without positions, but only by the causal mask of the first layer, so in two layers."""
     model = make(positions)

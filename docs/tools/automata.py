@@ -30,7 +30,11 @@ def hierarchy() -> str:
     """Draw the levels of the Chomsky hierarchy as nested boxes, with tasks of each."""
     height = (BAND + BELOW) * (len(LEVELS) - 1) + BAND
     parts = [part for depth, level in enumerate(LEVELS) for part in _level(depth, level, height)]
-    title = "The Chomsky hierarchy: each class of languages is contained in the next larger one"
+    levels = (
+        f"{level}, which needs {needs}, such as {', '.join(SHOWN[level])}"
+        for level, (needs, _) in LEVELS.items()
+    )
+    title = f"The Chomsky hierarchy, each class inside the one before: {'; '.join(levels)}"
     return drawing(WIDTH + 4, height + 4, title, *parts)
 
 

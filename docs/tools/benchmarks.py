@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 STORED = Path(__file__).parents[2] / "benchmarks" / "results.json"
-HEAD = "| measurement | threads | ratio | target | | seqtoys | peer |"
+HEAD = "| measurement | threads | ratio | target | verdict | seqtoys | peer |"
 RULE = "| --- | --- | --- | --- | --- | --- | --- |"
 
 

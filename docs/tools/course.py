@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import pyplot as plt
 
+from seqtoys.plotting.alternatives import set_alternative
 from seqtoys.plotting.labels import Mark, draw_levels, label_levels
 from seqtoys.plotting.style import SIGNED, TEAL, VERMILLION, VIOLET, colour_map, ink, new_axes
 from seqtoys.results import EnsembleHistory
@@ -36,7 +37,7 @@ def learning_curves(history: EnsembleHistory, seed: int) -> str:
     for solved, colour, says in ((True, TEAL, "learn it"), (False, VERMILLION, "do not")):
         losses = history.loss[:, history.solved == solved].numpy()  # (epochs, those networks)
         drawn = ax.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=1)
-        plt.setp(drawn, alpha=0.08, rasterized=True)
+        plt.setp(drawn, alpha=0.08, rasterized=True, label=f"_networks that {says}")
         amount = share if solved else 1 - share
         marks += [Mark(float(np.median(losses[-1])), f"{amount:.1%} {says}", colour)]
     levels = [
@@ -52,7 +53,7 @@ def learning_curves(history: EnsembleHistory, seed: int) -> str:
 
 def _write_answers(ax: Any, history: EnsembleHistory, seed: int) -> None:
     one = history[list(history.seeds).index(seed)]
-    ax.plot(range(1, len(one) + 1), one.loss, color=ink(), linewidth=2)
+    ax.plot(range(1, len(one) + 1), one.loss, color=ink(), linewidth=2, label=f"seed {seed}")
     for epoch in _turns(one.predictions):
         place = (epoch + 1, one.loss[epoch])
         ax.plot(*place, "o", color=ink())
@@ -130,8 +131,9 @@ def signal(samples: Array, templates: Array, matches: Array) -> str:
         matches: The match of each wave, in order.
     """
     _, parts = plt.subplots(3, 1, figsize=(7.0, 6.0), layout="constrained")
-    parts[0].plot(samples, color=TEAL, linewidth=2)
+    parts[0].plot(samples, color=TEAL, linewidth=2, label="pressure")
     parts[1].plot(templates.T + 2.5 * np.arange(len(templates)), color=VIOLET, linewidth=2)
+    set_alternative(parts[1], f"{len(templates)} of the waves, one above the other.")
     drawn = parts[2].bar(range(1, len(matches) + 1), matches, color=VERMILLION, width=0.6)
     drawn[int(matches.argmax())].set_color(TEAL)
     parts[2].axhline(0, color=ink(), linewidth=1)

@@ -40,8 +40,16 @@ def unrolled(symbols: str = "hih", answers: str = "ihe") -> str:
         parts += [label(x, OUTPUT - 38, f"“{answers[step]}”")]
         parts += _recurrent(x - 120 + RADIUS if step else x - 75, x - RADIUS)
     parts += _recurrent(columns[-1] + RADIUS, columns[-1] + 75)
-    title = "An Elman network: the hidden state of each step is fed to the next"
+    title = (
+        "An Elman network, once with a loop and once unrolled over three steps. In each step, the "
+        "input x is multiplied by U, the previous hidden state h by V, and the hidden state by W "
+        f"to give the output y. Inputs: {_spelled(symbols)}; outputs: {_spelled(answers)}."
+    )
     return drawing(660, 310, title, *parts)
+
+
+def _spelled(symbols: str) -> str:
+    return ", ".join(symbols)
 
 
 def _folded(x: float) -> list[str]:
@@ -92,7 +100,13 @@ def layers() -> str:
             parts += [symbol(x - 34, 70, "\N{GREEK SMALL LETTER SIGMA}")] if name != "y" else []
     parts += [label(45, 225, "a picture"), label(633, 225, "the answer")]
     parts += [label(339, 225, "hidden states: which templates match, and how well", faint=True)]
-    return drawing(680, 240, "A deep network: layers of templates, one after the other", *parts)
+    counts = ", then ".join(map(str, sizes[1:]))
+    title = (
+        f"A deep network: a picture x of {sizes[0]} numbers is compared with {counts} templates, "
+        "the rows of three matrices. The matches of one layer, squashed by sigma, are the input "
+        "of the next; the last are the answer y."
+    )
+    return drawing(680, 240, title, *parts)
 
 
 def _templates(x: float, rows: int, columns: int, layer: int) -> Iterator[str]:
@@ -139,7 +153,12 @@ def lookup(row: int = 2, rows: int = 5, columns: int = 3) -> str:
     parts += [label(203, middle, MULTIPLIED), label(350, middle, "=")]
     named = (90, "a symbol"), (280, "the table"), (430, "its row")
     parts += [label(x, top + rows * size + 10, name, faint=True) for x, name in named]
-    return drawing(500, 210, "A one-hot vector times a matrix is one row of it", *parts)
+    vector = ", ".join(str(int(index == row)) for index in range(rows))
+    title = (
+        f"The one-hot vector ({vector}) of a symbol, times a table of {rows} rows and {columns} "
+        f"columns, is row {row + 1} of the table"
+    )
+    return drawing(500, 210, title, *parts)
 
 
 def compass() -> str:
@@ -155,7 +174,11 @@ def compass() -> str:
     parts += [
         label(x + 66, y - 72, "halfway back, at every step", colour=VERMILLION, anchor="start")
     ]
-    return drawing(460, 240, "Four letters pull east, north, west and south", *parts)
+    title = (
+        "h pulls the walker one step east, e north, l west and o south; at every step, it also "
+        "falls halfway back to the middle"
+    )
+    return drawing(460, 240, title, *parts)
 
 
 def data_flow() -> str:
@@ -193,6 +216,9 @@ def data_flow() -> str:
     parts += [arrow((631, 60), (655, 100)), arrow((631, 180), (655, 140))]
     parts += [label(650, 120, "figure")]
     title = (
-        "Data flows one way: text or task, batch, model, logits, loss, history or report, figure"
+        "Data flows one way. A text goes through a Vocab, or a Task directly, into a Batch; its "
+        "inputs go into the model, whose logits meet the targets, and the optimum of the task, in "
+        "the loss. Gradients go back from the loss to the model. fit makes a History of the loss, "
+        "evaluate a Report, and both become figures."
     )
     return drawing(690, 262, title, *parts)

@@ -24,7 +24,8 @@ RING = 45  # area in square points
 CELL = 38.0  # pixels
 LEFT, TOP = 70.0, 62.0  # offset of the cells
 SECONDS = 10
-BEGIN = f'begin="0s;film.click" dur="{SECONDS}s" fill="freeze"'
+# A script of the page, docs/javascripts/reading.js, starts the animation.
+BEGIN = f'begin="indefinite" dur="{SECONDS}s" fill="freeze"'
 CURVE = (400.0, 270.0, 660.0, 62.0)  # left, bottom, right, top
 
 
@@ -69,7 +70,7 @@ def loss_curves(losses: Mapping[str, Sequence[float]], levels: Mapping[str, floa
     """
     ax, ends = new_axes(None, 7.0, 3.4), list[Mark]()
     for (name, course), colour in zip(losses.items(), COLOURS, strict=False):
-        ax.plot(range(1, len(course) + 1), course, color=colour, linewidth=2)
+        ax.plot(range(1, len(course) + 1), course, color=colour, linewidth=2, label=name)
         ends.append(Mark(course[-1], name, colour))
     ax.set(xlabel="epoch", ylabel="loss (nats per symbol)", ylim=(-0.05, 1.75))
     marks = [Mark(level, f"{name} {number(level)}") for name, level in levels.items()]
@@ -90,8 +91,14 @@ def learning_film(epochs: int = 100, lr: float = 0.005) -> str:
         model, PAIR, epochs=epochs, lr=lr, on_epoch=lambda _: traces.append(model.trace(PAIR[0]))
     )
     parts = [*_cells(traces), *_answers(traces), *_losses(history)]
-    title = "Probabilities of each next letter at each step, from the first epoch to the last"
-    return drawing(690, 330, title, *parts).replace("<svg ", '<svg id="film" ', 1)
+    first, last = ("".join(trace.predictions) for trace in (traces[0], traces[-1]))
+    title = (
+        f"Animation of the probabilities of each next letter, over {epochs} epochs. The input is "
+        f"{PAIR[0]}; the prediction changes from {first} to {last}. The loss falls from "
+        f"{history.loss[0]:.4f} to {history.loss[-1]:.4f} nats per symbol; the best without "
+        f"memory is {history.baselines.memoryless:.4f}."
+    )
+    return drawing(690, 330, title, *parts)
 
 
 def _cells(traces: Sequence[Trace]) -> Iterator[str]:
@@ -102,7 +109,9 @@ def _cells(traces: Sequence[Trace]) -> Iterator[str]:
     for step, symbol in product(range(steps), range(symbols)):
         x, y = LEFT + step * CELL, TOP + symbol * CELL
         place = f'x="{x:g}" y="{y:g}" width="{CELL:g}" height="{CELL:g}"'
-        moving = _animated("fill-opacity", (f"{p:.2f}" for p in chances[:, step, symbol]))
+        course = [f"{p:.2f}" for p in chances[:, step, symbol]]
+        moving = _animated("fill-opacity", course)
+        place += f' fill-opacity="{course[-1]}"'  # what is shown without the animation
         edge = f'stroke="{INK}" stroke-opacity="0.2"'
         yield f'<rect {place} fill="{TEAL}" {edge}>{moving}</rect>'
         if symbol == targets[step]:
@@ -120,12 +129,13 @@ def _answers(traces: Sequence[Trace]) -> Iterator[str]:
     said = np.array([trace.predictions for trace in traces])  # (epochs, time)
     for step, target in enumerate(PAIR[1]):
         for letter in np.unique(said[:, step]):
-            shown = ("1" if now == letter else "0" for now in said[:, step])
+            shown = ["1" if now == letter else "0" for now in said[:, step]]
             moving = _animated("opacity", shown, ' calcMode="discrete"')
             colour = TEAL if letter == target else INK
             written = label(LEFT + (step + 0.5) * CELL, TOP - 18, str(letter), colour=colour)
             weight = ' font-weight="bold"' if letter == target else ""
-            yield written.replace("<text", f"<text{weight}").replace("</text>", f"{moving}</text>")
+            start = f'<text{weight} opacity="{shown[-1]}"'
+            yield written.replace("<text", start).replace("</text>", f"{moving}</text>")
     yield label(LEFT + len(PAIR[1]) * CELL / 2, TOP - 46, "prediction", faint=True)
 
 
@@ -143,7 +153,7 @@ def _losses(history: History) -> Iterator[str]:
     yield f'<polyline points="{points}" fill="none" stroke="{TEAL}" stroke-width="2"/>'
     places = (("cx", across), ("cy", down))
     moving = "".join(_animated(name, (f"{v:.1f}" for v in places)) for name, places in places)
-    yield f'<circle r="6" fill="{TEAL}">{moving}</circle>'
+    yield f'<circle r="6" cx="{right:g}" cy="{down[-1]:.1f}" fill="{TEAL}">{moving}</circle>'
     yield label((left + right) / 2, bottom + 18, f"{len(history)} epochs")
     yield label(left + 12, top - 8, "loss", anchor="start")
     yield label(left + 12, wall + 18, "best without memory", anchor="start", faint=True)

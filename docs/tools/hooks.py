@@ -57,6 +57,12 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         files.append(File.generated(config, name, content=to_notebook(path)))
 
 
+def on_post_page(output: str, **_: object) -> str:
+    """Name the dialog of the search, which the theme does not, for screen readers."""
+    dialog = 'data-md-component="search" role="dialog"'
+    return output.replace(dialog, f'{dialog} aria-label="Search"')
+
+
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Add the facts of a chapter; fold the code of figures and, in the course, of numbers."""
     from tools.chapter_facts import with_facts

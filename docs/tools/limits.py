@@ -10,10 +10,10 @@ import torch
 from seqtoys import ElmanCharModel
 from seqtoys.inspection import principal_components
 from seqtoys.plotting.labels import symbol_ticks
-from seqtoys.plotting.style import COLOURS, FAINT, new_axes
+from seqtoys.plotting.style import COLOURS, new_axes
 from seqtoys.records.trace import Trace
 from seqtoys.tasks.automata.automaton import Automaton
-from tools.figures import show
+from tools.figures import CLOUD, show
 
 MARKERS = "os^Dv*"
 
@@ -36,7 +36,7 @@ def map_of_states(model: ElmanCharModel, task: Automaton, count: int = 100) -> s
     ax, start = new_axes(None, 7.0, 5.0), 0
     for name, group, colour, marker in zip(names, groups, cycle(COLOURS), MARKERS, strict=False):
         cloud = points[start : start + int(group.sum())]
-        ax.plot(*cloud.T, marker, color=colour, alpha=FAINT, label=f"state {name}")
+        ax.plot(*cloud.T, marker, color=colour, alpha=CLOUD, label=f"state {name}")
         start += len(cloud)
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     for axis, order, share in zip("xy", ("first", "second"), shares, strict=True):

@@ -21,8 +21,10 @@ def intervals(solved: Sequence[bool], size: int) -> str:
     starts = range(0, len(solved), size)
     samples = [Proportion(sum(solved[start : start + size]), size) for start in starts]
     for place, rate in enumerate(samples, 1):
-        colour = TEAL if rate.low <= everyone <= rate.high else VERMILLION
-        ax.plot([place, place], [rate.low, rate.high], color=colour, linewidth=1.5)
+        is_right = rate.low <= everyone <= rate.high
+        colour = TEAL if is_right else VERMILLION
+        name = f"_intervals that {'contain' if is_right else 'miss'} the rate of all seeds"
+        ax.plot([place, place], [rate.low, rate.high], color=colour, linewidth=1.5, label=name)
         ax.plot(place, rate.value, "o", color=colour, markersize=3)
     ax.yaxis.set_major_formatter("{x:.0%}")
     ax.set(xlabel=f"sample of {size} seeds", ylabel="solved", ylim=(0, 1.02))

@@ -109,8 +109,8 @@ def _parse(formula: str, display: str) -> ElementTree.Element:
 def _set_spaces(tree: ElementTree.Element) -> None:
     """Set the spaces around operators and functions as LaTeX does; browsers do it differently."""
     scripts = [part for each in tree.iter() if each.tag in SCRIPTS for part in each[1:]]
-    alone = [row for row in tree.iter("mrow") if len(row) == 1]
-    for operator in [each for part in (*scripts, *alone) for each in part.iter("mo")]:
+    alone = [row[0] for row in tree.iter("mrow") if len(row) == 1 and row[0].tag == "mo"]
+    for operator in [*alone, *(each for part in scripts for each in part.iter("mo"))]:
         operator.attrib.update(lspace="0", rspace="0")
     for operator in tree.iter("mo"):
         if operator.text in ("/", "."):

@@ -15,7 +15,7 @@ from seqtoys.plotting import plot_dendrogram, plot_solve_rate
 from seqtoys.plotting.labels import symbol_ticks
 from seqtoys.plotting.style import COLOURS, FAINT, TEAL, VERMILLION, ink, new_axes
 from seqtoys.results import Proportion
-from tools.figures import show
+from tools.figures import CLOUD, show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,10 +108,10 @@ def seeds_of_lan() -> str:
     for (language, found), colour in zip(read("lan2022")["curves"].items(), COLOURS, strict=True):
         bits = np.array(found["bits"])
         share = np.arange(1, len(bits) + 1) / len(bits)
-        ax.plot(bits, share, color=colour, linewidth=2)
+        ax.plot(bits, share, color=colour, linewidth=2, label=language)
         best = found["published"]
-        ax.plot(best, (bits <= best).mean(), "o", color=colour)
-        ax.axvline(found["optimum"], color=colour, linewidth=1, linestyle="--", alpha=FAINT)
+        ax.plot(best, (bits <= best).mean(), "o", color=colour, label=f"{language}, published")
+        ax.axvline(found["optimum"], color=colour, linewidth=1, linestyle="--", alpha=CLOUD)
         height = LABELLED[language]
         ax.annotate(
             language, (np.interp(height, share, bits), height), xytext=(6, -4),
@@ -126,9 +126,10 @@ def losses_of_elman(curve: str) -> str:
     """Draw the loss at each letter, and mark the beginnings of syllables or words."""
     found = read("elman1990")["curves"][curve]
     ax, losses = new_axes(None, 7.0, 2.8), found["losses"]
-    ax.plot(range(1, len(losses) + 1), losses, color=TEAL, linewidth=2)
+    ax.plot(range(1, len(losses) + 1), losses, color=TEAL, linewidth=2, label="loss")
     begins = [i for i, is_onset in enumerate(found["onsets"]) if is_onset]
-    ax.plot([i + 1 for i in begins], [losses[i] for i in begins], "o", color=VERMILLION)
+    heights = [losses[i] for i in begins]
+    ax.plot([i + 1 for i in begins], heights, "o", color=VERMILLION, label="at beginnings")
     symbol_ticks(ax.xaxis, found["symbols"])
     ax.set(xlabel="the letter to be predicted", ylabel="loss (nats)", ylim=(0, None))
     return show(ax)
@@ -143,9 +144,9 @@ def reach_of_gradients() -> str:
     """Draw the accuracy on the long-range symbol by how far back gradients are propagated."""
     found, ax = read("reber")["curves"], new_axes(None, 7.0, 3.4)
     for chunk, shares in zip(found["chunks"], found["long_range"], strict=True):
-        ax.plot([chunk] * len(shares), shares, "o", color=TEAL, alpha=FAINT)
+        ax.plot([chunk] * len(shares), shares, "o", color=TEAL, alpha=CLOUD)
     medians = [float(np.median(shares)) for shares in found["long_range"]]
-    ax.plot(found["chunks"], medians, color=TEAL, linewidth=2)
+    ax.plot(found["chunks"], medians, color=TEAL, linewidth=2, label="median (range)")
     ax.axhline(0.5, color=ink(), linewidth=1, linestyle="--", alpha=FAINT)
     ax.set_xscale("log", base=2)
     ax.set_xticks(found["chunks"], [str(chunk) for chunk in found["chunks"]])
@@ -174,7 +175,7 @@ def ablation(task: str) -> str:
     ax = new_axes(None, 7.0, 0.9 + 0.3 * len(named))
     for place, name in enumerate(named, 1):
         shares = [row["accuracy"] for row in rows if _ingredients(row) == name]
-        ax.plot(shares, [place] * len(shares), "o", color=TEAL, alpha=FAINT)
+        ax.plot(shares, [place] * len(shares), "o", color=TEAL, alpha=CLOUD, label="_seeds")
     ax.set_yticks(range(1, len(named) + 1), list(named))
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_formatter("{x:.0%}")
@@ -212,7 +213,7 @@ def guesses() -> str:
         rate = Proportion(*finding.solved) if finding.solved else Proportion(0, 1)
         if rate.count:
             ax.plot([1 / rate.high, 1 / rate.low], [place] * 2, color=TEAL, linewidth=2)
-            ax.plot(1 / rate.value, place, "o", color=TEAL)
+            ax.plot(1 / rate.value, place, "o", color=TEAL, label="mean (95% interval)")
         else:
             ax.plot(1 / rate.high, place, ">", color=TEAL)
             ax.annotate(" or more", (1 / rate.high, place), xytext=(6, 0),
@@ -238,14 +239,14 @@ def beliefs_of_shai() -> str:
     for axes, (name, networks) in zip(panels, rows.items(), strict=True):
         for ax, stored in zip(axes[1:], networks, strict=True):
             beliefs, image = read_beliefs(*load_observer(stored))
-            _draw_beliefs(ax, image, beliefs)
+            draw_beliefs(ax, image, beliefs)
             ax.set_title(f"{stored['units']} units: {explained(beliefs, image):.1%}")
-        _draw_beliefs(axes[0], beliefs, beliefs)
+        draw_beliefs(axes[0], beliefs, beliefs)
         axes[0].set_title(name)
     return show(panels[0, 0])
 
 
-def _draw_beliefs(ax: Axes, places: Tensor, beliefs: Tensor) -> None:
+def draw_beliefs(ax: Axes, places: Tensor, beliefs: Tensor) -> None:
     """Draw points in the triangle of beliefs, each in the color of a belief."""
     x, y = (places.numpy() @ CORNERS).T
     colours = beliefs.numpy() @ np.array([to_rgb(colour) for colour in COLOURS])
@@ -260,7 +261,7 @@ def plateaus_of_edelman() -> str:
     found = read("edelman2024")["curves"]
     ax = new_axes(None, 7.0, 3.6)
     for losses in found["losses"]:
-        ax.plot(found["batches"], losses, color=TEAL, linewidth=2, alpha=FAINT)
+        ax.plot(found["batches"], losses, color=TEAL, linewidth=2, alpha=CLOUD, label="_networks")
     for name, level in found["levels"].items():
         side = "top" if name == "optimum" else "bottom"  # the curves end above the optimum
         ax.axhline(level, color=ink(), linewidth=1, linestyle="--", alpha=FAINT)

@@ -22,14 +22,30 @@ def drawing(width: float, height: float, title: str, *parts: str) -> str:
     Args:
         width: In pixels; a page has room for 690.
         height: In pixels.
-        title: The text for screen readers.
+        title: The text for screen readers: what the figure shows, with its numbers.
         *parts: The SVG elements of the figure.
     """
-    return (
-        f'<div class="figure"><svg role="img" aria-label="{escape(title)}" width="{width:g}" '
-        f'height="{height:g}" viewBox="0 0 {width:g} {height:g}" font-size="16" fill="{INK}" '
-        f'stroke-linecap="round" stroke-linejoin="round">{"".join(parts)}</svg></div>'
+    svg = (
+        f'<svg role="img" aria-label="{escape(title)}" width="{width:g}" height="{height:g}" '
+        f'viewBox="0 0 {width:g} {height:g}" font-size="16" fill="{INK}" '
+        f'stroke-linecap="round" stroke-linejoin="round">{"".join(parts)}</svg>'
     )
+    return framed(svg, width)
+
+
+def framed(svg: str, width: float) -> str:
+    """Return a figure in a block that scales it, or scrolls where its text would be too small.
+
+    Args:
+        svg: The figure; its texts are left out of the search.
+        width: Its width in pixels.
+
+    Examples:
+        >>> framed("<svg ></svg>", 672)
+        '<div class="figure" style="--width: 672px"><svg data-search-exclude ></svg></div>'
+    """
+    svg = svg.replace("<svg ", "<svg data-search-exclude ", 1)
+    return f'<div class="figure" style="--width: {width:.0f}px">{svg}</div>'
 
 
 def label(

@@ -7,17 +7,18 @@ from typing import Any
 
 from benchmarks.shares import answer_shares
 from seqtoys import get_task
+from seqtoys.plotting.alternatives import Table, set_alternative
 from seqtoys.plotting.labels import symbol_ticks
 from seqtoys.plotting.style import FAINT, TEAL, VERMILLION, ink, new_axes
 from seqtoys.tasks.catalogue import TOMITA
 from seqtoys.tasks.tomita import Tomita
-from tools.figures import show
+from tools.figures import CLOUD, show
 from tools.learnt import longest_of, scores_of
 
 ROW, AROUND = 0.36, 1.3  # inches: height of a task's row, and space above and below all rows
 LENGTHS = range(1, 21)
 HEIGHT = 0.8  # of the bars, relative to a row
-DOT: dict[str, Any] = {"color": TEAL, "alpha": FAINT}
+DOT: dict[str, Any] = {"color": TEAL, "alpha": CLOUD}
 RING: dict[str, Any] = {"color": VERMILLION, "fillstyle": "none", "markersize": 10}
 
 
@@ -51,10 +52,10 @@ def reach_figure(names: Sequence[str]) -> str:
         trained, *_ = scores_of(name).values()
         shares = [score["accuracy"]["value"] for score in trained]
         length, longest = longest_of(name)
-        _mark_chance(ax, place, float(get_task(name).chance), TEAL)
-        _mark_chance(ax, place, max(answer_shares(name, length)), VERMILLION)
-        ax.plot(longest, [place] * len(longest), "o", **RING)
-        ax.plot(shares, [place] * len(shares), "o", **DOT)
+        _mark_chance(ax, place, float(get_task(name).chance), TEAL, "training lengths")
+        _mark_chance(ax, place, max(answer_shares(name, length)), VERMILLION, "the longest")
+        ax.plot(longest, [place] * len(longest), "o", **RING, label="_longest")
+        ax.plot(shares, [place] * len(shares), "o", **DOT, label="_training lengths")
     ax.plot([], [], "o", **DOT, label="training lengths")
     ax.plot([], [], "o", **RING, label="longest")
     ax.plot([], [], "|", color=ink(), alpha=FAINT, markersize=14, label="guessing")
@@ -66,15 +67,18 @@ def reach_figure(names: Sequence[str]) -> str:
     return show(ax)
 
 
-def _mark_chance(ax: Any, place: int, chance: float, colour: str) -> None:
-    ax.plot([chance] * 2, [place - 0.3, place + 0.3], color=colour, alpha=FAINT)
+def _mark_chance(ax: Any, place: int, chance: float, colour: str, where: str) -> None:
+    name = f"_guessing at {where}"  # not in the legend
+    ax.plot([chance] * 2, [place - 0.3, place + 0.3], color=colour, alpha=CLOUD, label=name)
 
 
 def balance_figure() -> str:
     """Draw the proportion of strings of each length that are in each of Tomita's languages."""
     ax = new_axes(None, 7.0, 5.2)
+    found = dict[str, list[str]]()
     for number in TOMITA:
         shares = [Tomita(number).class_balance(length).members for length in LENGTHS]
+        found[f"tomita_{number}"] = [f"{share:.1%}" for share in shares]
         floor = len(TOMITA) - number
         ax.bar(LENGTHS, [HEIGHT * share for share in shares], bottom=floor, color=TEAL)
         ax.axhline(floor, color=ink(), linewidth=1, alpha=FAINT)
@@ -83,6 +87,11 @@ def balance_figure() -> str:
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.set(xlabel="length", xlim=(0.4, 20.6), ylim=(-0.02, len(TOMITA)))
     ax.set_xticks([1, 5, 10, 15, 20])
+    text = "; ".join(f"{name} {', '.join(shares[:10])}" for name, shares in found.items())
+    columns = [map(str, LENGTHS), *found.values()]
+    rows = list(zip(*columns, strict=True))
+    table = Table("proportion of strings in the language", ["length", *found], rows)
+    set_alternative(ax, f"Proportion of strings in the language, by length from 1: {text}.", table)
     return show(ax)
 
 

@@ -30,9 +30,10 @@ def floor_of_tanh(model: ElmanCharModel, pair: tuple[str, str]) -> str:
     chances = model.trace(pair[0]).probabilities[np.arange(len(targets)), targets]
     ax, margins = new_axes(None, 7.0, 3.4), np.linspace(0, FARTHEST, 200)
     ax.axvspan(0, 2, color=ink(), alpha=0.08, linewidth=0)
-    ax.plot(margins, np.log1p(others * np.exp(-margins)), color=TEAL, linewidth=2)
+    losses = np.log1p(others * np.exp(-margins))
+    ax.plot(margins, losses, color=TEAL, linewidth=2, label="loss")
     reached = np.log(others * chances / (1 - chances))  # the margin that gives this probability
-    ax.plot(reached, -np.log(chances), "o", color=VERMILLION)
+    ax.plot(reached, -np.log(chances), "o", color=VERMILLION, label="the network")
     floor = math.log1p(others * math.exp(-2))
     ax.hlines(floor, 2, FARTHEST, color=ink(), linewidth=1, linestyle="--", alpha=FAINT)
     ax.text(FARTHEST, floor + 0.04, f"tanh floor {floor:.4f}", ha="right")
@@ -45,7 +46,11 @@ def floor_of_tanh(model: ElmanCharModel, pair: tuple[str, str]) -> str:
 def backward_picture() -> str:
     """Draw three steps of a network: the forward pass, and the gradients going back."""
     parts = [part for place, name in enumerate(STEPS) for part in _step(place, name)]
-    title = "Each state affects its own loss and the next state; gradients return along both paths"
+    title = (
+        "Three steps of a network. Each input x enters the state h through U, each state enters "
+        "its own loss L and, through V, the next state. The gradients return along both paths: g "
+        "from the loss of each step, and the gradient of the next state times the transpose of V."
+    )
     return drawing(690, 290, title, *parts)
 
 

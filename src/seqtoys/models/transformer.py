@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,7 +26,7 @@ from seqtoys.support.values import check_choice, check_count
 
 Positions: TypeAlias = Literal["learned", "rotary", "none"]
 Attend: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""`attention` or `fast_attention`."""
+"""`attention`, or a function that returns the same, such as `fast_attention`."""
 
 POSITIONS = ("learned", "rotary", "none")
 ROTARY_BASE = 10_000  # the base of the wavelengths, as in both papers
@@ -53,8 +53,27 @@ def attention(
         >>> torch.allclose(attention(queries, keys, values), expected, atol=1e-6)
         True
     """
+    return attention_weights(queries, keys) @ values
+
+
+def attention_weights(
+    queries: Float[Tensor, "*batch new size"], keys: Float[Tensor, "*batch time size"]
+) -> Float[Tensor, "*batch new time"]:
+    """Compute the weight of each value in `attention`; those of a query add up to 1.
+
+    Args:
+        queries: The queries of the last positions, or of all.
+        keys: The keys of all positions.
+
+    Examples:
+        >>> queries = keys = torch.eye(3)
+        >>> attention_weights(queries, keys)
+        tensor([[1.0000, 0.0000, 0.0000],
+                [0.3595, 0.6405, 0.0000],
+                [0.2645, 0.2645, 0.4711]])
+    """
     scores = queries @ keys.mT / math.sqrt(queries.shape[-1])  # (…, new, time)
-    return (scores + causal_mask(queries, keys)).softmax(-1) @ values
+    return (scores + causal_mask(queries, keys)).softmax(-1)
 
 
 def causal_mask(
@@ -377,6 +396,36 @@ class TransformerCharModel(CharModel):
             batch_first=batch_first,
         )
         super().__init__(vocab, settings, seed)
+
+    def attention_of(
+        self, indices: Int[Tensor, "batch time"]
+    ) -> Float[Tensor, "layers batch heads time time"]:
+        """Return the attention weights of each layer and head.
+
+        The second to last axis is the position that attends, and the last is the position that it
+        attends to. The weights of a position add up to 1; those of later positions are 0.
+
+        Args:
+            indices: Symbol indices, batch first whatever `batch_first` is.
+
+        Raises:
+            ShapeError: If there are more positions than the context of the model.
+
+        Examples:
+            >>> model = TransformerCharModel(Vocab("hielo"), num_layers=3, num_heads=2)
+            >>> weights = model.attention_of(model.vocab.encode_batch(["hihell"]))
+            >>> weights.shape
+            torch.Size([3, 1, 2, 6, 6])
+        """
+        found = list[Tensor]()
+
+        def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+            found.append(attention_weights(queries, keys))  # (batch, heads, time, time)
+            return found[-1] @ values
+
+        hidden: Any = self._initial(len(indices))
+        self._through_blocks(self._vectors(indices), hidden, attend)
+        return torch.stack(found)
 
     @classmethod
     def make_parts(

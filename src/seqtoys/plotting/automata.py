@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from itertools import groupby
 
 from seqtoys.data.symbols import legible
 from seqtoys.errors import DataError, InputTypeError
+from seqtoys.plotting.alternatives import Table, set_alternative
 from seqtoys.plotting.graphs import Labels, draw_graph
 from seqtoys.plotting.labels import printable
+from seqtoys.plotting.readings import plain
 from seqtoys.plotting.style import Axes
 from seqtoys.support.arguments import checked
 from seqtoys.tasks.automata.automaton import Automaton
@@ -51,7 +54,29 @@ def plot_automaton(automaton: Task, *, ax: Axes | None = None) -> Axes:
     states = list(dict.fromkeys(state for pair in labels for state in pair))  # the start first
     if len(states) > MOST:
         raise DataError(f"expected an automaton of at most {MOST} states, got {len(states):,}")
-    return draw_graph({state: _name(state) for state in states}, labels, ends, ax)
+    names = {state: _name(state) for state in states}
+    ax = draw_graph(names, labels, ends, ax)
+    _describe(ax, {state: plain(name) for state, name in names.items()}, labels, ends)
+    return ax
+
+
+def _describe(ax: Axes, names: dict[Hashable, str], labels: Labels, ends: set[Hashable]) -> None:
+    """Describe the graph in words: the arrows from each state, and a table of them."""
+    order = list(names.values())
+    arrows = [
+        (names[at], plain(symbol), names[after])
+        for (at, after), symbols in labels.items()
+        for symbol in symbols
+    ]
+    arrows.sort(key=lambda arrow: order.index(arrow[0]))
+    ways = (
+        f"From {at}: " + ", ".join(f"{symbol} to {after}" for _, symbol, after in found) + "."
+        for at, found in groupby(arrows, lambda arrow: arrow[0])
+    )
+    last = ", ".join(names[state] for state in names if state in ends) or "none"
+    head = f"A graph of {len(names)} states. Start: {order[0]}; ends: {last}."
+    table = Table("arrows", ["from", "symbol", "to"], arrows)
+    set_alternative(ax, " ".join([head, *ways]), table)
 
 
 def _arrows(task: Task) -> tuple[Labels, set[Hashable]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,9 @@ from jaxtyping import Float
 
 from seqtoys.data.symbols import legible
 from seqtoys.errors import DataError, ShapeError, quoted
+from seqtoys.plotting.alternatives import Table, set_alternative
 from seqtoys.plotting.labels import fit_ticks, name_axes, printable
+from seqtoys.plotting.readings import number, plain
 from seqtoys.plotting.style import TEAL, Axes, figure_of, inches, load, new_axes
 from seqtoys.support.arguments import checked
 from seqtoys.support.states import to_states
@@ -48,9 +50,8 @@ def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axe
         raise DataError(f"expected the states of 2 to {MOST:,} symbols, got {len(states):,}")
     vectors = _to_vectors(states)
     hierarchy = load("scipy.cluster.hierarchy")
-    tree = hierarchy.dendrogram(
-        hierarchy.linkage(vectors, "average"), labels=list(states), no_plot=True
-    )
+    merges = hierarchy.linkage(vectors, "average")
+    tree = hierarchy.dendrogram(merges, labels=list(states), no_plot=True)
     given, height = ax, inches(AROUND + ROW * len(states))
     ax = new_axes(given, 6.0, height)
     if given is None and height > figure_of(ax).get_figheight():
@@ -65,7 +66,26 @@ def plot_dendrogram(states: Mapping[str, Any], *, ax: Axes | None = None) -> Axe
     ax.set(xlim=(ax.get_xlim()[1], 0), ylim=(len(labels) + 0.5, 0.5))
     name_axes(ax, "distance between mean hidden states", "")
     fit_ticks(ax.yaxis)
+    _describe(ax, [plain(legible(symbol)) for symbol in states], labels, merges)
     return ax
+
+
+def _describe(
+    ax: Axes, symbols: Sequence[str], order: Sequence[str], merges: Float[np.ndarray, "merges 4"]
+) -> None:
+    """Describe the tree in words: the order of its leaves, and the merges from the nearest."""
+    clusters, rows = [[symbol] for symbol in symbols], list[list[str]]()
+    for one, other, distance, _ in merges.tolist():
+        clusters.append([*clusters[int(one)], *clusters[int(other)]])
+        pair = (", ".join(clusters[int(index)]) for index in (one, other))
+        rows.append([*pair, number(distance)])
+    first, last = rows[0], rows[-1]
+    text = (
+        f"A tree of {len(symbols):,} symbols, in the order {', '.join(map(plain, order))}. The "
+        f"nearest are {first[0]} and {first[1]}, at a distance of {first[2]}; the last two "
+        f"clusters merge at {last[2]}: {last[0]}; and {last[1]}."
+    )
+    set_alternative(ax, text, Table("merges", ["cluster", "merged with", "distance"], rows))
 
 
 def _to_vectors(states: Mapping[str, Any]) -> Float[np.ndarray, "symbols hidden"]:

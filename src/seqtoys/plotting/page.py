@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
+from seqtoys.plotting.alternatives import describe
 from seqtoys.plotting.losses import plot_loss
 from seqtoys.plotting.reports import plot_accuracy_by_length
 from seqtoys.plotting.style import Axes, figure_of, ink, load
@@ -22,7 +24,7 @@ PAGE = {
     **{f"{part}color": INK for part in ("text.", "axes.label", "axes.edge", "xtick.", "ytick.")},
     "font.size": 12,  # points, equal to the 16 pixels of body text
 }
-ROOT = 'fill="currentColor" stroke-linejoin="round"'
+ROOT = 'fill="currentColor" stroke-linejoin="round" role="img"'
 FIGURES: dict[type, Callable[[Any], Axes]] = {
     History: plot_loss,
     EnsembleHistory: plot_loss,
@@ -34,7 +36,8 @@ FIGURES: dict[type, Callable[[Any], Axes]] = {
 def to_svg(ax: Axes) -> str:
     """Convert a figure to inline SVG whose text and lines take the color of the page.
 
-    IDs and styles that could clash with others on the page are omitted.
+    IDs and styles that could clash with others on the page are omitted. An `aria-label` names the
+    axes and the numbers for readers who do not see the figure.
 
     Args:
         ax: Axes of the figure.
@@ -60,7 +63,8 @@ def to_svg(ax: Axes) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     svg = buffer.getvalue().replace(colours.to_hex(ink()), "currentColor")
     svg = re.sub(r"<style.*?</style>| id=\"[a-z0-9]+_\d+\"", "", svg, flags=re.DOTALL)
-    return svg[svg.index("<svg") :].replace("<svg ", f"<svg {ROOT} ", 1)
+    root = f"<svg {ROOT} aria-label={quoteattr(describe(ax))} "
+    return svg[svg.index("<svg") :].replace("<svg ", root, 1)
 
 
 def draw_result(result: Any) -> str:

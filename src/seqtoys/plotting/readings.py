@@ -1,0 +1,403 @@
+"""What axes show, read back from what is drawn in them: series, matrices, labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from seqtoys.plotting.style import ink, load
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Points: TypeAlias = tuple[Floats, Floats]
+Writer: TypeAlias = Callable[[float], str]
+LARGE, COUNT = 1e3, 1e9  # numbers between are written in full
+NEAR = 0.45  # a point this close to a named row belongs to it
+NUMBER = re.compile(r"[-\N{MINUS SIGN}]?[\d.,]+%?")
+NAMELESS = re.compile(r"_(child\d+|container\d+|nolegend_)?")  # what matplotlib calls an artist
+
+
+@dataclass(frozen=True)
+class Artist:
+    """Points of one color.
+
+    Attributes:
+        points: The coordinates.
+        colour: The color, without opacity.
+        label: The label of the artist, or `""`.
+        is_joined: Whether a line joins the points.
+        is_bound: Whether the points are the bounds of a band.
+    """
+
+    points: Points
+    colour: str
+    label: str
+    is_joined: bool = False
+    is_bound: bool = False
+
+
+@dataclass(frozen=True)
+class Series:
+    """Numbers at places along one axis, all of one name.
+
+    Attributes:
+        name: The name, or `""`.
+        places: The places, in order.
+        low: The lowest number at each place.
+        middle: The median at each place; bounds count only where there is nothing else.
+        high: The highest number at each place.
+        count: The amount of numbers in all.
+        name_place: Formats a place.
+        write: Formats a number.
+        is_joined: Whether a line joins them.
+        is_named: Whether each place has a name.
+    """
+
+    name: str
+    places: Sequence[float]
+    low: Floats
+    middle: Floats
+    high: Floats
+    count: int
+    name_place: Writer
+    write: Writer
+    is_joined: bool
+    is_named: bool
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A matrix of numbers.
+
+    Attributes:
+        rows: The name of each row.
+        columns: The name of each column.
+        texts: The numbers, as text.
+        values: The numbers, `(rows, columns)`; of cells that only have a text, nan.
+        is_named: Whether each row has a name.
+    """
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    texts: Sequence[Sequence[str]]
+    values: Floats
+    is_named: bool
+
+
+def writer(axis: Any) -> Writer:
+    """Return a function that formats a number as the ticks of an axis do.
+
+    Args:
+        axis: `ax.xaxis` or `ax.yaxis`.
+    """
+    names, whole = tick_names(axis), _hundred_percent(axis.get_major_formatter())
+
+    def write(value: float) -> str:
+        if (name := names.get(round(value, 6))) is not None:
+            return name
+        return f"{value / whole:.1%}" if whole else number(value)
+
+    return write
+
+
+def _hundred_percent(formatter: Any) -> float:
+    """Return the number that ticks show as 100%, or 0 if they don't show percentages."""
+    ticker = load("matplotlib.ticker")
+    if isinstance(formatter, ticker.PercentFormatter):
+        return float(formatter.xmax)
+    is_percent = isinstance(formatter, ticker.StrMethodFormatter) and "%" in formatter.fmt
+    return float(is_percent)
+
+
+def tick_names(axis: Any) -> dict[float, str]:
+    """Return the labels at chosen places of an axis, such as the symbols of a text.
+
+    Args:
+        axis: `ax.xaxis` or `ax.yaxis`.
+    """
+    ticker, locator = load("matplotlib.ticker"), axis.get_major_locator()
+    written = axis.get_major_formatter()
+    is_fixed = isinstance(locator, ticker.FixedLocator)
+    if not (is_fixed and isinstance(written, ticker.FuncFormatter)):
+        return {}
+    places = [float(place) for place in locator.locs]
+    texts = map(plain, written.format_ticks(places))
+    return {round(place, 6): text for place, text in zip(places, texts, strict=True)}
+
+
+def number(value: float) -> str:
+    """Format a number: whole and large ones without decimals, others with four digits.
+
+    Examples:
+        >>> number(12345.6), number(0.123456), number(-2.0), number(2e9)
+        ('12,346', '0.1235', '-2', '2e+09')
+    """
+    is_whole = float(value).is_integer() or abs(value) >= LARGE
+    return f"{value:,.0f}" if is_whole and abs(value) < COUNT else f"{value:.4g}"
+
+
+def plain(text: str) -> str:
+    r"""Return a label in one line, without escapes.
+
+    Examples:
+        >>> plain("middle\n50\\$")
+        'middle 50$'
+    """
+    return " ".join(text.replace(r"\$", "$").split())
+
+
+def read_series(ax: Any) -> list[Series]:
+    """Return the lines, points, bands and bars of axes, those of one name together.
+
+    An artist without a label belongs to the only label of its color, if there is one. The
+    coordinates of axes that are switched off have no meaning, and are not read.
+
+    Args:
+        ax: The axes.
+    """
+    if not ax.axison:
+        return []
+    artists = [*_lines(ax), *_scattered(ax), *_bands(ax)]
+    groups: dict[tuple[str, str], list[Artist]] = {}
+    for each in artists:
+        groups.setdefault(_key(each, artists), []).append(each)
+    series = [_series(ax, _named(ax, *key), group) for key, group in groups.items()]
+    return series + [_series(ax, *each) for each in _bars(ax)]
+
+
+def _key(artist: Artist, artists: Sequence[Artist]) -> tuple[str, str]:
+    """Return the label and the color that an artist is grouped by."""
+    alike = {each.label for each in artists if each.label and each.colour == artist.colour}
+    label = artist.label or (alike.pop() if len(alike) == 1 else "")
+    return label, "" if label else artist.colour
+
+
+def _named(ax: Any, label: str, colour: str) -> str:
+    """Return the label, or the only text of this color."""
+    colours = load("matplotlib.colors")
+    if label or colour == colours.to_hex(ink()):
+        return label
+    texts = [each for each in ax.texts if each.get_text()]
+    found = {plain(t.get_text()) for t in texts if colours.to_hex(t.get_color()) == colour}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _series(ax: Any, name: str, group: Sequence[Artist]) -> Series:
+    """Join artists; the places are along the axis whose ticks have names, or along x."""
+    x, y = (np.concatenate([each.points[side] for each in group]) for side in (0, 1))
+    bounds = np.concatenate([np.full(len(each.points[0]), each.is_bound) for each in group])
+    named = np.array([*tick_names(ax.yaxis)])
+    is_across = len(named) > 0 and not tick_names(ax.xaxis)
+    if is_across:
+        apart = np.abs(y[:, np.newaxis] - named)  # (points, names)
+        is_across = bool((apart.min(1) < NEAR).all())
+    along, axis = (named[apart.argmin(1)], ax.yaxis) if is_across else (x, ax.xaxis)
+    values, other = (x, ax.xaxis) if is_across else (y, ax.yaxis)
+    order = np.argsort(along, kind="stable")
+    places, starts = np.unique(along[order], return_index=True)
+    found = np.split(values[order], starts[1:])  # one array per place
+    inner = np.split(np.where(bounds, np.nan, values)[order], starts[1:])
+    middles = [
+        np.median(each if np.isnan(known).all() else known[~np.isnan(known)])
+        for each, known in zip(found, inner, strict=True)
+    ]
+    low, high = (np.array([f(each) for each in found]) for f in (np.min, np.max))
+    joined = any(each.is_joined for each in group)
+    is_named = {round(place, 6) for place in places.tolist()} <= tick_names(axis).keys()
+    numbers = places.tolist(), low, np.array(middles), high, len(values)
+    return Series(name, *numbers, writer(axis), writer(other), joined, is_named)
+
+
+def _label(artist: Any) -> str:
+    """Return the label of an artist; an underscore before it hides it in legends only."""
+    label = plain(str(artist.get_label()))
+    return "" if NAMELESS.fullmatch(label) else label.removeprefix("_")
+
+
+def _lines(ax: Any) -> Iterator[Artist]:
+    """Yield the lines in the coordinates of the data."""
+    colours = load("matplotlib.colors")
+    for line in ax.lines:
+        if _moves_with(ax, line) == (True, True) and line.get_alpha() != 0:
+            points = _finite(*np.asarray(line.get_xydata(), np.float64).T)
+            joined = line.get_linestyle() not in ("None", "", " ")
+            if len(points[0]):
+                yield Artist(points, colours.to_hex(line.get_color()), _label(line), joined)
+
+
+def _finite(x: Floats, y: Floats) -> Points:
+    known = np.isfinite(x) & np.isfinite(y)
+    return x[known], y[known]
+
+
+def _moves_with(ax: Any, artist: Any) -> tuple[bool, bool]:
+    """Return whether x and y are coordinates of the data, rather than of the axes."""
+    transform = artist.get_transform()
+    sides = tuple(map(bool, transform.contains_branch_seperately(ax.transData)))
+    if sides == (False, False) and transform != ax.transAxes:
+        return True, True  # moved by some points
+    return sides[0], sides[1]
+
+
+def _scattered(ax: Any) -> Iterator[Artist]:
+    """Yield scattered points; those that are not filled are rings."""
+    colours, module = load("matplotlib.colors"), load("matplotlib.collections")
+    for each in ax.collections:
+        if isinstance(each, module.PathCollection):
+            x, y = np.asarray(each.get_offsets(), np.float64).T
+            filled, edges = each.get_facecolor(), each.get_edgecolor()
+            colour = colours.to_hex((filled if len(filled) else edges)[0])
+            yield Artist(_finite(x, y), colour, _label(each) or "rings" * (not len(filled)), False)
+
+
+def _bands(ax: Any) -> Iterator[Artist]:
+    """Yield the lower and upper bounds of bands."""
+    colours, module = load("matplotlib.colors"), load("matplotlib.collections")
+    for each in ax.collections:
+        is_in_data = each.get_transform().contains_branch(ax.transData)  # not that of a quiver
+        if isinstance(each, module.PolyCollection) and is_in_data:
+            for path in each.get_paths():
+                points = _finite(*np.asarray(path.vertices, np.float64).T)
+                yield Artist(
+                    points, colours.to_hex(each.get_facecolor()[0]), _label(each), is_bound=True
+                )
+
+
+def _bars(ax: Any) -> Iterator[tuple[str, list[Artist]]]:
+    """Yield the bars of each container."""
+    for bars in ax.containers:
+        if isinstance(bars, load("matplotlib.container").BarContainer):
+            lengths = np.asarray(bars.datavalues, np.float64)
+            boxes = [bar.get_bbox() for bar in bars.patches]
+            if bars.orientation == "vertical":
+                points = np.array([(box.x0 + box.x1) / 2 for box in boxes]), lengths
+            else:
+                points = lengths, np.array([(box.y0 + box.y1) / 2 for box in boxes])
+            yield _label(bars) or "bars", [Artist(points, "", "")]
+
+
+def read_spans(ax: Any) -> list[str]:
+    """Return the parts of the x axis that are shaded.
+
+    Args:
+        ax: The axes.
+    """
+    write = writer(ax.xaxis)
+    boxes = [each.get_extents().transformed(ax.transData.inverted()) for each in ax.patches
+             if _moves_with(ax, each) == (True, False)]  # fmt: skip
+    return [f"{write(box.x0)} to {write(box.x1)}" for box in boxes]
+
+
+def read_levels(ax: Any) -> list[str]:
+    """Return the heights of the horizontal lines across axes that have no label.
+
+    Args:
+        ax: The axes.
+    """
+    write = writer(ax.yaxis)
+    labeled = {_place(text)[1] for text in _texts(ax) if _coordinates(ax, text)[1]}
+    lines = [line for line in ax.lines if _moves_with(ax, line) == (False, True)]
+    heights = dict.fromkeys(round(float(line.get_ydata()[0]), 6) for line in lines)
+    return [write(height) for height in heights if height not in labeled]
+
+
+def read_cells(ax: Any) -> Cells | None:
+    """Return the matrix that axes show as an image, as a mesh, or as texts in a grid.
+
+    Args:
+        ax: The axes.
+    """
+    for image in ax.images:
+        if isinstance(image, load("matplotlib.image").AxesImage) and image.get_array().ndim == 2:
+            left, right, bottom, top = image.get_extent()
+            values = _filled(image)
+            height, width = values.shape
+            first, last = (bottom, top) if image.origin == "lower" else (top, bottom)
+            return _cells(ax, values, _middles(left, right, width), _middles(first, last, height))
+    for mesh in ax.collections:
+        if isinstance(mesh, load("matplotlib.collections").QuadMesh):
+            corners, values = mesh.get_coordinates(), _filled(mesh)  # (rows + 1, columns + 1, 2)
+            if values.shape == (len(corners) - 1, len(corners[0]) - 1):  # not one per corner
+                columns, rows = corners[0, :, 0], corners[:, 0, 1]
+                return _cells(ax, values, *((s[1:] + s[:-1]) / 2 for s in (columns, rows)))
+    return _written_cells(ax)
+
+
+def _filled(artist: Any) -> Floats:
+    """Return the numbers of an artist; those that are masked are nan."""
+    values: Floats = np.ma.filled(np.ma.asarray(artist.get_array(), np.float64), np.nan)
+    return values
+
+
+def _middles(start: float, end: float, count: int) -> Floats:
+    return start + (np.arange(count) + 0.5) * (end - start) / count
+
+
+def _cells(ax: Any, values: Floats, columns: Floats, rows: Floats) -> Cells:
+    across, down = writer(ax.xaxis), writer(ax.yaxis)
+    texts = [["" if np.isnan(v) else number(float(f"{v:.2g}")) for v in row] for row in values]
+    names = [down(at) for at in rows.tolist()], [across(at) for at in columns.tolist()]
+    is_named = {round(at, 6) for at in rows.tolist()} <= tick_names(ax.yaxis).keys()
+    return Cells(*names, texts, values, is_named)
+
+
+def _written_cells(ax: Any) -> Cells | None:
+    """Return the texts at the crossings of named rows and columns."""
+    columns, rows = tick_names(ax.xaxis), tick_names(ax.yaxis)
+    written = {_place(text): plain(text.get_text()) for text in _texts(ax)}
+    if not {(x, y) for x in columns for y in rows} & written.keys():
+        return None
+    texts = [[written.get((x, y), "") for x in columns] for y in rows]
+    unknown = np.full((len(rows), len(columns)), np.nan)
+    return Cells([*rows.values()], [*columns.values()], texts, unknown, is_named=True)
+
+
+def _texts(ax: Any) -> list[Any]:
+    return [each for each in ax.texts if each.get_text().strip()]
+
+
+def _place(text: Any) -> tuple[float, float]:
+    """Return the point that a text is at, or that it labels."""
+    x, y = getattr(text, "xy", text.get_position())
+    return round(float(x), 6), round(float(y), 6)
+
+
+def read_labels(ax: Any) -> list[str]:
+    """Return the texts in axes; those at a point of the data with its coordinates.
+
+    Numbers are left out: they repeat what is drawn.
+
+    Args:
+        ax: The axes.
+    """
+    across, up = writer(ax.xaxis), writer(ax.yaxis)
+    labels = []
+    for text in _texts(ax):
+        if NUMBER.fullmatch(plain(text.get_text())):
+            continue
+        x, y = _place(text)
+        at = f" at ({across(x)}, {up(y)})" if ax.axison and all(_coordinates(ax, text)) else ""
+        labels.append(plain(text.get_text()) + at)
+    return labels
+
+
+def labels_beside(ax: Any) -> list[Any]:
+    """Return the texts beside axes that label a height, such as the end of a curve.
+
+    Args:
+        ax: The axes.
+    """
+    return [text for text in _texts(ax) if _coordinates(ax, text) == (False, True)]
+
+
+def _coordinates(ax: Any, text: Any) -> tuple[bool, bool]:
+    """Return whether x and y of a text, or of what it labels, are coordinates of the data."""
+    system = getattr(text, "xycoords", text.get_transform())
+    if isinstance(system, str):
+        return system == "data", system == "data"
+    x, y = system.contains_branch_seperately(ax.transData)
+    return bool(x), bool(y)
