@@ -182,7 +182,7 @@ def _chapter(name: str, texts: Mapping[str, str]) -> str:
     """Return the text of a chapter, in which names and links are unique in the whole course."""
     canonical = CANONICAL.search(texts[name])
     text = CODE.sub("", _found(ARTICLE, texts[name]))
-    text = text.replace('<details class="success">', '<details class="success" open>')
+    text = re.sub(r"<details(?! open)", "<details open", text)
     text = REFERENCE.sub(rf"\g<1>{name}-", text)
 
     def link(found: re.Match[str]) -> str:

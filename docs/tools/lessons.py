@@ -10,7 +10,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from posixpath import join, normpath
-from textwrap import dedent
+from textwrap import dedent, indent
 from typing import Any
 
 from tools.notebooks import NEEDS, Cell, code_cell, combined, text_cell
@@ -20,7 +20,6 @@ from tools.shown import (
     Definition,
     listing,
     names_in,
-    required,
     tools_of,
     unseen,
 )
@@ -54,7 +53,6 @@ class Lesson:
         answers: Whether the notebook contains the answers.
         stored: Whether it contains what needs the repository's stored results.
         tools: The functions of this folder that the blocks have imported.
-        defined: The definitions of this folder that earlier cells contain.
         space: The namespace in which blocks that need stored results are run.
     """
 
@@ -63,7 +61,6 @@ class Lesson:
     answers: bool
     stored: bool
     tools: dict[str, Definition] = field(default_factory=dict[str, Definition])
-    defined: set[Definition] = field(default_factory=set[Definition])
     space: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -188,9 +185,8 @@ def _shown(code: str, is_figure: bool, lesson: Lesson) -> Iterator[Cell]:
         yield text_cell(f"```python\n{code}\n```")
         yield _stored(code, is_figure, lesson)
     else:
-        listed, own = listing(used, lesson.defined), _own_lines(code)
-        lesson.defined |= required(used)
-        yield _folded_away([SHOWS, listed])
+        own = _own_lines(code)
+        yield _folded_away([SHOWS, _apart(used)])
         yield code_cell(_displayed(own) if is_figure else own)
 
 
@@ -207,8 +203,7 @@ def _hidden(code: str, is_figure: bool, lesson: Lesson) -> Iterator[Cell]:
     if _is_stored(used):
         yield _stored(code, is_figure, lesson)
         return
-    listed, own = listing(used, lesson.defined), _own_lines(code)
-    lesson.defined |= required(used)
+    listed, own = _apart(used), _own_lines(code)
     if LAB in names_in(ast.parse(code)) & lesson.tools.keys():
         yield text_cell(PLAYED)
     yield _folded_away([SHOWS, listed, _displayed(own)] if is_figure else [listed, own])
@@ -217,6 +212,15 @@ def _hidden(code: str, is_figure: bool, lesson: Lesson) -> Iterator[Cell]:
 def _used(code: str, lesson: Lesson) -> list[Definition]:
     names = names_in(ast.parse(code)) & lesson.tools.keys()
     return [lesson.tools[name] for name in sorted(names)]
+
+
+def _apart(used: Sequence[Definition]) -> str:
+    """Return the listing in a function, so that its helpers can't replace the reader's names."""
+    if not used:
+        return ""
+    names = ", ".join(dict.fromkeys(name for _, name in used))
+    body = indent(f"{listing(used)}\n\nreturn {names}", "    ")
+    return f"def functions_of_the_page():\n{body}\n\n\n{names} = functions_of_the_page()"
 
 
 def _is_stored(used: Sequence[Definition]) -> bool:

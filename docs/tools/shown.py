@@ -114,20 +114,8 @@ def _commands(listed: str) -> list[str]:
     return list(dict.fromkeys(scripts))
 
 
-def listing(wanted: Iterable[Definition], known: Collection[Definition] = ()) -> str:
+def listing(wanted: Iterable[Definition]) -> str:
     """Return all code of this folder that some definitions need, as a self-contained listing.
-
-    Args:
-        wanted: The definitions.
-        known: Definitions to leave out, because an earlier listing contains them.
-    """
-    needed = required(wanted).difference(known)
-    modules = sorted({name for name, _ in needed}, key=lambda name: (_depth(name), name))
-    return "\n\n\n".join(_part(name, {v for n, v in needed if n == name}) for name in modules)
-
-
-def required(wanted: Iterable[Definition]) -> set[Definition]:
-    """Return some definitions and all that they need from this folder.
 
     Args:
         wanted: The definitions.
@@ -135,7 +123,8 @@ def required(wanted: Iterable[Definition]) -> set[Definition]:
     needed = set[Definition]()
     for each in wanted:
         _collect(each, needed)
-    return needed
+    modules = sorted({name for name, _ in needed}, key=lambda name: (_depth(name), name))
+    return "\n\n\n".join(_part(name, {v for n, v in needed if n == name}) for name in modules)
 
 
 def _collect(wanted: Definition, needed: set[Definition]) -> None:
