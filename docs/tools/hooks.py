@@ -65,7 +65,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
-    """Add place and facts of a chapter; fold the code of figures; in the course, of numbers, too."""
+    """Add place and facts of a chapter; fold the code of figures and of numbers."""
     from tools.chapter_facts import with_facts
     from tools.chapters import add_position
     from tools.shown import fold_code

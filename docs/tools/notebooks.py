@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,9 +26,18 @@ def to_notebook(path: Path) -> str:
         >>> print(notebook["cells"][1]["source"])
         from seqtoys import Vocab
     """
-    cells = [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(_cells(path), 1)]
+    return combined(_cells(path))
+
+
+def combined(cells: Iterable[Cell]) -> str:
+    """Return a notebook of some cells as JSON.
+
+    Args:
+        cells: The cells, in order.
+    """
+    numbered = [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells, 1)]
     metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
-    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": numbered}
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -37,16 +46,16 @@ def _cells(path: Path) -> Iterator[Cell]:
     module = ast.parse(source)
     package = "seqtoys with its extra `plot`" if "seqtoys.plotting" in source else "seqtoys"
     title = (ast.get_docstring(module) or "").removesuffix(".")
-    yield _text(f"# {title}\n\n{NEEDS.format(package=package)}")
+    yield text_cell(f"# {title}\n\n{NEEDS.format(package=package)}")
     lines, body = source.splitlines(), module.body[1:-1]  # without docstring and last `if`
     main = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == "main")
-    yield from map(_code, _pieces(lines, [node for node in body if node is not main]))
-    yield _text(ast.get_docstring(main) or "")
+    yield from map(code_cell, _pieces(lines, [node for node in body if node is not main]))
+    yield text_cell(ast.get_docstring(main) or "")
     arguments = zip(main.args.args, main.args.defaults, strict=True)
     defaults = [f"{argument.arg} = {ast.unparse(value)}" for argument, value in arguments]
     if defaults:
-        yield _code("\n".join(defaults))
-    yield from map(_code, _pieces(lines, main.body[1:]))
+        yield code_cell("\n".join(defaults))
+    yield from map(code_cell, _pieces(lines, main.body[1:]))
 
 
 def _pieces(lines: Sequence[str], nodes: Sequence[ast.stmt]) -> Iterator[str]:
@@ -70,10 +79,20 @@ def _is_import(node: ast.stmt | None) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
 
 
-def _text(source: str) -> Cell:
+def text_cell(source: str) -> Cell:
+    """Return a cell of text.
+
+    Args:
+        source: The text, in Markdown.
+    """
     return {"cell_type": "markdown", "metadata": {}, "source": source}
 
 
-def _code(source: str) -> Cell:
+def code_cell(source: str) -> Cell:
+    """Return a cell of code that has not been run.
+
+    Args:
+        source: The code.
+    """
     empty: Cell = {"execution_count": None, "outputs": []}
     return {"cell_type": "code", "metadata": {}, "source": source, **empty}

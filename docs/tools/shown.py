@@ -61,17 +61,22 @@ def fold_code(markdown: str, *, numbers: bool = False) -> str:
             return found[0]
         session = SESSION.search(options)
         tools = known.setdefault(session[1], {}) if session else {}
-        tools |= _tools_of(ast.parse(code))
+        tools |= tools_of(ast.parse(code))
         if not (numbers or 'html="on"' in options):
             return found[0]
-        fold = _fold(_unseen(code, options), tools, is_figure='html="on"' in options)
+        fold = _fold(unseen(code, options), tools, is_figure='html="on"' in options)
         return found[0] + indent(fold, found["indent"])
 
     return BLOCK.sub(add, markdown)
 
 
-def _unseen(code: str, options: str) -> str:
-    """Return the hidden lines of a block, except those that only place a figure."""
+def unseen(code: str, options: str) -> str:
+    """Return the hidden lines of a block, except those that only place a figure.
+
+    Args:
+        code: The code of the block; all of it is hidden if the block shows no source.
+        options: The options of the block.
+    """
     if "source=" not in options:
         return code
     hidden = [line for line in code.splitlines() if HIDDEN in line]
@@ -81,7 +86,7 @@ def _unseen(code: str, options: str) -> str:
 
 def _fold(code: str, tools: dict[str, Definition], *, is_figure: bool) -> str:
     tree = ast.parse(code)
-    used = _names(tree) & tools.keys()
+    used = names_in(tree) & tools.keys()
     if not used or used & UNFOLDED or _only_places(tree):
         return ""
     what = "this figure" if is_figure else "these numbers"
@@ -180,7 +185,7 @@ def _read(name: str) -> Module:
         for defined in _defined(node):
             start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
             module.defined[defined] = "\n".join(lines[start - 1 : node.end_lineno])
-            module.used[defined] = _names(node)
+            module.used[defined] = names_in(node)
     return module
 
 
@@ -191,7 +196,7 @@ def _top_level(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 def _add_imports(module: Module, node: ast.Import | ast.ImportFrom) -> None:
-    module.tools.update(_tools_of(node))
+    module.tools.update(tools_of(node))
     start = f"from {node.module} import " if isinstance(node, ast.ImportFrom) else "import "
     for alias in node.names:
         name = alias.asname or alias.name.partition(".")[0]
@@ -199,8 +204,12 @@ def _add_imports(module: Module, node: ast.Import | ast.ImportFrom) -> None:
             module.imported[name] = (start, ast.unparse(alias))
 
 
-def _tools_of(tree: ast.AST) -> dict[str, Definition]:
-    """Return the names that code imports from this folder, and where they are defined."""
+def tools_of(tree: ast.AST) -> dict[str, Definition]:
+    """Return the names that code imports from this folder, and where they are defined.
+
+    Args:
+        tree: The code.
+    """
     return {
         alias.asname or alias.name: (node.module.removeprefix("tools."), alias.name)
         for node in ast.walk(tree)
@@ -219,5 +228,10 @@ def _defined(node: ast.stmt) -> list[str]:
     ]
 
 
-def _names(tree: ast.AST) -> set[str]:
+def names_in(tree: ast.AST) -> set[str]:
+    """Return the names that appear in code.
+
+    Args:
+        tree: The code.
+    """
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
