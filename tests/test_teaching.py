@@ -45,6 +45,7 @@ def test_every_section_fits_on_its_slide(path: Path, page: Page, site: str) -> N
     assert all(max(each) <= 1 for each in bodies.evaluate_all(overflow))
     scales = bodies.evaluate_all("e => e.map(x => +x.style.getPropertyValue('--scale'))")
     assert min(scales) >= SMALLEST
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     sections = re.findall(r"^## ", path.read_text(), re.MULTILINE)
     assert bodies.count() == 1 + len(sections)
 
