@@ -152,32 +152,34 @@ def lessons() -> str:
     far = {name: score(name, "latch", longer=True) for name in ("GRU", "LSTM", "Transformer")}
     count = {name: score(name, "count", longer=True) for name in ("GRU", "LSTM", "Transformer")}
     return f"""
-- **State tracking needs a nonlinear recurrence.** On *track*, where each symbol permutes three
+- **Nonlinear recurrences with gates track states.** On *track*, where each symbol permutes three
   objects, the GRU reaches {score("GRU", "track")} and the LSTM {score("LSTM", "track")}; the
   transformer, whose two layers see all symbols at once, reaches {score("Transformer", "track")}.
-  This agrees with [Liu et al. (2023)](https://arxiv.org/abs/2210.10749) and [Merrill et al.
-  (2024)](https://arxiv.org/abs/2404.08819): a fixed number of layers without a nonlinear
-  recurrence cannot compose permutations of any number.
-- **Linear recurrences do not track, either.** Here the LRU reaches {score("LRU", "track")}, Mamba
+  For three objects a few layers would be enough, but [Liu et al.
+  (2023)](https://arxiv.org/abs/2210.10749) found that transformers learn shortcuts that are
+  brittle on sequences unlike those in training. For five, no fixed number of layers is enough at
+  every length, if a common conjecture about circuits holds ([Merrill et al.,
+  2024](https://arxiv.org/abs/2404.08819)).
+- **Linear recurrences do not.** Here the LRU reaches {score("LRU", "track")}, Mamba
   {score("Mamba", "track")} and DeltaNet {score("DeltaNet", "track")}. Even on *parity*, which
   needs a single bit that flips, Mamba stays at {score("Mamba", "parity")} and DeltaNet at
   {score("DeltaNet", "parity")}: their states can be kept or shrunk, but not negated ([Grazzi
   et al., 2025](https://arxiv.org/abs/2411.12537)). The complex states of the LRU
   can rotate, and it comes nearer: {score("LRU", "parity")}.
   `DeltaNetCharModel(vocab, negative_eigenvalues=True)` lifts the restriction.
-- **Recall needs an addressable memory.** On *recall*, {solved("Transformer", "recall")} seeds of
-  the transformer solve the skill within these few updates, and no seed of the GRU (median score
-  {score("GRU", "recall")}) or the LSTM ({score("LSTM", "recall")}); [Arora et al.
+- **Recall needs an addressable memory.** The transformer solves *recall* with
+  {solved("Transformer", "recall")} seeds within these few updates, the GRU (median score
+  {score("GRU", "recall")}) and the LSTM ({score("LSTM", "recall")}) with none; [Arora et al.
   (2024)](https://arxiv.org/abs/2312.04927) found the same gap in larger models. A score of 33 is
   that of a model that knows which values occurred but not under which key: seeds of the
   transformer that have not yet found the lookup wait there. Two recurrent
-  networks do better: {solved("DeltaNet", "recall")} seeds of DeltaNet solve it, whose state is a
-  table that is written to by key, and {solved("Mamba", "recall")} of Mamba, whose state has
+  networks do better: DeltaNet, whose state is a table that is written to by key, solves it with
+  {solved("DeltaNet", "recall")} seeds, and Mamba with {solved("Mamba", "recall")}; its state has
   {states("Mamba")} numbers rather than the {states("GRU")} of the GRU.
-- **Gates hold a bit at any distance, attention doesn't.** All three solve *latch* at training
-  lengths. On sequences twice as long, the GRU keeps {far["GRU"]} and the LSTM {far["LSTM"]}, but
-  the transformer falls to {far["Transformer"]}: the "attention glitches" of [Liu et al.
-  (2023)](https://arxiv.org/abs/2306.00946).
+- **Gates hold a bit for longer than in training, attention doesn't.** All three solve *latch* at
+  training lengths. On sequences twice as long, the GRU keeps {far["GRU"]} and the LSTM
+  {far["LSTM"]}, but the transformer falls to {far["Transformer"]}: the "attention glitches" of
+  [Liu et al. (2023)](https://arxiv.org/abs/2306.00946).
 - **LSTMs count.** On longer strings of *count*, the LSTM reaches {count["LSTM"]}, the GRU
   {count["GRU"]} and the transformer {count["Transformer"]}. [Weiss et al.
   (2018)](https://doi.org/10.18653/v1/P18-2117) explain the first two: an LSTM's cell can be
@@ -186,7 +188,7 @@ def lessons() -> str:
   but reaches {score("Elman", "latch")} on *latch* and {score("Elman", "copy a pattern")} on
   *copy a pattern*, which need a symbol to survive many steps ([chapter
   10](../course/10-limits/)).
-- **Nobody extrapolates *reverse* and *add*.** Every network that solves one of them is below 0
+- **No network extrapolates *reverse* or *add*.** Every network that solves one of them is below 0
   at twice the length: it has learned the lengths, not the algorithm, as [Delétang et al.
   (2023)](https://arxiv.org/abs/2207.02098) report for *add* with all networks that lack a tape.
 """
