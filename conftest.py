@@ -19,10 +19,10 @@ from sybil.evaluators.doctest import DocTestEvaluator
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.abstract.doctest import DocTestStringParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
+from tools.shown import SESSION
 
 pytest_plugins = ["tests.browsers"]
 os.environ["MPLBACKEND"] = "agg"  # figures are drawn, not shown
-SESSION = re.compile(r'session="([^"]*)"')
 
 
 class FencedPython:

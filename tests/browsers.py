@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tools.course_pdf import BROWSERS, find_chromium, headless
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 SITE = "SEQTOYS_SITE"  # the folder that `mkdocs build` wrote
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Silent(SimpleHTTPRequestHandler):
@@ -30,15 +29,12 @@ class Silent(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start Chromium once; without it or without Playwright, skip the test."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"needs one of the programs {', '.join(NAMES)}")
-    with playwright.sync_playwright() as running:
-        # Containers seldom allow Chromium's own sandbox; the pages are our own.
-        chromium = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
+    program = find_chromium()
+    if program is None:
+        pytest.skip(f"needs one of the programs {', '.join(BROWSERS)}")
+    with headless(program) as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from mkdocs.utils.meta import get_data
-from tools.chapter_facts import Chapter, chapters, minutes, read, table, with_facts
+from tools.chapters import Chapter, chapters, minutes, read, table, with_facts
 from tools.shown import BLOCK
 from torch.optim import SGD
 from torch.optim.lr_scheduler import StepLR
@@ -75,7 +75,7 @@ def test_other_pages_stay_as_they_are() -> None:
     assert with_facts("# Results\n\nThe end.", "results.md") == "# Results\n\nThe end."
 
 
-def test_build_adds_the_facts(tmp_path: Path) -> None:
+def test_build_adds_facts_and_handouts(tmp_path: Path) -> None:
     folder = tmp_path / "docs/course"
     folder.mkdir(parents=True)
     (folder / "index.md").write_text("# Course\n\nNothing is listed.\n")
@@ -85,7 +85,14 @@ def test_build_adds_the_facts(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     page = (tmp_path / "site/course/03-elman/index.html").read_text()
-    assert re.search(r'</h1>\s*<p class="chapter-facts">About \d+ minutes · needs ', page)
+    assert re.search(
+        r'</h1>\s*<p class="chapter">Chapter 3 of 1 · Previous: <a.*</p>\s*'
+        r'<p class="chapter-facts">About \d+ minutes · needs ',
+        page,
+    )
+    linked = re.findall(r'href="\.\./(notebooks/[^"]*)"', page.partition("take-along")[2])
+    assert linked == ["notebooks/03-elman.ipynb", "notebooks/03-elman-answers.ipynb"]
+    assert all((tmp_path / "site/course" / name).exists() for name in linked)
 
 
 def test_page_of_the_course_lists_each_chapter() -> None:
@@ -104,7 +111,7 @@ def test_table_answers_what_pages_leave_out(
     (tmp_path / "02-two.md").write_text("---\nneeds: [1]\nquestion: Why?\n---\n\n# 2 · Two\n")
     (tmp_path / "03-three.md").write_text("---\nneeds: [1, 2]\n---\n# 3 · Three\n")
     (tmp_path / "04-four.md").write_text("# 4 · Four\n")
-    monkeypatch.setattr("tools.chapter_facts.COURSE", tmp_path)
+    monkeypatch.setattr("tools.chapters.COURSE", tmp_path)
     rows = table().splitlines()[2:6]
     assert rows[0].startswith("| [1 · One](01-one.md) | 5 | Python |")
     assert rows[1].startswith("| [2 · Two](02-two.md)<br>Why? | 5 | [1](01-one.md) |")
@@ -116,7 +123,7 @@ def test_chapter_that_is_missing_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "02-two.md").write_text("# 2 · Two\n")
-    monkeypatch.setattr("tools.chapter_facts.COURSE", tmp_path)
+    monkeypatch.setattr("tools.chapters.COURSE", tmp_path)
     with pytest.raises(ValueError, match=r"expected chapter 1, which 02-two\.md needs, got none"):
         table()
 

@@ -12,9 +12,9 @@ from markdown import markdown
 from mkdocs.exceptions import PluginError
 from sybil import Document
 from tools import maths
-from tools.shown import BLOCK
+from tools.shown import BLOCK, SESSION
 
-from conftest import SESSION, FencedPython
+from conftest import FencedPython
 
 FOLDED = """
 ??? success "Answer"

@@ -234,7 +234,7 @@ def test_training_can_be_paused(browser: Browser, site: str) -> None:
     page = browser.new_page()
     page.goto(f"{site}/course/05-hihello/")
     page.get_by_role("button", name="Train 100 epochs").click()
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("region", name="Train").get_by_role("button", name="Pause").click()
     paused = status(page)
     found = re.search(r"epoch (\d+), loss (\d\.\d+)", paused)
     assert found is not None

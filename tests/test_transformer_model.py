@@ -12,7 +12,13 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional as F
 
 from seqtoys import Batch, Vocab, evaluate, fit, generate, get_task, load, save
-from seqtoys.errors import OptionError, ShapeError
+from seqtoys.errors import (
+    IndexRangeError,
+    InputTypeError,
+    OptionError,
+    SeqtoysError,
+    ShapeError,
+)
 from seqtoys.evaluation.gradients import gradient_by_distance
 from seqtoys.inspection import mean_hidden_by_symbol
 from seqtoys.models import TransformerCharModel
@@ -239,6 +245,22 @@ def test_attention_weights_are_those_of_pytorch(positions: str, num_heads: int) 
 def test_attention_weights_of_a_context_that_is_too_long() -> None:
     with pytest.raises(ShapeError, match=r"expected at most 4 positions, .*, got 5"):
         make(context=4).attention_of(symbols(1, 5))
+
+
+@pytest.mark.parametrize(
+    ("indices", "error", "message"),
+    [
+        (torch.tensor([[5]]), IndexRangeError, r"expected indices in 0 … 4, got .* from 5 to 5"),
+        (torch.zeros(3).long(), ShapeError, r"expected indices of shape \(batch, time\), got"),
+        (torch.zeros(1, 3).double(), ShapeError, "indices must be integers"),
+        (torch.zeros(1, 3).bool(), InputTypeError, r"integers or floats, got torch\.bool"),
+    ],
+)
+def test_attention_weights_of_invalid_indices_raise(
+    indices: Tensor, error: type[SeqtoysError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        make().attention_of(indices)
 
 
 @every_position

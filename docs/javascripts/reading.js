@@ -4,7 +4,6 @@
   const SCROLLING = [
     ".figure",
     ".md-typeset__scrollwrap",
-    ".numbers > div",
     "div.arithmatex",
     ".highlight pre > code",
   ].join(", ");

@@ -26,8 +26,9 @@ def attention_maps(
     Examples:
         >>> import torch
         >>> html = attention_maps({"to itself": torch.eye(2)}, ["k0", "v1"])
-        >>> html.count(">k0<"), "to itself" in html
-        (2, True)
+        >>> figure, _, numbers = html.partition("</svg>")
+        >>> figure.count(">k0<"), "to itself" in figure, "<td>1</td><td>0</td>" in numbers
+        (2, True, True)
     """
     size = (7.0, HEIGHT)
     panels = plt.subplots(1, len(weights), figsize=size, layout="constrained", squeeze=False)[1][0]

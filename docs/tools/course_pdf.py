@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -61,21 +62,16 @@ def main(arguments: Sequence[str]) -> None:
     Raises:
         SystemExit: If this folder has no course, or there is no Chromium.
     """
-    if len(arguments) != 1 or not chapters(Path(arguments[0])):
+    if len(arguments) != 1 or not pages_of(Path(arguments[0])):
         raise SystemExit(
             "expected a folder that `mkdocs build` wrote, got "
             f"{' '.join(arguments) or 'nothing'}; run `mkdocs build`, then name its folder"
         )
-    site, path = Path(arguments[0]), next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
+    site, program = Path(arguments[0]), find_chromium()
+    if program is None:
         raise SystemExit(f"found none of {', '.join(BROWSERS)}; install Chromium to print the PDF")
-    from playwright.sync_api import sync_playwright  # of the extra `browser`, like pypdf
-
-    with sync_playwright() as running:
-        # Containers seldom allow Chromium's own sandbox; the pages are our own.
-        browser = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with headless(program) as browser:
         print_course(site, browser)
-        browser.close()
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         if HIDDEN_LINK.search(text):
@@ -83,7 +79,28 @@ def main(arguments: Sequence[str]) -> None:
     print(site / "course" / NAME)
 
 
-def chapters(site: Path) -> list[Path]:
+def find_chromium() -> str | None:
+    """Return the path of a Chromium, or None if none is installed."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextmanager
+def headless(program: str) -> Iterator[Browser]:
+    """Start a headless Chromium, and end it afterwards.
+
+    Args:
+        program: The path of the Chromium.
+    """
+    from playwright.sync_api import sync_playwright  # of the extra `browser`, like pypdf
+
+    with sync_playwright() as running:
+        # Containers seldom allow Chromium's own sandbox; the pages are our own.
+        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def pages_of(site: Path) -> list[Path]:
     """Return the pages of the chapters, in order.
 
     Args:
@@ -99,7 +116,7 @@ def print_course(site: Path, browser: Browser) -> None:
         site: The folder of the site; the PDF is written to its folder `course`.
         browser: A headless Chromium.
     """
-    texts = {page.parent.name: page.read_text(encoding="utf-8") for page in chapters(site)}
+    texts = {page.parent.name: page.read_text(encoding="utf-8") for page in pages_of(site)}
     target, numbers = site / "course" / NAME, dict.fromkeys(texts, 0)
     for _ in range(2):
         _print(joined(texts, numbers), site, target, browser)
@@ -107,7 +124,7 @@ def print_course(site: Path, browser: Browser) -> None:
 
 
 def _print(html: str, site: Path, target: Path, browser: Browser) -> None:
-    folder = next(iter(chapters(site))).parent  # the styles have paths relative to this folder
+    folder = next(iter(pages_of(site))).parent  # the styles have paths relative to this folder
     with NamedTemporaryFile("w", dir=folder, suffix=".html", encoding="utf-8") as file:
         file.write(html)
         file.flush()

@@ -40,7 +40,8 @@ class Fences:
     """
 
     def __init__(self, root: Path, *, is_served: bool) -> None:
-        self.runs: Runs = Runs(root, Outputs(root), PATIENCE if is_served else None)
+        self.is_served: bool = is_served
+        self.runs: Runs = Runs(root, _outputs(root), PATIENCE if is_served else None)
         self.page: str = ""
         self.sessions: dict[str, list[str]] = {}
         self.is_outdated = threading.Event()
@@ -49,8 +50,7 @@ class Fences:
     def start(self, files: Files, config: MkDocsConfig) -> None:
         """Run what has no stored output."""
         self.is_outdated.set()
-        folder = Path(config.config_file_path).parent / ".cache" / "docs"
-        self.runs.outputs = Outputs(Path(os.environ.get(FOLDER, folder)))
+        self.runs.outputs = _outputs(Path(config.config_file_path).parent)
         docs = Path(config.docs_dir).name
         pages = [(f"{docs}/{f.src_uri}", f.content_string) for f in files.documentation_pages()]
         self.runs.start(pages)
@@ -103,6 +103,10 @@ class Fences:
         self._marker.touch()
         while not is_outdated.wait(AGAIN):  # the server may not have been watching yet
             self._marker.touch()
+
+
+def _outputs(root: Path) -> Outputs:
+    return Outputs(Path(os.environ.get(FOLDER, root / ".cache" / "docs")))
 
 
 def _allow_warnings() -> None:

@@ -55,19 +55,26 @@ def on_pre_build(**_: object) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    """Add each example as a notebook, next to the page of examples; run the code of the pages."""
+    """Add each example and each chapter as notebooks; run the code of the pages."""
+    from tools.handouts import notebooks
     from tools.notebooks import to_notebook
 
     for path in sorted(EXAMPLES.glob("*.py")):
         name = f"examples/{path.stem}.ipynb"
         files.append(File.generated(config, name, content=to_notebook(path)))
     fences.start(files, config)
+    site = config.site_url or ""
+    for page in list(files.documentation_pages()):
+        # Stored results take seconds to draw, too long while somebody writes a page.
+        stored, text = not fences.is_served, page.content_string
+        for name, content in notebooks(page.src_uri, text, site=site, stored=stored):
+            files.append(File.generated(config, name, content=content))
 
 
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
-    """Add place and facts of a chapter; fold the code of figures and of numbers."""
-    from tools.chapter_facts import with_facts
-    from tools.chapters import add_position
+    """Add place, facts and handouts of a chapter; fold the code of figures and of numbers."""
+    from tools.chapters import add_position, with_facts
+    from tools.handouts import with_handouts
     from tools.shown import fold_code
 
     path = page.file.src_uri
@@ -75,7 +82,7 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> st
     pages = [each.src_uri for each in files.documentation_pages()]
     before, after = map(_neighbor, (page.previous_page, page.next_page))
     markdown = add_position(with_facts(markdown, path), path, pages, before, after)
-    return fold_code(markdown, numbers=path.startswith("course/"))
+    return with_handouts(fold_code(markdown, numbers=path.startswith("course/")), path)
 
 
 def on_page_content(html: str, **_: object) -> str:

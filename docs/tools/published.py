@@ -189,22 +189,6 @@ def _ingredients(row: Mapping[str, Any]) -> str:
     return f"{row['nonlinearity']}, {row['recurrent_init']}, {lengths}"
 
 
-def lengths_of_deletang() -> str:
-    """Draw the accuracy by length of the first seed of each regular task."""
-    found = read("deletang2023")["curves"]["by_length"]
-    ax = new_axes(None, 7.0, 3.4)
-    for name in ("parity", "even_pairs", "cycle_navigation", "modular_arithmetic"):
-        _draw_lengths(ax, found[name], name)
-    ax.axvspan(1, 40, color=ink(), alpha=0.1, linewidth=0)
-    ax.yaxis.set_major_formatter("{x:.0%}")
-    ax.set(xlabel="length", ylabel="accuracy", ylim=(0, 1.05), xlim=(0, 505))
-    return show(ax)
-
-
-def _draw_lengths(ax: Axes, by_length: Mapping[str, float], name: str) -> None:
-    ax.plot([int(n) for n in by_length], list(by_length.values()), linewidth=1.5, label=name)
-
-
 def guesses() -> str:
     """Draw the mean number of random networks until one solves a task, with 95% intervals."""
     findings = [f for f in read("guessing")["findings"] if f.unit == "guesses" and f.solved]

@@ -2,10 +2,10 @@
 "use strict";
 
 {
-  const { SPAN, make, memorylessLoss, panels, tanhFloor } = seqtoysLab;
+  const { NEGATIVE, POSITIVE, SPAN, make, memorylessLoss, panels, tanhFloor } = seqtoysLab;
   const WIDTH = 1400, HEIGHT = 500; // pixels of the canvas, which is stretched to the page
   const TICKS = [0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5];
-  const SOLVED = "rgb(0 137 123 / 0.13)", UNSOLVED = "rgb(213 94 0 / 0.22)";
+  const SOLVED = `rgb(${POSITIVE} / 0.13)`, UNSOLVED = `rgb(${NEGATIVE} / 0.22)`;
 
   class Chart {
     constructor(lab) {

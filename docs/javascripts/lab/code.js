@@ -5,7 +5,7 @@
   const { make, panels } = seqtoysLab;
 
   panels.code = (lab) => {
-    const code = make("code");
+    const code = make("code", { tabindex: 0, role: "region", "aria-label": "Python code" });
 
     function refresh() {
       const { learn, units, seed, rate } = lab.settings, epochs = lab.trainer.losses.length;
@@ -20,7 +20,7 @@
       ].join("\n");
     }
 
-    const element = make("pre", { class: "lab-code", tabindex: 0 }, code);
+    const element = make("pre", { class: "lab-code" }, code);
     return { title: "The same in Python", element, refresh };
   };
 }

@@ -2,7 +2,7 @@
 "use strict";
 
 {
-  const NEGATIVE = "213 94 0", POSITIVE = "0 137 123"; // as in the figures of the library
+  const NEGATIVE = "194 78 0", POSITIVE = "0 133 122"; // as in the figures of the library
 
   /** Create an element with attributes, listeners (functions) and children. */
   function make(tag, attributes = {}, ...children) {
@@ -43,5 +43,5 @@
   const prefersStillness = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   const helpers = { button, everyFrame, make, paint, prefersStillness, quoted, signed, visible };
-  Object.assign(seqtoysLab, helpers, { panels: {} });
+  Object.assign(seqtoysLab, helpers, { NEGATIVE, POSITIVE, panels: {} });
 }

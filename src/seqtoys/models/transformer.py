@@ -17,7 +17,7 @@ from seqtoys.data.vocab import Vocab
 from seqtoys.errors import OptionError, ShapeError
 from seqtoys.models.blocks import run_blocks
 from seqtoys.models.char_model import CharModel
-from seqtoys.models.checks import Pair
+from seqtoys.models.checks import Pair, check_inputs
 from seqtoys.models.mlp import MLP
 from seqtoys.models.settings import Settings, check_heads
 from seqtoys.models.undrawn import undrawn
@@ -409,7 +409,8 @@ class TransformerCharModel(CharModel):
             indices: Symbol indices, batch first whatever `batch_first` is.
 
         Raises:
-            ShapeError: If there are more positions than the context of the model.
+            SeqtoysError: See `forward`; also if there are more positions than the context of the
+                model.
 
         Examples:
             >>> model = TransformerCharModel(Vocab("hielo"), num_layers=3, num_heads=2)
@@ -417,6 +418,7 @@ class TransformerCharModel(CharModel):
             >>> weights.shape
             torch.Size([3, 1, 2, 6, 6])
         """
+        check_inputs(indices, ("batch", "time"), len(self.vocab), self._weight)
         found = list[Tensor]()
 
         def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
