@@ -19,13 +19,14 @@ from tools import drawings, through_time
 from tools.automata import hierarchy
 from tools.figures import CLOUD, show
 from tools.frames import learning_film
+from tools.seeds import curves_by_seed
 
-from seqtoys import get_task, plotting
+from seqtoys import ElmanEnsemble, Vocab, fit, get_task, plotting
 from seqtoys.plotting import to_svg
 from seqtoys.plotting.alternatives import Table, describe, set_alternative, tables
 from seqtoys.plotting.readings import number
 from seqtoys.plotting.style import COLOURS
-from seqtoys.results import Proportion
+from seqtoys.results import EnsembleHistory, Proportion
 
 DRAWINGS: dict[str, Callable[[], str]] = {
     "unrolled": drawings.unrolled,
@@ -36,7 +37,15 @@ DRAWINGS: dict[str, Callable[[], str]] = {
     "backward_picture": through_time.backward_picture,
     "hierarchy": hierarchy,
     "learning_film": lambda: learning_film(epochs=2),
+    "curves_by_seed": lambda: curves_by_seed(two_seeds(), [777, 0]),
 }
+
+
+def two_seeds() -> EnsembleHistory:
+    ensemble = ElmanEnsemble(Vocab("hielo"), seeds=[777, 0])
+    history = fit(ensemble, ("hihell", "ihello"), epochs=3)
+    assert isinstance(history, EnsembleHistory)
+    return history
 
 
 def axes(**options: Any) -> Axes:
