@@ -19,13 +19,14 @@ from tools import drawings, through_time
 from tools.automata import hierarchy
 from tools.figures import CLOUD, show
 from tools.frames import learning_film
+from tools.seeds import curves_by_seed
 
-from seqtoys import get_task, plotting
+from seqtoys import ElmanEnsemble, Vocab, fit, get_task, plotting
 from seqtoys.plotting import to_svg
 from seqtoys.plotting.alternatives import Table, describe, set_alternative, tables
 from seqtoys.plotting.readings import number
 from seqtoys.plotting.style import COLOURS
-from seqtoys.results import Proportion
+from seqtoys.results import EnsembleHistory, Proportion
 
 DRAWINGS: dict[str, Callable[[], str]] = {
     "unrolled": drawings.unrolled,
@@ -36,7 +37,12 @@ DRAWINGS: dict[str, Callable[[], str]] = {
     "backward_picture": through_time.backward_picture,
     "hierarchy": hierarchy,
     "learning_film": lambda: learning_film(epochs=2),
+    "curves_by_seed": lambda: curves_by_seed(two_seeds(), [1, 0]),
 }
+
+
+def two_seeds() -> EnsembleHistory:
+    return fit(ElmanEnsemble(Vocab("hielo"), seeds=range(2)), ("hihell", "ihello"), epochs=3)
 
 
 def axes(**options: Any) -> Axes:
@@ -50,7 +56,7 @@ def described(ax: Axes) -> str:
 
 
 def label_of(html: str) -> str:
-    svg = html[html.index("<svg") : html.index("</svg>") + 6].replace("data-search-exclude ", "")
+    svg = html[html.index("<svg") : html.index("</svg>") + 6]
     return ElementTree.fromstring(svg).get("aria-label", "")
 
 
