@@ -281,7 +281,7 @@ def _stored(code: str, is_figure: bool, lesson: Lesson) -> Cell:
     style = 'xmlns="http://www.w3.org/2000/svg" style="color: black; background: white"'
     name = re.search(r'aria-label="([^"]*)"', output)
     title = name[1] if name else "Figure"
-    drawn = re.sub(r' xmlns="[^"]*"| data-search-exclude', "", svg[0])
+    drawn = re.sub(r' xmlns="[^"]*"', "", svg[0])
     drawn = drawn.replace("<svg ", f"<svg {style} ", 1)
     data = {"image/svg+xml": b64encode(drawn.encode()).decode()}
     return {**text_cell(f"![{title}](attachment:figure.svg)"), "attachments": {"figure.svg": data}}

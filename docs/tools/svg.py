@@ -42,9 +42,10 @@ def framed(svg: str, width: float) -> str:
 
     Examples:
         >>> framed("<svg ></svg>", 672)
-        '<div class="figure" style="--width: 672px"><svg data-search-exclude ></svg></div>'
+        '<div class="figure" style="--width: 672px"><svg data-search-exclude="" ></svg></div>'
     """
-    svg = svg.replace("<svg ", "<svg data-search-exclude ", 1)
+    # With a value, as an SVG file, unlike a page, needs one.
+    svg = svg.replace("<svg ", '<svg data-search-exclude="" ', 1)
     return f'<div class="figure" style="--width: {width:.0f}px">{svg}</div>'
 
 
