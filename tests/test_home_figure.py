@@ -6,6 +6,7 @@ import base64
 import re
 from io import BytesIO
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -46,3 +47,8 @@ def test_readme_shows_the_figure_in_both_schemes(made: dict[Path, str]) -> None:
     readme = Path("README.md").read_text(encoding="utf-8")
     for path in made:
         assert f'"docs/figures/{path.name}"' in readme
+
+
+def test_figure_is_a_file_that_browsers_show() -> None:
+    for path in home.FOLDER.glob("thousand-curves-*"):
+        assert ElementTree.parse(path).getroot().get("role") == "img"
