@@ -338,7 +338,8 @@ ERRORS: dict[str, Any] = {
     "one sequence": (
         lambda: split_rows(Batch(ONE, ONE), 0.5, torch.Generator()),
         DataError,
-        "expected at least two distinct sequences to hold one out, got one",
+        "expected at least two distinct sequences to hold one out, got one; "
+        "to hold out the end of a long text, pass chunk=…",
     ),
 }
 

@@ -73,7 +73,8 @@ READ: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "its end held out": (
         lambda: train(MODEL, tuple("hihello" * 10), chunk=5, batch_size=2, validation=0.2),
-        "1 text, 54 next symbols, in chunks of 5 of 2 streams; its last 14 symbols held out",
+        "1 text, 54 next symbols, in chunks of 5, 2 parts in parallel; "
+        "its last 14 symbols held out",
     ),
     "a task": (
         lambda: train(ElmanCharModel(PARITY.vocab), PARITY),

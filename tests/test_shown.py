@@ -79,6 +79,12 @@ def test_shown_code_includes_called_functions() -> None:
     assert "def arrow" not in shown
 
 
+def test_a_statement_that_defines_several_names_is_listed_once() -> None:
+    block = "from tools.frames import learning_film\n\nprint(learning_film())\n"
+    (shown,) = folds(fold_code(f'```python exec="on" html="on"\n{block}```'))
+    assert shown.count("LEFT, TOP = 70.0, 62.0") == 1
+
+
 def test_tools_imported_earlier_in_a_session_are_found() -> None:
     text = fold_code(SESSION)
     assert text.count("??? note") == 2

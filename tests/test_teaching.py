@@ -80,6 +80,16 @@ def test_arrow_keys_turn_the_slides(page: Page, site: str) -> None:
     assert page.locator(".slide").count() == 0
 
 
+def test_printed_exam_has_no_answers(page: Page, site: str, tmp_path: Path) -> None:
+    pypdf = pytest.importorskip("pypdf")
+    page.goto(f"{site}/course/exam/")
+    page.pdf(path=tmp_path / "exam.pdf")
+    printed = "".join(each.extract_text() for each in pypdf.PdfReader(tmp_path / "exam.pdf").pages)
+    assert "Answer" not in printed
+    assert [f"{n}." in printed for n in range(1, 21)] == [True] * 20
+    assert page.locator("details.success").count() == 20
+
+
 @pytest.mark.parametrize("arguments", [[], ["docs"], ["a", "b"]], ids=" ".join)
 def test_pdf_needs_a_built_site(arguments: list[str]) -> None:
     got = " ".join(arguments) or "nothing"

@@ -160,9 +160,10 @@ def _part(name: str, values: Collection[str]) -> str:
     used = set().union(*(module.used[value] for value in values))
     imports = _joined([module.imported[value] for value in used & module.imported.keys()])
     text = "\n".join([f"# docs/tools/{name}.py", *imports])
-    for value, source in module.defined.items():
-        if value in values:
-            text += ("\n\n\n" if source.startswith(("def", "class", "@")) else "\n") + source
+    # Without duplicates: one statement may define several names, as in `LEFT, TOP = 70, 62`.
+    sources = dict.fromkeys(module.defined[value] for value in module.defined if value in values)
+    for source in sources:
+        text += ("\n\n\n" if source.startswith(("def", "class", "@")) else "\n") + source
     return text
 
 

@@ -49,7 +49,8 @@ def plot_accuracy_by_label(
     Examples:
         >>> from seqtoys import ElmanCharModel, evaluate, get_task
         >>> task = get_task("dyck")
-        >>> report = evaluate(ElmanCharModel(task.vocab, hidden_size=8), task, by="depth")
+        >>> model = ElmanCharModel(task.vocab, hidden_size=8)
+        >>> report = evaluate(model, task, by="depth", count=100)
         >>> ax = plot_accuracy_by_label({"untrained": report})
         >>> ax.get_xlabel(), [label.get_text() for label in ax.get_xticklabels()][:3]
         ('depth', ['0', '1', '2'])

@@ -54,7 +54,7 @@ def plot_accuracy_by_length(
     Examples:
         >>> from seqtoys import ElmanCharModel, evaluate, get_task
         >>> task = get_task("parity")
-        >>> report = evaluate(ElmanCharModel(task.vocab, hidden_size=8), task)
+        >>> report = evaluate(ElmanCharModel(task.vocab, hidden_size=8), task, count=100)
         >>> ax = plot_accuracy_by_length({"untrained": report})
         >>> ax.get_xlabel(), ax.get_ylabel()
         ('length (shaded: training)', 'accuracy')

@@ -51,7 +51,7 @@ def make_memoryless(task: Task) -> Memoryless:
     Examples:
         >>> from seqtoys import evaluate, get_task
         >>> task = get_task("anbn")
-        >>> score = evaluate(make_memoryless(task), task, count=2000)
+        >>> score = evaluate(make_memoryless(task), task, count=500)
         >>> abs(score.seen.loss - task.memoryless) < 3 * score.seen.loss.standard_error
         True
     """

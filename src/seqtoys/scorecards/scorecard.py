@@ -94,10 +94,10 @@ def scorecard(
         ModelFileError: If it can't be read or written.
 
     Examples:
-        >>> from seqtoys import ElmanCharModel
-        >>> card = scorecard(ElmanCharModel, seeds=[0], skills=["infer"])
-        >>> card.is_complete, card["infer"].score.value < 95  # three units are too few
-        (True, True)
+        >>> from seqtoys.models import GRUCharModel
+        >>> card = scorecard(GRUCharModel, seeds=[0], skills=["parity"])
+        >>> card.solved
+        ['parity']
     """
     check_factory(make_model)
     check_choice("level", level, get_args(Level))

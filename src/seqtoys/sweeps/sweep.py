@@ -114,9 +114,9 @@ def sweep(
     Examples:
         >>> from seqtoys import ElmanEnsemble, Text
         >>> task = Text(["hihello"])
-        >>> result = sweep(ElmanEnsemble, task, grid={"lr": [0.02, 0.05]}, seeds=range(20))
+        >>> result = sweep(ElmanEnsemble, task, grid={"lr": [0.02, 0.05]}, seeds=range(10))
         >>> [result.where(lr=lr).solve_rate.value for lr in (0.02, 0.05)]
-        [0.85, 0.75]
+        [0.9, 0.7]
     """
     count = check_length(count, "count")
     if vary_data and "seed" in options:

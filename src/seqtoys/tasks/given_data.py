@@ -202,7 +202,10 @@ def split_rows(
     rows = torch.cat([batch.inputs, batch.targets], dim=1).cpu()  # (batch, 2 time)
     distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)
     if len(distinct) < 2:
-        raise DataError("expected at least two distinct sequences to hold one out, got one")
+        raise DataError(
+            "expected at least two distinct sequences to hold one out, got one; "
+            "to hold out the end of a long text, pass chunk=…"
+        )
     count = min(max(round(fraction * len(distinct)), 1), len(distinct) - 1)
     chosen = torch.zeros(len(distinct), dtype=torch.bool, device="cpu")
     chosen[torch.randperm(len(distinct), generator=generator, device="cpu")[:count]] = True

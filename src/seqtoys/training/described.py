@@ -46,7 +46,7 @@ def describe_text(vocab: Vocab, *, symbols: int, chunk: int, streams: int, held_
         vocab: The vocabulary.
         symbols: The number of symbols to predict.
         chunk: The number of symbols per chunk.
-        streams: The number of streams read in parallel.
+        streams: The number of parts of the text that are read in parallel.
         held_out: The number of symbols held out at the end.
 
     Examples:
@@ -54,7 +54,7 @@ def describe_text(vocab: Vocab, *, symbols: int, chunk: int, streams: int, held_
         '1 text, 99 next symbols, in chunks of 10; its last 9 symbols held out'
     """
     unit = unit_of(vocab)
-    parallel = f" of {streams:,} streams" if streams > 1 else ""
+    parallel = f", {streams:,} parts in parallel" if streams > 1 else ""
     held = f"; its last {counted(held_out, unit)} held out" if held_out else ""
     return f"1 text, {counted(symbols, f'next {unit}')}, in chunks of {chunk:,}{parallel}{held}"
 
