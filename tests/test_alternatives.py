@@ -66,6 +66,15 @@ def label_of(html: str) -> str:
 # --- lines and points
 
 
+def test_ticks_labeled_with_their_own_number_name_no_rows() -> None:
+    ax = axes()
+    ax.plot([1, 2], [1.6, 0.5], label="loss")  # close to the ticks, as points are to named rows
+    ax.set_yticks([0.5, 1.0, 1.5], ["0.5", "1", "1.5"])
+    assert described(ax) == "loss: 1.6 at 1, 0.5 at 2."
+    ax.set_yticks([0.5, 1.5], ["low", "high"])
+    assert described(ax) == "loss: 2 at low, 1 at high."
+
+
 def test_short_series_is_listed() -> None:
     ax = axes()
     ax.plot([1, 2, 3], [0.5, 0.25, 0.125], label="tanh")

@@ -116,6 +116,8 @@ def _hundred_percent(formatter: Any) -> float:
 def tick_names(axis: Any) -> dict[float, str]:
     """Return the labels at chosen places of an axis, such as the symbols of a text.
 
+    Places that are labeled with their own number have no names.
+
     Args:
         axis: `ax.xaxis` or `ax.yaxis`.
     """
@@ -125,7 +127,9 @@ def tick_names(axis: Any) -> dict[float, str]:
     if not (is_fixed and isinstance(written, ticker.FuncFormatter)):
         return {}
     places = [float(place) for place in locator.locs]
-    texts = map(plain, written.format_ticks(places))
+    texts = [plain(text) for text in written.format_ticks(places)]
+    if texts == [number(place) for place in places]:
+        return {}
     return {round(place, 6): text for place, text in zip(places, texts, strict=True)}
 
 
