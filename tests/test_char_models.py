@@ -411,6 +411,14 @@ def test_copies_and_pickles_are_independent(name: str) -> None:
         assert not {id(x) for x in again.parameters()} & {id(x) for x in model.parameters()}
 
 
+@pytest.mark.parametrize("name", [name for name in MAKERS if name != "elman"])
+def test_states_of_wrong_inputs_are_errors(name: str) -> None:
+    with pytest.raises(ShapeError, match=r"expected indices of shape \(batch, time\)"):
+        make(name).states_of(symbols(3))
+    with pytest.raises(IndexRangeError):
+        make(name).states_of(symbols(2, 3) + 5)
+
+
 @every_model
 def test_wrong_inputs_and_states_are_errors(name: str) -> None:
     model = make(name)

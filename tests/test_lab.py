@@ -320,6 +320,57 @@ def test_links_set_the_lab(lab_page: Page) -> None:
     assert lab_page.get_by_role("region", name="The state as a point").is_visible()
 
 
+def test_a_link_to_a_heading_keeps_the_training(lab_page: Page) -> None:
+    lab_page.get_by_role("button", name="One epoch").click()
+    before = status(lab_page)
+    lab_page.evaluate("location.hash = 'things-to-try'")
+    lab_page.wait_for_timeout(100)
+    assert "epoch 1," in before
+    assert status(lab_page) == before
+
+
+def test_line_breaks_in_an_address_are_left_out(lab_page: Page) -> None:
+    lab_page.evaluate("location.hash = 'text=a%0Ab%0D%09a'")
+    lab_page.wait_for_function("document.querySelector('.lab-code').textContent.includes('ab')")
+    model = ElmanCharModel(Vocab("ab\t"), seed=0)
+    shown = model.predict("ab\t").replace("\t", "\N{SYMBOL FOR HORIZONTAL TABULATION}")
+    assert f"\N{LEFT DOUBLE QUOTATION MARK}{shown}" in status(lab_page)
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "", f"{2**32}"])
+def test_other_seeds_are_refused(lab_page: Page, text: str) -> None:
+    field = lab_page.get_by_label("Seed", exact=True)
+    field.fill(text)
+    assert (
+        "expected a whole number from 0 to 4294967295"
+        in lab_page.get_by_text("expected").inner_text()
+    )
+    assert field.get_attribute("aria-invalid") == "true"
+    lab_page.get_by_role("button", name="One epoch").click()
+    assert (field.input_value(), field.get_attribute("aria-invalid")) == ("777", "false")
+
+
+def test_the_seed_after_the_last_is_the_first(lab_page: Page) -> None:
+    lab_page.get_by_label("Seed", exact=True).fill(f"{2**32 - 1}")
+    lab_page.get_by_role("button", name="Next seed").click()
+    assert "Seed 0," in status(lab_page)
+
+
+def test_alt_and_an_arrow_key_leave_the_table_alone(lab_page: Page) -> None:
+    lab_page.evaluate("""() => addEventListener("keydown", (event) => {
+      (window.kept ??= []).push(!event.defaultPrevented);
+      event.preventDefault();
+    })""")
+    region = lab_page.get_by_role("region", name=re.compile("a column per step"))
+    region.press("Alt+ArrowLeft")
+    region.press("ArrowLeft")
+    assert lab_page.evaluate("kept.slice(-1)") == [False]
+    assert True in lab_page.evaluate("kept")
+    cells = lab_page.get_by_role("grid", name="The matrix V").get_by_role("button")
+    cells.nth(1).press("Alt+ArrowLeft")
+    assert lab_page.evaluate("kept.slice(-1)") == [True]
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_chapters_have_a_network_or_else_a_figure(
     browser: Browser, site: str, chapter: str

@@ -14,7 +14,7 @@ import pytest
 from markdown import markdown
 from markdown_exec import validator
 from tools import running
-from tools.blocks import Block, plain, run, sessions_of
+from tools.blocks import Block, Output, plain, run, sessions_of
 from tools.dependencies import Dependencies
 from tools.outputs import Outputs
 from tools.running import UNFINISHED, Runs, cores
@@ -335,3 +335,51 @@ def test_all_processors_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert cores() == 1
+
+
+def test_a_folder_that_cannot_be_written_stops_no_build(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    outputs = Outputs(tmp_path / "file" / "folder")
+    with caplog.at_level("INFO"):
+        outputs.write("0123", "one")
+        outputs.write("4567", "two")
+    outputs.prune()
+    assert outputs.read("0123") is None
+    assert [record.levelname for record in caplog.records] == ["INFO"]  # reported once
+
+
+def test_a_full_disk_stops_no_build_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fail)
+    Outputs(tmp_path).write("0123", "text")
+    assert not list(tmp_path.iterdir())
+
+
+def test_outputs_of_a_folder_that_can_only_be_read_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError
+
+    Outputs(tmp_path).write("0123", "text")
+    monkeypatch.setattr("os.utime", fail)
+    assert Outputs(tmp_path).read("0123") == "text"
+
+
+def test_a_block_that_exits_has_an_error() -> None:
+    first, second = run("a.md", [Block("import sys; sys.exit()", 1), Block("print(1)", 5)])
+    assert "SystemExit" in str(first.error)
+    assert second == Output("1\n")
+
+
+def test_a_process_that_dies_is_an_error_of_the_block(tmp_path: Path) -> None:
+    runs = Runs(tmp_path, Outputs(tmp_path / "outputs"))
+    output = runs.output("a.md", ["import os; os._exit(3)"])
+    runs.stop()
+    assert "died" in str(output.error)

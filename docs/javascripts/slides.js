@@ -73,7 +73,8 @@
   });
   addEventListener("resize", resize);
   addEventListener("keydown", (event) => {
-    if (event.target.closest("input, textarea, select") || event.ctrlKey || event.metaKey) return;
+    if (event.target.closest("input, textarea, select") || event.defaultPrevented) return;
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape") location.search = "";
     if (!(event.key in STEPS)) return;
     event.preventDefault();

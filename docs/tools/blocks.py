@@ -99,7 +99,7 @@ def _run(page: str, block: Block, namespace: dict[str, Any]) -> Output:
     code = "\n" * (block.line - 1) + block.code
     try:
         exec(compile(code, page, "exec", dont_inherit=True), namespace)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a block that exits must not end the build
         ours = error.__traceback__ and error.__traceback__.tb_next  # without this function
         trace = "".join(traceback.format_exception(type(error), error, ours))
         return Output(buffer.getvalue(), trace)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 DAYS = 30.0  # an output that no build has used for this long is deleted
+LOG = logging.getLogger("mkdocs.hooks.outputs")
 
 
 class Outputs:
@@ -30,23 +33,36 @@ class Outputs:
 
     def __init__(self, folder: Path) -> None:
         self.folder: Path = folder
+        self._has_failed = False  # which is reported once
 
     def read(self, digest: str) -> str | None:
         """Return a text, or None if it isn't stored or is damaged."""
         path = self.folder / digest
         try:
             checksum, _, text = path.read_bytes().decode().partition("\n")
-            os.utime(path)  # `prune` keeps what was read lately
         except (OSError, UnicodeDecodeError):
             return None
+        with suppress(OSError):  # others may own the folder, or it can only be read
+            os.utime(path)  # `prune` keeps what was read lately
         return text if checksum == _checksum(text) else None
 
     def write(self, digest: str, text: str) -> None:
-        """Store a text."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
-            file.write(f"{_checksum(text)}\n{text}".encode())
-        os.replace(file.name, self.folder / digest)
+        """Store a text, or warn if the folder can't be written: the build goes on without."""
+        written = f"{_checksum(text)}\n{text}".encode()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
+                try:
+                    file.write(written)
+                    file.close()
+                    os.replace(file.name, self.folder / digest)
+                except OSError:
+                    os.unlink(file.name)
+                    raise
+        except OSError as error:
+            if not self._has_failed:
+                self._has_failed = True
+                LOG.info("Outputs of code can't be stored, so it runs again next time: %s", error)
 
     def prune(self, days: float = DAYS) -> None:
         """Delete what was neither written nor read for a number of days."""
@@ -55,8 +71,8 @@ class Outputs:
             try:
                 if path.stat().st_mtime < oldest:
                     path.unlink()
-            except FileNotFoundError:
-                pass  # another build has deleted it
+            except OSError:
+                pass  # another build has deleted it, or the folder can only be read
 
 
 def _checksum(text: str) -> str:

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -119,7 +119,10 @@ class Runs:
         future, place = self._runs[digest]
         if self.patience is not None and not future.done():
             return Output(UNFINISHED)
-        return future.result()[place]
+        try:
+            return future.result()[place]
+        except BrokenExecutor as error:  # such as a process that was killed for its memory
+            return Output("", f"The process that ran this code, or other code, died: {error}\n")
 
     def _known(self, digest: str) -> Output | None:
         text = self.outputs.read(digest)

@@ -30,7 +30,9 @@
   }
 
   const signed = (value) => value.toFixed(2).replace("-", "\u2212").replace(/^\u2212(?=0\.00$)/, "");
-  const visible = (symbol) => (symbol === " " ? "\u2423" : symbol);
+  const CONTROLS = 0x2400; // pictures of the control characters, such as tab, begin here
+  const visible = (symbol) => symbol === " " ? "\u2423"
+    : symbol < " " ? String.fromCodePoint(CONTROLS + symbol.codePointAt(0)) : symbol;
   const quoted = (text) => `\u201c${Array.from(text, visible).join("")}\u201d`;
 
   /** Call `work` once per frame until it returns false; return a function that stops it. */
@@ -40,8 +42,11 @@
     return () => cancelAnimationFrame(handle);
   }
 
+  /** With one of these keys, an arrow key is the browser's: Alt and an arrow leave the page. */
+  const hasModifier = ({ altKey, ctrlKey, metaKey }) => altKey || ctrlKey || metaKey;
+
   const prefersStillness = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  const helpers = { button, everyFrame, make, paint, prefersStillness, quoted, signed, visible };
+  const helpers = { button, everyFrame, hasModifier, make, paint, prefersStillness, quoted, signed, visible };
   Object.assign(seqtoysLab, helpers, { NEGATIVE, POSITIVE, panels: {} });
 }

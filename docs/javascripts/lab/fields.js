@@ -8,20 +8,26 @@
 
   const labeled = (name, input) => make("label", { class: "lab-field" }, make("span", {}, name), input);
 
-  /** A text field with a message below it while its text is refused. */
-  function textField(name, accept, current) {
+  /** A field with a message below it while what it contains is refused. */
+  function field(name, attributes, accept, current) {
     const message = make("span", { class: "lab-error", role: "alert" });
-    const input = make("input", { type: "text", maxlength: LONGEST, spellcheck: "false",
-      autocapitalize: "off", autocomplete: "off", input: () => {
-        message.textContent = accept(input.value) ?? "";
-        input.setAttribute("aria-invalid", message.textContent !== "");
-      } });
+    const say = (text) => {
+      message.textContent = text;
+      input.setAttribute("aria-invalid", text !== "");
+    };
+    const input = make("input", { ...attributes, input: () => say(accept(input) ?? "") });
     const refresh = () => {
       if (document.activeElement === input) return; // never change what somebody is typing
       input.value = current();
-      message.textContent = "";
+      say("");
     };
     return { element: make("div", { class: "lab-text" }, labeled(name, input), message), refresh };
+  }
+
+  function textField(name, accept, current) {
+    const attributes = { type: "text", maxlength: LONGEST, spellcheck: "false",
+      autocapitalize: "off", autocomplete: "off" };
+    return field(name, attributes, (input) => accept(input.value), current);
   }
 
   function choice(name, options, current, change) {
@@ -57,12 +63,15 @@
   };
 
   panels.seed = (lab) => {
-    const input = make("input", { type: "number", min: 0, max: MOST_SEEDS - 1, step: 1, input: () => {
-      if (input.value !== "" && input.validity.valid) lab.change({ seed: input.valueAsNumber });
-    } });
-    const refresh = () => document.activeElement !== input && (input.value = lab.settings.seed);
-    return { element: labeled("Seed", input), refresh };
+    const attributes = { type: "number", min: 0, max: MOST_SEEDS - 1, step: 1 };
+    return field("Seed", attributes, (input) => {
+      if (input.value === "" || !input.validity.valid)
+        return `expected a whole number from 0 to ${MOST_SEEDS - 1}; type one`;
+      lab.change({ seed: input.valueAsNumber });
+    }, () => lab.settings.seed);
   };
+
+  const isOfOneLine = (symbol) => !/[\n\r]/.test(symbol); // as in a text field, which removes these
 
   /** Return the settings that an address contains; invalid ones are those of an address without. */
   function settingsFrom(address) {
@@ -70,12 +79,12 @@
     const number = (name, isValid, otherwise) =>
       isValid(Number(found.get(name))) ? Number(found.get(name)) : otherwise;
     return {
-      learn: Array.from(found.get("text") ?? "").slice(0, LONGEST).join(""),
+      learn: Array.from(found.get("text") ?? "").filter(isOfOneLine).slice(0, LONGEST).join(""),
       units: number("units", (n) => Number.isInteger(n) && n > 0 && n <= MOST_UNITS, null),
       seed: number("seed", (n) => Number.isInteger(n) && n >= 0 && n < MOST_SEEDS, 0),
       rate: number("rate", (n) => RATES.includes(n), 0.05),
     };
   }
 
-  Object.assign(seqtoysLab, { settingsFrom });
+  Object.assign(seqtoysLab, { MOST_SEEDS, settingsFrom });
 }

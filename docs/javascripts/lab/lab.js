@@ -86,15 +86,18 @@
     #follow() {
       this.#readAddress();
       addEventListener("hashchange", () => {
+        if (!this.#readAddress()) return;
         this.reading = undefined;
-        this.#readAddress();
         this.restart();
       });
     }
 
+    /** Return whether the address has settings: that of a heading has none. */
     #readAddress() {
       const settings = settingsFrom(location.hash.slice(1));
-      if (Array.from(settings.learn).length > 1) this.settings = settings; // else a link to a heading
+      const isFound = Array.from(settings.learn).length > 1;
+      if (isFound) this.settings = settings;
+      return isFound;
     }
 
     #writeAddress() {

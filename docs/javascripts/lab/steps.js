@@ -2,7 +2,7 @@
 "use strict";
 
 {
-  const { button, make, paint, panels, quoted, signed, visible } = seqtoysLab;
+  const { button, hasModifier, make, paint, panels, quoted, signed, visible } = seqtoysLab;
 
   class Steps {
     title = "Step by step";
@@ -23,7 +23,7 @@
 
     press(event) {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (!by) return;
+      if (!by || hasModifier(event)) return;
       event.preventDefault();
       this.move(by);
     }

@@ -2,7 +2,7 @@
 "use strict";
 
 {
-  const { button, everyFrame, make, panels, prefersStillness, quoted } = seqtoysLab;
+  const { MOST_SEEDS, button, everyFrame, make, panels, prefersStillness, quoted } = seqtoysLab;
   const SPAN = 100; // epochs that a click on the main button trains for
   const PACE = 16; // milliseconds per epoch
 
@@ -17,7 +17,7 @@
       const others = [
         button("One epoch", () => this.train(1)),
         button("Start over", () => lab.restart()),
-        button("Next seed", () => lab.change({ seed: lab.settings.seed + 1 })),
+        button("Next seed", () => lab.change({ seed: (lab.settings.seed + 1) % MOST_SEEDS })),
       ];
       this.status = make("p", { class: "lab-status" });
       const buttons = make("div", { class: "lab-buttons" }, this.main, ...others);

@@ -2,7 +2,7 @@
 "use strict";
 
 {
-  const { button, make, paint, panels, signed, visible } = seqtoysLab;
+  const { button, hasModifier, make, paint, panels, signed, visible } = seqtoysLab;
   const LARGEST = 4, PER_PIXEL = 0.02, STRONG = 2; // a weight this large has the full color
 
   class Weights {
@@ -81,7 +81,7 @@
     press(event, [matrix, index], columns) {
       const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
       const next = by && this.cells[matrix][index + by];
-      if (!next) return;
+      if (!next || hasModifier(event)) return;
       event.preventDefault();
       this.choose(matrix, index + by);
       next.focus();

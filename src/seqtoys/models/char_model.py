@@ -159,12 +159,16 @@ class CharModel(nn.Module):
         Args:
             indices: Symbol indices, batch first whatever `batch_first` is.
 
+        Raises:
+            SeqtoysError: See `forward`.
+
         Examples:
             >>> from seqtoys.models.gru import GRUCharModel
             >>> model = GRUCharModel(Vocab("hielo"), hidden_size=8)
             >>> model.states_of(model.vocab.encode_batch(["hihell"])).shape
             torch.Size([1, 6, 8])
         """
+        check_inputs(indices, ("batch", "time"), len(self.vocab), self._weight)
         return self._run(self._vectors(indices), self._initial(len(indices)))[0]
 
     def initial_hidden(self, batch_size: int) -> State:
