@@ -333,7 +333,7 @@ def test_line_breaks_in_an_address_are_left_out(lab_page: Page) -> None:
     lab_page.evaluate("location.hash = 'text=a%0Ab%0D%09a'")
     lab_page.wait_for_function("document.querySelector('.lab-code').textContent.includes('ab')")
     model = ElmanCharModel(Vocab("ab\t"), seed=0)
-    shown = model.predict("ab\t").replace("\t", "\N{SYMBOL FOR HORIZONTAL TABULATION}")
+    shown = "".join(model.predict("ab\t")).replace("\t", "\N{SYMBOL FOR HORIZONTAL TABULATION}")
     assert f"\N{LEFT DOUBLE QUOTATION MARK}{shown}" in status(lab_page)
 
 
