@@ -12,6 +12,7 @@ from seqtoys.plotting.style import FAINT, TEAL, colour_map, ink
 from tools.figures import show
 
 HEIGHT = 3.9  # inches, so that the squares of two heads fit side by side
+SIZE = 10.5  # points of a symbol, which is more than 9 pixels on a phone
 
 
 def attention_maps(
@@ -35,8 +36,8 @@ def attention_maps(
     places = range(len(symbols))
     for ax, (title, each) in zip(panels, weights.items(), strict=True):
         drawn = ax.imshow(each.numpy(), cmap=colour_map(TEAL), vmin=0, vmax=1)
-        ax.set_xticks(places, symbols, family="monospace", fontsize="small", rotation=90)
-        ax.set_yticks(places, symbols, family="monospace", fontsize="small")
+        ax.set_xticks(places, symbols, family="monospace", fontsize=SIZE, rotation=90)
+        ax.set_yticks(places, symbols, family="monospace", fontsize=SIZE)
         ax.tick_params(length=0)
         ax.plot(places, places, color=ink(), linewidth=1, linestyle=":", alpha=FAINT)
         ax.set_title(title, loc="left", fontsize="medium")
