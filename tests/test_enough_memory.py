@@ -132,10 +132,10 @@ HUGE: dict[str, Callable[[], object]] = {
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("case", HUGE)
 def test_impossible_sizes_raise_at_once(case: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()  # other processes may be running, too
     with pytest.raises(OptionError, match=r"^not enough memory"):
         HUGE[case]()
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_memory_is_checked_where_the_system_reports_it(
