@@ -193,7 +193,8 @@ def test_every_script_is_loaded_after_those_it_needs() -> None:
 
 def status(page: Page) -> str:
     """Return what the page reports about the training."""
-    return page.locator(".lab-status").first.inner_text()
+    text: str = page.locator(".lab-status").first.inner_text()
+    return text
 
 
 def rows(page: Page) -> dict[str, list[list[str]]]:
