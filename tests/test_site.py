@@ -191,15 +191,23 @@ def test_text_in_figures_is_legible(visits: dict[str, Visit]) -> None:
 
 
 class Anchors(HTMLParser):
-    """The links of a page, and the places in it that a link can lead to."""
+    """The links of a page, and the places in it that a link can lead to.
+
+    The link to the PDF is in a hidden paragraph until the PDF has been made; it is left out.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.links: list[str] = []
         self.places: set[str] = {""}
+        self._is_hidden = False  # inside a hidden paragraph
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
+        if tag == "p":
+            self._is_hidden = "hidden" in found
+        if tag == "a" and self._is_hidden:
+            return
         self.places |= {value for key in ("id", "name") if (value := found.get(key))}
         self.links += [value for key in ("href", "src") if (value := found.get(key))]
 
