@@ -43,6 +43,15 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def double() -> Iterator[None]:
+    """Use double precision, and restore the global random state, which dropout draws from."""
+    torch.set_default_dtype(torch.float64)
+    with torch.random.fork_rng(devices=[]):
+        yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
 def untraced() -> Iterator[None]:
     """Turn off coverage tracing for slow trainings; other tests cover the same lines."""
     trace = sys.gettrace()

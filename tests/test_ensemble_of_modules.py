@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,13 +55,7 @@ INPUTS = torch.tensor([[0, 1, 0, 2, 3, 3], [4, 3, 2, 1, 0, 1]])
 ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    """Use double precision, and restore the global random state, which dropout draws from."""
-    torch.set_default_dtype(torch.float64)
-    with torch.random.fork_rng(devices=[]):
-        yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("double")
 
 
 class Recurrent(nn.Module):

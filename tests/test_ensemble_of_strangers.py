@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,13 +25,7 @@ OPTIONS: dict[str, Any] = {"optimizer": optim.AdamW, "clip_norm": 0.1, "batch_si
 ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    """Use double precision, and restore the global random state."""
-    torch.set_default_dtype(torch.float64)
-    with torch.random.fork_rng(devices=[]):
-        yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("double")
 
 
 class Base(nn.Module):

@@ -71,6 +71,15 @@ def answer(fences: Fences, *outputs: Output) -> Answers:
     return answers
 
 
+def begin_unfinished(fences: Fences, site: tuple[Files, MkDocsConfig]) -> Answers:
+    """Build the pages while their code is still running."""
+    answers = answer(fences)
+    answers.finished.clear()
+    fences.start(*site)
+    fences.end()
+    return answers
+
+
 def test_only_a_served_site_is_shown_before_all_has_run(tmp_path: Path) -> None:
     assert Fences(tmp_path, is_served=True).runs.patience == module.PATIENCE
     assert Fences(tmp_path, is_served=False).runs.patience is None
@@ -125,10 +134,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_served_pages_are_built_again_when_all_code_has_run(
     fences: Fences, site: tuple[Files, MkDocsConfig], tmp_path: Path
 ) -> None:
-    answers = answer(fences)
-    answers.finished.clear()
-    fences.start(*site)
-    fences.end()
+    answers = begin_unfinished(fences, site)
     config = site[1]
     server = LiveReloadServer(lambda: None, "127.0.0.1", 0, str(tmp_path))
     fences.watch(server)
@@ -159,10 +165,7 @@ def helpers() -> list[threading.Thread]:
 def test_a_new_build_takes_over_from_one_that_waits(
     fences: Fences, site: tuple[Files, MkDocsConfig], tmp_path: Path
 ) -> None:
-    answers = answer(fences)
-    answers.finished.clear()
-    fences.start(*site)
-    fences.end()
+    answers = begin_unfinished(fences, site)
     assert len(helpers()) == 1
     fences.start(*site)  # a page was edited
     wait_for(lambda: not helpers())

@@ -129,8 +129,12 @@ def solved(name: str, skill: str) -> str:
 
 
 def _summary(name: str, skill: str) -> SkillSummary:
+    return _card(name)[skill]
+
+
+def _card(name: str) -> ScoreCard:
     (card,) = (card for card in ScoreCard.references() if card.short_name == name)
-    return card[skill]
+    return card
 
 
 def states(name: str) -> str:
@@ -143,8 +147,7 @@ def states(name: str) -> str:
         >>> states("GRU")
         '55'
     """
-    (card,) = (card for card in ScoreCard.references() if card.short_name == name)
-    return f"{max(row.state or 0 for row in card.rows):,}"
+    return f"{max(row.state or 0 for row in _card(name).rows):,}"
 
 
 def lessons() -> str:

@@ -8,7 +8,9 @@ import time
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+
+from seqtoys.errors import ModelFileError
+from seqtoys.support.atomic_file import write_whole
 
 DAYS = 30.0  # an output that no build has used for this long is deleted
 LOG = logging.getLogger("mkdocs.hooks.outputs")
@@ -51,15 +53,8 @@ class Outputs:
         written = f"{_checksum(text)}\n{text}".encode()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
-                try:
-                    file.write(written)
-                    file.close()
-                    os.replace(file.name, self.folder / digest)
-                except OSError:
-                    os.unlink(file.name)
-                    raise
-        except OSError as error:
+            write_whole(self.folder / digest, written)
+        except (OSError, ModelFileError) as error:
             if not self._has_failed:
                 self._has_failed = True
                 LOG.info("Outputs of code can't be stored, so it runs again next time: %s", error)
