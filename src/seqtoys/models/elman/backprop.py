@@ -111,23 +111,27 @@ class Backprop:
         """Allocate the buffers, and split them into steps."""
         layout, at = self._layout, self._layout.positions
         self._shape = (time, batch)
-        rows = swapped(self._weights["weight_ih"], layout)
+        rows = self._weight_rows = swapped(self._weights["weight_ih"], layout)
         self._rows, self._grad_rows = (
             torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(2)
         )
+        self._grad_columns = swapped(self._grad_rows, layout)
+        self._biases = [self._weights[name].unsqueeze(at) for name in ("bias_ih", "bias_hh")]
         positions = torch.zeros((time + 1) * batch, dtype=torch.int64, device="cpu")
         states = self._rows.zero_().index_select(at, positions)  # all zeros; the first is h_0
         states = unflattened(states, (time + 1, batch), layout)
         self._states = states.unbind(layout.time)
-        self._columns = [layout.columns(state) for state in self._states[:-1]]
-        self._first: Sequence[Tensor] | None = None
+        self._first = layout.columns(self._states[0])
+        later = [layout.columns(state) for state in self._states[1:-1]]
+        self._earlier: list[Sequence[Tensor] | None] = [None, *later]  # the state before each step
         self._before = flattened(states.narrow(layout.time, 0, time), layout)
         self._after = flattened(states.narrow(layout.time, 1, time), layout)
-        # In the forward pass, the drive of each position; in the backward pass, its gradient.
+        # The gradient of the drive; that of the states, until the backward pass overwrites it.
         self._drive = torch.empty_like(self._after, memory_format=torch.contiguous_format)
         self._steps = unflattened(self._drive, self._shape, layout).unbind(layout.time)
         self._step_columns = [layout.columns(step) for step in self._steps]
         self._slopes = torch.empty_like(self._drive)
+        self._one = self._slopes.new_ones(())
         self._held = max(1, HELD_LOGITS // self._classes)  # positions
         if self._has_readout:
             weight = swapped(self._weights["readout_weight"], layout)  # (units, classes)
@@ -154,7 +158,7 @@ class Backprop:
             self._states[0].zero_()
         else:
             self._states[0].copy_(state)
-        self._first = None if state is None else self._columns[0]
+        self._earlier[0] = None if state is None else self._first
 
     @property
     def final_state(self) -> Tensor:
@@ -166,18 +170,11 @@ class Backprop:
         self,
     ) -> tuple[Float[Tensor, "*replicas"], Int[Tensor, "*replicas batch time"]]:
         """Run the forward pass; return the mean loss and the predicted symbols."""
-        layout, weights, at = self._layout, self._weights, self._layout.positions
-        bias = weights["bias_ih"] + weights["bias_hh"]
-        torch.add(swapped(weights["weight_ih"], layout), bias.unsqueeze(at), out=self._rows)
-        torch.index_select(self._rows, at, self._symbols, out=self._drive)
-        run_forward(
-            self._steps,
-            [self._first, *self._columns[1:]],
-            self._states[1:],
-            self._rows_forward,
-            layout,
-            self._nonlinearity,
-        )
+        layout, states = self._layout, self._states[1:]
+        torch.add(self._weight_rows, torch.add(*self._biases), out=self._rows)
+        # The states overwrite the drive: with separate buffers, each product copies it first.
+        torch.index_select(self._rows, layout.positions, self._symbols, out=self._after)
+        run_forward(states, self._earlier, states, self._rows_forward, layout, self._nonlinearity)
         losses, predicted = zip(*(self._score(*part) for part in self._parts), strict=True)
         return sum(losses[1:], losses[0]), self._by_sequence(predicted)
 
@@ -185,7 +182,7 @@ class Backprop:
     def backward(self) -> None:
         """Run the backward pass, and set the gradients of the parameters."""
         layout, grads, at = self._layout, self._grads, self._layout.positions
-        slopes_at(self._after, self._nonlinearity, out=self._slopes)
+        slopes_at(self._after, self._nonlinearity, one=self._one, out=self._slopes)
         run_backward(
             self._steps,
             self._slope_steps,
@@ -197,7 +194,7 @@ class Backprop:
         )
         layout.add_outer_(grads["weight_hh"].zero_(), self._drive, self._before)
         self._grad_rows.zero_().index_add_(at, self._symbols, self._drive)
-        grads["weight_ih"].copy_(swapped(self._grad_rows, layout))
+        grads["weight_ih"].copy_(self._grad_columns)
         torch.sum(self._grad_rows, at, out=grads["bias_ih"])
         grads["bias_hh"].copy_(grads["bias_ih"])
         for parameter, grad in self._owned:
@@ -248,5 +245,5 @@ class Backprop:
             positions = torch.cat(list(predicted), -1) if len(predicted) > 1 else positions
         else:
             positions = torch.cat(list(predicted), 0).movedim(-1, 0)
-        by_step: Tensor = positions.unflatten(-1, self._shape)  # ([replicas,] time, batch)
+        by_step = positions.view(*positions.shape[:-1], *self._shape)  # ([replicas,] time, batch)
         return by_step.transpose(-1, -2)

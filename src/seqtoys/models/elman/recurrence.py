@@ -120,11 +120,25 @@ def run_backward(
         torch.mul(total, slopes[step], out=driven[step])
 
 
-def slopes_at(states: Tensor, nonlinearity: Nonlinearity, *, out: Tensor | None = None) -> Tensor:
-    """Compute the slope of the nonlinearity from its output: 1 - tanh², or 0 and 1 for relu."""
+def slopes_at(
+    states: Tensor,
+    nonlinearity: Nonlinearity,
+    *,
+    one: Tensor | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Compute the slope of the nonlinearity from its output: 1 - tanh², or 0 and 1 for relu.
+
+    Args:
+        states: The output of the nonlinearity.
+        nonlinearity: `"tanh"` or `"relu"`.
+        one: The number 1, in the dtype of the states. If None, it is created.
+        out: The output tensor.
+    """
     if nonlinearity == "relu":
         return torch.sign(states, out=out)
-    return torch.addcmul(states.new_ones(()), states, states, value=-1, out=out)
+    one = states.new_ones(()) if one is None else one
+    return torch.addcmul(one, states, states, value=-1, out=out)
 
 
 def swapped(weight: Tensor, layout: Layout) -> Tensor:
