@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -55,14 +55,17 @@ def symbol_losses(
 
 def count_hits(
     predicted: Int[Tensor, "*replicas batch time"], batch: Batch
-) -> Float[Tensor, "*replicas"]:
+) -> Num[Tensor, "*replicas"]:
     """Count the scored symbols that are predicted correctly.
 
     Args:
         predicted: The most likely next symbols.
         batch: The sequences.
     """
-    # No prediction equals -100. Comparing floats is twice as fast with many replicas.
+    # No prediction equals -100.
+    if predicted.ndim == 2 and batch.counts is None:
+        return predicted.eq(batch.targets).count_nonzero()
+    # Comparing floats is twice as fast with many replicas.
     right = predicted.double().eq_(batch.targets)
     if batch.counts is not None:
         right *= batch.counts.unsqueeze(1)
@@ -84,7 +87,7 @@ def accuracy(
         >>> accuracy(torch.tensor([[1, 1, 1]]), batch)
         tensor(0.5000, dtype=torch.float64)
     """
-    return count_hits(predicted, batch) / batch.tally.sum()
+    return count_hits(predicted, batch).double() / batch.tally.sum()
 
 
 def likeliest(logits: Tensor, axis: int) -> Tensor:

@@ -77,9 +77,9 @@ class Predictions:
     def keep(self, predicted: Int[Tensor, "*replicas batch time"]) -> None:
         """Store the predictions of an epoch, unless nothing is kept."""
         if self._vocab is not None:
-            flat = predicted.flatten(-2).cpu()  # ([replicas,] batch * time)
+            flat = predicted.to("cpu", self._kind).flatten(-2)  # ([replicas,] batch * time)
             scored = flat if self._scored is None else flat.index_select(-1, self._scored)
-            self._kept.append(scored.to(self._kind))
+            self._kept.append(scored)
 
     def last(self) -> Prediction | None:
         """Return the last epoch's prediction of a model, or None if nothing is kept."""

@@ -74,14 +74,16 @@ def check_fields(instance: Any) -> None:
         InputTypeError: If a field has a value of the wrong type, or an integer that Python refuses
             to print.
     """
-    values = check_values(vars(instance), instance.__class__)
-    for name, value in values.items():
+    values = vars(instance)  # assigned here, as the instance may be frozen
+    for name, spec in _specs(instance.__class__).items():
+        value = values[name]
+        if type(value) not in spec.exact:
+            value = values[name] = _checked(name, value, spec)
         if isinstance(value, int) and value.bit_length() > MOST_BITS:
             raise InputTypeError(
                 f"expected {name} to be an integer of at most {MOST_BITS:,} bits, got "
                 f"{quoted(value)}"
             )
-    vars(instance).update(values)  # the instance may be frozen
 
 
 def check_values(

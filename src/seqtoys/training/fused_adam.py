@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import compress
+from operator import is_
 from typing import Any
 
 import torch
@@ -42,6 +43,8 @@ class FusedAdam:
         params = list(parameters)
         self.param_groups: list[dict[str, Any]] = [{"params": params, "lr": lr}]
         self._weights = [flat(parameter) for parameter in params]
+        self._grads: list[Tensor | None] = []  # those of the last update, and flat views of them
+        self._flat_grads: list[Tensor] = []
         self._means = [torch.zeros_like(weight) for weight in self._weights]
         self._squares = [torch.zeros_like(weight) for weight in self._weights]
         # The number of updates of each parameter.
@@ -73,23 +76,25 @@ class FusedAdam:
     def renew(self) -> None:
         """Refresh the views of the parameters, which may have moved in memory."""
         self._weights = [flat(parameter) for parameter in self.param_groups[0]["params"]]
+        self._grads = []
 
-    @torch.no_grad()
     def step(self) -> None:
         """Update the parameters that have a gradient."""
         group = self.param_groups[0]
         grads = [parameter.grad for parameter in group["params"]]
+        has_grad = [grad is not None for grad in grads]
+        if len(grads) != len(self._grads) or not all(map(is_, grads, self._grads)):
+            self._grads, self._flat_grads = grads, [flat(x) for x in grads if x is not None]
         state: Any = (self._weights, self._means, self._squares, self._each_count)
-        if any(grad is None for grad in grads):
-            has_grad = [grad is not None for grad in grads]
-            self._counts.add_(torch.tensor(has_grad))
-            grads, *state = (list(compress(part, has_grad)) for part in (grads, *state))
-        else:
+        if all(has_grad):
             self._counts.add_(1)
+        else:
+            self._counts.add_(torch.tensor(has_grad))
+            state = (list(compress(part, has_grad)) for part in state)
         weights, means, squares, counts = state
         torch._fused_adam_(
             weights,
-            [flat(grad) for grad in grads],
+            self._flat_grads,
             means,
             squares,
             [],

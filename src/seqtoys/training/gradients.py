@@ -80,8 +80,8 @@ class Learner:
         self._written: dict[tuple[int, ...], Gradients] = {}
         self._writer: Any = None
         self._places: list[int] = []  # the memory addresses of the weights
-        self.renew()
         self._batch: Batch | None = None
+        self.renew()
         self._gradients: Gradients | None = None
         self._loss: Tensor | None = None
         self.hidden: Any = None
@@ -93,6 +93,7 @@ class Learner:
         if places != self._places:
             self._places = places
             self._written.clear()
+            self._batch = None
 
     def loss_and_predictions(
         self, batch: Batch, *, resume: bool = False
@@ -140,13 +141,16 @@ class Learner:
 
     def _prepare(self, batch: Batch) -> Gradients | None:
         if self._writer is None:
+            self._batch = None
             return None
+        if batch is self._batch:
+            return self._gradients
         known = self._written.get(batch.inputs.shape)
         if known is None:
             if len(self._written) == KEPT_SHAPES:  # a task may generate any number of lengths
                 self._written.clear()
             known = self._written[batch.inputs.shape] = self._writer.backprop(batch)
-        elif batch is not self._batch:
+        else:
             known.load(batch)
         self._batch = batch
         return known

@@ -299,7 +299,7 @@ class Updates:
 
     def _hits(self, predicted: Tensor, part: Batch) -> Value:
         hits = count_hits(predicted, part)
-        return hits.cpu() if self.replicas else hits.item()
+        return hits.cpu() if self.replicas else float(hits)
 
 
 def _state_of(part: Any) -> Plain:
