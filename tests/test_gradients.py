@@ -235,6 +235,8 @@ def test_likeliest_is_the_first_maximum(axis: int) -> None:
     logits = torch.randint(3, (7, 4, 300), generator=torch.Generator().manual_seed(0)).float()
     got = likeliest(logits.transpose(-2, axis), axis)
     assert torch.equal(got, torch.from_numpy(logits.numpy().argmax(-2)))
+    one = likeliest(logits[0].transpose(-2, axis), axis)
+    assert torch.equal(one, got[0])
     logits[0, 1, 0] = torch.nan
     assert 0 <= int(likeliest(logits, -2)[0, 0]) < 4
 

@@ -100,6 +100,8 @@ def likeliest(logits: Tensor, axis: int) -> Tensor:
         tensor([1, 0])
     """
     count = logits.shape[axis]
+    if axis == -1 and logits.ndim == 2:  # twice as fast as max for six positions
+        return logits.argmax(-1)
     if axis == -1 or count > EXACT:
         return logits.max(axis).indices
     # Faster than max along another axis: the largest get ranks, highest first, the others 0.

@@ -96,6 +96,9 @@ class UnitsLast:
     ) -> Tensor:
         """Compute `total + vectors @ weight`."""
         (vectors,), (weight,) = columns, rows
+        if out is total:  # a third faster than with out, for 5 units
+            multiply_ = total.addmm_ if weight.ndim == 2 else total.baddbmm_
+            return multiply_(vectors, weight)
         # For one matrix, addmm is 15% faster than baddbmm (64 x 128 by 128 x 128, one thread).
         multiply = torch.addmm if weight.ndim == 2 else torch.baddbmm
         return multiply(total, vectors, weight, out=out)
