@@ -256,6 +256,19 @@ def test_fused_adam_matches_pytorch() -> None:
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
+def test_fused_adam_decays_weights_like_pytorchs_adamw() -> None:
+    ours, theirs = (nn.Parameter(numbers(3, 2)) for _ in range(2))
+    fused = FusedAdam([ours], lr=0.1, weight_decay=0.03)
+    adamw = torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.03)
+    ours.grad, theirs.grad = torch.empty_like(ours), torch.empty_like(theirs)
+    for epoch in range(5):
+        for parameter, grad in ((ours, ours.grad), (theirs, theirs.grad)):
+            grad.copy_(parameter.detach() ** 2 + epoch)  # in place, as the backward pass does
+        fused.step()
+        adamw.step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
 def test_fused_adam_skips_parameters_without_gradients_like_pytorch() -> None:
     """Each parameter has its own update count."""
     weights = [numbers(3, 2), numbers(4, seed=1)]

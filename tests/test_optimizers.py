@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -86,6 +87,21 @@ def test_optimizer_flags_match_pytorch(name: str) -> None:
     assert history.loss == pytest.approx(losses, rel=1e-9)
     assert history.lr == rates
     assert history.settings["lr"] == rates[0]
+
+
+@pytest.mark.parametrize("is_scheduled", [False, True])
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "Adagrad", "SGD", *FLAGS])
+def test_optimizers_of_hand_written_gradients_match_pytorch(name: str, is_scheduled: bool) -> None:
+    factory: Any = deepcopy(FLAGS.get(name) or OPTIMIZERS[name])  # schedulers change rate tensors
+    rate: dict[str, Any] = {} if "lr" in getattr(factory, "keywords", {}) else {"lr": 0.05}
+    oracle, model = (ElmanCharModel(VOCAB, hidden_size=6).double() for _ in range(2))
+    assert model.writes_gradients
+    schedule: Any = partial(schedulers.StepLR, step_size=2) if is_scheduled else None
+    optimizer = deepcopy(factory)(oracle.parameters(), **rate)
+    losses, rates = by_hand(oracle, optimizer, schedule and schedule(optimizer), 30)
+    history = fit(model, "hihello", epochs=30, optimizer=factory, scheduler=schedule, **rate)
+    assert history.loss == pytest.approx(losses, rel=1e-9)
+    assert history.lr == rates
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)

@@ -1,4 +1,4 @@
-"""Adam (Kingma & Ba, 2015) as a single PyTorch operation, without the overhead of torch.optim."""
+"""Adam and AdamW as a single PyTorch operation, without the overhead of torch.optim."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # the defaults of torch.optim.Adam
 
 
 class FusedAdam:
-    """`torch.optim.Adam` with its default options, but faster for small networks.
+    """`torch.optim.Adam` or `AdamW` with its default options, but faster for small networks.
 
     For a network of sixty weights, the bookkeeping of `torch.optim.Adam.step` takes longer than
-    the arithmetic: 38 µs against 16 µs here (one thread). Also, creating the first `torch.optim`
-    optimizer in a process makes PyTorch load its compiler, which takes 0.8 s.
+    the arithmetic: with `fused=True`, 43 µs against 8 µs here (one thread). Also, creating the
+    first `torch.optim` optimizer in a process makes PyTorch load its compiler, which takes 0.8 s.
 
     Args:
         parameters: The parameters. Each gradient has the same memory layout as its parameter.
         lr: The learning rate.
+        weight_decay: The decoupled weight decay of AdamW.
 
     Attributes:
         param_groups: The parameters and the learning rate, as in `torch.optim`.
@@ -37,10 +38,15 @@ class FusedAdam:
         >>> weight
         Parameter containing:
         tensor([0.5000], requires_grad=True)
+
+    Source: Kingma & Ba (2015); Loshchilov & Hutter (2019).
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], *, lr: float) -> None:
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], *, lr: float, weight_decay: float = 0.0
+    ) -> None:
         params = list(parameters)
+        self._weight_decay = weight_decay
         self.param_groups: list[dict[str, Any]] = [{"params": params, "lr": lr}]
         self._weights = [flat(parameter) for parameter in params]
         self._grads: list[Tensor | None] = []  # those of the last update, and flat views of them
@@ -92,7 +98,7 @@ class FusedAdam:
             self._counts.add_(torch.tensor(has_grad))
             state = (list(compress(part, has_grad)) for part in state)
         weights, means, squares, counts = state
-        torch._fused_adam_(
+        torch._fused_adamw_(  # without weight decay, this is Adam
             weights,
             self._flat_grads,
             means,
@@ -102,7 +108,7 @@ class FusedAdam:
             lr=group["lr"],
             beta1=BETA_1,
             beta2=BETA_2,
-            weight_decay=0.0,
+            weight_decay=self._weight_decay,
             eps=EPSILON,
             amsgrad=False,
             maximize=False,
