@@ -104,6 +104,7 @@ class SequencesSource:
     def __init__(self, batch: Batch, batch_size: int | None, generator: torch.Generator) -> None:
         self.sequences: Batch = _without_empty_columns(batch)
         self.scored: int = int(batch.tally.sum())
+        self._is_scored = batch.scored.any(1)  # (batch,): once, as there may be many minibatches
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
         self._generator = generator
         self._order: Tensor | None = None  # of the epoch in progress
@@ -118,7 +119,7 @@ class SequencesSource:
                 len(self.sequences), generator=self._generator, device="cpu"
             )
         for rows in self._order.to(self.sequences.inputs.device).split(self._size):
-            if self.sequences.scored[rows].any():
+            if self._is_scored[rows].any():
                 part = self.sequences.take(rows)
                 yield rows, part, int(part.tally.sum())
         self._order = None
