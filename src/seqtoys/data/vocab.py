@@ -157,8 +157,9 @@ class Vocab:
         for sequence in several(sequences):
             self._check_sequence(sequence)
         # All in one piece: each look-up has a cost of its own, and there may be many sequences.
-        in_one = all(isinstance(sequence, str) for sequence in sequences)
-        symbols = "".join(sequences) if in_one else list(chain.from_iterable(sequences))
+        strings = [sequence for sequence in sequences if isinstance(sequence, str)]
+        is_text = len(strings) == len(sequences)
+        symbols = "".join(strings) if is_text else list(chain.from_iterable(sequences))
         indices = self._look_up(symbols)  # (symbols,)
         lengths = np.array([len(sequence) for sequence in sequences], np.int64)
         if (indices < 0).any():

@@ -95,18 +95,26 @@ class SequencesSource:
         batch: The sequences.
         batch_size: The number of sequences per update. If None, all.
         generator: Shuffles them.
+        symbols: The number of symbols. If None, the number of logits of the model.
     """
 
     resumes = False
     optimum = None
     is_growing = False
 
-    def __init__(self, batch: Batch, batch_size: int | None, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        batch_size: int | None,
+        generator: torch.Generator,
+        symbols: int | None = None,
+    ) -> None:
         self.sequences: Batch = _without_empty_columns(batch)
         self.scored: int = int(batch.tally.sum())
         self._is_scored = batch.scored.any(1)  # (batch,): once, as there may be many minibatches
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
         self._generator = generator
+        self._symbols = symbols
         self._order: Tensor | None = None  # of the epoch in progress
 
     def parts(self) -> Iterator[Part]:
@@ -170,7 +178,7 @@ class SequencesSource:
 
     def loss_and_accuracy(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model, without training."""
-        return loss_and_accuracy(model, self.sequences)
+        return loss_and_accuracy(model, self.sequences, symbols=self._symbols)
 
 
 @dataclass(frozen=True)
@@ -222,13 +230,14 @@ def to_sources(
     if chunk is not None:
         return _text_sources(data, vocab, batch_size or 1, chunk, validation, device)
     batch, single = to_batch(data, vocab), is_single(data, vocab)
+    symbols = None if vocab is None else len(vocab)
     if validation is None:
-        source = SequencesSource(batch.to(device), batch_size, generator)
+        source = SequencesSource(batch.to(device), batch_size, generator, symbols)
         return Sources(source, single=single, about=describe_sequences(data, vocab, batch))
     rows, held_rows = split_rows(batch, validation, generator)
     return Sources(
-        SequencesSource(batch.take(rows).to(device), batch_size, generator),
-        SequencesSource(batch.take(held_rows).to(device), None, generator),
+        SequencesSource(batch.take(rows).to(device), batch_size, generator, symbols),
+        SequencesSource(batch.take(held_rows).to(device), None, generator, symbols),
         held_rows.tolist(),
         single,
         describe_sequences(data, vocab, batch.take(rows), len(held_rows)),
