@@ -35,6 +35,8 @@ from seqtoys.training.described import describe_sequences, describe_task, descri
 from seqtoys.training.task_source import BATCH_SIZE, TaskSource
 from seqtoys.training.text_source import TextSource
 
+NARROWEST = 16  # the width of the narrowest minibatch: as many steps as check_model reads
+
 Part = tuple[Tensor | None, Batch, int]
 """Row indices (None for all sequences), the sequences, and their number of scored symbols."""
 
@@ -128,7 +130,7 @@ class SequencesSource:
             )
         for rows in self._order.to(self.sequences.inputs.device).split(self._size):
             if self._is_scored[rows].any():
-                part = self.sequences.take(rows)
+                part = _narrowed(self.sequences.take(rows))
                 yield rows, part, int(part.tally.sum())
         self._order = None
 
@@ -142,7 +144,7 @@ class SequencesSource:
         shape = (*first.shape[:-2], *self.sequences.targets.shape)
         in_order = torch.zeros(shape, dtype=first.dtype, device=first.device)
         for part_rows, part in zip(rows, predicted, strict=True):
-            in_order[..., part_rows, :] = part  # (batch, time)
+            in_order[..., part_rows, : part.shape[-1]] = part  # (batch, time), or less of the time
         return in_order
 
     def record_accuracy(self, accuracy: float | Tensor) -> None:
@@ -278,6 +280,35 @@ def _without_empty_columns(batch: Batch) -> Batch:
     # Copies, since autograd can't use tensors that were made inside torch.inference_mode().
     whole = {"memory_format": torch.contiguous_format}
     return replace_parts(batch, inputs=inputs.clone(**whole), targets=targets.clone(**whole))
+
+
+def width_for(lengths: Int[Tensor, " batch"], width: int) -> int:
+    """Return the width of a minibatch: that of all sequences, halved while its own ones fit.
+
+    Otherwise, one long sequence among many short ones would make every update slow. The width is
+    not exact, since there are buffers for each.
+
+    Args:
+        lengths: The lengths of its sequences.
+        width: The width of all sequences.
+
+    Examples:
+        >>> [width_for(torch.tensor([length]), 1000) for length in (600, 500, 90, 1)]
+        [1000, 500, 125, 31]
+    """
+    fitting = max(int(lengths.max()), NARROWEST)
+    while width // 2 >= fitting:
+        width //= 2
+    return width
+
+
+def _narrowed(batch: Batch) -> Batch:
+    full = batch.inputs.shape[1]
+    width = width_for(batch.count_symbols(), full)
+    if width == full:
+        return batch
+    inputs, targets = batch.inputs[:, :width], batch.targets[:, :width]
+    return replace_parts(batch, inputs=inputs.contiguous(), targets=targets.contiguous())
 
 
 def _text_sources(
