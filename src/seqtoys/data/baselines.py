@@ -105,7 +105,7 @@ def conditional_entropy(
         _, contexts = np.unique(contexts, return_inverse=True)  # so that the codes fit in 64 bits
     codes = contexts * width + targets  # sorting pairs would take ten times as long
     if weights is None:
-        pairs, together = np.unique(codes, return_counts=True)
+        pairs, together = _count(codes)
     else:
         pairs, at = np.unique(codes, return_inverse=True)
         together = np.bincount(at, weights)
@@ -114,3 +114,12 @@ def conditional_entropy(
     above = np.add.reduceat(together, starts).repeat(np.diff(starts, append=len(pairs)))
     surprise = np.log(above / together)
     return float(together @ surprise / together.sum())
+
+
+def _count(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct codes in ascending order, and how often each occurs."""
+    if codes.max(initial=0) >= len(codes):
+        return np.unique(codes, return_counts=True)
+    counts = np.bincount(codes)  # without sorting
+    distinct = np.flatnonzero(counts)
+    return distinct, counts[distinct]
