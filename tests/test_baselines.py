@@ -3,13 +3,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtoys import Batch, Vocab
-from seqtoys.data.baselines import count_baselines
+from seqtoys.data.baselines import conditional_entropy, count_baselines
 from seqtoys.models.metrics import accuracy, cross_entropy
 
 pytestmark = pytest.mark.type_checked
@@ -36,6 +37,17 @@ def test_memoryless_loss_of_hihello_is_two_thirds_of_a_bit() -> None:
     baselines = count_baselines(Batch.from_texts(["hihello"], Vocab("hielo")), 5)
     assert baselines.memoryless == pytest.approx(2 / 3 * math.log(2))
     assert baselines.full_past == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1, 2**62]), st.integers(0, 3)), min_size=1))
+def test_conditional_entropy_of_contexts_of_any_size_equals_a_count(
+    seen: list[tuple[int, int]],
+) -> None:
+    contexts, targets = np.array(seen).T
+    expected = entropy_of_targets([(str(context), str(target)) for context, target in seen])
+    assert conditional_entropy(contexts, targets) == pytest.approx(expected)
+    weights = np.full(len(seen), 0.5)
+    assert conditional_entropy(contexts, targets, weights) == pytest.approx(expected)
 
 
 def test_metrics_ignore_unscored_positions() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from copy import deepcopy
 from statistics import stdev
 from typing import Any
@@ -28,6 +29,8 @@ from seqtoys.errors import DataError, InputTypeError, OptionError, UnknownSymbol
 from seqtoys.evaluation.drawing import draw_parts
 from seqtoys.evaluation.means import paired_ratio
 from seqtoys.inspection import loss_by_position
+from seqtoys.models import forward
+from seqtoys.models.forward import loss_and_accuracy
 from seqtoys.records.units import in_units
 from seqtoys.results import Estimate, Report, Score
 
@@ -44,6 +47,80 @@ GIVEN: dict[str, Any] = {
     "a batch": COUNTED,
     "a counted batch": COUNTED.distinct(),
 }
+
+
+class Plain(nn.Module):
+    """A bigram model without a vocabulary, which records how many sequences it reads at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding.from_pretrained(seeded_table(), freeze=False)
+        self.read = list[int]()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.read.append(len(inputs))
+        logits: Tensor = self.table(inputs)
+        return logits
+
+
+def seeded_table() -> Tensor:
+    return torch.randn(5, 5, generator=torch.Generator().manual_seed(1))
+
+
+SOME = Batch(
+    torch.tensor([[0, 1], [2, 3], [4, 1]]), torch.tensor([[1, 4], [-100, -100], [-100, 0]])
+)
+SPLIT_MODELS: dict[str, Callable[[], nn.Module]] = {
+    "a model": lambda: deepcopy(MODEL),
+    "an ensemble": lambda: ElmanEnsemble(VOCAB, range(2), hidden_size=6),
+    "without a vocabulary": Plain,
+}
+
+
+@pytest.mark.parametrize("make", SPLIT_MODELS.values(), ids=SPLIT_MODELS)
+def test_results_do_not_depend_on_how_many_sequences_are_read_at_a_time(
+    make: Callable[[], nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = torch.tensor([2, 1, 3])
+    batch = Batch(SOME.inputs, SOME.targets, counts=counts)
+    texts = Batch.from_texts(["hello", "hill", "oil", "hihello"], VOCAB)
+
+    def results() -> list[Tensor]:
+        history = fit(make(), texts, epochs=2, validation=0.5, check=False)
+        loss, correct = loss_and_accuracy(make(), batch)
+        held_out = [history.validation_loss, history.validation_accuracy]
+        return [*map(torch.as_tensor, held_out), loss, correct, loss_by_position(make(), batch)]
+
+    def scores() -> list[Any]:
+        found: Any = evaluate(make(), batch)
+        return found if isinstance(found, list) else [found]
+
+    together, expected = results(), scores()
+    monkeypatch.setattr(forward, "HELD_LOGITS", 1)
+    monkeypatch.setattr(forward, "HELD_POSITIONS", 1)
+    torch.testing.assert_close(results(), together, equal_nan=True)
+    for one, other in zip(scores(), expected, strict=True):
+        assert one.loss == pytest.approx(other.loss)
+        assert one.accuracy == other.accuracy
+        assert one.by_position.accuracy == other.by_position.accuracy
+
+
+def test_few_sequences_are_read_at_a_time_if_they_have_many_logits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch = Batch.from_texts(["hello"] * 9, VOCAB)  # of 4 inputs and 20 logits each
+
+    def read(symbols: int | None = None) -> list[int]:
+        model = Plain()
+        loss_and_accuracy(model, batch, symbols=symbols)
+        return model.read
+
+    assert read() == read(5) == [9]
+    monkeypatch.setattr(forward, "HELD_LOGITS", 45)
+    assert read() == [9]  # few positions
+    assert read(5) == [2, 2, 2, 2, 1]
+    monkeypatch.setattr(forward, "HELD_POSITIONS", 35)
+    assert read() == [1, 2, 2, 2, 2]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in GIVEN if kind != "a list of symbols"])

@@ -9,7 +9,15 @@ import torch
 from torch import Tensor
 
 from seqtoys import Batch
-from seqtoys.models.metrics import accuracy, count_hits, cross_entropy, likeliest, symbol_losses
+from seqtoys.models import metrics
+from seqtoys.models.metrics import (
+    accuracy,
+    count_hits,
+    cross_entropy,
+    likeliest,
+    precise_losses,
+    symbol_losses,
+)
 
 pytestmark = pytest.mark.type_checked
 
@@ -50,13 +58,19 @@ def test_loss_is_the_mean_surprise_of_scored_symbols(batch: Batch) -> None:
         torch.testing.assert_close(cross_entropy(logits, batch), loss)
 
 
-def test_symbol_losses_match_each_position() -> None:
+@pytest.mark.parametrize("held", [1, 7, 2**20])
+def test_symbol_losses_match_each_position(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "HELD_LOGITS", held)
     expected = torch.zeros(2, 3, 4)
     for replica, values in enumerate(LOGITS.tolist()):
         for row, step, target in scored_symbols(BATCHES["each sequence once"]):
             expected[replica, row, step] = surprise(values[row][step], target)
     torch.testing.assert_close(symbol_losses(LOGITS, TARGETS), expected)
     torch.testing.assert_close(symbol_losses(LOGITS[0], TARGETS), expected[0])
+    for logits in (LOGITS, LOGITS.movedim(0, -1).contiguous().movedim(-1, 0)):  # replicas last
+        precise = precise_losses(logits, TARGETS)
+        assert precise.dtype == torch.float64
+        torch.testing.assert_close(precise.float(), expected)
 
 
 @batches

@@ -97,6 +97,7 @@ DATA: dict[str, Case] = {
         Batch.from_texts([*TEXTS, "hill", "hi"], VOCAB).distinct(),
         {"batch_size": 2},
     ),
+    "one text much longer": (elman(), ["hihello" * 9, *TEXTS], {"batch_size": 2}),
     "a long text": (elman(), "hihello" * 9, {"chunk": 5, "batch_size": 3, "validation": 0.2}),
     "a long text by autograd": (elman(num_layers=2), "hihello" * 9, {"chunk": 7}),
     "a task": (

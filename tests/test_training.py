@@ -29,6 +29,7 @@ from seqtoys import (
 from seqtoys.errors import DataError, NonFiniteLossError, OptionError, ShapeError
 from seqtoys.inspection import loss_by_position
 from seqtoys.results import History, Row
+from seqtoys.support.randomness import seeded_generator
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hello", "hi", "hill", "hole", "lolo", "eel"]
@@ -132,6 +133,41 @@ def test_minibatch_losses_are_weighted_by_scored_symbols() -> None:
     assert parts.loss == pytest.approx(whole.loss)
     assert parts.accuracy == pytest.approx(whole.accuracy)
     assert parts.predictions == whole.predictions
+
+
+class Widths(ElmanCharModel):
+    """A network, trained by autograd, that records the widths of the minibatches it reads."""
+
+    def forward(self, inputs: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        vars(self).setdefault("widths", []).append(inputs.shape[1])
+        return super().forward(inputs, hidden)
+
+
+def test_one_long_text_does_not_widen_every_minibatch() -> None:
+    texts = ["hihello" * 19, *TEXTS, "hello" * 5]  # of 132 inputs, up to 5, and 24
+    generator, batches = seeded_generator(4), []
+    for _ in range(3):
+        order = torch.randperm(len(texts), generator=generator).tolist()
+        batches += [[texts[i] for i in order[at : at + 2]] for at in range(0, len(texts), 2)]
+    options: dict[str, Any] = {"batch_size": 2, "seed": 4, "lr": 0.1, "epochs": 3, "check": False}
+    model = ElmanCharModel(VOCAB, hidden_size=6)
+    oracle, watched = copy.deepcopy(model), Widths(VOCAB, hidden_size=6)
+    ensemble = ElmanEnsemble(VOCAB, range(2), hidden_size=6)
+    losses = by_hand(oracle, batches, SGD(oracle.parameters(), lr=0.1))
+    counts = [sum(len(text) - 1 for text in batch) for batch in batches]
+    sums = [loss * count for loss, count in zip(losses, counts, strict=True)]
+    expected = [sum(sums[at : at + 4]) / sum(counts[:4]) for at in (0, 4, 8)]
+    for trained in (model, watched):
+        history = fit(trained, texts, optimizer=SGD, **options)
+        assert history.loss == pytest.approx(expected, rel=1e-6)
+        for weight, other in zip(trained.parameters(), oracle.parameters(), strict=True):
+            torch.testing.assert_close(weight, other, rtol=1e-4, atol=1e-6)
+        lengths = [[len(text) for text in row] for row in history.predictions]
+        assert lengths == [[len(text) - 1 for text in texts]] * 3
+    longest = [max(map(len, batch)) - 1 for batch in batches]
+    assert vars(watched)["widths"] == [{132: 132, 24: 33}.get(n, 16) for n in longest]
+    joint = fit(ensemble, texts, optimizer=SGD, **options)
+    assert joint.loss[:, 0].tolist() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(

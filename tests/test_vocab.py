@@ -73,6 +73,14 @@ def test_encode_batch_pads_on_the_right_and_returns_lengths() -> None:
     batch, lengths = HIELO.encode_batch(["io", "", "o"], return_lengths=True)
     assert batch.tolist() == [[1, 4], [0, 0], [4, 0]]
     assert lengths.tolist() == [2, 0, 1]
+    assert HIELO.encode_batch(["io", ["h", "o"]]).tolist() == [[1, 4], [0, 4]]
+    assert WORDS.encode_batch([["sees"], []]).tolist() == [[1], [0]]
+
+
+def test_unknown_symbol_in_a_batch_is_reported_at_its_position_in_its_sequence() -> None:
+    for sequences in (["hello", "", "hi", "hexy", "lz"], [["h"], list("hexy")]):
+        with pytest.raises(UnknownSymbolError, match=r"'x' at position 2 of .*'?h'?.*y"):
+            HIELO.encode_batch(sequences)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64"])

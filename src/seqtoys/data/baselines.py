@@ -71,15 +71,16 @@ def count_baselines(batch: Batch, vocab_size: int) -> Baselines:
 def number_prefixes(inputs: IntArray) -> IntArray:
     """Number the prefixes: two positions get the same number if all inputs up to them agree."""
     (batch, time), symbols = inputs.shape, int(inputs.max(initial=0)) + 1
-    node, distinct = np.zeros(batch, np.int64), 1
+    node, shared = np.zeros(batch, np.int64), np.arange(batch)
     nodes = np.zeros((batch, time), np.int64)
     for t in range(time):
-        if distinct == batch:  # once all sequences differ, they stay different
-            nodes[:, t:] = node[:, np.newaxis]
-            break
-        edges = node * symbols + inputs[:, t]
-        unique, node = np.unique(edges, return_inverse=True)
-        distinct = len(unique)
+        if len(shared):  # only rows whose prefix another row has, too: once distinct, they stay so
+            edges = node[shared] * symbols + inputs[shared, t]
+            _, first, at, counts = np.unique(
+                edges, return_index=True, return_inverse=True, return_counts=True
+            )
+            node[shared] = shared[first][at]  # the first row with this prefix
+            shared = shared[counts[at] > 1]
         nodes[:, t] = node
     nodes += batch * np.arange(time)
     return nodes
@@ -99,11 +100,26 @@ def conditional_entropy(
         >>> conditional_entropy(np.array([0, 0, 1]), np.array([2, 3, 4]))  # 2/3 ln 2
         0.4620...
     """
-    _, context, above = np.unique(contexts, return_inverse=True, return_counts=True)
-    pairs, at = np.unique(np.stack([context, targets]), axis=1, return_inverse=True)
+    width = int(targets.max(initial=0)) + 1
+    if contexts.max(initial=0) >= np.iinfo(np.int64).max // width:
+        _, contexts = np.unique(contexts, return_inverse=True)  # so that the codes fit in 64 bits
+    codes = contexts * width + targets  # sorting pairs would take ten times as long
+    if weights is None:
+        pairs, together = _count(codes)
+    else:
+        pairs, at = np.unique(codes, return_inverse=True)
+        together = np.bincount(at, weights)
+    starts = np.flatnonzero(np.diff(pairs // width, prepend=-1))  # of the pairs of each context
     # Counts are summed as integers: with float rounding, certainty would not give exactly 0.
-    together = np.bincount(at.ravel(), weights)
-    if weights is not None:
-        above = np.bincount(pairs[0], together)
-    surprise = np.log(above[pairs[0]] / together)
+    above = np.add.reduceat(together, starts).repeat(np.diff(starts, append=len(pairs)))
+    surprise = np.log(above / together)
     return float(together @ surprise / together.sum())
+
+
+def _count(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct codes in ascending order, and how often each occurs."""
+    if codes.max(initial=0) >= len(codes):
+        return np.unique(codes, return_counts=True)
+    counts = np.bincount(codes)  # without sorting
+    distinct = np.flatnonzero(counts)
+    return distinct, counts[distinct]

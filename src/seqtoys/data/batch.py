@@ -327,6 +327,21 @@ def replace_parts(batch: Batch, **parts: Any) -> Batch:
     return trusted_batch(**{**vars(batch), **parts})
 
 
+def slice_rows(batch: Batch, rows: slice) -> Batch:
+    """Return consecutive sequences as views, even if nothing is scored in them.
+
+    Args:
+        batch: The sequences.
+        rows: Their positions.
+
+    Examples:
+        >>> batch = Batch.from_texts(["hihello", "hello"], Vocab("hielo"))
+        >>> slice_rows(batch, slice(1, 2)).lengths
+        tensor([4])
+    """
+    return batch._each(lambda part: part[rows])
+
+
 def _cell(index: int, vocab: Vocab) -> str:
     return "·" if index == UNSCORED else legible(*vocab.decode([index]))
 
@@ -363,7 +378,9 @@ def check_targets(batch: Batch, symbols: int) -> Batch:
     Raises:
         IndexRangeError: If a target is out of range.
     """
-    _check("scored targets", batch.targets[batch.scored], symbols)
+    scored = batch.targets[batch.scored]
+    if len(scored):  # there may be none in a few sequences of a batch
+        _check("scored targets", scored, symbols)
     return batch
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from seqtoys.data.symbols import Symbols, code_point_table, plain_string, several, to_symbols
 from seqtoys.data.unknown_symbols import unknown_hint
@@ -112,15 +111,7 @@ class Vocab:
             tensor([0, 2, 3, 3, 4])
         """
         self._check_sequence(sequence)
-        if isinstance(sequence, str) and self._code_points is not None:
-            utf_32 = str.encode(sequence, "utf-32-le", "surrogatepass")
-            codes = np.frombuffer(utf_32, np.uint32)
-            indices = self._code_points[np.minimum(codes, len(self._code_points) - 1)]
-        else:
-            # Plain `str` symbols skip the slow path, since there may be millions of them.
-            index = self._index
-            found = [index.get(s, -1) if type(s) is str else self._find(s) for s in sequence]
-            indices = np.array(found, np.int64)
+        indices = self._look_up(sequence)
         if (indices < 0).any():
             position = int((indices < 0).argmax())
             raise self.unknown_symbol(sequence, position)
@@ -163,15 +154,24 @@ class Vocab:
                     [0, 1, 0, 0, 0]]), tensor([5, 2]))
         """
         check_type("return_lengths", return_lengths, bool)
-        rows = [self.encode(sequence) for sequence in several(sequences)]
-        longest = max(map(len, rows))
-        check_room(f"sequences of {longest:,} symbols", len(rows), 8 * longest)
-        batch = pad_sequence(rows, batch_first=True)  # (batch, time)
-        return (
-            (batch, torch.tensor([len(row) for row in rows], device="cpu"))
-            if return_lengths
-            else batch
-        )
+        # All in one piece: each look-up has a cost of its own, and there may be many sequences.
+        strings = [sequence for sequence in several(sequences) if isinstance(sequence, str)]
+        is_text = len(strings) == len(sequences)
+        for sequence in [] if is_text and not self.has_words else sequences:
+            self._check_sequence(sequence)
+        symbols = "".join(strings) if is_text else list(chain.from_iterable(sequences))
+        indices = self._look_up(symbols)  # (symbols,)
+        lengths = np.array([len(sequence) for sequence in sequences], np.int64)
+        if (indices < 0).any():
+            at, ends = int((indices < 0).argmax()), lengths.cumsum()
+            row = int(ends.searchsorted(at, "right"))
+            raise self.unknown_symbol(sequences[row], at - int((ends - lengths)[row]))
+        longest = int(lengths.max())
+        check_room(f"sequences of {longest:,} symbols", len(lengths), 8 * longest)
+        batch = np.zeros((len(lengths), longest), np.int64)
+        batch[np.arange(longest) < lengths[:, np.newaxis]] = indices
+        rows = torch.from_numpy(batch)  # (batch, time)
+        return (rows, torch.from_numpy(lengths)) if return_lengths else rows
 
     def decode(self, indices: Indices) -> str | list[str] | list[list[str]]:
         """Convert indices back to symbols: one sequence, or a list of sequences for a batch.
@@ -245,6 +245,17 @@ class Vocab:
 
     def __repr__(self) -> str:
         return f"Vocab({list(self) if self.has_words else ''.join(self)!r})"
+
+    def _look_up(self, sequence: Symbols) -> Ints:
+        """Return the index of each symbol, or -1 where there is none."""
+        if isinstance(sequence, str) and self._code_points is not None:
+            utf_32 = str.encode(sequence, "utf-32-le", "surrogatepass")
+            codes = np.frombuffer(utf_32, np.uint32)
+            return self._code_points[np.minimum(codes, len(self._code_points) - 1)]
+        # Plain `str` symbols skip the slow path, since there may be millions of them.
+        index = self._index
+        found = [index.get(s, -1) if type(s) is str else self._find(s) for s in sequence]
+        return np.array(found, np.int64)
 
     def _find(self, symbol: object) -> int:
         """Return the index of a symbol, or -1 if there is none."""

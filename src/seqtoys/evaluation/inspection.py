@@ -14,8 +14,8 @@ from seqtoys.data.batch import Batch, check_range, check_targets
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, OptionError, ShapeError, quoted
 from seqtoys.models.char_model import CharModel
-from seqtoys.models.forward import in_mode, logits_of
-from seqtoys.models.metrics import symbol_losses
+from seqtoys.models.forward import in_mode, logits_in_parts
+from seqtoys.models.metrics import precise_losses
 from seqtoys.models.reading import last_layer, make_reader
 from seqtoys.models.vocabulary import vocab_of
 from seqtoys.support.annotations import described
@@ -54,10 +54,12 @@ def loss_by_position(model: nn.Module, batch: Batch) -> Float[Tensor, "*replicas
         (torch.Size([2, 6]), tensor(1.6704, dtype=torch.float64))
     """
     batch = batch.to(device_of(model))
+    parts = list[Tensor]()
     with in_mode(model, training=False):
-        logits = logits_of(model, batch.inputs)
-    check_targets(batch, logits.shape[-1])
-    losses = symbol_losses(logits.double(), batch.targets)  # ([replicas,] batch, time)
+        for part, logits in logits_in_parts(model, batch):
+            check_targets(part, logits.shape[-1])
+            parts.append(precise_losses(logits, part.targets))  # ([replicas,] rows, time)
+    losses = torch.cat(parts, -2)  # ([replicas,] batch, time)
     return losses.masked_fill(~batch.scored, torch.nan).cpu()
 
 

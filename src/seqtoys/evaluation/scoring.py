@@ -17,8 +17,8 @@ from seqtoys.data.baselines import conditional_entropy
 from seqtoys.data.batch import Batch, check_targets
 from seqtoys.evaluation.labels import Rows
 from seqtoys.evaluation.means import paired_ratio, plus_error, with_error
-from seqtoys.models.forward import count_replicas, in_mode, logits_of
-from seqtoys.models.metrics import symbol_losses
+from seqtoys.models.forward import count_replicas, in_mode, logits_in_parts
+from seqtoys.models.metrics import precise_losses
 from seqtoys.records.score import ByPosition, Score
 from seqtoys.support.devices import device_of
 from seqtoys.support.uncertainty import Estimate
@@ -113,15 +113,19 @@ def _measure(
     model: nn.Module, batch: Batch, symbols: int | None
 ) -> tuple[Float[Tensor, "replicas 2 batch time"], Int[Tensor, "replicas batch time"], int]:
     """Return the loss of each symbol and whether it is correct, the predictions, and the width."""
+    losses, predictions = list[Tensor](), list[Tensor]()
     with in_mode(model, training=False):
-        logits = logits_of(model, batch.inputs, symbols=symbols)
-    check_targets(batch, logits.shape[-1])
+        for part, logits in logits_in_parts(model, batch, symbols=symbols):
+            symbols = logits.shape[-1]
+            check_targets(part, symbols)
+            losses.append(precise_losses(logits, part.targets))  # ([replicas,] rows, time)
+            predictions.append(logits.argmax(-1))  # ([replicas,] rows, time)
+    assert symbols is not None, "there is at least one sequence"
+    loss, predicted = torch.cat(losses, -2), torch.cat(predictions, -2)
     if not count_replicas(model):
-        logits = logits.unsqueeze(0)  # (replicas, batch, time, vocab)
-    predicted = logits.argmax(-1)  # (replicas, batch, time)
+        loss, predicted = loss.unsqueeze(0), predicted.unsqueeze(0)  # (replicas, batch, time)
     hits = (predicted == batch.targets).double()  # no prediction equals -100
-    losses = symbol_losses(logits.double(), batch.targets)
-    return torch.stack([losses, hits], 1), predicted, logits.shape[-1]
+    return torch.stack([loss, hits], 1), predicted, symbols
 
 
 def _add_up(

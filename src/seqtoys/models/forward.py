@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqtoys.data.batch import Batch
+from seqtoys.data.batch import Batch, slice_rows
 from seqtoys.data.long_text import LongText
 from seqtoys.errors import InputTypeError, OptionError, ShapeError
 from seqtoys.models.checks import State
-from seqtoys.models.metrics import accuracy, cross_entropy
+from seqtoys.models.metrics import accuracy, count_hits, cross_entropy
 from seqtoys.support.annotations import described
 
 
@@ -41,6 +41,9 @@ def count_replicas(model: object) -> int:
     """Return the number of replicas of an ensemble, or 0 for a single model."""
     return len(model.seeds) if isinstance(model, Replicated) else 0
 
+
+HELD_LOGITS = 2**24  # the most logits in memory at once, unless a single sequence has more
+HELD_POSITIONS = 2**12  # the same, if it is unknown how many logits there are at each position
 
 STATEFUL = (
     "chunk=… needs a model that returns (logits, state) and accepts that state, a tensor or a "
@@ -69,6 +72,36 @@ def logits_of(
         InputTypeError: If they are not a tensor of floats.
     """
     return check_logits(run_model(model, inputs, stepwise=stepwise), model, inputs, symbols)
+
+
+def logits_in_parts(
+    model: nn.Module, batch: Batch, *, symbols: int | None = None
+) -> Iterator[tuple[Batch, Float[Tensor, "*replicas rows time vocab"]]]:
+    """Run a model on a few sequences at a time, so that the memory for logits is limited.
+
+    Args:
+        model: As for `logits_of`.
+        batch: The sequences.
+        symbols: As for `logits_of`.
+
+    Yields:
+        Consecutive sequences, and their logits.
+
+    Examples:
+        >>> batch = Batch(torch.zeros(40_000, 3).long(), torch.zeros(40_000, 3).long())
+        >>> [len(part) for part, _ in logits_in_parts(nn.Embedding(500, 500), batch)]
+        [1, 11184, 11184, 11184, 6447]
+    """
+    start, positions = 0, batch.inputs.shape[1] * (count_replicas(model) or 1)
+    # If their width is unknown, the first sequence is read alone.
+    held = len(batch) if len(batch) * positions <= HELD_POSITIONS else 1
+    while start < len(batch):
+        if symbols is not None:
+            held = max(1, HELD_LOGITS // max(1, positions * symbols))
+        part = slice_rows(batch, slice(start, start + held))
+        logits = logits_of(model, part.inputs, symbols=symbols)
+        symbols, start = logits.shape[-1], start + held
+        yield part, logits
 
 
 def run_model(
@@ -235,8 +268,15 @@ def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
 
 
 @torch.no_grad()
-def loss_and_accuracy(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+def loss_and_accuracy(
+    model: nn.Module, batch: Batch, *, symbols: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Compute the loss and accuracy of a model, or of each replica, without training.
+
+    Args:
+        model: As for `logits_of`.
+        batch: The sequences.
+        symbols: As for `logits_of`.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab
@@ -246,10 +286,14 @@ def loss_and_accuracy(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         >>> loss
         tensor(1.6925)
     """
+    scored = int(batch.tally.sum())
+    loss, correct = list[Tensor](), list[Tensor]()
     with in_mode(model, training=False):
-        logits = logits_of(model, batch.inputs)
-    loss = cross_entropy(logits, batch)
-    return loss.cpu(), accuracy(logits.argmax(-1), batch).cpu()
+        for part, logits in logits_in_parts(model, batch, symbols=symbols):
+            if count := int(part.tally.sum()):
+                loss.append(cross_entropy(logits, part) * (count / scored))
+                correct.append(count_hits(logits.argmax(-1), part) / scored)
+    return torch.stack(loss).sum(0).cpu(), torch.stack(correct).sum(0).cpu()
 
 
 @torch.no_grad()

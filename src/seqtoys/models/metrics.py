@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from seqtoys.data.batch import UNSCORED, Batch
 
+HELD_LOGITS = 2**20  # the most logits that are converted to double precision at once
 EXACT = 256  # every float dtype represents the integers up to here exactly
 
 
@@ -51,6 +52,31 @@ def symbol_losses(
     expanded = targets.expand(logits.shape[:-1])  # ([replicas,] batch, time)
     classes_second = logits.movedim(-1, 1)  # the layout that cross_entropy expects
     return F.cross_entropy(classes_second, expanded, ignore_index=UNSCORED, reduction="none")
+
+
+def precise_losses(
+    logits: Float[Tensor, "*replicas batch time vocab"], targets: Int[Tensor, "batch time"]
+) -> Float[Tensor, "*replicas batch time"]:
+    """Compute `symbol_losses` in double precision, from a few positions at a time.
+
+    Converting all logits of a large vocabulary at once would multiply the memory they take.
+
+    Args:
+        logits: The logits of the next symbols, of one model or of each replica.
+        targets: The next symbols, -100 where nothing is scored.
+
+    Examples:
+        >>> precise_losses(torch.zeros(1, 2, 5), torch.tensor([[3, -100]]))
+        tensor([[1.6094, 0.0000]], dtype=torch.float64)
+    """
+    expanded = targets.expand(logits.shape[:-1])  # ([replicas,] batch, time)
+    held = max(1, HELD_LOGITS // logits.shape[-1])
+    cut = zip(logits.flatten(0, -2).split(held), expanded.flatten().split(held), strict=True)
+    losses = [
+        F.cross_entropy(rows.double(), each, ignore_index=UNSCORED, reduction="none")
+        for rows, each in cut  # (held, vocab), (held,)
+    ]
+    return torch.cat(losses).view(expanded.shape)
 
 
 def count_hits(

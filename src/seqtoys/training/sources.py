@@ -35,6 +35,8 @@ from seqtoys.training.described import describe_sequences, describe_task, descri
 from seqtoys.training.task_source import BATCH_SIZE, TaskSource
 from seqtoys.training.text_source import TextSource
 
+NARROWEST = 16  # the width of the narrowest minibatch: as many steps as check_model reads
+
 Part = tuple[Tensor | None, Batch, int]
 """Row indices (None for all sequences), the sequences, and their number of scored symbols."""
 
@@ -95,17 +97,26 @@ class SequencesSource:
         batch: The sequences.
         batch_size: The number of sequences per update. If None, all.
         generator: Shuffles them.
+        symbols: The number of symbols. If None, the number of logits of the model.
     """
 
     resumes = False
     optimum = None
     is_growing = False
 
-    def __init__(self, batch: Batch, batch_size: int | None, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        batch_size: int | None,
+        generator: torch.Generator,
+        symbols: int | None = None,
+    ) -> None:
         self.sequences: Batch = _without_empty_columns(batch)
         self.scored: int = int(batch.tally.sum())
+        self._is_scored = batch.scored.any(1)  # (batch,): once, as there may be many minibatches
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
         self._generator = generator
+        self._symbols = symbols
         self._order: Tensor | None = None  # of the epoch in progress
 
     def parts(self) -> Iterator[Part]:
@@ -118,8 +129,8 @@ class SequencesSource:
                 len(self.sequences), generator=self._generator, device="cpu"
             )
         for rows in self._order.to(self.sequences.inputs.device).split(self._size):
-            if self.sequences.scored[rows].any():
-                part = self.sequences.take(rows)
+            if self._is_scored[rows].any():
+                part = _narrowed(self.sequences.take(rows))
                 yield rows, part, int(part.tally.sum())
         self._order = None
 
@@ -133,7 +144,7 @@ class SequencesSource:
         shape = (*first.shape[:-2], *self.sequences.targets.shape)
         in_order = torch.zeros(shape, dtype=first.dtype, device=first.device)
         for part_rows, part in zip(rows, predicted, strict=True):
-            in_order[..., part_rows, :] = part  # (batch, time)
+            in_order[..., part_rows, : part.shape[-1]] = part  # (batch, time), or less of the time
         return in_order
 
     def record_accuracy(self, accuracy: float | Tensor) -> None:
@@ -169,7 +180,7 @@ class SequencesSource:
 
     def loss_and_accuracy(self, model: nn.Module) -> tuple[Tensor, Tensor]:
         """Compute the loss and the accuracy of a model, without training."""
-        return loss_and_accuracy(model, self.sequences)
+        return loss_and_accuracy(model, self.sequences, symbols=self._symbols)
 
 
 @dataclass(frozen=True)
@@ -221,13 +232,14 @@ def to_sources(
     if chunk is not None:
         return _text_sources(data, vocab, batch_size or 1, chunk, validation, device)
     batch, single = to_batch(data, vocab), is_single(data, vocab)
+    symbols = None if vocab is None else len(vocab)
     if validation is None:
-        source = SequencesSource(batch.to(device), batch_size, generator)
+        source = SequencesSource(batch.to(device), batch_size, generator, symbols)
         return Sources(source, single=single, about=describe_sequences(data, vocab, batch))
     rows, held_rows = split_rows(batch, validation, generator)
     return Sources(
-        SequencesSource(batch.take(rows).to(device), batch_size, generator),
-        SequencesSource(batch.take(held_rows).to(device), None, generator),
+        SequencesSource(batch.take(rows).to(device), batch_size, generator, symbols),
+        SequencesSource(batch.take(held_rows).to(device), None, generator, symbols),
         held_rows.tolist(),
         single,
         describe_sequences(data, vocab, batch.take(rows), len(held_rows)),
@@ -268,6 +280,35 @@ def _without_empty_columns(batch: Batch) -> Batch:
     # Copies, since autograd can't use tensors that were made inside torch.inference_mode().
     whole = {"memory_format": torch.contiguous_format}
     return replace_parts(batch, inputs=inputs.clone(**whole), targets=targets.clone(**whole))
+
+
+def width_for(lengths: Int[Tensor, " batch"], width: int) -> int:
+    """Return the width of a minibatch: that of all sequences, halved while its own ones fit.
+
+    Otherwise, one long sequence among many short ones would make every update slow. The width is
+    not exact, since there are buffers for each.
+
+    Args:
+        lengths: The lengths of its sequences.
+        width: The width of all sequences.
+
+    Examples:
+        >>> [width_for(torch.tensor([length]), 1000) for length in (600, 500, 90, 1)]
+        [1000, 500, 125, 31]
+    """
+    fitting = max(int(lengths.max()), NARROWEST)
+    while width // 2 >= fitting:
+        width //= 2
+    return width
+
+
+def _narrowed(batch: Batch) -> Batch:
+    full = batch.inputs.shape[1]
+    width = width_for(batch.count_symbols(), full)
+    if width == full:
+        return batch
+    inputs, targets = batch.inputs[:, :width], batch.targets[:, :width]
+    return replace_parts(batch, inputs=inputs.contiguous(), targets=targets.contiguous())
 
 
 def _text_sources(

@@ -107,7 +107,7 @@ class TaskSource:
         """Compute the loss and the accuracy of a model on one batch, the same at each call."""
         if self._measured is None:
             self._measured = self._draw().to(self._device)
-        return loss_and_accuracy(model, self._measured)
+        return loss_and_accuracy(model, self._measured, symbols=len(self.task.vocab))
 
     def _draw(self) -> Batch:
         length = self.plan.draw(self._generator)

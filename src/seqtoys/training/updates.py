@@ -27,7 +27,7 @@ from seqtoys.training.fused_adam import FusedAdam
 from seqtoys.training.gradients import Learner, writes_gradients
 from seqtoys.training.optimizers import Optimizer, step_optimizer, step_scheduler
 from seqtoys.training.rehearsal import check_memory
-from seqtoys.training.sources import Source
+from seqtoys.training.sources import Source, width_for
 
 Value: TypeAlias = float | Tensor
 """A number, or a tensor with one per replica."""
@@ -75,9 +75,12 @@ class EpochSums:
             if not len(sums.predicted) == len(sums.rows) == sums.parts:
                 raise DataError(f"expected the predictions of {sums.parts} parts, got others")
             for predicted, rows in zip(sums.predicted, sums.rows, strict=True):
-                count = len(batch) if rows is None else _count_rows(rows, len(batch))
+                count, width = batch.inputs.shape
+                if rows is not None:
+                    count = _count_rows(rows, len(batch))
+                    width = width_for(batch.count_symbols()[rows], width)
                 axes = (replicas,) if replicas else ()
-                shape = (*axes, count, batch.inputs.shape[1])
+                shape = (*axes, count, width)
                 _check_indices(predicted, shape, symbols, "predictions")
         return sums
 
