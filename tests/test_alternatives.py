@@ -24,8 +24,8 @@ from tools.figures.show import CLOUD, show
 from seqtoys import ElmanEnsemble, Vocab, fit, get_task, plotting
 from seqtoys.plotting import to_svg
 from seqtoys.plotting.alternatives import Table, describe, set_alternative, tables
-from seqtoys.plotting.readings import number
 from seqtoys.plotting.style import COLOURS
+from seqtoys.plotting.ticks import number
 from seqtoys.results import EnsembleHistory, Proportion
 
 DRAWINGS: dict[str, Callable[[], str]] = {

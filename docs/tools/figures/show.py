@@ -10,8 +10,9 @@ from matplotlib.colors import to_hex
 
 from seqtoys.plotting import to_svg
 from seqtoys.plotting.alternatives import tables
-from seqtoys.plotting.readings import labels_beside, plain
 from seqtoys.plotting.style import figure_of, ink
+from seqtoys.plotting.texts import labels_beside
+from seqtoys.plotting.ticks import plain
 from tools.figures.svg import framed
 
 if TYPE_CHECKING:

@@ -1,23 +1,21 @@
-"""What axes show, read back from what is drawn in them: series, matrices, labels."""
+"""The series that axes show, read back from what is drawn in them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from seqtoys.plotting.style import ink, load
+from seqtoys.plotting.texts import in_data, place_of, texts_in
+from seqtoys.plotting.ticks import Writer, plain, tick_names, writer
+from seqtoys.support.arrays import Floats
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Points: TypeAlias = tuple[Floats, Floats]
-Writer: TypeAlias = Callable[[float], str]
-LARGE, COUNT = 1e3, 1e9  # numbers between are written in full
 NEAR = 0.45  # a point this close to a named row belongs to it
-NUMBER = re.compile(r"[-\N{MINUS SIGN}]?[\d.,]+%?")
 NAMELESS = re.compile(r"_(child\d+|container\d+|nolegend_)?")  # what matplotlib calls an artist
 
 
@@ -67,91 +65,6 @@ class Series:
     write: Writer
     is_joined: bool
     is_named: bool
-
-
-@dataclass(frozen=True)
-class Cells:
-    """A matrix of numbers.
-
-    Attributes:
-        rows: The name of each row.
-        columns: The name of each column.
-        texts: The numbers, as text.
-        values: The numbers, `(rows, columns)`; of cells that only have a text, nan.
-        is_named: Whether each row has a name.
-    """
-
-    rows: Sequence[str]
-    columns: Sequence[str]
-    texts: Sequence[Sequence[str]]
-    values: Floats
-    is_named: bool
-
-
-def writer(axis: Any) -> Writer:
-    """Return a function that formats a number as the ticks of an axis do.
-
-    Args:
-        axis: `ax.xaxis` or `ax.yaxis`.
-    """
-    names, whole = tick_names(axis), _hundred_percent(axis.get_major_formatter())
-
-    def write(value: float) -> str:
-        if (name := names.get(round(value, 6))) is not None:
-            return name
-        return f"{value / whole:.1%}" if whole else number(value)
-
-    return write
-
-
-def _hundred_percent(formatter: Any) -> float:
-    """Return the number that ticks show as 100%, or 0 if they don't show percentages."""
-    ticker = load("matplotlib.ticker")
-    if isinstance(formatter, ticker.PercentFormatter):
-        return float(formatter.xmax)
-    is_percent = isinstance(formatter, ticker.StrMethodFormatter) and "%" in formatter.fmt
-    return float(is_percent)
-
-
-def tick_names(axis: Any) -> dict[float, str]:
-    """Return the labels at chosen places of an axis, such as the symbols of a text.
-
-    Places that are labeled with their own number have no names.
-
-    Args:
-        axis: `ax.xaxis` or `ax.yaxis`.
-    """
-    ticker, locator = load("matplotlib.ticker"), axis.get_major_locator()
-    written = axis.get_major_formatter()
-    is_fixed = isinstance(locator, ticker.FixedLocator)
-    if not (is_fixed and isinstance(written, ticker.FuncFormatter)):
-        return {}
-    places = [float(place) for place in locator.locs]
-    texts = [plain(text) for text in written.format_ticks(places)]
-    if texts == [number(place) for place in places]:
-        return {}
-    return {round(place, 6): text for place, text in zip(places, texts, strict=True)}
-
-
-def number(value: float) -> str:
-    """Format a number: whole and large ones without decimals, others with four digits.
-
-    Examples:
-        >>> number(12345.6), number(0.123456), number(-2.0), number(2e9)
-        ('12,346', '0.1235', '-2', '2e+09')
-    """
-    is_whole = float(value).is_integer() or abs(value) >= LARGE
-    return f"{value:,.0f}" if is_whole and abs(value) < COUNT else f"{value:.4g}"
-
-
-def plain(text: str) -> str:
-    r"""Return a label in one line, without escapes.
-
-    Examples:
-        >>> plain("middle\n50\\$")
-        'middle 50$'
-    """
-    return " ".join(text.replace(r"\$", "$").split())
 
 
 def read_series(ax: Any) -> list[Series]:
@@ -303,106 +216,7 @@ def read_levels(ax: Any) -> list[str]:
         ax: The axes.
     """
     write = writer(ax.yaxis)
-    labeled = {_place(text)[1] for text in _texts(ax) if _coordinates(ax, text)[1]}
+    labeled = {place_of(text)[1] for text in texts_in(ax) if in_data(ax, text)[1]}
     lines = [line for line in ax.lines if _moves_with(ax, line) == (False, True)]
     heights = dict.fromkeys(round(float(line.get_ydata()[0]), 6) for line in lines)
     return [write(height) for height in heights if height not in labeled]
-
-
-def read_cells(ax: Any) -> Cells | None:
-    """Return the matrix that axes show as an image, as a mesh, or as texts in a grid.
-
-    Args:
-        ax: The axes.
-    """
-    for image in ax.images:
-        if isinstance(image, load("matplotlib.image").AxesImage) and image.get_array().ndim == 2:
-            left, right, bottom, top = image.get_extent()
-            values = _filled(image)
-            height, width = values.shape
-            first, last = (bottom, top) if image.origin == "lower" else (top, bottom)
-            return _cells(ax, values, _middles(left, right, width), _middles(first, last, height))
-    for mesh in ax.collections:
-        if isinstance(mesh, load("matplotlib.collections").QuadMesh):
-            corners, values = mesh.get_coordinates(), _filled(mesh)  # (rows + 1, columns + 1, 2)
-            if values.shape == (len(corners) - 1, len(corners[0]) - 1):  # not one per corner
-                columns, rows = corners[0, :, 0], corners[:, 0, 1]
-                return _cells(ax, values, *((s[1:] + s[:-1]) / 2 for s in (columns, rows)))
-    return _written_cells(ax)
-
-
-def _filled(artist: Any) -> Floats:
-    """Return the numbers of an artist; those that are masked are nan."""
-    values: Floats = np.ma.filled(np.ma.asarray(artist.get_array(), np.float64), np.nan)
-    return values
-
-
-def _middles(start: float, end: float, count: int) -> Floats:
-    return start + (np.arange(count) + 0.5) * (end - start) / count
-
-
-def _cells(ax: Any, values: Floats, columns: Floats, rows: Floats) -> Cells:
-    across, down = writer(ax.xaxis), writer(ax.yaxis)
-    texts = [["" if np.isnan(v) else number(float(f"{v:.2g}")) for v in row] for row in values]
-    names = [down(at) for at in rows.tolist()], [across(at) for at in columns.tolist()]
-    is_named = {round(at, 6) for at in rows.tolist()} <= tick_names(ax.yaxis).keys()
-    return Cells(*names, texts, values, is_named)
-
-
-def _written_cells(ax: Any) -> Cells | None:
-    """Return the texts at the crossings of named rows and columns."""
-    columns, rows = tick_names(ax.xaxis), tick_names(ax.yaxis)
-    written = {_place(text): plain(text.get_text()) for text in _texts(ax)}
-    if not {(x, y) for x in columns for y in rows} & written.keys():
-        return None
-    texts = [[written.get((x, y), "") for x in columns] for y in rows]
-    unknown = np.full((len(rows), len(columns)), np.nan)
-    return Cells([*rows.values()], [*columns.values()], texts, unknown, is_named=True)
-
-
-def _texts(ax: Any) -> list[Any]:
-    return [each for each in ax.texts if each.get_text().strip()]
-
-
-def _place(text: Any) -> tuple[float, float]:
-    """Return the point that a text is at, or that it labels."""
-    x, y = getattr(text, "xy", text.get_position())
-    return round(float(x), 6), round(float(y), 6)
-
-
-def read_labels(ax: Any) -> list[str]:
-    """Return the texts in axes; those at a point of the data with its coordinates.
-
-    Numbers are left out: they repeat what is drawn.
-
-    Args:
-        ax: The axes.
-    """
-    across, up = writer(ax.xaxis), writer(ax.yaxis)
-    labels = []
-    for text in _texts(ax):
-        if NUMBER.fullmatch(plain(text.get_text())):
-            continue
-        x, y = _place(text)
-        at = f" at ({across(x)}, {up(y)})" if ax.axison and all(_coordinates(ax, text)) else ""
-        labels.append(plain(text.get_text()) + at)
-    return labels
-
-
-def labels_beside(ax: Any) -> list[Any]:
-    """Return the texts beside axes that label a height, such as the end of a curve.
-
-    Args:
-        ax: The axes.
-    """
-    return [text for text in _texts(ax) if _coordinates(ax, text) == (False, True)]
-
-
-def _coordinates(ax: Any, text: Any) -> tuple[bool, bool]:
-    """Return whether x and y of a text, or of what it labels, are coordinates of the data."""
-    system = getattr(text, "xycoords", text.get_transform())
-    if isinstance(system, load("matplotlib.transforms").Transform):
-        x, y = system.contains_branch_seperately(ax.transData)
-        return bool(x), bool(y)
-    across, up = system if isinstance(system, tuple) else (system, system)
-    return across == "data", up == "data"
