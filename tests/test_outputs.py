@@ -310,6 +310,19 @@ def test_impatient_runs_return_while_code_is_running(runs: Runs) -> None:
     assert RAN == ["fast"]
 
 
+@pytest.mark.parametrize("is_running", [False, True])
+def test_only_a_pool_at_rest_is_waited_for(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, is_running: bool
+) -> None:
+    waited: list[bool] = []
+    monkeypatch.setattr(Threads, "shutdown", lambda _, wait, **__: waited.append(wait))
+    runs.patience = 0.0 if is_running else None
+    runs.start([page_of(f"{USE}GO.wait()" if is_running else "1")])
+    runs.stop()
+    GO.set()
+    assert waited == [not is_running]
+
+
 def test_outputs_of_a_build_that_is_stopped_are_kept(
     runs: Runs, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

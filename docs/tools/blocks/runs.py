@@ -99,7 +99,8 @@ class Runs:
     def stop(self) -> None:
         """Forget the sessions that are running; those that have begun end in the background."""
         if self._pool:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            # A pool at rest ends at once. If Python exits meanwhile, it prints an error.
+            self._pool.shutdown(wait=self.are_finished(), cancel_futures=True)
         self._pool, self._runs, self._seen = None, {}, set()
 
     def output(self, page: str, codes: Sequence[str]) -> Output:

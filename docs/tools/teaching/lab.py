@@ -83,6 +83,8 @@ def with_scripts(html: str, url: str) -> str:
     Examples:
         >>> with_scripts("<head></head><p>Results</p>", "results/")
         '<head></head><p>Results</p>'
+        >>> with_scripts(f"<head></head>{lab('read', '<svg></svg>')}", "lab/")
+        '<head><link rel="stylesheet" ...></script></head><div class="lab" ...>'
     """
     if '<div class="lab"' not in html:
         return html
