@@ -19,7 +19,7 @@ from sybil.evaluators.doctest import DocTestEvaluator
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.abstract.doctest import DocTestStringParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
-from tools.shown import SESSION
+from tools.blocks.block import SESSION
 
 pytest_plugins = ["tests.browsers"]
 os.environ["MPLBACKEND"] = "agg"  # figures are drawn, not shown

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tools.course_pdf import BROWSERS, find_chromium, headless
+from tools.teaching.course_pdf import BROWSERS, find_chromium, headless
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -15,17 +15,17 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import ScaledTranslation
-from tools import drawings, through_time
-from tools.automata import hierarchy
-from tools.figures import CLOUD, show
-from tools.frames import learning_film
-from tools.seeds import curves_by_seed
+from tools.figures import drawings, through_time
+from tools.figures.chomsky import hierarchy
+from tools.figures.frames import learning_film
+from tools.figures.seeds import curves_by_seed
+from tools.figures.show import CLOUD, show
 
 from seqtoys import ElmanEnsemble, Vocab, fit, get_task, plotting
 from seqtoys.plotting import to_svg
 from seqtoys.plotting.alternatives import Table, describe, set_alternative, tables
-from seqtoys.plotting.readings import number
 from seqtoys.plotting.style import COLOURS
+from seqtoys.plotting.ticks import number
 from seqtoys.results import EnsembleHistory, Proportion
 
 DRAWINGS: dict[str, Callable[[], str]] = {
@@ -377,7 +377,7 @@ def test_every_drawing_has_a_text_alternative(draw: Callable[[], str]) -> None:
 
 
 def test_every_drawing_of_a_page_is_tested() -> None:
-    sources = {path: path.read_text() for path in Path("docs/tools").glob("*.py")}
+    sources = {path: path.read_text() for path in Path("docs/tools").rglob("*.py")}
     made = r"^def (\w+)\([^)]*\) -> str:\n(?:(?!^def ).*\n)*?.*\bdrawing\("
     found = {
         name

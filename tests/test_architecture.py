@@ -11,11 +11,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import tools
 
 import seqtoys
 from seqtoys import errors, results
 
-SOURCE = Path("src/seqtoys")
+SOURCE, TOOLS = Path("src/seqtoys"), Path("docs/tools")
 FILES = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
 LINES = Path("docs/design.md").read_text().split("```text\n")[1].split("```")[0].splitlines()
 LAYERS = [re.split(r"\s{2,}", line)[0].split(", ") for line in LINES]
@@ -55,6 +56,16 @@ def test_package_imports_only_from_layers_above_it(file: str) -> None:
 
 def test_imports_have_no_cycles() -> None:
     list(TopologicalSorter({file: imported_files(file) for file in FILES}).static_order())
+
+
+def test_tools_import_only_from_packages_listed_above_them() -> None:
+    packages = re.findall(r"^(\w+) {2,}", tools.__doc__ or "", re.MULTILINE)
+    assert set(packages) == {path.parent.name for path in TOOLS.glob("*/__init__.py")}
+    for path in TOOLS.glob("*/*.py"):
+        allowed = packages[: packages.index(path.parent.name) + 1]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tools"):
+                assert (node.module or "").split(".")[1] in allowed, (path, node.module)
 
 
 @pytest.mark.parametrize("module", [seqtoys, results], ids=lambda module: module.__name__)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from tools.benchmarks import STORED, amount, machine, number, table
+from tools.results.benchmarks import STORED, amount, machine, number, table
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import own_loop, peers, results, tasks, text, timing

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from mkdocs.utils.meta import get_data
-from tools.chapters import Chapter, chapters, minutes, read, table, with_facts
-from tools.shown import BLOCK
+from tools.blocks.block import BLOCK
+from tools.teaching.chapters import Chapter, chapters, minutes, read, table, with_facts
 from torch.optim import SGD
 from torch.optim.lr_scheduler import StepLR
 
@@ -111,7 +111,7 @@ def test_table_answers_what_pages_leave_out(
     (tmp_path / "02-two.md").write_text("---\nneeds: [1]\nquestion: Why?\n---\n\n# 2 · Two\n")
     (tmp_path / "03-three.md").write_text("---\nneeds: [1, 2]\n---\n# 3 · Three\n")
     (tmp_path / "04-four.md").write_text("# 4 · Four\n")
-    monkeypatch.setattr("tools.chapters.COURSE", tmp_path)
+    monkeypatch.setattr("tools.teaching.chapters.COURSE", tmp_path)
     rows = table().splitlines()[2:6]
     assert rows[0].startswith("| [1 · One](01-one.md) | 5 | Python |")
     assert rows[1].startswith("| [2 · Two](02-two.md)<br>Why? | 5 | [1](01-one.md) |")
@@ -123,7 +123,7 @@ def test_chapter_that_is_missing_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "02-two.md").write_text("# 2 · Two\n")
-    monkeypatch.setattr("tools.chapters.COURSE", tmp_path)
+    monkeypatch.setattr("tools.teaching.chapters.COURSE", tmp_path)
     with pytest.raises(ValueError, match=r"expected chapter 1, which 02-two\.md needs, got none"):
         table()
 

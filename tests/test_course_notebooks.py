@@ -18,7 +18,7 @@ import nbformat
 import pytest
 import torch
 from mkdocs.utils.meta import get_data
-from tools.lessons import to_lesson
+from tools.teaching.lessons import to_lesson
 
 from tests.browsers import SITE
 
@@ -48,7 +48,7 @@ not_run = [link](a.md)
 ```
 
 ```python exec="on" source="above" html="on" session="01"
-from tools.figures import show  # markdown-exec: hide
+from tools.figures.show import show  # markdown-exec: hide
 from seqtoys.plotting.style import new_axes
 
 ax = new_axes(None, 3, 2)
@@ -57,7 +57,7 @@ print(show(ax))  # markdown-exec: hide
 ```
 
 ```python exec="on" html="on" session="01"
-from tools.automata import hierarchy as drawn
+from tools.figures.chomsky import hierarchy as drawn
 
 for _ in range(2):
     print(drawn())
@@ -67,18 +67,18 @@ for _ in range(2):
 
 ```python exec="on" source="above" html="on" session="01"
 ax = new_axes(None, 3, 2)
-from tools.automata import hierarchy  # markdown-exec: hide
+from tools.figures.chomsky import hierarchy  # markdown-exec: hide
 print(hierarchy())  # markdown-exec: hide
 ```
 
 ```python exec="on" source="above" html="on" session="01"
-from tools.drawings import compass
+from tools.figures.drawings import compass
 
 print(compass())
 ```
 
 ```python exec="on" source="above" html="on"
-from tools.published import guesses as guessed
+from tools.results.published import guesses as guessed
 
 print(guessed())
 ```
@@ -90,13 +90,13 @@ print(guessed())
     ```
 
 ```python exec="on"
-from tools.stored import best_seeds
+from tools.results.stored import best_seeds
 
 print(best_seeds())
 ```
 
 ```python exec="on" html="on"
-from tools.published import guesses
+from tools.results.published import guesses
 
 print(guesses())
 ```

@@ -11,8 +11,8 @@ import pytest
 from markdown import markdown
 from mkdocs.exceptions import PluginError
 from sybil import Document
-from tools import maths
-from tools.shown import BLOCK, SESSION
+from tools.blocks.block import BLOCK, SESSION
+from tools.pages import maths
 
 from conftest import FencedPython
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from tools.documented import complaints
+from tools.pages.documented import complaints
 
 PACKAGE = '''
     """A package."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from tools.notebooks import to_notebook
+from tools.teaching.notebooks import to_notebook
 
 pytestmark = pytest.mark.usefixtures("untraced")
 

@@ -5,36 +5,36 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import markdown_exec
 import pytest
 from mkdocs.config import load_config
-from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.livereload import LiveReloadServer
 from mkdocs.structure.files import Files, get_files
 from mkdocs.utils import CountHandler
-from tools import fences as module
-from tools.blocks import Output
-from tools.fences import Fences
+from tools.blocks import fences as module
+from tools.blocks.block import Output
+from tools.blocks.fences import Fences
+from tools.blocks.outputs import Outputs
 
 
 class Answers:
     """Stands for `Runs`: answers from a list, and finishes when told to."""
 
-    def __init__(self, *outputs: Output) -> None:
+    def __init__(self, stored: Outputs, *outputs: Output) -> None:
+        self.outputs = stored
         self.answers = list(outputs)
         self.asked: list[tuple[str, list[str]]] = []
-        self.outputs: Any = None
         self.pages: list[tuple[str, str]] = []
         self.finished = threading.Event()
         self.finished.set()
         self.stored = 0
 
-    def start(self, pages: list[tuple[str, str]]) -> None:
-        self.pages = pages
+    def start(self, pages: Iterable[tuple[str, str]]) -> None:
+        self.pages = list(pages)
 
     def output(self, page: str, codes: list[str]) -> Output:
         self.asked.append((page, list(codes)))
@@ -56,26 +56,25 @@ def fences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fences:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> tuple[Files, MkDocsConfig]:
-    """The files and the configuration of a site of one page."""
+def files(tmp_path: Path) -> Files:
+    """The files of a site of one page."""
     (tmp_path / "docs/guides").mkdir(parents=True)
     (tmp_path / "docs/guides/a.md").write_text("Text.")
     (tmp_path / "mkdocs.yml").write_text("site_name: specimen\nplugins: []\n")
-    config = load_config(str(tmp_path / "mkdocs.yml"))
-    return get_files(config), config
+    return get_files(load_config(str(tmp_path / "mkdocs.yml")))
 
 
 def answer(fences: Fences, *outputs: Output) -> Answers:
-    answers = Answers(*outputs)
+    answers = Answers(fences.runs.outputs, *outputs)
     fences.runs = answers  # type: ignore[assignment]
     return answers
 
 
-def begin_unfinished(fences: Fences, site: tuple[Files, MkDocsConfig]) -> Answers:
+def begin_unfinished(fences: Fences, files: Files) -> Answers:
     """Build the pages while their code is still running."""
     answers = answer(fences)
     answers.finished.clear()
-    fences.start(*site)
+    fences.start(files)
     fences.end()
     return answers
 
@@ -85,16 +84,18 @@ def test_only_a_served_site_is_shown_before_all_has_run(tmp_path: Path) -> None:
     assert Fences(tmp_path, is_served=False).runs.patience is None
 
 
-def test_pages_and_folder_are_passed_on(
-    fences: Fences, site: tuple[Files, MkDocsConfig], tmp_path: Path, monkeypatch: Any
-) -> None:
+def test_pages_are_passed_on(fences: Fences, files: Files) -> None:
     answers = answer(fences)
-    fences.start(*site)
+    fences.start(files)
     assert answers.pages == [("docs/guides/a.md", "Text.")]
-    assert answers.outputs.folder == tmp_path / ".cache/docs"
+
+
+def test_outputs_are_in_the_repository_or_the_given_folder(
+    fences: Fences, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fences.runs.outputs.folder == tmp_path / ".cache/docs"
     monkeypatch.setenv(module.FOLDER, str(tmp_path / "other"))
-    fences.start(*site)
-    assert answers.outputs.folder == tmp_path / "other"
+    assert Fences(tmp_path, is_served=False).runs.outputs.folder == tmp_path / "other"
 
 
 def test_a_block_is_known_by_the_blocks_of_its_session_on_its_page(fences: Fences) -> None:
@@ -132,10 +133,9 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_served_pages_are_built_again_when_all_code_has_run(
-    fences: Fences, site: tuple[Files, MkDocsConfig], tmp_path: Path
+    fences: Fences, files: Files, tmp_path: Path
 ) -> None:
-    answers = begin_unfinished(fences, site)
-    config = site[1]
+    answers = begin_unfinished(fences, files)
     server = LiveReloadServer(lambda: None, "127.0.0.1", 0, str(tmp_path))
     fences.watch(server)
     marker = tmp_path / ".cache/docs/finished"
@@ -149,7 +149,7 @@ def test_served_pages_are_built_again_when_all_code_has_run(
     assert answers.stored == 1
     first = marks(marker)
     wait_for(lambda: marks(marker) > first)  # no build has begun: the server is asked again
-    fences.start(Files([]), config)
+    fences.start(Files([]))
     wait_for(lambda: not helpers())
     after = marks(marker)
     fences.end()  # all has run: nothing is asked for
@@ -163,11 +163,11 @@ def helpers() -> list[threading.Thread]:
 
 
 def test_a_new_build_takes_over_from_one_that_waits(
-    fences: Fences, site: tuple[Files, MkDocsConfig], tmp_path: Path
+    fences: Fences, files: Files, tmp_path: Path
 ) -> None:
-    answers = begin_unfinished(fences, site)
+    answers = begin_unfinished(fences, files)
     assert len(helpers()) == 1
-    fences.start(*site)  # a page was edited
+    fences.start(files)  # a page was edited
     wait_for(lambda: not helpers())
     assert answers.stored == 0
     assert not (tmp_path / ".cache/docs/finished").exists()
@@ -175,7 +175,7 @@ def test_a_new_build_takes_over_from_one_that_waits(
 
 @pytest.mark.parametrize("is_finished", [True, False])
 def test_warnings_count_only_if_all_headings_are_there(
-    fences: Fences, site: tuple[Files, MkDocsConfig], is_finished: bool
+    fences: Fences, files: Files, is_finished: bool
 ) -> None:
     counter = CountHandler()
     logger = logging.getLogger("mkdocs")
@@ -186,7 +186,7 @@ def test_warnings_count_only_if_all_headings_are_there(
     if not is_finished:
         answers.finished.clear()
     try:
-        fences.start(*site)
+        fences.start(files)
         assert (counter in logger.handlers) == is_finished
         assert other in logger.handlers
     finally:

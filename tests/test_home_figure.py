@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from tools import home
+from tools.figures import home
 
 IMAGE = re.compile(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)")
 NAME = re.compile(r'(?:#|id=")[a-z][a-z0-9]{8,}')  # hashes of what they name

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from tools.lab_scripts import SCRIPTS, tags
+from tools.teaching.lab import SCRIPTS, tags
 
 from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys.results import History, Proportion

@@ -13,28 +13,29 @@ from typing import Any
 import pytest
 from markdown import markdown
 from markdown_exec import validator
-from tools import running
-from tools.blocks import Block, Output, plain, run, sessions_of
-from tools.dependencies import Dependencies
-from tools.outputs import Outputs
-from tools.running import UNFINISHED, Runs, cores
+from tools.blocks import runs as module
+from tools.blocks.block import Block, Output, plain, run, sessions_of
+from tools.blocks.dependencies import Dependencies
+from tools.blocks.outputs import Outputs
+from tools.blocks.runs import UNFINISHED, Runs
 
 FILES = {
     "src/seqtoys/model.py": "UNITS = 4",
     "src/seqtoys/stored.json": "{}",
     "examples/01.py": "print(1)",
     "benchmarks/results.json": "[1]",
-    "docs/tools/drawing.py": "from tools.svg import line",
-    "docs/tools/svg.py": "line = '-'",
-    "docs/tools/listing.py": "PAGE = 'a.md'",
+    "docs/tools/figures/__init__.py": "",
+    "docs/tools/figures/drawing.py": "from tools.figures.svg import line",
+    "docs/tools/figures/svg.py": "line = '-'",
+    "docs/tools/results/listing.py": "PAGE = 'a.md'",
     "docs/tools/other.py": "",
     "docs/a.md": "Text.",
     "README.md": "Text.",
     "benchmarks/unfinished.jsonl": "",
     "src/seqtoys/__pycache__/model.pyc": "",
 }
-DRAWING = "from tools.drawing import line"
-LISTING = "from tools.listing import PAGE"
+DRAWING = "from tools.figures.drawing import line"
+LISTING = "from tools.results.listing import PAGE"
 PAGES = sorted(path for path in Path("docs").rglob("*.md") if 'exec="on"' in path.read_text())
 
 
@@ -54,8 +55,11 @@ def root(tmp_path: Path) -> Path:
         ("src/seqtoys/stored.json", ["1"]),
         ("examples/01.py", ["1"]),
         ("benchmarks/results.json", ["1"]),
-        ("docs/tools/drawing.py", [DRAWING]),
-        ("docs/tools/svg.py", [DRAWING, "1"]),  # indirectly
+        ("docs/tools/figures/__init__.py", ["from tools.figures import drawing"]),
+        ("docs/tools/figures/drawing.py", [DRAWING]),
+        ("docs/tools/figures/drawing.py", ["import tools.figures.drawing as d; d.line"]),
+        ("docs/tools/figures/svg.py", [DRAWING, "1"]),  # indirectly
+        ("docs/tools/figures/svg.py", ["from tools.figures import drawing"]),  # all of a package
         ("docs/tools/other.py", ["from tools import other"]),  # the name may be that of any tool
         ("docs/a.md", [LISTING]),
         ("README.md", ["open('README.md')"]),
@@ -88,6 +92,7 @@ def test_digest_changes_with_a_new_file_a_version_and_each_block(root: Path) -> 
     [
         ("docs/a.md", DRAWING),  # prose
         ("docs/tools/other.py", DRAWING),
+        ("docs/tools/results/listing.py", DRAWING),
         ("benchmarks/unfinished.jsonl", DRAWING),
         ("src/seqtoys/__pycache__/model.pyc", DRAWING),
     ],
@@ -195,7 +200,7 @@ def test_traceback_has_the_lines_of_the_page(
     assert output.error is not None
     assert 'File "a.md", line 7, in <module>\n    1 / x\n' in output.error
     assert output.error.endswith("ZeroDivisionError: division by zero\n")
-    assert "blocks.py" not in output.error
+    assert "block.py" not in output.error
 
 
 def test_dataclasses_of_a_page_can_be_made_and_pickled() -> None:
@@ -207,15 +212,17 @@ def test_dataclasses_of_a_page_can_be_made_and_pickled() -> None:
 class Threads(ThreadPoolExecutor):
     """Threads in the place of processes, which take seconds to start."""
 
-    def __init__(self, size: int, context: object, prepare: object) -> None:
-        super().__init__(size)
+    size = 2
+
+    def __init__(self, *, mp_context: object, initializer: object) -> None:
+        super().__init__(self.size)
 
 
 @pytest.fixture
 def runs(root: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """Runs in a small repository, whose blocks can append to `RAN` and wait for `GO`."""
-    monkeypatch.setattr(running, "ProcessPoolExecutor", Threads)
-    monkeypatch.setattr(running, "run_alone", run)
+    monkeypatch.setattr(module, "ProcessPoolExecutor", Threads)
+    monkeypatch.setattr(module, "run_alone", run)
     RAN.clear()
     GO.clear()
     return Runs(root, Outputs(root / "outputs"))
@@ -252,7 +259,7 @@ def test_blocks_run_once_until_something_changes(runs: Runs, root: Path) -> None
 
 
 def test_sessions_with_much_code_run_first(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "cores", lambda: 1)
+    monkeypatch.setattr(Threads, "size", 1)
     short, long = noting("short"), f"{noting('long')}\n# {'x' * 99}"
     runs.start([page_of(short), page_of(long, session="b"), page_of(short, "x = 1", session="c")])
     assert RAN == ["long", "short", "short"]
@@ -303,10 +310,23 @@ def test_impatient_runs_return_while_code_is_running(runs: Runs) -> None:
     assert RAN == ["fast"]
 
 
+@pytest.mark.parametrize("is_running", [False, True])
+def test_only_a_pool_at_rest_is_waited_for(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, is_running: bool
+) -> None:
+    waited: list[bool] = []
+    monkeypatch.setattr(Threads, "shutdown", lambda _, wait, **__: waited.append(wait))
+    runs.patience = 0.0 if is_running else None
+    runs.start([page_of(f"{USE}GO.wait()" if is_running else "1")])
+    runs.stop()
+    GO.set()
+    assert waited == [not is_running]
+
+
 def test_outputs_of_a_build_that_is_stopped_are_kept(
     runs: Runs, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "PAUSE", 0.05)
+    monkeypatch.setattr(module, "PAUSE", 0.05)
     slow, fast = f"{USE}GO.wait()", noting("fast")
     pages = [page_of(slow), page_of(fast, session="b")]
     digest = Dependencies(root).digest([fast])
@@ -323,18 +343,10 @@ def test_crash_of_a_process_is_an_error(runs: Runs, monkeypatch: pytest.MonkeyPa
     def crash(*_: object) -> None:
         raise MemoryError("killed")
 
-    monkeypatch.setattr(running, "run_alone", crash)
+    monkeypatch.setattr(module, "run_alone", crash)
     runs.start([page_of("1")])
     with pytest.raises(MemoryError, match="killed"):
         runs.output("docs/a.md", ["1"])
-
-
-def test_all_processors_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    assert cores() == 3
-    monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert cores() == 1
 
 
 def test_a_folder_that_cannot_be_written_stops_no_build(

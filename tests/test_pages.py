@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tools.blocks.fences import FOLDER
 
 SETTINGS = f"""
 site_name: specimen
@@ -30,7 +32,7 @@ BROKEN = """
 """
 FIGURE = """
 ```python exec="on" html="on"
-from tools.automata import hierarchy
+from tools.figures.chomsky import hierarchy
 
 print(hierarchy())
 ```
@@ -52,7 +54,8 @@ def built(folder: Path, page: str, settings: str = SETTINGS) -> tuple[int, str]:
     (folder / "docs/index.md").write_text(page)
     (folder / "mkdocs.yml").write_text(settings)
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet"]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    env = {**os.environ, FOLDER: str(folder / "outputs")}
+    ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
     return ended.returncode, ended.stderr
 
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tools.citations import CITATION, link_papers
-from tools.papers import ARXIV, DOI, PAPERS
+from tools.pages.citations import CITATION, link_papers
+from tools.pages.papers import ARXIV, DOI, PAPERS
 
 # A capitalized name, perhaps with coauthors, and a year.
 CITED = re.compile(
@@ -18,7 +18,7 @@ LIST = "papers.py"
 NO_PAPER = {"In", "Keep", "Copyright", "Python", "November", "Yazdani"}
 WRITTEN = [
     *Path("docs").rglob("*.md"),
-    *Path("docs/tools").glob("*.py"),
+    *Path("docs/tools").rglob("*.py"),
     *Path("src").rglob("*.py"),
     Path("CHANGELOG.md"),
 ]

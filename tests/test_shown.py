@@ -9,8 +9,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tools import automata, published, task_figures
-from tools.shown import BLOCK, Definition, fold_code, listing
+from tools.blocks.block import BLOCK
+from tools.blocks.folds import fold_code
+from tools.blocks.listing import Definition, listing
+from tools.figures import chomsky
+from tools.results import published, task_figures
 
 FIGURES = re.compile(r"```python exec=\"on\"[^\n]*html=\"on\"")
 PAGES = sorted(path for path in Path("docs").rglob("*.md") if FIGURES.search(path.read_text()))
@@ -20,13 +23,13 @@ DRAWING: list[Definition] = sorted(
         for page in PAGES
         for block in BLOCK.finditer(page.read_text())
         if 'html="on"' in block["options"]
-        for module, names in re.findall(r"from tools\.(\w+) import ([\w, ]+)", block["code"])
+        for module, names in re.findall(r"from tools\.([\w.]+) import ([\w, ]+)", block["code"])
         for name in re.findall(r"(?:^|, )(\w+)", names)
     }
 )
 SESSION = """
 ```python exec="on" html="on" session="a"
-from tools.automata import hierarchy
+from tools.figures.chomsky import hierarchy
 
 print(hierarchy())
 ```
@@ -72,7 +75,7 @@ def test_every_figure_on_a_page_shows_its_code(page: Path) -> None:
 
 
 def test_shown_code_includes_called_functions() -> None:
-    block = "from tools.automata import hierarchy\n\nprint(hierarchy())\n"
+    block = "from tools.figures.chomsky import hierarchy\n\nprint(hierarchy())\n"
     (shown,) = folds(fold_code(f'```python exec="on" html="on"\n{block}```'))
     for name in ("hierarchy", "_level", "box", "label", "drawing"):
         assert f"    def {name}(" in shown
@@ -80,7 +83,7 @@ def test_shown_code_includes_called_functions() -> None:
 
 
 def test_a_statement_that_defines_several_names_is_listed_once() -> None:
-    block = "from tools.frames import learning_film\n\nprint(learning_film())\n"
+    block = "from tools.figures.frames import learning_film\n\nprint(learning_film())\n"
     (shown,) = folds(fold_code(f'```python exec="on" html="on"\n{block}```'))
     assert shown.count("LEFT, TOP = 70.0, 62.0") == 1
 
@@ -94,8 +97,8 @@ def test_tools_imported_earlier_in_a_session_are_found() -> None:
 
 
 def test_code_of_numbers_is_shown_on_request() -> None:
-    block = 'python exec="on"\nfrom tools.stored import best_seeds\n\nprint(best_seeds())\n'
-    page = f"```{block}```"
+    block = "from tools.results.stored import best_seeds\n\nprint(best_seeds())\n"
+    page = f'```python exec="on"\n{block}```'
     assert fold_code(page) == page
     shown = fold_code(page, numbers=True)
     assert '??? note "The code of these numbers"' in shown
@@ -116,7 +119,7 @@ def test_figures_of_stored_results_name_their_command() -> None:
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (automata, "hierarchy"),
+        (chomsky, "hierarchy"),
         (task_figures, "balance_figure"),
         (published, "guesses"),
         (published, "seeds_of_lan"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tools import published, stored
+from tools.results import published, stored
 
 from benchmarks.published.findings import Finding, read
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools import automata, learnt
-from tools.learnt import rows_of, scores_table
-from tools.task_pages import definition, options, samples, tasks_of
-from tools.tasks import PAGES, catalogue, names_on, title_of
+from tools.figures import chomsky
+from tools.results import learnt
+from tools.results.learnt import rows_of, scores_table
+from tools.results.task_pages import definition, options, samples, tasks_of
+from tools.results.tasks import PAGES, catalogue, names_on, title_of
 
 from benchmarks import tasks_learnt
 from benchmarks.recipes import SEEDS, networks_for
@@ -152,9 +153,9 @@ def test_whole_string_accuracy_is_shown_only_for_deterministic_tasks() -> None:
 
 
 def test_drawn_hierarchy_names_tasks_of_its_levels() -> None:
-    levels = list(automata.LEVELS)
-    assert list(automata.SHOWN) == levels
-    for level, names in automata.SHOWN.items():
+    levels = list(chomsky.LEVELS)
+    assert list(chomsky.SHOWN) == levels
+    for level, names in chomsky.SHOWN.items():
         assert {get_task(name).level for name in names} == {level}
-    drawn = automata.hierarchy()
+    drawn = chomsky.hierarchy()
     assert sorted(levels, key=drawn.index) == levels  # from the outermost to the innermost

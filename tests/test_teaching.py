@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
-from tools.course_pdf import main
+from tools.teaching.course_pdf import main
 
 from tests.browsers import SITE
 
@@ -101,7 +101,7 @@ def test_pdf_contains_every_chapter(site: str) -> None:
     pypdf = pytest.importorskip("pypdf")
     path = Path(os.environ.get(SITE, "site"), "course/seqtoys-course.pdf")
     if not path.exists():
-        pytest.skip("needs the PDF: run `python -m docs.tools.course_pdf site`")
+        pytest.skip("needs the PDF: run `python -m docs.tools.teaching.course_pdf site`")
     pages = [sheet.extract_text() for sheet in pypdf.PdfReader(path).pages]
     contents = pages[1].splitlines()
     for chapter in CHAPTERS:

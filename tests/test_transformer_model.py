@@ -22,7 +22,8 @@ from seqtoys.errors import (
 from seqtoys.evaluation.gradients import gradient_by_distance
 from seqtoys.inspection import mean_hidden_by_symbol
 from seqtoys.models import TransformerCharModel
-from seqtoys.models.transformer import attention, fast_attention, rotated, rotation
+from seqtoys.models.attention import attention, fast_attention
+from seqtoys.models.rotary import rotated, rotation
 
 VOCAB = Vocab("hielo")
 every_form = pytest.mark.parametrize("attend", [attention, fast_attention])

@@ -1,4 +1,4 @@
-"""MkDocs hooks: check that public names are documented, and add what the pages need."""
+"""What MkDocs calls while it builds the pages."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-    from tools.fences import Fences
+    from tools.blocks.fences import Fences
 
 DOCS = Path(__file__).parents[1]
 EXAMPLES = DOCS.parent / "examples"
 LOG = logging.getLogger("mkdocs.hooks.documented")  # in strict mode, a warning fails the build
-
 
 fences: Fences
 
@@ -34,7 +33,7 @@ def on_startup(command: str, **_: object) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     sys.path[:0] = [str(DOCS), str(DOCS.parent)]
-    from tools.fences import Fences
+    from tools.blocks.fences import Fences
 
     fences = Fences(DOCS.parent, is_served=command == "serve")
 
@@ -48,7 +47,7 @@ def on_config(config: MkDocsConfig) -> None:
 
 def on_pre_build(**_: object) -> None:
     """Warn about each public name that is not documented."""
-    from tools.documented import complaints
+    from tools.pages.documented import complaints
 
     for complaint in complaints():
         LOG.warning(complaint)
@@ -56,13 +55,13 @@ def on_pre_build(**_: object) -> None:
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
     """Add each example and each chapter as notebooks; run the code of the pages."""
-    from tools.handouts import notebooks
-    from tools.notebooks import to_notebook
+    from tools.teaching.handouts import notebooks
+    from tools.teaching.notebooks import to_notebook
 
     for path in sorted(EXAMPLES.glob("*.py")):
         name = f"examples/{path.stem}.ipynb"
         files.append(File.generated(config, name, content=to_notebook(path)))
-    fences.start(files, config)
+    fences.start(files)
     site = config.site_url or ""
     for page in list(files.documentation_pages()):
         # Stored results take seconds to draw, too long while somebody writes a page.
@@ -73,9 +72,9 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
     """Add place, facts and handouts of a chapter; fold the code of figures and of numbers."""
-    from tools.chapters import add_position, with_facts
-    from tools.handouts import with_handouts
-    from tools.shown import fold_code
+    from tools.blocks.folds import fold_code
+    from tools.teaching.chapters import add_position, with_facts
+    from tools.teaching.handouts import with_handouts
 
     path = page.file.src_uri
     fences.begin(path)
@@ -87,13 +86,18 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> st
 
 def on_page_content(html: str, **_: object) -> str:
     """Link the papers that a page cites."""
-    from tools.citations import link_papers
+    from tools.pages.citations import link_papers
 
     return link_papers(html)
 
 
-def on_post_page(output: str, **_: object) -> str:
-    """Name the dialog of the search, which the theme does not, for screen readers."""
+def on_post_page(output: str, *, page: Page, **_: object) -> str:
+    """Convert formulas, whose source is in the search index by now; load the lab on its pages."""
+    from tools.pages.maths import render_page
+    from tools.teaching.lab import with_scripts
+
+    output = with_scripts(render_page(output, page.file.src_uri), page.url)
+    # The theme does not name the dialog of the search, which screen readers need.
     dialog = 'data-md-component="search" role="dialog"'
     return output.replace(dialog, f'{dialog} aria-label="Search"')
 

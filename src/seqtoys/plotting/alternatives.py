@@ -9,17 +9,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from seqtoys.plotting.readings import (
-    Cells,
-    Series,
-    plain,
-    read_cells,
-    read_labels,
-    read_levels,
-    read_series,
-    read_spans,
-)
+from seqtoys.plotting.matrices import Cells, read_cells
+from seqtoys.plotting.series import Series, read_levels, read_series, read_spans
 from seqtoys.plotting.style import Axes, figure_of
+from seqtoys.plotting.texts import read_labels
+from seqtoys.plotting.ticks import plain
 
 LISTED = 12  # a series of more places is summarized
 NAMED = 40  # more names than this are only counted

@@ -10,8 +10,8 @@ from seqtoys.errors import DataError, InputTypeError
 from seqtoys.plotting.alternatives import Table, set_alternative
 from seqtoys.plotting.graphs import Labels, draw_graph
 from seqtoys.plotting.labels import printable
-from seqtoys.plotting.readings import plain
 from seqtoys.plotting.style import Axes
+from seqtoys.plotting.ticks import plain
 from seqtoys.support.arguments import checked
 from seqtoys.tasks.automata.automaton import Automaton
 from seqtoys.tasks.task import Task

@@ -12,8 +12,8 @@ from seqtoys.data.symbols import legible
 from seqtoys.errors import DataError, ShapeError, quoted
 from seqtoys.plotting.alternatives import Table, set_alternative
 from seqtoys.plotting.labels import fit_ticks, name_axes, printable
-from seqtoys.plotting.readings import number, plain
 from seqtoys.plotting.style import TEAL, Axes, figure_of, inches, load, new_axes
+from seqtoys.plotting.ticks import number, plain
 from seqtoys.support.arguments import checked
 from seqtoys.support.states import to_states
 

@@ -15,7 +15,8 @@ from seqtoys.data.vocab import Vocab
 from seqtoys.errors import InputTypeError, OptionError, ShapeError
 from seqtoys.models.checks import State
 from seqtoys.models.ensembles.attributes import find_obstacle
-from seqtoys.models.ensembles.running import Call, Output, Runner, Tensors
+from seqtoys.models.ensembles.runner import Runner
+from seqtoys.models.ensembles.running import Call, Output, Tensors
 from seqtoys.models.ensembles.stacking import copied, fill, make_models, stack_into
 from seqtoys.models.forward import (
     STATEFUL,

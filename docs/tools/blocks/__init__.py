@@ -1,0 +1,1 @@
+"""The code blocks of pages: run, stored, and listed below their figures."""

@@ -1,0 +1,1 @@
+"""The text of pages: citations, formulas, documented names."""

@@ -1,0 +1,1 @@
+"""Commands, examples and source code, as pages show them."""

@@ -1,0 +1,1 @@
+"""Tables, sentences and figures of the tasks and of stored results."""

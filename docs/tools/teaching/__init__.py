@@ -1,0 +1,1 @@
+"""The course: chapters, notebooks, slides, the PDF, the lab."""
