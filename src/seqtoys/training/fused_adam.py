@@ -82,7 +82,7 @@ class FusedAdam:
         state: Any = (self._weights, self._means, self._squares, self._each_count)
         if any(grad is None for grad in grads):
             has_grad = [grad is not None for grad in grads]
-            self._counts.add_(torch.tensor(has_grad))
+            self._counts.add_(torch.tensor(has_grad, device="cpu"))
             grads, *state = (list(compress(part, has_grad)) for part in (grads, *state))
         else:
             self._counts.add_(1)
