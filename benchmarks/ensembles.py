@@ -77,7 +77,7 @@ def measure(threads: int, quick: bool) -> list[Row]:
     for name, make in MODELS.items():
         contestants[f"fit {name}"] = _fit(make)
         contestants[f"loop {name}"] = _loops(make)
-    seconds = take_turns(contestants, repeats=3 if quick else 11)
+    seconds = take_turns(contestants, repeats=3 if quick else 5)
     shares = {"our_share": 1 / SEEDS, "peer_share": 1 / LOOPS}
     return [
         compare(
@@ -90,14 +90,15 @@ def measure(threads: int, quick: bool) -> list[Row]:
     ]
 
 
-def _batch() -> Batch:
+def draw_batch() -> Batch:
+    """Draw the sequences; each target is the next symbol."""
     drawn = torch.randint(SYMBOLS, (BATCH, STEPS + 1), generator=torch.Generator().manual_seed(0))
     return Batch(drawn[:, :-1], drawn[:, 1:])
 
 
 def _fit(make: Callable[[], nn.Module]) -> Contestant:
     def prepare() -> Callable[[], object]:
-        ensemble, batch = Ensemble(lambda seed: make(), range(SEEDS)), _batch()
+        ensemble, batch = Ensemble(lambda seed: make(), range(SEEDS)), draw_batch()
         return lambda: fit(ensemble, batch, epochs=EPOCHS, progress=False)
 
     return prepare
@@ -105,7 +106,7 @@ def _fit(make: Callable[[], nn.Module]) -> Contestant:
 
 def _loops(make: Callable[[], nn.Module]) -> Contestant:
     def prepare() -> Callable[[], object]:
-        models, batch = [make() for _ in range(LOOPS)], _batch()
+        models, batch = [make() for _ in range(LOOPS)], draw_batch()
         return lambda: learn(models, batch.inputs, batch.targets)
 
     return prepare
