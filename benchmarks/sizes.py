@@ -67,7 +67,8 @@ def measure(threads: int, quick: bool) -> list[Row]:
 def train(size: Size) -> Any:
     """Prepare the training of all seeds at once by `fit`."""
     ensemble = ElmanEnsemble(Vocab(SYMBOLS), range(size.seeds), hidden_size=size.units)
-    batch = Batch(*(indices.T.contiguous() for indices in size.part()))
+    inputs, targets = (indices.T.contiguous() for indices in size.part())  # (batch, time)
+    batch = Batch(inputs, targets)
     return lambda: fit(ensemble, batch, epochs=size.epochs, lr=LR, progress=False)
 
 
