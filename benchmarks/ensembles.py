@@ -14,7 +14,7 @@ from seqtoys import Batch, Ensemble, fit
 
 SEEDS = 32
 LOOPS = 4  # models that are timed
-EPOCHS = 20
+EPOCHS = 10
 SYMBOLS, UNITS, BATCH, STEPS = 12, 32, 32, 40
 
 CLAIMS = {
@@ -72,7 +72,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 
 
 def measure(threads: int, quick: bool) -> list[Row]:
-    """Time 20 epochs of 32 seeds in one `fit`, and of 4 models in a plain loop each."""
+    """Time 10 epochs of 32 seeds in one `fit`, and of 4 models in a plain loop each."""
     contestants: dict[str, Contestant] = {}
     for name, make in MODELS.items():
         contestants[f"fit {name}"] = _fit(make)

@@ -29,7 +29,7 @@ CLAIMS = {
 
 def measure(threads: int, quick: bool) -> list[Row]:
     """Measure the peak memory of fresh processes, one at a time; only Linux reports it."""
-    if not STATUS.exists():
+    if threads > 1 or not STATUS.exists():
         return []
     peaks: dict[str, list[float]] = {name: [] for name in (*CLAIMS, "fit_by_hand")}
     for _ in range(1 if quick else 3):

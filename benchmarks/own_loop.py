@@ -83,7 +83,7 @@ NETWORKS = (
 
 def measure(threads: int, quick: bool) -> list[Row]:
     """Time forward pass, loss and backward pass of each network."""
-    return [_measure_network(each, threads, repeats=3 if quick else 7) for each in NETWORKS]
+    return [_measure_network(each, threads, repeats=3 if quick else 5) for each in NETWORKS]
 
 
 def update(network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def measure(threads: int, quick: bool) -> list[Row]:
         "build and fit": lambda: lambda: _train(_ensemble()),
         "build and loop": lambda: lambda: _run_loops(_rnns()),
     }
-    seconds = take_turns(contestants, repeats=3 if quick else 11)
+    seconds = take_turns(contestants, repeats=3 if quick else 7)
     rows = []
     for name, claim in AGAINST_LOOPS.items():
         peer = seconds["build and loop" if name == "build and fit" else "loop"]

@@ -15,7 +15,19 @@ import torch
 from tools.benchmarks import NO_GPU, STORED, amount, gpu_table, machine, number, table
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import gpu, large, own_loop, peers, results, sizes, start, tasks, text, timing
+from benchmarks import (
+    gpu,
+    large,
+    memory,
+    own_loop,
+    peers,
+    results,
+    sizes,
+    start,
+    tasks,
+    text,
+    timing,
+)
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.shares import answer_shares
 from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, evaluate, fit, generate, get_task
@@ -153,7 +165,7 @@ def test_import_is_timed_after_those_of_pytorch_and_numpy() -> None:
     assert start.run_python("-c", "print(5)") == "5\n"
 
 
-@pytest.mark.parametrize("benchmark", [large, start, tasks])
+@pytest.mark.parametrize("benchmark", [large, memory, start, tasks])
 def test_measured_in_one_thread_only(benchmark: Any) -> None:
     assert benchmark.measure(2, quick=True) == []
 
