@@ -13,12 +13,15 @@ from benchmarks.timing import Row
 BENCHMARKS = (
     "hihello",
     "seeds",
+    "sizes",
     "ensembles",
     "text",
     "own_loop",
     "sampling",
     "memory",
+    "large",
     "tasks",
+    "start",
 )
 THREADS = (1, 2)
 

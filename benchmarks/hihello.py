@@ -11,7 +11,7 @@ from seqtoys import ElmanCharModel, Vocab, fit
 DATA = ("hihell", "ihello")
 EPOCHS = 100
 CLAIMS = {
-    "whole": share_of_time("whole sequence, against the loop by hand", 0.40, aim=0.30),
+    "whole": share_of_time("whole sequence, against the loop by hand", 0.30),
     "stepwise": share_of_time("stepwise, against the stepwise loop", 0.60),
 }
 

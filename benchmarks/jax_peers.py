@@ -23,18 +23,19 @@ Start: TypeAlias = tuple[Weights, Any, Any]
 
 def weights_of(module: nn.Module) -> Weights:
     """Copy the weights of a PyTorch module."""
-    return {
-        name.rpartition(".")[2] if "_l0" in name else name: jnp.array(weight.detach().numpy())
-        for name, weight in module.named_parameters()
-    }
+    return {name: jnp.array(weight) for name, weight in _arrays(module).items()}
 
 
 def stacked(modules: Iterable[nn.Module]) -> Weights:
     """Copy the weights of many modules, stacked along a leading axis."""
-    each = [dict(module.named_parameters()) for module in modules]
+    each = [_arrays(module) for module in modules]
+    return {name: jnp.array(np.stack([arrays[name] for arrays in each])) for name in each[0]}
+
+
+def _arrays(module: nn.Module) -> dict[str, npt.NDArray[np.float32]]:
     return {
-        name: jnp.array(np.stack([weights[name].detach().numpy() for weights in each]))
-        for name in each[0]
+        name.removeprefix("rnn."): weight.detach().numpy()
+        for name, weight in module.named_parameters()
     }
 
 
@@ -51,23 +52,36 @@ def run_rnn(weights: Weights, inputs: Any, hidden: Any, unroll: int) -> tuple[An
     return final, states
 
 
-def seeds_trainer(unroll: int, epochs: int = 100) -> Callable[[Weights], Any]:
-    """Build a function that trains many networks on "hihell" → "ihello", compiled on first call.
+def read_out(weights: Weights, states: Any) -> Any:
+    """Compute the logits; without a readout, they are the states."""
+    if "readout.weight" not in weights:
+        return states
+    return states @ weights["readout.weight"].T + weights["readout.bias"]
+
+
+def seeds_trainer(
+    unroll: int, epochs: int = 100, part: Part = (INPUTS, LABELS), lr: float = 0.05
+) -> Callable[[Weights], Any]:
+    """Build a function that trains many networks on the same sequences, compiled on first call.
 
     Args:
-        unroll: How many steps of the recurrence to unroll: more runs faster and compiles slower.
+        unroll: How many steps of the recurrence to unroll: more compiles slower, and usually runs
+            faster.
         epochs: The number of updates.
+        part: The inputs and labels, `(time,)` or `(time, batch)`; by default "hihell" → "ihello".
+        lr: The learning rate.
 
     Returns:
         A function from the stacked weights to new weights, losses and predicted indices.
     """
-    inputs, labels = INPUTS.numpy(), LABELS.numpy()
-    adam = optax.adam(0.05)
+    inputs, labels = (indices.numpy() for indices in part)
+    adam = optax.adam(lr)
 
     def measure(weights: Weights) -> tuple[Any, Any]:
-        _, states = run_rnn(weights, inputs, jnp.zeros(5), unroll)
-        losses = optax.softmax_cross_entropy_with_integer_labels(states, labels)
-        return losses.mean(), states.argmax(-1)
+        zeros = jnp.zeros((*inputs.shape[1:], len(weights["weight_hh_l0"])))
+        logits = read_out(weights, run_rnn(weights, inputs, zeros, unroll)[1])
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+        return losses.mean(), logits.argmax(-1)
 
     def update(carried: Any, _: None) -> tuple[Any, Any]:
         weights, moments = carried
@@ -122,7 +136,7 @@ class TextTrainer:
     ) -> tuple[Weights, Any, Any, Any]:
         def measure(weights: Weights) -> tuple[Any, Any]:
             final, states = run_rnn(weights, inputs, hidden, self.unroll)
-            logits = states @ weights["readout.weight"].T + weights["readout.bias"]
+            logits = read_out(weights, states)
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
             return losses.mean(), final
 

@@ -29,7 +29,7 @@ CLAIMS = {
 
 def measure(threads: int, quick: bool) -> list[Row]:
     """Measure the peak memory of fresh processes, one at a time; only Linux reports it."""
-    if not STATUS.exists():
+    if threads > 1 or not STATUS.exists():
         return []
     peaks: dict[str, list[float]] = {name: [] for name in (*CLAIMS, "fit_by_hand")}
     for _ in range(1 if quick else 3):
@@ -47,13 +47,13 @@ def fit_batch() -> float:
         batch = Batch(inputs.T.contiguous(), targets.T.contiguous())
         return fit(_model(), batch, epochs=UPDATES, progress=False)
 
-    return _peak_of(train)
+    return peak_of(train)
 
 
 def fit_text() -> float:
     """Return the peak of three updates on the chunks of a text, in MiB."""
     options: dict[str, Any] = {"chunk": CHUNK, "batch_size": STREAMS, "epochs": 1}
-    return _peak_of(lambda: fit(_model(), _text(UPDATES), progress=False, **options))
+    return peak_of(lambda: fit(_model(), _text(UPDATES), progress=False, **options))
 
 
 def fit_by_hand() -> float:
@@ -63,15 +63,20 @@ def fit_by_hand() -> float:
         network = peers.Network(len(SYMBOLS), UNITS)
         return peers.learn_text(network, peers.cut_text(_text(UPDATES), SYMBOLS, STREAMS, CHUNK))
 
-    return _peak_of(train)
+    return peak_of(train)
 
 
-def _peak_of(train: Callable[[], object]) -> float:
+def peak_of(run: Callable[[], object]) -> float:
+    """Return by how much a run raises the peak memory of this process, in MiB.
+
+    Args:
+        run: What to measure.
+    """
     # The first optimizer makes PyTorch import its compiler, which should not count as training.
     torch.optim.Adam([nn.Parameter(torch.zeros(1))])
-    imported = _peak()
-    train()
-    return _peak() - imported
+    before = _peak()
+    run()
+    return _peak() - before
 
 
 def _peak() -> float:

@@ -26,13 +26,20 @@ def show(row: Row) -> str:
     spread = f"({row['low']:.3g} to {row['high']:.3g})"
     both = " and ".join(f"{row[side]:.3g} {row['scale']}" for side in ("ours", "peer"))
     line = f"{threads}  {row['name']}: {row['ratio']:.3g} {row['unit']} {spread}, {both}"
-    if row["target"] is None:
+    if row["met"] is None:
         return line
-    return f"{line}; {row['bound']} {row['target']:g}: {'met' if row['met'] else 'MISSED'}"
+    limit = "" if row["limit"] is None else f"at most {row['limit']:g} {row['scale']}"
+    target = "" if row["target"] is None else f"{row['bound']} {row['target']:g}"
+    required = " and ".join(filter(None, [target, limit]))
+    return f"{line}; {required}: {'met' if row['met'] else 'MISSED'}"
 
 
 def store(
-    benchmark: str, rows: Sequence[Row], path: Path = STORED, order: Sequence[str] = ()
+    benchmark: str,
+    rows: Sequence[Row],
+    path: Path = STORED,
+    order: Sequence[str] = (),
+    machine: Mapping[str, Any] | None = None,
 ) -> None:
     """Store the rows of one benchmark, replacing its earlier ones.
 
@@ -43,8 +50,9 @@ def store(
         rows: The new rows.
         path: The file.
         order: The names of all benchmarks, in the order of the file.
+        machine: What they were measured on. If None, what `describe` returns.
     """
-    machine = describe()
+    machine = describe() if machine is None else machine
     kept = _rows_of(path, machine)
     kept[benchmark] = list(rows)
     ranked = sorted(kept, key=lambda name: order.index(name) if name in order else len(order))

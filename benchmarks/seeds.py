@@ -22,7 +22,7 @@ AGAINST_LOOPS = {
     "fit, all texts": times_as_fast("fit, every predicted text read out, per model"),
     "build and fit": times_as_fast("building and fit, against both by hand, per model", 250),
 }
-WARM = share_of_time("fit, against JAX once compiled", 1.0)
+WARM = share_of_time("fit, against JAX once compiled", 0.90)
 FIRST = share_of_time("first fit of a process, against JAX's first call", 0.15)
 
 
@@ -37,7 +37,7 @@ def measure(threads: int, quick: bool) -> list[Row]:
         "build and fit": lambda: lambda: _train(_ensemble()),
         "build and loop": lambda: lambda: _run_loops(_rnns()),
     }
-    seconds = take_turns(contestants, repeats=3 if quick else 11)
+    seconds = take_turns(contestants, repeats=3 if quick else 7)
     rows = []
     for name, claim in AGAINST_LOOPS.items():
         peer = seconds["build and loop" if name == "build and fit" else "loop"]
@@ -45,7 +45,7 @@ def measure(threads: int, quick: bool) -> list[Row]:
         rows.append(compare(claim, seconds[name], peer, **shares))
     if has_jax():
         rows.append(compare(WARM, seconds["fit"], seconds["jax"]))
-        rows.append(_measure_first_calls(threads, repeats=1 if quick else 5))
+        rows.append(_measure_first_calls(threads, repeats=1 if quick else 3))
     return rows
 
 

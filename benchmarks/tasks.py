@@ -25,7 +25,7 @@ def measure(threads: int, quick: bool) -> list[Row]:
         task = get_task(name)
         contestants[name] = lambda task=task: lambda: draw(task)  # type: ignore[misc]
         contestants[f"train {name}"] = lambda task=task: _train(task)  # type: ignore[misc]
-    seconds = take_turns(contestants, repeats=3 if quick else 15)
+    seconds = take_turns(contestants, repeats=3 if quick else 7)
     share = {"our_share": 1 / BATCHES, "peer_share": 1 / BATCHES}
     return [
         compare(_claim(name), seconds[name], seconds[f"train {name}"], **share)

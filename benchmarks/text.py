@@ -24,7 +24,7 @@ SQUARE = 2048
 
 def measure(threads: int, quick: bool) -> list[Row]:
     """Time one epoch over a text for each hidden size."""
-    return [row for units in SIZES for row in _measure_size(units, repeats=3 if quick else 11)]
+    return [row for units in SIZES for row in _measure_size(units, repeats=3 if quick else 5)]
 
 
 def make_text(symbols: str, streams: int, chunk: int, updates: int) -> str:

@@ -26,6 +26,7 @@ class Claim:
         bound: "at most" or "at least".
         target: The ratio to reach. If None, there is no target.
         aim: A more ambitious ratio, which is not enforced.
+        limit: The largest median of our measurements, in their own unit. If None, there is none.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Claim:
     bound: str
     target: float | None = None
     aim: float | None = None
+    limit: float | None = None
 
     def judge(self, ratios: Sequence[float], ours: float, peer: float, scale: str) -> Row:
         """Turn the ratios of all repeats into a row of the results.
@@ -44,9 +46,9 @@ class Claim:
             scale: The unit of both medians.
         """
         ratio = median(ratios)
-        met = None if self.target is None else self.holds(ratio, self.target)
-        facts = {**asdict(self), "low": min(ratios), "high": max(ratios), "met": met}
+        facts = {**asdict(self), "low": min(ratios), "high": max(ratios)}
         return facts | {
+            "met": self._is_met(ratio, ours),
             "ratio": ratio,
             "repeats": len(ratios),
             "ours": ours,
@@ -59,14 +61,21 @@ class Claim:
         """Return whether a ratio satisfies the bound for a limit."""
         return ratio <= limit if self.bound == "at most" else ratio >= limit
 
+    def _is_met(self, ratio: float, ours: float) -> bool | None:
+        checks = [] if self.target is None else [self.holds(ratio, self.target)]
+        checks += [] if self.limit is None else [ours <= self.limit]
+        return all(checks) if checks else None
+
 
 Row: TypeAlias = dict[str, Any]
 """A measurement with its target, as plain values."""
 
 
-def share_of_time(name: str, target: float | None = None, aim: float | None = None) -> Claim:
-    """Claim to need at most a fraction of the peer's time."""
-    return Claim(name, "of its time", "at most", target, aim)
+def share_of_time(
+    name: str, target: float | None = None, aim: float | None = None, limit: float | None = None
+) -> Claim:
+    """Claim to need at most a fraction of the peer's time, or at most `limit` seconds."""
+    return Claim(name, "of its time", "at most", target, aim, limit)
 
 
 def times_as_fast(name: str, target: float | None = None, aim: float | None = None) -> Claim:

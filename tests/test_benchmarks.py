@@ -12,13 +12,25 @@ from typing import Any
 
 import pytest
 import torch
-from tools.results.benchmarks import STORED, amount, machine, number, table
+from tools.results.benchmarks import NO_GPU, STORED, amount, gpu_table, machine, number, table
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import own_loop, peers, results, tasks, text, timing
+from benchmarks import (
+    gpu,
+    large,
+    memory,
+    own_loop,
+    peers,
+    results,
+    sizes,
+    start,
+    tasks,
+    text,
+    timing,
+)
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.shares import answer_shares
-from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, fit, generate, get_task
+from seqtoys import ElmanCharModel, ElmanEnsemble, Vocab, evaluate, fit, generate, get_task
 from seqtoys.tasks.catalogue import CATALOGUE
 
 SYMBOLS, STREAMS, CHUNK = "abcde", 3, 4
@@ -118,6 +130,51 @@ def test_jax_matches_the_loops() -> None:
     assert text_losses == pytest.approx(peers.learn_text(network, parts()), rel=1e-4)
 
 
+def test_jax_matches_fit_at_other_sizes() -> None:
+    pytest.importorskip("jax", reason="JAX is in the extra bench", exc_type=ImportError)
+    size = sizes.Size(seeds=2, units=7, sequences=3, steps=5, target=1, epochs=20)
+    history = sizes.train(size)()
+    for unroll in (1, size.steps):
+        _, (losses, _) = sizes.train_in_jax(size, unroll)()
+        assert torch.tensor(losses).T.tolist() == [
+            pytest.approx(row, rel=1e-4) for row in history.loss.tolist()
+        ]
+
+
+def test_loop_over_texts_matches_fit() -> None:
+    texts = ["abc", "fedcba", "be"]
+    model = ElmanCharModel(Vocab(large.SYMBOLS), hidden_size=7)
+    network = peers.Reader(len(large.SYMBOLS), 7, batch_first=True)
+    for _ in range(2):
+        loss = large.learn_texts(network, texts, batch_size=3)
+        assert fit(model, texts, epochs=1, lr=0.01).loss == pytest.approx([loss], rel=1e-5)
+
+
+def test_score_by_hand_matches_evaluate() -> None:
+    vocab = Vocab(large.SYMBOLS)
+    score = evaluate(ElmanCharModel(vocab, hidden_size=7), [("abcd", "bcde")])
+    network = peers.Reader(len(vocab), 7, batch_first=True)
+    loss, accuracy = large.score(network, vocab.encode_batch(["abcde"]))
+    assert score.loss == pytest.approx(loss, rel=1e-5)
+    assert score.accuracy == accuracy
+
+
+def test_import_is_timed_after_those_of_pytorch_and_numpy() -> None:
+    imports = [line for line in start.SCRIPT.splitlines() if "import" in line]
+    assert imports[1:] == ["import torch, numpy", start.NAMES]
+    assert start.run_python("-c", "print(5)") == "5\n"
+
+
+@pytest.mark.parametrize("benchmark", [large, memory, start, tasks])
+def test_measured_in_one_thread_only(benchmark: Any) -> None:
+    assert benchmark.measure(2, quick=True) == []
+
+
+def test_without_jax_other_sizes_are_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sizes, "has_jax", lambda: False)
+    assert sizes.measure(1, quick=True) == []
+
+
 def test_ensemble_matches_the_loops() -> None:
     ensemble = ElmanEnsemble(Vocab("hielo"), seeds=[777, 1])
     history: Any = fit(ensemble, DATA, epochs=20, lr=0.05)
@@ -159,6 +216,24 @@ def test_ratio_is_the_median_over_pairs() -> None:
     assert (row["ratio"], row["low"], row["high"], row["met"]) == (0.5, 0.25, 0.9, False)
     row = timing.compare(timing.times_as_fast("", 2.0), [1, 2, 9], [2, 8, 10], peer_share=2)
     assert (row["ratio"], row["ours"], row["peer"], row["met"]) == (4, 2, 16, True)
+
+
+def test_limit_is_on_our_own_measurement(tmp_path: Path) -> None:
+    claim = timing.share_of_time("import", limit=2.0)
+    rows = [{**timing.compare(claim, [ours], [1.0]), "threads": 1} for ours in (2.0, 3.0)]
+    assert [row["met"] for row in rows] == [True, False]
+    assert [results.show(row).partition("; ")[2] for row in rows] == [
+        "at most 2 s: met",
+        "at most 2 s: MISSED",
+    ]
+    path = tmp_path / "results.json"
+    results.store("start", rows, path)
+    assert "| at most 2.00 s | **missed** | 3.00 s | 1.00 s |" in table("start", path)
+    both = timing.share_of_time("fit", 0.5, limit=2.0)
+    found = [
+        timing.compare(both, [ours], [peer])["met"] for ours, peer in ((2, 4), (1, 1), (3, 9))
+    ]
+    assert found == [True, False, False]
 
 
 def test_rows_are_kept_only_for_the_same_machine(tmp_path: Path) -> None:
@@ -205,6 +280,83 @@ def test_command_line_rejects_invalid_arguments(
     with pytest.raises(SystemExit):
         main(arguments)
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ElmanCharModel, minibatches",
+        "ElmanCharModel, saved and resumed",
+        "ElmanCharModel on reber, and evaluate",
+        "ElmanEnsemble of 8 seeds",
+        "MambaCharModel",
+    ],
+)
+def test_trainings_on_the_same_device_are_equal(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for option, value in {"EPOCHS": 2, "REPEATS": 1, "COUNT": 8}.items():
+        monkeypatch.setattr(gpu, option, value)
+    row = gpu.measure(gpu.TRAININGS[name], gpu.CPU, name)
+    assert (row["losses"], row["weights"], row["met"]) == (0, 0, True)
+
+
+def test_resumed_training_on_a_gpu_is_compared_with_an_uninterrupted_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpu, "EPOCHS", 4)
+    whole, halves = (
+        gpu.train(gpu.TRAININGS[f"ElmanCharModel, {kind}"], gpu.CPU)
+        for kind in ("embedding", "saved and resumed")
+    )
+    assert torch.equal(whole.losses, halves.losses)
+    assert gpu.largest_difference(whole.weights, halves.weights) == 0
+
+
+def test_a_difference_on_a_gpu_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "EPOCHS", 2)
+    monkeypatch.setattr(gpu, "REPEATS", 1)
+    seeds = iter(range(9))
+    training = gpu.Training(lambda: ElmanCharModel(gpu.VOCAB, hidden_size=4, seed=next(seeds)))
+    row = gpu.measure(training, gpu.CPU)
+    assert not row["met"]
+    assert min(row["losses"], row["weights"]) > gpu.TOLERANCE
+    nan = {"weight": torch.tensor([math.nan])}
+    assert gpu.largest_difference(nan, nan) == math.inf
+
+
+def test_without_a_gpu_the_reason_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert gpu.main([]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("nothing was measured: ")
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch.version, "hip", None, raising=False)
+    assert "supports no GPU" in str(gpu.why_no_gpu())
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    assert gpu.why_no_gpu() == "PyTorch finds no GPU"
+
+
+def test_failed_training_on_a_gpu_is_stored_with_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, training = tmp_path / "gpu.json", gpu.TRAININGS["ElmanCharModel, embedding"]
+    assert gpu_table(path) == NO_GPU
+    for name, value in {"STORED": path, "EPOCHS": 2, "REPEATS": 1}.items():
+        monkeypatch.setattr(gpu, name, value)
+    failing = gpu.Training(lambda: 1 / 0)  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(gpu, "TRAININGS", {"failing": failing, "embedding": training})
+    monkeypatch.setattr(gpu, "why_no_gpu", lambda: None)
+    monkeypatch.setattr(gpu, "find_gpu", lambda: (gpu.CPU, "a GPU"))
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    assert gpu.main(["--write"]) == 1
+    assert "failing: ZeroDivisionError: division by zero" in capsys.readouterr().out
+    failed, equal = gpu_table(path).splitlines()[2:4]
+    assert failed == "| failing | | | **failed**: ZeroDivisionError: division by zero | | |"
+    assert equal.startswith("| embedding | 0.0e+00 | 0.0e+00 | met | ")
+    assert "a GPU" in gpu_table(path)
 
 
 @pytest.mark.parametrize("name", ANSWERING)

@@ -10,7 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, evaluate, fit, generate, get_task
+from seqtoys import (
+    Batch,
+    ElmanCharModel,
+    ElmanEnsemble,
+    Vocab,
+    evaluate,
+    fit,
+    generate,
+    get_task,
+    models,
+)
 from seqtoys import sweep as run_sweep
 from seqtoys.errors import DeviceError
 from seqtoys.models.metrics import count_hits, cross_entropy
@@ -32,6 +42,7 @@ NETWORKS: dict[str, Callable[..., Any]] = {
     "few": partial(ElmanEnsemble, seeds=[1, 2]),
     "many": partial(ElmanEnsemble, seeds=range(200)),
 }
+ARCHITECTURES = [name for name in models.__all__ if name.endswith("CharModel") and name[0] != "C"]
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 
@@ -59,9 +70,25 @@ def test_network_creates_no_tensor_on_another_device(network: str, variant: str)
         Frozen(model, torch.arange(len(model)) == 1).restore_weights()
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_architecture_creates_no_tensor_on_another_device(name: str) -> None:
+    model = getattr(models, name)(VOCAB, hidden_size=8).to("meta")
+    symbols = torch.zeros(3, 6, dtype=torch.int64, device="meta")
+    logits, hidden = model(symbols)
+    resumed, hidden = model(symbols, hidden)
+    step, hidden = model.step(symbols[:, 0], hidden)
+    vectors, _ = model.step(torch.zeros(3, 5, device="meta"), model.initial_hidden(3))
+    (logits.sum() + resumed.sum() + step.sum() + vectors.sum()).backward()
+    states = hidden if isinstance(hidden, tuple) else (hidden,)
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    assert {tensor.device.type for tensor in (logits, step, *states, *grads)} == {"meta"}
+    assert len(grads) == len(list(model.parameters()))
+
+
 @gpu
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("network", NETWORKS)
+@torch.backends.cudnn.flags(enabled=True, allow_tf32=False)  # otherwise 10 bits
 def test_forward_on_gpu_matches_cpu(network: str, variant: str) -> None:
     here = NETWORKS[network](VOCAB, **VARIANTS[variant])
     there = NETWORKS[network](VOCAB, **VARIANTS[variant]).to("cuda")

@@ -996,3 +996,17 @@ def test_contents_are_restored() -> None:
         restore_contents(model, before)
         assert not has_changed(model, before)
     assert (model.kept, model.known, model.seen) == ([1], {"a": 1}, {1})
+
+
+def test_comparison_with_each_replica_does_not_use_cudnn() -> None:
+    """Its lower precision would make replicas seem to differ."""
+    used = []
+
+    class Watched(nn.Embedding):
+        def forward(self, indices: Tensor) -> Tensor:
+            used.append(torch.backends.cudnn.enabled)
+            return super().forward(indices)
+
+    Ensemble(lambda seed: Watched(5, 5), SEEDS)(INPUTS)
+    assert used == [False] * (len(used) - 1) + [True]
+    assert len(used) > len(SEEDS)

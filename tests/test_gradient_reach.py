@@ -138,6 +138,22 @@ class OneHot(nn.Module):
         return nn.functional.one_hot(inputs, 5).float()
 
 
+def test_cudnn_is_not_used() -> None:
+    """It has no gradients of recurrent networks in evaluation mode."""
+    used = []
+
+    class Watched(nn.Embedding):
+        def forward(self, indices: Tensor) -> Tensor:
+            used.append(torch.backends.cudnn.enabled)
+            return super().forward(indices)
+
+    with torch.random.fork_rng():
+        model = Watched(5, 5)
+    gradient_by_distance(model, Batch.from_texts(["hihello"], VOCAB))
+    assert used == [False]
+    assert torch.backends.cudnn.enabled
+
+
 def test_models_and_seeds_are_compared(draw: Draw) -> None:
     models: dict[str, Any] = {
         "tanh": ElmanEnsemble(VOCAB, range(5), hidden_size=7),

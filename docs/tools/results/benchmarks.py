@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 STORED = Path(__file__).parents[3] / "benchmarks" / "results.json"
+STORED_ON_GPU = STORED.with_name("gpu.json")
 HEAD = "| measurement | threads | ratio | target | verdict | seqtoys | peer |"
 RULE = "| --- | --- | --- | --- | --- | --- | --- |"
+HEAD_ON_GPU = "| training | losses | weights | verdict | CPU | GPU |"
+RULE_ON_GPU = "| --- | --- | --- | --- | --- | --- |"
+NO_GPU = "No result of a GPU is stored yet."
 
 
 def machine(path: Path = STORED) -> str:
@@ -41,6 +45,35 @@ def table(benchmark: str, path: Path = STORED) -> str:
     return "\n".join([HEAD, RULE, *map(_line, rows), "", note])
 
 
+def gpu_table(path: Path = STORED_ON_GPU) -> str:
+    """Return the comparison of GPU and CPU as a Markdown table, or say that there is none yet.
+
+    Args:
+        path: The results that `python -m benchmarks.gpu --write` stores.
+    """
+    if not path.exists():
+        return NO_GPU
+    stored = _read(path)
+    facts, rows = stored["machine"], stored["rows"]["gpu"]
+    dates = ", ".join(sorted({row["date"] for row in rows}))
+    where = (
+        f"{facts['gpu']} (CUDA {facts['cuda']}), against one thread of {facts['cpu']}, "
+        f"Python {facts['python']}, torch {facts['torch']}"
+    )
+    return "\n".join([HEAD_ON_GPU, RULE_ON_GPU, *map(_gpu_line, rows), "",
+                      f"Measured on {dates}: {where}."])  # fmt: skip
+
+
+def _gpu_line(row: Mapping[str, Any]) -> str:
+    if "error" in row:
+        reason = " ".join(row["error"].replace("|", " ").split())
+        return f"| {row['name']} | | | **failed**: {reason} | | |"
+    verdict = "met" if row["met"] else "**missed**"
+    differences = f"{row['losses']:.1e} | {row['weights']:.1e}"
+    speeds = f"{number(row['cpu'])} updates/s | {number(row['gpu'])} updates/s"
+    return f"| {row['name']} | {differences} | {verdict} | {speeds} |"
+
+
 def _line(row: Mapping[str, Any]) -> str:
     spread = f"({number(row['low'])} to {number(row['high'])})"
     verdict = {True: "met", False: "**missed**", None: ""}[row["met"]]
@@ -57,10 +90,14 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def _target(row: Mapping[str, Any]) -> str:
-    if row["target"] is None:
-        return "none"
-    aim = "" if row["aim"] is None else f", aim {row['aim']:,g}"
-    return f"{row['bound']} {row['target']:,g}{aim}"
+    parts = []
+    if row["target"] is not None:
+        parts.append(f"{row['bound']} {row['target']:,g}")
+    if row["aim"] is not None:
+        parts.append(f"aim {row['aim']:,g}")
+    if row.get("limit") is not None:
+        parts.append(f"at most {amount(row['limit'], row['scale'])}")
+    return ", ".join(parts) or "none"
 
 
 def number(value: float) -> str:

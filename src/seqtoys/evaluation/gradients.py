@@ -50,7 +50,9 @@ def gradient_by_distance(model: nn.Module, batch: Batch) -> Float[Tensor, " dist
         raise OptionError("expected one model, got an ensemble; pass a replica, as in ensemble[0]")
     batch = batch.repeated().to(device_of(model))
     read = _read_states if _has_state(model) else _read_embeddings
-    with torch.enable_grad(), in_mode(model, training=False):
+    # In evaluation mode, cuDNN has no gradients of recurrent networks.
+    cudnn = torch.backends.cudnn.flags(enabled=False)
+    with torch.enable_grad(), in_mode(model, training=False), cudnn:
         logits, states = read(model, batch)
         check_targets(batch, logits.shape[-1])
         time = torch.arange(len(states), device=logits.device)

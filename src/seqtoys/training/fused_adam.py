@@ -95,7 +95,7 @@ class FusedAdam:
         if all(has_grad):
             self._counts.add_(1)
         else:
-            self._counts.add_(torch.tensor(has_grad))
+            self._counts.add_(torch.tensor(has_grad, device="cpu"))
             state = (list(compress(part, has_grad)) for part in state)
         weights, means, squares, counts = state
         torch._fused_adamw_(  # without weight decay, this is Adam

@@ -1,0 +1,55 @@
+"""How long Python takes to load the library, and to answer `python -m seqtoys --help`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from benchmarks.timing import Row, compare, share_of_time, take_turns
+
+NAMES = "from seqtoys import ElmanCharModel, Vocab, fit"
+IMPORT = share_of_time(f"{NAMES}, against import torch, numpy before it", limit=0.04)
+HELP = share_of_time("python -m seqtoys --help, against python -c pass", limit=0.3)
+
+# In one process, so that the time of PyTorch, which varies, is not part of the difference.
+SCRIPT = f"""
+from time import perf_counter
+started = perf_counter()
+import torch, numpy
+loaded = perf_counter()
+{NAMES}
+print(perf_counter() - loaded, loaded - started)
+"""
+
+
+def measure(threads: int, quick: bool) -> list[Row]:
+    """Time fresh processes, one at a time; more threads make no difference."""
+    if threads > 1:
+        return []
+    repeats = 3 if quick else 7
+    import_seconds()  # the first one may have to compile the modules, and to read them from disk
+    imports = [import_seconds() for _ in range(repeats)]
+    seconds = take_turns({"help": _command("-m", "seqtoys", "--help"),
+                          "pass": _command("-c", "pass")}, repeats)  # fmt: skip
+    return [
+        compare(IMPORT, [ours for ours, _ in imports], [before for _, before in imports]),
+        compare(HELP, seconds["help"], seconds["pass"]),
+    ]
+
+
+def import_seconds() -> tuple[float, float]:
+    """Return the time of the import of the library in a fresh process, and of those before it."""
+    ours, before = map(float, run_python("-c", SCRIPT).split())
+    return ours, before
+
+
+def run_python(*arguments: str) -> str:
+    """Run Python in a fresh process, and return what it prints."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def _command(*arguments: str) -> Callable[[], Callable[[], object]]:
+    return lambda: partial(run_python, *arguments)
