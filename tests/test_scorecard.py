@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from seqtoys import ElmanCharModel, Vocab, fit, get_task, list_skills, scorecard
-from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.errors import DataError, InputTypeError, OptionError, quoted
 from seqtoys.results import CardRow, Estimate, ScoreCard, Skill
 from seqtoys.scorecards import measure, run, skills
 from seqtoys.scorecards.factory import import_factory, make
@@ -513,6 +513,7 @@ def test_factory_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ({"level": "slow"}, "expected level to be 'quick' or 'full', got 'slow'"),
         ({"skills": ["dance"]}, "expected skills to be 'parity', 'latch' or 'infer', got 'dance'"),
         ({"skills": ["parit"]}, "no skill is named 'parit'; did you mean 'parity'?"),
+        ({"skills": [["parity"]]}, "expected skills to be 'parity', 'latch' or 'infer', got ['p"),
         ({"skills": []}, "expected one or more different skills, got []"),
         ({"skills": ["infer", "infer"]}, "expected one or more different skills, got ['infer'"),
         ({"seeds": [1, 1]}, "expected one or more distinct seeds, got [1, 1]"),
@@ -522,6 +523,19 @@ def test_bad_options(options: Any, message: str) -> None:
     with pytest.raises(OptionError) as caught:
         scorecard(make_net, **options)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("level", ["Quick", "fulll", torch.ones(2), ["full"]], ids=str)
+def test_misspelled_level_is_not_taken_for_the_full_one(
+    level: Any, assert_error: AssertError
+) -> None:
+    skill, message = list_skills()["parity"], "expected level to be 'quick' or 'full', got "
+    for call in (
+        skill.recipe, skill.make_task, skill.make_training_task, ScoreCard.references,
+    ):  # fmt: skip
+        assert_error(partial(call, level), OptionError, message + quoted(level))
+    with pytest.raises(DataError, match="expected a card of level quick or full"):
+        ScoreCard("net", level, ["parity"], [0], [])
 
 
 def test_name_of_one_skill_is_not_read_letter_by_letter(assert_error: AssertError) -> None:

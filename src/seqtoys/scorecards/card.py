@@ -18,6 +18,7 @@ from seqtoys.support.arguments import check_fields, checked
 from seqtoys.support.atomic_file import PathLike, write_whole
 from seqtoys.support.serialization import expected
 from seqtoys.support.tables import html_paragraph, html_table, text_table, truncated
+from seqtoys.support.values import check_choice
 from seqtoys.support.words import counted
 
 WIDTH = 80
@@ -70,7 +71,7 @@ class ScoreCard:
     def __post_init__(self) -> None:
         check_fields(self)
         unknown = {*self.skills, *(row.skill for row in self.rows)} - list_skills().keys()
-        if self.level not in get_args(Level) or unknown:
+        if not isinstance(self.level, str) or self.level not in get_args(Level) or unknown:
             raise DataError(
                 f"expected a card of level quick or full with known skills, got "
                 f"{quoted(self.level)} with {quoted(sorted(unknown))}; was it made by another "
@@ -143,10 +144,14 @@ class ScoreCard:
             One card per architecture and size, made with the current recipes. Their rows have no
             curves and no mistakes.
 
+        Raises:
+            OptionError: If there is no such level.
+
         Examples:
             >>> ScoreCard.references()[0].model
             'ElmanCharModel(parameters=10000)'
         """
+        check_choice("level", level, get_args(Level))
         cards = map(ScoreCard.from_json, shipped_references())
         is_current = {"recipes": str(RECIPES)}.items()
         return [card for card in cards if card.level == level and is_current <= card.facts.items()]
