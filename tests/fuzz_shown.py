@@ -237,6 +237,7 @@ def methods(rng: random.Random, folder: Path) -> Call:
         name
         for name in dir(type(made))
         if not name.startswith("_") and name not in INNER and callable(getattr(type(made), name))
+        if not isinstance(getattr(type(made), name), type)
         if not any(name in dir(kind) for kind in INHERITED if isinstance(made, kind))
     ]
     special = [

@@ -213,8 +213,13 @@ def refuse(event, arguments):
         raise AssertionError(event)
 
 sys.addaudithook(refuse)
-from seqtoys import ElmanCharModel, Vocab, evaluate, fit, generate, get_task, load, save
+from seqtoys import ElmanCharModel, Vocab, evaluate, fit, generate, get_task, load, save, scorecard
+from seqtoys.models import GRUCharModel
 task = get_task("parity")
+fit(GRUCharModel(task.vocab, hidden_size=4), task, epochs=2)
+card = scorecard(lambda vocab, seed: None, seeds=[0], skills=["parity"], path="rows")
+card.to_html("page")
+card.to_json("card")
 model = ElmanCharModel(task.vocab, hidden_size=4)
 fit(model, task, epochs=2)
 evaluate(model, task, count=10)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, get_args
 
 from seqtoys.errors import DataError, quoted
@@ -40,7 +42,8 @@ class ScoreCard:
         facts: The version of the recipes, the versions of the packages, and the date.
 
     Raises:
-        DataError: If the level or a skill is unknown.
+        DataError: If the level or a skill is unknown, or the rows are not at most one per skill
+            and seed, all of this level.
 
     Examples:
         >>> from seqtoys.results import Estimate
@@ -77,6 +80,18 @@ class ScoreCard:
                 f"{quoted(self.level)} with {quoted(sorted(unknown))}; was it made by another "
                 "version of seqtoys?"
             )
+        self._check_rows()
+
+    def _check_rows(self) -> None:
+        cells = Counter((row.skill, row.seed) for row in self.rows)
+        planned = set(product(self.skills, self.seeds))
+        for row in self.rows:
+            cell = (row.skill, row.seed)
+            if row.level != self.level or cell not in planned or cells[cell] > 1:
+                raise DataError(
+                    f"expected one row at most for each of the card's skills and seeds, of level "
+                    f"{self.level}, got {quoted(row)} of level {quoted(row.level)}"
+                )
 
     @property
     def short_name(self) -> str:
