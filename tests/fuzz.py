@@ -36,12 +36,13 @@ import torch
 
 import seqtoys
 from seqtoys import SeqtoysError
+from tests.fuzz_models import MODEL_CALLS
 from tests.fuzz_shown import SHOWN_CALLS
 from tests.fuzz_targets import CALLS as OTHER_CALLS
 from tests.fuzz_targets import Call
 from tests.fuzz_values import damage, wild
 
-CALLS = {**OTHER_CALLS, **SHOWN_CALLS}
+CALLS = {**OTHER_CALLS, **SHOWN_CALLS, **MODEL_CALLS}
 PATIENCE = 20  # seconds after which a call counts as hanging
 MEMORY = 12 * 2**30  # bytes of address space; the process itself takes about 3 GiB
 MESSAGE = 2000  # maximum characters

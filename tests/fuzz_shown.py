@@ -22,6 +22,7 @@ from seqtoys import (
     Vocab,
     errors,
     get_task,
+    list_skills,
     novelty,
     save,
 )
@@ -50,7 +51,8 @@ from seqtoys.plotting import (
     plot_trajectory,
     to_svg,
 )
-from seqtoys.results import Estimate, Proportion
+from seqtoys.results import Estimate, Proportion, SkillSummary
+from tests.fuzz_models import architecture, architectures, card_row
 from tests.fuzz_targets import (
     VOCAB,
     Call,
@@ -151,6 +153,9 @@ def words(folder: Path) -> list[list[str]]:
         ["sample", str(folder / "lined"), "--lines", "--prompt", "h", "--length", "5"],
         ["tasks"],
         ["tasks", "dyck", "--json"],
+        ["card", "tests.fuzz_targets:broken_factory", "--skills", "add,parity", "--seeds", "1",
+         "--workers", "1", "--html", str(folder / "page"), "--json", str(folder / "json"),
+         "--path", str(folder / "rows")],
         ["--version"],
         ["--help"],
     ]  # fmt: skip
@@ -169,16 +174,15 @@ def commands(rng: random.Random, folder: Path) -> Call:
         return 0
 
     line = list(rng.choice(words(folder)))
-    amounts = {at + 1 for at, word in enumerate(line) if word in ("--epochs", "--seeds")}
     # The work of a spoiled command grows with its numbers, so those stay small.
-    return Call(run, list(line), {}, tuple(map(str, {*amounts, *_before_amounts(line)})))
+    return Call(run, list(line), {}, tuple(map(str, _amounts(line))))
 
 
-def _before_amounts(line: list[str]) -> Iterator[int]:
-    """Yield the positions of words without which slow defaults would apply."""
+def _amounts(line: list[str]) -> Iterator[int]:
+    """Yield the positions of numbers, and of words without which slow defaults would apply."""
     yield 0
     for at, word in enumerate(line):
-        if word in ("--epochs", "--seeds", "--length", "--num"):
+        if word in ("--epochs", "--seeds", "--length", "--num", "--workers"):
             yield from (at, at + 1)
 
 
@@ -211,12 +215,19 @@ def library_objects(rng: random.Random) -> Any:
         lambda: Proportion(3, 4),
         lambda: Estimate(0.5, 0.1),
         lambda: novelty(["hat"], ["hat"]),
+        lambda: architecture(rng),
+        lambda: architectures(rng),
+        score_card,
+        lambda: card_row(rng),
+        lambda: SkillSummary("parity", [card_row(rng)]),
+        lambda: rng.choice(list(list_skills().values())),
     ]
     return rng.choice(makers)()
 
 
 INHERITED = (nn.Module, float, torch.utils.data.Dataset)
-INNER = ("draw", "draw_inputs", "answer", "one_answer")  # called by `sample`, which checks
+# Called by `sample` and `encode`, which check.
+INNER = ("draw", "draw_inputs", "answer", "one_answer", "unknown_symbol")
 
 
 def methods(rng: random.Random, folder: Path) -> Call:
@@ -226,6 +237,7 @@ def methods(rng: random.Random, folder: Path) -> Call:
         name
         for name in dir(type(made))
         if not name.startswith("_") and name not in INNER and callable(getattr(type(made), name))
+        if not isinstance(getattr(type(made), name), type)
         if not any(name in dir(kind) for kind in INHERITED if isinstance(made, kind))
     ]
     special = [
@@ -243,6 +255,7 @@ VALID: dict[str, Callable[[], Any]] = {
     "targets": lambda: VOCAB.encode_batch(["lo"]), "rows": lambda: torch.tensor([0]),
     "device": lambda: "cpu", "fraction": lambda: 0.3, "text": lambda: history().to_json(),
     "length_range": lambda: (1, 9), "hidden": lambda: None,
+    "level": lambda: "quick",
 }  # fmt: skip
 
 

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, get_task
+from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Ensemble, Vocab, get_task
+from seqtoys.models import GRUCharModel, LRUCharModel, MambaCharModel, TransformerCharModel
 from seqtoys.results import Proportion, Row
 
 VOCAB = Vocab("hielo")
@@ -116,6 +117,11 @@ def wild_model(rng: random.Random) -> Any:
             lambda: ElmanCharModel(Vocab(["boy", "sees"]), hidden_size=3, embedding_size=2),
             lambda: ElmanCharModel(Vocab("a")),
             lambda: ElmanEnsemble(VOCAB, seeds=[1, 2]),
+            lambda: GRUCharModel(VOCAB, 4, batch_first=False),
+            lambda: LRUCharModel(VOCAB, 4, num_layers=1),
+            lambda: TransformerCharModel(VOCAB, 4, positions="learned", context=5),
+            lambda: Ensemble(lambda seed: MambaCharModel(VOCAB, 4, seed=seed), [1, 2]),
+            lambda: Ensemble(lambda seed: nn.Embedding(5, 5), [1, 2]),
             lambda: nn.Linear(5, 5),
             lambda: nn.Identity(),
             lambda: nn.Sequential(nn.Embedding(5, 5)),
@@ -186,6 +192,7 @@ MAKERS: tuple[Callable[[random.Random], Any], ...] = (
     wild_batch,
     lambda rng: rng.choice((VOCAB, Vocab(["boy", "sees", "dog"]), Vocab("a"), Vocab("=01"))),
     lambda rng: get_task(rng.choice(("hihello", "parity", "reber", "anbn", "tomita_2"))),
+    lambda rng: get_task(rng.choice(("mess3", "mqar", "word_problem", "dyck_bounded"))),
     lambda rng: [wild(rng) for _ in range(rng.randint(0, 3))],
     lambda rng: tuple(wild(rng) for _ in range(rng.randint(0, 3))),
     lambda rng: {rng.choice((*TEXTS, *SMALL, None)): wild(rng) for _ in range(rng.randint(0, 2))},

@@ -347,3 +347,8 @@ ERRORS: dict[str, Any] = {
 @pytest.mark.parametrize("case", ERRORS)
 def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCheck) -> None:
     assert_error(*ERRORS[case])
+
+
+def test_batch_without_values_has_a_repr() -> None:
+    batch = Batch.from_texts(["hello"], Vocab("hielo")).to("meta")
+    assert repr(batch) == "Batch(inputs of shape (1, 4), on the meta device)"

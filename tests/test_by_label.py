@@ -12,8 +12,8 @@ import torch
 from torch.nn import functional as F
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Task, evaluate, get_task
-from seqtoys.errors import InputTypeError, OptionError, ShapeError
-from seqtoys.results import Report
+from seqtoys.errors import DataError, InputTypeError, OptionError, ShapeError
+from seqtoys.results import ByLabel, ByPosition, Report
 from seqtoys.tasks.state_tracking.flip_flop import FlipFlop
 
 HOP = get_task("hop", length=12)
@@ -205,3 +205,22 @@ def test_given_data_have_no_labels(assert_error: Any) -> None:
     model, measure = ElmanCharModel(DYCK.vocab), cast(Any, evaluate)
     message = "by=… applies only to tasks; got '#()#'"
     assert_error(lambda: measure(model, "#()#", by="depth"), OptionError, message)
+
+
+def test_columns_of_different_lengths_raise(assert_error: Any) -> None:
+    assert_error(
+        lambda: ByLabel("gap", [1, 2], [1, 2], [5], [], []),
+        DataError,
+        "expected scored with 2 rows, as many as low, got 1",
+    )
+    assert_error(
+        lambda: ByPosition([1, 2], [5, 5], [0.5, 0.5], [1.0]),
+        DataError,
+        "expected accuracy with 2 rows, as many as position, got 1",
+    )
+
+
+def test_unknown_units_raise(assert_error: Any) -> None:
+    units: Any = "bytes"
+    message = "expected units to be 'nats', 'bits' or 'perplexity', got 'bytes'"
+    assert_error(lambda: ByLabel("gap", [], [], [], [], []).cells(units), OptionError, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -123,6 +124,18 @@ def test_read_only_file_is_noticed_before_training(
     assert capsys.readouterr().err == (
         f"seqtoys: can't write {page}: permission denied; use another path\n"
     )
+    assert calls == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes")
+def test_named_pipe_is_noticed_before_training(
+    measured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls, pipe = measured(SOLVED), tmp_path / "card.html"
+    os.mkfifo(pipe)
+    assert main(["card", FACTORY, "--workers", "1", "--html", str(pipe)]) == 2
+    reason = "it is a named pipe, not a regular file; choose another path"
+    assert capsys.readouterr().err == f"seqtoys: can't write {pipe}: {reason}\n"
     assert calls == []
 
 

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit, generate, load, save
 from seqtoys.errors import NonFiniteLossError, OptionError, UnknownSymbolError
+from seqtoys.models import GRUCharModel, TransformerCharModel
 from tests.pressing import pressed_at_line, spread
-from tests.soak import soak
+from tests.soak import open_files, soak, soak_architectures
 
 VOCAB = Vocab("hielo")
 TEXTS = st.lists(st.text("hielo", min_size=2, max_size=6), min_size=1, max_size=4)
@@ -213,8 +214,13 @@ def refuse(event, arguments):
         raise AssertionError(event)
 
 sys.addaudithook(refuse)
-from seqtoys import ElmanCharModel, Vocab, evaluate, fit, generate, get_task, load, save
+from seqtoys import ElmanCharModel, Vocab, evaluate, fit, generate, get_task, load, save, scorecard
+from seqtoys.models import GRUCharModel
 task = get_task("parity")
+fit(GRUCharModel(task.vocab, hidden_size=4), task, epochs=2)
+card = scorecard(lambda vocab, seed: None, seeds=[0], skills=["parity"], path="rows")
+card.to_html("page")
+card.to_json("card")
 model = ElmanCharModel(task.vocab, hidden_size=4)
 fit(model, task, epochs=2)
 evaluate(model, task, count=10)
@@ -236,3 +242,11 @@ def test_library_uses_no_network(tmp_path: Path) -> None:
 def test_memory_stays_flat() -> None:
     _, first, *_, last = soak(fits=160, symbols=20_000, parts=8)
     assert last - first < 2  # MB
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed in /proc")
+def test_architectures_leave_no_file_open() -> None:
+    before = open_files()
+    kinds = [GRUCharModel, TransformerCharModel]
+    assert len(list(soak_architectures(rounds=1, parts=1, kinds=kinds))) == 1
+    assert open_files() == before

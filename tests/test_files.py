@@ -28,9 +28,11 @@ from seqtoys import (
     load,
     load_history,
     save,
+    scorecard,
     sweep,
 )
 from seqtoys.errors import ModelFileError
+from seqtoys.results import ScoreCard
 from seqtoys.support import atomic_file, file_lock
 from seqtoys.support.atomic_file import write_whole
 from seqtoys.support.file_lock import is_released, try_lock
@@ -56,12 +58,17 @@ def run_sweep(path: Path) -> Any:
     return sweep(ElmanEnsemble, "hihello", grid=grid, seeds=[0], epochs=1, vocab=VOCAB, path=path)
 
 
+CARD = ScoreCard("net", "quick", [], [], [])
 WRITERS: dict[str, Callable[[Path], object]] = {
     "save": lambda path: save(model(), path),
     "save with overwrite": lambda path: save(model(), path, overwrite=True),
     "fit": train,
     "sweep": run_sweep,
+    "scorecard": lambda path: scorecard(ElmanCharModel, path=path),
+    "to_html": lambda path: CARD.to_html(path),
+    "to_json": lambda path: CARD.to_json(path),
 }
+JOURNALS = ("sweep", "scorecard")
 READERS: dict[str, Callable[[Path], object]] = {
     "load": load,
     "load_history": load_history,
@@ -123,7 +130,7 @@ def test_special_files_are_not_replaced(
         path.symlink_to(special)
     before = special.lstat()
     message = f"can't write {path}: it is {kind}, not a regular file; choose another path"
-    message += "" if writer == "sweep" else ". Any existing file is unchanged"
+    message += "" if writer in JOURNALS else ". Any existing file is unchanged"
     with within(20):
         assert_error(lambda: WRITERS[writer](path), ModelFileError, message)
     assert os.path.samestat(special.lstat(), before)
@@ -148,7 +155,7 @@ def test_special_files_are_not_read(
 @pytest.mark.parametrize("writer", WRITERS)
 def test_directory_is_not_replaced(writer: str, tmp_path: Path, assert_error: ErrorCheck) -> None:
     message = "Is a directory; give the path of a file in that directory"
-    suffix = "" if writer == "sweep" else ". Any existing file is unchanged"
+    suffix = "" if writer in JOURNALS else ". Any existing file is unchanged"
     assert_error(
         lambda: WRITERS[writer](tmp_path),
         ModelFileError,
@@ -247,7 +254,7 @@ def test_read_only_file_is_not_replaced(tmp_path: Path, assert_error: ErrorCheck
         f"can't write {path}: it is read-only; choose a path you can write to. "
         "Any existing file is unchanged"
     )
-    for name in ("save", "save with overwrite", "fit"):
+    for name in ("save", "save with overwrite", "fit", "to_html", "to_json"):
         assert_error(lambda name=name: WRITERS[name](path), ModelFileError, message)  # type: ignore[misc]
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]

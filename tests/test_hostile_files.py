@@ -14,8 +14,19 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from seqtoys import Checkpoint, ElmanCharModel, ElmanEnsemble, Vocab, fit, load, load_history, save
+from seqtoys import (
+    Checkpoint,
+    ElmanCharModel,
+    ElmanEnsemble,
+    Ensemble,
+    Vocab,
+    fit,
+    load,
+    load_history,
+    save,
+)
 from seqtoys.errors import ModelFileError, SeqtoysError
+from seqtoys.models import MambaCharModel, TransformerCharModel
 
 Parts = tuple[dict[str, Any], dict[str, Tensor]]
 ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
@@ -46,7 +57,7 @@ def signed(facts: dict[str, Any], tensors: dict[str, Tensor]) -> bytes:
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> list[Original]:
-    """Return a model and an ensemble with their histories, and a checkpoint."""
+    """Return a checkpoint, and models and ensembles with their histories."""
     return make_files(tmp_path_factory.mktemp("originals"))
 
 
@@ -57,6 +68,10 @@ def make_files(folder: Path) -> list[Original]:
     ensemble = ElmanEnsemble(vocab, seeds=[1, 2, 3], embedding_size=2)
     save(ensemble, folder / "ensemble", history=fit(ensemble, "hihello", epochs=3))
     train(folder / "checkpoint", checkpoint=Checkpoint(folder / "checkpoint", every=1))
+    later = TransformerCharModel(vocab, 4, positions="learned", context=9)
+    save(later, folder / "transformer", history=fit(later, ["hihello", "hill"], epochs=2))
+    many = Ensemble(lambda seed: MambaCharModel(vocab, 4, state_size=2, seed=seed), [1, 2])
+    save(many, folder / "trained together", history=fit(many, "hihello", epochs=2))
     for path in folder.iterdir():
         facts, tensors = parts_of(path.read_bytes())
         facts["history"]["seconds"] = 1.0  # so that the same mutants are made each time
@@ -166,11 +181,15 @@ MUTATIONS: list[Callable[[bytes, random.Random], bytes]] = [
 ]
 
 
+def settings_of(model: Any) -> Any:
+    return (model[0] if isinstance(model, Ensemble) else model).settings
+
+
 def same(one: Any, other: Any) -> bool:
     weights, others = one.state_dict(), other.state_dict()
     return (
         repr(one) == repr(other)
-        and one.settings == other.settings
+        and settings_of(one) == settings_of(other)
         and weights.keys() == others.keys()
         and all(torch.equal(weights[name], others[name]) for name in weights)
     )

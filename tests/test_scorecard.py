@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import multiprocessing
+import os
+import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from seqtoys import ElmanCharModel, Vocab, fit, get_task, list_skills, scorecard
-from seqtoys.errors import DataError, InputTypeError, OptionError
+from seqtoys.errors import DataError, InputTypeError, ModelFileError, OptionError, quoted
 from seqtoys.results import CardRow, Estimate, ScoreCard, Skill
 from seqtoys.scorecards import measure, run, skills
 from seqtoys.scorecards.factory import import_factory, make
@@ -24,6 +29,8 @@ from seqtoys.scorecards.mistakes import worst_mistakes
 from seqtoys.scorecards.run import SkillCell, run_skill
 from seqtoys.scorecards.soundness import check_causal
 from seqtoys.scorecards.state_size import state_size
+from tests.forging import forge
+from tests.pressing import pressed_at_line, spread
 
 AssertError = Callable[[Callable[[], object], type[Exception], str], None]
 FORM = "expected make_model to accept a vocabulary and a seed, as make_model(vocab, seed)"
@@ -327,6 +334,22 @@ def test_model_that_cannot_read_longer_sequences_has_a_score_without_them() -> N
     assert f"parity (seed 0): {reason}" in str(card)
 
 
+class Exploding(Net):
+    def forward(self, inputs: Tensor) -> Any:
+        logits = super().forward(inputs)
+        return logits * (math.nan if inputs.shape[1] > 8 else 1.0)
+
+
+def test_model_that_explodes_on_longer_sequences_has_a_score_without_them() -> None:
+    card = scorecard(Exploding, seeds=[0], skills=["parity"])
+    (row,) = card.rows
+    assert row.score is not None
+    assert (row.longer, row.longer_accuracy) == (None, None)
+    reason = "failed on longer sequences: the score is nan"
+    assert row.remark == reason
+    assert f"parity (seed 0): {reason}" in str(card)
+
+
 def test_score_above_100_is_not_trusted() -> None:
     assert run._doubt(Estimate(100.9, 0.01)) is None
     assert run._doubt(Estimate(105.0, 2.0)) is None
@@ -388,6 +411,69 @@ def test_file_of_other_code_or_another_card_is_rejected(
     path.write_text(text)
     with pytest.raises(DataError, match="holds a result of other code"):
         scorecard(make_net, seeds=[0], skills=["infer"], path=path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are forked")
+def test_killed_card_resumes_with_the_same_result(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"seeds": [0, 1, 2], "skills": ["parity", "infer"]}
+    rows, path = scorecard(make_net, **options).rows, tmp_path / "rows.jsonl"
+    chance, context, seen = random.Random(0), multiprocessing.get_context("fork"), b""
+    for _ in range(4):
+        process = context.Process(
+            target=scorecard, args=(make_net,), kwargs={**options, "path": path}
+        )
+        process.start()
+        process.join(chance.uniform(0.05, 0.6))
+        process.kill()
+        process.join()
+        there = path.read_bytes() if path.exists() else b""
+        assert there.startswith(seen)
+        seen = there[: there.rfind(b"\n") + 1]
+    assert scorecard(make_net, path=path, **options).rows == rows
+    assert path.read_bytes().count(b"\n") == 1 + len(rows)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_ctrl_c_anywhere_in_a_card_keeps_finished_rows(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    options: dict[str, Any] = {"seeds": [0, 1], "skills": ["infer"]}
+    rows = scorecard(make_net, **options).rows
+
+    def interrupted(number: int) -> int:
+        path.unlink(missing_ok=True)
+        with pressed_at_line(number) as lines, suppress(KeyboardInterrupt):
+            card = scorecard(make_net, path=path, **options)
+            assert card.rows == rows[: len(card)]
+        there = path.read_bytes() if path.exists() else b""
+        assert scorecard(make_net, path=path, **options).rows == rows
+        assert path.read_bytes().startswith(there[: there.rfind(b"\n") + 1])
+        return lines[0]
+
+    for number in spread(interrupted, places=5):
+        interrupted(number)
+
+
+def test_full_disk_keeps_finished_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_error: AssertError
+) -> None:
+    path, flushes = tmp_path / "rows.jsonl", list[int]()
+    options: dict[str, Any] = {"seeds": [0, 1], "skills": ["infer"], "path": path}
+
+    def fails(descriptor: int) -> None:
+        flushes.append(descriptor)
+        if len(flushes) == 3:  # the header and the first row are flushed
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fails)
+        message = f"can't write {path}: No space left on device; free some disk space. All "
+        assert_error(
+            lambda: scorecard(make_net, **options), ModelFileError,
+            f"{message}previous rows are in it",
+        )  # fmt: skip
+    card = scorecard(make_net, **options)
+    assert card.is_complete
+    assert CardRow.from_json(path.read_text().splitlines()[1]) == card.rows[0]
 
 
 def test_ctrl_c_returns_what_is_finished() -> None:
@@ -513,6 +599,7 @@ def test_factory_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ({"level": "slow"}, "expected level to be 'quick' or 'full', got 'slow'"),
         ({"skills": ["dance"]}, "expected skills to be 'parity', 'latch' or 'infer', got 'dance'"),
         ({"skills": ["parit"]}, "no skill is named 'parit'; did you mean 'parity'?"),
+        ({"skills": [["parity"]]}, "expected skills to be 'parity', 'latch' or 'infer', got ['p"),
         ({"skills": []}, "expected one or more different skills, got []"),
         ({"skills": ["infer", "infer"]}, "expected one or more different skills, got ['infer'"),
         ({"seeds": [1, 1]}, "expected one or more distinct seeds, got [1, 1]"),
@@ -522,6 +609,19 @@ def test_bad_options(options: Any, message: str) -> None:
     with pytest.raises(OptionError) as caught:
         scorecard(make_net, **options)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("level", ["Quick", "fulll", torch.ones(2), ["full"]], ids=str)
+def test_misspelled_level_is_not_taken_for_the_full_one(
+    level: Any, assert_error: AssertError
+) -> None:
+    skill, message = list_skills()["parity"], "expected level to be 'quick' or 'full', got "
+    for call in (
+        skill.recipe, skill.make_task, skill.make_training_task, ScoreCard.references,
+    ):  # fmt: skip
+        assert_error(partial(call, level), OptionError, message + quoted(level))
+    with pytest.raises(DataError, match="expected a card of level quick or full"):
+        ScoreCard("net", level, ["parity"], [0], [])
 
 
 def test_name_of_one_skill_is_not_read_letter_by_letter(assert_error: AssertError) -> None:
@@ -629,6 +729,64 @@ def test_other_json_is_rejected(text: str) -> None:
         ScoreCard.from_json(text)
     with pytest.raises(DataError, match="expected a row of a score card"):
         CardRow.from_json(text)
+
+
+IMPOSSIBLE: dict[str, dict[str, Any]] = {
+    "expected score to be finite or None, got nan": {"score": Estimate(math.nan, 1.0)},
+    "expected longer to be finite or None, got -inf": {"longer": Estimate(-math.inf)},
+    "expected optimum < memoryless, or both None, got 0.5 and 0.5": {
+        "optimum": 0.5, "memoryless": 0.5,
+    },
+    "expected optimum < memoryless, or both None, got None and 0.5": {"memoryless": 0.5},
+    "expected optimum < memoryless, or both None, got 0.0 and inf": {
+        "optimum": 0.0, "memoryless": math.inf,
+    },
+    "expected a curve with increasing updates, got [0]": {"curve": [(0, 0.5)]},
+    "expected a curve with increasing updates, got [5, 5]": {"curve": [(5, 0.5), (5, 0.4)]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", IMPOSSIBLE)
+def test_impossible_row_is_rejected(message: str, assert_error: AssertError) -> None:
+    assert_error(lambda: CardRow("parity", "quick", 0, **IMPOSSIBLE[message]), DataError, message)
+
+
+@pytest.mark.parametrize("kind", ["another level", "another seed", "another skill", "twice"])
+def test_row_that_does_not_belong_to_its_card_is_rejected(kind: str) -> None:
+    row = CardRow("parity", "quick", 0)
+    other = {
+        "another level": [replace(row, level="full")],
+        "another seed": [replace(row, seed=3)],
+        "another skill": [replace(row, skill="latch")],
+        "twice": [row, row],
+    }
+    with pytest.raises(DataError, match="expected one row at most for each of the card's skills"):
+        ScoreCard("net", "quick", ["parity"], [0], other[kind])
+
+
+def test_forged_card_is_rejected_or_shown() -> None:
+    rows = [
+        CardRow(
+            "parity", "quick", seed, 0.01, Estimate(99.5, 0.1), Estimate(12.0, 3.0), 0.9, 0.5,
+            True, 200, 1.5, 3.0, 900, 32, [(0.01, 99.5)], [(n + 1, 0.5) for n in range(11)],
+            0.7, 0.0, ["inputs  1"], "doubtful", None, {"code": "1"},
+        )
+        for seed in (0, 1)
+    ]  # fmt: skip
+    card = ScoreCard("net", "quick", ["parity"], [0, 1], rows, {"recipes": "1"})
+    chance, facts, shown = random.Random(0), json.loads(card.to_json()), 0
+    for _ in range(400):
+        text = json.dumps(forge(facts, chance))
+        try:
+            forged = ScoreCard.from_json(text)
+        except DataError:
+            continue
+        shown += 1
+        assert str(forged)
+        assert forged._repr_html_()
+        assert forged.to_html(references=False)
+        assert ScoreCard.from_json(forged.to_json()).to_json() == forged.to_json()
+    assert 20 < shown < 300
 
 
 def test_card_of_other_skills_is_rejected() -> None:

@@ -19,7 +19,7 @@ from seqtoys.scorecards.advice import advise
 from seqtoys.scorecards.curves import draw_curves
 from seqtoys.scorecards.references import FILE, write_references
 from seqtoys.scorecards.skills import RECIPES
-from seqtoys.scorecards.summary import spread
+from seqtoys.scorecards.summary import digits, spread
 from seqtoys.training.options import as_written
 
 SKILLS = list(list_skills())
@@ -239,6 +239,11 @@ def test_interval_is_that_of_the_seeds_and_of_the_evaluation() -> None:
     assert found.low == pytest.approx(2 - 1.96 * 0.5, abs=1e-3)
     assert found.high == pytest.approx(8 + 1.96 * 0.5, abs=1e-3)
     assert spread([]) is None
+
+
+def test_scores_are_rounded_and_written_without_minus_zero() -> None:
+    scores = {99.96: "100.0", -0.04: "0.0", -99.94: "-99.9", -100.0: "-100", -123.4: "-123"}
+    assert [digits(score) for score in scores] == list(scores.values())
 
 
 def test_rate_and_medians_are_those_of_the_solved_seeds() -> None:

@@ -221,6 +221,17 @@ def test_targets_are_the_states_that_inputs_lead_to(name: str) -> None:
     assert task.surprise(task.sample(2, length=3)).tolist() == [[0.0] * 3] * 2
 
 
+def test_only_unequal_transitions_are_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    uniform = get_task("word_problem", group="S3")
+    unequal = Semiautomaton(
+        {"a": {"x": "a", "y": "a"}}, "a", probabilities={"a": {"x": 0.25, "y": 0.75}}
+    )
+    monkeypatch.delattr(Semiautomaton, "_walk_any")
+    assert len(uniform.sample(3)) == 3
+    with pytest.raises(AttributeError, match="_walk_any"):
+        unequal.sample(3)
+
+
 def test_machine_is_followed_as_its_table_says() -> None:
     task = Semiautomaton(LAMP, "off", probabilities=ODDS)
     assert task.vocab.symbols == ("push", "wait", "hit", "off", "on", "broken")

@@ -14,6 +14,8 @@ from seqtoys.cli.terminal import fold, note
 from seqtoys.errors import ModelFileError
 from seqtoys.scorecards.card import ScoreCard
 from seqtoys.scorecards.factory import import_factory
+from seqtoys.support.atomic_file import writing
+from seqtoys.support.file_kinds import stat_regular
 from seqtoys.support.values import check_count
 
 MOST_WORKERS = 8
@@ -61,6 +63,8 @@ def _check_file(path: str) -> None:
         raise ModelFileError(f"can't write {path}: there is no folder {folder}; create it first")
     if Path(path).is_dir():
         raise ModelFileError(f"can't write {path}: it is a folder; give the path of a file in it")
+    with writing(path):
+        stat_regular(path)
     if not os.access(path if Path(path).exists() else folder, os.W_OK):
         raise ModelFileError(f"can't write {path}: permission denied; use another path")
 

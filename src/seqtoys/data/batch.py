@@ -158,6 +158,8 @@ class Batch:
         return cls(inputs, targets, None if is_full else lengths, None, length_range, latent)
 
     def __repr__(self) -> str:
+        if self.inputs.is_meta or self.targets.is_meta:  # without values
+            return f"Batch(inputs of shape {tuple(self.inputs.shape)}, on the meta device)"
         low, high = (int(bound) for bound in self.count_symbols().aminmax())
         lengths = f"{low:,}" if low == high else f"{low:,} to {high:,}"
         sequences = counted(len(self), "sequence")

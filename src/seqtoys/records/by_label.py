@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from seqtoys.records.units import Units, in_units
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.tables import html_table, text_table
 from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.values import check_choice, check_columns
 from seqtoys.support.words import counted
 
 
@@ -27,6 +29,9 @@ class ByLabel:
         optimum: The mean loss of the best model on these symbols. None if the surprise of
             the task at each position is unknown.
         excess: `loss - optimum`, or None.
+
+    Raises:
+        DataError: If the columns differ in length.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, evaluate, get_task
@@ -48,6 +53,7 @@ class ByLabel:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_columns({name: x for name, x in vars(self).items() if isinstance(x, list)})
 
     def __len__(self) -> int:
         return len(self.low)
@@ -71,7 +77,11 @@ class ByLabel:
 
         Args:
             units: The units of the losses, as in `Report.table`.
+
+        Raises:
+            OptionError: If the units are unknown.
         """
+        check_choice("units", units, get_args(Units))
         columns = {
             self.name: [bounds(*row) for row in self.rows],
             "scored": list(map(str, self.scored)),

@@ -10,6 +10,7 @@ from seqtoys.records.units import Units, in_units
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.tables import html_paragraph, html_table, text_table
 from seqtoys.support.uncertainty import Estimate
+from seqtoys.support.values import check_columns
 from seqtoys.support.words import counted
 
 SHOWN_POSITIONS = 40
@@ -24,6 +25,9 @@ class ByPosition:
         scored: The number of sequences scored at each.
         loss: The mean loss over these sequences, in nats.
         accuracy: The proportion of these sequences with a correct prediction.
+
+    Raises:
+        DataError: If the columns differ in length.
 
     Examples:
         >>> from seqtoys import ElmanCharModel, Vocab, evaluate
@@ -42,6 +46,7 @@ class ByPosition:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_columns(vars(self))
 
     def __len__(self) -> int:
         return len(self.position)

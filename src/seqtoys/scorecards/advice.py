@@ -45,12 +45,15 @@ def training_score(row: CardRow) -> float | None:
         >>> training_score(CardRow("add", "quick", 0, curve=curve, memoryless=0.7, optimum=0.0))
         50.0
     """
-    return _scores(row)[-1] if row.curve else None
+    scores = _scores(row)
+    return scores[-1] if scores else None
 
 
 def _scores(row: CardRow) -> list[float]:
-    """Return the score on the training batches, along the curve."""
-    top, bottom = row.memoryless or 0.0, row.optimum or 0.0
+    """Return the score on the training batches, along the curve; nothing without its levels."""
+    top, bottom = row.memoryless, row.optimum
+    if top is None or bottom is None:
+        return []
     return [100 * (top - loss) / (top - bottom) for _, loss in row.curve]
 
 
@@ -78,8 +81,8 @@ def _improving(card: Results) -> Iterator[str]:
 
 
 def _is_improving(summary: SkillSummary) -> bool:
-    curves = [_scores(row) for row in summary.finished if len(row.curve) > 9 and not row.solved]
-    return any(_gain(curve) > IMPROVING for curve in curves)
+    curves = [_scores(row) for row in summary.finished if not row.solved]
+    return any(_gain(curve) > IMPROVING for curve in curves if len(curve) > 9)
 
 
 def _gain(curve: Sequence[float]) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, get_args
 
 from seqtoys.errors import DataError, quoted
@@ -18,6 +20,7 @@ from seqtoys.support.arguments import check_fields, checked
 from seqtoys.support.atomic_file import PathLike, write_whole
 from seqtoys.support.serialization import expected
 from seqtoys.support.tables import html_paragraph, html_table, text_table, truncated
+from seqtoys.support.values import check_choice
 from seqtoys.support.words import counted
 
 WIDTH = 80
@@ -39,7 +42,8 @@ class ScoreCard:
         facts: The version of the recipes, the versions of the packages, and the date.
 
     Raises:
-        DataError: If the level or a skill is unknown.
+        DataError: If the level or a skill is unknown, or the rows are not at most one per skill
+            and seed, all of this level.
 
     Examples:
         >>> from seqtoys.results import Estimate
@@ -70,12 +74,24 @@ class ScoreCard:
     def __post_init__(self) -> None:
         check_fields(self)
         unknown = {*self.skills, *(row.skill for row in self.rows)} - list_skills().keys()
-        if self.level not in get_args(Level) or unknown:
+        if not isinstance(self.level, str) or self.level not in get_args(Level) or unknown:
             raise DataError(
                 f"expected a card of level quick or full with known skills, got "
                 f"{quoted(self.level)} with {quoted(sorted(unknown))}; was it made by another "
                 "version of seqtoys?"
             )
+        self._check_rows()
+
+    def _check_rows(self) -> None:
+        cells = Counter((row.skill, row.seed) for row in self.rows)
+        planned = set(product(self.skills, self.seeds))
+        for row in self.rows:
+            cell = (row.skill, row.seed)
+            if row.level != self.level or cell not in planned or cells[cell] > 1:
+                raise DataError(
+                    f"expected one row at most for each of the card's skills and seeds, of level "
+                    f"{self.level}, got {quoted(row)} of level {quoted(row.level)}"
+                )
 
     @property
     def short_name(self) -> str:
@@ -143,10 +159,14 @@ class ScoreCard:
             One card per architecture and size, made with the current recipes. Their rows have no
             curves and no mistakes.
 
+        Raises:
+            OptionError: If there is no such level.
+
         Examples:
             >>> ScoreCard.references()[0].model
             'ElmanCharModel(parameters=10000)'
         """
+        check_choice("level", level, get_args(Level))
         cards = map(ScoreCard.from_json, shipped_references())
         is_current = {"recipes": str(RECIPES)}.items()
         return [card for card in cards if card.level == level and is_current <= card.facts.items()]

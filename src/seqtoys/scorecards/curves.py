@@ -55,7 +55,7 @@ class _Scale:
         span = high - low
         losses = [loss for row in rows for _, loss in row.curve if math.isfinite(loss)]
         self.most: float = high + ABOVE * span
-        self.least: float = max(min(low, *losses), low - ABOVE * span) - 0.05 * span
+        self.least: float = max(min([low, *losses]), low - ABOVE * span) - 0.05 * span
 
     def x(self, update: int) -> float:
         """Return the place of an update."""

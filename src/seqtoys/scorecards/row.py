@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from seqtoys.errors import DataError, quoted
 from seqtoys.support.arguments import check_fields
 from seqtoys.support.serialization import expected
 from seqtoys.support.uncertainty import Estimate
@@ -45,6 +47,10 @@ class CardRow:
         error: Why the seed failed, or None.
         versions: A digest of the `"code"` of the model.
 
+    Raises:
+        DataError: If a score is not finite, only one of the losses without memory and of the
+            source is given, or they or the updates of the curve do not increase.
+
     Examples:
         >>> row = CardRow("track", "quick", 7, score=Estimate(99.5, 0.25), solved=True)
         >>> CardRow.from_json(row.to_json()) == row
@@ -76,11 +82,32 @@ class CardRow:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        self._check_scores()
+        self._check_losses()
 
     def __repr__(self) -> str:
         verdict = {None: "failed", False: "not solved", True: "solved"}[self.solved]
         score = "" if self.score is None else f", score {self.score}"
         return f"CardRow({self.skill}, seed {self.seed}: {verdict}{score})"
+
+    def _check_scores(self) -> None:
+        for name in ESTIMATES:
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise DataError(f"expected {name} to be finite or None, got {float(value)}")
+
+    def _check_losses(self) -> None:
+        """Check what scores along the curve are computed from."""
+        levels = (self.optimum, self.memoryless)
+        if levels != (None, None):
+            low, high = (math.nan if loss is None else loss for loss in levels)
+            if not -math.inf < low < high < math.inf:
+                raise DataError(
+                    f"expected optimum < memoryless, or both None, got {levels[0]} and {levels[1]}"
+                )
+        ends = [update for update, _ in self.curve]
+        if not all(map(operator.lt, [0, *ends], ends)):
+            raise DataError(f"expected a curve with increasing updates, got {quoted(ends)}")
 
     @property
     def settings(self) -> dict[str, Written]:

@@ -226,7 +226,9 @@ def _measure_longer(model: nn.Module, longer: Yardstick, remark: str | None) -> 
     """Measure a model on longer sequences, which some models can't read."""
     try:
         score, accuracy = longer.score(model)
+        if math.isfinite(score):
+            return {"longer": score, "longer_accuracy": accuracy}
+        reason = f"failed on longer sequences: the score is {float(score)}"
     except Exception as error:  # from the user's model
         reason = f"failed on longer sequences: {type(error).__name__}: {error}"
-        return {"remark": "; ".join(filter(None, [remark, reason]))}
-    return {"longer": score, "longer_accuracy": accuracy}
+    return {"remark": "; ".join(filter(None, [remark, reason]))}

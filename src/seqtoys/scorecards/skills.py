@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from seqtoys.errors import InputTypeError, OptionError, quoted
-from seqtoys.support.arguments import checked, listed
+from seqtoys.support.arguments import check_fields, checked, listed
 from seqtoys.support.values import check_choice
 from seqtoys.tasks.catalogue import get_task
 from seqtoys.tasks.task import Task, TaskSplit
@@ -52,6 +52,9 @@ class SkillRecipe:
     held_out: float | None = 0.1
     count: int = 1000
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True)
 class Skill:
@@ -77,8 +80,16 @@ class Skill:
     quick: SkillRecipe
     full: SkillRecipe
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def recipe(self, level: Level) -> SkillRecipe:
-        """Return the recipe of a `level`."""
+        """Return the recipe of a `level`.
+
+        Raises:
+            OptionError: If there is no such level.
+        """
+        check_choice("level", level, get_args(Level))
         return self.quick if level == "quick" else self.full
 
     def make_task(self, level: Level) -> Task:
@@ -218,7 +229,7 @@ def choose_skills(names: Iterable[str] | None) -> list[Skill]:
     chosen = listed("skills", names)
     for name in chosen:
         near = get_close_matches(name, _BY_NAME, n=1) if isinstance(name, str) else []
-        if name not in _BY_NAME and near:
+        if near and name not in _BY_NAME:
             raise OptionError(f"no skill is named {quoted(name)}; did you mean {quoted(near[0])}?")
         check_choice("skills", name, tuple(_BY_NAME))
     if not chosen or len(set(chosen)) < len(chosen):

@@ -83,6 +83,9 @@ class SkillSummary:
     skill: str
     rows: Sequence[CardRow]
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     @property
     def finished(self) -> list[CardRow]:
         """The rows that did not fail."""

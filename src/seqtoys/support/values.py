@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Sized
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from seqtoys.errors import OptionError, quoted
+from seqtoys.errors import DataError, OptionError, quoted
 
 
 def to_int(value: object) -> int | None:
@@ -129,6 +129,28 @@ def check_choice(name: str, value: object, known: Sequence[str]) -> None:
         *others, last = map(repr, known)
         wanted = f"{', '.join(others)} or {last}"
         raise OptionError(f"expected {name} to be {wanted}, got {quoted(value)}")
+
+
+def check_columns(columns: Mapping[str, Sized]) -> None:
+    """Check that the columns of a table have the same number of rows.
+
+    Args:
+        columns: The columns by name.
+
+    Raises:
+        DataError: If they have not.
+
+    Examples:
+        >>> check_columns({"position": [1, 2], "loss": [0.5]})
+        Traceback (most recent call last):
+        seqtoys.errors.DataError: expected loss with 2 rows, as many as position, got 1
+    """
+    (first, column), *others = columns.items()
+    for name, other in others:
+        if len(other) != len(column):
+            raise DataError(
+                f"expected {name} with {len(column)} rows, as many as {first}, got {len(other)}"
+            )
 
 
 def check_positive(name: str, value: object) -> float:

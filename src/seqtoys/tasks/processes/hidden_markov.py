@@ -246,7 +246,7 @@ class HiddenMarkov(KnownPairs):
         """Return whether each row is the mark, symbols of the source, and padding."""
         is_symbol = (targets > 0) & (targets < len(self.vocab))
         fits: Bools = (is_symbol | ~scored).all(1) & (inputs[:, 0] == 0) & scored[:, 0]
-        fits &= (scored[:, 1:] <= scored[:, :-1]).all(1)
+        # This also rejects gaps: no input equals the target of a position that is not scored.
         fits &= ((inputs[:, 1:] == targets[:, :-1]) | ~scored[:, 1:]).all(1)
         return fits
 
