@@ -1,3 +1,3 @@
 """The version, used by the packaging and written to saved files."""
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"

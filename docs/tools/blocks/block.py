@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from textwrap import dedent
 from types import ModuleType
 from typing import Any
@@ -89,6 +89,9 @@ def run(page: str, blocks: Sequence[Block]) -> list[Output]:
     Examples:
         >>> run("a.md", [Block("x = 2", 1), Block("print(x)", 5)])
         [Output(text='', error=None), Output(text='2\n', error=None)]
+        >>> (output,) = run("a.md", [Block(r"print('\ud800')", 7)])  # half of a symbol
+        >>> 'File "a.md", line 7' in output.error, output.error.splitlines()[-1][:35]
+        (True, "UnicodeEncodeError: 'utf-8' codec c")
     """
     # Dataclasses and pickle look up the module that defines a class.
     module = sys.modules[MODULE] = ModuleType(MODULE)
@@ -96,8 +99,10 @@ def run(page: str, blocks: Sequence[Block]) -> list[Output]:
 
 
 def _run(page: str, block: Block, namespace: dict[str, Any]) -> Output:
-    buffer = StringIO()
-    namespace["print"] = partial(print, file=buffer)
+    printed = BytesIO()
+    # Encoded at once, so that what no page can hold, a lone surrogate, is an error of its block.
+    stream = TextIOWrapper(printed, encoding="utf-8", newline="", write_through=True)
+    namespace["print"] = partial(print, file=stream)
     # With the blank lines, a traceback has the line numbers of the page, and quotes its lines.
     code = "\n" * (block.line - 1) + block.code
     try:
@@ -105,5 +110,6 @@ def _run(page: str, block: Block, namespace: dict[str, Any]) -> Output:
     except (Exception, SystemExit) as error:  # a block that exits must not end the build
         ours = error.__traceback__ and error.__traceback__.tb_next  # without this function
         trace = "".join(traceback.format_exception(type(error), error, ours))
-        return Output(buffer.getvalue(), trace)
-    return Output(buffer.getvalue())
+        encoded = trace.encode(errors="backslashreplace")  # as Python writes it to stderr
+        return Output(printed.getvalue().decode(), encoded.decode())
+    return Output(printed.getvalue().decode())

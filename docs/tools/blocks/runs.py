@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
@@ -119,10 +120,13 @@ class Runs:
         future, place = self._runs[digest]
         if self.patience is not None and not future.done():
             return Output(UNFINISHED)
-        try:
+        error = future.exception()  # waits until the session has ended
+        if error is None:
             return future.result()[place]
-        except BrokenExecutor as error:  # such as a process that was killed for its memory
+        # The page must show it: an exception that is raised while a block is rendered is dropped.
+        if isinstance(error, BrokenExecutor):  # such as a process that was killed for its memory
             return Output("", f"The process that ran this code, or other code, died: {error}\n")
+        return Output("", "".join(traceback.format_exception(error)))
 
     def _known(self, digest: str) -> Output | None:
         text = self.outputs.read(digest)

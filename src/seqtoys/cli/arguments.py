@@ -194,7 +194,7 @@ def _add_card(parser: ArgumentParser) -> None:
 
 COMMANDS = {
     "learn": (_add_learn, "learn your own texts, by characters or words"),
-    "tasks": (_add_tasks, "list the classic tasks, or show one"),
+    "tasks": (_add_tasks, "list all tasks, or show one"),
     "train": (_add_train, "train on a task, with one seed or many"),
     "card": (_add_card, "measure what a model of your own can do, skill by skill"),
     "sample": (_add_sample, "generate text from a saved model"),

@@ -18,7 +18,7 @@ from seqtoys.models.forward import in_mode, logits_of
 from seqtoys.models.settings import Settings
 from seqtoys.models.widths import choose_width
 from seqtoys.records.trace import Trace, widened
-from seqtoys.support.devices import device_of, on_cpu
+from seqtoys.support.devices import default_device, device_of, on_cpu
 from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.values import check_count
@@ -66,7 +66,7 @@ class CharModel(nn.Module):
                 for name, part in self.make_parts(len(vocab), settings).items():
                     self.add_module(name, part)
                 self._draw(generator)
-            self.to(torch.get_default_device())
+            self.to(default_device())
 
     @classmethod
     def make_parts(cls, symbols: int, settings: Any) -> dict[str, nn.Module | None]:

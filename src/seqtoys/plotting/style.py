@@ -156,5 +156,6 @@ def line_style(index: int) -> dict[str, Any]:
 def colour_map(*colours: Any) -> Any:
     """Create a color map through some colors; one color starts from transparent."""
     module = load("matplotlib.colors")
-    stops = colours if len(colours) > 1 else ((colours[0], 0.0), colours[0])
+    # As RGBA: matplotlib 3.10 reads a pair of color and opacity as a position and a color.
+    stops = colours if len(colours) > 1 else (module.to_rgba(colours[0], 0.0), colours[0])
     return module.LinearSegmentedColormap.from_list("seqtoys", stops)

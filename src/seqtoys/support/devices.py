@@ -31,6 +31,19 @@ def find_device(device: torch.device | str) -> torch.device:
         ) from error
 
 
+def default_device() -> torch.device:
+    """Return the device of new tensors.
+
+    `torch.get_default_device` ignores `with torch.device(…)` in PyTorch 2.6.
+
+    Examples:
+        >>> with torch.device("meta"):
+        ...     default_device()
+        device(type='meta')
+    """
+    return torch.empty(0).device
+
+
 @contextmanager
 def on_cpu() -> Iterator[None]:
     """Create new tensors on the CPU, where the generators are, not on the default device.
@@ -42,7 +55,7 @@ def on_cpu() -> Iterator[None]:
         cpu
         >>> torch.set_default_device(None)
     """
-    if torch.get_default_device().type == "cpu":  # saves the cost of a mode on every call
+    if default_device().type == "cpu":  # saves the cost of a mode on every call
         yield
         return
     with torch.device("cpu"):

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seqtoys.data.vocab import Vocab
 from seqtoys.support.uncertainty import Estimate, entropy
 from seqtoys.tasks.answers import AnswerTask
 
@@ -39,6 +40,28 @@ class KnownProbabilities(AnswerTask):
     def chance(self) -> Estimate:
         """The proportion of the most frequent answer symbol."""
         return Estimate(max(self.answer_probabilities()))
+
+
+class RandomBits(KnownProbabilities):
+    """The abstract base class of tasks on uniform bits with 0 and 1 as equally likely answers.
+
+    Examples:
+        >>> from seqtoys.tasks.chomsky.regular import Parity
+        >>> Parity().sample(1, length=9).inputs.tolist(), Parity().chance
+        ([[1, 0, 1, 0, 0, 0, 1, 1, 1, 2]], Estimate(0.5, 0.0))
+    """
+
+    vocab: Vocab = Vocab("01=")
+
+    def answer_probabilities(self) -> list[float]:
+        """Return equal proportions: all answer symbols are equally likely."""
+        return [1 / 2] * 2
+
+    def draw_inputs(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> Int[Tensor, "batch length"]:
+        """Draw bits."""
+        return draw_bits(batch_size, length, generator)
 
 
 def draw_bits(

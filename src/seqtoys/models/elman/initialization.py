@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from seqtoys.models.elman.settings import ElmanSettings
 from seqtoys.models.undrawn import draw_uniform, undrawn
 from seqtoys.models.widths import choose_width
-from seqtoys.support.devices import on_cpu
+from seqtoys.support.devices import default_device, on_cpu
 from seqtoys.support.memory import EnoughMemory, check_room
 from seqtoys.support.randomness import check_seed, seeded_generator
 
@@ -40,7 +40,7 @@ def build_parts(
         in that dtype, and on its default device.
     """
     check_weights_room(vocab_size, settings, 1)
-    device = torch.get_default_device()
+    device = default_device()
     with on_cpu():
         parts = _draw_parts(vocab_size, settings, seeded_generator(seed))
     if device.type != "cpu":
@@ -124,7 +124,7 @@ def draw_weights(
     because PyTorch draws them one after the other.
     """
     check_weights_room(vocab_size, settings, len(seeds))
-    device = torch.get_default_device()
+    device = default_device()
     with on_cpu():
         weights = _draw_stacked(vocab_size, settings, seeds)
     return {name: weight.to(device) for name, weight in weights.items()}

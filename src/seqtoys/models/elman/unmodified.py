@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from torch import nn
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn.modules import module as torch_module
 
 from seqtoys.models.elman.initialization import weight_shapes
 from seqtoys.models.elman.settings import ElmanSettings
@@ -27,6 +27,13 @@ _rnn_options = attrgetter(
 )  # fmt: skip
 _embedding_options = attrgetter("padding_idx", "max_norm", "scale_grad_by_freq", "sparse")
 _PLAIN_EMBEDDING = (None, None, False, False)
+# PyTorch's own check, `_has_any_global_hook`, is missing in 2.6.
+_GLOBAL_HOOKS = (
+    torch_module._global_forward_hooks,
+    torch_module._global_forward_pre_hooks,
+    torch_module._global_backward_hooks,
+    torch_module._global_backward_pre_hooks,
+)
 
 
 class Plan(NamedTuple):
@@ -125,7 +132,7 @@ def _has_hooks(module: nn.Module) -> bool:
         or module._forward_pre_hooks
         or module._backward_hooks
         or module._backward_pre_hooks
-        or _has_any_global_hook()
+        or any(_GLOBAL_HOOKS)
     )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqtoys.data.batch import UNSCORED, Batch
 from seqtoys.data.vocab import Vocab
-from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
+from seqtoys.tasks.answer_probabilities import KnownProbabilities, RandomBits
 from seqtoys.tasks.chomsky.expressions import (
     APPLY,
     MODULUS,
@@ -103,7 +103,7 @@ def _mean_heights(longest: int) -> list[float]:
     return means
 
 
-class ReverseString(ContextFree, KnownProbabilities):
+class ReverseString(ContextFree, RandomBits):
     r"""Output a string in reverse.
 
     The input is random bits; the answer has the same length.
@@ -123,17 +123,6 @@ class ReverseString(ContextFree, KnownProbabilities):
     """
 
     name = "reverse_string"
-    vocab: Vocab = Vocab("01=")
-
-    def answer_probabilities(self) -> list[float]:
-        """Return equal proportions: all answer symbols are equally likely."""
-        return [1 / 2] * 2
-
-    def draw_inputs(
-        self, batch_size: int, length: int, generator: torch.Generator
-    ) -> Int[Tensor, "batch length"]:
-        """Draw bits."""
-        return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Reverse the strings."""

@@ -7,11 +7,11 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqtoys.data.vocab import Vocab
-from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
+from seqtoys.tasks.answer_probabilities import KnownProbabilities, RandomBits
 from seqtoys.tasks.chomsky.levels import ContextSensitive
 
 
-class DuplicateString(ContextSensitive, KnownProbabilities):
+class DuplicateString(ContextSensitive, RandomBits):
     r"""Output a string twice.
 
     The input is $L$ random bits, the answer $2L$ bits.
@@ -31,17 +31,6 @@ class DuplicateString(ContextSensitive, KnownProbabilities):
     """
 
     name = "duplicate_string"
-    vocab: Vocab = Vocab("01=")
-
-    def answer_probabilities(self) -> list[float]:
-        """Return equal proportions: all answer symbols are equally likely."""
-        return [1 / 2] * 2
-
-    def draw_inputs(
-        self, batch_size: int, length: int, generator: torch.Generator
-    ) -> Int[Tensor, "batch length"]:
-        """Draw bits."""
-        return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Repeat the strings."""
@@ -103,7 +92,7 @@ class MissingDuplicate(ContextSensitive, KnownProbabilities):
         return [share, 1 - share]
 
 
-class OddsFirst(ContextSensitive, KnownProbabilities):
+class OddsFirst(ContextSensitive, RandomBits):
     r"""Output the symbols at odd positions of a string, then those at even positions.
 
     The input is random bits; the answer has the same length.
@@ -124,17 +113,6 @@ class OddsFirst(ContextSensitive, KnownProbabilities):
     """
 
     name = "odds_first"
-    vocab: Vocab = Vocab("01=")
-
-    def answer_probabilities(self) -> list[float]:
-        """Return equal proportions: all answer symbols are equally likely."""
-        return [1 / 2] * 2
-
-    def draw_inputs(
-        self, batch_size: int, length: int, generator: torch.Generator
-    ) -> Int[Tensor, "batch length"]:
-        """Draw bits."""
-        return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Concatenate every other symbol and the remaining ones."""

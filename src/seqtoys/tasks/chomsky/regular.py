@@ -10,7 +10,7 @@ from torch import Tensor
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import quoted
 from seqtoys.support.arrays import Array
-from seqtoys.tasks.answer_probabilities import KnownProbabilities, draw_bits
+from seqtoys.tasks.answer_probabilities import KnownProbabilities, RandomBits, draw_bits
 from seqtoys.tasks.chomsky.expressions import APPLY, MODULUS
 from seqtoys.tasks.chomsky.levels import Regular
 
@@ -59,7 +59,7 @@ class EvenPairs(Regular, KnownProbabilities):
         return [share, 1 - share]
 
 
-class Parity(Regular, KnownProbabilities):
+class Parity(Regular, RandomBits):
     r"""Is the number of 1s in a string even (0) or odd (1)?
 
     The input is random bits; the answer is one symbol.
@@ -79,17 +79,6 @@ class Parity(Regular, KnownProbabilities):
     """
 
     name = "parity"
-    vocab: Vocab = Vocab("01=")
-
-    def answer_probabilities(self) -> list[float]:
-        """Return equal proportions: all answer symbols are equally likely."""
-        return [1 / 2] * 2
-
-    def draw_inputs(
-        self, batch_size: int, length: int, generator: torch.Generator
-    ) -> Int[Tensor, "batch length"]:
-        """Draw bits."""
-        return draw_bits(batch_size, length, generator)
 
     def answer(self, inputs: Int[Tensor, "batch length"]) -> Int[Tensor, "batch answer"]:
         """Count 1s modulo 2."""
