@@ -26,7 +26,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def type_checks_as_marked(request: pytest.FixtureRequest) -> None:
-    """Check types at run time only in tests marked `type_checked`: it is 3 to 5 times slower."""
+    """Check types at run time only in tests marked `type_checked`: it takes longer."""
     if request.node.get_closest_marker("type_checked") is None:
         request.getfixturevalue("unchecked")
 
