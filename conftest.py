@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
 from functools import partial
 from importlib import import_module
 from typing import Any
 
-import jaxtyping
 import pytest
 from sybil import Document, Example, Region, Sybil
 from sybil.evaluators.doctest import DocTestEvaluator
@@ -20,6 +18,8 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.abstract.doctest import DocTestStringParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 from tools.blocks.block import SESSION
+
+from tests import type_checks
 
 pytest_plugins = ["tests.browsers"]
 os.environ["MPLBACKEND"] = "agg"  # figures are drawn, not shown
@@ -70,14 +70,8 @@ pytest_collect_file = Sybil(
 
 def pytest_sessionstart() -> None:
     """Load the library as a whole: what pytest loads of it alone, the rest would load again."""
+    type_checks.install()
     import_module("seqtoys")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Collect without run-time type checks: test files build tasks when they are imported."""
-    with _unchecked():
-        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,19 +79,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.suffix != ".md")
 
 
-@contextmanager
-def _unchecked() -> Iterator[None]:
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
+@pytest.fixture(autouse=True)
+def checked() -> Iterator[None]:
+    """Check the types of the first calls of each function at run time."""
+    with type_checks.TYPE_CHECKS.switched(True):
         yield
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture
-def unchecked() -> Iterator[None]:
+def unchecked(checked: None) -> Iterator[None]:
     """Switch the run-time type checks off, to meet what users meet."""
-    with _unchecked():
+    with type_checks.TYPE_CHECKS.switched(False):
         yield
 
 

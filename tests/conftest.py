@@ -12,18 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 
 def pytest_configure() -> None:
     """Use one thread, which is faster for tensors this small, and handle Ctrl-C."""
     torch.set_num_threads(1)
+    settings.register_profile("untimed", deadline=None)  # other processes may be running
+    settings.load_profile("untimed")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in background jobs of a shell
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def type_checks_as_marked(request: pytest.FixtureRequest) -> None:
-    """Check types at run time only in tests marked `type_checked`: it is 3 to 5 times slower."""
+    """Check types at run time only in tests marked `type_checked`: it takes longer."""
     if request.node.get_closest_marker("type_checked") is None:
         request.getfixturevalue("unchecked")
 

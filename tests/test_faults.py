@@ -151,7 +151,7 @@ def test_large_vocabularies_and_texts() -> None:
         assert model(encoded[:0].unsqueeze(0))[0].shape == (1, 0, 5)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(TEXTS, st.integers(0, 4), st.integers(1, 2), st.booleans())
 def test_padding_contents_change_no_loss_and_no_gradient(
     texts: list[str], symbol: int, layers: int, is_many: bool
@@ -176,7 +176,7 @@ def test_padding_contents_change_no_loss_and_no_gradient(
     assert all(map(torch.equal, *results))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(TEXTS, st.integers(0, 4), st.integers(1, 40), st.sampled_from([None, 1, 2]), st.booleans())
 def test_more_padding_changes_no_loss_and_no_weight(
     texts: list[str], symbol: int, columns: int, batch_size: int | None, is_many: bool

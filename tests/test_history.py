@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtoys.errors import DataError
@@ -76,7 +76,6 @@ def fields(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(deadline=None)
 @given(st.tuples(NUMBERS, NUMBERS, NUMBERS), fields())
 def test_json_round_trips_any_history(
     baselines: tuple[float, float, float], columns: dict[str, Any]

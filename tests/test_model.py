@@ -84,7 +84,6 @@ def test_uint8_indices_are_accepted() -> None:
         assert torch.equal(kind.step(indices[:, 0].byte())[0], kind.step(indices[:, 0])[0])
 
 
-@settings(deadline=None)
 @given(SIZES, st.sampled_from(["uniform", "orthogonal", "identity"]), st.integers(1, 40))
 def test_weights_match_pytorch_constructors_with_the_same_seed(
     options: dict[str, Any], recurrent_init: str, symbols: int
@@ -99,7 +98,7 @@ def test_weights_match_pytorch_constructors_with_the_same_seed(
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SIZES, st.integers(0, 4), st.integers(0, 7), st.sampled_from([32, 64]), st.data())
 def test_steps_and_whole_sequences_match_torch_nn_rnn(
     options: dict[str, Any], batch: int, time: int, bits: int, data: st.DataObject

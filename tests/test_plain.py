@@ -54,7 +54,7 @@ def typed(value: Any) -> str:
     return f"{kind} {value!r}"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(VALUES)
 def test_values_round_trip_with_their_types(value: Any) -> None:
     text = to_json(value)

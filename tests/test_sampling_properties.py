@@ -22,7 +22,7 @@ DRAWS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(PROMPTS, st.integers(0, 30), st.integers(1, 4), DRAWS, SEEDS)
 def test_each_symbol_is_allowed_by_torch_nn_rnn_and_the_options(
     prompt: str, length: int, num: int, options: dict[str, Any], seed: int
@@ -43,7 +43,7 @@ def test_each_symbol_is_allowed_by_torch_nn_rnn_and_the_options(
         assert (drawn > threshold - 1e-5).all()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(OPTIONS)), PROMPTS, st.integers(0, 40), DRAWS, SEEDS)
 def test_stream_matches_generate_and_shorter_texts_are_prefixes(
     name: str, prompt: str, length: int, options: dict[str, Any], seed: int
@@ -58,7 +58,7 @@ def test_stream_matches_generate_and_shorter_texts_are_prefixes(
     assert torch.get_rng_state().equal(before)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.sampled_from(sorted(OPTIONS)), PROMPTS, st.integers(0, 20))
 def test_replica_generates_like_its_model_alone(name: str, prompt: str, length: int) -> None:
     ensemble = tripled(ElmanEnsemble(VOCAB, [3, 5], **OPTIONS[name]))
