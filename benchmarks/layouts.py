@@ -15,7 +15,7 @@ import torch
 from benchmarks.timing import Contestant, take_turns
 from seqtoys import Batch, ElmanEnsemble, Vocab, fit
 from seqtoys.models.elman import ensemble
-from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, Layout
+from seqtoys.models.elman.layouts import REPLICAS_FIRST, REPLICAS_LAST, Layout
 
 REPLICAS, UNITS, SEQUENCES = (64, 128, 256, 1000), (4, 8, 16, 24, 32), (1, 32)
 VOCAB = Vocab("hielo")
@@ -37,7 +37,7 @@ def compare(replicas: int, units: int, batch: Batch) -> float:
     """Return the time of 10 epochs with replicas last, relative to units last."""
     contestants: dict[str, Contestant] = {
         name: lambda layout=layout: _training(replicas, units, batch, layout)  # type: ignore[misc]
-        for name, layout in (("replicas", REPLICAS_LAST), ("units", UNITS_LAST))
+        for name, layout in (("replicas", REPLICAS_LAST), ("units", REPLICAS_FIRST))
     }
     seconds = take_turns(contestants, repeats=3)
     return min(seconds["replicas"]) / min(seconds["units"])

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
-from seqtoys.models.elman import backprop as backprop_module
 from seqtoys.models.elman import ensemble as ensemble_module
-from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, Layout
+from seqtoys.models.elman import workspace as workspace_module
+from seqtoys.models.elman.layouts import REPLICAS_FIRST, REPLICAS_LAST, Layout
 from seqtoys.models.elman.recurrence import recur
 from seqtoys.models.elman.settings import Nonlinearity
 from seqtoys.models.metrics import likeliest
@@ -22,7 +22,7 @@ from seqtoys.training.fused_adam import FusedAdam
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hihello", "hello", "oil"]
-LAYOUTS: list[Layout] = [UNITS_LAST, REPLICAS_LAST]
+LAYOUTS: list[Layout] = [REPLICAS_FIRST, REPLICAS_LAST]
 # PyTorch's own warnings during transforms and export.
 quiet = pytest.mark.filterwarnings(
     "ignore:`torch.jit.script` is deprecated",
@@ -172,7 +172,7 @@ CASES = list(itertools.product([None, 3], ["tanh", "relu"], [2**20, 7]))
 
 @pytest.mark.type_checked
 @pytest.mark.parametrize(("hidden_size", "nonlinearity", "held"), CASES)
-@pytest.mark.parametrize("layout", [None, UNITS_LAST, REPLICAS_LAST])
+@pytest.mark.parametrize("layout", [None, REPLICAS_FIRST, REPLICAS_LAST])
 def test_hand_written_gradients_match_autograd(
     hidden_size: int | None,
     nonlinearity: Nonlinearity,
@@ -180,7 +180,7 @@ def test_hand_written_gradients_match_autograd(
     layout: Layout | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(backprop_module, "HELD_LOGITS", held)  # logits in one slice or in many
+    monkeypatch.setattr(workspace_module, "HELD_LOGITS", held)  # logits in one slice or in many
     monkeypatch.setattr(ensemble_module, "choose_layout", lambda *_: layout)
     options: dict[str, Any] = {"hidden_size": hidden_size, "nonlinearity": nonlinearity}
     models = [ElmanCharModel(VOCAB, **options, seed=seed).double() for seed in (3, 4)]

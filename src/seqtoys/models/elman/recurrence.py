@@ -10,6 +10,7 @@ all functions also work with an additional axis of replicas, for many networks i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +22,11 @@ from seqtoys.models.elman.settings import Nonlinearity
 
 Squash = Callable[[Tensor], Tensor]
 SQUASH: dict[Nonlinearity, Squash] = {"tanh": torch.tanh, "relu": torch.relu}
-SQUASH_IN_PLACE: dict[Nonlinearity, Squash] = {"tanh": torch.tanh_, "relu": torch.relu_}
+SQUASH_INTO: dict[Nonlinearity, Callable[..., Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": partial(torch.clamp, min=0),
+}
+MINUS_ONE = torch.tensor(-1.0, device="cpu")  # adding a Python number takes twice as long
 
 
 def recur(
@@ -66,6 +71,8 @@ def run_forward(
     rows: Sequence[Tensor],
     layout: Layout,
     nonlinearity: Nonlinearity,
+    *,
+    doubled: bool = False,
 ) -> None:
     """Run forward through time, writing to `states`.
 
@@ -77,13 +84,39 @@ def run_forward(
         rows: `weight_hh` swapped, split into rows.
         layout: The order of the axes.
         nonlinearity: `"tanh"` or `"relu"`.
+        doubled: Whether `drive` is twice the drive of each step, so that tanh is computed by
+            `tanh_of_half`. The steps may then be overwritten.
     """
-    squash_ = SQUASH_IN_PLACE[nonlinearity]
-    for step, columns, state in zip(drive, before, states, strict=True):
-        if columns is None:
-            squash_(state.copy_(step))
-        else:
-            squash_(layout.multiply_add(step, columns, rows, out=state))
+    squash = tanh_of_half if doubled else SQUASH_INTO[nonlinearity]
+    scale, totals = 2 if doubled else 1, totals_of(states)
+    for step, columns, total, state in zip(drive, before, totals, states, strict=True):
+        if columns is not None:
+            step = layout.multiply_add(step, columns, rows, scale=scale, out=total)
+        squash(step, out=state)
+
+
+def tanh_of_half(doubled: Tensor, *, out: Tensor) -> Tensor:
+    """Compute tanh x from 2 x, which is overwritten.
+
+    In PyTorch, this is five times faster than `torch.tanh`. The error is at most 2e-7 in single
+    precision, in which numbers just below 1 are 6e-8 apart.
+
+    Examples:
+        >>> tanh_of_half(torch.tensor([0.0, 2.0]), out=torch.empty(2))
+        tensor([0.0000, 0.7616])
+    """
+    return torch.add(MINUS_ONE, doubled.sigmoid_(), alpha=2, out=out)
+
+
+def totals_of(steps: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return output tensors for the products of each step: the steps, or one buffer for all.
+
+    Batches of matrix products are fast only if their results are contiguous, and with the replicas
+    first, the steps are not.
+    """
+    if all(step.is_contiguous() for step in steps):
+        return steps
+    return [torch.empty_like(steps[0], memory_format=torch.contiguous_format)] * len(steps)
 
 
 def run_backward(
@@ -206,7 +239,7 @@ def _back_in_place(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tenso
         driven,
         rows,
         layout,
-        totals=[torch.empty_like(driven[0])] * ctx.steps,
+        totals=[torch.empty_like(driven[0], memory_format=torch.contiguous_format)] * ctx.steps,
         driven=driven,
         columns=[layout.columns(step) for step in driven],
     )
