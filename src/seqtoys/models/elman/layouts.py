@@ -58,6 +58,18 @@ class Layout(Protocol):
     def add_rows_(self, total: Tensor, indices: Tensor, vectors: Tensor) -> Tensor:
         """Add the vectors of all positions to the rows of a total with these indices, in place."""
 
+    def per_position(self, numbers: Tensor) -> Tensor:
+        """View numbers `(positions,)` so that they broadcast over vectors and replicas."""
+
+    def locate(self, targets: Tensor, classes: int, replicas: int) -> Tensor:
+        """Prepare the targets of some positions for `pick` and `add_at_`."""
+
+    def pick(self, logits: Tensor, located: Tensor, axis: int) -> Tensor:
+        """Return the logit of each position's target; `axis` is that of the classes."""
+
+    def add_at_(self, logits: Tensor, located: Tensor, axis: int, numbers: Tensor) -> Tensor:
+        """Add numbers `per_position` to the logits of the targets, in place."""
+
 
 class UnitsLast:
     """The states of one network are `(time, batch, units)`; products are matrix products.
@@ -115,6 +127,22 @@ class UnitsLast:
         """Add the vectors of all positions to the rows of a total with these indices."""
         return total.index_add_(self.positions, indices, vectors)
 
+    def per_position(self, numbers: Tensor) -> Tensor:
+        """View numbers `(positions,)` so that they broadcast over vectors and replicas."""
+        return numbers.unsqueeze(-1)
+
+    def locate(self, targets: Tensor, classes: int, replicas: int) -> Tensor:
+        """Prepare the targets of some positions: indices along the axis of the classes."""
+        return targets.unsqueeze(-1)  # (positions, 1)
+
+    def pick(self, logits: Tensor, located: Tensor, axis: int) -> Tensor:
+        """Return the logit of each position's target; `axis` is that of the classes."""
+        return logits.gather(axis, located)
+
+    def add_at_(self, logits: Tensor, located: Tensor, axis: int, numbers: Tensor) -> Tensor:
+        """Add numbers `per_position` to the logits of the targets."""
+        return logits.scatter_add_(axis, located, numbers.expand_as(located))
+
 
 class ReplicasFirst(UnitsLast):
     """States are `(replicas, time, batch, units)`; products are batches of matrix products.
@@ -156,6 +184,10 @@ class ReplicasFirst(UnitsLast):
         # index_add_ adds position by position; for few rows, a product with one-hots is faster.
         one_hots = torch.eye(count, dtype=total.dtype).index_select(0, indices)
         return total.baddbmm_(one_hots.T.expand(replicas, count, -1), vectors)
+
+    def locate(self, targets: Tensor, classes: int, replicas: int) -> Tensor:
+        """Prepare the targets of some positions: indices along the axis of the classes."""
+        return targets.unsqueeze(-1).expand(replicas, -1, 1)
 
 
 class ReplicasLast:
@@ -222,6 +254,28 @@ class ReplicasLast:
     def add_rows_(self, total: Tensor, indices: Tensor, vectors: Tensor) -> Tensor:
         """Add the vectors of all positions to the rows of a total with these indices."""
         return total.index_add_(self.positions, indices, vectors)
+
+    def per_position(self, numbers: Tensor) -> Tensor:
+        """View numbers `(positions,)` so that they broadcast over vectors and replicas."""
+        return numbers.unsqueeze(-1).unsqueeze(-1)  # (positions, 1, 1)
+
+    def locate(self, targets: Tensor, classes: int, replicas: int) -> Tensor:
+        """Prepare the targets of some positions: indices along positions and classes, flattened.
+
+        Such an index selects the logits of all replicas, which gather would look up one by one.
+        """
+        return targets + classes * torch.arange(len(targets))
+
+    def pick(self, logits: Tensor, located: Tensor, axis: int) -> Tensor:
+        """Return the logit of each position's target; `axis` is that of the classes."""
+        picked = logits.flatten(self.positions, self.units).index_select(0, located)
+        return picked.unsqueeze(axis)  # (positions, replicas) -> (positions, 1, replicas)
+
+    def add_at_(self, logits: Tensor, located: Tensor, axis: int, numbers: Tensor) -> Tensor:
+        """Add numbers `per_position` to the logits of the targets."""
+        flat = logits.view(-1, logits.shape[-1])  # (positions * classes, replicas)
+        flat.index_add_(0, located, numbers.squeeze(axis).expand(-1, logits.shape[-1]))
+        return logits
 
 
 UNITS_LAST = UnitsLast()

@@ -92,17 +92,17 @@ class Passes:
         self, states: Tensor, grads: Tensor, targets: Tensor, share: Tensor, minus_share: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Compute the loss, the predictions and the gradients of the states at some positions."""
-        work, classes = self.workspace, self.workspace.class_axis
+        layout, work, classes = self._layout, self.workspace, self.workspace.class_axis
         logits, place = work.score_buffers(states, grads)
         if work.has_readout:
             weight, bias = self._weights["readout_weight"], self._weights["readout_bias"]
-            project(states, weight, bias, self._layout, out=work.turned(logits))
+            project(states, weight, bias, layout, out=work.turned(logits))
         elif logits is not states:
             logits.copy_(work.turned(states))
         chances = torch.log_softmax(logits, classes, out=place)
-        loss = chances.gather(classes, targets).mul_(minus_share)
+        loss = layout.pick(chances, targets, classes).mul_(minus_share)
         # The gradient with respect to the logits: probabilities minus the one-hot target.
-        grad = chances.exp_().mul_(share).scatter_add_(classes, targets, minus_share)
+        grad = layout.add_at_(chances.exp_().mul_(share), targets, classes, minus_share)
         if work.has_readout:
             self._back_through_readout(work.turned(grad), states, grads)
         elif logits is not states:

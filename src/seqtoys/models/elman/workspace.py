@@ -109,16 +109,18 @@ class Workspace:
 
     def load(self, batch: Batch) -> None:
         """Load other sequences of the same shape."""
-        arrange = self._layout.arrange
+        layout, replicas = self._layout, math.prod(self._replicas)
         self.symbols = batch.inputs.T.flatten().long()  # (time * batch,)
-        targets = batch.targets.T.reshape(-1, 1).long()
-        tally = batch.tally.T.reshape(-1, 1).to(self.rows.dtype)
-        shape = (*self._replicas, *targets.shape)
-        targets = self.turned(arrange(targets.clamp(min=0).expand(shape)))
-        share = self.turned(arrange((tally / tally.sum()).expand(shape)))  # weights in the mean
-        vectors = (x.split(self._held, self._layout.positions) for x in (self.after, self.drive))
-        scored = (x.split(self._held, self.position_axis) for x in (targets, share, -share))
-        self.pieces = list(zip(*vectors, *scored, strict=True))
+        targets = batch.targets.T.flatten().long().clamp(min=0)
+        tally = batch.tally.T.flatten().to(self.rows.dtype)
+        share = self.turned(layout.per_position(tally / tally.sum()))  # weights in the mean loss
+        located = (
+            self.turned(layout.locate(some, self._classes, replicas))
+            for some in targets.split(self._held)
+        )
+        vectors = (x.split(self._held, layout.positions) for x in (self.after, self.drive))
+        shares = (x.split(self._held, self.position_axis) for x in (share, -share))
+        self.pieces = list(zip(*vectors, located, *shares, strict=True))
 
     def start(self, state: Tensor | None) -> None:
         """Set the initial state of the next sequences; None means zeros."""
