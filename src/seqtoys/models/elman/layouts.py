@@ -288,8 +288,10 @@ def choose_layout(replicas: int, units: int) -> Layout:
     # Time of fit with replicas last relative to replicas first, on one thread, for one sequence
     # of 6 symbols and for 32 of them (python -m benchmarks.layouts):
     #
-    #   units    64 replicas    128 replicas   256 replicas   1,000 replicas
-    #       8    1.10   0.88    0.94   0.68    0.79   0.48    0.47   0.40
-    #      16    1.44   1.26    1.18   1.00    0.94   0.71    0.63   0.89
-    #      32    1.01   2.26    0.73   1.72    0.54   1.77    0.37   1.90
-    return REPLICAS_LAST if units <= 16 and replicas >= 128 else REPLICAS_FIRST
+    #   units    128 replicas   256 replicas   1,000 replicas
+    #       5    1.06   1.14    0.78   0.58    0.52   0.65
+    #       8    0.84   1.43    0.72   0.90    0.51   0.70
+    #      12    0.86   1.54    0.75   1.28    0.51   1.08
+    #      16    1.21   1.77    0.86   1.45    0.63   1.54
+    #      32    1.70   1.91    1.73   2.01    1.16   1.82
+    return REPLICAS_LAST if units <= 12 and replicas >= 32 * units else REPLICAS_FIRST

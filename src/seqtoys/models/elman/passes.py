@@ -14,7 +14,6 @@ from seqtoys.models.elman.recurrence import (
     run_forward,
     slopes_at,
     swapped,
-    totals_of,
 )
 from seqtoys.models.elman.settings import Nonlinearity
 from seqtoys.models.elman.workspace import Workspace
@@ -46,6 +45,7 @@ class Passes:
         weight_hh = weights["weight_hh"]
         self._rows_forward = layout.rows(swapped(weight_hh, layout))
         self._rows_backward = layout.rows(weight_hh)
+        # A single network has exactly PyTorch's tanh.
         self._doubles = nonlinearity == "tanh" and weight_hh.ndim == 3
 
     def forward(self) -> tuple[Tensor, Tensor]:
@@ -64,6 +64,7 @@ class Passes:
             self._rows_forward,
             layout,
             self._nonlinearity,
+            totals=work.state_totals,
             doubled=self._doubles,
         )
         losses, predicted = zip(*(self._score(*piece) for piece in work.pieces), strict=True)
@@ -78,7 +79,7 @@ class Passes:
             work.slope_steps,
             self._rows_backward,
             layout,
-            totals=totals_of(work.steps),
+            totals=work.step_totals,
             driven=work.steps,
             columns=work.step_columns,
         )

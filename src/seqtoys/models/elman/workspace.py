@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seqtoys.data.batch import Batch
 from seqtoys.models.elman.layouts import Layout
-from seqtoys.models.elman.recurrence import flattened, swapped, unflattened
+from seqtoys.models.elman.recurrence import flattened, swapped, totals_of, unflattened
 
 HELD_LOGITS = 2**20  # the most logits in memory at once
 LANES = 16  # PyTorch vectorizes log_softmax along a last axis of this length or more
@@ -40,6 +40,8 @@ class Workspace:
             respect to the states, then to the drive, overwrite it.
         steps: The drive of each step, `(batch, units)`.
         step_columns: The same, split into columns.
+        state_totals: Output tensors for sums of products at each step in the forward pass, and
+            `step_totals` those in the backward pass.
         slopes: The slope of the nonlinearity at each state, and `slope_steps` those of each step.
         position_axis: The axis of the positions of logits.
         class_axis: The axis of the classes of logits.
@@ -91,6 +93,7 @@ class Workspace:
         self.drive = _dense_like(self.after)
         self.steps = unflattened(self.drive, self.shape, layout).unbind(layout.time)
         self.step_columns = [layout.columns(step) for step in self.steps]
+        self.state_totals, self.step_totals = totals_of(self.states[1:]), totals_of(self.steps)
 
     def _allocate_shared(self, last: Tensor) -> None:
         """Allocate the buffers that other replicas can use, too."""
