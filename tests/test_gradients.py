@@ -213,7 +213,7 @@ def test_parts_of_an_ensemble_match_autograd(part: int, monkeypatch: pytest.Monk
     ensemble = ElmanEnsemble(VOCAB, [3, 4, 5], hidden_size=3).double()
     batches = [Batch.from_texts(texts, VOCAB) for texts in (TEXTS, ["ollehih", "olleh", "lio"])]
     gradients, state = ensemble.backprop(batches[0]), None
-    hidden = torch.zeros(3, 1, 3, 3, dtype=torch.float64)  # (replicas, layers, batch, units)
+    hidden = [torch.zeros(1, 3, 3, dtype=torch.float64)] * 3  # (layers, batch, units)
     for batch in (*batches, batches[0]):
         gradients.load(batch)
         gradients.start(state)
