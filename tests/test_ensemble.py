@@ -22,7 +22,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys.errors import OptionError, ShapeError
 from seqtoys.models.elman import ensemble as ensemble_module
-from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, ReplicasLast
+from seqtoys.models.elman.layouts import REPLICAS_FIRST, REPLICAS_LAST, ReplicasLast
 from seqtoys.results import History, Proportion, Row
 
 VOCAB = Vocab("hielo")
@@ -40,7 +40,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "identity": {"hidden_size": 6, "recurrent_init": "identity"},
     "time first": {"hidden_size": 4, "batch_first": False},
 }
-LAYOUTS = pytest.mark.parametrize("layout", [UNITS_LAST, REPLICAS_LAST])
+LAYOUTS = pytest.mark.parametrize("layout", [REPLICAS_FIRST, REPLICAS_LAST])
 ErrorCheck = Callable[[Callable[[], object], type[Exception], str], None]
 
 

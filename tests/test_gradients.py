@@ -14,7 +14,8 @@ from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys.models.elman import backprop as backprop_module
 from seqtoys.models.elman import ensemble as ensemble_module
-from seqtoys.models.elman.layouts import REPLICAS_LAST, UNITS_LAST, Layout
+from seqtoys.models.elman import workspace as workspace_module
+from seqtoys.models.elman.layouts import REPLICAS_FIRST, REPLICAS_LAST, Layout
 from seqtoys.models.elman.recurrence import recur
 from seqtoys.models.elman.settings import Nonlinearity
 from seqtoys.models.metrics import likeliest
@@ -22,7 +23,7 @@ from seqtoys.training.fused_adam import FusedAdam
 
 VOCAB = Vocab("hielo")
 TEXTS = ["hihello", "hello", "oil"]
-LAYOUTS: list[Layout] = [UNITS_LAST, REPLICAS_LAST]
+LAYOUTS: list[Layout] = [REPLICAS_FIRST, REPLICAS_LAST]
 # PyTorch's own warnings during transforms and export.
 quiet = pytest.mark.filterwarnings(
     "ignore:`torch.jit.script` is deprecated",
@@ -172,7 +173,7 @@ CASES = list(itertools.product([None, 3], ["tanh", "relu"], [2**20, 7]))
 
 @pytest.mark.type_checked
 @pytest.mark.parametrize(("hidden_size", "nonlinearity", "held"), CASES)
-@pytest.mark.parametrize("layout", [None, UNITS_LAST, REPLICAS_LAST])
+@pytest.mark.parametrize("layout", [None, REPLICAS_FIRST, REPLICAS_LAST])
 def test_hand_written_gradients_match_autograd(
     hidden_size: int | None,
     nonlinearity: Nonlinearity,
@@ -180,7 +181,7 @@ def test_hand_written_gradients_match_autograd(
     layout: Layout | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(backprop_module, "HELD_LOGITS", held)  # logits in one slice or in many
+    monkeypatch.setattr(workspace_module, "HELD_LOGITS", held)  # logits in one slice or in many
     monkeypatch.setattr(ensemble_module, "choose_layout", lambda *_: layout)
     options: dict[str, Any] = {"hidden_size": hidden_size, "nonlinearity": nonlinearity}
     models = [ElmanCharModel(VOCAB, **options, seed=seed).double() for seed in (3, 4)]
@@ -202,6 +203,41 @@ def test_hand_written_gradients_match_autograd(
         for parameter, gradient in zip(parameters, expected[2], strict=True):
             assert parameter.grad is not None
             torch.testing.assert_close(parameter.grad[at], gradient, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.type_checked
+@pytest.mark.parametrize("part", [1, 2 * 3 * 3], ids=["one by one", "one, then two"])
+def test_parts_of_an_ensemble_match_autograd(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backprop_module, "PART", part)  # states of three sequences and three units
+    models = [ElmanCharModel(VOCAB, hidden_size=3, seed=seed).double() for seed in (3, 4, 5)]
+    ensemble = ElmanEnsemble(VOCAB, [3, 4, 5], hidden_size=3).double()
+    batches = [Batch.from_texts(texts, VOCAB) for texts in (TEXTS, ["ollehih", "olleh", "lio"])]
+    gradients, state = ensemble.backprop(batches[0]), None
+    hidden = [torch.zeros(1, 3, 3, dtype=torch.float64)] * 3  # (layers, batch, units)
+    for batch in (*batches, batches[0]):
+        gradients.load(batch)
+        gradients.start(state)
+        losses, predicted = gradients.loss_and_predictions()
+        gradients.backward()
+        state = gradients.final_state
+        one_hots = torch.eye(5, dtype=torch.float64)[batch.inputs]
+        for replica, model in enumerate(models):
+            assert model.readout is not None
+            states, last = model.rnn(one_hots, hidden[replica])
+            logits = model.readout(states)
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+            torch.testing.assert_close(losses[replica], loss.detach(), rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(state[replica], last[0].detach(), rtol=1e-12, atol=1e-12)
+            assert torch.equal(predicted[replica], logits.argmax(-1))
+            hidden[replica] = last.detach()
+            expected = torch.autograd.grad(loss, list(model.parameters()))
+            for parameter, gradient in zip(ensemble.parameters(), expected, strict=True):
+                assert parameter.grad is not None
+                got = parameter.grad[replica]
+                torch.testing.assert_close(got, gradient, rtol=1e-12, atol=1e-12)
+    gradients.start(None)
+    again, _ = gradients.loss_and_predictions()
+    torch.testing.assert_close(again, ensemble.backprop(batches[0]).loss_and_predictions()[0])
 
 
 class Louder(ElmanCharModel):

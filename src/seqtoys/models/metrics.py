@@ -130,7 +130,9 @@ def likeliest(logits: Tensor, axis: int) -> Tensor:
         return logits.argmax(-1)
     if axis == -1 or count > EXACT:
         return logits.max(axis).indices
-    # Faster than max along another axis: the largest get ranks, highest first, the others 0.
-    ranks = torch.arange(count, 0, -1, dtype=logits.dtype, device=logits.device).unsqueeze(-1)
-    scores = logits.clone().ge_(logits.amax(axis, keepdim=True)).mul_(ranks)
-    return count - scores.amax(axis).clamp_(min=1).long()
+    # Faster than max along another axis: add the number of classes to the index of each logit that
+    # is smaller than the largest, and take the smallest sum.
+    indices = torch.arange(count, dtype=logits.dtype, device=logits.device).unsqueeze(-1)
+    largest = logits.amax(axis, keepdim=True)
+    smaller = torch.lt(logits, largest, out=torch.empty_like(logits))
+    return torch.add(indices, smaller, alpha=count, out=smaller).amin(axis).long()

@@ -21,7 +21,7 @@ from seqtoys.models.elman.settings import Nonlinearity
 
 Squash = Callable[[Tensor], Tensor]
 SQUASH: dict[Nonlinearity, Squash] = {"tanh": torch.tanh, "relu": torch.relu}
-SQUASH_IN_PLACE: dict[Nonlinearity, Squash] = {"tanh": torch.tanh_, "relu": torch.relu_}
+MINUS_ONE = torch.tensor(-1.0, device="cpu")  # adding a Python number takes twice as long
 
 
 def recur(
@@ -66,6 +66,9 @@ def run_forward(
     rows: Sequence[Tensor],
     layout: Layout,
     nonlinearity: Nonlinearity,
+    *,
+    totals: Sequence[Tensor],
+    doubled: bool = False,
 ) -> None:
     """Run forward through time, writing to `states`.
 
@@ -77,13 +80,50 @@ def run_forward(
         rows: `weight_hh` swapped, split into rows.
         layout: The order of the axes.
         nonlinearity: `"tanh"` or `"relu"`.
+        totals: Output tensors for the argument of the nonlinearity; they may be those of `states`,
+            or one tensor for all steps.
+        doubled: Whether `drive` is twice the drive of each step, for a faster tanh.
     """
-    squash_ = SQUASH_IN_PLACE[nonlinearity]
-    for step, columns, state in zip(drive, before, states, strict=True):
+    squash = _tanh_of_half_into if doubled else SQUASH_INTO[nonlinearity]
+    scale = 2 if doubled else 1
+    for step, columns, total, state in zip(drive, before, totals, states, strict=True):
         if columns is None:
-            squash_(state.copy_(step))
+            total.copy_(step)
         else:
-            squash_(layout.multiply_add(step, columns, rows, out=state))
+            layout.multiply_add(step, columns, rows, scale=scale, out=total)
+        squash(total, state)
+
+
+def _tanh_into(total: Tensor, state: Tensor) -> Tensor:
+    # In place takes half as long as out=, for few numbers.
+    return state.tanh_() if total is state else torch.tanh(total, out=state)
+
+
+def _relu_into(total: Tensor, state: Tensor) -> Tensor:
+    return state.relu_() if total is state else torch.clamp(total, min=0, out=state)
+
+
+def _tanh_of_half_into(total: Tensor, state: Tensor) -> Tensor:
+    # tanh x = 2 sigmoid(2 x) - 1. In PyTorch, this is five times faster than tanh. The error is at
+    # most 2e-7 in single precision, in which numbers just below 1 are 6e-8 apart.
+    return torch.add(MINUS_ONE, total.sigmoid_(), alpha=2, out=state)
+
+
+SQUASH_INTO: dict[Nonlinearity, Callable[[Tensor, Tensor], Tensor]] = {
+    "tanh": _tanh_into,
+    "relu": _relu_into,
+}
+
+
+def totals_of(steps: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return output tensors for the products of each step: the steps, or one buffer for all.
+
+    Batches of matrix products are fast only if their results are contiguous, and with the replicas
+    first, the steps are not.
+    """
+    if all(step.is_contiguous() for step in steps):
+        return steps
+    return [torch.empty_like(steps[0], memory_format=torch.contiguous_format)] * len(steps)
 
 
 def run_backward(
@@ -195,7 +235,8 @@ class _Recurrence(torch.autograd.Function):
         states = by_step(drive, steps, layout)
         before = [layout.columns(state) for state in (h_0, *states[:-1])]
         rows = layout.rows(swapped(weight_hh, layout))
-        run_forward(states, before, states, rows, layout, nonlinearity)
+        totals = totals_of(states)
+        run_forward(states, before, states, rows, layout, nonlinearity, totals=totals)
         ctx.save_for_backward(drive, weight_hh, h_0)
         ctx.steps, ctx.layout, ctx.nonlinearity = steps, layout, nonlinearity
         return drive
@@ -220,7 +261,7 @@ def _back_in_place(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tenso
         driven,
         rows,
         layout,
-        totals=[torch.empty_like(driven[0])] * ctx.steps,
+        totals=[torch.empty_like(driven[0], memory_format=torch.contiguous_format)] * ctx.steps,
         driven=driven,
         columns=[layout.columns(step) for step in driven],
     )
