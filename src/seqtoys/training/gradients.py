@@ -33,24 +33,14 @@ class Gradients(Protocol):
         """Compute the loss and the predicted symbols."""
 
     def backward(self) -> None:
-        """Compute the gradients of the loss returned by `measure`."""
-
-
-@runtime_checkable
-class WritesGradients(Protocol):
-    """A model with a hand-written backward pass."""
-
-    @property
-    def writes_gradients(self) -> bool:
-        """Whether it can compute its gradients without autograd in its current state."""
-
-    def backprop(self, batch: Batch) -> Gradients:
-        """Prepare to compute the gradients."""
+        """Compute the gradients of the loss computed last."""
 
 
 def writes_gradients(model: nn.Module) -> bool:
     """Whether a model can compute its gradients without autograd."""
-    return isinstance(model, WritesGradients) and model.writes_gradients
+    # On the type: hasattr(model, …) would compute the property once more.
+    has_both = hasattr(type(model), "writes_gradients") and hasattr(type(model), "backprop")
+    return has_both and bool(model.writes_gradients)
 
 
 class Learner:

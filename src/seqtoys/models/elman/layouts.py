@@ -184,7 +184,8 @@ class ReplicasFirst(UnitsLast):
         if count > units:
             return super().add_rows_(total, indices, vectors)
         # index_add_ adds position by position; for few rows, a product with one-hots is faster.
-        one_hots = torch.eye(count, dtype=total.dtype, device=total.device).index_select(0, indices)
+        eye = torch.eye(count, dtype=total.dtype, device=total.device)
+        one_hots = eye.index_select(0, indices)  # (positions, symbols)
         return total.baddbmm_(one_hots.T.expand(replicas, count, -1), vectors)
 
     def locate(self, targets: Tensor, classes: int, replicas: int) -> Tensor:
