@@ -15,7 +15,7 @@ from seqtoys import Vocab, list_skills
 from seqtoys.errors import DataError, InputTypeError
 from seqtoys.plotting import plot_scorecard
 from seqtoys.results import CardRow, Estimate, ScoreCard, SkillSummary, Spread
-from seqtoys.scorecards.advice import advise
+from seqtoys.scorecards.advice import advise, training_score
 from seqtoys.scorecards.curves import draw_curves
 from seqtoys.scorecards.references import FILE, write_references
 from seqtoys.scorecards.skills import RECIPES
@@ -307,7 +307,9 @@ def test_curve_leaves_no_point_outside() -> None:
 
 
 def test_curve_without_levels_is_drawn() -> None:
-    svg = draw_curves(SkillSummary("add", [row(memoryless=None, optimum=None)]))
+    without = row(memoryless=None, optimum=None)
+    assert training_score(without) is None
+    svg = draw_curves(SkillSummary("add", [without]))
     assert "No memory: 1" in svg
 
 

@@ -141,6 +141,8 @@ PAPERS = (
     Paper("Liu et al.", 2023, "Transformers learn shortcuts to automata", f"{ARXIV}2210.10749"),
     Paper("Liu et al.", 2023, "Exposing attention glitches with flip-flop language modeling",
           f"{ARXIV}2306.00946"),
+    Paper("Loshchilov & Hutter", 2019, "Decoupled weight decay regularization",
+          f"{ARXIV}1711.05101"),
     Paper("Maddison et al.", 2014, "A* sampling", f"{ARXIV}1411.0030",
           "Maddison, Tarlow & Minka"),
     Paper("Marzen & Crutchfield", 2017,

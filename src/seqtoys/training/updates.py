@@ -75,13 +75,9 @@ class EpochSums:
             if not len(sums.predicted) == len(sums.rows) == sums.parts:
                 raise DataError(f"expected the predictions of {sums.parts} parts, got others")
             for predicted, rows in zip(sums.predicted, sums.rows, strict=True):
-                count, width = batch.inputs.shape
-                if rows is not None:
-                    count = _count_rows(rows, len(batch))
-                    width = width_for(batch.count_symbols()[rows], width)
                 axes = (replicas,) if replicas else ()
-                shape = (*axes, count, width)
-                _check_indices(predicted, shape, symbols, "predictions")
+                shape = batch.inputs.shape if rows is None else _shape_of(rows, batch)
+                _check_indices(predicted, (*axes, *shape), symbols, "predictions")
         return sums
 
     def state(self) -> dict[str, Plain]:
@@ -95,10 +91,11 @@ def _is_value(value: object, replicas: int) -> bool:
     return is_number(value)
 
 
-def _count_rows(rows: Tensor, sequences: int) -> int:
+def _shape_of(rows: Tensor, batch: Batch) -> tuple[int, int]:
+    """Return the shape of the minibatch of some rows."""
     count = rows.numel()
-    _check_indices(rows, (count,), sequences, "rows")
-    return count
+    _check_indices(rows, (count,), len(batch), "rows")
+    return count, width_for(batch.count_symbols()[rows], batch.inputs.shape[1])
 
 
 def _check_indices(indices: Tensor, shape: tuple[int, ...], below: int, name: str) -> None:
