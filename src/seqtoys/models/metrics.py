@@ -69,14 +69,14 @@ def precise_losses(
         >>> precise_losses(torch.zeros(1, 2, 5), torch.tensor([[3, -100]]))
         tensor([[1.6094, 0.0000]], dtype=torch.float64)
     """
-    expanded = targets.expand(logits.shape[:-1])  # ([replicas,] batch, time)
     held = max(1, HELD_LOGITS // logits.shape[-1])
-    cut = zip(logits.flatten(0, -2).split(held), expanded.flatten().split(held), strict=True)
-    losses = [
-        F.cross_entropy(rows.double(), each, ignore_index=UNSCORED, reduction="none")
-        for rows, each in cut  # (held, vocab), (held,)
-    ]
-    return torch.cat(losses).view(expanded.shape)
+    expected = targets.expand(logits.shape[:-1]).flatten()  # ([replicas *] batch * time,)
+    losses = torch.empty_like(expected, dtype=torch.double)
+    # Into one tensor: small ones between the large would keep their memory from being reused.
+    parts = (x.split(held) for x in (losses, logits.flatten(0, -2), expected))
+    for place, rows, each in zip(*parts, strict=True):
+        place.copy_(F.cross_entropy(rows.double(), each, ignore_index=UNSCORED, reduction="none"))
+    return losses.view(logits.shape[:-1])
 
 
 def count_hits(
