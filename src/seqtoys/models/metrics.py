@@ -57,9 +57,9 @@ def symbol_losses(
 def precise_losses(
     logits: Float[Tensor, "*replicas batch time vocab"], targets: Int[Tensor, "batch time"]
 ) -> Float[Tensor, "*replicas batch time"]:
-    """Compute `symbol_losses` in double precision, from a few positions at a time.
+    """Compute `symbol_losses` in double precision, a few positions at a time.
 
-    Converting all logits of a large vocabulary at once would multiply the memory they take.
+    Converting all logits of a large vocabulary at once would take several times their memory.
 
     Args:
         logits: The logits of the next symbols, of one model or of each replica.
@@ -71,10 +71,10 @@ def precise_losses(
     """
     expanded = targets.expand(logits.shape[:-1])  # ([replicas,] batch, time)
     held = max(1, HELD_LOGITS // logits.shape[-1])
-    cut = zip(logits.flatten(0, -2).split(held), expanded.flatten().split(held), strict=True)
+    pieces = zip(logits.flatten(0, -2).split(held), expanded.flatten().split(held), strict=True)
     losses = [
         F.cross_entropy(rows.double(), each, ignore_index=UNSCORED, reduction="none")
-        for rows, each in cut  # (held, vocab), (held,)
+        for rows, each in pieces  # (held, vocab), (held,)
     ]
     return torch.cat(losses).view(expanded.shape)
 
