@@ -287,13 +287,13 @@ def loss_and_accuracy(
         tensor(1.6925)
     """
     scored = int(batch.tally.sum())
-    loss, correct = list[Tensor](), list[Tensor]()
+    loss, hits = list[Tensor](), list[Tensor]()
     with in_mode(model, training=False):
         for part, logits in logits_in_parts(model, batch, symbols=symbols):
             if count := int(part.tally.sum()):
                 loss.append(cross_entropy(logits, part) * (count / scored))
-                correct.append(count_hits(logits.argmax(-1), part) / scored)
-    return torch.stack(loss).sum(0).cpu(), torch.stack(correct).sum(0).cpu()
+                hits.append(count_hits(logits.argmax(-1), part))
+    return torch.stack(loss).sum(0).cpu(), torch.stack(hits).sum(0).cpu().double() / scored
 
 
 @torch.no_grad()
