@@ -88,7 +88,7 @@ def checked() -> Iterator[None]:
 
 @pytest.fixture
 def unchecked(checked: None) -> Iterator[None]:
-    """Switch the run-time type checks off, to meet what users meet."""
+    """Switch the run-time type checks off, as they are for users."""
     with type_checks.TYPE_CHECKS.switched(False):
         yield
 

@@ -1,4 +1,4 @@
-"""The same trainings on a GPU and on the CPU: are the results equal, and how fast is each?
+"""The same training runs on a GPU and on the CPU: are the results equal, and how fast is each?
 
 Run it with `python -m benchmarks.gpu`; `--write` stores the results for the page. Without a GPU,
 it prints the reason and measures nothing.
@@ -49,27 +49,28 @@ from seqtoys.models import (
 STORED = Path(__file__).with_name("gpu.json")
 CPU = torch.device("cpu")
 EPOCHS, UNITS, SEEDS = 50, 32, 8
-REPEATS = 3  # of the trainings that are timed
-COUNT = 256  # sequences of each length to be evaluated on
+REPEATS = 3  # of each timed training run
+COUNT = 256  # sequences of each length in an evaluation
 TOLERANCE = 1e-4
 VOCAB = Vocab("abcdefghijkl"[:SYMBOLS])
 TASK = "reber"
-# Adam divides each gradient by its size. If that is 0 up to rounding, as for the biases of the
-# keys in attention, the step would be as large as any, in a direction that only rounding decides.
+# Adam divides each gradient by its size. If it is 0 up to rounding, as for the biases of the keys
+# in attention, the update would be as large as any other, and rounding would decide its direction.
 SGD = partial(torch.optim.SGD, momentum=0.9)
 LR = 0.01
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training, which is the same on every device.
+    """A training run, which is the same on every device.
 
     Attributes:
         make: Makes the model, on the CPU.
-        options: The options of `fit`, other than those of all trainings.
-        task: The name of a task to train on, and to be evaluated on afterwards. If None, the
-            training data are one batch.
-        halves: Whether to train in two halves, and to save, resume and load between them.
+        options: The options of `fit`, besides those of all runs.
+        task: The name of a task to train and evaluate on. If None, the training data are one
+            batch, and nothing is evaluated.
+        halves: Whether to save the training halfway, resume it with a new model, and load the
+            result from its file.
         updates: The number of updates per epoch.
     """
 
@@ -86,7 +87,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training leads to, on the CPU.
+    """The results of a training run, on the CPU.
 
     Attributes:
         losses: All losses that were measured.
@@ -113,7 +114,7 @@ TRAININGS: dict[str, Training] = {
     "ElmanCharModel, one-hot vectors": Training(_elman()),
     "ElmanCharModel, embedding": Training(_elman(embedding_size=16)),
     "ElmanCharModel, two layers": Training(_elman(num_layers=2)),
-    "ElmanCharModel, minibatches": Training(
+    "ElmanCharModel, mini-batches": Training(
         _elman(), {"batch_size": 8, "validation": 0.25, "clip_norm": 1.0}, updates=3
     ),
     "ElmanCharModel, saved and resumed": Training(_elman(embedding_size=16), halves=True),
@@ -140,14 +141,14 @@ TRAININGS: dict[str, Training] = {
 
 
 def measure(training: Training, device: torch.device, name: str = "") -> Row:
-    """Run a training on the CPU and on a device, and compare the results and the speed.
+    """Train on the CPU and on a device, and compare the results and the speed.
 
     Args:
-        training: The training.
+        training: The training run.
         device: The device.
-        name: Its name, for the table.
+        name: The name of the run, for the table.
     """
-    # By default, cuDNN computes recurrent networks on a GPU with 10 bits of precision (TF32).
+    # By default, cuDNN runs recurrent networks on a GPU in a precision of 10 bits (TF32).
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         expected, found = train(training, CPU), train(training, device)
         speeds = [median(_speeds(training, where)) for where in (CPU, device)]
@@ -168,7 +169,7 @@ def train(training: Training, device: torch.device) -> Outcome:
     """Train and evaluate on a device.
 
     Args:
-        training: The training.
+        training: The training run.
         device: The device.
     """
     model, data = training.make().to(device), training.data()
@@ -216,7 +217,7 @@ def find_gpu() -> tuple[torch.device, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line, and return its exit status: 1 if a result is not the same.
+    """Run the command line, and return its exit status: 1 if a result is different.
 
     Args:
         arguments: The command-line arguments. If None, they are taken from `sys.argv`.
@@ -258,7 +259,7 @@ def show(row: Row) -> str:
 
 
 def _measure_or_report(name: str, device: torch.device) -> Row:
-    """Measure a training; an error is its result, since the others can still be measured."""
+    """Measure a training run; an error is its result, since the others can still be measured."""
     try:
         row = measure(TRAININGS[name], device, name)
     except Exception as error:
@@ -269,10 +270,10 @@ def _measure_or_report(name: str, device: torch.device) -> Row:
 
 
 def _speeds(training: Training, device: torch.device) -> list[float]:
-    """Return the number of updates per second in each of several trainings by Adam."""
+    """Return the number of updates per second in each of several runs with Adam."""
     model, data = training.make().to(device), training.data()
     run = partial(fit, model, data, epochs=EPOCHS, progress=False, **training.options)
-    run()  # the first kernels are loaded on first use
+    run()  # warm up: kernels are loaded on first use
     speeds = []
     for _ in range(REPEATS):
         _wait_for(device)

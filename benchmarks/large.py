@@ -1,4 +1,4 @@
-"""Large vocabularies and data in one thread: time and peak memory, against a loop by hand."""
+"""Large vocabularies and data in one thread: time and peak memory, against hand-written code."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def evaluate_words() -> tuple[float, float]:
 
 
 def evaluate_words_by_hand() -> tuple[float, float]:
-    """Return the same for a forward pass on one-hot vectors, the loss and the accuracy."""
+    """Return the same for a forward pass on one-hot vectors, with the loss and the accuracy."""
     vocab, text = _words()
     network = Reader(WORDS, 64, batch_first=True)
     index = {word: at for at, word in enumerate(vocab.symbols)}

@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def compare(replicas: int, units: int, batch: Batch) -> float:
-    """Return the time of 10 epochs with replicas last, relative to units last."""
+    """Return the time of 10 epochs with replicas last, relative to replicas first."""
     contestants: dict[str, Contestant] = {
         name: lambda layout=layout: _training(replicas, units, batch, layout)  # type: ignore[misc]
         for name, layout in (("last", REPLICAS_LAST), ("first", REPLICAS_FIRST))

@@ -40,7 +40,7 @@ def measure(threads: int, quick: bool) -> list[Row]:
 
 
 def import_seconds() -> tuple[float, float]:
-    """Return the time of the import of the library in a fresh process, and of those before it."""
+    """Return how long a fresh process takes to import the library, and the packages before it."""
     ours, before = map(float, run_python("-c", SCRIPT).split())
     return ours, before
 

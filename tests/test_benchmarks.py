@@ -285,7 +285,7 @@ def test_command_line_rejects_invalid_arguments(
 @pytest.mark.parametrize(
     "name",
     [
-        "ElmanCharModel, minibatches",
+        "ElmanCharModel, mini-batches",
         "ElmanCharModel, saved and resumed",
         "ElmanCharModel on reber, and evaluate",
         "ElmanEnsemble of 8 seeds",

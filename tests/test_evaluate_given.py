@@ -105,6 +105,18 @@ def test_results_do_not_depend_on_how_many_sequences_are_read_at_a_time(
         assert one.by_position.accuracy == other.by_position.accuracy
 
 
+@pytest.mark.parametrize("right", [49, 10])
+def test_accuracy_is_exact_in_any_number_of_parts(
+    right: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "HELD_POSITIONS", 1)
+    monkeypatch.setattr(forward, "HELD_LOGITS", 1)
+    inputs = torch.arange(49).unsqueeze(1) % 5  # (batch, time): 49 parts
+    targets = torch.where(torch.arange(49).unsqueeze(1) < right, inputs, (inputs + 1) % 5)
+    model = nn.Embedding.from_pretrained(torch.eye(5))  # predicts its input
+    assert loss_and_accuracy(model, Batch(inputs, targets))[1].item() == right / 49
+
+
 def test_few_sequences_are_read_at_a_time_if_they_have_many_logits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

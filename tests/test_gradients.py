@@ -208,7 +208,7 @@ def test_hand_written_gradients_match_autograd(
 @pytest.mark.type_checked
 @pytest.mark.parametrize("part", [1, 2 * 3 * 3], ids=["one by one", "one, then two"])
 def test_parts_of_an_ensemble_match_autograd(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backprop_module, "PART", part)  # states of three sequences and three units
+    monkeypatch.setattr(backprop_module, "PART_SIZE", part)  # 3 sequences of 3 units
     models = [ElmanCharModel(VOCAB, hidden_size=3, seed=seed).double() for seed in (3, 4, 5)]
     ensemble = ElmanEnsemble(VOCAB, [3, 4, 5], hidden_size=3).double()
     batches = [Batch.from_texts(texts, VOCAB) for texts in (TEXTS, ["ollehih", "olleh", "lio"])]

@@ -760,7 +760,7 @@ def test_row_that_does_not_belong_to_its_card_is_rejected(kind: str) -> None:
         "another skill": [replace(row, skill="latch")],
         "twice": [row, row],
     }
-    with pytest.raises(DataError, match="expected one row at most for each of the card's skills"):
+    with pytest.raises(DataError, match="expected at most one row for each of the card's skills"):
         ScoreCard("net", "quick", ["parity"], [0], other[kind])
 
 

@@ -19,7 +19,7 @@ from jaxtyping import jaxtyped
 
 PACKAGE = "seqtoys"
 MOST = 50
-"""How many calls of each function are checked per test: a training calls some 10,000 times."""
+"""How many calls of each function are checked per test: `fit` calls some 10,000 times."""
 NAME = "_type_checked"
 
 

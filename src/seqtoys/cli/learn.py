@@ -131,7 +131,7 @@ def _sample(model: ElmanCharModel, lesson: Lesson, history: History, seed: int) 
     temperature = MEMORIZED if lesson.is_one and not lesson.held_out else TEMPERATURE
     drawing: Any = {"temperature": temperature, "generator": seeded_generator(seed)}
     if not lesson.are_lines:
-        # No text goes on after its end: what a network adds there was never trained.
+        # The network was not trained to predict what follows the end of a text.
         length = min(most, max(map(len, lesson.texts)) - 1)
         text = generate(model, first, length, **drawing)
         shown = join([*first, *text], words=words)

@@ -74,12 +74,13 @@ def number_prefixes(inputs: IntArray) -> IntArray:
     node, shared = np.zeros(batch, np.int64), np.arange(batch)
     nodes = np.zeros((batch, time), np.int64)
     for t in range(time):
-        if len(shared):  # only rows whose prefix another row has, too: once distinct, they stay so
+        # A row that is the only one with its prefix remains the only one, and keeps its number.
+        if len(shared):
             edges = node[shared] * symbols + inputs[shared, t]
             _, first, at, counts = np.unique(
                 edges, return_index=True, return_inverse=True, return_counts=True
             )
-            node[shared] = shared[first][at]  # the first row with this prefix
+            node[shared] = shared[first][at]  # the index of the first row with this prefix
             shared = shared[counts[at] > 1]
         nodes[:, t] = node
     nodes += batch * np.arange(time)

@@ -154,11 +154,12 @@ class Vocab:
                     [0, 1, 0, 0, 0]]), tensor([5, 2]))
         """
         check_type("return_lengths", return_lengths, bool)
-        # All in one piece: each look-up has a cost of its own, and there may be many sequences.
+        # All symbols are looked up at once: a look-up per sequence takes longer.
         strings = [sequence for sequence in several(sequences) if isinstance(sequence, str)]
         is_text = len(strings) == len(sequences)
-        for sequence in [] if is_text and not self.has_words else sequences:
-            self._check_sequence(sequence)
+        if self.has_words or not is_text:
+            for sequence in sequences:
+                self._check_sequence(sequence)
         symbols = "".join(strings) if is_text else list(chain.from_iterable(sequences))
         indices = self._look_up(symbols)  # (symbols,)
         lengths = np.array([len(sequence) for sequence in sequences], np.int64)

@@ -50,7 +50,7 @@ def gradient_by_distance(model: nn.Module, batch: Batch) -> Float[Tensor, " dist
         raise OptionError("expected one model, got an ensemble; pass a replica, as in ensemble[0]")
     batch = batch.repeated().to(device_of(model))
     read = _read_states if _has_state(model) else _read_embeddings
-    # In evaluation mode, cuDNN has no gradients of recurrent networks.
+    # cuDNN can't compute gradients of recurrent networks in evaluation mode.
     cudnn = torch.backends.cudnn.flags(enabled=False)
     with torch.enable_grad(), in_mode(model, training=False), cudnn:
         logits, states = read(model, batch)

@@ -43,7 +43,7 @@ def count_replicas(model: object) -> int:
 
 
 HELD_LOGITS = 2**24  # the most logits in memory at once, unless a single sequence has more
-HELD_POSITIONS = 2**12  # the same, if it is unknown how many logits there are at each position
+HELD_POSITIONS = 2**12  # the most positions at once, if the number of logits at each is unknown
 
 STATEFUL = (
     "chunk=… needs a model that returns (logits, state) and accepts that state, a tensor or a "
@@ -93,7 +93,7 @@ def logits_in_parts(
         [1, 11184, 11184, 11184, 6447]
     """
     start, positions = 0, batch.inputs.shape[1] * (count_replicas(model) or 1)
-    # If their width is unknown, the first sequence is read alone.
+    # The first sequence is read alone if the number of logits at each position is unknown.
     held = len(batch) if len(batch) * positions <= HELD_POSITIONS else 1
     while start < len(batch):
         if symbols is not None:
@@ -287,13 +287,13 @@ def loss_and_accuracy(
         tensor(1.6925)
     """
     scored = int(batch.tally.sum())
-    loss, correct = list[Tensor](), list[Tensor]()
+    loss, hits = list[Tensor](), list[Tensor]()
     with in_mode(model, training=False):
         for part, logits in logits_in_parts(model, batch, symbols=symbols):
             if count := int(part.tally.sum()):
                 loss.append(cross_entropy(logits, part) * (count / scored))
-                correct.append(count_hits(logits.argmax(-1), part) / scored)
-    return torch.stack(loss).sum(0).cpu(), torch.stack(correct).sum(0).cpu()
+                hits.append(count_hits(logits.argmax(-1), part))
+    return torch.stack(loss).sum(0).cpu(), torch.stack(hits).sum(0).cpu().double() / scored
 
 
 @torch.no_grad()

@@ -57,9 +57,9 @@ def symbol_losses(
 def precise_losses(
     logits: Float[Tensor, "*replicas batch time vocab"], targets: Int[Tensor, "batch time"]
 ) -> Float[Tensor, "*replicas batch time"]:
-    """Compute `symbol_losses` in double precision, from a few positions at a time.
+    """Compute `symbol_losses` in double precision, a few positions at a time.
 
-    Converting all logits of a large vocabulary at once would multiply the memory they take.
+    Converting all logits of a large vocabulary at once would take several times their memory.
 
     Args:
         logits: The logits of the next symbols, of one model or of each replica.

@@ -50,7 +50,7 @@ def training_score(row: CardRow) -> float | None:
 
 
 def _scores(row: CardRow) -> list[float]:
-    """Return the score on the training batches, along the curve; nothing without its levels."""
+    """Return the score on the training batches along the curve; without bounds, an empty list."""
     top, bottom = row.memoryless, row.optimum
     if top is None or bottom is None:
         return []

@@ -42,8 +42,8 @@ class ScoreCard:
         facts: The version of the recipes, the versions of the packages, and the date.
 
     Raises:
-        DataError: If the level or a skill is unknown, or the rows are not at most one per skill
-            and seed, all of this level.
+        DataError: If the level or a skill is unknown, if a row is of another level, skill or seed,
+            or if two rows are of the same skill and seed.
 
     Examples:
         >>> from seqtoys.results import Estimate
@@ -89,8 +89,8 @@ class ScoreCard:
             cell = (row.skill, row.seed)
             if row.level != self.level or cell not in planned or cells[cell] > 1:
                 raise DataError(
-                    f"expected one row at most for each of the card's skills and seeds, of level "
-                    f"{self.level}, got {quoted(row)} of level {quoted(row.level)}"
+                    f"expected at most one row for each of the card's skills and seeds, all of "
+                    f"level {self.level}, got {quoted(row)} of level {quoted(row.level)}"
                 )
 
     @property

@@ -48,8 +48,9 @@ class CardRow:
         versions: A digest of the `"code"` of the model.
 
     Raises:
-        DataError: If a score is not finite, only one of the losses without memory and of the
-            source is given, or they or the updates of the curve do not increase.
+        DataError: If a score is not finite, if only one of `optimum` and `memoryless` is None, if
+            they are not finite with `optimum < memoryless`, or if the updates of the curve do not
+            increase.
 
     Examples:
         >>> row = CardRow("track", "quick", 7, score=Estimate(99.5, 0.25), solved=True)
@@ -97,7 +98,7 @@ class CardRow:
                 raise DataError(f"expected {name} to be finite or None, got {float(value)}")
 
     def _check_losses(self) -> None:
-        """Check what scores along the curve are computed from."""
+        """Check the numbers from which the scores along the curve are computed."""
         levels = (self.optimum, self.memoryless)
         if levels != (None, None):
             low, high = (math.nan if loss is None else loss for loss in levels)

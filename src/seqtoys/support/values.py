@@ -138,7 +138,7 @@ def check_columns(columns: Mapping[str, Sized]) -> None:
         columns: The columns by name.
 
     Raises:
-        DataError: If they have not.
+        DataError: If they differ in length.
 
     Examples:
         >>> check_columns({"position": [1, 2], "loss": [0.5]})

@@ -95,7 +95,7 @@ def sweep(
             that is a number. Otherwise, every scored symbol must be predicted or, if the optimum
             is above 0 so that no model can do that, the goal is 0.01.
         vary_data: Whether each seed also draws its own training data, as `fit(seed=…)` does: the
-            batches of a task, or the minibatch order and the held-out part. By default, all seeds
+            batches of a task, or the mini-batch order and the held-out part. By default, all seeds
             are trained on the same data. The replicas of an ensemble share their batches, so with
             `vary_data=True` its seeds are trained one by one.
         curves: Whether to keep the learning curves in the rows.

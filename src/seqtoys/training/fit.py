@@ -105,7 +105,7 @@ def fit(
         clip_norm: Clip the norm of the gradients to this value.
         until: Stop early: `"solved"`, as soon as every scored symbol is predicted correctly; a
             number, as soon as the loss is within this many nats of the optimum. The weights that
-            reached the goal are kept; with minibatches, the weights change during the epoch that
+            reached the goal are kept; with mini-batches, the weights change during the epoch that
             is measured. While the lengths of a `Curriculum` grow, neither this nor `patience`
             stops training.
         patience: Stop when the held-out loss (or the training loss, if nothing is held out) has
@@ -114,7 +114,7 @@ def fit(
             lowest held-out loss (`history.best_epoch`), for each replica of an ensemble; or
             `"last"`. If None, `"best"` if something is held out, else `"last"`. If the goal
             `until` is reached, the weights that reached it are kept.
-        seed: The seed for the train/held-out split, the minibatch order and a task's batches.
+        seed: The seed for the train/held-out split, the mini-batch order and a task's batches.
         vocab: The vocabulary, if the model has none.
         check: Whether to check your own model on its first batch, in evaluation mode and without
             side effects. Warns if symbols at later positions change logits at earlier ones, or if

@@ -49,8 +49,8 @@ class FusedAdam:
         self._weight_decay = weight_decay
         self.param_groups: list[dict[str, Any]] = [{"params": params, "lr": lr}]
         self._weights = [flat(parameter) for parameter in params]
-        self._grads: list[Tensor | None] = []  # those of the last update, and flat views of them
-        self._flat_grads: list[Tensor] = []
+        self._grads: list[Tensor | None] = []  # of the last update; most are used again
+        self._flat_grads: list[Tensor] = []  # flat views of those that are not None
         self._means = [torch.zeros_like(weight) for weight in self._weights]
         self._squares = [torch.zeros_like(weight) for weight in self._weights]
         # The number of updates of each parameter.

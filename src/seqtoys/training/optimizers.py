@@ -137,7 +137,7 @@ def _fused(optimizer: OptimizerFactory) -> OptimizerFactory:
     if isinstance(optimizer, partial):
         kind, options = optimizer.func, optimizer.keywords
     is_open = any(kind is each for each in FUSED) and options.keys().isdisjoint(IMPLEMENTATIONS)
-    # With a tensor as its rate, only the other implementations compute in the precision of that.
+    # If the learning rate is a tensor, only the other implementations compute in its precision.
     if not is_open or isinstance(options.get("lr"), Tensor):
         return optimizer
     return partial(optimizer, fused=True)

@@ -35,7 +35,7 @@ from seqtoys.training.described import describe_sequences, describe_task, descri
 from seqtoys.training.task_source import BATCH_SIZE, TaskSource
 from seqtoys.training.text_source import TextSource
 
-NARROWEST = 16  # the width of the narrowest minibatch: as many steps as check_model reads
+NARROWEST = 16  # the width of the narrowest mini-batch: as many steps as check_model reads
 
 Part = tuple[Tensor | None, Batch, int]
 """Row indices (None for all sequences), the sequences, and their number of scored symbols."""
@@ -91,7 +91,7 @@ class Source(Protocol):
 
 
 class SequencesSource:
-    """Sequences, all at once or in shuffled minibatches.
+    """Sequences, all at once or in shuffled mini-batches.
 
     Args:
         batch: The sequences.
@@ -113,14 +113,14 @@ class SequencesSource:
     ) -> None:
         self.sequences: Batch = _without_empty_columns(batch)
         self.scored: int = int(batch.tally.sum())
-        self._is_scored = batch.scored.any(1)  # (batch,): once, as there may be many minibatches
+        self._is_scored = batch.scored.any(1)  # (batch,): once, as there may be many mini-batches
         self._size = len(batch) if batch_size is None else min(batch_size, len(batch))
         self._generator = generator
         self._symbols = symbols
         self._order: Tensor | None = None  # of the epoch in progress
 
     def parts(self) -> Iterator[Part]:
-        """Iterate over the sequences once, skipping minibatches without scored symbols."""
+        """Iterate over the sequences once, skipping mini-batches without scored symbols."""
         if self._size == len(self.sequences):
             yield None, self.sequences, self.scored
             return
@@ -283,10 +283,10 @@ def _without_empty_columns(batch: Batch) -> Batch:
 
 
 def width_for(lengths: Int[Tensor, " batch"], width: int) -> int:
-    """Return the width of a minibatch: that of all sequences, halved while its own ones fit.
+    """Return the width of a mini-batch: that of all sequences, halved while its sequences fit.
 
-    Otherwise, one long sequence among many short ones would make every update slow. The width is
-    not exact, since there are buffers for each.
+    Otherwise, one long sequence among many short ones would make every update slow. Widths are
+    rounded up in this way because a learner keeps buffers for each.
 
     Args:
         lengths: The lengths of its sequences.

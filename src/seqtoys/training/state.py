@@ -55,7 +55,7 @@ class TrainingState:
         predictions: Stores the predictions.
         history: The `History` or `EnsembleHistory` to append epochs to.
         rule: The early-stopping rule.
-        generator: Draws the held-out sequences, the minibatch order and the batches of a task.
+        generator: Draws the held-out sequences, the mini-batch order and the batches of a task.
         global_rng: PyTorch's global generators.
         vocab: The vocabulary, if there is one.
         best: The weights of the best epoch, or None if the last ones are kept.

@@ -108,7 +108,7 @@ def _check_indices(indices: Tensor, shape: tuple[int, ...], below: int, name: st
 
 
 class Updates:
-    """The epochs of a training run: minibatches, loss, gradients, optimizer and scheduler.
+    """The epochs of a training run: mini-batches, loss, gradients, optimizer and scheduler.
 
     Args:
         model: The model, trained in place.

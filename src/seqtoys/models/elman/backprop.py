@@ -1,8 +1,8 @@
 """The loss of an Elman network and its gradients, with a hand-written backward pass.
 
-`fit` uses this for networks with one layer and one-hot symbols. The results are those of autograd,
-but at a lower cost: no graph is built, every large buffer is allocated once, and the logits of a
-large vocabulary are never all in memory at once.
+`fit` uses this for networks with one layer and one-hot symbols. The results are those of autograd
+up to rounding, at a lower cost: no graph is built, every large buffer is allocated once, and the
+logits of a large vocabulary are never all in memory at once.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from seqtoys.models.elman.settings import Nonlinearity
 from seqtoys.models.elman.workspace import Workspace
 
 NAMES = {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "readout_weight", "readout_bias"}
-# The most states of a step that are computed at once: few enough for the CPU cache, and enough for
-# PyTorch to use two threads.
-PART = 2**16
+# The most numbers in the states of a step in one part: few enough for the CPU cache, and enough
+# for PyTorch to use two threads.
+PART_SIZE = 2**16
 
 
 def is_covered(network: nn.Module) -> bool:
@@ -92,15 +92,16 @@ class Backprop:
         self._parts: list[Passes] = []
         self._sizes: list[int] = []
         weights = {name: parameter.detach() for name, parameter in parameters.items()}
-        kept: dict[int, Workspace] = {}
+        by_size: dict[int, Workspace] = {}  # parts of the same size share buffers
         for part in _parts(weights["weight_hh"], len(batch), layout):
             mine, out = (
                 {name: layout.arrange(tensor[part]) for name, tensor in tensors.items()}
                 for tensors in (weights, grads)
             )
-            self._sizes.append(len(weights["weight_hh"][part]))
-            workspace = Workspace(mine, layout, batch, shared=kept.get(self._sizes[-1]))
-            kept.setdefault(self._sizes[-1], workspace)
+            size = len(weights["weight_hh"][part])
+            workspace = Workspace(mine, layout, batch, shared=by_size.get(size))
+            by_size.setdefault(size, workspace)
+            self._sizes.append(size)
             self._parts.append(Passes(mine, out, layout, nonlinearity, workspace))
 
     def load(self, batch: Batch) -> None:
@@ -144,6 +145,6 @@ def _parts(weight_hh: Tensor, sequences: int, layout: Layout) -> list[slice]:
     if not layout.has_parts:
         return [slice(None)]
     replicas, units = weight_hh.shape[:2]
-    count = -(-replicas // max(1, PART // max(1, sequences * units)))
+    count = -(-replicas // max(1, PART_SIZE // max(1, sequences * units)))
     edges = [replicas * i // count for i in range(count + 1)]
     return [slice(*part) for part in pairwise(edges)]

@@ -17,8 +17,8 @@ class Layout(Protocol):
         time: The axis of the steps.
         positions: The axis of the sequences of a step, or of steps and sequences flattened.
         units: The axis of the units.
-        has_parts: Whether parts of the replicas can be trained one after another; if their states
-            fit into the CPU cache, this is faster.
+        has_parts: Whether the replicas are trained in parts, one after another, since products are
+            faster if the states fit into the CPU cache.
     """
 
     time: int

@@ -45,15 +45,15 @@ class Passes:
         weight_hh, at = weights["weight_hh"], layout.positions
         self._input_rows = swapped(weights["weight_ih"], layout)  # (symbols, units)
         self._biases = [weights[name].unsqueeze(at) for name in ("bias_ih", "bias_hh")]
-        self._grad_columns = swapped(workspace.grad_rows, layout)
+        self._grad_weight_ih = swapped(workspace.grad_rows, layout)  # (units, symbols)
         self._one = weight_hh.new_ones(())
         self._rows_forward = layout.rows(swapped(weight_hh, layout))
         self._rows_backward = layout.rows(weight_hh)
-        # A single network has exactly PyTorch's tanh.
+        # A single network uses PyTorch's own tanh, so that its losses are those of PyTorch.
         self._doubles = nonlinearity == "tanh" and weight_hh.ndim == 3
 
     def forward(self) -> tuple[Tensor, Tensor]:
-        """Return the mean loss, and the predicted symbols by position."""
+        """Return the mean loss and the predicted symbols; write the gradients of the readout."""
         layout, work = self._layout, self.workspace
         torch.add(self._input_rows, torch.add(*self._biases), out=work.rows)
         if self._doubles:
@@ -70,25 +70,28 @@ class Passes:
             totals=work.state_totals,
             doubled=self._doubles,
         )
+        if work.has_readout:
+            self._grads["readout_weight"].zero_()
+            self._grads["readout_bias"].zero_()
         losses, predicted = zip(*(self._score(*piece) for piece in work.pieces), strict=True)
         return sum(losses[1:], losses[0]), self._joined(predicted)
 
     def backward(self) -> None:
-        """Write the gradients of the loss."""
+        """Write the gradients of the recurrent layer, from those of the states."""
         layout, grads, work = self._layout, self._grads, self.workspace
         slopes_at(work.after, self._nonlinearity, one=self._one, out=work.slopes)
         run_backward(
-            work.steps,
+            work.grad_steps,
             work.slope_steps,
             self._rows_backward,
             layout,
-            totals=work.step_totals,
-            driven=work.steps,
-            columns=work.step_columns,
+            totals=work.grad_totals,
+            driven=work.grad_steps,
+            columns=work.grad_columns,
         )
-        layout.add_outer_(grads["weight_hh"].zero_(), work.drive, work.before)
-        layout.add_rows_(work.grad_rows.zero_(), work.symbols, work.drive)
-        grads["weight_ih"].copy_(self._grad_columns)
+        layout.add_outer_(grads["weight_hh"].zero_(), work.grads, work.before)
+        layout.add_rows_(work.grad_rows.zero_(), work.symbols, work.grads)
+        grads["weight_ih"].copy_(self._grad_weight_ih)
         torch.sum(work.grad_rows, layout.positions, out=grads["bias_ih"])
         grads["bias_hh"].copy_(grads["bias_ih"])
 
@@ -114,10 +117,8 @@ class Passes:
         return loss.sum((work.position_axis, classes)), likeliest(logits, classes)
 
     def _back_through_readout(self, grad: Tensor, states: Tensor, out: Tensor) -> None:
+        """Add to the gradients of the readout, and write those of the states."""
         weight, bias = self._grads["readout_weight"], self._grads["readout_bias"]
-        if out is self.workspace.pieces[0][1]:
-            weight.zero_()
-            bias.zero_()
         self._layout.add_outer_(weight, grad, states)
         bias.add_(grad.sum(self._layout.positions))
         rows = self._layout.rows(self._weights["readout_weight"])
@@ -125,11 +126,8 @@ class Passes:
 
     def _joined(self, predicted: Sequence[Tensor]) -> Tensor:
         """Rearrange predicted symbols from positions to `([replicas,] batch, time)`."""
-        positions = predicted[0]
-        if self._layout.units == -1:
-            positions = torch.cat(list(predicted), -1) if len(predicted) > 1 else positions
-        else:
-            positions = torch.cat(list(predicted), 0).movedim(-1, 0)
+        first, *others = map(self._layout.restore, predicted)  # each ([replicas,] positions)
+        positions = torch.cat([first, *others], -1) if others else first
         shape = self.workspace.shape
         by_step = positions.view(*positions.shape[:-1], *shape)  # ([replicas,] time, batch)
         return by_step.transpose(-1, -2)

@@ -82,7 +82,8 @@ def run_forward(
         nonlinearity: `"tanh"` or `"relu"`.
         totals: Output tensors for the argument of the nonlinearity; they may be those of `states`,
             or one tensor for all steps.
-        doubled: Whether `drive` is twice the drive of each step, for a faster tanh.
+        doubled: Whether `drive` is twice the drive of each step, from which tanh is computed
+            faster.
     """
     squash = _tanh_of_half_into if doubled else SQUASH_INTO[nonlinearity]
     squash_ = SQUASH_IN_PLACE[nonlinearity] if totals is states and not doubled else None

@@ -30,22 +30,24 @@ class Workspace:
         shape: The numbers of steps and of sequences.
         has_readout: Whether the logits are computed from the states by a linear readout.
         symbols: The input symbols `(time * batch,)`.
-        rows: The drive of each symbol, `(symbols, units)`, and `grad_rows` its gradient.
+        rows: The drive of each symbol, or twice the drive, `(symbols, units)`; `grad_rows` is the
+            gradient of the drive of each symbol.
         first: The state before the first step.
         later: The states after each step.
         earlier: The state before each step, split into columns; for the first, None means zeros.
         before: The states before each step, `(time * batch, units)`.
-        after: The states after each step, `(time * batch, units)`.
-        drive: The gradient of the loss with respect to the states, `(time * batch, units)`; that
+        after: The states after each step, `(time * batch, units)`; at first, the drive.
+        grads: The gradient of the loss with respect to the states, `(time * batch, units)`; that
             with respect to the drive overwrites it.
-        steps: The same for each step, `(batch, units)`.
-        step_columns: The same, split into columns.
-        state_totals: Output tensors for sums of products at each step in the forward pass, and
-            `step_totals` those in the backward pass.
-        slopes: The slope of the nonlinearity at each state, and `slope_steps` those of each step.
+        grad_steps: The same for each step, `(batch, units)`.
+        grad_columns: The same, split into columns.
+        state_totals: Output tensors for sums of products at each step in the forward pass;
+            `grad_totals` are those in the backward pass.
+        slopes: The slope of the nonlinearity at each state; `slope_steps` are those of each step.
         position_axis: The axis of the positions of logits.
         class_axis: The axis of the classes of logits.
-        pieces: The states, the drive, the targets and the weights of the positions scored at once.
+        pieces: The states, their gradients, the targets, and the weights in the mean loss (also
+            negated) of the positions that are scored at once.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Workspace:
         self.load(batch)
 
     def _allocate(self, weights: Mapping[str, Tensor], time: int, batch: int) -> None:
-        """Allocate the buffers of states and drive, and split them into steps."""
+        """Allocate the buffers of states and gradients, and split them into steps."""
         layout, at = self._layout, self._layout.positions
         rows = swapped(weights["weight_ih"], layout)
         self.rows, self.grad_rows = (_dense_like(rows) for _ in range(2))
@@ -91,14 +93,14 @@ class Workspace:
         self._first_columns = layout.columns(self.first)
         self.before = flattened(states.narrow(layout.time, 0, time), layout)
         self.after = flattened(states.narrow(layout.time, 1, time), layout)
-        self.drive = _dense_like(self.after)
-        self.steps = unflattened(self.drive, self.shape, layout).unbind(layout.time)
-        self.step_columns = [layout.columns(step) for step in self.steps]
-        self.state_totals, self.step_totals = totals_of(self.later), totals_of(self.steps)
+        self.grads = _dense_like(self.after)
+        self.grad_steps = unflattened(self.grads, self.shape, layout).unbind(layout.time)
+        self.grad_columns = [layout.columns(step) for step in self.grad_steps]
+        self.state_totals, self.grad_totals = totals_of(self.later), totals_of(self.grad_steps)
 
     def _allocate_shared(self, last: Tensor) -> None:
         """Allocate the buffers that other replicas can use, too."""
-        self.slopes = _dense_like(self.drive)
+        self.slopes = _dense_like(self.grads)
         self._logits = self._grad_logits = None
         if self.has_readout or self._turns:
             held = min(self._held, math.prod(self.shape))
@@ -122,7 +124,7 @@ class Workspace:
             self.turned(layout.locate(some, self._classes, replicas))
             for some in targets.split(self._held)
         )
-        vectors = (x.split(self._held, layout.positions) for x in (self.after, self.drive))
+        vectors = (x.split(self._held, layout.positions) for x in (self.after, self.grads))
         shares = (x.split(self._held, self.position_axis) for x in (share, -share))
         self.pieces = list(zip(*vectors, located, *shares, strict=True))
 

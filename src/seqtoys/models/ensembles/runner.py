@@ -114,7 +114,7 @@ class Runner:
             warnings.filterwarnings("error", NO_RULE)
             copies = _with_copied_weights(tensors)
             # cuDNN runs a replica alone in lower precision by default (TF32), so that it would
-            # seem to differ. Also, it has no gradients of recurrent networks in evaluation mode.
+            # seem to differ, and can't compute gradients of recurrent networks in evaluation mode.
             with torch.backends.cudnn.flags(enabled=False):
                 self._check_agreement(trial, copies, state, shared)
                 if torch.is_grad_enabled():
@@ -132,7 +132,7 @@ class Runner:
         Models that are random even in that mode can't be checked.
 
         Raises:
-            NotBatchedError: If not.
+            NotBatchedError: If the results differ.
         """
         with undisturbed(self.models[0]):
             batched, _ = run_batched(self.models[0], call, tensors, state, shared)
@@ -150,7 +150,7 @@ class Runner:
         """Check that the gradients of the first replica are those it has alone.
 
         Raises:
-            Exception: If not, or if they can't be computed.
+            Exception: If they differ, or if they can't be computed.
         """
         model = self.models[0]
         names = [name for name, weight in model.named_parameters() if weight.requires_grad]
