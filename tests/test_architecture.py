@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 import tools
 
 import seqtoys
-from seqtoys import errors, results
+from seqtoys import errors, models, results
 
 SOURCE, TOOLS = Path("src/seqtoys"), Path("docs/tools")
 FILES = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
@@ -70,6 +73,7 @@ def test_tools_import_only_from_packages_listed_above_them() -> None:
 
 @pytest.mark.parametrize("module", [seqtoys, results], ids=lambda module: module.__name__)
 def test_all_lists_the_public_names(module: ModuleType) -> None:
+    assert all(hasattr(module, name) for name in module.__all__)  # loads those not used so far
     public = {
         name
         for name, value in vars(module).items()
@@ -78,6 +82,36 @@ def test_all_lists_the_public_names(module: ModuleType) -> None:
     assert module.__all__ == sorted(module.__all__)
     assert set(module.__all__) - {"__version__"} == public
     assert set(dir(module)) >= public
+
+
+@pytest.mark.parametrize("package", [seqtoys, models], ids=lambda package: package.__name__)
+def test_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
+    seen = importlib.import_module(f"{package.__name__}.public")
+    assert package.__all__ == seen.__all__
+    assert all(getattr(package, name) is getattr(seen, name) for name in seen.__all__)
+    with pytest.raises(AttributeError, match=r"^module '[a-z.]+' has no attribute 'Elman'$"):
+        _ = package.Elman
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the modules of the library that a fresh process has loaded after a statement."""
+    shown = "print(*(name for name in sys.modules if name.split('.')[0] == 'seqtoys'))"
+    command = [sys.executable, "-c", f"import sys\n{statement}\n{shown}"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_package_loads_nothing_before_a_name_is_used() -> None:
+    nothing = {"seqtoys", "seqtoys.support", "seqtoys.support.lazy"}
+    assert modules_after("import seqtoys; dir(seqtoys); seqtoys.__all__") == nothing
+    assert modules_after("import seqtoys; hasattr(seqtoys, 'Elman')") == nothing
+
+
+def test_first_names_load_only_what_they_need() -> None:
+    loaded = modules_after("from seqtoys import ElmanCharModel, Vocab, fit")
+    others = ("plotting", "sweeps", "scorecards", "evaluation", "sampling", "cli")
+    assert [name for name in loaded if name.split(".")[1:2] in [[each] for each in others]] == []
+    unused = {"seqtoys.models.saving", "seqtoys.models.char_model", "seqtoys.tasks.catalogue"}
+    assert loaded.isdisjoint(unused)
 
 
 def test_documented_error_tree_matches_the_classes() -> None:

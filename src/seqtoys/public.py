@@ -1,18 +1,20 @@
-"""The public names of the library, which `seqtoys` loads when one of them is first used."""
+"""The public names of the library, for type checkers.
 
-from seqtoys import plotting as plotting  # registers the figures that notebooks show
+At run time, `seqtoys` loads each name from its module when it is first used.
+"""
+
 from seqtoys.data.batch import Batch as Batch
 from seqtoys.data.vocab import Vocab as Vocab
 from seqtoys.errors import SeqtoysError as SeqtoysError
 from seqtoys.evaluation.evaluate import evaluate as evaluate
 from seqtoys.evaluation.tracing import trace as trace
 from seqtoys.models.checkpoint import Checkpoint as Checkpoint
-from seqtoys.models.checkpoint import load as load
-from seqtoys.models.checkpoint import load_history as load_history
-from seqtoys.models.checkpoint import save as save
 from seqtoys.models.elman.ensemble import ElmanEnsemble as ElmanEnsemble
 from seqtoys.models.elman.model import ElmanCharModel as ElmanCharModel
 from seqtoys.models.ensembles.ensemble import Ensemble as Ensemble
+from seqtoys.models.saving import load as load
+from seqtoys.models.saving import load_history as load_history
+from seqtoys.models.saving import save as save
 from seqtoys.sampling.generate import generate as generate
 from seqtoys.sampling.generate import stream as stream
 from seqtoys.sampling.novelty import novelty as novelty

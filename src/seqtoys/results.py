@@ -1,6 +1,5 @@
 """The types returned by training, evaluation, sweeps and tasks, for annotations."""
 
-from seqtoys import plotting as plotting  # registers the figures that notebooks show
 from seqtoys.data.baselines import Baselines as Baselines
 from seqtoys.records.by_label import ByLabel as ByLabel
 from seqtoys.records.ensemble_history import EnsembleHistory as EnsembleHistory

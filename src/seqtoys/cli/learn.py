@@ -15,8 +15,8 @@ from seqtoys.cli.terminal import Changes, clip, fold, note, print_json
 from seqtoys.cli.training import ending, is_interrupted, train
 from seqtoys.errors import DataError
 from seqtoys.models.forward import loss_and_accuracy
+from seqtoys.records.history import History
 from seqtoys.records.row import describe
-from seqtoys.results import History
 from seqtoys.support.randomness import seeded_generator
 from seqtoys.support.words import counted
 

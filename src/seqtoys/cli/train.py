@@ -13,10 +13,12 @@ from seqtoys import ElmanCharModel, ElmanEnsemble, Task, evaluate, get_task, rec
 from seqtoys.cli.terminal import fold, print_json
 from seqtoys.cli.training import is_interrupted, train
 from seqtoys.records.ensemble_row import SHOWN_QUANTILES, quantiles_of
+from seqtoys.records.report import Report
 from seqtoys.records.score import Score
-from seqtoys.results import Proportion, Recipe, Report
 from seqtoys.support.tables import text_table
+from seqtoys.support.uncertainty import Proportion
 from seqtoys.support.values import check_positive
+from seqtoys.training.recipes import Recipe
 
 ADVICE = "\nMore --epochs, --hidden units or --seeds may help; some tasks defeat Elman networks."
 ONE, EACH = 1000, 200  # sequences for evaluating one network, and each of several

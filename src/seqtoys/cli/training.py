@@ -11,7 +11,7 @@ from seqtoys.cli.arguments import EVERY
 from seqtoys.cli.terminal import fold, note
 from seqtoys.errors import ModelFileError, OptionError
 from seqtoys.models.replaceable import loss_of
-from seqtoys.results import History
+from seqtoys.records.history import History
 from seqtoys.tasks.given_data import TrainingData
 
 

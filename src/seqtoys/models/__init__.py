@@ -12,7 +12,19 @@ else:
     from seqtoys.support.lazy import LazyNames
 
     # Other packages import single modules of this one, which must not load every model.
-    _public = LazyNames(globals(), "seqtoys.models.public")
+    _public = LazyNames(globals(), {
+        "CharModel": "models.char_model",
+        "DeltaNetCharModel": "models.deltanet",
+        "ElmanCharModel": "models.elman.model",
+        "ElmanEnsemble": "models.elman.ensemble",
+        "Ensemble": "models.ensembles.ensemble",
+        "GRUCharModel": "models.gru",
+        "LRUCharModel": "models.lru",
+        "LSTMCharModel": "models.lstm",
+        "MambaCharModel": "models.mamba",
+        "TransformerCharModel": "models.transformer",
+    })  # fmt: skip
+    __all__ = _public.names()
     __getattr__, __dir__ = _public.get, _public.names
     del LazyNames
 

@@ -1,4 +1,4 @@
-"""The public names of `seqtoys.models`, which are loaded when one of them is first used."""
+"""The public names of `seqtoys.models`, for type checkers; see `seqtoys.public`."""
 
 from seqtoys.models.char_model import CharModel as CharModel
 from seqtoys.models.deltanet import DeltaNetCharModel as DeltaNetCharModel

@@ -8,6 +8,7 @@ from io import StringIO
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from seqtoys.errors import DataError
 from seqtoys.plotting.alternatives import describe
 from seqtoys.plotting.losses import plot_loss
 from seqtoys.plotting.reports import plot_accuracy_by_length
@@ -17,7 +18,6 @@ from seqtoys.records.ensemble_history import EnsembleHistory
 from seqtoys.records.history import History
 from seqtoys.records.report import Report
 from seqtoys.records.trace import Trace
-from seqtoys.support.notebook import draw
 
 INK = "#000000"
 PAGE = {
@@ -74,21 +74,19 @@ def draw_result(result: Any) -> str:
         result: A `History`, an `EnsembleHistory`, a `Report` or a `Trace`.
 
     Raises:
-        DataError: If there is nothing to plot.
+        DataError: If the result has no figure, or there is nothing to plot.
         MissingPackageError: If matplotlib is not installed.
     """
+    plot = next((FIGURES[kind] for kind in FIGURES if isinstance(result, kind)), None)
+    if plot is None:
+        raise DataError(f"expected a result that has a figure, got {type(result).__name__}")
     pyplot = load("matplotlib.pyplot")
     # Load the backend first: a notebook's backend turns on interactive mode when loaded. Within
     # `ioff`, that would be undone on exit, for all later figures.
     pyplot.draw_if_interactive()
     with load("matplotlib").rc_context(PAGE), pyplot.ioff():
-        plot = next(FIGURES[kind] for kind in FIGURES if isinstance(result, kind))
         ax = plot(result)
         try:
             return to_svg(ax)
         finally:
             pyplot.close(ax.figure)
-
-
-for _kind in FIGURES:
-    draw.register(_kind, draw_result)

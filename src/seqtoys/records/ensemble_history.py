@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from html import escape
 from typing import Any
 
 import torch
@@ -40,7 +39,7 @@ from seqtoys.support.arguments import check_fields, checked
 from seqtoys.support.indices import check_index
 from seqtoys.support.notebook import html_figure
 from seqtoys.support.serialization import Plain, expected, from_json, to_json
-from seqtoys.support.tables import html_table, text_table
+from seqtoys.support.tables import html_preformatted, html_table, text_table
 from seqtoys.support.tensors import check_flags, check_size
 from seqtoys.support.uncertainty import Proportion
 
@@ -278,8 +277,8 @@ class EnsembleHistory:
         return f"{text_table(*self._cells())}\n\n{self._summary()}\n\n{self._foot()}"
 
     def _repr_html_(self) -> str:
-        below = escape(f"{self._summary()}\n\n{self._foot()}", quote=False)
-        return f"{html_figure(self)}{html_table(*self._cells())}<pre>{below}</pre>"
+        below = html_preformatted(f"{self._summary()}\n\n{self._foot()}")
+        return f"{html_figure(self)}{html_table(*self._cells())}{below}"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         return table_cells(self.loss, self.accuracy, self.validation_loss)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from html import escape
 from typing import Any
 
 import torch
@@ -27,7 +26,7 @@ from seqtoys.support.arguments import check_fields, checked
 from seqtoys.support.indices import check_index
 from seqtoys.support.notebook import html_figure
 from seqtoys.support.serialization import MALFORMED, Plain, expected
-from seqtoys.support.tables import WIDTH, html_table, text_table, width_of
+from seqtoys.support.tables import WIDTH, html_preformatted, html_table, text_table, width_of
 
 COLUMNS = ("loss", "accuracy", "lr", "optimum", "validation_loss", "validation_accuracy")
 SHOWN_ROWS = 6
@@ -259,8 +258,8 @@ class History:
         return f"{text_table(*self._cells())}\n\n{self.loss_context()}\n\n{self._foot()}"
 
     def _repr_html_(self) -> str:
-        below = escape(f"{self.loss_context()}\n\n{self._foot()}", quote=False)
-        return f"{html_figure(self)}{html_table(*self._cells())}<pre>{below}</pre>"
+        below = html_preformatted(f"{self.loss_context()}\n\n{self._foot()}")
+        return f"{html_figure(self)}{html_table(*self._cells())}{below}"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header, best = ["epoch", "loss", "accuracy"], self.best_epoch

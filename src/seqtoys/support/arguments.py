@@ -50,13 +50,12 @@ def checked(function: Function, declared: Callable[..., Any] | None = None) -> F
         Traceback (most recent call last):
         seqtoys.errors.InputTypeError: expected symbols[1] to be a string, got 1
     """
-    names = list(inspect.signature(function).parameters)
 
     @functools.wraps(function)
     def call(*positional: Any, **named: Any) -> Any:
         check_names(function, positional, named)
         specs, given = _specs(declared or function), list(positional)
-        for at, (name, value) in enumerate(zip(names, positional, strict=False)):
+        for at, (name, value) in enumerate(zip(_names(function), positional, strict=False)):
             if name in specs and type(value) not in specs[name].exact:
                 given[at] = _checked(name, value, specs[name])
         for name, value in named.items():
@@ -192,6 +191,12 @@ def _is_iterable(values: object) -> bool:
     except TypeError:
         return False
     return True
+
+
+@functools.cache  # at the first call: at the import, it would take as long as a module
+def _names(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments of a function."""
+    return list(inspect.signature(function).parameters)
 
 
 @functools.cache

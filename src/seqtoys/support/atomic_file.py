@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -132,7 +131,7 @@ def _try_to_replace(
 
 def _replace(target: str, contents: bytes, old: os.stat_result | None) -> None:
     folder = os.path.dirname(target)
-    beside = os.path.join(folder, f".seqtoys-{secrets.token_hex(8)}.tmp")
+    beside = os.path.join(folder, f".seqtoys-{os.urandom(8).hex()}.tmp")
     # The replacement of a private file must be private from the start.
     opener = None if old is None else partial(os.open, mode=0o600)
     try:

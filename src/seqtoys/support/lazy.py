@@ -1,4 +1,4 @@
-"""Public names of a package that are loaded when one of them is first used (PEP 562)."""
+"""Public names that are loaded when they are first used, each from its own module (PEP 562)."""
 
 # Nothing is imported from typing or collections.abc: a program's start waits for this module.
 
@@ -6,27 +6,28 @@ import importlib
 
 
 class LazyNames:
-    """Loads the public names of a package from one of its modules.
+    """The public names of a package, none of which is loaded before it is used.
 
     Args:
         package: The globals of the package.
-        module: The full name of the module that defines them in `__all__`.
+        modules: The module of `seqtoys` that defines each name.
 
     Examples:
         >>> package = {"__name__": "package"}
-        >>> LazyNames(package, "seqtoys.public").get("Vocab")
+        >>> names = LazyNames(package, {"Batch": "data.batch", "Vocab": "data.vocab"})
+        >>> names.get("Vocab")
         <class 'seqtoys.data.vocab.Vocab'>
-        >>> "ElmanCharModel" in package
-        True
+        >>> "Vocab" in package, "Batch" in package
+        (True, False)
     """
 
-    def __init__(self, package: dict[str, object], module: str) -> None:
+    def __init__(self, package: dict[str, object], modules: dict[str, str]) -> None:
         """Remember where the names are."""
         self._package = package
-        self._module = module
+        self._modules = modules
 
     def get(self, name: str) -> object:
-        """Return the value of a name, after loading all; the `__getattr__` of the package.
+        """Return the value of a name, and keep it; the `__getattr__` of the package.
 
         Args:
             name: The name.
@@ -34,15 +35,12 @@ class LazyNames:
         Raises:
             AttributeError: If there is no such name.
         """
-        # Python asks every package for names such as __path__, which should load nothing.
-        if not name.startswith("__") or name in ("__all__", "__version__"):
-            public = importlib.import_module(self._module)
-            found = {each: getattr(public, each) for each in public.__all__}
-            self._package.update(found, __all__=public.__all__)
-        if name not in self._package:
+        if name not in self._modules:
             raise AttributeError(f"module '{self._package['__name__']}' has no attribute '{name}'")
+        module = importlib.import_module(f"seqtoys.{self._modules[name]}")
+        self._package[name] = getattr(module, name)
         return self._package[name]
 
-    def names(self) -> object:
+    def names(self) -> list[str]:
         """Return all names; the `__dir__` of the package."""
-        return self.get("__all__")
+        return list(self._modules)

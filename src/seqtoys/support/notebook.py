@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
+from importlib import import_module
 
 from seqtoys.errors import DataError, MissingPackageError
 
-
-@singledispatch
-def draw(result: object) -> str:
-    """Return the figure of a result as SVG; `seqtoys.plotting` registers one for each kind."""
-    raise DataError(f"expected a result that has a figure, got {type(result).__name__}")
+FIGURES = "seqtoys.plotting.page"
+"""The module that draws figures: a name, since no lower package may depend on it."""
 
 
 def html_figure(result: object) -> str:
     """Return a result's figure as HTML, or nothing if it has none or matplotlib is missing.
+
+    The figures are loaded when the first one is shown.
 
     Args:
         result: A `History`, an `EnsembleHistory`, a `Report` or a `Trace`.
@@ -25,6 +24,6 @@ def html_figure(result: object) -> str:
         '<div><svg fill="c'
     """
     try:
-        return f"<div>{draw(result)}</div>"
+        return f"<div>{import_module(FIGURES).draw_result(result)}</div>"
     except (DataError, MissingPackageError):
         return ""

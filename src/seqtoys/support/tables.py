@@ -97,6 +97,18 @@ def html_paragraph(text: str) -> str:
     return f"<p>{escape(text).replace(chr(10), '<br>')}</p>"
 
 
+def html_preformatted(text: str) -> str:
+    """Return text as HTML that keeps its lines and spaces.
+
+    Examples:
+        >>> html_preformatted("loss  < 1")
+        '<pre>loss  &lt; 1</pre>'
+    """
+    from html import escape  # see above
+
+    return f"<pre>{escape(text, quote=False)}</pre>"
+
+
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     r"""Return the same table in Markdown.
 

@@ -13,7 +13,6 @@ from seqtoys.sweeps.cells import AXES, Cell, check_names
 from seqtoys.sweeps.code_digest import code_digest
 from seqtoys.sweeps.grid import Choice, combine, label_of
 from seqtoys.sweeps.longest import check_longer
-from seqtoys.tasks.catalogue import CATALOGUE
 from seqtoys.tasks.given_data import TrainingData, check_data, to_batch
 from seqtoys.tasks.task import Task
 from seqtoys.tasks.task_checks import check_vocab
@@ -107,6 +106,8 @@ def _vocab_of(data: TrainingData, vocab: Vocab | None) -> Vocab:
     check_data(data)
     found = getattr(data, "vocab", None) if vocab is None else vocab
     if found is None:
+        from seqtoys.tasks.catalogue import CATALOGUE  # loads every task, only for the message
+
         is_name = isinstance(data, str) and data in CATALOGUE
         task = f", or get_task({quoted(data)}) for the task of that name" * is_name
         raise OptionError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections import Counter
-from statistics import mean
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -118,6 +117,8 @@ class AnswerStream(KnownPairs):
 
     def _first_entropy(self, lengths: tuple[int, ...]) -> float:
         """Compute the expected surprise of the first symbol, which is not scored."""
+        from statistics import mean  # slow to load, rarely needed
+
         each = [self.first_classes(length) for length in lengths]
         chances = {name: mean(part[name] for part in each) for name in each[0]}
         choice = math.fsum(chance * math.log(self.sizes[name]) for name, chance in chances.items())

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,8 +22,10 @@ from seqtoys.support.randomness import generator_for
 from seqtoys.support.uncertainty import Estimate
 from seqtoys.support.values import check_length, check_lengths
 from seqtoys.tasks.counts import estimate_chance, estimate_mean, estimate_memoryless
-from seqtoys.tasks.split_probabilities import SplitShares
 from seqtoys.tasks.splits import HashSplit, NotListed, draw_split, find_hash_split
+
+if TYPE_CHECKING:
+    from seqtoys.tasks.split_probabilities import SplitShares
 
 BATCHES, SEQUENCES = 64, 256  # batches, and sequences in each, from which losses are estimated
 SMALL_SAMPLE = 16  # sequences that show how many positions a length has
@@ -593,6 +596,8 @@ class TaskSplit(Task):
 
     @cached_property
     def _shares(self) -> SplitShares:
+        from seqtoys.tasks.split_probabilities import SplitShares  # slow to load, rarely needed
+
         whole = self.whole
         return SplitShares(
             whole.draw,

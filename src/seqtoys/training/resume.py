@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seqtoys.errors import ModelFileError, OptionError, quoted
-from seqtoys.models.checkpoint import Checkpoint, write_model
+from seqtoys.models.checkpoint import Checkpoint
 from seqtoys.models.replaceable import loss_of
 from seqtoys.support.atomic_file import PathLike
 from seqtoys.support.serialization import MALFORMED, Plain
@@ -31,6 +31,8 @@ def save_training(run: TrainingState, path: PathLike) -> None:
         ModelFileError: If the file can't be written, or another training has written to it since.
         InputTypeError: If a state contains anything but plain values and tensors.
     """
+    from seqtoys.models.saving import write_model  # loads every model, for few trainings
+
     there = _stamp(path)
     if run.written is not None and there is not None and there != run.written:
         raise ModelFileError(

@@ -13,7 +13,6 @@ from torch import nn
 from seqtoys.data.batch import check_targets
 from seqtoys.data.vocab import Vocab
 from seqtoys.errors import DataError, InputTypeError, OptionError
-from seqtoys.models.checkpoint import describe
 from seqtoys.models.forward import Replicated, count_replicas, logits_of
 from seqtoys.models.probing import undisturbed
 from seqtoys.models.trained import epochs_trained
@@ -85,6 +84,8 @@ class TrainingState:
 
         The number of epochs is omitted, since it may be increased on resuming.
         """
+        from seqtoys.models.saving import describe  # loads every model, for few trainings
+
         about = describe(self.model)
         options = {k: value for k, value in self.history.settings.items() if k != "epochs"}
         symbols = None if self.vocab is None else brief(text=repr(self.vocab.symbols))
