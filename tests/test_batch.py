@@ -352,3 +352,13 @@ def test_errors_name_expected_and_actual_values(case: str, assert_error: ErrorCh
 def test_batch_without_values_has_a_repr() -> None:
     batch = Batch.from_texts(["hello"], Vocab("hielo")).to("meta")
     assert repr(batch) == "Batch(inputs of shape (1, 4), on the meta device)"
+
+
+def test_split_is_the_same_for_indices_that_need_more_bytes() -> None:
+    small = Batch.from_texts(["hihello", "hill", "hello", "hi", "hill", "hole"], Vocab("hielo"))
+    scored = small.targets >= 0
+    targets = torch.where(scored, small.targets + 2**15, small.targets)
+    large = Batch(small.inputs + 2**15, targets)
+    splits = [split_rows(each, 0.5, torch.Generator().manual_seed(3)) for each in (small, large)]
+    for rows, same in zip(*splits, strict=True):
+        assert rows.tolist() == same.tolist()

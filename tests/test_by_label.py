@@ -11,7 +11,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Task, evaluate, get_task
+from seqtoys import (
+    Batch,
+    ElmanCharModel,
+    ElmanEnsemble,
+    Semiautomaton,
+    Task,
+    evaluate,
+    get_task,
+)
 from seqtoys.errors import DataError, InputTypeError, OptionError, ShapeError
 from seqtoys.results import ByLabel, ByPosition, Report
 from seqtoys.tasks.state_tracking.flip_flop import FlipFlop
@@ -53,6 +61,17 @@ def test_means_by_gap_match_a_loop_over_symbols() -> None:
     assert found.accuracy == [hits[gap] / len(losses[gap]) for gap in found.low]
     assert {each.standard_error for each in (*found.loss, *found.accuracy)} == {0.0}
     assert (found.optimum, found.excess) == ([0.0] * len(found), found.loss)
+
+
+def test_expanded_labels_cause_no_warning() -> None:
+    task = Semiautomaton({"off": {"push": "on"}, "on": {"push": "off"}}, start="off")
+    assert not task.labels(task.sample(3, length=4))["position"].is_contiguous()
+    warns_always = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)  # by default, PyTorch warns once per process
+    try:
+        evaluate(ElmanCharModel(task.vocab), task, count=3, longer=[], by="position")
+    finally:
+        torch.set_warn_always(warns_always)
 
 
 def test_rows_add_up_to_the_score() -> None:

@@ -82,7 +82,7 @@ def _find_label(task: Task, batch: Batch, name: str) -> Int[Tensor, "batch time"
             f"expected the label {quoted(name)} of {task.name} to have shape (batch, time) = "
             f"{tuple(batch.targets.shape)}, got {tuple(label.shape)}"
         )
-    return label.cpu()
+    return label.cpu().contiguous()  # expanded labels would make searchsorted warn
 
 
 def _powers_of_two(values: Int[Tensor, ...]) -> Int[Tensor, ...]:

@@ -199,7 +199,11 @@ def split_rows(
         >>> sorted([training.tolist(), held_out.tolist()])
         [[0, 2], [1]]
     """
-    rows = torch.cat([batch.inputs, batch.targets], dim=1).cpu()  # (batch, 2 time)
+    # Sorting copies the rows several times, which padding can make very long: keep them small.
+    is_small = max(int(batch.inputs.max()), int(batch.targets.max())) < 2**15
+    parts = [batch.inputs, batch.targets]
+    parts = [part.to(torch.int16) for part in parts] if is_small else parts
+    rows = torch.cat(parts, dim=1).cpu()  # (batch, 2 time)
     distinct, group = rows.unique(dim=0, return_inverse=True)  # group: (batch,)
     if len(distinct) < 2:
         raise DataError(

@@ -237,12 +237,14 @@ def to_sources(
         source = SequencesSource(batch.to(device), batch_size, generator, symbols)
         return Sources(source, single=single, about=describe_sequences(data, vocab, batch))
     rows, held_rows = split_rows(batch, validation, generator)
+    training, held_out = batch.take(rows), batch.take(held_rows)
+    del batch  # one long sequence among many makes it large, and more copies follow
     return Sources(
-        SequencesSource(batch.take(rows).to(device), batch_size, generator, symbols),
-        SequencesSource(batch.take(held_rows).to(device), None, generator, symbols),
+        SequencesSource(training.to(device), batch_size, generator, symbols),
+        SequencesSource(held_out.to(device), None, generator, symbols),
         held_rows.tolist(),
         single,
-        describe_sequences(data, vocab, batch.take(rows), len(held_rows)),
+        describe_sequences(data, vocab, training, len(held_rows)),
     )
 
 

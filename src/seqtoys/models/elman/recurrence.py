@@ -109,7 +109,8 @@ def _relu_into(total: Tensor, state: Tensor) -> Tensor:
 
 def _tanh_of_half_into(total: Tensor, state: Tensor) -> Tensor:
     # tanh x = 2 sigmoid(2 x) - 1. In PyTorch, this is five times faster than tanh. The error is at
-    # most 2e-7 in single precision, in which numbers just below 1 are 6e-8 apart.
+    # most 2e-7 in single precision, in which numbers just below 1 are 6e-8 apart. It is absolute:
+    # states around 1e-5 are accurate to about 1%. Their slopes, 1 - tanh², remain exact.
     return torch.add(MINUS_ONE, total.sigmoid_(), alpha=2, out=state)
 
 
