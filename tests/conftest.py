@@ -14,6 +14,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.type_checks import TYPE_CHECKS
+
 
 def pytest_configure() -> None:
     """Use one thread, which is faster for tensors this small, and handle Ctrl-C."""
@@ -25,10 +27,10 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def type_checks_as_marked(request: pytest.FixtureRequest) -> None:
+def checked(request: pytest.FixtureRequest) -> Iterator[None]:
     """Check types at run time only in tests marked `type_checked`: it takes longer."""
-    if request.node.get_closest_marker("type_checked") is None:
-        request.getfixturevalue("unchecked")
+    with TYPE_CHECKS.switched(request.node.get_closest_marker("type_checked") is not None):
+        yield
 
 
 @pytest.fixture(autouse=True)
