@@ -23,6 +23,7 @@ from seqtoys import Batch, ElmanCharModel, ElmanEnsemble, Vocab, fit
 from seqtoys.errors import OptionError, ShapeError
 from seqtoys.models.elman import ensemble as ensemble_module
 from seqtoys.models.elman.layouts import REPLICAS_FIRST, REPLICAS_LAST, ReplicasLast
+from seqtoys.models.elman.recurrence import tanh_of_half_into
 from seqtoys.results import History, Proportion, Row
 
 VOCAB = Vocab("hielo")
@@ -415,3 +416,11 @@ def test_many_predictions_are_not_kept() -> None:
     few: Tensor = torch.zeros(1, 4000).long()
     history = fit(ElmanEnsemble(VOCAB, range(200)), Batch(few, few), epochs=1)
     assert len(history[0].predictions[0][0]) == 4000
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 2e-7), (torch.float64, 4e-16)])
+def test_tanh_of_ensembles_has_the_stated_error(dtype: torch.dtype, error: float) -> None:
+    x = torch.linspace(-20, 20, 100_001, dtype=dtype)
+    expected = torch.tanh(x.double())
+    found = tanh_of_half_into(2 * x, torch.empty_like(x)).double()
+    assert (found - expected).abs().max() < error

@@ -85,7 +85,7 @@ def run_forward(
         doubled: Whether `drive` is twice the drive of each step, from which tanh is computed
             faster.
     """
-    squash = _tanh_of_half_into if doubled else SQUASH_INTO[nonlinearity]
+    squash = tanh_of_half_into if doubled else SQUASH_INTO[nonlinearity]
     squash_ = SQUASH_IN_PLACE[nonlinearity] if totals is states and not doubled else None
     scale = 2 if doubled else 1
     for step, columns, total, state in zip(drive, before, totals, states, strict=True):
@@ -107,7 +107,13 @@ def _relu_into(total: Tensor, state: Tensor) -> Tensor:
     return torch.clamp(total, min=0, out=state)
 
 
-def _tanh_of_half_into(total: Tensor, state: Tensor) -> Tensor:
+def tanh_of_half_into(total: Tensor, state: Tensor) -> Tensor:
+    """Write tanh of half of `total` to `state`; this overwrites `total`.
+
+    Examples:
+        >>> tanh_of_half_into(torch.tensor([-2.0, 0.0, 2.0]), torch.empty(3))
+        tensor([-0.7616,  0.0000,  0.7616])
+    """
     # tanh x = 2 sigmoid(2 x) - 1. In PyTorch, this is five times faster than tanh. The error is at
     # most 2e-7 in single precision, in which numbers just below 1 are 6e-8 apart. It is absolute:
     # states around 1e-5 are accurate to about 1%. Their slopes, 1 - tanh², remain exact.
