@@ -14,8 +14,6 @@ import pytest
 import torch
 from hypothesis import settings
 
-from tests.type_checks import TYPE_CHECKS
-
 
 def pytest_configure() -> None:
     """Use one thread, which is faster for tensors this small, and handle Ctrl-C."""
@@ -27,10 +25,10 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def checked(request: pytest.FixtureRequest) -> Iterator[None]:
+def type_checks_as_marked(request: pytest.FixtureRequest) -> None:
     """Check types at run time only in tests marked `type_checked`: it takes longer."""
-    with TYPE_CHECKS.switched(request.node.get_closest_marker("type_checked") is not None):
-        yield
+    if request.node.get_closest_marker("type_checked") is None:
+        request.getfixturevalue("unchecked")
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import is_dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from beartype import beartype
@@ -34,23 +34,16 @@ class TypeChecks:
     def __init__(self) -> None:
         self.is_on = False
         self.counts: Counter[int] = Counter()
-        self.switches: list[Switch] = []
 
     @contextmanager
     def switched(self, is_on: bool) -> Iterator[None]:
         """Switch the checks on or off, and count calls from 0."""
         before = self.is_on, self.counts
-        self._switch(is_on, Counter())
+        self.is_on, self.counts = is_on, Counter()
         try:
             yield
         finally:
-            self._switch(*before)
-
-    def _switch(self, is_on: bool, counts: Counter[int]) -> None:
-        if is_on != self.is_on:
-            for switch in self.switches:
-                switch.turn(is_on)
-        self.is_on, self.counts = is_on, counts
+            self.is_on, self.counts = before
 
     def decorate(self, made: Any) -> Any:
         """Check a function, or the constructor of a dataclass."""
@@ -62,17 +55,6 @@ class TypeChecks:
         return made
 
     def _decorate_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        if "<locals>" in function.__qualname__:
-            return self._check(function) if self.is_on else function
-        if function.__closure__:  # another code would need the same free variables
-            return self._check(function)
-        switch = Switch(function, self._check)
-        self.switches.append(switch)
-        switch.turn(self.is_on)
-        return function
-
-    def _check(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function with checks of its first calls, which are built when needed."""
         key, checked = id(function.__code__), None
 
         @functools.wraps(function)
@@ -86,40 +68,6 @@ class TypeChecks:
             return checked(*args, **kwargs)
 
         return call
-
-
-class Switch:
-    """Turns the checks of a function on or off by replacing its code.
-
-    While they are off, it is as fast as the undecorated function. A wrapper would take a third of
-    the time of a training, since coverage traces its calls, too.
-    """
-
-    def __init__(self, function: Any, check: Callable[[Any], Callable[..., Any]]) -> None:
-        copy = _copy(function)
-        function.__wrapped__ = copy  # has the signature of both
-        self.function = function
-        self.off = function.__code__, function.__kwdefaults__
-        self.on = _call_checked.__code__, {"_checked": check(copy)}
-
-    def turn(self, is_on: bool) -> None:
-        """Let calls of the function be checked, or not."""
-        self.function.__code__, self.function.__kwdefaults__ = self.on if is_on else self.off
-
-
-def _copy(function: Any) -> Any:
-    """Return a function with the same code, which keeps it."""
-    copy: Any = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__
-    )
-    copy.__kwdefaults__ = function.__kwdefaults__
-    for name in functools.WRAPPER_ASSIGNMENTS:
-        setattr(copy, name, getattr(function, name))
-    return copy
-
-
-def _call_checked(*args: Any, _checked: Callable[..., Any], **kwargs: Any) -> Any:
-    return _checked(*args, **kwargs)
 
 
 TYPE_CHECKS = TypeChecks()
