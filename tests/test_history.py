@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqtoys.errors import DataError
@@ -76,6 +76,7 @@ def fields(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+@settings(max_examples=30)  # each has dozens of numbers
 @given(st.tuples(NUMBERS, NUMBERS, NUMBERS), fields())
 def test_json_round_trips_any_history(
     baselines: tuple[float, float, float], columns: dict[str, Any]
