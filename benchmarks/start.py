@@ -9,17 +9,20 @@ from functools import partial
 
 from benchmarks.timing import Row, compare, share_of_time, take_turns
 
-NAMES = "from seqtoys import ElmanCharModel, Vocab, fit"
-IMPORT = share_of_time(f"{NAMES}, against import torch, numpy before it", limit=0.04)
+PACKAGE, NAMES = "import seqtoys", "from seqtoys import ElmanCharModel, Vocab, fit"
+IMPORTS = {
+    line: share_of_time(f"{line}, against import torch, numpy before it", limit=0.04)
+    for line in (PACKAGE, NAMES)
+}
 HELP = share_of_time("python -m seqtoys --help, against python -c pass", limit=0.3)
 
 # In one process, so that the time of PyTorch, which varies, is not part of the difference.
-SCRIPT = f"""
+SCRIPT = """
 from time import perf_counter
 started = perf_counter()
 import torch, numpy
 loaded = perf_counter()
-{NAMES}
+{line}
 print(perf_counter() - loaded, loaded - started)
 """
 
@@ -29,19 +32,19 @@ def measure(threads: int, quick: bool) -> list[Row]:
     if threads > 1:
         return []
     repeats = 3 if quick else 7
-    import_seconds()  # the first one may have to compile the modules, and to read them from disk
-    imports = [import_seconds() for _ in range(repeats)]
+    import_seconds(NAMES)  # the first may have to compile the modules, and to read them from disk
+    imports = {line: [import_seconds(line) for _ in range(repeats)] for line in IMPORTS}
     seconds = take_turns({"help": _command("-m", "seqtoys", "--help"),
                           "pass": _command("-c", "pass")}, repeats)  # fmt: skip
     return [
-        compare(IMPORT, [ours for ours, _ in imports], [before for _, before in imports]),
+        *(compare(IMPORTS[line], *zip(*pairs, strict=True)) for line, pairs in imports.items()),
         compare(HELP, seconds["help"], seconds["pass"]),
     ]
 
 
-def import_seconds() -> tuple[float, float]:
-    """Return how long a fresh process takes to import the library, and the packages before it."""
-    ours, before = map(float, run_python("-c", SCRIPT).split())
+def import_seconds(line: str) -> tuple[float, float]:
+    """Return how long a fresh process takes for an import, and for the packages before it."""
+    ours, before = map(float, run_python("-c", SCRIPT.format(line=line)).split())
     return ours, before
 
 
