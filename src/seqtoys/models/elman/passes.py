@@ -41,7 +41,8 @@ class Passes:
         workspace: Workspace,
     ) -> None:
         self._layout, self._nonlinearity = layout, nonlinearity
-        self._weights, self._grads, self.workspace = weights, grads, workspace
+        self._weights, self._grads = weights, grads
+        self.workspace: Workspace = workspace
         weight_hh, at = weights["weight_hh"], layout.positions
         self._input_rows = swapped(weights["weight_ih"], layout)  # (symbols, units)
         self._biases = [weights[name].unsqueeze(at) for name in ("bias_ih", "bias_hh")]

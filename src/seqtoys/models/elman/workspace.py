@@ -50,6 +50,27 @@ class Workspace:
             negated) of the positions that are scored at once.
     """
 
+    shape: tuple[int, int]
+    has_readout: bool
+    symbols: Tensor
+    rows: Tensor
+    grad_rows: Tensor
+    first: Tensor
+    later: list[Tensor]
+    earlier: list[Sequence[Tensor] | None]
+    before: Tensor
+    after: Tensor
+    grads: Tensor
+    grad_steps: Sequence[Tensor]
+    grad_columns: list[Sequence[Tensor]]
+    state_totals: Sequence[Tensor]
+    grad_totals: Sequence[Tensor]
+    slopes: Tensor
+    slope_steps: Sequence[Tensor]
+    position_axis: int
+    class_axis: int
+    pieces: list[tuple[Tensor, ...]]
+
     def __init__(
         self,
         weights: Mapping[str, Tensor],
@@ -69,7 +90,7 @@ class Workspace:
         axes = layout.positions, layout.units
         self.position_axis, self.class_axis = axes[::-1] if self._turns else axes
         time, count = batch.inputs.T.shape
-        self.shape: tuple[int, int] = (time, count)
+        self.shape = (time, count)
         self._held = max(1, HELD_LOGITS // (self._classes * math.prod(self._replicas)))
         self._allocate(weights, *self.shape)
         if shared is None:
@@ -89,7 +110,7 @@ class Workspace:
         states = unflattened(states, (time + 1, batch), layout)
         self.first, *self.later = states.unbind(layout.time)
         columns = [layout.columns(state) for state in self.later[:-1]]
-        self.earlier: list[Sequence[Tensor] | None] = [None, *columns]
+        self.earlier = [None, *columns]
         self._first_columns = layout.columns(self.first)
         self.before = flattened(states.narrow(layout.time, 0, time), layout)
         self.after = flattened(states.narrow(layout.time, 1, time), layout)
