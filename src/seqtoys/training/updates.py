@@ -92,7 +92,7 @@ def _is_value(value: object, replicas: int) -> bool:
 
 
 def _shape_of(rows: Tensor, batch: Batch) -> tuple[int, int]:
-    """Return the shape of the minibatch of some rows."""
+    """Return the shape of the mini-batch of some rows."""
     count = rows.numel()
     _check_indices(rows, (count,), len(batch), "rows")
     return count, width_for(batch.count_symbols()[rows], batch.inputs.shape[1])
